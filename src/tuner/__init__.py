@@ -1,0 +1,1 @@
+"""tuner: training recipes for neural networks."""

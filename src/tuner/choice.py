@@ -1,0 +1,56 @@
+"""A choice: one named option of a kind (an activation, an optimizer, a data source, ...), declared by one class."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Section(BaseModel):
+    """A group of settings: its fields are the YAML keys, with their bounds and help."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
+
+
+class Choice(Section):
+    """One named choice of a kind.
+
+    The abstract class of a kind is declared with `kind`, each choice of it with `name`::
+
+        class Activation(Choice, kind="activation"): ...
+        class LeakyReLU(Activation, name="leaky_relu", aliases=("lrelu",)): ...
+
+    The docstring of a choice is what `tuner explain NAME` prints; its fields are its settings.
+    """
+
+    kind: ClassVar[str] = ""
+    name: ClassVar[str] = ""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    members: ClassVar[dict[str, type[Any]]] = {}
+
+    def __init_subclass__(cls, *, kind: str = "", name: str = "", aliases: tuple[str, ...] = (), **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if kind:
+            cls.kind, cls.members = kind, {}
+        elif name:
+            cls.name, cls.aliases = name, aliases
+            cls.members[name] = cls
+        else:
+            raise TypeError(f"{cls.__name__}: a choice is declared with kind= (the kind itself) or name= (one of it)")
+
+    @classmethod
+    def find(cls, spelling: str) -> type[Self] | None:
+        """The member of this kind that `spelling` names: its name or an alias, whatever its case and separators."""
+        wanted = fold(spelling)
+        for member in cls.members.values():
+            if wanted in (fold(member.name), *(fold(alias) for alias in member.aliases)):
+                found: type[Self] = member
+                return found
+        return None
+
+
+def fold(spelling: str) -> str:
+    """`LeakyReLU`, `leaky-relu` and `leaky_relu` are one name."""
+    return re.sub(r"[^a-z0-9]", "", spelling.lower())

@@ -1,0 +1,253 @@
+"""Fetching data sets: from their mirrors to a nameless scratch file, checked by MD5, then file by file into place."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
+from typing import IO, Protocol
+
+from tuner.data.files import download_root, is_file, shown
+from tuner.data.source import Archive, Source
+from tuner.durable import make_folder, write_file, writing
+from tuner.errors import NotFoundError, UsageError
+
+SIZE_LIMIT = 512 << 20
+CHUNK = 1 << 20
+TIMEOUT = 30.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How much of one file is here, in bytes; `total` is None where the server does not say."""
+
+    file: str
+    done: int
+    total: int | None
+
+
+class FetchError(Exception):
+    """One mirror did not give the file, or what it gave is refused."""
+
+
+class Body(Protocol):
+    """What is read of a server's answer."""
+
+    def read(self, amount: int, /) -> bytes: ...
+
+
+def download(name: str, root: Path | None = None, base: str | None = None) -> Path:
+    """As `fetch`, without a word on the way."""
+    steps = fetch(name, root, base)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            folder: Path = stop.value
+            return folder
+
+
+def fetch(name: str, root: Path | None = None, base: str | None = None) -> Generator[Progress, None, Path]:
+    """Downloads what is not there yet of a data set and checks all of it; returns the data folder it is in.
+
+    `root` is the data folder (default: `download_root()`), `base` a URL prefix to use instead of the known mirrors.
+    Raises UsageError for a name that is no downloadable data set, NotFoundError where no mirror gives the file or what
+    arrives is not what it should be, ResourceError where it cannot be written.
+    """
+    source = downloadable(name)
+    folder = download_root() if root is None else root
+    yield from fetch_archives(source.archives, folder, None if base is None else (base,))
+    source().read(folder)
+    return folder
+
+
+def downloadable(name: str) -> type[Source]:
+    """The source of this name. Raises UsageError unless it is one that can be downloaded."""
+    names = sorted(key for key, source in Source.members.items() if source.downloadable)
+    source = Source.find(name)
+    if source is None:
+        near = get_close_matches(name.lower(), names, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
+        raise UsageError(f"there is no data set {name}", fix=hint)
+    if not source.downloadable:
+        raise UsageError(f"{source.name} needs no download: it can be used as it is")
+    return source
+
+
+def fetch_archives(archives: tuple[Archive, ...], root: Path, bases: tuple[str, ...] | None) -> Iterator[Progress]:
+    """Downloads and unpacks those of `archives` whose files are not all under `root`, with the right size each."""
+    for archive in archives:
+        if all(held(root / path, size) for path, size in archive.unpacks):
+            continue
+        make_folder(root / archive.folder)
+        with writing(root), tempfile.TemporaryFile(dir=root) as scratch:
+            placed = root / archive.folder / archive.file
+            found = copy_placed(placed, scratch) if is_file(placed) else ""
+            if found != archive.md5:
+                yield from take_from_mirrors(archive, root, bases or archive.mirrors, scratch, found)
+            unpack(scratch, archive, root)
+
+
+def held(path: Path, size: int) -> bool:
+    """Whether a file of this size is there."""
+    return is_file(path) and path.stat().st_size == size
+
+
+def copy_placed(path: Path, scratch: IO[bytes]) -> str:
+    """Copies an archive that was put there by hand and returns its MD5."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as placed:
+        while chunk := placed.read(CHUNK):
+            digest.update(chunk)
+            scratch.write(chunk)
+    return digest.hexdigest()
+
+
+def take_from_mirrors(
+    archive: Archive, root: Path, bases: tuple[str, ...], scratch: IO[bytes], placed: str
+) -> Generator[Progress, None, None]:
+    """Fills `scratch` with the archive from the first mirror that gives it whole.
+
+    `placed` is the MD5 of what was put there by hand in its place, empty for nothing. Raises NotFoundError.
+    """
+    place = root / archive.folder
+    reasons = [f"{shown(place / archive.file)}: its MD5 is {placed}"] if placed else []
+    for base in bases:
+        scratch.seek(0)
+        scratch.truncate()
+        url = f"{base.rstrip('/')}/{archive.file}"
+        try:
+            yield from take(url, archive, scratch)
+        except FetchError as error:
+            reasons.append(f"{url}: {error}")
+        else:
+            return
+    raise NotFoundError(
+        f"cannot download {archive.file}: {'; '.join(reasons)}",
+        fix=f"try again, or get {archive.file} (MD5 {archive.md5}) another way, put it into {shown(place)} "
+        "and run the same command again",
+    )
+
+
+def take(url: str, archive: Archive, scratch: IO[bytes]) -> Generator[Progress, None, None]:
+    """One attempt at one URL. Raises FetchError with the reason where it fails."""
+    digest = hashlib.md5(usedforsecurity=False)
+    done = 0
+    with answer(url) as (body, total):
+        if (total or 0) > SIZE_LIMIT:
+            raise FetchError(f"refused: {total:,} bytes are more than the {SIZE_LIMIT:,} allowed")
+        yield Progress(archive.file, 0, total)
+        while chunk := receive(body):
+            done += len(chunk)
+            if done > SIZE_LIMIT:
+                raise FetchError(f"refused: more than the {SIZE_LIMIT:,} bytes allowed")
+            digest.update(chunk)
+            scratch.write(chunk)
+            yield Progress(archive.file, done, total)
+    if total is not None and done != total:
+        raise FetchError(f"broke off after {done:,} of {total:,} bytes")
+    if digest.hexdigest() != archive.md5:
+        raise FetchError(f"refused: its MD5 is {digest.hexdigest()}, not the published {archive.md5}")
+
+
+@contextmanager
+def answer(url: str) -> Iterator[tuple[Body, int | None]]:
+    """The body a server gives for `url` and its length in bytes, where it says so. Raises FetchError."""
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
+    if not url.startswith(("https://", "http://")):
+        raise FetchError("refused: not an http address")
+    try:
+        response = urlopen(Request(url, headers={"User-Agent": "tuner"}), timeout=TIMEOUT)  # noqa: S310 - checked above
+    except HTTPError as error:
+        error.close()
+        raise FetchError(f"the server answers {error.code} {error.reason}") from error
+    except (OSError, HTTPException, ValueError) as error:
+        raise FetchError(why(error)) from error
+    with response:
+        length = response.headers.get("Content-Length", "")
+        yield response, int(length) if length.isdecimal() else None
+
+
+def receive(body: Body) -> bytes:
+    """The next bytes of a body, none at its end. Raises FetchError where the connection fails."""
+    from http.client import HTTPException
+
+    try:
+        return body.read(CHUNK)
+    except (OSError, HTTPException) as error:
+        raise FetchError(f"broke off: {why(error)}") from error
+
+
+def why(error: Exception) -> str:
+    """The reason in an error of urllib, in words."""
+    from urllib.error import URLError
+
+    reason = error.reason if isinstance(error, URLError) else error
+    if isinstance(reason, OSError) and reason.strerror:
+        return reason.strerror
+    return str(reason) or type(reason).__name__
+
+
+def unpack(scratch: IO[bytes], archive: Archive, root: Path) -> None:
+    """Puts the archive's files into place. Raises NotFoundError for an archive that does not hold them as it should."""
+    scratch.seek(0)
+    try:
+        for path, data in unpacked(scratch, archive):
+            make_folder((root / path).parent)
+            write_file(root / path, data)
+    except (FetchError, tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise NotFoundError(
+            f"{archive.file} is refused: {error}", fix=f"get {archive.file} (MD5 {archive.md5}) from its source again"
+        ) from error
+
+
+def unpacked(scratch: IO[bytes], archive: Archive) -> Iterator[tuple[str, bytes]]:
+    """The archive's files, relative path and content, and nothing else. Raises FetchError."""
+    if archive.file.endswith(".tar.gz"):
+        yield from tar_members(scratch, dict(archive.unpacks))
+        return
+    path, size = archive.unpacks[0]
+    if archive.file.endswith(".gz"):
+        with gzip.open(scratch) as stream:
+            yield path, sized(path, stream, size)
+    else:
+        yield path, sized(path, scratch, size)
+
+
+def tar_members(scratch: IO[bytes], wanted: dict[str, int]) -> Iterator[tuple[str, bytes]]:
+    """The wanted files of a gzipped tar; other plain files are passed over.
+
+    Nothing is extracted by the tar's own word: a link, a device or a path that leads out refuses the whole archive.
+    """
+    left = dict(wanted)
+    with tarfile.open(fileobj=scratch, mode="r:gz") as tar:
+        for member in tar:
+            parts = PurePosixPath(member.name)
+            if parts.is_absolute() or ".." in parts.parts or not (member.isreg() or member.isdir()):
+                raise FetchError(f"it holds {member.name!r}, which could write outside its folder")
+            if member.size > SIZE_LIMIT:
+                raise FetchError(f"it holds {member.name!r} of {member.size:,} bytes")
+            size = left.pop(member.name, None) if member.isreg() else None
+            stream = tar.extractfile(member) if size is not None else None
+            if stream is not None and size is not None:
+                yield member.name, sized(member.name, stream, size)
+    if left:
+        raise FetchError(f"it lacks {', '.join(left)}")
+
+
+def sized(path: str, stream: Body, size: int) -> bytes:
+    """The content of a file that must have `size` bytes. Raises FetchError."""
+    data = stream.read(size + 1)
+    if len(data) != size:
+        raise FetchError(f"{path} in it is not {size:,} bytes long")
+    return data

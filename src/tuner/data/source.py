@@ -1,0 +1,153 @@
+"""What a data source is: its settings, what is known of it before anything is read, and what reading it gives."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy.typing as npt
+from pydantic import Field
+
+from tuner.choice import Choice, Section
+from tuner.options.augmentations import Augmentation
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is known of a source without reading it.
+
+    `shape` is that of one sample: (C, H, W) for an image, (F,) for a row of a table, (T, F) for a sequence.
+    `classes` holds the names of the classes, () for a numeric target.
+    `train_samples` counts before validation and limit are taken off, and after the test part of a source that has
+    no test split of its own.
+    """
+
+    shape: tuple[int, ...]
+    target: Literal["class", "number"]
+    classes: tuple[str, ...]
+    train_samples: int
+    test_samples: int
+
+
+@dataclass(frozen=True, eq=False)
+class Raw:
+    """What reading a source gives: the numbers as stored, in the source's own order.
+
+    `x` is uint8 or float32 of shape (N, *shape), `y` int64 class indices or float32 numbers of shape (N,).
+    `test_x` and `test_y` are None where the source has no test split of its own.
+    """
+
+    x: Array
+    y: Array
+    test_x: Array | None = None
+    test_y: Array | None = None
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One file to download: where it lies, its published MD5, and the files under the data folder that it becomes.
+
+    `mirrors` are the URL prefixes to try in turn; `folder` is where the file itself may be put by hand.
+    `unpacks` lists each file, relative to the data folder, with its exact size in bytes. A `.tar.gz` holds its files
+    under the same relative names, a `.gz` holds the one, anything else is the one.
+    """
+
+    file: str
+    md5: str
+    mirrors: tuple[str, ...]
+    folder: str
+    unpacks: tuple[tuple[str, int], ...]
+
+
+class Source(Choice, kind="data"):
+    """Where the samples come from, how they are split and in what form a network sees them."""
+
+    downloadable: ClassVar[bool] = False
+    archives: ClassVar[tuple[Archive, ...]] = ()
+
+    root: str | None = Field(
+        None, description="folder where data sets lie; null: $TUNER_DATA, else ./data, else the user's cache folder"
+    )
+    validation: float = Field(
+        0.1, ge=0, lt=1, description="share of the training data kept for validation; stratified for classes"
+    )
+    split_seed: int = Field(
+        0,
+        ge=0,
+        description="the seed of everything random about the data: splits, limit, label noise, generated samples",
+    )
+    limit: int | None = Field(
+        None, ge=1, description="use this many training samples; stratified for classes; null: all of them"
+    )
+    normalize: Literal["none", "standard", "minmax"] = Field(
+        "standard",
+        description="none: numbers as stored; standard: mean 0, standard deviation 1; minmax: 0 to 1; "
+        "per channel or per column, measured on the training part only",
+    )
+    shuffle: bool = Field(True, description="show the training samples in a new order every epoch")
+    order: Literal["source", "by_class"] = Field(
+        "source", description="the order that `shuffle: false` shows: the source's own, or one class after the other"
+    )
+    label_noise: float = Field(
+        0.0, ge=0, le=1, description="share of the training labels replaced by another class; for classes only"
+    )
+    augment: list[Augmentation] = Field(
+        default_factory=list, description="random changes to each training batch, in this order, before normalisation"
+    )
+    shift: list[Augmentation] = Field(
+        default_factory=list,
+        description="the same changes put on validation and test data instead, drawn once by split_seed: "
+        "another distribution than the training data's",
+    )
+
+    @abstractmethod
+    def describe(self) -> Description:
+        """Shape, target and sizes, from the settings alone: reads no file."""
+
+    @abstractmethod
+    def read(self, root: Path) -> Raw:
+        """Reads the samples from the data folder `root`.
+
+        Raises NotFoundError where a file is missing, truncated or holds what it should not.
+        """
+
+    def test_share(self) -> float | None:
+        """The share of all samples that is drawn for the test; None where the source has a test split of its own."""
+        return None
+
+    def standardizes_target(self) -> bool:
+        """Whether the loss sees the target in standard deviations."""
+        return False
+
+
+class DrawnTest(Section):
+    """The setting of sources that have no test split of their own; stands before Source among a source's bases."""
+
+    test: float = Field(
+        0.2, ge=0, lt=1, description="share of all samples kept for the test, drawn first; stratified for classes"
+    )
+
+    def test_share(self) -> float | None:
+        return self.test
+
+    def describe_whole(self, shape: tuple[int, ...], classes: tuple[str, ...], samples: int) -> Description:
+        """The description of a source of `samples` samples from which the test part is drawn."""
+        drawn = round(self.test * samples)
+        return Description(shape, "class" if classes else "number", classes, samples - drawn, drawn)
+
+
+class NumericTarget(Section):
+    """The setting of sources whose target is a number; stands before Source among a source's bases."""
+
+    standardize_target: bool = Field(
+        True,
+        description="the loss sees the target in standard deviations from its training mean; "
+        "metrics and predictions keep its own units",
+    )
+
+    def standardizes_target(self) -> bool:
+        return self.standardize_target

@@ -1,0 +1,307 @@
+"""From a source to what a run trains on: test, validation and training part, their order, labels and statistics.
+
+Everything random here is a function of `split_seed`, so that `seed` never moves a sample from one part to another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tuner.data.files import locate
+from tuner.data.source import Array, Description, Raw, Source
+from tuner.data.statistics import Statistics, measure, spread
+from tuner.errors import ConfigError, Fault, NotFoundError, ResourceError
+from tuner.seeding import derive
+
+EVALUATED_AT_LEAST = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Samples as stored: `x` uint8 or float32 (N, *shape), `y` int64 class indices or float32 numbers (N,)."""
+
+    x: Array
+    y: Array
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """What a run trains, validates and tests on.
+
+    `train` stands in the order that `shuffle: false` shows, with the labels it is trained on (label noise included).
+    `train_evaluated` are the positions in `train` that `train_*` metrics are measured on, ascending.
+    A numeric target is seen by the loss as (y - target_mean) / target_scale.
+    `fingerprint` is a SHA-256 of the data as read, of how it was split and of the training labels.
+    """
+
+    description: Description
+    train: Part
+    validation: Part
+    test: Part
+    train_evaluated: Array
+    statistics: Statistics
+    target_mean: float
+    target_scale: float
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Samples in each part, known before anything is read."""
+
+    train: int
+    validation: int
+    test: int
+
+
+def sizes(source: Source) -> Sizes:
+    """The sizes of the parts; of use where `faults` finds nothing."""
+    known = source.describe()
+    validation = round(source.validation * known.train_samples)
+    rest = known.train_samples - validation
+    return Sizes(rest if source.limit is None else min(source.limit, rest), validation, known.test_samples)
+
+
+def faults(source: Source) -> list[tuple[str, str]]:
+    """What is wrong with how the settings split the data, as (key within `data`, message); reads no file."""
+    known = source.describe()
+    classes, samples = max(len(known.classes), 1), known.train_samples
+    found = []
+    share = source.test_share()
+    if share and known.test_samples == 0:
+        found.append(("test", f"{share:g} of {samples:,} samples is none; 0 stands for no test"))
+    if samples < classes:
+        return [*found, ("test" if known.test_samples else "name", too_few(samples, classes))]
+    validation = round(source.validation * samples)
+    rest = samples - validation
+    if source.validation > 0 and validation == 0:
+        found.append(
+            ("validation", f"{source.validation:g} of {samples:,} samples is none; 0 stands for no validation")
+        )
+    if rest < classes:
+        found.append(("validation", too_few(rest, classes)))
+    elif source.limit is not None and source.limit > rest:
+        found.append(("limit", f"more than the {rest:,} training samples there are; null uses them all"))
+    elif source.limit is not None and source.limit < classes:
+        found.append(("limit", too_few(source.limit, classes)))
+    return found + label_faults(source, known)
+
+
+def label_faults(source: Source, known: Description) -> list[tuple[str, str]]:
+    """What is wrong with the settings that are about labels."""
+    found = []
+    if known.target == "number" and source.order == "by_class":
+        found.append(("order", f"{source.name} has numbers to predict, not classes: only `source` goes"))
+    if source.label_noise > 0:
+        if known.target == "number":
+            found.append(("label_noise", f"{source.name} has numbers to predict, not classes: only 0 goes"))
+        elif len(known.classes) < 2:
+            found.append(("label_noise", "needs at least two classes"))
+        elif (count := sizes(source).train) > 0 and round(source.label_noise * count) == 0:
+            found.append(("label_noise", f"{source.label_noise:g} of {count:,} labels is none"))
+    return found
+
+
+def too_few(samples: int, classes: int) -> str:
+    """The message for a training part that cannot hold a sample of every class."""
+    if classes == 1:
+        return "leaves no training samples"
+    return f"leaves {samples:,} training sample{'s' if samples != 1 else ''} for {classes} classes"
+
+
+def load(source: Source, root: Path | None = None) -> Splits:
+    """Reads a source and splits it. `root`, where given, is the only folder looked in.
+
+    Raises ConfigError for a split that cannot be, NotFoundError for data that is missing, damaged or not what the
+    source says it is, ResourceError where it does not fit into memory.
+    """
+    wrong = faults(source)
+    if wrong:
+        raise ConfigError([Fault(f"data.{key}: {message}", key=f"data.{key}") for key, message in wrong])
+    try:
+        raw = source.read(locate(source, root))
+        check(raw, source.describe(), source.name)
+        return split(source, raw)
+    except MemoryError as error:
+        raise ResourceError(
+            f"{source.name} does not fit into this machine's memory", fix="take fewer samples"
+        ) from error
+
+
+def check(raw: Raw, known: Description, name: str) -> None:
+    """Raises NotFoundError unless what was read is what the source described."""
+    if raw.test_x is not None and raw.test_y is not None:
+        check_part(raw.x, raw.y, known.train_samples, known, f"{name}: the training data")
+        check_part(raw.test_x, raw.test_y, known.test_samples, known, f"{name}: the test data")
+    else:
+        check_part(raw.x, raw.y, known.train_samples + known.test_samples, known, f"{name}: the data")
+    if known.target == "class":
+        counts = np.bincount(raw.y, minlength=len(known.classes))
+        if not counts.all():
+            raise NotFoundError(f"{name} has no sample of class {known.classes[int(counts.argmin())]}")
+
+
+def check_part(x: Array, y: Array, samples: int, known: Description, said: str) -> None:
+    """Raises NotFoundError unless `x` and `y` are `samples` samples of what was described."""
+    if x.shape != (samples, *known.shape) or y.shape != (samples,):
+        wanted = f"{samples:,} samples of shape {known.shape}"
+        raise NotFoundError(f"{said} should be {wanted}, but the arrays are {x.shape} and {y.shape}")
+    if known.target == "class" and samples and not 0 <= y.min() <= y.max() < len(known.classes):
+        raise NotFoundError(f"{said} has labels outside 0 to {len(known.classes) - 1}")
+    if x.dtype != np.uint8 and not np.isfinite(x).all():
+        raise NotFoundError(f"{said} holds numbers that are not finite")
+    if known.target == "number" and not np.isfinite(y).all():
+        raise NotFoundError(f"{said} has targets that are not finite")
+
+
+@dataclass(frozen=True, eq=False)
+class Indices:
+    """Which samples are in which part, ascending; `test` is None where the source has a test split of its own."""
+
+    train: Array
+    validation: Array
+    test: Array | None
+    evaluated: Array
+
+
+def choose(source: Source, known: Description, raw: Raw) -> Indices:
+    """Test, validation and training samples, drawn in this order, and the training samples that are evaluated.
+
+    All are drawn by the source's own labels, so that label noise and order move no sample.
+    """
+    counts = sizes(source)
+    by_class = known.target == "class"
+    train, test = np.arange(len(raw.y)), None
+    if raw.test_x is None:
+        test, train = draw(train, raw.y, counts.test, random_bits(source.split_seed, "test"), by_class=by_class)
+        check_classes(known, raw.y, train, "test")
+    validation, train = draw(
+        train, raw.y, counts.validation, random_bits(source.split_seed, "validation"), by_class=by_class
+    )
+    check_classes(known, raw.y, train, "validation")
+    train, _ = draw(train, raw.y, counts.train, random_bits(source.split_seed, "limit"), by_class=by_class)
+    check_classes(known, raw.y, train, "limit")
+    few = min(len(train), max(len(validation), EVALUATED_AT_LEAST))
+    evaluated, _ = draw(train, raw.y, few, random_bits(source.split_seed, "train_evaluated"), by_class=by_class)
+    return Indices(train, validation, test, evaluated)
+
+
+def split(source: Source, raw: Raw) -> Splits:
+    """The parts of what was read."""
+    known = source.describe()
+    chosen = choose(source, known, raw)
+    train = chosen.train
+    y = raw.y[train]
+    if source.label_noise > 0:
+        y = with_noise(y, source.label_noise, len(known.classes), random_bits(source.split_seed, "label_noise"))
+    if source.order == "by_class":
+        order = np.argsort(y, kind="stable")
+        train, y = train[order], y[order]
+    x = raw.x[train]
+    target_mean, target_scale = spread(y) if source.standardizes_target() else (0.0, 1.0)
+    return Splits(
+        description=known,
+        train=Part(x, y),
+        validation=Part(raw.x[chosen.validation], raw.y[chosen.validation]),
+        test=tested(raw, chosen.test),
+        train_evaluated=np.flatnonzero(np.isin(train, chosen.evaluated)),
+        statistics=measure(x, source.normalize),
+        target_mean=target_mean,
+        target_scale=target_scale,
+        fingerprint=fingerprint(raw, (train, chosen.validation, chosen.test), y),
+    )
+
+
+def tested(raw: Raw, drawn: Array | None) -> Part:
+    """The test part: the source's own, or the samples that were drawn."""
+    if raw.test_x is not None and raw.test_y is not None:
+        return Part(raw.test_x, raw.test_y)
+    return Part(raw.x[drawn], raw.y[drawn])
+
+
+def random_bits(split_seed: int, purpose: str) -> np.random.PCG64:
+    """The random bits for one step of the split.
+
+    Raw bits only: numpy promises the same ones in every version, but not the same shuffles and draws made of them, and
+    a sample must not change sides with an update.
+    """
+    return np.random.PCG64(derive(split_seed, purpose))
+
+
+def shuffled_indices(count: int, bits: np.random.PCG64) -> Array:
+    """0 .. count - 1 in random order."""
+    return np.argsort(bits.random_raw(count), kind="stable")
+
+
+def draw(pool: Array, y: Array, count: int, bits: np.random.PCG64, *, by_class: bool) -> tuple[Array, Array]:
+    """`count` of the samples in `pool` and the rest of it, both ascending; with classes, each gets its share.
+
+    A smaller count with the same bits draws a part of the larger draw (within a class, or without classes).
+    """
+    shuffled = pool[shuffled_indices(len(pool), bits)]
+    if by_class:
+        labels = y[shuffled]
+        grouped = np.argsort(labels, kind="stable")
+        counts = np.bincount(labels)
+        within = np.arange(len(pool)) - np.repeat(np.cumsum(counts) - counts, counts)
+        chosen = shuffled[grouped[within < np.repeat(shares(counts, count), counts)]]
+    else:
+        chosen = shuffled[:count]
+    taken = np.zeros(len(y), dtype=bool)
+    taken[chosen] = True
+    return pool[taken[pool]], pool[~taken[pool]]
+
+
+def shares(counts: Array, total: int) -> Array:
+    """`total` shared out in proportion to `counts` by largest remainder; on a tie the lower class is first.
+
+    In whole numbers, so that no rounding of floats decides. No share is more than its count where total <= sum(counts).
+    """
+    whole = max(int(counts.sum()), 1)
+    share = counts * total // whole
+    left = total - int(share.sum())
+    share[np.argsort(-(counts * total % whole), kind="stable")[:left]] += 1
+    return share
+
+
+def with_noise(y: Array, share: float, classes: int, bits: np.random.PCG64) -> Array:
+    """The labels with round(share * N) of them replaced, each by one of the other classes with equal chance.
+
+    A lower share with the same bits replaces a part of the same labels by the same classes.
+    """
+    chosen = shuffled_indices(len(y), bits)[: round(share * len(y))]
+    step = 1 + (bits.random_raw(len(y)) % (classes - 1)).astype(np.int64)
+    noisy = y.copy()
+    noisy[chosen] = (y[chosen] + step[chosen]) % classes
+    return noisy
+
+
+def check_classes(known: Description, y: Array, train: Array, key: str) -> None:
+    """Raises ConfigError where the split leaves a class without training samples; `key` is the setting that did it."""
+    if known.target == "number":
+        return
+    left = np.bincount(y[train], minlength=len(known.classes))
+    if not left.all():
+        index = int(left.argmin())
+        held = int((y == index).sum())
+        message = f"leaves no training sample of class {known.classes[index]}, which has {held} in all"
+        raise ConfigError([Fault(f"data.{key}: {message}", key=f"data.{key}")])
+
+
+def fingerprint(raw: Raw, indices: tuple[Array | None, ...], labels: Array) -> str:
+    """SHA-256 of the data as read, of the samples in each part and of the labels trained on."""
+    digest = hashlib.sha256()
+    for array in (raw.x, raw.y, raw.test_x, raw.test_y, *indices, labels):
+        if array is None:
+            digest.update(b"none\n")
+        else:
+            digest.update(f"{array.dtype.str} {array.shape}\n".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

@@ -1,0 +1,74 @@
+"""Street View House Numbers, cropped digits, in the MATLAB files they are published in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from tuner.data.files import check_labels, damaged, how_to_get, is_file, shown, unreadable
+from tuner.data.source import Archive, Array, Description, Raw, Source
+from tuner.errors import NotFoundError
+
+MIRRORS = ("http://ufldl.stanford.edu/housenumbers/",)
+TRAIN, TEST = 73_257, 26_032
+
+
+class SVHN(Source, name="svhn"):
+    """99,289 digits from photographs of house numbers: colour images, 32 x 32 pixels, ten classes (73,257 + 26,032).
+
+    Choose it when: you want digits that are harder than MNIST's, with neighbouring digits and bad light in the
+    picture. The classes are unequal: a fifth of all samples are the digit 1, so guessing gets 20 % right.
+    Source: Netzer, Wang, Coates, Bissacco, Wu, Ng (2011), "Reading Digits in Natural Images with Unsupervised Feature
+    Learning", NIPS workshop; for non-commercial use only. The `extra` part is not used.
+    """
+
+    downloadable: ClassVar[bool] = True
+    archives: ClassVar[tuple[Archive, ...]] = tuple(
+        Archive(file, md5, MIRRORS, "", ((file, size),))
+        for file, md5, size in (
+            ("train_32x32.mat", "e26dedcc434d2e4c54c9b2d4a06d8373", 182_040_794),
+            ("test_32x32.mat", "eb5a983be6a315427106f1b164d9cef3", 64_275_384),
+        )
+    )
+
+    def describe(self) -> Description:
+        return Description((3, 32, 32), "class", tuple("0123456789"), TRAIN, TEST)
+
+    def read(self, root: Path) -> Raw:
+        x, y = read_mat(root / "train_32x32.mat", TRAIN, self.name)
+        test_x, test_y = read_mat(root / "test_32x32.mat", TEST, self.name)
+        return Raw(x, y, test_x, test_y)
+
+
+def read_mat(path: Path, samples: int, name: str) -> tuple[Array, Array]:
+    """Images (N, 3, 32, 32) from the file's X (32, 32, 3, N), labels from its y (N, 1), where 10 stands for digit 0.
+
+    Raises NotFoundError where the file is missing or holds anything else.
+    """
+    if not is_file(path):
+        raise NotFoundError(f"{shown(path)} is missing", fix=how_to_get(name))
+    from scipy.io import loadmat
+
+    try:
+        held = loadmat(path, variable_names=["X", "y"])
+    except MemoryError:
+        raise
+    except PermissionError as error:
+        raise unreadable(path, error) from error
+    except Exception as error:  # scipy gives no common error for a file that is not what it seems
+        raise damaged(path, "a MATLAB file of images", f"reading it stops with: {error}", name) from error
+    x, y = held.get("X"), held.get("y")
+    if not isinstance(x, np.ndarray) or x.shape != (32, 32, 3, samples) or x.dtype != np.uint8:
+        raise damaged(path, f"X, unsigned bytes of shape (32, 32, 3, {samples})", f"X is {outline(x)}", name)
+    if not isinstance(y, np.ndarray) or y.size != samples or y.dtype.kind not in "ui":
+        raise damaged(path, f"y, {samples} whole numbers", f"y is {outline(y)}", name)
+    labels = y.reshape(-1).astype(np.int64)
+    check_labels(labels, range(1, 11), path, name)
+    return np.ascontiguousarray(x.transpose(3, 2, 0, 1)), labels % 10
+
+
+def outline(value: Array | None) -> str:
+    """What was found in place of an array."""
+    return f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray) else "not there"

@@ -1,0 +1,152 @@
+"""Folders of files that count from one rename on, with a manifest of sha256s that every reading is checked against."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from tuner.durable.reading import is_plain_name, json_bytes, read_bytes, read_json, shown
+from tuner.durable.writing import TEMPORARY, make_folder, sync_folder, temporary_name, write_new, writing
+from tuner.errors import NotFoundError, ResourceError
+
+MANIFEST = "manifest.json"
+FOLDER_LIMIT = 8 << 30
+_TRASH, _OLD = ".trash-", ".old-"
+
+
+def commit_folder(parent: Path, name: str, files: Mapping[str, bytes]) -> Path:
+    """Puts the folder `name` with `files` and a manifest of their sha256s into `parent`; an older one is replaced.
+
+    It is there whole and read back, or not at all. Raises ResourceError.
+    """
+    for wanted in (name, *files):
+        if not is_plain_name(wanted) or wanted == MANIFEST:
+            raise ValueError(f"not a plain file name: {wanted!r}")
+    manifest = {key: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for key, data in files.items()}
+    content = {**files, MANIFEST: json_bytes({"files": manifest})}
+    final, built = parent / name, parent / temporary_name()
+    make_folder(parent)
+    with writing(final):
+        try:
+            built.mkdir()
+            write_new({built / key: data for key, data in content.items()})
+            sync_folder(built)
+            _read_back(built, final)
+            _publish(built, final)
+        except BaseException:
+            shutil.rmtree(built, ignore_errors=True)
+            raise
+    return final
+
+
+def _read_back(built: Path, final: Path) -> None:
+    try:
+        verify_folder(built)
+    except NotFoundError as error:
+        raise ResourceError(
+            f"cannot write {shown(final)}: what was written reads back differently ({error.message})",
+            fix="What was saved before is still in place. Check the disk and the memory of this machine.",
+        ) from error
+
+
+def _publish(built: Path, final: Path) -> None:
+    """Renames `built` to `final`. An older `final` waits as `.old-NAME`, where `sweep_leftovers` finds it."""
+    old = final.parent / (_OLD + final.name)
+    replaces = os.path.lexists(final)
+    if replaces:
+        _delete(old)
+        final.rename(old)
+        sync_folder(final.parent)
+    try:
+        built.rename(final)
+    except BaseException:
+        if replaces:
+            with suppress(OSError):
+                old.rename(final)
+        raise
+    sync_folder(final.parent)
+    if replaces:
+        remove_folder(old)
+
+
+def read_folder(path: Path, limit: int = FOLDER_LIMIT) -> dict[str, bytes]:
+    """The files of a folder that `commit_folder` made, checked against its manifest.
+
+    Raises NotFoundError naming the file that is missing, damaged, a link, or too large (`limit` is bytes in all).
+    """
+    return dict(_checked(path, limit))
+
+
+def verify_folder(path: Path, limit: int = FOLDER_LIMIT) -> None:
+    """As `read_folder`, but holds one file in memory at a time."""
+    for _ in _checked(path, limit):
+        pass
+
+
+def _checked(path: Path, limit: int) -> Iterator[tuple[str, bytes]]:
+    if path.is_symlink():
+        raise NotFoundError(f"{shown(path)} is a link, not a folder")
+    listed = _manifest(path)
+    if sum(size for size, _ in listed.values()) > limit:
+        raise NotFoundError(f"{shown(path)} is too large: its files may have {limit} bytes in all")
+    for name, (size, digest) in listed.items():
+        data = read_bytes(path / name, size)
+        if len(data) != size or hashlib.sha256(data).hexdigest() != digest:
+            raise NotFoundError(f"{shown(path / name)} is damaged: it is not what {MANIFEST} says")
+        yield name, data
+
+
+def _manifest(path: Path) -> dict[str, tuple[int, str]]:
+    """File name -> (bytes, sha256)."""
+    files = read_json(path / MANIFEST).get("files")
+    bad = NotFoundError(f"{shown(path / MANIFEST)} is damaged: it lists no files with their bytes and sha256")
+    if not isinstance(files, dict) or not files or len(files) > 1000:
+        raise bad
+    listed = {}
+    for name, entry in files.items():
+        size, digest = (entry.get("bytes"), entry.get("sha256")) if isinstance(entry, dict) else (None, None)
+        if type(size) is not int or size < 0 or not isinstance(digest, str) or len(digest) != 64:
+            raise bad
+        if not is_plain_name(name) or name == MANIFEST:
+            raise bad
+        listed[name] = (size, digest)
+    return listed
+
+
+def remove_folder(path: Path) -> None:
+    """Takes `path` away: gone under its name at once, then deleted. Raises ResourceError."""
+    trash = path.parent / (_TRASH + secrets.token_hex(8))
+    with writing(path):
+        path.rename(trash)
+        sync_folder(path.parent)  # or a power failure could leave it under its own name, half deleted
+    with suppress(OSError):  # what stays is swept later
+        _delete(trash)
+
+
+def sweep_leftovers(parent: Path) -> None:
+    """Deletes what a killed writer left in `parent` and puts back a folder whose replacement never came.
+
+    Only for the holder of the run's lock, before it looks for checkpoints. Raises ResourceError.
+    """
+    with writing(parent):
+        names = sorted(path.name for path in parent.iterdir()) if parent.is_dir() else []
+        for name in names:
+            old = name.removeprefix(_OLD)
+            if old != name and not os.path.lexists(parent / old):
+                (parent / name).rename(parent / old)
+                sync_folder(parent)
+            elif name.startswith((TEMPORARY, _TRASH, _OLD)):
+                _delete(parent / name)
+
+
+def _delete(path: Path) -> None:
+    """Deletes a file, a link or a tree, following no link. Raises OSError; it may be absent."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,137 @@
+"""Text files that only grow, by whole lines."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+from typing import Self
+
+from tuner.durable.reading import CAREFUL, read_open, shown
+from tuner.durable.writing import sync_folder, write_all, writing
+from tuner.errors import NotFoundError
+
+JOURNAL_LIMIT = 1 << 28
+
+
+class Journal:
+    """A text file that only grows, by whole lines; for the holder of the run's lock.
+
+    After a failed write it is cut back to its last whole line. After a failed flush it is lost: the kernel may have
+    dropped what it could not write, so nothing more is added, and the next process takes up what is on disk.
+    """
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self.length = 0  # bytes, all of them whole lines
+        self._descriptor = descriptor
+        self._hash = hashlib.sha256()
+        self._header = b""
+        self._named = False  # whether the folder that names the file has been flushed
+        self._lost = False
+
+    @classmethod
+    def open(cls, path: Path, header: str = "") -> Self:
+        """Opens or creates the journal; a torn last line is cut, an empty file gets `header` as its first line.
+
+        Raises NotFoundError when the file is there with another header, ResourceError when it cannot be written.
+        """
+        with writing(path):
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | CAREFUL, 0o666)
+        journal = cls(path, descriptor)
+        try:
+            journal._take_up(header)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return journal
+
+    def _take_up(self, header: str) -> None:
+        data = read_open(self._descriptor, self.path, JOURNAL_LIMIT)
+        self.length = data.rfind(b"\n") + 1
+        self._hash.update(data[: self.length])
+        if self.length < len(data):
+            with writing(self.path):
+                os.ftruncate(self._descriptor, self.length)
+        if not header:
+            return
+        self._header = f"{header}\n".encode()
+        if not self.length:
+            self.append(header)
+        elif not data.startswith(self._header):
+            raise NotFoundError(
+                f"{shown(self.path)} is damaged or of another kind: its first line is not {shown(header)}"
+            )
+
+    @property
+    def digest(self) -> str:
+        """sha256 (hex) of the `length` bytes."""
+        return self._hash.hexdigest()
+
+    def append(self, line: str) -> None:
+        """Adds one line by one write. Raises ResourceError; the file then ends as before."""
+        if "\n" in line:
+            raise ValueError("a line of a journal holds no line break")
+        data = f"{line}\n".encode()
+        with writing(self.path):
+            self._refuse_when_lost()
+            try:
+                write_all(self._descriptor, data)
+            except BaseException:
+                self._cut_back()
+                raise
+        self.length += len(data)
+        self._hash.update(data)
+
+    def _refuse_when_lost(self) -> None:
+        if self._lost:
+            raise OSError(errno.EIO, "an earlier write or flush of it failed")
+
+    def _cut_back(self) -> None:
+        try:
+            os.ftruncate(self._descriptor, self.length)
+        except OSError:
+            self._lost = True
+
+    def sync(self) -> None:
+        """Makes everything added so far survive a power failure. Raises ResourceError."""
+        with writing(self.path):
+            self._refuse_when_lost()
+            try:
+                os.fsync(self._descriptor)
+                if not self._named:
+                    sync_folder(self.path.parent)
+            except BaseException:
+                self._lost = True
+                raise
+        self._named = True
+
+    def cut(self, length: int) -> None:
+        """Cuts the file back to its first `length` bytes, as a checkpoint names them.
+
+        Raises NotFoundError when the file is shorter, or `length` is not the end of a line.
+        """
+        with writing(self.path):
+            kept = os.pread(self._descriptor, max(length, 0), 0)
+        whole = not kept or kept.endswith(b"\n")
+        if len(kept) != length or not whole or not kept.startswith(self._header):
+            raise NotFoundError(
+                f"{shown(self.path)} is damaged: a checkpoint counts on {length} bytes of whole lines in it"
+            )
+        with writing(self.path):
+            self._refuse_when_lost()
+            os.ftruncate(self._descriptor, length)
+        self.length, self._hash = length, hashlib.sha256(kept)
+
+    def close(self) -> None:
+        """Closes the file; what was not synced is up to the system."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,112 @@
+"""Reading files that others may have damaged or made to harm: sizes are bounded, links are not followed."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tuner.errors import NotFoundError, ResourceError
+
+JSON_LIMIT = 1 << 20
+# O_NONBLOCK keeps a pipe that stands where a file should be from blocking the open; it does nothing to a file.
+CAREFUL = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+
+
+def shown(value: object) -> str:
+    """`value` as text for a message: control characters and bytes that are no text come out escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
+
+
+def is_plain_name(name: str, longest: int = 64) -> bool:
+    """Whether `name` can stand alone as a file's name: [A-Za-z0-9._-], at most `longest`, no leading dot or dash."""
+    return len(name) <= longest and _NAME.fullmatch(name) is not None
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """The content of the regular file `path`. Raises NotFoundError: missing, a link, unreadable, above `limit`."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | CAREFUL)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    try:
+        return read_open(descriptor, path, limit)
+    finally:
+        os.close(descriptor)
+
+
+def read_open(descriptor: int, path: Path, limit: int) -> bytes:
+    about = os.fstat(descriptor)
+    if not stat.S_ISREG(about.st_mode):
+        raise NotFoundError(f"{shown(path)} is not a regular file")
+    if about.st_size > limit:
+        raise NotFoundError(f"{shown(path)} is damaged or too large: {about.st_size} bytes, at most {limit} expected")
+    parts, room = [], limit
+    try:
+        while room and (part := os.read(descriptor, min(room, 1 << 24))):
+            parts.append(part)
+            room -= len(part)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return b"".join(parts)
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> NotFoundError | ResourceError:
+    if isinstance(error, FileNotFoundError):
+        return NotFoundError(f"{shown(path)} is missing")
+    if not isinstance(error, OSError):
+        return NotFoundError(f"cannot read {shown(path)}: {error}")
+    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        return ResourceError(
+            f"cannot read {shown(path)}: {error.strerror}",
+            fix="Close other programs or raise the limits (ulimit -n), then run the same command again.",
+        )
+    reason = "it is a link, and links are not followed" if error.errno == errno.ELOOP else error.strerror
+    return NotFoundError(f"cannot read {shown(path)}: {reason}")
+
+
+def read_json(path: Path, limit: int = JSON_LIMIT) -> dict[str, Any]:
+    """The JSON object in `path`. Raises NotFoundError: missing, too large, no JSON, a repeated key, an infinity."""
+    data = read_bytes(path, limit)
+    try:
+        value = json.loads(data, object_pairs_hook=_unique, parse_constant=_finite, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise NotFoundError(f"{shown(path)} is damaged: {shown(error)}") from error
+    if not isinstance(value, dict):
+        raise NotFoundError(f"{shown(path)} is damaged: it is not a JSON object")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is repeated")
+    return found
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is no finite number")
+    return value
+
+
+def json_bytes(value: Mapping[str, Any]) -> bytes:
+    """`value` as JSON text with sorted keys, the same bytes for the same value. A number that is not finite is null."""
+    text = json.dumps(_without_nan(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return (text + "\n").encode("utf-8", "backslashreplace")  # a lone surrogate becomes the JSON escape it stands for
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

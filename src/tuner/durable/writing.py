@@ -1,0 +1,110 @@
+"""Files that are old or new, never half: built under another name in their folder, flushed, renamed, folder flushed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tuner.durable.reading import CAREFUL, shown
+from tuner.errors import ResourceError
+
+TEMPORARY = ".tmp-"
+_REMEDY = {
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "make room in your disk quota",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f)",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "close programs that hold many files open",
+    errno.EROFS: "choose a folder that can be written (--runs-dir)",
+    errno.EACCES: "allow writing there or choose another folder (--runs-dir)",
+    errno.EPERM: "allow writing there or choose another folder (--runs-dir)",
+    errno.EIO: "check the disk: it reports errors",
+    errno.ENOENT: "put the folder back: it went away while it was in use",
+}
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns an OSError of a write into a ResourceError that names `path`, the reason and what to do."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        remedy = _REMEDY.get(error.errno or 0, "see to the cause above")
+        raise ResourceError(
+            f"cannot write {shown(path)}: {reason}",
+            fix=f"What was saved before is still in place: {remedy}, then run the same command again.",
+        ) from error
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Puts `data` at `path`: afterwards, whatever happens, the old content is there or the new one.
+
+    Raises ResourceError.
+    """
+    write_files(path.parent, {path.name: data})
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """`write_file` for several files of one folder, which is flushed once. Each file is old or new, not all of them."""
+    temporary = {name: folder / temporary_name() for name in files}
+    with writing(folder / next(iter(files)) if len(files) == 1 else folder):
+        try:
+            write_new({temporary[name]: data for name, data in files.items()})
+            for name, path in temporary.items():
+                path.replace(folder / name)
+            sync_folder(folder)
+        except BaseException:
+            for path in temporary.values():
+                with suppress(OSError):
+                    path.unlink()
+            raise
+
+
+def make_folder(path: Path) -> None:
+    """Makes `path` and what is missing above it, so that they survive a power failure. Raises ResourceError."""
+    missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
+    with writing(path):
+        for folder in reversed(missing):
+            folder.mkdir(exist_ok=True)
+            sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in `folder` survive a power failure. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some file systems cannot flush a folder
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def temporary_name() -> str:
+    return TEMPORARY + secrets.token_hex(8)
+
+
+def write_new(files: Mapping[Path, bytes]) -> None:
+    """Creates `files` and flushes them: all are written first, so that one flush of the disk serves several."""
+    opened: list[int] = []
+    try:
+        for path, data in files.items():
+            opened.append(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | CAREFUL, 0o666))
+            write_all(opened[-1], data)
+        for descriptor in opened:
+            os.fsync(descriptor)
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]

@@ -1,0 +1,130 @@
+"""The errors of tuner and the exit codes they stand for.
+
+::
+
+    TunerError
+    ├── AnswerNo           1   the question asked was answered no
+    ├── UsageError         2   bad command line
+    ├── ConfigError        2   bad config: all its faults at once
+    ├── DivergedError      3   a loss, gradient or weight is not finite
+    ├── NotFoundError      4   data, run or checkpoint missing, corrupt or refused
+    ├── ResourceError      5   the machine ran out, or what was asked for is not here
+    ├── HeldError         73   a live process holds the run
+    └── StoppedError      75   stopped with its state saved: run the same command again
+
+A bug in tuner itself is any other exception: exit 70. Death by a signal is 128 + its number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong in a config: where it stands, what was given, what is allowed."""
+
+    message: str
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    key: str = ""
+    given: str = ""
+    allowed: str | None = None
+    suggestion: str | None = None
+    excerpt: str = ""
+    width: int = 1
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape that ``check --json`` promises."""
+        shown = asdict(self)
+        order = ("file", "line", "column", "key", "given", "message", "allowed", "suggestion")
+        return {key: shown[key] for key in order}
+
+
+class TunerError(Exception):
+    """What a user can act on: `message` says what is wrong, `fix` what to do about it."""
+
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, message: str, *, fix: str = "") -> None:
+        super().__init__(f"{message}\n{fix}" if fix else message)
+        self.message = message
+        self.fix = fix
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The ``errors`` list of ``--json``."""
+        return [{"message": self.message, "suggestion": self.fix or None}]
+
+
+class AnswerNo(TunerError):  # noqa: N818 - it is an answer, not a mishap
+    """The question asked was answered no."""
+
+    exit_code = 1
+
+
+class UsageError(TunerError):
+    """The command line cannot be understood."""
+
+    exit_code = 2
+
+
+class ConfigError(TunerError):
+    """A config has faults; all of them are listed."""
+
+    exit_code = 2
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        count = len(self.faults)
+        super().__init__(f"{count} error{'s' if count != 1 else ''} in the config")
+
+    def as_json(self) -> list[dict[str, Any]]:
+        return [fault.as_json() for fault in self.faults]
+
+
+class DivergedError(TunerError):
+    """A loss, a gradient or a weight stopped being a finite number."""
+
+    exit_code = 3
+
+
+class NotFoundError(TunerError):
+    """Data, a run or a checkpoint is missing, corrupt or refused."""
+
+    exit_code = 4
+
+
+class ResourceError(TunerError):
+    """Memory, disk or file handles ran out, or a device that was asked for is not here."""
+
+    exit_code = 5
+
+
+class HeldError(TunerError):
+    """A live process holds the run."""
+
+    exit_code = 73
+
+
+class StoppedError(TunerError):
+    """Stopped on request with the state saved."""
+
+    exit_code = 75
+
+
+EXIT_CODES: dict[int, tuple[str, str]] = {
+    0: ("done (early stopping included; a finished run found finished)", "no need"),
+    1: ("the answer is no: a difference asked about is there, a requirement is missed", "no"),
+    2: ("bad command line or bad config", "no"),
+    3: ("training diverged: a loss, gradient or weight is not finite", "no"),
+    4: ("data, run or checkpoint missing, corrupt or refused", "no"),
+    5: ("the machine ran out (memory, disk, file handles), or what was asked for (CUDA) is not here", "after making room"),
+    70: ("a bug in tuner: one line and the path of a crash report", "report it"),
+    73: ("a live process holds the run; nothing was done", "later"),
+    75: ("stopped with its state saved", "yes"),
+    130: ("interrupted (SIGINT, Ctrl-C) after saving its state", "yes"),
+    143: ("terminated (SIGTERM) after saving its state", "yes"),
+}

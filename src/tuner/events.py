@@ -1,0 +1,63 @@
+"""What training tells while it runs: `train` yields these, `render` shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Started:
+    """The run folder is there and the first step is next."""
+
+    run: Path
+    resumed: int | None  # the last epoch that was whole before, when an earlier run goes on
+    device: str
+    device_model: str
+    threads: int
+    parameters: int
+    samples: dict[str, int]  # train, validation, test -> how many
+    epochs: int
+    steps_per_epoch: int
+    monitor: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training is inside an epoch."""
+
+    epoch: int
+    step: int  # within the epoch
+    steps: int
+    seconds_left: float | None = None  # to the end of the run; None while too little is known
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """One epoch is over and measured."""
+
+    row: dict[str, float | int | None]  # as in metrics.csv
+    best: bool
+    seconds: float
+    samples_per_second: float
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something worth a line."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The run is over, whatever its end was."""
+
+    run: Path
+    status: dict[str, Any] = field(default_factory=dict)  # as in status.json
+
+
+Event = Started | Progress | EpochDone | Note | Ended

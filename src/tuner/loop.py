@@ -1,0 +1,217 @@
+"""One training epoch, one evaluation pass: the hot path.
+
+The data lies on the device as whole tensors and a batch is an index into them. Nothing inside an epoch waits for the
+device: sums are kept there and read once at the end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tuner.network import Network
+from tuner.options.augmentations import Augmentation
+from tuner.options.losses import Loss
+from tuner.options.schedulers import Scheduler, learning_rate
+from tuner.seeding import derive
+from tuner.state import State
+
+GUARD_EVERY = 32
+"""Steps between two looks at whether the numbers are still finite."""
+
+EVALUATION_NUMBERS = 4_000_000
+"""How many numbers the widest layer may hold at once during evaluation."""
+
+
+class NonFinite(Exception):  # noqa: N818 - a message to train.py, which knows what to tell the user
+    """A loss or gradient norm was not finite at or before this step."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples on the device: x (N, *shape), y (N,) int64 classes or (N, 1) float32 numbers in the loss's units."""
+
+    x: Tensor
+    y: Tensor
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class Normalizer:
+    """x' = (x - mean) / scale, and the value range that augmentations refer to; per channel or column."""
+
+    mean: Tensor
+    scale: Tensor
+    low: Tensor
+    high: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x.to(torch.float32).sub(self.mean).div_(self.scale)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything a training epoch needs that does not change during the run."""
+
+    train: Samples
+    objective: Callable[[Tensor, Tensor], Tensor]
+    scheduler: Scheduler
+    lr: float
+    epochs: int
+    batches: tuple[tuple[int, int], ...]
+    seed: int
+    shuffle: bool = True
+    gradient_clip: float | None = None
+    augment: tuple[Augmentation, ...] = ()
+    normalizer: Normalizer | None = None
+    measure_gradient: bool = True
+
+
+def batch_bounds(samples: int, size: int, join_last: bool) -> tuple[tuple[int, int], ...]:
+    """(start, stop) of each batch of an epoch. The last one may be smaller; with `join_last` (batch norm) a lone last
+    sample joins the batch before it."""
+    bounds = [(start, min(start + size, samples)) for start in range(0, samples, size)]
+    if join_last and len(bounds) > 1 and bounds[-1][1] - bounds[-1][0] == 1:
+        bounds[-2:] = [(bounds[-2][0], samples)]
+    return tuple(bounds)
+
+
+def epoch_order(task: Task, epoch: int) -> Tensor | None:
+    """The order of samples in an epoch, a function of (seed, epoch); None is the order in which they lie."""
+    if not task.shuffle or len(task.batches) == 1:
+        return None
+    generator = torch.Generator().manual_seed(derive(task.seed, "order", epoch))
+    return torch.randperm(len(task.train), generator=generator).to(task.train.x.device)
+
+
+def train_epoch(task: Task, state: State, history: tuple[float, ...] = ()) -> Iterator[None]:
+    """Trains from where `state` is to the end of its epoch; yields after each step. Raises NonFinite.
+
+    `history` holds the monitor of the epochs so far, smaller being better: the plateau scheduler reads it.
+    """
+    network, updater, parameters = state.network, state.updater, state.updater.parameters
+    network.train()
+    order = epoch_order(task, state.epoch)
+    guard = Guard(state.sums)
+    for start, stop in task.batches[state.batch :]:
+        x, y = batch(task, order, start, stop, state.step)
+        network.at(state.step)
+        loss = task.objective(network(x), y)
+        loss.backward()  # type: ignore[no-untyped-call]
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        norm = None
+        if task.measure_gradient or task.gradient_clip is not None:
+            norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+            state.sums[1] += norm
+        if task.gradient_clip is not None and norm is not None:
+            torch._foreach_mul_(gradients, torch.clamp(task.gradient_clip / (norm + 1e-6), max=1.0))
+        state.sums[0] += loss.detach() * (stop - start)
+        rate = learning_rate(task.scheduler, task.lr, state.step, len(task.batches), task.epochs, history)
+        updater.step(gradients, rate)
+        for parameter in parameters:
+            parameter.grad = None
+        state.batch += 1
+        state.step += 1
+        if state.step % GUARD_EVERY == 0:
+            guard.look()
+        yield
+    if not all(map(math.isfinite, state.sums.tolist())):
+        raise NonFinite
+
+
+def batch(task: Task, order: Tensor | None, start: int, stop: int, step: int) -> tuple[Tensor, Tensor]:
+    """The samples of one batch, augmented and normalised where that was not done beforehand."""
+    if order is None:
+        x, y = task.train.x[start:stop], task.train.y[start:stop]
+    else:
+        rows = order[start:stop]
+        x, y = task.train.x.index_select(0, rows), task.train.y.index_select(0, rows)
+    if task.normalizer is None:
+        return x, y
+    if task.augment:
+        x = x.to(torch.float32)
+        for index, augmentation in enumerate(task.augment):
+            generator = torch.Generator(x.device).manual_seed(derive(task.seed, "augment", index, step))
+            x = augmentation.apply(x, generator, task.normalizer.low, task.normalizer.high)
+    return task.normalizer(x), y
+
+
+class Guard:
+    """Notices sums that are not finite without waiting for the device: on CUDA it reads what was copied one look ago."""
+
+    def __init__(self, sums: Tensor) -> None:
+        self.sums = sums
+        self.copy: Tensor | None = None
+        self.done: torch.cuda.Event | None = None
+
+    def look(self) -> None:
+        """Raises NonFinite if a sum was not finite (on CUDA: at the look before)."""
+        if not self.sums.is_cuda:
+            self.judge(self.sums)
+            return
+        if self.copy is None:
+            self.copy = torch.empty(self.sums.shape, dtype=self.sums.dtype, pin_memory=True)
+        elif self.done is not None and self.done.query():
+            self.judge(self.copy)
+        elif self.done is not None:
+            return
+        self.copy.copy_(self.sums, non_blocking=True)
+        self.done = torch.cuda.Event()
+        self.done.record()
+
+    def judge(self, sums: Tensor) -> None:
+        if not all(map(math.isfinite, sums.tolist())):
+            raise NonFinite
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What evaluation reports: the loss and, from counts, accuracy (classes) or r2 and mae (numbers, in their units)."""
+
+    loss: Loss
+    reported: Callable[[Tensor, Tensor], Tensor]
+    target: str
+    target_scale: float = 1.0
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("loss", "accuracy") if self.target == "class" else ("loss", "r2", "mae")
+
+
+def chunk_size(network: Network) -> int:
+    """How many samples are evaluated at once."""
+    widest = max(math.prod(block.outputs) for block in network.plan.blocks)
+    return max(32, min(4096, EVALUATION_NUMBERS // widest))
+
+
+@torch.inference_mode()
+def evaluate(network: Network, samples: Samples, measure: Measure, normalizer: Normalizer | None = None,
+             ) -> dict[str, float]:
+    """The metrics of `samples` under the network in eval mode; one transfer from the device at the end."""
+    network.eval()
+    sums = torch.zeros(3, dtype=torch.float64, device=samples.x.device)
+    size = chunk_size(network)
+    for start in range(0, len(samples), size):
+        x, y = samples.x[start : start + size], samples.y[start : start + size]
+        outputs = network(x if normalizer is None else normalizer(x))
+        sums[0] += measure.reported(outputs, y).sum(dtype=torch.float64)
+        if measure.target == "class":
+            sums[1] += (measure.loss.decide(outputs) == y).sum()
+        else:
+            error = (outputs - y).to(torch.float64)
+            sums[1] += error.square().sum()
+            sums[2] += error.abs().sum()
+    loss, first, second = sums.tolist()
+    count = len(samples)
+    if measure.target == "class":
+        return {"loss": loss / count, "accuracy": first / count}
+    spread = samples.y.to(torch.float64)
+    total = float((spread - spread.mean()).square().sum())
+    r2 = 1 - first / total if total > 0 else math.nan
+    return {"loss": loss / count, "r2": r2, "mae": second / count * measure.target_scale}

@@ -1,0 +1,210 @@
+"""What this machine is, found without importing torch: what a run's identity takes from outside its config."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import platform
+import re
+from collections.abc import Callable
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+_GPUS = Path("/proc/driver/nvidia/gpus")
+_TEXT_LIMIT = 1 << 22
+
+
+def cpu_model() -> str:
+    """The processor's name, e.g. `AMD EPYC 7B13`."""
+    return _cpu_facts().get("model name") or platform.processor() or platform.machine()
+
+
+def cpu_capability() -> str:
+    """The instruction set that torch's own kernels use here: what `torch.backends.cpu.get_cpu_capability()` says.
+
+    Follows torch (aten/src/ATen/native/DispatchStub.cpp), which also lets the variable ATEN_CPU_CAPABILITY choose.
+    """
+    facts = _cpu_facts()
+    machine = platform.machine()
+    if machine in ("x86_64", "AMD64"):
+        asked = {"avx512": "AVX512", "avx2": "AVX2", "default": "DEFAULT"}.get(
+            os.environ.get("ATEN_CPU_CAPABILITY", "")
+        )
+        return asked or _x86_capability(set(facts.get("flags", "").split()))
+    if machine == "aarch64":
+        return _arm_capability(set(facts.get("Features", "").split()))
+    return {"ppc64le": "VSX", "s390x": "Z VECTOR"}.get(machine, "DEFAULT")
+
+
+def _x86_capability(flags: set[str]) -> str:
+    if {"avx512vl", "avx512bw", "avx512dq", "fma"} <= flags:
+        return "AVX512"
+    return "AVX2" if {"avx2", "fma"} <= flags else "DEFAULT"
+
+
+def _arm_capability(features: set[str]) -> str:
+    bits = 8 * int(_text(Path("/proc/sys/abi/sve_default_vector_length")).strip() or 0)
+    return f"SVE{bits}" if {"sve", "bf16"} <= features and bits in (128, 256) else "DEFAULT"
+
+
+def _cpu_facts() -> dict[str, str]:
+    """The lines of /proc/cpuinfo about its first processor."""
+    first = _text(Path("/proc/cpuinfo"), 1 << 13).split("\n\n")[0]  # all of it takes long on a machine of many cores
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in first.splitlines())}
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+# ---- GPUs ------------------------------------------------------------------------------------------------------------
+
+
+def gpu_models() -> list[str]:
+    """The names of the GPUs that torch can use, in the driver's order; none without a driver or CUDA in torch.
+
+    CUDA puts the fastest GPU first where the models differ, unless CUDA_DEVICE_ORDER says PCI_BUS_ID.
+    """
+    asked = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if not _torch_facts().get("cuda") or asked == "":
+        return []
+    found = _gpus_of_driver()
+    if not found or (asked or "").startswith("MIG-"):
+        found = _gpus_of_nvml((asked or "").split(","))
+    return [name for name, _ in found] if asked is None else visible(found, asked)
+
+
+def visible(gpus: list[tuple[str, str]], asked: str) -> list[str]:
+    """The names among `gpus` (name, UUID) that a value of CUDA_VISIBLE_DEVICES leaves, in its order.
+
+    As the driver reads it: the list ends at the first entry that names no GPU, and a repeated entry leaves none.
+    """
+    chosen: list[int] = []
+    for entry in (part.strip() for part in asked.split(",")):
+        if re.fullmatch(r"[0-9]{1,9}", entry):
+            fits = [int(entry)] if int(entry) < len(gpus) else []
+        else:
+            fits = [i for i, (_, uuid) in enumerate(gpus) if entry[:4] in ("GPU-", "MIG-") and uuid.startswith(entry)]
+        if len(fits) != 1:
+            break
+        chosen += fits
+    return [gpus[i][0] for i in chosen] if len(set(chosen)) == len(chosen) else []
+
+
+def _gpus_of_driver() -> list[tuple[str, str]]:
+    """(name, UUID) of each GPU from the driver's files in /proc, in the order of their bus."""
+    found = []
+    for folder in sorted(_GPUS.iterdir()) if _GPUS.is_dir() else []:
+        lines = (line.partition(":") for line in _text(folder / "information").splitlines())
+        facts = {key.strip(): value.strip() for key, _, value in lines}
+        # A container may see the files of GPUs it was not given.
+        if facts.get("Model") and Path(f"/dev/nvidia{facts.get('Device Minor', '0')}").exists():
+            found.append((facts["Model"], facts.get("GPU UUID", "")))
+    return found
+
+
+def _gpus_of_nvml(asked: list[str]) -> list[tuple[str, str]]:
+    """(name, UUID) of each GPU, and of each part of a GPU in `asked` (MIG-...), from NVIDIA's management library."""
+    try:
+        library = ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError:
+        return []
+    if library.nvmlInit_v2() != 0:
+        return []
+    try:
+        count = ctypes.c_uint(0)
+        library.nvmlDeviceGetCount_v2(ctypes.byref(count))
+        handles = [ctypes.c_void_p() for _ in range(count.value)]
+        for index, handle in enumerate(handles):
+            library.nvmlDeviceGetHandleByIndex_v2(ctypes.c_uint(index), ctypes.byref(handle))
+        for part in asked:
+            handle = ctypes.c_void_p()
+            if part.startswith("MIG-") and not library.nvmlDeviceGetHandleByUUID(part.encode(), ctypes.byref(handle)):
+                handles.append(handle)
+        return [(_nvml_text(library.nvmlDeviceGetName, h), _nvml_text(library.nvmlDeviceGetUUID, h)) for h in handles]
+    finally:
+        library.nvmlShutdown()
+
+
+def _nvml_text(ask: Callable[..., int], handle: ctypes.c_void_p) -> str:
+    buffer = ctypes.create_string_buffer(128)
+    return buffer.value.decode(errors="replace") if ask(handle, buffer, ctypes.c_uint(len(buffer))) == 0 else ""
+
+
+# ---- software --------------------------------------------------------------------------------------------------------
+
+
+def versions() -> dict[str, str]:
+    """The versions that a run depends on: python, torch (with its build, e.g. `2.10.0+cu128`), tuner, numpy."""
+    return {
+        "python": platform.python_version(),
+        "torch": _torch_facts().get("__version__") or _installed("torch"),
+        "tuner": _installed("tuner"),
+        "numpy": _installed("numpy"),
+    }
+
+
+def _installed(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "none"
+
+
+@cache
+def _torch_facts() -> dict[str, str]:
+    """`__version__`, `cuda`, ... as torch/version.py states them; a fact that is None is left out."""
+    found = importlib.util.find_spec("torch")
+    if found is None or found.origin is None:
+        return {}
+    text = _text(Path(found.origin).parent / "version.py")
+    return dict(re.findall(r"""^(\w+)(?::[^=\n]*)? *= *['"]([^'"\n]*)['"]""", text, re.MULTILINE))
+
+
+def git_commit(folder: Path) -> str | None:
+    """The commit checked out in the repository around `folder`, or None. Reads git's files, runs nothing."""
+    for place in (folder.absolute(), *folder.absolute().parents):
+        found = _git_folder(place / ".git")
+        if found is not None:
+            return _commit(found)
+    return None
+
+
+def _git_folder(dot_git: Path) -> Path | None:
+    if dot_git.is_dir():
+        return dot_git
+    text = _text(dot_git).strip()  # a worktree or submodule has a file that points elsewhere
+    return dot_git.parent / text.removeprefix("gitdir: ") if text.startswith("gitdir: ") else None
+
+
+def _commit(git: Path) -> str | None:
+    head = _text(git / "HEAD").strip()
+    name = head.removeprefix("ref: ")
+    if name == head:
+        return _hash(head)
+    if ".." in name or not name.startswith("refs/"):
+        return None
+    shared = git / (_text(git / "commondir").strip() or ".")
+    for place in (git, shared):
+        if found := _hash(_text(place / name).strip()):
+            return found
+    packed = re.search(rf"^([0-9a-f]+) {re.escape(name)}$", _text(shared / "packed-refs"), re.MULTILINE)
+    return _hash(packed[1]) if packed else None
+
+
+def _hash(text: str) -> str | None:
+    return text if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text) else None
+
+
+def _text(path: Path, limit: int = _TEXT_LIMIT) -> str:
+    """The beginning of a text file, at most `limit` bytes; "" when it cannot be read."""
+    try:
+        if path.is_file():
+            with path.open("rb") as file:
+                return file.read(limit).decode(errors="replace")
+    except (OSError, ValueError):
+        pass
+    return ""

@@ -1,0 +1,47 @@
+"""What the numbers of a run mean: which way is better, which epoch is best, when patience ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+Row = Mapping[str, float | int | None]
+
+
+def higher_is_better(metric: str) -> bool:
+    """Up is better for accuracy and r2, down for losses and mae."""
+    return metric.rpartition("_")[2] in ("accuracy", "r2")
+
+
+def oriented(rows: Sequence[Row], metric: str) -> tuple[float, ...]:
+    """The metric epoch by epoch, turned so that smaller is better; what is missing or not finite is +inf."""
+    sign = -1.0 if higher_is_better(metric) else 1.0
+    values = [row.get(metric) for row in rows]
+    return tuple(sign * value if value is not None and math.isfinite(value) else math.inf for value in values)
+
+
+def best_index(rows: Sequence[Row], monitor: str) -> int | None:
+    """The first row with the best value of `monitor`; the last row where nothing was held out (a train_ monitor
+    without validation); None where no value is finite."""
+    if not rows:
+        return None
+    if not any(column.startswith("val_") for column in rows[-1]):
+        return len(rows) - 1
+    values = oriented(rows, monitor)
+    best = min(range(len(values)), key=values.__getitem__)
+    return best if math.isfinite(values[best]) else None
+
+
+def epochs_waited(values: Sequence[float], min_delta: float) -> int:
+    """Epochs since the last one that was better than all before it by more than `min_delta`.
+
+    `values` are oriented: smaller is better (Prechelt 1998, "Early Stopping - But When?", criterion UP in spirit:
+    training stops when this reaches the patience).
+    """
+    reference, waited = math.inf, 0
+    for value in values:
+        if value < reference - min_delta:
+            reference, waited = value, 0
+        else:
+            waited += 1
+    return waited

@@ -1,0 +1,203 @@
+"""Augmentations: random changes to training samples that leave their target as it is.
+
+They act on stored numbers (pixels 0 to 255, a table's own units), before normalisation. Each sample of a batch gets
+random numbers of its own, all of them from the generator that is handed in.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from tuner.choice import Choice
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+class Augmentation(Choice, kind="augmentation"):
+    """A random change to training samples that leaves their target as it is.
+
+    In the formulas u ~ U(a, b) is drawn once a sample; low and high are the smallest and largest number of a channel
+    (or column) in the training part.
+    """
+
+    images_only: ClassVar[bool] = True
+    """Whether it needs pictures (N, C, H, W)."""
+
+    @abstractmethod
+    def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:
+        """The changed batch, of the same shape, dtype and device; the batch itself stays as it is.
+
+        batch: float32 (N, ...) in stored numbers; generator: on the batch's device; low, high: the smallest and
+        largest number per channel or column in the training part, shaped to be broadcast against the batch.
+        """
+
+
+class Flip(Augmentation, name="flip", aliases=("mirror", "horizontal_flip")):
+    """Mirrors a picture with a given probability.
+
+    Formula: with u ~ U(0, 1), for u < probability: out[c, y, x] = in[c, y, W - 1 - x] (horizontal) or
+    in[c, H - 1 - y, x] (vertical); otherwise the picture stays.
+    Choose it when: a mirrored picture belongs to the same class: animals, clothes, scenes (horizontal), microscopy
+    and aerial pictures (both, listed twice). Not for digits, letters or anything where left and right differ.
+    Source: Krizhevsky, Sutskever, Hinton (2012), "ImageNet Classification with Deep Convolutional Neural Networks",
+    section 4.1; survey: Shorten, Khoshgoftaar (2019), "A Survey on Image Data Augmentation for Deep Learning".
+    """
+
+    probability: float = Field(0.5, ge=0, le=1, description="share of the samples that are mirrored")
+    direction: Literal["horizontal", "vertical"] = Field(
+        "horizontal", description="horizontal: left and right change places; vertical: top and bottom"
+    )
+
+    def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:  # noqa: ARG002
+        import torch
+
+        chosen = torch.rand(len(batch), 1, 1, 1, generator=generator, device=batch.device) < self.probability
+        return torch.where(chosen, batch.flip(-1 if self.direction == "horizontal" else -2), batch)
+
+
+class Shift(Augmentation, name="shift", aliases=("translate", "translation")):
+    """Moves a picture by a random whole number of pixels up or down and left or right.
+
+    Formula: out[c, y, x] = in[c, y + dy, x + dx], dy and dx drawn independently and uniformly from the whole numbers
+    -pixels ... pixels; what comes in from outside is low (black).
+    Choose it when: where the object stands says nothing about its class, and a margin around it is empty, as with
+    mnist (2 pixels). Convolutional networks gain less from it than mlp: they are nearly indifferent to it anyway.
+    Source: Simard, Steinkraus, Platt (2003), "Best Practices for Convolutional Neural Networks Applied to Visual
+    Document Analysis", section 2.
+    """
+
+    pixels: int = Field(2, ge=1, le=10_000, description="largest move along each axis, in pixels")
+
+    def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:  # noqa: ARG002
+        return _moved(batch, self.pixels, generator, low)
+
+
+class Crop(Augmentation, name="crop", aliases=("random_crop",)):
+    """Pads a picture on all sides, then cuts a random window of the old size out of it.
+
+    Formula: out[c, y, x] = padded[c, y + oy, x + ox], oy and ox drawn independently and uniformly from the whole
+    numbers 0 ... 2 * padding, where padded is in with `padding` pixels more on each side: low (black) or the picture
+    mirrored about its border pixels. With fill: low it is shift by another name: the usual one for cifar.
+    Choose it when: the training pictures are natural ones such as cifar's (padding 4, together with flip). mirror
+    leaves no black edges, which suits pictures that fill their frame.
+    Source: He, Zhang, Ren, Sun (2016), "Deep Residual Learning for Image Recognition", section 4.2; Lee et al.
+    (2015), "Deeply-Supervised Nets", section 3.
+    """
+
+    padding: int = Field(4, ge=1, le=10_000, description="pixels added on each side before the window is cut")
+    fill: Literal["low", "mirror"] = Field("low", description="what the padding holds: low (black) or the mirror image")
+
+    def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:  # noqa: ARG002
+        return _moved(batch, self.padding, generator, low if self.fill == "low" else None)
+
+
+class Cutout(Augmentation, name="cutout"):
+    """Blots out a square at a random place.
+
+    Formula: with centre (cy, cx) uniform over all pixels, out = low where cy - floor(size / 2) <= y < cy -
+    floor(size / 2) + size and the same for x, else in; the square may hang over the border.
+    Choose it when: a convolutional network on pictures overfits and relies on one telling detail. size is to be tuned
+    (16 of 32 pixels for cifar10, 8 for cifar100 in the paper); too large a square removes the object itself.
+    Source: DeVries, Taylor (2017), "Improved Regularization of Convolutional Neural Networks with Cutout", section
+    3.2 (there the square is 0 after normalisation, the mean; here it is low).
+    """
+
+    size: int = Field(8, ge=1, le=10_000, description="side of the square, in pixels")
+
+    def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:  # noqa: ARG002
+        import torch
+
+        rows, columns = (_covered(batch, axis, self.size, generator) for axis in (2, 3))
+        return torch.where(rows[:, None, :, None] & columns[:, None, None, :], low.to(batch.dtype), batch)
+
+
+class Noise(Augmentation, name="noise", aliases=("gaussian_noise",)):
+    """Adds an independent normal number to every number of a sample.
+
+    Formula: out = in + std * (high - low) * n, n ~ N(0, 1) for every number; not cut off at low and high.
+    Choose it when: the measurements themselves are noisy, or a table is too small for its network: for small std it
+    acts like a penalty on the slope of what the network computes. Works for tables and sequences, too; columns that
+    hold codes (0 or 1, a category's number) get noise like the others.
+    Source: Bishop (1995), "Training with Noise is Equivalent to Tikhonov Regularization"; Sietsma, Dow (1991),
+    "Creating Artificial Neural Networks That Generalize".
+    """
+
+    images_only = False
+
+    std: float = Field(0.05, gt=0, le=10, description="standard deviation, as a share of the value range")
+
+    def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:
+        import torch
+
+        noise = torch.randn(batch.shape, generator=generator, device=batch.device, dtype=batch.dtype)
+        return torch.addcmul(batch, noise, high - low, value=self.std)
+
+
+class Brightness(Augmentation, name="brightness"):
+    """Makes a picture brighter or darker as a whole.
+
+    Formula: out = min(max(in + u * (high - low), low), high), u ~ U(-amount, amount), the same for all its pixels and
+    channels.
+    Choose it when: the light differs from picture to picture and says nothing about the class. As data.shift it asks
+    how a network fares under another light. Batch norm and a standardised input take only part of the effect away.
+    Source: Howard (2014), "Some Improvements on Deep Convolutional Neural Network Based Image Classification",
+    section 2.2.
+    """
+
+    amount: float = Field(0.2, gt=0, le=1, description="largest change, as a share of the value range")
+
+    def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:
+        import torch
+
+        u = torch.rand(len(batch), 1, 1, 1, generator=generator, device=batch.device, dtype=batch.dtype)
+        brighter = torch.addcmul(batch, 2 * u - 1, high - low, value=self.amount)
+        return torch.minimum(torch.maximum(brighter, low), high)
+
+
+def _moved(batch: Tensor, reach: int, generator: torch.Generator, fill: Tensor | None) -> Tensor:
+    """Each picture moved by up to `reach` pixels along both axes; outside is `fill`, or its mirror image for None."""
+    import torch
+
+    rows, columns = (_sources(batch, axis, reach, generator) for axis in (2, 3))
+    height, width = batch.shape[2:]
+    samples, channels = (torch.arange(size, device=batch.device) for size in batch.shape[:2])
+    moved = batch[
+        samples[:, None, None, None],
+        channels[None, :, None, None],
+        _mirrored(rows, height)[:, None, :, None],
+        _mirrored(columns, width)[:, None, None, :],
+    ]
+    if fill is None:
+        return moved
+    rows_inside, columns_inside = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
+    inside = rows_inside[:, None, :, None] & columns_inside[:, None, None, :]
+    return torch.where(inside, moved, fill.to(batch.dtype))
+
+
+def _sources(batch: Tensor, axis: int, reach: int, generator: torch.Generator) -> Tensor:
+    """Where along an axis each output pixel comes from: (N, size), possibly outside the picture."""
+    import torch
+
+    offsets = torch.randint(-reach, reach + 1, (len(batch), 1), generator=generator, device=batch.device)
+    return offsets + torch.arange(batch.shape[axis], device=batch.device)
+
+
+def _mirrored(places: Tensor, size: int) -> Tensor:
+    """Places outside 0 ... size - 1 reflected about the border pixels; beyond one reflection, the far border."""
+    last = size - 1
+    return (last - (last - places.abs()).abs()).clamp(0, last)
+
+
+def _covered(batch: Tensor, axis: int, size: int, generator: torch.Generator) -> Tensor:
+    """Which places along an axis an interval of `size` about a random centre covers: bool (N, length of the axis)."""
+    import torch
+
+    length = batch.shape[axis]
+    start = torch.randint(0, length, (len(batch), 1), generator=generator, device=batch.device) - size // 2
+    places = torch.arange(length, device=batch.device)
+    return (places >= start) & (places < start + size)

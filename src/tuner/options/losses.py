@@ -1,0 +1,288 @@
+"""Losses: what is minimised, what of it is reported, and which class the outputs stand for."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from tuner.choice import Choice
+from tuner.errors import ConfigError, Fault
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    Compare = Callable[[Tensor, Tensor], Tensor]
+
+OUTPUTS = "what is compared with the one-hot target: softmax of the outputs, or the outputs as they are (raw)"
+CLASS = frozenset({"class"})
+CLASS_OR_NUMBER = frozenset({"class", "number"})
+
+
+class Loss(Choice, kind="loss"):
+    """What is minimised: one number for a batch.
+
+    Outputs are float32 (N, units). Targets are int64 (N,) class indices, or float32 (N, 1) numbers where `classes`
+    is None.
+    """
+
+    targets: ClassVar[frozenset[str]] = CLASS
+    """The kinds of target it can be used with: "class", "number"."""
+
+    @property
+    def activates(self) -> bool:
+        """Whether it applies a softmax or sigmoid of its own to the outputs for classes."""
+        return False
+
+    def units(self, classes: int) -> int:
+        """How many outputs the network needs for this many classes."""
+        return classes
+
+    def build(self, classes: int | None) -> Compare:
+        """(outputs, targets) -> the scalar that is minimised: the mean over the samples of the batch."""
+        reported = self.build_reported(classes)
+
+        def minimised(outputs: Tensor, targets: Tensor) -> Tensor:
+            return reported(outputs, targets).mean()
+
+        return minimised
+
+    @abstractmethod
+    def build_reported(self, classes: int | None) -> Compare:
+        """(outputs, targets) -> the loss of each sample (N,), without label smoothing and class weights."""
+
+    def decide(self, outputs: Tensor) -> Tensor:
+        """The class each sample's outputs stand for: int64 (N,)."""
+        return outputs.argmax(dim=1)
+
+
+class CrossEntropy(Loss, name="cross_entropy", aliases=("softmax_cross_entropy", "log_loss")):
+    """The negative log of the share that the softmax of the outputs gives to the right class.
+
+    Formula: with p = softmax(outputs) and y the right class of K: loss = -ln p_y; over a batch the mean.
+    label_smoothing s minimises -sum over k of q_k * ln p_k with q_k = (1 - s) * [k = y] + s / K. class_weights c
+    minimise sum over n of c_{y_n} * loss_n / sum over n of c_{y_n}; with both, c_k goes inside the sum over k.
+    A network that knows nothing scores ln K. What is reported is always the plain loss.
+    Choose it when: the target is one class of several. Its gradient for the outputs is p - onehot(y): it does not
+    vanish when the network is confidently wrong, as that of mse on a softmax does. label_smoothing (about 0.1) helps
+    against over-confidence; class_weights when a rare class counts more. The outputs must not pass a softmax before.
+    Source: Bridle (1990), "Training Stochastic Model Recognition Algorithms as Networks Can Lead to Maximum Mutual
+    Information Estimation of Parameters"; label smoothing: Szegedy et al. (2016), "Rethinking the Inception
+    Architecture for Computer Vision", section 7.
+    """
+
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of each target spread evenly over all classes")
+    class_weights: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2)] | None = Field(
+        None, description="weight of each class in what is minimised, in the order of the classes; null: all alike"
+    )
+
+    @property
+    def activates(self) -> bool:
+        return True
+
+    def build(self, classes: int | None) -> Compare:
+        """As `Loss.build`. Raises ConfigError where class_weights has not one weight a class."""
+        from torch.nn import functional as F
+
+        smoothing, weight_on = self.label_smoothing, _weights(self.class_weights, classes)
+
+        def minimised(outputs: Tensor, targets: Tensor) -> Tensor:
+            return F.cross_entropy(outputs, targets, weight=weight_on(outputs), label_smoothing=smoothing)
+
+        return minimised
+
+    def build_reported(self, classes: int | None) -> Compare:  # noqa: ARG002
+        from torch.nn import functional as F
+
+        def reported(outputs: Tensor, targets: Tensor) -> Tensor:
+            return F.cross_entropy(outputs, targets, reduction="none")
+
+        return reported
+
+
+class MSE(Loss, name="mse", aliases=("mean_squared_error", "square_error", "squared_error", "l2_loss")):
+    """The mean of the squared differences between outputs and targets.
+
+    Formula: loss = mean over the outputs of (a - t)^2 (no factor 1/2), over a batch the mean. For numbers a is the
+    output, t the target; for classes a is softmax(outputs) or the raw outputs, t the one-hot target.
+    Choose it when: the target is a number and large errors should count most (it estimates the mean). For classes
+    mostly to compare with cross_entropy: under softmax its gradient vanishes where the network is confidently wrong,
+    so that training starts slowly. For numbers with outliers take huber or mae.
+    Source: Bishop (2006), "Pattern Recognition and Machine Learning", section 1.5.5; for classes: Glorot, Bengio
+    (2010), "Understanding the Difficulty of Training Deep Feedforward Neural Networks", section 4.1.
+    """
+
+    targets = CLASS_OR_NUMBER
+
+    outputs: Literal["softmax", "raw"] = Field("softmax", description=f"class targets only: {OUTPUTS}")
+
+    @property
+    def activates(self) -> bool:
+        return self.outputs == "softmax"
+
+    def build_reported(self, classes: int | None) -> Compare:
+        return _elementwise(classes, self.activates, lambda difference: difference.square())
+
+
+class MAE(Loss, name="mae", aliases=("mean_absolute_error", "absolute_error", "l1_loss")):
+    """The mean of the absolute differences between outputs and targets.
+
+    Formula: loss = mean over the outputs of |a - t|, over a batch the mean; a and t as in mse.
+    Choose it when: the target is a number with outliers that should not rule the fit (it estimates the median). Its
+    gradient has the same size however small the error, so let the learning rate fall towards the end. For classes it
+    tolerates wrong labels better than cross_entropy, but learns more slowly and often misses hard classes.
+    Source: Koenker, Bassett (1978), "Regression Quantiles" (the median case); for classes: Ghosh, Kumar, Sastry
+    (2017), "Robust Loss Functions under Label Noise for Deep Neural Networks", section 3.
+    """
+
+    targets = CLASS_OR_NUMBER
+
+    outputs: Literal["softmax", "raw"] = Field("softmax", description=f"class targets only: {OUTPUTS}")
+
+    @property
+    def activates(self) -> bool:
+        return self.outputs == "softmax"
+
+    def build_reported(self, classes: int | None) -> Compare:
+        return _elementwise(classes, self.activates, lambda difference: difference.abs())
+
+
+class Huber(Loss, name="huber", aliases=("smooth_l1",)):
+    """Squared for small differences, absolute for large ones.
+
+    Formula: loss = mean over the outputs of h(a - t), over a batch the mean, with h(d) = d^2 / 2 for |d| <= delta,
+    delta * (|d| - delta / 2) otherwise; a and t as in mse. (smooth_l1 is h / delta; at delta 1 they are the same.)
+    Choose it when: the target is a number with some outliers: delta is the error from which on a sample counts as
+    one, in standard deviations of the target while data.standardize_target is true. For classes under softmax errors
+    never exceed 1, so that delta >= 1 is mse / 2.
+    Source: Huber (1964), "Robust Estimation of a Location Parameter", Annals of Mathematical Statistics 35(1).
+    """
+
+    targets = CLASS_OR_NUMBER
+
+    delta: float = Field(1.0, gt=0, description="difference above which the loss grows linearly")
+    outputs: Literal["softmax", "raw"] = Field("softmax", description=f"class targets only: {OUTPUTS}")
+
+    @property
+    def activates(self) -> bool:
+        return self.outputs == "softmax"
+
+    def build_reported(self, classes: int | None) -> Compare:
+        delta = self.delta
+
+        def h(difference: Tensor) -> Tensor:
+            # With small = min(|d|, delta), small * (|d| - small / 2) is both branches at once.
+            size = difference.abs()
+            small = size.clamp(max=delta)
+            return small * (size - small / 2)
+
+        return _elementwise(classes, self.activates, h)
+
+
+class BinaryCrossEntropy(
+    Loss, name="binary_cross_entropy", aliases=("bce", "bce_with_logits", "sigmoid_cross_entropy")
+):
+    """The cross-entropy of yes-or-no answers given by sigmoids.
+
+    Formula: b(z, t) = -t * ln s(z) - (1 - t) * ln(1 - s(z)) with s(z) = 1 / (1 + exp(-z)). Two classes: one output
+    z, t = 1 for the second class, loss = b(z, t). K > 2 classes, one-vs-rest: K outputs,
+    loss = sum over k of b(z_k, [k = y]) / K. Over a batch the mean.
+    Choose it when: there are two classes (it equals cross_entropy with one output less), or each class should be
+    judged on its own, so that a sample may resemble none. For K exclusive classes cross_entropy usually learns
+    faster: here each output sees K - 1 times as many "no" as "yes". The outputs must not pass a sigmoid before.
+    Source: Bishop (2006), "Pattern Recognition and Machine Learning", section 4.3.2, equation 4.90; one-vs-rest:
+    section 4.1.2.
+    """
+
+    @property
+    def activates(self) -> bool:
+        return True
+
+    def units(self, classes: int) -> int:
+        return 1 if classes == 2 else classes
+
+    def build_reported(self, classes: int | None) -> Compare:  # noqa: ARG002
+        from torch.nn import functional as F
+
+        def reported(outputs: Tensor, targets: Tensor) -> Tensor:
+            alone = outputs.shape[1] == 1
+            wanted = targets.unsqueeze(1).to(outputs.dtype) if alone else _one_hot(targets, outputs)
+            return F.binary_cross_entropy_with_logits(outputs, wanted, reduction="none").mean(dim=1)
+
+        return reported
+
+    def decide(self, outputs: Tensor) -> Tensor:
+        import torch
+
+        return (outputs[:, 0] > 0).to(torch.int64) if outputs.shape[1] == 1 else outputs.argmax(dim=1)
+
+
+class Hinge(Loss, name="hinge", aliases=("multi_margin", "multiclass_hinge")):
+    """Asks the right class's output to lead every other one by a margin; satisfied samples cost nothing.
+
+    Formula: with outputs z and y the right class of K:
+    loss = sum over k != y of max(0, margin - z_y + z_k) / K; over a batch the mean.
+    Choose it when: only the decision counts, not a probability: samples beyond the margin stop pulling. Its outputs
+    say nothing about confidence, and its scale is set by the margin; weight decay keeps the outputs from growing
+    instead. For probabilities take cross_entropy.
+    Source: Weston, Watkins (1999), "Support Vector Machines for Multi-Class Pattern Recognition", section 3 (the sum
+    over the other classes; here divided by K, as torch's multi_margin_loss); Crammer, Singer (2001), "On the
+    Algorithmic Implementation of Multiclass Kernel-based Vector Machines", take the largest term instead.
+    """
+
+    margin: float = Field(1.0, gt=0, description="by how much the right class's output should lead")
+
+    def build_reported(self, classes: int | None) -> Compare:  # noqa: ARG002
+        from torch.nn import functional as F
+
+        margin = self.margin
+
+        def reported(outputs: Tensor, targets: Tensor) -> Tensor:
+            return F.multi_margin_loss(outputs, targets, margin=margin, reduction="none")
+
+        return reported
+
+
+def _one_hot(targets: Tensor, outputs: Tensor) -> Tensor:
+    # By comparison, not F.one_hot: that one looks at the largest target, which makes a GPU wait.
+    import torch
+
+    classes = torch.arange(outputs.shape[1], device=outputs.device)
+    return (targets.unsqueeze(1) == classes).to(outputs.dtype)
+
+
+def _elementwise(classes: int | None, softmax: bool, of_difference: Callable[[Tensor], Tensor]) -> Compare:
+    """The mean over a sample's outputs of a function of output minus target; for classes the target is one-hot."""
+
+    def reported(outputs: Tensor, targets: Tensor) -> Tensor:
+        if classes is not None:
+            targets = _one_hot(targets, outputs)
+            outputs = outputs.softmax(dim=1) if softmax else outputs
+        if outputs.shape != targets.shape:
+            raise ValueError(f"outputs of shape {tuple(outputs.shape)} against targets of {tuple(targets.shape)}")
+        return of_difference(outputs - targets).mean(dim=1)
+
+    return reported
+
+
+def _weights(weights: list[float] | None, classes: int | None) -> Callable[[Tensor], Tensor | None]:
+    """The class weights as a tensor where the outputs are; moved there once."""
+    import torch
+
+    if weights is None:
+        return lambda _: None
+    if classes is not None and len(weights) != classes:
+        message = f"class_weights has {len(weights)} numbers, the data has {classes} classes"
+        raise ConfigError([Fault(message, key="loss.class_weights", given=str(weights), allowed=f"{classes} numbers")])
+    moved: dict[tuple[torch.device, torch.dtype], Tensor] = {}
+
+    def weight_on(outputs: Tensor) -> Tensor:
+        place = outputs.device, outputs.dtype
+        if place not in moved:
+            moved[place] = torch.tensor(weights, device=outputs.device, dtype=outputs.dtype)
+        return moved[place]
+
+    return weight_on

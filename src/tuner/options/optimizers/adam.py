@@ -1,0 +1,192 @@
+"""Adam and its kin: momentum, and a learning rate for each weight."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from tuner.options.optimizers.base import EPS, Optimizer, Share
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Betas = Annotated[list[Share], Field(min_length=2, max_length=2)]
+BETAS = "how much of the running mean of the gradient, and of its square, is kept each step"
+
+
+class Adam(Optimizer, name="adam"):
+    """Momentum, with each weight's step divided by the root of its running mean square gradient.
+
+    Formula: with (b1, b2) = betas: m <- b1 * m + (1 - b1) * g; s <- b2 * s + (1 - b2) * g^2;
+    w <- w - lr * (m / (1 - b1^t)) / (sqrt(s / (1 - b2^t)) + eps).
+    Weight decay is not decoupled: g is g + weight_decay * w, so that it is divided by sqrt(s), too, and acts least
+    where gradients are large. For weight decay that acts on all weights alike take adamw.
+    Choose it when: a first good result should come without tuning; the size of a step hardly depends on the scale of
+    the gradient, and lr 1e-3 suits most small networks. With a tuned lr and schedule, sgd with momentum often reaches
+    better validation results on pictures.
+    Source: Kingma, Ba (2015), "Adam: A Method for Stochastic Optimization", algorithm 1.
+    """
+
+    betas: Betas = Field([0.9, 0.999], description=BETAS)
+    eps: float = Field(1e-8, gt=0, description=EPS)
+
+    def state(self, parameter: Tensor) -> dict[str, Tensor]:
+        return _adam_state(parameter)
+
+    def _step(
+        self, w: list[Tensor], g: list[Tensor], state: dict[str, list[Tensor]], lr: float, weight_decay: float
+    ) -> None:
+        _fused_adam(self, w, g, state, lr=lr, weight_decay=weight_decay)
+
+
+class AdamW(Optimizer, name="adamw"):
+    """Adam with weight decay taken out of the gradient: every weight shrinks at the same rate.
+
+    Formula: w <- w * (1 - lr * weight_decay), then adam's step: with (b1, b2) = betas: m <- b1 * m + (1 - b1) * g;
+    s <- b2 * s + (1 - b2) * g^2; w <- w - lr * (m / (1 - b1^t)) / (sqrt(s / (1 - b2^t)) + eps).
+    Weight decay is decoupled; it is scaled by lr, and so by the schedule. Useful values are larger than for L2:
+    0.01 to 0.1. At weight_decay 0, the default here (torch's is 0.01), it is adam.
+    Choose it when: you would choose adam and want weight decay against overfitting.
+    Source: Loshchilov, Hutter (2019), "Decoupled Weight Decay Regularization", algorithm 2 (there the decay has a
+    scale of its own; here, as in torch, lr takes its place).
+    """
+
+    decoupled = True
+
+    betas: Betas = Field([0.9, 0.999], description=BETAS)
+    eps: float = Field(1e-8, gt=0, description=EPS)
+
+    def state(self, parameter: Tensor) -> dict[str, Tensor]:
+        return _adam_state(parameter)
+
+    def _step(
+        self, w: list[Tensor], g: list[Tensor], state: dict[str, list[Tensor]], lr: float, weight_decay: float
+    ) -> None:
+        _fused_adam(self, w, g, state, lr=lr, weight_decay=weight_decay)
+
+
+class NAdam(Optimizer, name="nadam"):
+    """Adam with Nesterov's look ahead in place of plain momentum, and a momentum that warms up.
+
+    Formula: with (b1, b2) = betas: k_t = b1 * (1 - 0.96^(t * momentum_decay) / 2), K_t = k_1 * ... * k_t;
+    m <- b1 * m + (1 - b1) * g; s <- b2 * s + (1 - b2) * g^2;
+    w <- w - lr * (k_(t+1) * m / (1 - K_t * k_(t+1)) + (1 - k_t) * g / (1 - K_t)) / (sqrt(s / (1 - b2^t)) + eps).
+    Weight decay is not decoupled: g is g + weight_decay * w.
+    Choose it when: adam works and a little more speed is worth a try; the difference is usually small.
+    Source: Dozat (2016), "Incorporating Nesterov Momentum into Adam", algorithm 2.
+    """
+
+    betas: Betas = Field([0.9, 0.999], description=BETAS)
+    eps: float = Field(1e-8, gt=0, description=EPS)
+    momentum_decay: float = Field(4e-3, ge=0, description="how fast the momentum rises from b1 / 2 towards b1")
+
+    def state(self, parameter: Tensor) -> dict[str, Tensor]:
+        import torch
+
+        state = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+        return {**state, "step": torch.zeros(()), "mu_product": torch.ones(())}
+
+    def _step(
+        self, w: list[Tensor], g: list[Tensor], state: dict[str, list[Tensor]], lr: float, weight_decay: float
+    ) -> None:
+        from torch.optim.nadam import nadam
+
+        beta1, beta2 = self.betas
+        nadam(
+            w,
+            g,
+            state["exp_avg"],
+            state["exp_avg_sq"],
+            state["mu_product"],
+            state["step"],
+            foreach=True,
+            beta1=beta1,
+            beta2=beta2,
+            lr=lr,
+            weight_decay=weight_decay,
+            momentum_decay=self.momentum_decay,
+            eps=self.eps,
+        )
+
+
+class RAdam(Optimizer, name="radam"):
+    """Adam that holds back its division while too few gradients have been seen to trust it: warm-up by formula.
+
+    Formula: with (b1, b2) = betas: m <- b1 * m + (1 - b1) * g; s <- b2 * s + (1 - b2) * g^2; R = 2 / (1 - b2) - 1;
+    r_t = R - 2 * t * b2^t / (1 - b2^t); a = m / (1 - b1^t). Where r_t > 5:
+    w <- w - lr * a * c * sqrt(1 - b2^t) / (sqrt(s) + eps),
+    c = sqrt((r_t - 4) * (r_t - 2) * R / ((R - 4) * (R - 2) * r_t)); else w <- w - lr * a.
+    Weight decay is not decoupled: g is g + weight_decay * w.
+    Choose it when: adam is unstable in its first steps and you do not want to choose a warm-up. Its first steps (five
+    at b2 = 0.999) are plain momentum steps of size lr * a: with large gradients they can be large.
+    Source: Liu et al. (2020), "On the Variance of the Adaptive Learning Rate and Beyond", algorithm 2 (there the
+    division starts at r_t > 4; here, as in torch, at 5).
+    """
+
+    betas: Betas = Field([0.9, 0.999], description=BETAS)
+    eps: float = Field(1e-8, gt=0, description=EPS)
+
+    def state(self, parameter: Tensor) -> dict[str, Tensor]:
+        import torch
+
+        state = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+        return {**state, "step": torch.zeros(())}
+
+    def _step(
+        self, w: list[Tensor], g: list[Tensor], state: dict[str, list[Tensor]], lr: float, weight_decay: float
+    ) -> None:
+        from torch.optim.radam import radam
+
+        beta1, beta2 = self.betas
+        radam(
+            w,
+            g,
+            state["exp_avg"],
+            state["exp_avg_sq"],
+            state["step"],
+            foreach=True,
+            beta1=beta1,
+            beta2=beta2,
+            lr=lr,
+            weight_decay=weight_decay,
+            eps=self.eps,
+        )
+
+
+def _adam_state(parameter: Tensor) -> dict[str, Tensor]:
+    import torch
+
+    state = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+    return {**state, "step": torch.zeros((), device=parameter.device)}  # the fused kernel reads it on the device
+
+
+def _fused_adam(
+    settings: Adam | AdamW,
+    w: list[Tensor],
+    g: list[Tensor],
+    state: dict[str, list[Tensor]],
+    *,
+    lr: float,
+    weight_decay: float,
+) -> None:
+    from torch.optim.adam import adam
+
+    beta1, beta2 = settings.betas
+    adam(
+        w,
+        g,
+        state["exp_avg"],
+        state["exp_avg_sq"],
+        [],
+        state["step"],
+        fused=True,
+        decoupled_weight_decay=settings.decoupled,
+        amsgrad=False,
+        beta1=beta1,
+        beta2=beta2,
+        lr=lr,
+        weight_decay=weight_decay,
+        eps=settings.eps,
+        maximize=False,
+    )

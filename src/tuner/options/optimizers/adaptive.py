@@ -1,0 +1,145 @@
+"""A learning rate for each weight, from the gradients it has seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from tuner.options.optimizers.base import EPS, LR, Optimizer, Share
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Adagrad(Optimizer, name="adagrad"):
+    """Divides each weight's step by the root of the sum of all its squared gradients so far.
+
+    Formula: s <- s + g^2, w <- w - lr * g / (sqrt(s) + eps); s starts at initial_accumulator.
+    Weight decay is not decoupled: g is g + weight_decay * w.
+    Choose it when: features are sparse: rare ones keep a large step, frequent ones a small one. Steps only ever get
+    smaller, so a long training of a deep network stalls; rmsprop and adam forget old gradients instead.
+    Source: Duchi, Hazan, Singer (2011), "Adaptive Subgradient Methods for Online Learning and Stochastic
+    Optimization", section 1.1 (the diagonal form).
+    """
+
+    lr: float = Field(0.01, gt=0, description=LR)
+    eps: float = Field(1e-10, gt=0, description=EPS)
+    initial_accumulator: float = Field(0.0, ge=0, description="what the sum of squares starts at; damps first steps")
+
+    def state(self, parameter: Tensor) -> dict[str, Tensor]:
+        import torch
+
+        return {"step": torch.zeros(()), "sum": torch.full_like(parameter, self.initial_accumulator)}
+
+    def _step(
+        self, w: list[Tensor], g: list[Tensor], state: dict[str, list[Tensor]], lr: float, weight_decay: float
+    ) -> None:
+        from torch.optim.adagrad import adagrad
+
+        on_cpu = w[0].device.type == "cpu"  # torch >= 2.10 promises the fused kernel only there
+        adagrad(
+            w,
+            g,
+            state["sum"],
+            state["step"],
+            fused=on_cpu,
+            foreach=not on_cpu,
+            lr=lr,
+            weight_decay=weight_decay,
+            lr_decay=0.0,
+            eps=self.eps,
+            maximize=False,
+        )
+
+
+class RMSprop(Optimizer, name="rmsprop"):
+    """Divides each weight's step by the root of a running mean of its squared gradients.
+
+    Formula: s <- alpha * s + (1 - alpha) * g^2; d = g / (sqrt(s) + eps); w <- w - lr * d. With momentum B > 0:
+    b <- B * b + d, w <- w - lr * b (lr stays outside the memory, unlike sgd's here). centered: m <- alpha * m +
+    (1 - alpha) * g and sqrt(s - m^2) in place of sqrt(s). s starts at 0 and is not corrected for it, so that the
+    first steps are large, up to lr / sqrt(1 - alpha).
+    Weight decay is not decoupled: g is g + weight_decay * w.
+    Choose it when: the network is recurrent or the loss changes under way (reinforcement learning). Elsewhere adam,
+    which adds momentum and corrects the start, is the more usual choice.
+    Source: Tieleman, Hinton (2012), "Neural Networks for Machine Learning", lecture 6.5; centered: Graves (2013),
+    "Generating Sequences with Recurrent Neural Networks", section 4.2.
+    """
+
+    alpha: Share = Field(0.99, description="how much of the running mean of the squared gradient is kept each step")
+    eps: float = Field(1e-8, gt=0, description=EPS)
+    momentum: Share = Field(0.0, description="share of the last update that is kept")
+    centered: bool = Field(False, description="divide by the gradient's standard deviation, not its root mean square")
+
+    def state(self, parameter: Tensor) -> dict[str, Tensor]:
+        import torch
+
+        state = {"step": torch.zeros(()), "square_avg": torch.zeros_like(parameter)}
+        if self.momentum:
+            state["momentum_buffer"] = torch.zeros_like(parameter)
+        if self.centered:
+            state["grad_avg"] = torch.zeros_like(parameter)
+        return state
+
+    def _step(
+        self, w: list[Tensor], g: list[Tensor], state: dict[str, list[Tensor]], lr: float, weight_decay: float
+    ) -> None:
+        from torch.optim.rmsprop import rmsprop
+
+        rmsprop(
+            w,
+            g,
+            state["square_avg"],
+            state.get("grad_avg", []),
+            state.get("momentum_buffer", []),
+            state["step"],
+            foreach=True,
+            lr=lr,
+            alpha=self.alpha,
+            eps=self.eps,
+            weight_decay=weight_decay,
+            momentum=self.momentum,
+            centered=self.centered,
+        )
+
+
+class Adadelta(Optimizer, name="adadelta"):
+    """Scales each weight's step by the ratio of its recent updates to its recent gradients: no lr to find.
+
+    Formula: s <- rho * s + (1 - rho) * g^2; d = g * sqrt(u + eps) / sqrt(s + eps); u <- rho * u + (1 - rho) * d^2;
+    w <- w - lr * d.
+    Weight decay is not decoupled: g is g + weight_decay * w.
+    Choose it when: no time can be spent on lr; lr 1 is the paper's method. It starts slowly, since u starts at 0 and
+    eps alone sets the first steps (larger eps: faster start), and a tuned adam or sgd usually ends better.
+    Source: Zeiler (2012), "ADADELTA: An Adaptive Learning Rate Method", algorithm 1.
+    """
+
+    lr: float = Field(1.0, gt=0, description="factor on the step, before warm-up and schedule; 1 is the paper's method")
+    rho: Share = Field(0.9, description="how much of the running means is kept each step")
+    eps: float = Field(1e-6, gt=0, description="added under both roots; sets the size of the first steps")
+
+    def state(self, parameter: Tensor) -> dict[str, Tensor]:
+        import torch
+
+        zeros = torch.zeros_like
+        return {"step": torch.zeros(()), "square_avg": zeros(parameter), "acc_delta": zeros(parameter)}
+
+    def _step(
+        self, w: list[Tensor], g: list[Tensor], state: dict[str, list[Tensor]], lr: float, weight_decay: float
+    ) -> None:
+        from torch.optim.adadelta import adadelta
+
+        adadelta(
+            w,
+            g,
+            state["square_avg"],
+            state["acc_delta"],
+            state["step"],
+            foreach=True,
+            lr=lr,
+            rho=self.rho,
+            eps=self.eps,
+            weight_decay=weight_decay,
+            maximize=False,
+        )

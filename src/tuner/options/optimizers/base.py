@@ -1,0 +1,73 @@
+"""What all optimizers share: their settings, their state, one step."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from tuner.choice import Choice
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+LR = "learning rate, before warm-up and schedule"
+EPS = "added to the denominator, so that it is never zero"
+
+
+class Optimizer(Choice, kind="optimizer"):
+    """How the gradient moves the weights.
+
+    In the formulas w is a weight, g its gradient (after clipping), lr the learning rate of the step, t the number of
+    the step from 1 on; all state starts at 0 unless said otherwise, and every operation is element by element.
+    """
+
+    decoupled: ClassVar[bool] = False
+    """Whether weight decay shrinks the weights directly; otherwise it is added to the gradient (L2)."""
+
+    lr: float = Field(1e-3, gt=0, description=LR)
+    weight_decay: float = Field(0.0, ge=0, description="pull of the weights towards zero; parameters of 2 or more dims")
+    decay_bias_and_norm: bool = Field(False, description="weight decay on biases and batch norm parameters, too")
+
+    @abstractmethod
+    def state(self, parameter: Tensor) -> dict[str, Tensor]:
+        """What is remembered for one parameter, as before the first step. Step counters that torch reads on the host
+        lie on the CPU, whatever device the parameter is on: restore a state with `copy_`, so that each stays there.
+        """
+
+    def update(
+        self,
+        parameters: list[Tensor],
+        gradients: list[Tensor],
+        state: dict[str, list[Tensor]],
+        lr: float,
+        weight_decay: float,
+    ) -> None:
+        """One step, in place, for parameters of one device and dtype; `state[name][i]` belongs to `parameters[i]`.
+
+        `weight_decay` acts on every parameter given. The gradients may be overwritten, so each needs memory of its
+        own, as `.grad` has. A GPU is not waited for.
+        """
+        import torch
+
+        if parameters:
+            with torch.no_grad():
+                self._step(parameters, _laid_out_alike(parameters, gradients), state, lr, weight_decay)
+
+    @abstractmethod
+    def _step(
+        self, w: list[Tensor], g: list[Tensor], state: dict[str, list[Tensor]], lr: float, weight_decay: float
+    ) -> None:
+        """`update` without gradient recording, on gradients laid out in memory as their parameters."""
+
+
+def _laid_out_alike(parameters: list[Tensor], gradients: list[Tensor]) -> list[Tensor]:
+    # The fused CPU kernels walk the memory of parameter and gradient side by side without a look at their strides.
+    import torch
+
+    return [
+        gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
+        for parameter, gradient in zip(parameters, gradients, strict=True)
+    ]

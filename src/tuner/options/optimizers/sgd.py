@@ -1,0 +1,71 @@
+"""Gradient descent with one learning rate for all weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from tuner.options.optimizers.base import LR, Optimizer, Share
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class SGD(Optimizer, name="sgd", aliases=("stochastic_gradient_descent", "gradient_descent")):
+    """Stochastic gradient descent: a step against the gradient, with momentum if wanted.
+
+    Formula: momentum 0: w <- w - lr * g. Otherwise, with B = momentum: v <- B * v - lr * g, w <- w + v; with
+    nesterov: w <- w + B * v - lr * g (v after its update).
+    Weight decay is not decoupled: g is g + weight_decay * w throughout.
+    torch keeps lr out of the memory (b <- B * b + g, w <- w - lr * b). While lr is constant v = -lr * b and both are
+    the same; when lr changes during the run (schedule, warm-up) they differ: here a past step keeps the size it was
+    taken with and fades by B, there a new lr rescales all past steps at once.
+    Choose it when: you can afford to tune lr and its schedule: with momentum 0.9 it often ends at better validation
+    results than adaptive methods on pictures. Momentum carries on through directions that agree from step to step
+    and evens out those that flip; its steady step is lr / (1 - B), so lower lr when you raise it. Without tuning,
+    adam gets somewhere sooner.
+    Source: Robbins, Monro (1951), "A Stochastic Approximation Method"; momentum: Polyak (1964), "Some Methods of
+    Speeding up the Convergence of Iteration Methods"; both forms: Sutskever, Martens, Dahl, Hinton (2013), "On the
+    Importance of Initialization and Momentum in Deep Learning", section 2.
+    """
+
+    lr: float = Field(0.01, gt=0, description=LR)
+    momentum: Share = Field(0.0, description="share of the last update that is kept: B; 0.9 is usual")
+    nesterov: bool = Field(False, description="look ahead along the momentum (needs momentum above 0)")
+
+    @field_validator("nesterov")
+    @classmethod
+    def _needs_momentum(cls, nesterov: bool, info: ValidationInfo) -> bool:
+        if nesterov and info.data.get("momentum") == 0:
+            raise ValueError("nesterov needs a momentum above 0, e.g. momentum: 0.9")
+        return nesterov
+
+    def state(self, parameter: Tensor) -> dict[str, Tensor]:
+        import torch
+
+        return {"momentum_buffer": torch.zeros_like(parameter)} if self.momentum else {}
+
+    def _step(
+        self, w: list[Tensor], g: list[Tensor], state: dict[str, list[Tensor]], lr: float, weight_decay: float
+    ) -> None:
+        import torch
+        from torch.optim.sgd import sgd
+
+        buffers: list[Tensor | None] = [None] * len(w)
+        if self.momentum:
+            # torch's step with lr 1 on gradients times lr is the formula above; its buffer is -v.
+            torch._foreach_mul_(g, lr)
+            buffers, lr, weight_decay = [*state["momentum_buffer"]], 1.0, lr * weight_decay
+        sgd(
+            w,
+            g,
+            buffers,
+            fused=True,
+            weight_decay=weight_decay,
+            momentum=self.momentum,
+            lr=lr,
+            dampening=0.0,
+            nesterov=self.nesterov,
+            maximize=False,
+        )

@@ -1,0 +1,259 @@
+"""Schedulers: the learning rate as a function of the step. Plain Python: torch is not needed to draw a schedule."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from tuner.choice import Choice
+
+Gamma = Annotated[float, Field(gt=0, le=1)]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a run stands in its schedule, which begins when the warm-up ends."""
+
+    step: int
+    """Steps taken since the end of the warm-up."""
+    steps: int
+    """Steps from the end of the warm-up to `training.epochs`, at least 1."""
+    steps_per_epoch: int
+    epoch: int
+    """Borders of the run's epochs passed since the first one at or after the end of the warm-up."""
+    history: tuple[float, ...] = ()
+    """Monitor values of the epochs that `epoch` counts, so that smaller is better."""
+
+    @property
+    def epochs(self) -> float:
+        """Epochs since the end of the warm-up, in fractions: what changes at every step."""
+        return self.step / self.steps_per_epoch
+
+    @property
+    def progress(self) -> float:
+        """The share of the schedule that lies behind, in [0, 1]."""
+        return min(1.0, self.step / self.steps)
+
+
+class Scheduler(Choice, kind="scheduler"):
+    """How the learning rate changes during the run: warm-up first, then the schedule over what remains.
+
+    In the formulas lr is the optimizer's, e the number of epochs since the warm-up (in fractions, or whole where the
+    schedule changes at epoch borders only), p the share of the steps after the warm-up that have been taken.
+    """
+
+    warmup_epochs: float = Field(0.0, ge=0, description="epochs over which the learning rate ramps up to lr first")
+
+    @abstractmethod
+    def rate(self, lr: float, at: Moment) -> float:
+        """The learning rate of the step that begins at this moment, after the warm-up."""
+
+
+def learning_rate(
+    scheduler: Scheduler, lr: float, step: int, steps_per_epoch: int, epochs: int, history: Sequence[float] = ()
+) -> float:
+    """The learning rate of step `step`, counted from 0.
+
+    `history` has one monitor value an epoch from the run's first epoch on, oriented so that smaller is better; values
+    of epochs that were not over before this step are left aside, so the answer does not change as it grows.
+    """
+    warmup_steps = math.ceil(round(scheduler.warmup_epochs * steps_per_epoch, 6))
+    if step < warmup_steps:
+        return lr * (step + 1) / warmup_steps
+    first_border = math.ceil(warmup_steps / steps_per_epoch)
+    epoch = step // steps_per_epoch
+    at = Moment(
+        step=step - warmup_steps,
+        steps=max(1, steps_per_epoch * epochs - warmup_steps),
+        steps_per_epoch=steps_per_epoch,
+        epoch=max(0, epoch - first_border),
+        history=tuple(history[first_border:epoch]),
+    )
+    return scheduler.rate(lr, at)
+
+
+class NoSchedule(Scheduler, name="none", aliases=("constant",)):
+    """The learning rate stays as it is, after the warm-up if there is one.
+
+    Formula: lr(e) = lr.
+    Choose it when: you compare other settings, try things out, or use an adaptive method for a short run. A falling
+    learning rate nearly always ends better with sgd: its noise keeps a constant one from settling.
+    Source: Robbins, Monro (1951), "A Stochastic Approximation Method" (why it has to fall in the end); warm-up: Goyal
+    et al. (2017), "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", section 2.2.
+    """
+
+    def rate(self, lr: float, at: Moment) -> float:  # noqa: ARG002
+        return lr
+
+
+class Step(Scheduler, name="step"):
+    """The learning rate falls by the same factor every few epochs.
+
+    Formula: lr(e) = lr * gamma^floor(e / step_size), e whole.
+    Choose it when: a recipe asks for it. multistep puts the falls where you want them; cosine has none to place.
+    Source: Goodfellow, Bengio, Courville (2016), "Deep Learning", section 8.3.1 (why to decrease it);
+    Bengio (2012), "Practical Recommendations for Gradient-Based Training of Deep Architectures", section 3.1.1.
+    """
+
+    step_size: int = Field(10, ge=1, description="epochs between two falls")
+    gamma: Gamma = Field(0.1, description="factor at each fall")
+
+    def rate(self, lr: float, at: Moment) -> float:
+        return float(lr * self.gamma ** (at.epoch // self.step_size))
+
+
+class MultiStep(Scheduler, name="multistep", aliases=("piecewise_constant",)):
+    """The learning rate falls by the same factor after chosen epochs.
+
+    Formula: lr(e) = lr * gamma^(number of milestones <= e), e whole.
+    Choose it when: sgd with momentum trains a network on pictures for a known number of epochs: falls at 1/2 and 3/4
+    of them, each when the validation loss has levelled off. The epochs of the milestones have to move with
+    training.epochs; cosine adapts by itself.
+    Source: He, Zhang, Ren, Sun (2016), "Deep Residual Learning for Image Recognition", section 4.2.
+    """
+
+    milestones: list[Annotated[int, Field(ge=1)]] = Field(
+        [10, 15], min_length=1, max_length=1000, description="epochs (after the warm-up) after which it falls"
+    )
+    gamma: Gamma = Field(0.1, description="factor at each milestone")
+
+    @field_validator("milestones")
+    @classmethod
+    def _ascending(cls, milestones: list[int]) -> list[int]:
+        if milestones != sorted(set(milestones)):
+            raise ValueError("milestones must ascend, each one later than the one before")
+        return milestones
+
+    def rate(self, lr: float, at: Moment) -> float:
+        return float(lr * self.gamma ** sum(milestone <= at.epoch for milestone in self.milestones))
+
+
+class Exponential(Scheduler, name="exponential"):
+    """The learning rate falls by the same factor every epoch, a little at every step.
+
+    Formula: lr(e) = lr * gamma^e.
+    Choose it when: the length of the training is open, so that cosine and linear cannot be used. It falls fast first:
+    half is gone after ln 2 / -ln(gamma) epochs (13.5 at 0.95).
+    Source: Bottou (2012), "Stochastic Gradient Descent Tricks", section 5.2 (on schedules and how to choose them);
+    Senior, Heigold, Ranzato, Yang (2013), "An Empirical Study of Learning Rates in Deep Neural Networks for Speech
+    Recognition" (compared with other forms).
+    """
+
+    gamma: Gamma = Field(0.95, description="factor an epoch")
+
+    def rate(self, lr: float, at: Moment) -> float:
+        return float(lr * self.gamma**at.epochs)
+
+
+class InverseTime(Scheduler, name="inverse_time", aliases=("inverse_time_decay", "time_based")):
+    """The learning rate falls like one over the time.
+
+    Formula: lr(e) = lr / (1 + decay * e), a little at every step.
+    Choose it when: plain sgd should converge for certain: it meets Robbins and Monro's conditions (the sum of the
+    rates diverges, that of their squares does not). It falls slowly late, so short trainings end too high: prefer
+    cosine or linear there.
+    Source: Robbins, Monro (1951), "A Stochastic Approximation Method"; Bottou (2012), "Stochastic Gradient Descent
+    Tricks", section 5.2.
+    """
+
+    decay: float = Field(0.1, ge=0, description="how fast it falls: half is left after 1 / decay epochs")
+
+    def rate(self, lr: float, at: Moment) -> float:
+        return lr / (1 + self.decay * at.epochs)
+
+
+class Cosine(Scheduler, name="cosine", aliases=("cosine_annealing",)):
+    """The learning rate follows half a cosine from lr down to min_lr: slowly, fast, slowly.
+
+    Formula: lr(p) = min_lr + (lr - min_lr) * (1 + cos(pi * p)) / 2, at every step; no restarts.
+    Choose it when: training.epochs is fixed and nothing speaks for another schedule; apart from lr it needs no
+    tuning. Its good results come in the last third: early stopping before that gives most of them away.
+    Source: Loshchilov, Hutter (2017), "SGDR: Stochastic Gradient Descent with Warm Restarts", equation 5.
+    """
+
+    min_lr: float = Field(0.0, ge=0, description="learning rate at the end")
+
+    def rate(self, lr: float, at: Moment) -> float:
+        return self.min_lr + (lr - self.min_lr) * (1 + math.cos(math.pi * at.progress)) / 2
+
+
+class LinearDecay(Scheduler, name="linear", aliases=("linear_decay",)):
+    """The learning rate falls on a straight line from lr to end_lr.
+
+    Formula: lr(p) = lr + (end_lr - lr) * p, at every step.
+    Choose it when: you would choose cosine; a line to zero does about as well and is the usual one for adamw on
+    transformers. training.epochs has to be fixed.
+    Source: Goodfellow, Bengio, Courville (2016), "Deep Learning", section 8.3.1, equation 8.14; Li, Yumer, Ramanan
+    (2020), "Budgeted Training: Rethinking Deep Neural Network Training under Resource Constraints".
+    """
+
+    end_lr: float = Field(0.0, ge=0, description="learning rate at the end")
+
+    def rate(self, lr: float, at: Moment) -> float:
+        return lr + (self.end_lr - lr) * at.progress
+
+
+class OneCycle(Scheduler, name="one_cycle", aliases=("super_convergence",)):
+    """The learning rate rises to a peak, which is the optimizer's lr, then falls far below where it began.
+
+    Formula: with low = lr / initial_division and end = low / final_division:
+    lr(p) = low + (lr - low) * (1 - cos(pi * p / rise)) / 2 for p < rise, else
+    lr(p) = end + (lr - end) * (1 + cos(pi * (p - rise) / (1 - rise))) / 2, at every step.
+    Choose it when: a good result should come in few epochs: the rise allows a peak lr several times the best constant
+    one (find it with a range test). It needs no warm-up_epochs: the rise is one. Momentum is not cycled.
+    Source: Smith, Topin (2019), "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
+    Rates", section 3 (there in straight lines).
+    """
+
+    rise: float = Field(0.3, gt=0, lt=1, description="share of the schedule in which the learning rate rises")
+    initial_division: float = Field(25.0, ge=1, description="the first learning rate is lr / initial_division")
+    final_division: float = Field(1e4, ge=1, description="the last learning rate is the first one / final_division")
+
+    def rate(self, lr: float, at: Moment) -> float:
+        low = lr / self.initial_division
+        end = low / self.final_division
+        if at.progress < self.rise:
+            return low + (lr - low) * (1 - math.cos(math.pi * at.progress / self.rise)) / 2
+        fallen = (at.progress - self.rise) / (1 - self.rise)
+        return end + (lr - end) * (1 + math.cos(math.pi * fallen)) / 2
+
+
+class Plateau(Scheduler, name="plateau", aliases=("reduce_on_plateau", "reduce_lr_on_plateau")):
+    """The learning rate falls when training.monitor has not become better for some epochs.
+
+    Formula: an epoch is better if it beats the best so far (since the warm-up) by more than threshold. After
+    `patience` epochs in a row that are not, lr is multiplied by factor, at the epoch border; the next `cooldown`
+    epochs are not counted as misses. lr never falls below min_lr.
+    threshold is a difference, in the monitor's units, as early_stopping's min_delta is (torch's is a ratio by
+    default; torch also waits for one epoch more than its patience).
+    Choose it when: you do not know how many epochs the training needs, and the monitor is not too noisy. Keep
+    patience below early_stopping.patience, or the run stops before it can help.
+    Source: Bengio (2012), "Practical Recommendations for Gradient-Based Training of Deep Architectures", section
+    3.1.1; He et al. (2016), "Deep Residual Learning for Image Recognition", section 3.4 (falls when the error
+    plateaus).
+    """
+
+    factor: float = Field(0.1, gt=0, lt=1, description="factor at each fall")
+    patience: int = Field(5, ge=1, description="epochs in a row without improvement before it falls")
+    threshold: float = Field(1e-4, ge=0, description="an improvement has to be larger than this")
+    cooldown: int = Field(0, ge=0, description="epochs after a fall in which misses do not count")
+    min_lr: float = Field(0.0, ge=0, description="the learning rate does not fall below this")
+
+    def rate(self, lr: float, at: Moment) -> float:
+        return min(lr, max(self.min_lr, lr * self.factor ** self._falls(at.history)))
+
+    def _falls(self, history: Sequence[float]) -> int:
+        best, misses, resting, falls = math.inf, 0, 0, 0
+        for value in history:
+            better = value < best - self.threshold  # False for nan: a miss
+            best = value if better else best
+            misses = 0 if better or resting else misses + 1
+            resting = max(0, resting - 1)
+            if misses == self.patience:
+                misses, resting, falls = 0, self.cooldown, falls + 1
+        return falls

@@ -1,0 +1,56 @@
+"""What people see: text, tables, errors, the course of a training run, curves. The only place that knows matplotlib.
+
+Data is for stdout, talk for stderr. Most functions here return text; the caller prints it. matplotlib is imported when
+an image is drawn, and not before.
+"""
+
+from __future__ import annotations
+
+from tuner.render.curves import Look, chart
+from tuner.render.errors import config_faults, error_text
+from tuner.render.markdown import choices_table, exit_codes_table
+from tuner.render.panels import Line, Panel, metric_panel, run_panels
+from tuner.render.plot import curves_image, save_curves
+from tuner.render.progress import TrainDisplay
+from tuner.render.tables import table
+from tuner.render.text import (
+    duration,
+    escape,
+    is_colored,
+    is_terminal,
+    is_unicode,
+    number,
+    paint,
+    prepare,
+    silence,
+    spark,
+    terminal_width,
+)
+
+__all__ = [
+    "Line",
+    "Look",
+    "Panel",
+    "TrainDisplay",
+    "chart",
+    "choices_table",
+    "config_faults",
+    "curves_image",
+    "duration",
+    "error_text",
+    "escape",
+    "exit_codes_table",
+    "is_colored",
+    "is_terminal",
+    "is_unicode",
+    "metric_panel",
+    "number",
+    "paint",
+    "prepare",
+    "run_panels",
+    "save_curves",
+    "silence",
+    "spark",
+    "table",
+    "terminal_width",
+]

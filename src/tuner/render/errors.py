@@ -1,0 +1,113 @@
+"""Errors as people read them: the line of the config, a caret under the token, what is allowed, what was meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tuner.errors import ConfigError, Fault, TunerError
+from tuner.render.text import USUAL_WIDTH, cells, escape, paint, plural, visible
+
+TAB = 4
+
+
+def error_text(error: TunerError, *, width: int = USUAL_WIDTH, color: bool = False, encoding: str = "utf-8") -> str:
+    """What to print for `error`: all the faults of a config, or the message and what to do about it."""
+    if isinstance(error, ConfigError):
+        return config_faults(error.faults, width=width, color=color, encoding=encoding)
+    lines = [_lines(error.message, encoding), _lines(error.fix, encoding)]
+    lines[0] = f"{paint('error:', 'bold red', color)} {lines[0]}"
+    return "\n".join(line for line in lines if line)
+
+
+def config_faults(
+    faults: Sequence[Fault], *, width: int = USUAL_WIDTH, color: bool = False, encoding: str = "utf-8"
+) -> str:
+    """Each fault with its place and its line, cut to `width` columns; the last line counts them.
+
+    `encoding` is that of the stream it will be written to: what it cannot express is written as an escape here, so that
+    the caret stays under its token.
+    """
+    parts = [_fault(fault, width, color, encoding) for fault in faults]
+    return "\n".join([*parts, paint(plural(len(faults), "error"), "bold red", color)])
+
+
+def _fault(fault: Fault, width: int, color: bool, encoding: str) -> str:
+    lines = [_headline(fault, color, encoding)]
+    number = f"{fault.line:>5} | "
+    if fault.excerpt:
+        text, start, run = point_at(fault.excerpt, fault.column, fault.width, width - len(number), encoding)
+        lines.append((number + text).rstrip())
+        lines.append(" " * (len(number) + start) + paint("^" * run, "bold red", color))
+    indent = " " * len(number)
+    if fault.allowed and not _says(fault.message, fault.allowed):
+        lines.append(f"{indent}allowed: {escape(fault.allowed, encoding)}")
+    if fault.suggestion:
+        lines.append(indent + paint(_advice(escape(fault.suggestion, encoding)), "green", color))
+    return "\n".join(lines)
+
+
+def _headline(fault: Fault, color: bool, encoding: str) -> str:
+    where = escape(fault.file, encoding)
+    if fault.line:
+        where += f":{fault.line}:{fault.column}"
+    message = escape(fault.message, encoding)
+    if fault.given and not _says(fault.message, fault.given) and fault.given not in fault.key.split("."):
+        message += f", got {escape(fault.given, encoding)}"
+    parts = [paint(where, "bold", color), escape(fault.key, encoding), message]
+    return ": ".join(part for part in parts if part)
+
+
+def _advice(suggestion: str) -> str:
+    return f"try: {suggestion}" if " " in suggestion else f"did you mean {suggestion}?"
+
+
+def _says(text: str, part: str) -> bool:
+    """Whether `text` holds `part` as whole words: 1 is not in 1.5, nor in 10."""
+    return re.search(rf"(?<![\w.-]){re.escape(part)}(?!\w|\.\w)", text) is not None
+
+
+def _lines(text: str, encoding: str) -> str:
+    return "\n".join(escape(line, encoding) for line in text.split("\n"))
+
+
+def point_at(line: str, column: int, width: int, room: int, encoding: str = "utf-8") -> tuple[str, int, int]:
+    """A line made visible and cut to `room` columns, where the caret run starts below it, and how long it is.
+
+    `column` counts characters from 1 and `width` is in characters, both in `line` as it stands in the file; what comes
+    back is in terminal columns. Tabs become spaces. The token may lie behind the end of the line.
+    """
+    token = max(0, min(column - 1, len(line)))
+    begin, end = max(0, token - 2 * room), token + 2 * room  # a line can be a mebibyte long
+    pieces = _pieces(line[begin:end], encoding)
+    token -= begin
+    first, last = 0, len(pieces)
+    if begin or end < len(line) or sum(map(cells, pieces)) > room:
+        first, last = _window([cells(piece) for piece in pieces], token, room)
+    left = "..." if begin or first else ""
+    right = "..." if begin + last < len(line) else ""
+    start = len(left) + cells("".join(pieces[first:token]))
+    run = cells("".join(pieces[token : min(token + max(1, width), last)]))
+    return left + "".join(pieces[first:last]) + right, start, max(1, run)
+
+
+def _pieces(line: str, encoding: str) -> list[str]:
+    """What is shown for each character."""
+    pieces, used = [], 0
+    for char in line:
+        pieces.append(" " * (TAB - used % TAB) if char == "\t" else visible(char, encoding))
+        used += cells(pieces[-1])
+    return pieces
+
+
+def _window(sizes: Sequence[int], token: int, room: int) -> tuple[int, int]:
+    """First and last + 1 of the pieces around `token` that fit into `room` columns beside the dots on either side."""
+    room -= 6
+    before = max(room // 3, room - sum(sizes[token:]))
+    first = token
+    while first > 0 and sum(sizes[first - 1 : token]) <= before:
+        first -= 1
+    last = first
+    while last < len(sizes) and sum(sizes[first : last + 1]) <= room:
+        last += 1
+    return first, max(last, min(token + 1, len(sizes)))

@@ -1,0 +1,216 @@
+"""Text for people: safe streams, visible characters, numbers, durations, spark lines. Standard library only."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import sys
+import unicodedata
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TextIO
+
+LEVELS = "▁▂▃▄▅▆▇█"
+ASCII_LEVELS = ".:-=+*#@"
+USUAL_WIDTH = 100
+
+_STYLES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36}
+
+
+def prepare(stream: TextIO | None) -> None:
+    """A character that `stream` cannot encode is written as an escape from now on, instead of raising an error."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+
+
+def silence(stream: TextIO | None) -> None:
+    """Send what is left in a broken standard stream to nowhere.
+
+    Python flushes stdout and stderr when it ends and exits with 120 if that fails, which would hide the command's own
+    exit code.
+    """
+    if stream is None or stream not in (sys.stdout, sys.stderr):
+        return
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):
+        return
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether someone looks at `stream` on a terminal that understands control codes."""
+    try:
+        return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+    except ValueError:
+        return False
+
+
+def is_colored(stream: TextIO | None) -> bool:
+    """Whether colour may be written to `stream` (https://no-color.org)."""
+    return is_terminal(stream) and not os.environ.get("NO_COLOR")
+
+
+def is_unicode(stream: TextIO | None) -> bool:
+    """Whether `stream` can show blocks, braille and lines."""
+    try:
+        "▁⣿│".encode(getattr(stream, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def terminal_width(stream: TextIO | None) -> int:
+    """Columns of `stream`'s terminal: $COLUMNS, else what the terminal says, else 100."""
+    wanted = os.environ.get("COLUMNS", "")
+    if wanted.isascii() and wanted.isdigit() and int(wanted) > 0:
+        return int(wanted)
+    try:
+        return (os.get_terminal_size(stream.fileno()).columns if stream is not None else 0) or USUAL_WIDTH
+    except (OSError, ValueError):
+        return USUAL_WIDTH
+
+
+def paint(text: str, style: str, on: bool = True) -> str:
+    """`text` in a style such as ``bold red``; unchanged when colour is not `on`."""
+    if not on or not text:
+        return text
+    codes = ";".join(str(_STYLES[word]) for word in style.split())
+    return f"\x1b[{codes}m{text}\x1b[0m"
+
+
+def escape(text: str, encoding: str = "utf-8") -> str:
+    """`text` with every invisible character, control code and line break written out, so that it is safe on a terminal.
+
+    The same for what `encoding` cannot express: the result's width is known before it is written.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(visible(char, encoding) for char in text)
+
+
+def visible(char: str, encoding: str = "utf-8") -> str:
+    """One character as it is, or as its escape (``\\x1b``, ``\\u202e``)."""
+    if char.isprintable() or char == "\u3000":
+        try:
+            char.encode(encoding)
+        except UnicodeEncodeError:
+            pass
+        else:
+            return char
+    return char.encode("ascii", "backslashreplace").decode() if not char.isascii() else repr(char)[1:-1]
+
+
+def cells(text: str) -> int:
+    """Columns that `text` takes on a terminal: East Asian wide characters take two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    return sum(_cells_of(char) for char in text)
+
+
+def _cells_of(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def pad(text: str, width: int, align: str = "l") -> str:
+    """`text` filled with spaces to `width` columns, on the left side for ``r``."""
+    space = " " * (width - cells(text))
+    return space + text if align == "r" else text + space
+
+
+def shorten(text: str, width: int) -> str:
+    """`text` cut to `width` columns, with three dots where something is missing."""
+    if cells(text) <= width:
+        return text
+    kept, used = "", min(3, width)
+    for char in text:
+        used += _cells_of(char)
+        if used > width:
+            break
+        kept += char
+    return kept + "..."[:width]
+
+
+def plural(count: int, word: str) -> str:
+    """``1 error``, ``1,200 errors``."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def number(value: float | None) -> str:
+    """Four significant digits (``0.9147``, ``1e-3``); whole numbers in full (``421,642``); ``-`` for none."""
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if not math.isfinite(value):
+        return f"{value}"
+    mantissa, exponent = f"{value:.3e}".split("e")
+    power = int(exponent)
+    if value == 0:
+        return "0"
+    if 4 <= power < 6:
+        return f"{value:,.0f}"
+    if not -2 <= power < 6:
+        return f"{mantissa.rstrip('0').rstrip('.')}e{power}"
+    digits = f"{value:,.{3 - power}f}"
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
+def figure(value: float | None) -> str:
+    """A number for a column of numbers: four decimals wherever they say enough, else as `number` writes it."""
+    if value is None or isinstance(value, int) or not math.isfinite(value):
+        return number(value)
+    return f"{value:.4f}" if value == 0 or 0.01 <= abs(value) < 1000 else number(value)
+
+
+def duration(seconds: float | None) -> str:
+    """``2.1 ms``, ``20 ms``, ``0.8 s``, ``12 s``, ``3 min 20 s``, ``1 h 04 min``, ``2 d 03 h``; ``-`` when unknown."""
+    if seconds is None or not math.isfinite(seconds):
+        return "-"
+    seconds = max(0.0, seconds)
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.{0 if seconds >= 0.00995 else 1}f} ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    minutes = round(seconds / 60)
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60:02} min"
+    hours = round(seconds / 3600)
+    return f"{hours // 24} d {hours % 24:02} h"
+
+
+def spark(values: Sequence[float | None], *, width: int | None = None, levels: str = LEVELS) -> str:
+    """One character a value, higher for larger ones; a blank where there is no finite value.
+
+    With `width`, more values than that are averaged in groups of neighbours. A constant series stands at mid height.
+    """
+    points = [value if value is not None and math.isfinite(value) else None for value in values]
+    if width is not None and len(points) > width:
+        edges = [index * len(points) // width for index in range(width + 1)]
+        points = [_mean(points[start:end]) for start, end in pairwise(edges)]
+    known = [point for point in points if point is not None]
+    if not known:
+        return " " * len(points)
+    low, high = min(known), max(known)
+    return "".join(" " if point is None else levels[_level(point, low, high, len(levels))] for point in points)
+
+
+def _level(point: float, low: float, high: float, count: int) -> int:
+    if low == high:
+        return (count - 1) // 2
+    share = (point / 2 - low / 2) / (high / 2 - low / 2) if high / 2 > low / 2 else 0.0
+    return min(count - 1, int(share * count))
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return math.fsum(value / len(known) for value in known) if known else None

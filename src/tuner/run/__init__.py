@@ -1,0 +1,35 @@
+"""The run folder: made, found, locked and read. It is all that training and everything else share.
+
+Readers take no lock, write nothing, and accept any beginning of a journal. A folder without run.json is not a run.
+"""
+
+from __future__ import annotations
+
+from tuner.run.folder import STATES, Run, create, create_held, glance, members, now, read, runs_in, write_status
+from tuner.run.identity import Identity
+from tuner.run.lock import Lock, describe_holder, holder
+from tuner.run.metrics import Row, format_header, format_row, parse_rows
+from tuner.run.references import newest, resolve
+
+__all__ = [
+    "STATES",
+    "Identity",
+    "Lock",
+    "Row",
+    "Run",
+    "create",
+    "create_held",
+    "describe_holder",
+    "format_header",
+    "format_row",
+    "glance",
+    "holder",
+    "members",
+    "newest",
+    "now",
+    "parse_rows",
+    "read",
+    "resolve",
+    "runs_in",
+    "write_status",
+]

@@ -1,0 +1,312 @@
+"""One run folder: made, read, its status written."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from tuner.durable import (
+    JOURNAL_LIMIT,
+    is_plain_name,
+    json_bytes,
+    make_folder,
+    read_bytes,
+    read_json,
+    shown,
+    sweep_leftovers,
+    sync_folder,
+    write_file,
+    write_files,
+    writing,
+)
+from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
+from tuner.run.identity import Identity
+from tuner.run.lock import NAME as LOCK
+from tuner.run.lock import Lock, describe_holder, held, holder
+from tuner.run.metrics import Row, parse_rows
+
+FORMAT = 1
+STATES = ("running", "stopped", "finished", "diverged", "failed", "crashed")
+_IDENTITY, _STATUS, _METRICS, _CONFIG, _GROUP = "run.json", "status.json", "metrics.csv", "config.yaml", "group.json"
+_CONFIG_LIMIT = 1 << 20
+NAME_LIMIT = 80  # of a folder: a config's name and a number
+_WHOLE = ("epoch", "step", "best_epoch", "exit_code")
+_TEXTS = ("reason", "next")
+_TABLES = ("best", "last", "test")
+
+
+def now() -> str:
+    """The time for `created` in run.json: ISO 8601, UTC, microseconds; as text it sorts by time."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+# ---- making ----------------------------------------------------------------------------------------------------------
+
+
+def create(runs_dir: Path, name: str, run_name: str | None, files: Mapping[str, bytes]) -> Path:
+    """`create_held` for those who do not go on to train: the new folder, held by nobody."""
+    lock = create_held(runs_dir, name, run_name, files)
+    lock.release()
+    return lock.path
+
+
+def create_held(runs_dir: Path, name: str, run_name: str | None, files: Mapping[str, bytes]) -> Lock:
+    """Makes the run folder `run_name`, else NAME-<highest + 1>, with `files`: run.json last, which makes it a run.
+
+    The lock of the new folder comes back held, so that no other process takes the run up before its maker does.
+    A folder of that name that a killed maker left without run.json is used. Raises UsageError (a bad name), HeldError
+    and NotFoundError (`run_name` is taken), ResourceError.
+    """
+    if _IDENTITY not in files or not all(map(is_plain_name, files)):
+        raise ValueError("the files of a run have plain names, and run.json is one of them")
+    for wanted in (name, run_name or name):
+        if not is_plain_name(wanted):
+            raise UsageError(
+                f"{shown(wanted)!r} cannot name a run",
+                fix="Use letters, digits, `.`, `_` and `-`: 64 at most, not starting with `.` or `-`.",
+            )
+    make_folder(runs_dir)
+    lock = _claim_named(runs_dir / run_name, files) if run_name else _claim_next(runs_dir, name, files)
+    try:
+        sweep_leftovers(lock.path)
+        write_files(lock.path, {key: data for key, data in files.items() if key != _IDENTITY})
+        with writing(runs_dir):
+            sync_folder(runs_dir)
+        write_file(lock.path / _IDENTITY, files[_IDENTITY])
+    except BaseException:
+        lock.release()
+        raise
+    return lock
+
+
+def _claim_named(folder: Path, files: Mapping[str, bytes]) -> Lock:
+    lock = _claim(folder, files)
+    if lock is not None:
+        return lock
+    held_by = describe_holder(folder)
+    if held_by is not None:
+        raise held(folder, held_by)
+    raise NotFoundError(
+        f"{shown(folder)} is already there" + ("" if is_run(folder) else " and is not a run folder"),
+        fix="Choose another name with --run, or leave --run out to get the next number.",
+    )
+
+
+def _claim_next(runs_dir: Path, name: str, files: Mapping[str, bytes]) -> Lock:
+    for _ in range(1000):
+        highest = _highest(runs_dir, name)
+        for number in (highest, highest + 1):  # the highest one may be what a killed maker left
+            folder = runs_dir / f"{name}-{number}"
+            lock = _claim(folder, files) if number else None
+            if lock is not None:
+                return lock
+    raise ResourceError(f"cannot make a run folder in {shown(runs_dir)}: other processes took every number")
+
+
+def _highest(runs_dir: Path, name: str) -> int:
+    with writing(runs_dir):
+        found = (re.fullmatch(rf"{re.escape(name)}-([0-9]{{1,9}})", entry) for entry in os.listdir(runs_dir))  # noqa: PTH208
+        return max((int(match[1]) for match in found if match), default=0)
+
+
+def _claim(folder: Path, files: Mapping[str, bytes]) -> Lock | None:
+    """The lock of `folder`, made if absent; None when it is in use, by a run, another maker or for something else."""
+    with writing(folder):
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            if not _is_blank(folder, files):
+                return None
+    lock = Lock(folder)
+    try:
+        lock.acquire()
+    except HeldError:
+        return None
+    if _is_blank(folder, files):
+        return lock
+    lock.release()  # it became a run before the lock was ours
+    return None
+
+
+def _is_blank(folder: Path, files: Mapping[str, bytes]) -> bool:
+    """Whether `folder` holds no more than a maker killed before run.json leaves."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    left = {LOCK, *files} - {_IDENTITY}
+    with writing(folder):
+        return all(name in left or name.startswith(".tmp-") for name in os.listdir(folder))  # noqa: PTH208
+
+
+def write_status(path: Path, status: Mapping[str, Any]) -> None:
+    """Puts `status` into the run's status.json, old or new and never half; numbers that are not finite become null."""
+    write_file(path / _STATUS, json_bytes(status))
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A run as its folder tells it. `config` and `rows` are read when first asked for (`read` asks at once)."""
+
+    path: Path
+    name: str  # the config's name; the folder's is path.name
+    created: str
+    identity: Identity
+    about: dict[str, Any]  # all of run.json
+    status: dict[str, Any]  # {} before the first status was written
+    state: str  # one of STATES
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """Every value the run used. Raises NotFoundError."""
+        from tuner.document import plain
+
+        read_bytes(self.path / _CONFIG, _CONFIG_LIMIT)  # a link or a pipe is refused here
+        return plain(self.path / _CONFIG)
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The whole lines of metrics.csv, in the order of their epochs. Raises NotFoundError."""
+        file = self.path / _METRICS
+        if not os.path.lexists(file):
+            return []
+        try:
+            text = read_bytes(file, JOURNAL_LIMIT).decode("ascii")
+        except UnicodeDecodeError as error:
+            raise NotFoundError(f"{shown(file)} is damaged: it holds bytes that are no text") from error
+        rows = parse_rows(text, shown(file))
+        epochs = [epoch for row in rows if isinstance(epoch := row.get("epoch"), int)]
+        if len(epochs) != len(rows) or any(one >= other for one, other in pairwise(epochs)):
+            raise NotFoundError(f"{shown(file)} is damaged: its epochs do not grow line by line")
+        return rows
+
+
+def read(path: Path) -> Run:
+    """The run in the folder `path`, all of it. Raises NotFoundError naming the file that is missing or damaged."""
+    run = glance(path)
+    _ = run.config, run.rows
+    return run
+
+
+def glance(path: Path) -> Run:
+    """The run in the folder `path` from run.json and status.json alone: what a list of many runs needs.
+
+    Raises NotFoundError naming the file that is missing or damaged.
+    """
+    if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises on a name that is too long
+        raise NotFoundError(f"there is no run folder {shown(path)}", fix="`tuner runs` lists the runs.")
+    about = _about(path)
+    status = _status(path)
+    state = status.get("state", "running")
+    if state == "running" and holder(path) is None:
+        status = _status(path)  # its holder may have written the end between our two looks
+        state = status.get("state", "crashed").replace("running", "crashed")
+    identity = Identity.from_json(about.get("identity"), shown(path / _IDENTITY))
+    return Run(path, about["name"], about["created"], identity, about, status, state)
+
+
+def _about(path: Path) -> dict[str, Any]:
+    """run.json with its `format`, `name` and `created` checked."""
+    file = path / _IDENTITY
+    about = read_json(file)
+    if type(about.get("format")) is int and about["format"] > FORMAT:
+        raise NotFoundError(
+            f"{shown(file)} was written by a later tuner (format {about['format']})", fix="Update tuner."
+        )
+    if about.get("format") != FORMAT:
+        raise NotFoundError(f"{shown(file)} is damaged: its format is not {FORMAT}")
+    if not isinstance(about.get("name"), str) or not is_plain_name(about["name"]):
+        raise NotFoundError(f"{shown(file)} is damaged: its name is missing or not a name")
+    about["created"] = _time(about.get("created"), shown(file))
+    return about
+
+
+def _time(value: Any, file: str) -> str:
+    try:
+        time = datetime.fromisoformat(value)
+        if time.tzinfo is None:
+            raise ValueError("no time zone")
+        return time.astimezone(UTC).isoformat(timespec="microseconds")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise NotFoundError(f"{file} is damaged: its time of creation is missing or not one") from error
+
+
+def _status(path: Path) -> dict[str, Any]:
+    """status.json; {} when it is not there yet. The keys that readers rely on have their types, others are let be."""
+    if not os.path.lexists(path / _STATUS):
+        return {}
+    status, file = read_json(path / _STATUS), shown(path / _STATUS)
+    if status.get("state") not in STATES[:-1]:
+        raise NotFoundError(f"{file} is damaged: its state is none of {', '.join(STATES[:-1])}")
+    for key in _WHOLE:
+        if not (status.get(key) is None or type(status[key]) is int):
+            raise NotFoundError(f"{file} is damaged: {key} is not a whole number")
+    for key in _TEXTS:
+        if not isinstance(status.get(key, ""), str | None):
+            raise NotFoundError(f"{file} is damaged: {key} is not text")
+    for key in _TABLES:
+        table = status.get(key) or {}
+        if not isinstance(table, dict) or not all(v is None or type(v) in (int, float) for v in table.values()):
+            raise NotFoundError(f"{file} is damaged: {key} is not a row of numbers")
+    return status
+
+
+# ---- many ------------------------------------------------------------------------------------------------------------
+
+
+def runs_in(runs_dir: Path) -> list[Path]:
+    """The run folders right in `runs_dir`, newest first; [] when it is not there.
+
+    What is no run (no run.json) is left out; a run whose run.json is damaged comes last, so that its reader can say so.
+    """
+    found = [(headline(path)[0], natural(path.name), path) for path in folders_in(runs_dir) if is_run(path)]
+    return [path for *_, path in sorted(found, reverse=True)]
+
+
+def members(group: Path) -> list[Path]:
+    """The run folders of a group in the order of their names: seed-0, seed-1, ..., seed-10."""
+    return sorted(runs_in(group), key=lambda path: natural(path.name))
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The folders in `folder` that can be runs or groups. Raises NotFoundError when it cannot be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if is_plain_name(entry.name, NAME_LIMIT)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise NotFoundError(f"cannot list {shown(folder)}: {error.strerror}") from error
+    return [folder / name for name in names if os.path.isdir(folder / name)]  # noqa: PTH112 - never raises
+
+
+def is_group(path: Path) -> bool:
+    """Whether `path` holds runs: a group made by --seeds, or any folder with run folders in it."""
+    return not is_run(path) and ((path / _GROUP).is_file() or any(is_run(inner) for inner in folders_in(path)))
+
+
+def headline(path: Path) -> tuple[str, str]:
+    """(time of creation, config name) in a run folder's run.json; two "" (older than any) when it is damaged."""
+    try:
+        about = _about(path)
+    except NotFoundError:
+        return "", ""
+    return about["created"], about["name"]
+
+
+def natural(name: str) -> list[tuple[str, int]]:
+    """A key that sorts `run-9` before `run-10`."""
+    return [(text, int(number or -1)) for text, number in re.findall(r"([^0-9]*)([0-9]{0,18})", name)]
+
+
+def is_run(path: Path) -> bool:
+    """Whether `path` is a run folder: it has a run.json, damaged or not."""
+    return os.path.lexists(path / _IDENTITY)

@@ -1,0 +1,43 @@
+"""What must agree for two runs to give the same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from tuner.errors import NotFoundError
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Within one identity a run is repeated bit by bit."""
+
+    config_hash: str
+    data_fingerprint: str
+    device: str  # cpu, cuda:0, ...
+    device_model: str
+    cpu_capability: str
+    threads: int
+    torch: str
+    tuner: str
+
+    def differences(self, other: Identity, ignore: Collection[str] = ()) -> list[tuple[str, str | int, str | int]]:
+        """(what, here, there) for each part that differs and is not in `ignore`, e.g. {"threads"}."""
+        mine, theirs = asdict(self), asdict(other)
+        return [(key, mine[key], theirs[key]) for key in mine if mine[key] != theirs[key] and key not in ignore]
+
+    def as_json(self) -> dict[str, str | int]:
+        """The `identity` of run.json."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Any, file: str) -> Self:
+        """What `as_json` gave. Keys that a later version added do not count. Raises NotFoundError naming `file`."""
+        if not isinstance(value, dict):
+            raise NotFoundError(f"{file} is damaged: it holds no identity")
+        for field in fields(cls):
+            wanted = int if field.name == "threads" else str
+            if type(value.get(field.name)) is not wanted:
+                raise NotFoundError(f"{file} is damaged: identity.{field.name} is missing or of the wrong type")
+        return cls(**{field.name: value[field.name] for field in fields(cls)})

@@ -1,0 +1,190 @@
+"""Who holds a run: a lock of the kernel's, so that a killed holder holds nothing."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shlex
+import socket
+import struct
+import sys
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from tuner.durable import shown, writing
+from tuner.errors import HeldError, NotFoundError, ResourceError
+
+NAME = "lock"
+_LIMIT = 1 << 16
+_ABSENT = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+# struct flock of 64-bit systems. Linux: type, whence, start, length, pid. Elsewhere: start, length, pid, type, whence.
+_FLOCK, _TYPE, _PID = ("hhqqi4x", 0, 4) if sys.platform == "linux" else ("qqihh", 3, 2)
+
+# The locks that this process holds: (device, inode) of the file -> (process, content). Closing *any* descriptor of a
+# file drops the locks a process has on it, so the holder's own process must never open the file of a held lock.
+_held: dict[tuple[int, int], tuple[int, dict[str, Any]]] = {}
+
+
+class Lock:
+    """Holds the run folder `path` from `with` (or `acquire`) to its end, or to the death of the process.
+
+    `wait` is how many seconds to wait for another holder. `acquire` raises HeldError naming the holder, ResourceError
+    when the file cannot be made. A child of the holder that forks does not hold it.
+    """
+
+    def __init__(self, path: Path, wait: float = 0) -> None:
+        self.path = path
+        self.wait = wait
+        self._descriptor = -1
+        self._key = (0, 0)
+
+    def acquire(self) -> None:
+        file = self.path / NAME
+        deadline = time.monotonic() + self.wait
+        while (described := self._try(file)) is not None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise held(self.path, described)
+            time.sleep(min(0.1, left))
+
+    def _try(self, file: Path) -> str | None:
+        """Takes the lock, or says who has it."""
+        if _mine(file) is not None:
+            return describe_holder(self.path) or "this process"
+        with writing(file):
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(file, flags, 0o666)
+        try:
+            taken = _lock(descriptor, file)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if not taken:
+            os.close(descriptor)
+            return describe_holder(self.path) or "another process"
+        about = os.fstat(descriptor)
+        self._descriptor, self._key = descriptor, (about.st_dev, about.st_ino)
+        content = _content()
+        _held[self._key] = (os.getpid(), content)
+        with suppress(OSError):  # for the message only: a full disk must not keep anyone from the lock
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, json.dumps(content).encode())
+        return None
+
+    def release(self) -> None:
+        """Gives the run free. The file stays: taking it away would let two holders lock two files of one name."""
+        if self._descriptor >= 0:
+            if _held.get(self._key, (0, {}))[0] == os.getpid():
+                del _held[self._key]
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def held(path: Path, by: str) -> HeldError:
+    """The error for a run folder that `by` (as `describe_holder` says it) holds."""
+    fix = "Wait for it (--wait 30m), or train beside it in a new run (--again)."
+    return HeldError(f"{shown(path)} is held by {by}", fix=fix)
+
+
+def holder(path: Path) -> dict[str, Any] | None:
+    """What is known of the live process that holds the run folder `path`: host, pid, start, command; None if none does.
+
+    Asks the kernel; takes nothing and writes nothing. Raises NotFoundError when the file cannot be asked.
+    """
+    file = path / NAME
+    mine = _mine(file)
+    if mine is not None:
+        return mine
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise NotFoundError(f"cannot read {shown(file)}: {error.strerror}") from error
+    try:
+        pid = _locked_by(descriptor)
+        return None if pid is None else {"pid": pid} | _read_content(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def describe_holder(path: Path) -> str | None:
+    """The holder of the run folder `path` in words for a message; None if nobody holds it."""
+    known = holder(path)
+    if known is None:
+        return None
+    text = f"process {known['pid']}"
+    if known.get("host"):
+        text += f" on {known['host']}"
+    if known.get("start"):
+        text += f" since {known['start']}"
+    return shown(text + (f": {known['command']}" if known.get("command") else ""))
+
+
+def _mine(file: Path) -> dict[str, Any] | None:
+    """The content of a lock that this very process holds."""
+    try:
+        about = file.stat(follow_symlinks=False)
+    except OSError:
+        return None
+    process, content = _held.get((about.st_dev, about.st_ino), (0, {}))
+    return content if process == os.getpid() else None
+
+
+def _lock(descriptor: int, file: Path) -> bool:
+    """False: another process has it. Not flock: children that outlive a killed holder would keep that."""
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return False
+        if error.errno in _ABSENT:
+            raise ResourceError(
+                f"cannot lock {shown(file)}: {error.strerror}",
+                fix="This file system keeps no locks: put the runs on a local disk (--runs-dir).",
+            ) from error
+        with writing(file):
+            raise
+    return True
+
+
+def _locked_by(descriptor: int) -> int | None:
+    """The process that has locked the file (0: known to be locked, by whom not seen from here); None if none has."""
+    asked = [0] * 5
+    asked[_TYPE] = fcntl.F_RDLCK
+    answer = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, struct.pack(_FLOCK, *asked)))
+    return None if answer[_TYPE] == fcntl.F_UNLCK else max(int(answer[_PID]), 0)
+
+
+def _content() -> dict[str, Any]:
+    command = shlex.join([os.path.basename(sys.argv[0]) or "python", *sys.argv[1:]])  # noqa: PTH119 - it is text
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "start": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command[:1000],
+    }
+
+
+def _read_content(descriptor: int) -> dict[str, Any]:
+    """What the holder wrote about itself; {} while it has not, or when it is damaged."""
+    try:
+        value = json.loads(os.pread(descriptor, _LIMIT, 0))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    types = {"host": str, "pid": int, "start": str, "command": str}
+    if not isinstance(value, dict):
+        return {}
+    return {key: value[key] for key, wanted in types.items() if type(value.get(key)) is wanted}

@@ -1,0 +1,98 @@
+"""How the command line names a run."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+from tuner.durable import is_plain_name, shown
+from tuner.errors import NotFoundError
+from tuner.run.folder import NAME_LIMIT, folders_in, glance, headline, is_group, is_run, natural, runs_in
+from tuner.run.identity import Identity
+
+
+def newest(runs_dir: Path, name: str, identity: Identity, ignore: Collection[str] = ()) -> Path | None:
+    """The newest run right in `runs_dir` of the config name `name` and of `identity`, but for the parts in `ignore`."""
+    for path in runs_in(runs_dir):
+        if headline(path)[1] == name and _has(path, identity, ignore):
+            return path
+    return None
+
+
+def _has(path: Path, identity: Identity, ignore: Collection[str]) -> bool:
+    try:
+        return not identity.differences(glance(path).identity, ignore)
+    except NotFoundError:
+        return False
+
+
+def resolve(reference: str, runs_dir: Path) -> Path:
+    """The folder of the run or group that `reference` names.
+
+    In this order: a path, a folder's exact name, GROUP/seed-3, a config name (its newest run), the unique beginning
+    of a folder's name, @1 for the newest. Raises NotFoundError with what fits or comes near.
+    """
+    if reference and "\0" not in reference:
+        if _is_result(Path(reference)):
+            return Path(reference)
+        if all(is_plain_name(part, NAME_LIMIT) for part in reference.split("/")) and _is_result(runs_dir / reference):
+            return runs_dir / reference
+        if os.path.isdir(reference) and "/" in reference:  # noqa: PTH112 - Path.is_dir raises on a name that is too long
+            raise NotFoundError(f"{shown(reference)} is not a run folder: it has no run.json and no runs in it")
+    everything = _results(runs_dir)
+    named = [path for path, name in everything if name and name == reference]
+    if named:
+        return named[0]
+    starting = [path for path, _ in everything if reference and path.name.startswith(reference)]
+    if len(starting) == 1:
+        return starting[0]
+    if len(starting) > 1:
+        names = sorted((path.name for path in starting), key=natural)
+        raise NotFoundError(f"{shown(reference)} is the beginning of {len(names)} runs: {_list(names)}")
+    if re.fullmatch(r"@[0-9]{1,9}", reference):
+        return _numbered(int(reference[1:]), [path for path, _ in everything], runs_dir)
+    near = _near(reference, everything)
+    raise NotFoundError(
+        f"there is no run {shown(reference)} in {shown(runs_dir)}" + (f"; near: {_list(near)}" if near else ""),
+        fix="`tuner runs` lists the runs; --runs-dir says where they are.",
+    )
+
+
+def _is_result(place: Path) -> bool:
+    return os.path.isdir(place) and (is_run(place) or is_group(place))  # noqa: PTH112
+
+
+def _results(runs_dir: Path) -> list[tuple[Path, str]]:
+    """(folder, config name) of the runs and groups in `runs_dir`, newest first; a group is as new as its newest run."""
+    found = []
+    for path in folders_in(runs_dir):
+        inside = [path] if is_run(path) else _inner_runs(path)
+        if inside:
+            time, name = max(map(headline, inside))
+            found.append((time, natural(path.name), path, name))
+    return [(path, name) for *_, path, name in sorted(found, reverse=True)]
+
+
+def _inner_runs(path: Path) -> list[Path]:
+    try:
+        return [inner for inner in folders_in(path) if is_run(inner)]
+    except NotFoundError:  # a folder that cannot be listed must not hide the others
+        return []
+
+
+def _numbered(number: int, paths: list[Path], runs_dir: Path) -> Path:
+    if not 1 <= number <= len(paths):
+        raise NotFoundError(f"there is no run @{number} in {shown(runs_dir)}: @1 is the newest of {len(paths)}")
+    return paths[number - 1]
+
+
+def _near(reference: str, everything: list[tuple[Path, str]]) -> list[str]:
+    names = dict.fromkeys(text for path, name in everything for text in (path.name, name) if text)
+    return difflib.get_close_matches(reference[:64], names, n=4, cutoff=0.5)
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(map(shown, names[:8])) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

@@ -1,0 +1,205 @@
+"""Before training: the data, the identity, and whether this run was already made, or begun, on this machine.
+
+Nothing here imports torch, so that a finished run is answered in a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tuner import data, machine
+from tuner.config import Loaded, meaning, plan_of
+from tuner.document import to_yaml
+from tuner.durable import json_bytes
+from tuner.errors import NotFoundError, ResourceError, UsageError
+from tuner.plan import Plan
+from tuner.run import Identity, Lock, Run, glance, newest, now, read, runs_in
+
+FLOPS_A_THREAD = 20_000_000
+"""Operations of one training step that are worth a further thread: below, waking it costs more than it saves."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks of `train`."""
+
+    runs_dir: Path
+    run_name: str | None = None
+    again: bool = False
+    wait: float = 0.0
+    argv: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Session:
+    """A run that is to be trained: a new one (`held` is None) or one that goes on (its lock is held)."""
+
+    loaded: Loaded
+    splits: data.Splits
+    plan: Plan
+    identity: Identity
+    request: Request
+    notes: tuple[str, ...] = ()
+    held: Lock | None = None
+
+    def files(self) -> dict[str, bytes]:
+        """The small files of a new run folder."""
+        config = self.loaded.config
+        about: dict[str, Any] = {
+            "format": 1,
+            "name": config.name,
+            "created": now(),
+            "seed": config.seed,
+            "tags": config.tags,
+            "identity": self.identity.as_json(),
+            "versions": machine.versions(),
+            "cpu": machine.cpu_model(),
+            "argv": list(self.request.argv),
+            "git_commit": machine.git_commit(Path.cwd()),
+        }
+        return {
+            "config.yaml": to_yaml(self.loaded.resolved).encode(),
+            "source.yaml": self.loaded.source,
+            "origins.json": json_bytes(dict(self.loaded.origins)),
+            "run.json": json_bytes(about),
+        }
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The run was made before: it is reported, nothing is trained."""
+
+    run: Run
+
+
+def threads_for(plan: Plan, batch: int) -> int:
+    """The number of CPU threads that `auto` stands for: as many as the work of one step keeps busy."""
+    work = plan.train_flops * batch
+    return max(1, min(machine.cores(), round(work / FLOPS_A_THREAD)))
+
+
+def device_for(asked: str) -> tuple[str, str]:
+    """(device, its model) for `training.device`. Raises ResourceError where CUDA is asked for and not there."""
+    gpus = machine.gpu_models() if asked != "cpu" else []
+    if asked == "cpu" or (asked == "auto" and not gpus):
+        return "cpu", machine.cpu_model()
+    index = int(asked.partition(":")[2] or 0)
+    if index >= len(gpus):
+        found = f"found: {', '.join(gpus)}" if gpus else "no usable CUDA device was found"
+        raise ResourceError(f"training.device is {asked}, and {found}",
+                            fix="`tuner doctor` tells what is missing; training.device=cpu trains without")
+    return f"cuda:{index}", gpus[index]
+
+
+def identify(loaded: Loaded, splits: data.Splits, plan: Plan) -> Identity:
+    """The identity of a run of this config on this machine."""
+    config, versions = loaded.config, machine.versions()
+    batch = len(splits.train) if config.training.batch_size == "full" else config.training.batch_size
+    threads = config.training.threads
+    device, model = device_for(config.training.device)
+    return Identity(
+        config_hash=loaded.hash,
+        data_fingerprint=splits.fingerprint,
+        device=device,
+        device_model=model,
+        cpu_capability=machine.cpu_capability(),
+        threads=threads_for(plan, min(batch, len(splits.train))) if threads == "auto" else threads,
+        torch=versions["torch"],
+        tuner=versions["tuner"],
+    )
+
+
+def open_session(loaded: Loaded, request: Request) -> Session | Answered:
+    """Reads the data and looks whether the run is there already.
+
+    Raises NotFoundError (data missing; `--run` names a run of another config or identity), ResourceError (no CUDA),
+    HeldError (a live process holds the run), UsageError.
+    """
+    if request.run_name and request.again:
+        raise UsageError("--again makes a new run folder and --run names one: give one of the two")
+    plan = plan_of(loaded.config)
+    splits = data.load(loaded.config.data)
+    identity = identify(loaded, splits, plan)
+    session = Session(loaded, splits, plan, identity, request)
+    if request.again:
+        return session
+    path = _named(session) if request.run_name else _latest(session)
+    if path is None:
+        note = None if request.run_name else _begun_elsewhere(session)
+        return replace(session, notes=(note,)) if note else session
+    run = glance(path)
+    if run.state in ("finished", "diverged"):
+        return Answered(read(path))
+    if run.state == "failed":
+        note = f"{path.name} failed before; this is a new run"
+        if request.run_name:
+            raise NotFoundError(f"{path} failed and cannot go on", fix="choose another name with --run")
+        return replace(session, notes=(note,))
+    lock = Lock(path, request.wait)
+    lock.acquire()
+    after = glance(path)
+    if after.state in ("finished", "diverged"):  # whoever held it brought it to its end
+        lock.release()
+        return Answered(read(path))
+    return replace(session, held=lock, identity=after.identity)
+
+
+def _ignored(session: Session) -> set[str]:
+    """Parts of the identity that need not agree: with threads auto, the recorded number is used."""
+    return {"threads"} if session.loaded.config.training.threads == "auto" else set()
+
+
+def _latest(session: Session) -> Path | None:
+    return newest(session.request.runs_dir, session.loaded.config.name, session.identity, _ignored(session))
+
+
+def _named(session: Session) -> Path | None:
+    """The folder that --run names, if it is there; it has to be a run of this config and identity."""
+    path = session.request.runs_dir / str(session.request.run_name)
+    if not os.path.lexists(path / "run.json"):
+        return None
+    run = read(path)
+    if run.identity.config_hash != session.identity.config_hash:
+        changes = _changes(meaning(run.config), meaning(session.loaded.resolved))
+        raise NotFoundError(f"{path} holds a run of another config: {'; '.join(changes[:5])}",
+                            fix="choose another name with --run, or leave --run out")
+    differences = session.identity.differences(run.identity, _ignored(session))
+    if differences and run.state not in ("finished", "diverged"):
+        said = "; ".join(f"{what} is {here}, there {there}" for what, here, there in differences)
+        raise NotFoundError(f"{path} was begun under another identity: {said}",
+                            fix="go on where it was begun, or choose another name with --run")
+    return path
+
+
+def _changes(old: Any, new: Any, path: str = "") -> list[str]:
+    """The keys that differ, as ``optimizer.lr: 0.1 there, 0.01 here``."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = dict.fromkeys([*old, *new])
+        return [line for key in keys for line in _changes(old.get(key), new.get(key), f"{path}.{key}".lstrip("."))]
+    return [] if old == new else [f"{path}: {old} there, {new} here"]
+
+
+def _begun_elsewhere(session: Session) -> str | None:
+    """Why a new run starts although one of this config is unfinished: what differs in its identity."""
+    for path in runs_in(session.request.runs_dir):
+        try:
+            run = glance(path)
+        except NotFoundError:
+            continue
+        same = run.name == session.loaded.config.name and run.identity.config_hash == session.identity.config_hash
+        if same and run.state in ("stopped", "crashed"):
+            what = ", ".join(key for key, *_ in session.identity.differences(run.identity, _ignored(session)))
+            return f"{path.name} is unfinished, but was begun under another identity ({what}); this is a new run"
+    return None
+
+
+def command_line() -> tuple[str, ...]:
+    """The command as typed, for run.json."""
+    return ("tuner", *sys.argv[1:])
+
+

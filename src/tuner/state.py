@@ -1,0 +1,146 @@
+"""All that changes during a run. A checkpoint is exactly this: capture and restore."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from tuner.errors import NotFoundError
+from tuner.network import Network
+from tuner.options.optimizers import Optimizer
+
+MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
+
+
+class Updater:
+    """Applies an optimizer to the parameters of a network: those that decay and those that do not are two groups."""
+
+    def __init__(self, optimizer: Optimizer, network: Network) -> None:
+        self.optimizer = optimizer
+        named = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
+        self.names = [name for name, _ in named]
+        self.parameters = [parameter for _, parameter in named]
+        decays = [optimizer.decay_bias_and_norm or parameter.ndim >= 2 for parameter in self.parameters]
+        if not optimizer.weight_decay:
+            decays = [False] * len(decays)
+        states = [optimizer.state(parameter.detach()) for parameter in self.parameters]
+        self.groups: list[tuple[list[int], list[Tensor], dict[str, list[Tensor]], float]] = []
+        for decay in (True, False):
+            rows = [row for row, decays_here in enumerate(decays) if decays_here is decay]
+            if rows:
+                slots = {slot: [states[row][slot] for row in rows] for slot in states[rows[0]]}
+                chosen = [self.parameters[row] for row in rows]
+                self.groups.append((rows, chosen, slots, optimizer.weight_decay if decay else 0.0))
+
+    @torch.no_grad()
+    def step(self, gradients: list[Tensor], lr: float) -> None:
+        """One step in place; `gradients` stand in the order of `parameters` and may be overwritten."""
+        for rows, parameters, slots, weight_decay in self.groups:
+            self.optimizer.update(parameters, [gradients[row] for row in rows], slots, lr, weight_decay)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The optimizer's state by name: ``exp_avg/hidden.0.weight``."""
+        return {
+            f"{slot}/{self.names[row]}": tensor
+            for rows, _, slots, _ in self.groups
+            for slot, tensors in slots.items()
+            for row, tensor in zip(rows, tensors, strict=True)
+        }
+
+
+class State:
+    """A run at one moment: weights, the optimizer's state, and how far it is.
+
+    `epoch` counts from 1, `batch` is the next batch in it, `step` the number of steps taken; `sums` holds what the
+    epoch adds up so far: the loss weighted by samples and the gradient's norm.
+    """
+
+    def __init__(self, network: Network, optimizer: Optimizer) -> None:
+        self.network = network
+        self.updater = Updater(optimizer, network)
+        self.epoch, self.batch, self.step = 1, 0, 0
+        device = self.updater.parameters[0].device
+        self.sums = torch.zeros(2, dtype=torch.float64, device=device)
+
+    def next_epoch(self) -> None:
+        """The epoch is over: its sums are read."""
+        self.epoch, self.batch = self.epoch + 1, 0
+        self.sums.zero_()
+
+    def capture(self, journals: Mapping[str, int]) -> dict[str, bytes]:
+        """The files of a checkpoint. `journals` names how long each journal is that counts on it."""
+        position = {"epoch": self.epoch, "batch": self.batch, "step": self.step, "sums": self.sums.tolist(),
+                    "journals": dict(journals)}
+        return {
+            MODEL: weights(self.network),
+            OPTIMIZER: tensor_bytes(self.updater.tensors()),
+            STATE: json.dumps(position, indent=1, sort_keys=True).encode() + b"\n",
+        }
+
+    def restore(self, files: Mapping[str, bytes]) -> dict[str, int]:
+        """Takes over a checkpoint; returns the lengths of its journals. Raises NotFoundError if it does not fit."""
+        position = _position(files)
+        load_weights(self.network, files.get(MODEL, b""), MODEL)
+        _copy_into(self.updater.tensors(), _tensors(files.get(OPTIMIZER, b""), OPTIMIZER), OPTIMIZER)
+        self.epoch, self.batch, self.step = position["epoch"], position["batch"], position["step"]
+        self.sums.copy_(torch.tensor(position["sums"], dtype=torch.float64))
+        journals: dict[str, int] = position["journals"]
+        return journals
+
+    def finite(self) -> bool:
+        """Whether every weight is a finite number."""
+        parts = torch.stack(torch._foreach_norm([parameter.detach() for parameter in self.updater.parameters]))
+        return math.isfinite(float(parts.sum()))
+
+
+def tensor_bytes(tensors: Mapping[str, Tensor]) -> bytes:
+    """safetensors bytes, the same for the same tensors."""
+    return save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+
+
+def weights(network: Network) -> bytes:
+    """The weights and batch norm statistics of a network as safetensors bytes."""
+    return tensor_bytes(network.state_dict())
+
+
+def load_weights(network: Network, data: bytes, what: str) -> None:
+    """Copies weights into a network. Raises NotFoundError if they are damaged or do not fit."""
+    with torch.no_grad():
+        _copy_into(network.state_dict(), _tensors(data, what), what)
+
+
+def _copy_into(own: Mapping[str, Tensor], given: Mapping[str, Tensor], what: str) -> None:
+    shapes = {name: tuple(tensor.shape) for name, tensor in own.items()}
+    if shapes != {name: tuple(tensor.shape) for name, tensor in given.items()}:
+        odd = sorted(set(shapes) ^ set(given)) or [n for n in shapes if shapes[n] != tuple(given[n].shape)]
+        raise NotFoundError(f"{what} does not fit the network: {', '.join(odd[:3])}")
+    with torch.no_grad():
+        for name, tensor in given.items():
+            own[name].copy_(tensor)
+
+
+def _tensors(data: bytes, what: str) -> dict[str, Tensor]:
+    try:
+        return load_tensors(data)
+    except (SafetensorError, ValueError) as error:
+        raise NotFoundError(f"{what} is damaged: {error}") from None
+
+
+def _position(files: Mapping[str, bytes]) -> dict[str, Any]:
+    try:
+        position = json.loads(files[STATE])
+        counts = [position["epoch"], position["batch"], position["step"], *position["journals"].values()]
+        if all(isinstance(count, int) and count >= 0 for count in counts) and len(position["sums"]) == 2:
+            found: dict[str, Any] = position
+            return found
+    except (KeyError, ValueError, TypeError, AttributeError):
+        pass
+    raise NotFoundError(f"{STATE} is damaged")

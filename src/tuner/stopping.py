@@ -1,0 +1,42 @@
+"""Signals ask a run to stop; the run looks between two steps, saves its state and then dies of the signal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from types import FrameType, TracebackType
+
+ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StopRequests:
+    """While entered, a signal only sets `signal`; a second Ctrl-C within two seconds interrupts at once."""
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+        self._at = 0.0
+        self._before: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> StopRequests:
+        if threading.current_thread() is threading.main_thread():
+            for number in ASKED:
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self.signal is not None and number == signal.SIGINT and now - self._at < 2:
+            raise KeyboardInterrupt
+        self.signal, self._at = signal.Signals(number), now
+
+
+def die_of(number: signal.Signals) -> None:
+    """Ends this process by the signal itself, so that shells and schedulers see what happened."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)

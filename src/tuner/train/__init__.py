@@ -1,0 +1,107 @@
+"""Config -> run: the only orchestrator. `train` is a generator of events, without callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from tuner.errors import ResourceError
+from tuner.events import Event, Started
+from tuner.run import Lock, create_held
+from tuner.session import Session
+from tuner.stopping import StopRequests
+from tuner.train.epochs import Training
+from tuner.train.folder import Folder
+from tuner.train.prepare import Setup, prepare, set_up_torch
+
+__all__ = ["columns", "train"]
+
+
+def train(session: Session, stop: StopRequests) -> Iterator[Event]:
+    """Trains a session to its end; yields Started first and Ended last. Raises TunerError.
+
+    Nothing is on disk before the network is built and the data is on the device.
+    """
+    try:
+        session = set_up_torch(session)
+        setup = prepare(session)
+        lock = session.held or _create(session)
+        with Folder(lock, columns(setup)) as folder:
+            training = Training(session, setup, folder, stop)
+            try:
+                resumed = go_on(training)
+                yield started(training, resumed)
+                yield from training.epochs()
+            except ResourceError as error:
+                training.failed(error)
+                raise
+            except (torch.OutOfMemoryError, MemoryError) as error:
+                training.failed(out_of_memory(error, session))
+                raise out_of_memory(error, session) from None
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise out_of_memory(error, session) from None
+    finally:
+        if session.held is not None:
+            session.held.release()
+
+
+def columns(setup: Setup) -> tuple[str, ...]:
+    """The columns of metrics.csv."""
+    parts = ["train", "val"] if setup.validation is not None else ["train"]
+    measured = [f"{part}_{metric}" for part in parts for metric in setup.measure.metrics]
+    return ("epoch", "step", "lr", "batch_loss", *measured, "grad_norm")
+
+
+def _create(session: Session) -> Lock:
+    config, request = session.loaded.config, session.request
+    return create_held(request.runs_dir, config.name, request.run_name, session.files())
+
+
+def go_on(training: Training) -> int | None:
+    """Takes up the newest checkpoint; the number of whole epochs before it, or None for a run from the start."""
+    folder = training.folder
+    found = folder.newest_checkpoint()
+    if found is None:
+        folder.cut(None)
+        folder.status(training.status("running", ""))
+        return 0 if training.session.held is not None else None
+    name, files = found
+    folder.cut(training.setup.state.restore(files))
+    folder.status(training.status("running", ""))
+    folder.log(f"goes on from {name}")
+    return training.setup.state.epoch - 1
+
+
+def started(training: Training, resumed: int | None) -> Started:
+    session, setup = training.session, training.setup
+    samples = {"train": len(setup.task.train)}
+    samples |= {"validation": len(setup.validation)} if setup.validation is not None else {}
+    samples |= {"test": len(setup.test)} if setup.test is not None else {}
+    joined = setup.task.batches[-1][1] - setup.task.batches[-1][0]
+    notes = [*session.loaded.notes, *session.notes]
+    if len(setup.task.batches) > 1 and joined > setup.task.batches[0][1]:
+        notes.append("the lone last sample of an epoch joins the batch before it: batch norm needs two")
+    training.folder.log(f"started on {session.identity.device_model}, {session.identity.threads} threads")
+    for note in notes:
+        training.folder.log(note)
+    return Started(
+        run=training.folder.path,
+        resumed=resumed,
+        device=session.identity.device,
+        device_model=session.identity.device_model,
+        threads=session.identity.threads,
+        parameters=session.plan.parameters,
+        samples=samples,
+        epochs=session.loaded.config.training.epochs,
+        steps_per_epoch=training.steps,
+        monitor=session.loaded.config.training.monitor,
+        notes=tuple(notes),
+    )
+
+
+def out_of_memory(error: BaseException, session: Session) -> ResourceError:
+    where = "the GPU" if isinstance(error, torch.OutOfMemoryError) else "this machine"
+    size = session.loaded.config.training.batch_size
+    return ResourceError(f"out of memory on {where} (training.batch_size is {size})",
+                         fix="a smaller training.batch_size needs less")

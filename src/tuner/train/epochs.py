@@ -1,0 +1,208 @@
+"""The epochs of a run, one event after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tuner.errors import DivergedError, ResourceError
+from tuner.events import Ended, EpochDone, Event, Note, Progress
+from tuner.loop import NonFinite, evaluate, train_epoch
+from tuner.monitor import best_index, epochs_waited, higher_is_better, oriented
+from tuner.options.schedulers import learning_rate
+from tuner.run import Row
+from tuner.session import Session
+from tuner.state import load_weights, weights
+from tuner.stopping import StopRequests
+from tuner.train.diverged import locate
+from tuner.train.folder import BEST, Folder, checkpoint_name
+from tuner.train.prepare import Setup
+
+PROGRESS_EVERY = 0.1
+"""Seconds between two progress events."""
+
+
+@dataclass
+class Training:
+    """One run on its way."""
+
+    session: Session
+    setup: Setup
+    folder: Folder
+    stop: StopRequests
+    snapshot: dict[str, bytes] = field(default_factory=dict)
+    snapshot_epoch: int = 0
+    began: float = field(default_factory=time.monotonic)
+    steps_done: int = 0
+
+    @property
+    def steps(self) -> int:
+        return len(self.setup.task.batches)
+
+    def epochs(self) -> Iterator[Event]:
+        """Trains to the end, a stop or divergence; the last event is Ended."""
+        config, state = self.session.loaded.config, self.setup.state
+        self.take_snapshot()
+        reason = self.reason_to_end()
+        while reason is None:
+            try:
+                yield from self.one_epoch()
+            except NonFinite:
+                yield self.diverged()
+                return
+            if self.setup.state.batch:
+                yield self.stopped()
+                return
+            reason = self.reason_to_end()
+            done = state.epoch - 1
+            if done % config.checkpoint.every == 0 or reason is not None or self.stop.signal is not None:
+                self.folder.checkpoint(checkpoint_name(done), self.capture(), config.checkpoint.keep)
+            if reason is None:
+                if self.stop.signal is not None:
+                    yield self.stopped()
+                    return
+                self.folder.status(self.status("running", ""))
+        yield self.finished(reason)
+
+    def reason_to_end(self) -> str | None:
+        """Why training is over, or None."""
+        config, rows = self.session.loaded.config, self.folder.rows
+        stopping, monitor = config.early_stopping, config.training.monitor
+        if stopping and rows and epochs_waited(oriented(rows, monitor), stopping.min_delta) >= stopping.patience:
+            by = f" by more than {stopping.min_delta:g}" if stopping.min_delta else ""
+            plural = "s" if stopping.patience > 1 else ""
+            return f"early stopping: {monitor} not better{by} for {stopping.patience} epoch{plural}"
+        if len(rows) >= config.training.epochs:
+            return f"all {config.training.epochs} epochs done"
+        return None
+
+    def one_epoch(self) -> Iterator[Event]:
+        """Trains one epoch, or the rest of it, and measures it; returns early, mid-epoch, when asked to stop."""
+        setup, state = self.setup, self.setup.state
+        began = told = time.monotonic()
+        first = state.batch
+        for _ in train_epoch(setup.task, state, self.history()):
+            self.steps_done += 1
+            if self.stop.signal is not None and state.batch < self.steps:
+                return
+            if (moment := time.monotonic()) - told >= PROGRESS_EVERY:
+                told = moment
+                yield Progress(state.epoch, state.batch, self.steps, self.seconds_left())
+        row = self.measure()
+        state.next_epoch()
+        taken = time.monotonic() - began
+        share = (self.steps - first) / self.steps
+        rate = share * len(setup.task.train) / taken
+        self.folder.epoch(row, taken, rate)
+        is_best = best_index(self.folder.rows, self.session.loaded.config.training.monitor) == len(self.folder.rows) - 1
+        if is_best:
+            self.folder.save_best(weights(state.network))
+        if (state.epoch - 1) % self.session.loaded.config.checkpoint.every == 0:
+            self.take_snapshot()
+        yield EpochDone(row, is_best, taken, rate, self.seconds_left())
+
+    def measure(self) -> Row:
+        """The row of metrics.csv for the epoch that was just trained. Raises NonFinite when the weights are spoilt."""
+        setup, state = self.setup, self.setup.state
+        loss_sum, norm_sum = state.sums.tolist()
+        task = setup.task
+        rate = learning_rate(task.scheduler, task.lr, state.step - 1, self.steps, task.epochs, self.history())
+        row: Row = {"epoch": state.epoch, "step": state.step, "lr": rate, "batch_loss": loss_sum / len(task.train)}
+        train = evaluate(state.network, setup.train_evaluated, setup.measure, setup.normalizer)
+        row |= {f"train_{name}": value for name, value in train.items()}
+        if setup.validation is not None:
+            validation = evaluate(state.network, setup.validation, setup.measure, setup.normalizer)
+            row |= {f"val_{name}": value for name, value in validation.items()}
+        row["grad_norm"] = norm_sum / self.steps
+        if not state.finite():
+            raise NonFinite
+        return row
+
+    def history(self) -> tuple[float, ...]:
+        return oriented(self.folder.rows, self.session.loaded.config.training.monitor)
+
+    def capture(self) -> dict[str, bytes]:
+        return self.snapshot if self.is_snapshot_current() else self.setup.state.capture(self.folder.lengths())
+
+    def is_snapshot_current(self) -> bool:
+        return self.snapshot_epoch == self.setup.state.epoch and self.setup.state.batch == 0
+
+    def take_snapshot(self) -> None:
+        """Keeps the state as it is now: the checkpoint to come, and where to look again should training diverge."""
+        self.snapshot = self.setup.state.capture(self.folder.lengths())
+        self.snapshot_epoch = self.setup.state.epoch
+
+    def seconds_left(self) -> float | None:
+        """An estimate from the pace so far."""
+        elapsed = time.monotonic() - self.began
+        if not self.steps_done or elapsed < 0.2:
+            return None
+        state = self.setup.state
+        left = self.session.loaded.config.training.epochs * self.steps - state.step
+        return elapsed / self.steps_done * max(0, left)
+
+    def status(self, state: str, reason: str, exit_code: int | None = None, **more: Any) -> dict[str, Any]:
+        """status.json."""
+        rows = self.folder.rows
+        best = best_index(rows, self.session.loaded.config.training.monitor)
+        return {
+            "state": state,
+            "reason": reason,
+            "epoch": len(rows),
+            "step": self.setup.state.step,
+            "best_epoch": rows[best]["epoch"] if best is not None else None,
+            "best": dict(rows[best]) if best is not None else {},
+            "last": dict(rows[-1]) if rows else {},
+            "test": {},
+            "exit_code": exit_code,
+            "next": f"tuner curves {self.folder.path.name}",
+            **more,
+        }
+
+    def end(self, status: dict[str, Any]) -> Ended:
+        self.folder.status(status)
+        self.folder.log(f"{status['state']}: {status['reason']}")
+        return Ended(self.folder.path, status)
+
+    def finished(self, reason: str) -> Ended:
+        """Tests the best weights, once, and closes the run."""
+        setup = self.setup
+        test: dict[str, float] = {}
+        status = self.status("finished", reason, 0)
+        if status["best_epoch"] is not None:
+            load_weights(setup.state.network, self.folder.best(), BEST)
+        if setup.test is not None:
+            test = evaluate(setup.state.network, setup.test, setup.measure, setup.normalizer)
+        return self.end({**status, "test": test})
+
+    def stopped(self) -> Ended:
+        """Saves the state where it is and says how to go on."""
+        state, keep = self.setup.state, self.session.loaded.config.checkpoint.keep
+        number = self.stop.signal
+        assert number is not None  # noqa: S101 - a run stops only when asked to
+        if state.batch:
+            self.folder.checkpoint(checkpoint_name(state.epoch - 1, state.batch), self.capture(), keep)
+        where = f"in epoch {state.epoch}, batch {state.batch}" if state.batch else f"after epoch {state.epoch - 1}"
+        reason = f"stopped by {number.name} {where}; the same command goes on from there"
+        return self.end(self.status("stopped", reason, 128 + number))
+
+    def diverged(self) -> Ended:
+        """Finds the step and the layer, and closes the run; the last finite checkpoint stands."""
+        state = self.setup.state
+        step, what = locate(self.setup.task, state, self.snapshot, self.history())
+        epoch = (step - 1) // self.steps + 1 if step else 1
+        lr = self.session.loaded.config.optimizer.lr
+        reason = f"training diverged: {what} was not finite in epoch {epoch}, step {step}"
+        again = f"tuner train {self.folder.path.name} optimizer.lr={lr / 10:g}"
+        return self.end(self.status("diverged", reason, DivergedError.exit_code, next=again))
+
+    def failed(self, error: ResourceError) -> None:
+        """Notes that the machine ran out; the last checkpoint stands and the same command goes on from it."""
+        self.end(self.status("stopped", error.message, ResourceError.exit_code))
+
+
+def started_note(folder: Folder, name: str) -> Note:
+    """What a run says when it goes on from a checkpoint."""
+    return Note(f"{folder.path} goes on from {name}")

@@ -1,0 +1,146 @@
+"""Session -> what the loop needs: torch set up, data on the device, the network built."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from tuner import network
+from tuner.data import Part, Splits
+from tuner.errors import NotFoundError, ResourceError
+from tuner.loop import Measure, Normalizer, Samples, Task, batch_bounds
+from tuner.options.augmentations import Augmentation
+from tuner.run import Identity
+from tuner.seeding import derive
+from tuner.session import Session
+from tuner.state import State
+
+RESIDENT_BYTES = 2 << 30
+"""Up to this size normalised float32 training data is kept; above, batches are normalised as they come."""
+
+SHIFT_CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything of a run that is in memory. The parts for evaluation are normalised already, unless `normalizer`."""
+
+    state: State
+    task: Task
+    measure: Measure
+    normalizer: Normalizer | None
+    train_evaluated: Samples
+    validation: Samples | None
+    test: Samples | None
+
+
+def prepare(session: Session) -> Setup:
+    """Builds the network and puts the data on the device. Raises ResourceError when memory runs out."""
+    config, splits = session.loaded.config, session.splits
+    device = torch.device(session.identity.device)
+    description = splits.description
+    classes = len(description.classes) if description.target == "class" else None
+    built = network.build(session.plan, config.seed).to(device)
+    normalizer = _normalizer(splits, device)
+    train = _samples(splits.train, splits, device)
+    kept = not config.data.augment and 4 * train.x.numel() <= RESIDENT_BYTES
+    rows = torch.from_numpy(splits.train_evaluated).to(device)
+    if kept:
+        train = Samples(normalizer(train.x), train.y)
+    batch = len(train) if config.training.batch_size == "full" else config.training.batch_size
+    task = Task(
+        train=train,
+        objective=config.loss.build(classes),
+        scheduler=config.scheduler,
+        lr=config.optimizer.lr,
+        epochs=config.training.epochs,
+        batches=batch_bounds(len(train), batch, any(block.batch_norm for block in session.plan.blocks)),
+        seed=config.seed,
+        shuffle=config.data.shuffle,
+        gradient_clip=config.training.gradient_clip,
+        augment=tuple(config.data.augment),
+        normalizer=None if kept else normalizer,
+    )
+    return Setup(
+        state=State(built, config.optimizer),
+        task=task,
+        measure=Measure(config.loss, config.loss.build_reported(classes), description.target, splits.target_scale),
+        normalizer=None if kept else normalizer,
+        train_evaluated=Samples(train.x.index_select(0, rows), train.y.index_select(0, rows)),
+        validation=_held_out(session, splits.validation, "validation", normalizer, kept),
+        test=_held_out(session, splits.test, "test", normalizer, kept),
+    )
+
+
+def _samples(part: Part, splits: Splits, device: torch.device) -> Samples:
+    x = torch.from_numpy(part.x).to(device)
+    y = torch.from_numpy(part.y).to(device)
+    if splits.description.target == "number":
+        y = ((y - splits.target_mean) / splits.target_scale).to(torch.float32).unsqueeze(1)
+    return Samples(x, y)
+
+
+def _normalizer(splits: Splits, device: torch.device) -> Normalizer:
+    numbers = splits.statistics
+    mean, scale, low, high = (
+        torch.from_numpy(array).to(device) for array in (numbers.mean, numbers.scale, numbers.low, numbers.high)
+    )
+    return Normalizer(mean, scale, low, high)
+
+
+def _held_out(session: Session, part: Part, name: str, normalizer: Normalizer, kept: bool) -> Samples | None:
+    """Validation or test samples, moved to another distribution where `data.shift` says so."""
+    if not len(part):
+        return None
+    samples = _samples(part, session.splits, normalizer.mean.device)
+    source = session.loaded.config.data
+    x = shifted(samples.x, source.shift, source.split_seed, name, normalizer) if source.shift else samples.x
+    return Samples(normalizer(x) if kept else x, samples.y)
+
+
+def shifted(x: Tensor, shift: list[Augmentation], split_seed: int, name: str, normalizer: Normalizer) -> Tensor:
+    """The samples under `data.shift`, the same ones for the same split_seed whatever `seed` says."""
+    parts = []
+    for start in range(0, len(x), SHIFT_CHUNK):
+        part = x[start : start + SHIFT_CHUNK].to(torch.float32)
+        for index, augmentation in enumerate(shift):
+            generator = torch.Generator(x.device).manual_seed(derive(split_seed, "shift", name, index, start))
+            part = augmentation.apply(part, generator, normalizer.low, normalizer.high)
+        parts.append(part)
+    return torch.cat(parts)
+
+
+def set_up_torch(session: Session) -> Session:
+    """Threads and determinism; the identity found without torch is checked against torch's own answers."""
+    identity = session.identity
+    torch.set_num_threads(identity.threads)
+    device = torch.device(identity.device)
+    if device.type == "cuda":
+        # cuBLAS is deterministic only with a workspace of fixed size, named before CUDA starts
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        if not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count():
+            raise ResourceError(f"the driver reports {identity.device_model}, but torch cannot use it",
+                                fix="`tuner doctor` tells what is missing; training.device=cpu trains without")
+        torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cuda.matmul.fp32_precision = "ieee"
+        torch.backends.cudnn.conv.fp32_precision = "ieee"
+        torch.backends.cudnn.rnn.fp32_precision = "ieee"
+    found = _as_torch_sees_it(identity)
+    if found == identity:
+        return session
+    if session.held is not None:
+        said = "; ".join(f"{what} is {there}, and was {here}" for what, here, there in identity.differences(found))
+        raise NotFoundError(f"{session.held.path} cannot go on here: {said}")
+    return replace(session, identity=found)
+
+
+def _as_torch_sees_it(identity: Identity) -> Identity:
+    device = torch.device(identity.device)
+    model = torch.cuda.get_device_name(device) if device.type == "cuda" else identity.device_model
+    capability = torch.backends.cpu.get_cpu_capability()
+    return replace(identity, device_model=model, cpu_capability=capability, torch=str(torch.__version__))

@@ -1,0 +1,467 @@
+"""The splits: disjoint, stratified, a function of split_seed alone; statistics, labels, order, fingerprint, faults."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import Field
+
+from tuner import data
+from tuner.data.embedded import BreastCancer, Diabetes, Digits, Iris
+from tuner.data.generated import Blobs, Moons
+from tuner.data.idx import MNIST
+from tuner.data.source import Description, DrawnTest, Raw, Source
+from tuner.data.splits import choose, draw, fingerprint, random_bits, shares, shuffled_indices, split, with_noise
+from tuner.data.statistics import measure
+from tuner.errors import ConfigError, NotFoundError, ResourceError
+
+Array = npt.NDArray[Any]
+quick = settings(deadline=None, max_examples=60, database=None)
+
+
+class Column(DrawnTest, Source, name="test_column"):
+    """A table of one column that holds each sample's number, for these tests."""
+
+    counts: list[int] = Field(default_factory=lambda: [60, 30, 10], description="samples of each class")
+
+    def describe(self) -> Description:
+        return self.describe_whole((1,), tuple(map(str, range(len(self.counts)))), sum(self.counts))
+
+    def read(self, root: Path) -> Raw:
+        del root
+        y = np.repeat(np.arange(len(self.counts)), self.counts)
+        mixed = np.argsort(np.arange(len(y)) * 7919 % 10_007, kind="stable")
+        return Raw(np.arange(len(y), dtype=np.float32)[:, None], y[mixed])
+
+
+Source.members.pop("test_column")  # it is no part of the catalogue
+
+
+def numbers(part: data.Part) -> list[int]:
+    return [int(value) for value in part.x[:, 0]]
+
+
+@st.composite
+def columns(draw_: st.DrawFn) -> Column:
+    return Column(
+        counts=draw_(st.lists(st.integers(1, 60), min_size=1, max_size=6)),
+        test=draw_(st.floats(0, 0.9)),
+        validation=draw_(st.floats(0, 0.9)),
+        limit=draw_(st.none() | st.integers(1, 200)),
+        split_seed=draw_(st.integers(0, 2**64)),
+        label_noise=draw_(st.just(0.0) | st.floats(0, 1)),
+        order=draw_(st.sampled_from(["source", "by_class"])),
+    )
+
+
+@given(columns())
+@quick
+def test_parts_are_disjoint_complete_and_of_the_promised_size(source: Column) -> None:
+    try:
+        splits = data.load(source)
+    except ConfigError as error:
+        assert all(fault.key.startswith("data.") for fault in error.faults)
+        return
+    parts = [numbers(splits.train), numbers(splits.validation), numbers(splits.test)]
+    together = [number for part in parts for number in part]
+    assert len(together) == len(set(together))
+    assert set(together) == set(range(sum(source.counts))) or source.limit is not None
+    sizes = data.sizes(source)
+    assert [len(part) for part in parts] == [sizes.train, sizes.validation, sizes.test]
+    assert set(np.unique(splits.train_evaluated)) <= set(range(len(splits.train)))
+
+
+@given(columns())
+@quick
+def test_a_config_without_faults_loads_unless_a_class_is_too_small(source: Column) -> None:
+    found = data.faults(source)
+    try:
+        data.load(source)
+    except ConfigError as error:
+        if found:
+            assert [fault.key for fault in error.faults] == [f"data.{key}" for key, _ in found]
+        else:
+            assert "leaves no training sample of class" in error.faults[0].message
+    else:
+        assert found == []
+
+
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=20), st.floats(0, 1))
+@quick
+def test_shares_are_within_one_of_proportional(counts: list[int], part: float) -> None:
+    total = round(part * sum(counts))
+    shared = shares(np.array(counts), total)
+    assert shared.sum() == total
+    for count, share in zip(counts, shared, strict=True):
+        assert 0 <= share <= count
+        assert abs(share - count * total / max(sum(counts), 1)) < 1
+
+
+def test_ties_of_the_largest_remainder_go_to_the_lower_class() -> None:
+    assert shares(np.array([5, 5, 5, 5]), 10).tolist() == [3, 3, 2, 2]
+    assert shares(np.array([50, 30, 20]), 7).tolist() == [4, 2, 1]
+
+
+@given(columns())
+@quick
+def test_every_part_is_stratified_within_one(source: Column) -> None:
+    if data.faults(source):
+        return
+    try:
+        splits = data.load(source.model_copy(update={"label_noise": 0.0}))
+    except ConfigError:
+        return
+    pool = np.array(source.counts)
+    for part, size in ((splits.test, pool.sum()), (splits.validation, pool.sum() - len(splits.test))):
+        held = np.bincount(part.y, minlength=len(pool))
+        assert (np.abs(held - pool * len(part) / size) < 1).all()
+        pool = pool - held
+    held = np.bincount(splits.train.y, minlength=len(pool))
+    assert (np.abs(held - pool * len(splits.train) / pool.sum()) < 1).all()
+
+
+def test_the_same_split_seed_gives_the_same_bytes_and_another_one_another_split() -> None:
+    first, again, other = (data.load(Digits(split_seed=seed)) for seed in (3, 3, 4))
+    assert first.fingerprint == again.fingerprint != other.fingerprint
+    np.testing.assert_array_equal(first.train.x, again.train.x)
+    np.testing.assert_array_equal(first.train_evaluated, again.train_evaluated)
+    assert not np.array_equal(first.validation.y, other.validation.y)
+
+
+def test_the_split_is_pinned() -> None:
+    """A change of these numbers moves samples between the parts of every run there is."""
+    splits = data.load(Column())
+    assert numbers(splits.test)[:8] == PINNED_TEST
+    assert numbers(splits.validation) == PINNED_VALIDATION
+
+
+PINNED_TEST = [1, 3, 9, 10, 11, 26, 31, 33]
+PINNED_VALIDATION = [6, 43, 59, 73, 77, 79, 86, 89]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"limit": 20}, {"label_noise": 0.5}, {"order": "by_class"}, {"normalize": "none"}, {"shuffle": False}],
+)
+def test_test_and_validation_do_not_move_with_other_settings(change: dict[str, Any]) -> None:
+    plain, changed = data.load(Column()), data.load(Column.model_validate(change))
+    assert numbers(plain.test) == numbers(changed.test)
+    assert numbers(plain.validation) == numbers(changed.validation)
+    np.testing.assert_array_equal(plain.validation.y, changed.validation.y)
+    assert set(numbers(changed.train)) <= set(numbers(plain.train))
+
+
+def test_the_test_part_is_drawn_before_the_validation_part() -> None:
+    plain, without = data.load(Column()), data.load(Column(validation=0.0))
+    assert numbers(plain.test) == numbers(without.test)
+    assert len(without.validation) == 0 and without.validation.x.shape == (0, 1)
+
+
+def test_a_smaller_limit_uses_some_of_the_same_samples() -> None:
+    small, large = (set(numbers(data.load(Column(limit=limit)).train)) for limit in (20, 40))
+    assert len(small) == 20 and small < large
+
+
+def test_the_limit_of_a_numeric_target_is_the_start_of_a_permutation() -> None:
+    everything = data.load(Diabetes())
+    order = shuffled_indices(319, random_bits(0, "limit"))
+    limited = data.load(Diabetes(limit=50))
+    np.testing.assert_array_equal(limited.train.y, everything.train.y[np.sort(order[:50])])
+
+
+def test_source_order_is_the_sources_own() -> None:
+    assert numbers(data.load(Column()).train) == sorted(numbers(data.load(Column()).train))
+
+
+def test_by_class_is_stable_and_by_the_labels_as_used() -> None:
+    splits = data.load(Column(order="by_class", label_noise=0.3))
+    assert (np.diff(splits.train.y) >= 0).all()
+    for label in range(3):
+        held = splits.train.x[splits.train.y == label, 0]
+        assert (np.diff(held) > 0).all()
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.1, 7), (0.5, 36), (1.0, 72), (0.02, 1)])
+def test_label_noise_replaces_exactly_its_share_by_other_classes(share: float, expected: int) -> None:
+    clean, noisy = data.load(Column()), data.load(Column(label_noise=share))
+    assert len(clean.train) == 72
+    assert np.count_nonzero(clean.train.y != noisy.train.y) == expected == round(share * 72)
+    np.testing.assert_array_equal(clean.train.x, noisy.train.x)
+    np.testing.assert_array_equal(clean.test.y, noisy.test.y)
+    assert clean.fingerprint != noisy.fingerprint
+
+
+@given(st.integers(2, 10), st.integers(1, 300), st.floats(0, 1), st.integers(0, 99))
+@quick
+def test_label_noise_grows_by_adding_labels(classes: int, count: int, share: float, seed: int) -> None:
+    y = np.arange(count) % classes
+    all_of, some = (with_noise(y, part, classes, random_bits(seed, "label_noise")) for part in (1.0, share))
+    assert (all_of != y).all() and all_of.min() >= 0 and all_of.max() < classes
+    changed = some != y
+    assert changed.sum() == round(share * count)
+    np.testing.assert_array_equal(some[changed], all_of[changed])
+
+
+def test_every_other_class_is_as_likely_a_wrong_label() -> None:
+    y = np.zeros(30_000, dtype=np.int64)
+    counts = np.bincount(with_noise(y, 1.0, 4, random_bits(0, "label_noise")), minlength=4)
+    assert counts[0] == 0
+    assert counts[1:] / 10_000 == pytest.approx([1, 1, 1], abs=0.03)
+
+
+def test_as_many_training_samples_are_evaluated_as_validation_has_but_a_thousand_at_least() -> None:
+    small = data.load(Blobs(samples=1000, validation=0.1))
+    assert small.train_evaluated.tolist() == list(range(720))
+    middle = data.load(Blobs(samples=5000, validation=0.1))
+    assert len(middle.train_evaluated) == 1000
+    large = data.load(Blobs(samples=5000, validation=0.4))
+    assert len(large.train_evaluated) == len(large.validation) == 1600
+    none = data.load(Blobs(samples=5000, validation=0.0))
+    assert len(none.train_evaluated) == 1000
+    assert (np.diff(middle.train_evaluated) > 0).all()
+    held = np.bincount(middle.train.y[middle.train_evaluated], minlength=3)
+    assert (np.abs(held - np.bincount(middle.train.y) / 3.6) < 1).all()
+
+
+def test_the_same_training_samples_are_evaluated_whatever_their_order_and_labels() -> None:
+    plain = data.load(Blobs(samples=5000))
+    changed = data.load(Blobs(samples=5000, order="by_class", label_noise=0.4))
+    one = plain.train.x[plain.train_evaluated]
+    other = changed.train.x[changed.train_evaluated]
+    np.testing.assert_array_equal(np.sort(one, axis=0), np.sort(other, axis=0))
+
+
+def test_standard_statistics_are_the_training_parts_own() -> None:
+    splits = data.load(BreastCancer())
+    x = splits.train.x.astype(np.float64)
+    np.testing.assert_allclose(splits.statistics.mean, x.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(splits.statistics.scale, x.std(axis=0), rtol=1e-6)
+    np.testing.assert_array_equal(splits.statistics.low, x.min(axis=0).astype(np.float32))
+    np.testing.assert_array_equal(splits.statistics.high, x.max(axis=0).astype(np.float32))
+
+
+def test_statistics_do_not_see_the_test_part() -> None:
+    raw = Column().read(Path())
+    moved = replace(raw, x=raw.x.copy())
+    moved.x[choose(Column(), Column().describe(), raw).test] = 1e6
+    moved.x[choose(Column(), Column().describe(), raw).validation] = -1e6
+    plain, other = split(Column(), raw), split(Column(), moved)
+    np.testing.assert_array_equal(plain.statistics.mean, other.statistics.mean)
+    np.testing.assert_array_equal(plain.statistics.high, other.statistics.high)
+    assert plain.fingerprint != other.fingerprint
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 7), (4,), (6, 3)])
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_statistics_are_per_channel_or_column(shape: tuple[int, ...], kind: type[np.generic]) -> None:
+    x = np.random.default_rng(1).integers(3, 200, (5000, *shape)).astype(kind)
+    axes = {3: (0, 2, 3), 1: (0,), 2: (0, 1)}[len(shape)]
+    expected = {3: (2, 1, 1), 1: (4,), 2: (1, 3)}[len(shape)]
+    found = measure(x, "standard")
+    exact = x.astype(np.float64)
+    np.testing.assert_allclose(found.mean.ravel(), exact.mean(axis=axes), rtol=1e-6)
+    np.testing.assert_allclose(found.scale.ravel(), exact.std(axis=axes), rtol=1e-6)
+    for value in (found.mean, found.scale, found.low, found.high):
+        assert value.dtype == np.float32 and value.shape == expected
+    seen = (x - found.mean) / found.scale
+    assert seen.mean() == pytest.approx(0, abs=1e-4) and seen.std() == pytest.approx(1, abs=1e-4)
+    ranged = measure(x, "minmax")
+    seen = (x - ranged.mean) / ranged.scale
+    assert (seen.min(), seen.max()) == (0, 1)
+    raw = measure(x, "none")
+    assert (raw.mean == 0).all() and (raw.scale == 1).all() and (raw.low == found.low).all()
+
+
+@pytest.mark.parametrize("normalize", ["standard", "minmax"])
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e30, 1e-40])
+def test_a_constant_column_keeps_scale_1(normalize: Any, value: float) -> None:
+    x = np.full((1001, 2), value, dtype=np.float32)
+    x[:, 1] = np.arange(1001)
+    found = measure(x, normalize)
+    assert found.scale[0] == 1 and found.scale[1] > 1
+    assert abs((x[0, 0] - found.mean[0]) / found.scale[0]) <= abs(value) * 1e-6
+
+
+def test_images_without_black_or_white_keep_their_range() -> None:
+    x = np.full((3, 1, 2, 2), 7, dtype=np.uint8)
+    found = measure(x, "standard")
+    assert found.scale.item() == 1 and found.low.item() == found.high.item() == found.mean.item() == 7
+
+
+def test_numeric_targets_are_measured_where_asked_for() -> None:
+    splits = data.load(Diabetes())
+    y = splits.train.y.astype(np.float64)
+    assert splits.target_mean == pytest.approx(y.mean()) and splits.target_scale == pytest.approx(y.std())
+    plain = data.load(Diabetes(standardize_target=False))
+    assert (plain.target_mean, plain.target_scale) == (0.0, 1.0)
+    assert (data.load(Digits()).target_mean, data.load(Digits()).target_scale) == (0.0, 1.0)
+
+
+def test_the_fingerprint_depends_on_every_byte_it_is_made_of() -> None:
+    raw = Raw(np.zeros((4, 2), np.float32), np.arange(4))
+    first = fingerprint(raw, (np.arange(3), None), raw.y)
+    assert len(first) == 64 and int(first, 16) >= 0
+    changed = raw.x.copy()
+    changed[3, 1] = 1
+    others = {
+        fingerprint(replace(raw, x=changed), (np.arange(3), None), raw.y),
+        fingerprint(replace(raw, x=raw.x.reshape(2, 4)), (np.arange(3), None), raw.y),
+        fingerprint(replace(raw, x=raw.x.astype(np.uint8)), (np.arange(3), None), raw.y),
+        fingerprint(raw, (np.arange(2), None), raw.y),
+        fingerprint(raw, (None, np.arange(3)), raw.y),
+        fingerprint(raw, (np.arange(3), None), raw.y[::-1]),
+        fingerprint(replace(raw, test_x=raw.x, test_y=raw.y), (np.arange(3), None), raw.y),
+    }
+    assert len(others) == 7 and first not in others
+
+
+@pytest.mark.parametrize(
+    ("source", "key", "said"),
+    [
+        (Iris(limit=109), "limit", "more than the 108 training samples"),
+        (Iris(limit=2), "limit", "leaves 2 training samples for 3 classes"),
+        (Iris(validation=0.001), "validation", "0.001 of 120 samples is none"),
+        (Iris(validation=0.99), "validation", "leaves 1 training sample for 3 classes"),
+        (Iris(test=0.001), "test", "0.001 of 150 samples is none"),
+        (Iris(test=0.99), "test", "leaves 2 training samples for 3 classes"),
+        (Blobs(samples=2, centers=5, test=0.0), "name", "leaves 2 training samples for 5 classes"),
+        (Iris(label_noise=0.001), "label_noise", "0.001 of 108 labels is none"),
+        (Diabetes(label_noise=0.1), "label_noise", "numbers to predict"),
+        (Diabetes(order="by_class"), "order", "numbers to predict"),
+        (Diabetes(limit=320), "limit", "more than the 319 training samples"),
+        (MNIST(limit=54_001), "limit", "more than the 54,000 training samples"),
+    ],
+)
+def test_a_split_that_cannot_be_is_known_before_anything_is_read(source: Source, key: str, said: str) -> None:
+    (found,) = data.faults(source)
+    assert found[0] == key and said in found[1]
+    with pytest.raises(ConfigError) as caught:
+        data.load(source, Path("does-not-exist"))
+    assert caught.value.faults[0].key == f"data.{key}" and caught.value.exit_code == 2
+
+
+def test_all_faults_of_a_source_come_at_once() -> None:
+    found = data.faults(Diabetes(validation=0.001, limit=1000, label_noise=0.5, order="by_class"))
+    assert [key for key, _ in found] == ["validation", "limit", "order", "label_noise"]
+
+
+@pytest.mark.parametrize(
+    ("source", "key"),
+    [
+        (Column(counts=[60, 1], limit=10), "limit"),
+        (Column(counts=[50, 1], validation=0.7), "validation"),
+        (Column(counts=[50, 1], test=0.7), "test"),
+    ],
+)
+def test_a_class_too_small_for_the_split_is_named_when_it_is_seen(source: Source, key: str) -> None:
+    assert data.faults(source) == []
+    with pytest.raises(ConfigError) as caught:
+        data.load(source)
+    assert caught.value.faults[0].key == f"data.{key}"
+    assert "no training sample of class 1" in caught.value.faults[0].message
+
+
+class Wrong(Source, name="test_wrong"):
+    """Reads something else than it describes, for these tests."""
+
+    case: str = Field(description="what is wrong")
+
+    def describe(self) -> Description:
+        if self.case == "target":
+            return Description((2,), "number", (), 4, 2)
+        return Description((2,), "class", ("a", "b"), 4, 2)
+
+    def read(self, root: Path) -> Raw:
+        del root
+        x, y = np.zeros((4, 2), np.float32), np.array([0, 1, 0, 1])
+        if self.case == "shape":
+            x = x[:, :1]
+        elif self.case == "count":
+            x, y = x[:3], y[:3]
+        elif self.case == "label":
+            y = y * 2
+        elif self.case == "infinite":
+            x[1, 1] = np.inf
+        elif self.case == "target":
+            return Raw(x, np.full(4, np.nan, np.float32), x[:2], np.zeros(2, np.float32))
+        elif self.case == "class":
+            y = y * 0
+        elif self.case == "memory":
+            raise MemoryError
+        return Raw(x, y, np.zeros((2, 2), np.float32), np.array([0, 1]))
+
+
+Source.members.pop("test_wrong")
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("shape", "the training data should be 4 samples of shape (2,), but the arrays are (4, 1)"),
+        ("count", "but the arrays are (3, 2) and (3,)"),
+        ("label", "labels outside 0 to 1"),
+        ("infinite", "numbers that are not finite"),
+        ("target", "targets that are not finite"),
+        ("class", "has no sample of class b"),
+    ],
+)
+def test_data_that_is_not_what_was_described_is_refused(case: str, said: str) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        data.load(Wrong(case=case, validation=0.0))
+    assert said in str(caught.value)
+
+
+def test_data_too_large_for_the_memory_is_a_matter_of_resources() -> None:
+    with pytest.raises(ResourceError, match="memory"):
+        data.load(Wrong(case="memory", validation=0.0))
+
+
+def test_drawing_is_the_whole_pool_or_nothing_at_the_ends() -> None:
+    y = np.array([0, 1, 0, 1, 2])
+    for by_class in (True, False):
+        taken, rest = draw(np.array([1, 2, 4]), y, 3, random_bits(0, "x"), by_class=by_class)
+        assert taken.tolist() == [1, 2, 4] and rest.tolist() == []
+        taken, rest = draw(np.array([1, 2, 4]), y, 0, random_bits(0, "x"), by_class=by_class)
+        assert taken.tolist() == [] and rest.tolist() == [1, 2, 4]
+
+
+def test_arrays_can_be_handed_to_torch() -> None:
+    splits = data.load(Moons())
+    for part in (splits.train, splits.validation, splits.test):
+        assert part.x.flags.writeable and part.y.flags.writeable and part.x.flags.c_contiguous
+
+
+needs_data = pytest.mark.skipif(
+    not os.environ.get("TUNER_DATA"), reason="TUNER_DATA is not set: it names the folder that holds MNIST"
+)
+
+
+@pytest.mark.data
+@needs_data
+def test_mnist_is_read_and_split() -> None:
+    splits = data.load(MNIST())
+    assert [len(splits.train), len(splits.validation), len(splits.test)] == [54_000, 6_000, 10_000]
+    assert splits.train.x.dtype == np.uint8 and splits.train.x.shape == (54_000, 1, 28, 28)
+    assert splits.statistics.mean.item() / 255 == pytest.approx(0.1307, abs=5e-4)
+    assert splits.statistics.scale.item() / 255 == pytest.approx(0.3081, abs=5e-4)
+    assert len(splits.train_evaluated) == 6_000
+    assert np.bincount(splits.test.y).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert splits.test.x.flags.writeable and splits.train.x.flags.c_contiguous
+    assert splits.fingerprint == data.load(MNIST()).fingerprint
+
+
+@pytest.mark.data
+@needs_data
+def test_mnist_is_torchvisions() -> None:
+    """Against the published sums of pixels and the first labels, which a wrong byte order or offset would change."""
+    raw = MNIST().read(Path(os.environ["TUNER_DATA"]))
+    assert raw.y[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert raw.x.mean() == pytest.approx(33.318421, abs=1e-5)

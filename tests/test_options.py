@@ -1,0 +1,177 @@
+"""What holds for every choice of every family; a new class is tested here without a line added."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+from typing import Any, ClassVar
+
+import pytest
+from pydantic import ValidationError
+
+from tuner.choice import Choice, fold
+from tuner.options import Activation, Augmentation, Initializer, Loss, Optimizer, Scheduler
+
+FAMILIES: list[type[Choice]] = [Activation, Augmentation, Initializer, Loss, Optimizer, Scheduler]
+MEMBERS: list[type[Any]] = [member for family in FAMILIES for member in family.members.values()]
+
+CATALOGUE = {
+    Activation: "relu leaky_relu prelu elu selu gelu silu mish sigmoid hard_sigmoid tanh softplus softsign exponential "
+    "softmax linear",
+    Augmentation: "flip shift crop cutout noise brightness",
+    Initializer: "uniform normal glorot_uniform glorot_normal he_uniform he_normal lecun_normal lecun_uniform "
+    "orthogonal zeros ones constant default",
+    Loss: "cross_entropy mse mae huber binary_cross_entropy hinge",
+    Optimizer: "sgd adagrad rmsprop adadelta adam adamw nadam radam",
+    Scheduler: "none step multistep exponential inverse_time cosine linear one_cycle plateau",
+}
+
+
+def identify(member: type[Choice]) -> str:
+    return f"{member.kind}.{member.name}"
+
+
+def schemas(member: type[Any]) -> dict[str, dict[str, Any]]:
+    """Each field's JSON schema; of an optional one, that of its value."""
+    found = {}
+    for key, schema in member.model_json_schema().get("properties", {}).items():
+        variants = [variant for variant in schema.get("anyOf", [schema]) if variant.get("type") != "null"]
+        assert len(variants) == 1, key
+        found[key] = variants[0]
+    return found
+
+
+def outside(schema: dict[str, Any]) -> list[Any]:
+    """Values just beyond each of the schema's bounds."""
+    step = 1 if schema.get("type") == "integer" else 1e-9
+    beyond = {
+        "minimum": lambda bound: bound - step,
+        "exclusiveMinimum": lambda bound: bound,
+        "maximum": lambda bound: bound + max(step, abs(bound) * 1e-9),
+        "exclusiveMaximum": lambda bound: bound,
+        "minItems": lambda bound: [0.5] * (bound - 1),
+        "maxItems": lambda bound: [0.5] * (bound + 1),
+        "enum": lambda _: "neither of these",
+    }
+    return [value(schema[bound]) for bound, value in beyond.items() if bound in schema]
+
+
+@pytest.mark.parametrize(("family", "names"), CATALOGUE.items(), ids=[family.kind for family in CATALOGUE])
+def test_the_catalogue_is_complete(family: type[Choice], names: str) -> None:
+    assert set(names.split()) <= set(family.members)
+
+
+@pytest.mark.parametrize("member", MEMBERS, ids=identify)
+class TestEveryChoice:
+    def test_is_final_and_one_step_below_its_kind(self, member: type[Any]) -> None:
+        assert member.__mro__[2] is Choice
+        assert not inspect.isabstract(member)
+        assert not member.__subclasses__()
+
+    def test_docstring_says_what_when_and_where_from(self, member: type[Any]) -> None:
+        lines = inspect.getdoc(member).splitlines()  # type: ignore[union-attr]
+        assert len(lines[0]) > 10
+        assert lines[0].endswith(".")
+        assert lines[1] == ""
+        labels = ["Formula:", "Choose it when:", "Source:"]
+        places = [[n for n, line in enumerate(lines) if line.startswith(f"{label} ")] for label in labels]
+        assert [len(found) for found in places] == [1, 1, 1]
+        assert places == sorted(places)
+        assert any(year.isdigit() for year in lines[places[2][0] :][0].replace("(", " ").replace(")", " ").split()) or (
+            "torch" in " ".join(lines[places[2][0] :])
+        )
+
+    def test_each_field_has_help_and_a_default(self, member: type[Any]) -> None:
+        for key, field in member.model_fields.items():
+            assert field.description, key
+            assert len(field.description) >= 10, key
+            assert not field.is_required(), key
+
+    def test_each_field_is_bounded_and_the_bounds_hold(self, member: type[Any]) -> None:
+        for key, schema in schemas(member).items():
+            if schema["type"] == "boolean":
+                continue
+            values = outside(schema)
+            assert values, f"{key} takes anything"
+            if schema["type"] == "array":
+                values += [[bad] * schema.get("minItems", 1) for bad in outside(schema["items"])]
+            for value in values:
+                with pytest.raises(ValidationError) as caught:
+                    member(**{key: value})
+                assert {error["loc"][0] for error in caught.value.errors()} == {key}
+
+    @pytest.mark.parametrize("bad", [float("nan"), float("inf"), "0.5", None])
+    def test_numbers_are_finite_and_not_text(self, member: type[Any], bad: object) -> None:
+        for key, schema in schemas(member).items():
+            if schema["type"] in ("number", "integer"):
+                with pytest.raises(ValidationError):
+                    member(**{key: bad})
+
+    def test_survives_being_written_and_read(self, member: type[Any]) -> None:
+        choice = member()
+        settings = json.loads(json.dumps(choice.model_dump()))
+        assert member(**settings) == choice
+        assert set(settings) == set(member.model_fields)
+
+    def test_unknown_settings_and_later_changes_are_refused(self, member: type[Any]) -> None:
+        with pytest.raises(ValidationError):
+            member(no_such_setting=1)
+        for key, value in member().model_dump().items():
+            with pytest.raises(ValidationError):
+                setattr(member(), key, value)
+
+    def test_is_found_by_each_of_its_names(self, member: type[Any]) -> None:
+        for spelling in (member.name, member.name.upper(), member.name.replace("_", "-"), *member.aliases):
+            assert member.__mro__[1].find(spelling) is member
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.kind)
+def test_no_two_choices_share_a_spelling(family: type[Choice]) -> None:
+    spellings = [fold(s) for member in family.members.values() for s in (member.name, *member.aliases)]
+    assert len(spellings) == len(set(spellings))
+
+
+@pytest.mark.parametrize(
+    ("family", "spelling", "name"),
+    [
+        (Activation, "LeakyReLU", "leaky_relu"),
+        (Activation, "swish", "silu"),
+        (Activation, "identity", "linear"),
+        (Activation, "none", "linear"),
+        (Initializer, "xavier_uniform", "glorot_uniform"),
+        (Initializer, "XavierNormal", "glorot_normal"),
+        (Initializer, "kaiming_uniform", "he_uniform"),
+        (Initializer, "kaiming_normal", "he_normal"),
+        (Initializer, "svd", "orthogonal"),
+        (Initializer, "gaussian", "lecun_normal"),
+        (Initializer, "zero", "zeros"),
+        (Initializer, "one", "ones"),
+    ],
+)
+def test_words_of_other_tools_are_known(family: type[Choice], spelling: str, name: str) -> None:
+    found = family.find(spelling)
+    assert found is not None
+    assert found.name == name
+
+
+def test_a_new_choice_needs_one_class_and_nothing_else() -> None:
+    class Cube(Activation, name="cube"):
+        flops: ClassVar[int] = 2
+
+        def build(self) -> Any:
+            return lambda x: x**3
+
+    try:
+        assert Activation.find("Cube") is Cube
+        assert Activation.members["cube"]().build()(2) == 8
+    finally:
+        del Activation.members["cube"]
+
+
+def test_importing_the_choices_does_not_import_torch() -> None:
+    heavy = "torch", "numpy", "sklearn", "scipy", "matplotlib", "rich"
+    script = f"import sys, tuner.options; print([name for name in {heavy} if name in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"

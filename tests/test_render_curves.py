@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from tuner.render import Line, Look, Panel, chart, metric_panel, run_panels
+from tuner.render.scale import Scale
+
+ROWS: list[dict[str, float | int | None]] = [
+    {
+        "epoch": epoch,
+        "lr": 0.1 / epoch,
+        "train_loss": 1 / epoch,
+        "train_accuracy": 1 - 1 / (epoch + 1),
+        "val_loss": 1 / epoch + 0.05 * max(0, epoch - 4),
+        "val_accuracy": 0.9 - 1 / (epoch + 2),
+        "grad_norm": 1.0,
+    }
+    for epoch in range(1, 11)
+]
+
+GOLDEN = """\
+loss
+ 1.0 ┤o⡀             ┊
+     │ ⠑⡄            ┊
+ 0.8 ┤  ⠘⡄           ┊
+ 0.6 ┤   ⠈⢆          ┊
+     │    ⠈o⢄⡀       ┊
+ 0.4 ┤       ⠈⠑⠢o⡀   ┊                  ⣀⣀o⣀⣀⠤⠤o⠤⠤⠔⠒o
+ 0.2 ┤           ⠈⠉⠑⠒o⠤⣤⣤⡤o⠤⠤⠔⠒⠒o⠒⠊⠉⠉o⠉⠉
+     │               ┊   ⠈⠉⠉⠉⠑⠒⠒⠒⠒⠢⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⣀⣀⣀⣀⣀⣀⣀⣀
+     └────────────────────┬─────────────────────────┬  epoch
+                          5                        10
+  ─── train   ─o─ validation   ┊ best epoch 4"""
+
+ANY = st.none() | st.floats()
+
+
+def test_a_chart_looks_like_this() -> None:
+    assert chart(metric_panel(ROWS, "loss", 4), Look(60, 8)) == GOLDEN
+
+
+def test_without_braille_each_curve_has_its_letter() -> None:
+    shown = chart(metric_panel(ROWS, "loss", 4), Look(60, 8, ascii=True))
+    assert shown.isascii()
+    assert "ooo validation" in shown
+    assert "... train" in shown
+    assert ": best epoch 4" in shown
+
+
+def test_curves_are_told_apart_without_colour() -> None:
+    lines = [Line(f"run {index}", [1, 2, 3], [index, index, index]) for index in range(4)]
+    shown = chart(Panel("val_loss", lines)).split("\n")
+    assert shown[-1] == "  ─── run 0   ─o─ run 1   ─x─ run 2   ─+─ run 3"
+    assert [sum(mark in line for line in shown[1:-3]) for mark in "ox+"] == [1, 1, 1]
+
+
+def test_a_gap_is_left_where_a_value_is_missing() -> None:
+    curve = chart(Panel("loss", [Line("a", range(9), [1, 1, 1, 1, math.nan, None, 1, 1, 1])]), Look(60, 3))
+    plane = next(line for line in curve.split("\n") if "⠤" in line or "⠒" in line or "⠉" in line)
+    drawn = plane[plane.index("┤") + 1 :]
+    assert " " * 10 in drawn.strip()
+
+
+def test_colour_adds_nothing_but_colour() -> None:
+    panel = metric_panel(ROWS, "loss", 4)
+    painted = chart(panel, Look(60, 8, color=True))
+    assert "\x1b[34m" in painted
+    for code in ("0", "1", "2", "33", "34"):
+        painted = painted.replace(f"\x1b[{code}m", "")
+    assert painted == chart(panel, Look(60, 8))
+
+
+def test_nothing_to_draw_is_said() -> None:
+    assert chart(Panel("loss", [])) == "loss\n  no finite values to draw"
+    assert "no finite values" in chart(Panel("loss", [Line("a", [1], [math.nan])]))
+    assert "no finite values" in chart(Panel("loss", [Line("a", [1], [-1.0])], log=True))
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.lists(ANY, max_size=12), max_size=3),
+    st.booleans(),
+    st.booleans(),
+    st.integers(40, 120),
+    st.none() | st.integers(-5, 20),
+)
+def test_any_values_make_a_chart_that_fits(
+    curves: list[list[float | None]], log: bool, ascii_only: bool, width: int, best: int | None
+) -> None:
+    lines = [Line(f"curve {index}", range(len(curve)), curve) for index, curve in enumerate(curves)]
+    shown = chart(Panel("loss", lines, best, log), Look(width, 6, ascii_only))
+    assert all(cell_len(line) <= width for line in shown.split("\n"))
+    assert shown.isascii() or not ascii_only
+
+
+def test_a_run_has_panels_for_loss_metric_and_lr() -> None:
+    panels = run_panels(ROWS, 4)
+    assert [panel.title for panel in panels] == ["loss", "accuracy", "lr"]
+    assert [[line.label for line in panel.lines] for panel in panels] == [["train", "validation"]] * 2 + [["lr"]]
+    assert [panel.best for panel in panels] == [4, 4, None]
+    assert panels[2].strip
+
+
+def test_what_is_not_there_has_no_panel() -> None:
+    constant: list[dict[str, float | int | None]] = [{"train_loss": 1.0, "val_loss": None, "lr": 0.1}] * 3
+    panels = run_panels(constant)
+    assert [panel.title for panel in panels] == ["loss"]
+    assert [line.label for line in panels[0].lines] == ["train"]
+    assert list(panels[0].lines[0].x) == [1, 2, 3]
+    assert run_panels([]) == []
+
+
+def test_a_loss_that_falls_far_gets_a_log_axis() -> None:
+    far: list[dict[str, float | int | None]] = [{"train_loss": 10.0 ** -power} for power in range(4)]
+    assert metric_panel(far, "loss").log
+    assert not metric_panel(ROWS, "loss").log
+    assert not metric_panel([*far, {"train_loss": 0.0}], "loss").log
+
+
+@pytest.mark.parametrize(
+    ("scale", "labels"),
+    [
+        (Scale(0.0, 1.0), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
+        (Scale(-0.1, 0.1), ["-0.10", "-0.05", "0.00", "0.05", "0.10"]),
+        (Scale(1, 2500), ["500", "1,000", "1,500", "2,000", "2,500"]),
+        (Scale(1e-4, 1.0, log=True), ["1e-4", "1e-3", "0.01", "0.1", "1"]),
+        (Scale(0.1, 1.0, log=True), ["0.1", "0.2", "0.5", "1"]),
+    ],
+)
+def test_ticks_are_round_numbers(scale: Scale, labels: list[str]) -> None:
+    assert scale.labels(scale.ticks(5)) == labels
+
+
+@given(st.lists(st.floats(-1e300, 1e300), min_size=1), st.booleans(), st.integers(1, 12))
+def test_ticks_stand_on_the_scale(values: list[float], log: bool, wanted: int) -> None:
+    positive = [value for value in values if value > 0]
+    scale = Scale.around(positive if log else values, log)
+    assert all(-1e-6 <= scale.share(value) <= 1 + 1e-6 for value in (positive if log else values))
+    ticks = scale.ticks(wanted)
+    assert all(-1e-6 <= scale.share(tick) <= 1 + 1e-6 for tick in ticks)
+    assert len(ticks) <= 3 * wanted + 3
+    assert len(scale.labels(ticks)) == len(ticks)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field
+from rich.cells import cell_len
+
+from tuner.choice import Choice
+from tuner.errors import EXIT_CODES
+from tuner.render import choices_table, exit_codes_table, table
+
+ROWS = [["mnist-cnn-3", 0, 0.98412, None], ["名前", 12, 1e-3, "stopped"]]
+CELL = st.none() | st.integers() | st.floats() | st.text(max_size=12)
+
+
+def test_columns_are_aligned() -> None:
+    assert table(["run", "seed", "val_accuracy", "state"], ROWS) == (
+        "run          seed  val_accuracy  state\n"
+        "mnist-cnn-3     0        0.9841  -\n"
+        "名前           12          1e-3  stopped"
+    )
+    assert table(["a", "b"], [["x", "y"]], "rl") == "a  b\nx  y"
+    assert table(["a", "b"], []) == "a  b"
+
+
+def test_markdown() -> None:
+    assert table(["run", "loss"], [["a|b\n", 0.5]], markdown=True) == (
+        "| run | loss |\n| --- | ---: |\n| a\\|b\\n | 0.5 |"
+    )
+
+
+def test_a_narrow_terminal_shortens_the_widest_columns() -> None:
+    rows = [["x" * 60, "y" * 20, "ok"]]
+    wide = table(["path", "name", "state"], rows)
+    assert "x" * 60 in wide
+    narrow = table(["path", "name", "state"], rows, width=50).splitlines()
+    assert [len(line) for line in narrow] == [50, 47]
+    assert "xxx..." in narrow[1] or "xxx..." in narrow[0]
+
+
+def test_a_row_of_another_length_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="2 cells"):
+        table(["a", "b"], [["x"]])
+
+
+@given(st.lists(st.tuples(CELL, CELL, CELL), max_size=5), st.booleans(), st.none() | st.integers(1, 60))
+def test_any_cells_make_one_line_a_row(
+    rows: list[tuple[str | int | float | None, ...]], markdown: bool, width: int | None
+) -> None:
+    lines = table(["a", "b", "c"], rows, markdown=markdown, width=width).split("\n")
+    assert len(lines) == len(rows) + (2 if markdown else 1)
+    if width is not None and not markdown:
+        assert all(cell_len(line) <= max(width, 3 * 8 + 4) for line in lines)
+
+
+class Shape(Choice, kind="shape"):
+    """Only for this test."""
+
+
+class Box(Shape, name="box", aliases=("crate",)):
+    """Keeps its corners.
+
+    Choose it when: corners matter.
+    """
+
+    size: float = Field(0.5, description="edge")
+    label: str | None = Field(None, description="name")
+    sides: list[int] = Field(default_factory=lambda: [1, 2], description="lengths")
+    open: bool = Field(False, description="no lid")
+    reduction: Literal["mean"] = Field(description="required")
+
+
+class Dot(Shape, name="dot"):
+    """Has no extent."""
+
+
+def test_choices_come_with_their_settings_and_other_names() -> None:
+    assert choices_table("shape", Shape.members) == (
+        "| shape | what it is | settings | also called |\n"
+        "| --- | --- | --- | --- |\n"
+        "| `box` | Keeps its corners. | `size: 0.5`, `label: null`, `sides: [1, 2]`, `open: false`, `reduction` "
+        "| `crate` |\n"
+        "| `dot` | Has no extent. |  |  |"
+    )
+    assert choices_table("shape", {"dot": Dot}) == "| shape | what it is |\n| --- | --- |\n| `dot` | Has no extent. |"
+
+
+def test_every_exit_code_has_its_row() -> None:
+    lines = exit_codes_table(EXIT_CODES).split("\n")
+    assert lines[:2] == ["| exit | meaning | run the same again? |", "| ---: | --- | --- |"]
+    assert [int(line.split("|")[1]) for line in lines[2:]] == list(EXIT_CODES)

@@ -15,16 +15,15 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from tuner import data
-from tuner.data.embedded import BreastCancer, Diabetes, Digits, Iris
+from tuner.data.embedded import Diabetes, Digits
 from tuner.data.generated import Blobs, Moons
 from tuner.data.idx import MNIST
 from tuner.data.source import Description, DrawnTest, Raw, Source
 from tuner.data.splits import choose, draw, fingerprint, random_bits, shares, shuffled_indices, split, with_noise
-from tuner.data.statistics import measure
-from tuner.errors import ConfigError, NotFoundError, ResourceError
+from tuner.errors import ConfigError
 
 Array = npt.NDArray[Any]
-quick = settings(deadline=None, max_examples=60, database=None)
+quick = settings(deadline=None, max_examples=60)
 
 
 class Column(DrawnTest, Source, name="test_column"):
@@ -239,15 +238,6 @@ def test_the_same_training_samples_are_evaluated_whatever_their_order_and_labels
     np.testing.assert_array_equal(np.sort(one, axis=0), np.sort(other, axis=0))
 
 
-def test_standard_statistics_are_the_training_parts_own() -> None:
-    splits = data.load(BreastCancer())
-    x = splits.train.x.astype(np.float64)
-    np.testing.assert_allclose(splits.statistics.mean, x.mean(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(splits.statistics.scale, x.std(axis=0), rtol=1e-6)
-    np.testing.assert_array_equal(splits.statistics.low, x.min(axis=0).astype(np.float32))
-    np.testing.assert_array_equal(splits.statistics.high, x.max(axis=0).astype(np.float32))
-
-
 def test_statistics_do_not_see_the_test_part() -> None:
     raw = Column().read(Path())
     moved = replace(raw, x=raw.x.copy())
@@ -257,52 +247,6 @@ def test_statistics_do_not_see_the_test_part() -> None:
     np.testing.assert_array_equal(plain.statistics.mean, other.statistics.mean)
     np.testing.assert_array_equal(plain.statistics.high, other.statistics.high)
     assert plain.fingerprint != other.fingerprint
-
-
-@pytest.mark.parametrize("shape", [(2, 5, 7), (4,), (6, 3)])
-@pytest.mark.parametrize("kind", [np.uint8, np.float32])
-def test_statistics_are_per_channel_or_column(shape: tuple[int, ...], kind: type[np.generic]) -> None:
-    x = np.random.default_rng(1).integers(3, 200, (5000, *shape)).astype(kind)
-    axes = {3: (0, 2, 3), 1: (0,), 2: (0, 1)}[len(shape)]
-    expected = {3: (2, 1, 1), 1: (4,), 2: (1, 3)}[len(shape)]
-    found = measure(x, "standard")
-    exact = x.astype(np.float64)
-    np.testing.assert_allclose(found.mean.ravel(), exact.mean(axis=axes), rtol=1e-6)
-    np.testing.assert_allclose(found.scale.ravel(), exact.std(axis=axes), rtol=1e-6)
-    for value in (found.mean, found.scale, found.low, found.high):
-        assert value.dtype == np.float32 and value.shape == expected
-    seen = (x - found.mean) / found.scale
-    assert seen.mean() == pytest.approx(0, abs=1e-4) and seen.std() == pytest.approx(1, abs=1e-4)
-    ranged = measure(x, "minmax")
-    seen = (x - ranged.mean) / ranged.scale
-    assert (seen.min(), seen.max()) == (0, 1)
-    raw = measure(x, "none")
-    assert (raw.mean == 0).all() and (raw.scale == 1).all() and (raw.low == found.low).all()
-
-
-@pytest.mark.parametrize("normalize", ["standard", "minmax"])
-@pytest.mark.parametrize("value", [0.0, 0.1, 1e30, 1e-40])
-def test_a_constant_column_keeps_scale_1(normalize: Any, value: float) -> None:
-    x = np.full((1001, 2), value, dtype=np.float32)
-    x[:, 1] = np.arange(1001)
-    found = measure(x, normalize)
-    assert found.scale[0] == 1 and found.scale[1] > 1
-    assert abs((x[0, 0] - found.mean[0]) / found.scale[0]) <= abs(value) * 1e-6
-
-
-def test_images_without_black_or_white_keep_their_range() -> None:
-    x = np.full((3, 1, 2, 2), 7, dtype=np.uint8)
-    found = measure(x, "standard")
-    assert found.scale.item() == 1 and found.low.item() == found.high.item() == found.mean.item() == 7
-
-
-def test_numeric_targets_are_measured_where_asked_for() -> None:
-    splits = data.load(Diabetes())
-    y = splits.train.y.astype(np.float64)
-    assert splits.target_mean == pytest.approx(y.mean()) and splits.target_scale == pytest.approx(y.std())
-    plain = data.load(Diabetes(standardize_target=False))
-    assert (plain.target_mean, plain.target_scale) == (0.0, 1.0)
-    assert (data.load(Digits()).target_mean, data.load(Digits()).target_scale) == (0.0, 1.0)
 
 
 def test_the_fingerprint_depends_on_every_byte_it_is_made_of() -> None:
@@ -321,107 +265,6 @@ def test_the_fingerprint_depends_on_every_byte_it_is_made_of() -> None:
         fingerprint(replace(raw, test_x=raw.x, test_y=raw.y), (np.arange(3), None), raw.y),
     }
     assert len(others) == 7 and first not in others
-
-
-@pytest.mark.parametrize(
-    ("source", "key", "said"),
-    [
-        (Iris(limit=109), "limit", "more than the 108 training samples"),
-        (Iris(limit=2), "limit", "leaves 2 training samples for 3 classes"),
-        (Iris(validation=0.001), "validation", "0.001 of 120 samples is none"),
-        (Iris(validation=0.99), "validation", "leaves 1 training sample for 3 classes"),
-        (Iris(test=0.001), "test", "0.001 of 150 samples is none"),
-        (Iris(test=0.99), "test", "leaves 2 training samples for 3 classes"),
-        (Blobs(samples=2, centers=5, test=0.0), "name", "leaves 2 training samples for 5 classes"),
-        (Iris(label_noise=0.001), "label_noise", "0.001 of 108 labels is none"),
-        (Diabetes(label_noise=0.1), "label_noise", "numbers to predict"),
-        (Diabetes(order="by_class"), "order", "numbers to predict"),
-        (Diabetes(limit=320), "limit", "more than the 319 training samples"),
-        (MNIST(limit=54_001), "limit", "more than the 54,000 training samples"),
-    ],
-)
-def test_a_split_that_cannot_be_is_known_before_anything_is_read(source: Source, key: str, said: str) -> None:
-    (found,) = data.faults(source)
-    assert found[0] == key and said in found[1]
-    with pytest.raises(ConfigError) as caught:
-        data.load(source, Path("does-not-exist"))
-    assert caught.value.faults[0].key == f"data.{key}" and caught.value.exit_code == 2
-
-
-def test_all_faults_of_a_source_come_at_once() -> None:
-    found = data.faults(Diabetes(validation=0.001, limit=1000, label_noise=0.5, order="by_class"))
-    assert [key for key, _ in found] == ["validation", "limit", "order", "label_noise"]
-
-
-@pytest.mark.parametrize(
-    ("source", "key"),
-    [
-        (Column(counts=[60, 1], limit=10), "limit"),
-        (Column(counts=[50, 1], validation=0.7), "validation"),
-        (Column(counts=[50, 1], test=0.7), "test"),
-    ],
-)
-def test_a_class_too_small_for_the_split_is_named_when_it_is_seen(source: Source, key: str) -> None:
-    assert data.faults(source) == []
-    with pytest.raises(ConfigError) as caught:
-        data.load(source)
-    assert caught.value.faults[0].key == f"data.{key}"
-    assert "no training sample of class 1" in caught.value.faults[0].message
-
-
-class Wrong(Source, name="test_wrong"):
-    """Reads something else than it describes, for these tests."""
-
-    case: str = Field(description="what is wrong")
-
-    def describe(self) -> Description:
-        if self.case == "target":
-            return Description((2,), "number", (), 4, 2)
-        return Description((2,), "class", ("a", "b"), 4, 2)
-
-    def read(self, root: Path) -> Raw:
-        del root
-        x, y = np.zeros((4, 2), np.float32), np.array([0, 1, 0, 1])
-        if self.case == "shape":
-            x = x[:, :1]
-        elif self.case == "count":
-            x, y = x[:3], y[:3]
-        elif self.case == "label":
-            y = y * 2
-        elif self.case == "infinite":
-            x[1, 1] = np.inf
-        elif self.case == "target":
-            return Raw(x, np.full(4, np.nan, np.float32), x[:2], np.zeros(2, np.float32))
-        elif self.case == "class":
-            y = y * 0
-        elif self.case == "memory":
-            raise MemoryError
-        return Raw(x, y, np.zeros((2, 2), np.float32), np.array([0, 1]))
-
-
-Source.members.pop("test_wrong")
-
-
-@pytest.mark.parametrize(
-    ("case", "said"),
-    [
-        ("shape", "the training data should be 4 samples of shape (2,), but the arrays are (4, 1)"),
-        ("count", "but the arrays are (3, 2) and (3,)"),
-        ("label", "labels outside 0 to 1"),
-        ("infinite", "numbers that are not finite"),
-        ("target", "targets that are not finite"),
-        ("class", "has no sample of class b"),
-    ],
-)
-def test_data_that_is_not_what_was_described_is_refused(case: str, said: str) -> None:
-    with pytest.raises(NotFoundError) as caught:
-        data.load(Wrong(case=case, validation=0.0))
-    assert said in str(caught.value)
-
-
-def test_data_too_large_for_the_memory_is_a_matter_of_resources() -> None:
-    with pytest.raises(ResourceError, match="memory"):
-        data.load(Wrong(case="memory", validation=0.0))
 
 
 def test_drawing_is_the_whole_pool_or_nothing_at_the_ends() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from torch import Tensor
 from tuner.errors import ConfigError
 from tuner.options.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Hinge, Huber, Loss
 
-Array = np.ndarray[Any, np.dtype[np.float64]]
+Array = Any  # of numpy, float64
 
 RANDOM = np.random.default_rng(0)
 OUTPUTS = RANDOM.normal(0, 3, (7, 4))
@@ -23,8 +23,7 @@ NUMBERS, PREDICTED = RANDOM.normal(0, 2, (7, 1)), RANDOM.normal(0, 2, (7, 1))
 
 
 def softmax(z: Array) -> Array:
-    shares: Array = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
-    return shares
+    return np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
 
 
 def huber(d: Array, delta: float) -> Array:
@@ -41,7 +40,7 @@ def binary(z: Array, t: Array) -> Array:
     return (-t * np.log(share) - (1 - t) * np.log(1 - share)).mean(axis=1)
 
 
-def run(loss: Loss, outputs: Array, targets: np.ndarray[Any, Any], classes: int | None) -> tuple[float, Array]:
+def run(loss: Loss, outputs: Array, targets: Array, classes: int | None) -> tuple[float, Array]:
     """What is minimised and what is reported."""
     z, t = torch.tensor(outputs), torch.tensor(targets)
     return float(loss.build(classes)(z, t)), loss.build_reported(classes)(z, t).numpy()
@@ -128,8 +127,7 @@ def test_a_target_of_another_shape_is_refused_not_broadcast() -> None:
 
 
 def test_class_losses_that_apply_their_own_softmax_or_sigmoid_say_so() -> None:
-    silent: dict[str, set[Literal["softmax", "raw"]]] = {"mse": {"raw"}, "mae": {"raw"}, "huber": {"raw"}}
-    for name in silent:
+    for name in ("mse", "mae", "huber"):
         assert Loss.members[name]().activates
         assert not Loss.members[name](outputs="raw").activates
     assert CrossEntropy().activates
@@ -156,7 +154,6 @@ def batch(loss: Loss, kind: str, size: int = 6) -> tuple[Tensor, Tensor, int | N
 )
 class TestEveryLoss:
     def test_the_mean_of_what_is_reported_is_minimised(self, member: type[Loss], kind: str) -> None:
-        assert kind in ("class", "number")
         outputs, targets, classes = batch(member(), kind)
         minimised = member().build(classes)(outputs, targets)
         reported = member().build_reported(classes)(outputs, targets)
@@ -164,13 +161,13 @@ class TestEveryLoss:
         assert reported.shape == (6,)
         assert minimised.dtype == reported.dtype == torch.float32
         assert (reported >= 0).all()
-        torch.testing.assert_close(reported.mean(), minimised)
+        np.testing.assert_allclose(reported.mean(), minimised, rtol=1e-6)
 
     def test_each_sample_is_judged_on_its_own(self, member: type[Loss], kind: str) -> None:
         outputs, targets, classes = batch(member(), kind)
         together = member().build_reported(classes)
         alone = torch.cat([together(outputs[i : i + 1], targets[i : i + 1]) for i in range(6)])
-        torch.testing.assert_close(alone, together(outputs, targets))
+        np.testing.assert_allclose(alone, together(outputs, targets), rtol=1e-6)
 
     @pytest.mark.parametrize("scale", [1.0, 1e4])
     def test_gradient_is_finite_and_points_away_from_the_target(
@@ -180,7 +177,7 @@ class TestEveryLoss:
         outputs = (outputs * scale).requires_grad_()
         minimise = member().build(classes)
         loss = minimise(outputs, targets)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         assert outputs.grad is not None
         assert torch.isfinite(loss)
         assert torch.isfinite(outputs.grad).all()

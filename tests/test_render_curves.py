@@ -116,7 +116,7 @@ def test_what_is_not_there_has_no_panel() -> None:
 
 
 def test_a_loss_that_falls_far_gets_a_log_axis() -> None:
-    far: list[dict[str, float | int | None]] = [{"train_loss": 10.0 ** -power} for power in range(4)]
+    far: list[dict[str, float | int | None]] = [{"train_loss": 10.0**-power} for power in range(4)]
     assert metric_panel(far, "loss").log
     assert not metric_panel(ROWS, "loss").log
     assert not metric_panel([*far, {"train_loss": 0.0}], "loss").log

@@ -15,8 +15,8 @@ FAULTS = [
           "  dropout: 1.5", 3),
     Fault("unknown key", "configs/a.yaml", 4, 3, "optimizer.weight_decy", "weight_decy", None, "weight_decay",
           "  weight_decy: 5e-4", 11),
-    Fault("unknown activation", "configs/a.yaml", 9, 22, "model.activation", "LekyReLU", "relu, leaky_relu", "leaky_relu",
-          "  日本: 1,\tactivation: LekyReLU", 8),
+    Fault("unknown activation", "configs/a.yaml", 9, 22, "model.activation", "LekyReLU", "relu, leaky_relu",
+          "leaky_relu", "  日本: 1,\tactivation: LekyReLU", 8),
     Fault("not UTF-8: byte 0xff at offset 3", "configs/b.yaml", 1, 4, suggestion="save the file as UTF-8"),
     Fault("needs a loss for numbers", "command line", key="loss"),
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from tuner.choice import Choice
 from tuner.errors import EXIT_CODES
 from tuner.render import choices_table, exit_codes_table, table
 
-ROWS = [["mnist-cnn-3", 0, 0.98412, None], ["名前", 12, 1e-3, "stopped"]]
+ROWS: list[list[str | int | float | None]] = [["mnist-cnn-3", 0, 0.98412, None], ["名前", 12, 1e-3, "stopped"]]
 CELL = st.none() | st.integers() | st.floats() | st.text(max_size=12)
 
 

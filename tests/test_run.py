@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import os
@@ -21,7 +22,7 @@ from tuner import run as runs
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
 
 IDENTITY = runs.Identity("c" * 8, "d" * 8, "cpu", "AMD EPYC", "AVX512", 2, "2.10.0", "0.1.0")
-ROWS = [{"epoch": 1, "loss": 0.5, "val_loss": None}, {"epoch": 2, "loss": 0.25, "val_loss": 0.3}]
+ROWS: list[runs.Row] = [{"epoch": 1, "loss": 0.5, "val_loss": None}, {"epoch": 2, "loss": 0.25, "val_loss": 0.3}]
 
 
 def files(name: str = "mnist", created: str = "", **more: Any) -> dict[str, bytes]:
@@ -160,9 +161,45 @@ def test_killed_at_any_call_the_next_maker_takes_over(tmp_path: Path, run_name: 
         assert all(runs.read(path).state == "crashed" for path in left)
         if not left:
             assert make(runs_dir, run_name=run_name).name == (run_name or "mnist-1")
+            assert {path.name for path in runs.runs_in(runs_dir)[0].iterdir()} == {*files(), "lock"}
         assert len(runs.runs_in(runs_dir)) == 1 and len(list(runs_dir.iterdir())) == 1
         number += 1
     assert code == 0 and number > 15
+
+
+def test_run_json_comes_last_when_all_else_is_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    replace, fsync = os.replace, os.fsync
+
+    def noted_replace(one: Path, other: Path) -> None:
+        seen.append(Path(other).name)
+        replace(one, other)
+
+    def noted_fsync(descriptor: int) -> None:
+        seen.append("flush")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "replace", noted_replace)
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    make(tmp_path)
+    others = sorted(set(files()) - {"run.json"})
+    assert seen[:3] == ["flush"] * 3 and sorted(seen[3:6]) == others
+    assert seen[6:] == ["flush", "flush", "flush", "run.json", "flush"]
+
+
+def test_a_maker_that_is_overtaken_takes_the_next_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lockf = fcntl.lockf
+    overtaken: list[int] = []
+
+    def overtake(descriptor: int, how: int) -> None:
+        if not overtaken:
+            overtaken.append(1)
+            assert in_child(lambda: make(tmp_path)) == 0
+        lockf(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "lockf", overtake)
+    assert make(tmp_path).name == "mnist-2"
+    assert {path.name for path in runs.runs_in(tmp_path)} == {"mnist-1", "mnist-2"}
 
 
 def test_racing_makers_get_different_numbers(tmp_path: Path) -> None:
@@ -231,9 +268,34 @@ def test_asking_in_the_holders_own_process_does_not_drop_its_lock(tmp_path: Path
         assert runs.read(path).state == "running"
         with pytest.raises(HeldError), runs.Lock(path):
             pass
+        assert in_child(lambda: os._exit(0 if runs.holder(path) else 1)) == 0
         assert subprocess.run([sys.executable, "-c", asked, str(path)], capture_output=True).stdout == b"True\n"
-        assert in_child(lambda: [runs.holder(path)["pid"] == os.getppid() or os._exit(1)]) == 0  # type: ignore[index]
     assert runs.holder(path) is None
+
+
+def test_a_forked_child_knows_when_its_parent_let_go(tmp_path: Path) -> None:
+    lock = runs.Lock(tmp_path)
+    lock.acquire()
+    reading, writing = os.pipe()
+
+    def ask() -> None:
+        os.read(reading, 1)
+        assert runs.holder(tmp_path) is None
+        with runs.Lock(tmp_path):
+            pass
+
+    process = os.fork()
+    if not process:
+        try:
+            ask()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    lock.release()
+    os.write(writing, b"x")
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    os.close(reading)
+    os.close(writing)
 
 
 def test_a_lock_waits_for_the_end_of_another(tmp_path: Path) -> None:
@@ -285,6 +347,21 @@ def test_a_run_is_running_while_it_is_held_and_crashed_after(tmp_path: Path) -> 
     assert runs.glance(path).state == "stopped"
 
 
+def test_a_run_that_ends_between_two_looks_is_not_called_crashed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make(tmp_path)
+    runs.write_status(path, {"state": "running"})
+    real = fcntl.fcntl
+
+    def late(descriptor: int, command: int, argument: bytes) -> bytes:
+        runs.write_status(path, {"state": "finished"})
+        return real(descriptor, command, argument)
+
+    monkeypatch.setattr(fcntl, "fcntl", late)
+    assert runs.glance(path).state == "finished"
+
+
 def test_a_status_that_is_not_finite_is_null(tmp_path: Path) -> None:
     path = make(tmp_path)
     runs.write_status(path, {"state": "diverged", "last": {"loss": math.nan, "epoch": 1}})
@@ -313,18 +390,35 @@ def test_every_truncation_of_a_file_is_answered_by_its_name(tmp_path: Path, name
 
 
 ABOUT = json.loads(files()["run.json"])
+BAD_ABOUT: list[dict[str, Any]] = [
+    {"format": 2},
+    {"format": "1"},
+    {"format": True},
+    {"name": "../x"},
+    {"name": None},
+    {"created": "yesterday"},
+    {"created": 5},
+    {"created": "2026-01-01"},
+    {"created": "0001-01-01T00:00:00+23:00"},
+    {"identity": []},
+    {"identity": {}},
+    {"identity": IDENTITY.as_json() | {"threads": True}},
+    {"identity": IDENTITY.as_json() | {"torch": 2.1}},
+]
+BAD_STATUS: list[Any] = [
+    {},
+    [],
+    {"state": "crashed"},
+    {"state": ["finished"]},
+    {"state": "finished", "epoch": "2"},
+    {"state": "finished", "best": [1]},
+    {"state": "finished", "best": {"loss": "low"}},
+    {"state": "finished", "reason": 5},
+    {"state": "finished", "exit_code": 0.5},
+]
 DAMAGE = [
-    *(("run.json", json.dumps(ABOUT | change).encode()) for change in (
-        {"format": 2}, {"format": "1"}, {"format": True}, {"name": "../x"}, {"name": None}, {"created": "yesterday"},
-        {"created": 5}, {"created": "2026-01-01"}, {"created": "0001-01-01T00:00:00+23:00"}, {"identity": []},
-        {"identity": {}}, {"identity": IDENTITY.as_json() | {"threads": True}},
-        {"identity": IDENTITY.as_json() | {"torch": 2.1}},
-    )),
-    *(("status.json", json.dumps(status).encode()) for status in (
-        {}, [], {"state": "crashed"}, {"state": ["finished"]}, {"state": "finished", "epoch": "2"},
-        {"state": "finished", "best": [1]}, {"state": "finished", "best": {"loss": "low"}}, {"state": "finished", "reason": 5},
-        {"state": "finished", "exit_code": 0.5},
-    )),
+    *(("run.json", json.dumps(ABOUT | change).encode()) for change in BAD_ABOUT),
+    *(("status.json", json.dumps(status).encode()) for status in BAD_STATUS),
     ("status.json", b'{"state": "finished", "state": "failed"}'),
     ("status.json", b"[" * 100_000),
     ("metrics.csv", b"epoch,loss\n1,low\n"),
@@ -342,7 +436,7 @@ DAMAGE = [
     ("metrics.csv", b"epoch,loss\n1,1_0\n"),
     ("config.yaml", b"- 1\n"),
     ("config.yaml", b""),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "content"), DAMAGE)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuner import data, machine
 from tuner.config import Loaded, meaning, plan_of
@@ -19,6 +18,9 @@ from tuner.durable import json_bytes
 from tuner.errors import NotFoundError, ResourceError, UsageError
 from tuner.plan import Plan
 from tuner.run import Identity, Lock, Run, glance, newest, now, read, runs_in
+
+if TYPE_CHECKING:
+    from tuner.data.splits import Splits
 
 FLOPS_A_THREAD = 20_000_000
 """Operations of one training step that are worth a further thread: below, waking it costs more than it saves."""
@@ -40,7 +42,7 @@ class Session:
     """A run that is to be trained: a new one (`held` is None) or one that goes on (its lock is held)."""
 
     loaded: Loaded
-    splits: data.Splits
+    splits: Splits
     plan: Plan
     identity: Identity
     request: Request
@@ -96,7 +98,7 @@ def device_for(asked: str) -> tuple[str, str]:
     return f"cuda:{index}", gpus[index]
 
 
-def identify(loaded: Loaded, splits: data.Splits, plan: Plan) -> Identity:
+def identify(loaded: Loaded, splits: Splits, plan: Plan) -> Identity:
     """The identity of a run of this config on this machine."""
     config, versions = loaded.config, machine.versions()
     batch = len(splits.train) if config.training.batch_size == "full" else config.training.batch_size

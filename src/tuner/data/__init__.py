@@ -7,33 +7,41 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tuner.data.download import Progress, download, fetch
 from tuner.data.files import download_root, locate, roots
+from tuner.data.sizes import Sizes, faults, sizes
 from tuner.data.source import Description, DrawnTest, NumericTarget, Raw, Source
-from tuner.data.splits import Part, Sizes, Splits, faults, load, sizes
-from tuner.data.statistics import Statistics
+
+if TYPE_CHECKING:
+    from tuner.data.splits import Splits
 
 __all__ = [
     "Description",
     "DrawnTest",
     "NumericTarget",
-    "Part",
-    "Progress",
     "Raw",
     "Sizes",
     "Source",
-    "Splits",
-    "Statistics",
-    "download",
     "download_root",
     "faults",
-    "fetch",
     "load",
     "locate",
     "roots",
     "sizes",
 ]
 
+NOT_SOURCES = {"download", "splits", "statistics"}
+"""Modules that are needed only to fetch or load data: importing them, and numpy, waits until then."""
+
 for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+    if _module.name not in NOT_SOURCES:
+        importlib.import_module(f"{__name__}.{_module.name}")
+
+
+def load(source: Source, root: Path | None = None) -> Splits:
+    """Reads a source and splits it, as `tuner.data.splits.load` does."""
+    from tuner.data import splits
+
+    return splits.load(source, root)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
 from tuner.data.files import check_labels, read_bytes
 from tuner.data.source import Archive, Array, Description, Raw, Source
 
@@ -55,6 +53,8 @@ class CIFAR10(Source, name="cifar10"):
         return Description(SHAPE, "class", classes, 50_000, 10_000)
 
     def read(self, root: Path) -> Raw:
+        import numpy as np
+
         folder = root / "cifar-10-batches-bin"
         parts = [records(folder / f"data_batch_{number}.bin", BATCH, 1, 10, self.name) for number in range(1, 6)]
         test_x, test_y = records(folder / "test_batch.bin", BATCH, 1, 10, self.name)
@@ -100,6 +100,8 @@ def records(path: Path, samples: int, label_bytes: int, classes: int, name: str)
     A record is its label bytes, then 1,024 bytes each of red, green and blue, row by row (the CIFAR page).
     Raises NotFoundError where the file is missing, of another size, or has a label out of range.
     """
+    import numpy as np
+
     data = read_bytes(path, samples * (label_bytes + PIXELS), name).reshape(samples, label_bytes + PIXELS)
     labels = data[:, label_bytes - 1].astype(np.int64)
     check_labels(labels, range(classes), path, name)

@@ -7,8 +7,6 @@ import importlib.util
 import io
 from pathlib import Path
 
-import numpy as np
-
 from tuner.data.files import is_file
 from tuner.data.source import Array, Description, DrawnTest, NumericTarget, Raw, Source
 from tuner.errors import NotFoundError
@@ -27,6 +25,8 @@ class Digits(DrawnTest, Source, name="digits"):
         return self.describe_whole((1, 8, 8), tuple("0123456789"), 1797)
 
     def read(self, root: Path) -> Raw:
+        import numpy as np
+
         del root  # it comes with scikit-learn
         table = read_table("digits.csv.gz", 1797, 65, header=False)
         return Raw(table[:, :64].astype(np.uint8).reshape(-1, 1, 8, 8), table[:, 64].astype(np.int64))
@@ -95,6 +95,8 @@ class Diabetes(DrawnTest, NumericTarget, Source, name="diabetes"):
         return self.describe_whole((10,), (), 442)
 
     def read(self, root: Path) -> Raw:
+        import numpy as np
+
         del root  # it comes with scikit-learn
         x = read_table("diabetes_data_raw.csv.gz", 442, 10, header=False, delimiter=None)
         y = read_table("diabetes_target.csv.gz", 442, 1, header=False, delimiter=None)
@@ -103,6 +105,8 @@ class Diabetes(DrawnTest, NumericTarget, Source, name="diabetes"):
 
 def class_table(file: str, samples: int, columns: int) -> Raw:
     """A table with a line of its sizes first and the class in the last column."""
+    import numpy as np
+
     table = read_table(file, samples, columns + 1, header=True)
     return Raw(table[:, :columns].astype(np.float32), table[:, columns].astype(np.int64))
 
@@ -112,6 +116,8 @@ def read_table(file: str, rows: int, columns: int, *, header: bool, delimiter: s
 
     Raises NotFoundError where scikit-learn or the file is missing or the file holds something else.
     """
+    import numpy as np
+
     path = folder() / file
     fix = "install scikit-learn again: pip install --force-reinstall scikit-learn"
     if not is_file(path):

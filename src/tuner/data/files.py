@@ -9,8 +9,6 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
-
 from tuner import durable
 from tuner.data.source import Array, Source
 from tuner.errors import NotFoundError, ResourceError
@@ -80,6 +78,8 @@ def read_bytes(path: Path, size: int, name: str) -> Array:
 
     Raises NotFoundError where it is missing, cannot be read, or is longer or shorter.
     """
+    import numpy as np
+
     packed = path.with_name(f"{path.name}.gz")
     if not is_file(path) and not is_file(packed):
         raise NotFoundError(f"{shown(path)} is missing", fix=how_to_get(name))
@@ -113,6 +113,8 @@ def unreadable(path: Path, error: OSError) -> NotFoundError | ResourceError:
 
 def check_labels(labels: Array, allowed: range, path: Path, name: str) -> None:
     """Raises NotFoundError unless every label is in `allowed`."""
+    import numpy as np
+
     wrong = (labels < allowed.start) | (labels >= allowed.stop)
     if wrong.any():
         first = int(np.flatnonzero(wrong)[0])

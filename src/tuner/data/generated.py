@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 from pydantic import Field
 
 from tuner.data.source import Array, Description, DrawnTest, Raw, Source
 from tuner.seeding import derive
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Blobs(DrawnTest, Source, name="blobs"):
@@ -28,6 +31,8 @@ class Blobs(DrawnTest, Source, name="blobs"):
         return self.describe_whole((self.features,), numbered(self.centers), self.samples)
 
     def read(self, root: Path) -> Raw:
+        import numpy as np
+
         del root  # it is generated
         rng = generator(self.split_seed, self.name)
         places = rng.uniform(-10, 10, (self.centers, self.features))
@@ -50,6 +55,8 @@ class Circles(DrawnTest, Source, name="circles"):
         return self.describe_whole((2,), ("outer", "inner"), self.samples)
 
     def read(self, root: Path) -> Raw:
+        import numpy as np
+
         del root  # it is generated
         outer, inner = halves(self.samples)
         angle_out, angle_in = (np.linspace(0, 2 * np.pi, count, endpoint=False) for count in (outer, inner))
@@ -71,6 +78,8 @@ class Moons(DrawnTest, Source, name="moons"):
         return self.describe_whole((2,), ("upper", "lower"), self.samples)
 
     def read(self, root: Path) -> Raw:
+        import numpy as np
+
         del root  # it is generated
         upper, lower = halves(self.samples)
         angle_up, angle_low = np.linspace(0, np.pi, upper), np.linspace(0, np.pi, lower)
@@ -80,17 +89,23 @@ class Moons(DrawnTest, Source, name="moons"):
 
 def generator(split_seed: int, name: str) -> np.random.Generator:
     """The random numbers of a generated source."""
+    import numpy as np
+
     return np.random.Generator(np.random.PCG64(derive(split_seed, "generate", name)))
 
 
 def shuffled(x: Array, y: Array, noise: float, rng: np.random.Generator) -> Raw:
     """The points with their noise, in random order: a source in order of class would be `order: by_class` unasked."""
+    import numpy as np
+
     order = rng.permutation(len(y))
     return Raw((x[order] + rng.normal(0.0, noise, x.shape)).astype(np.float32), y[order])
 
 
 def circle(angles: Array) -> Array:
     """Points of the unit circle at these angles, (N, 2)."""
+    import numpy as np
+
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
@@ -101,6 +116,8 @@ def halves(samples: int) -> tuple[int, int]:
 
 def two_classes(first: int, second: int) -> Array:
     """`first` labels of 0, then `second` labels of 1."""
+    import numpy as np
+
     return np.repeat(np.array([0, 1], dtype=np.int64), [first, second])
 
 

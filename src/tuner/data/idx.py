@@ -7,8 +7,6 @@ from math import prod
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
 from tuner.data.files import check_labels, damaged, read_bytes
 from tuner.data.source import Archive, Array, Description, Raw, Source
 
@@ -142,6 +140,8 @@ def read(folder: Path, name: str) -> Raw:
 
     Raises NotFoundError where one of them is missing or damaged.
     """
+    import numpy as np
+
     x, y, test_x, test_y = (read_idx(folder / file, shape, name) for file, shape in FILES)
     for labels, (file, _) in ((y, FILES[1]), (test_y, FILES[3])):
         check_labels(labels, range(10), folder / file, name)

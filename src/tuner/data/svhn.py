@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
 from tuner.data.files import check_labels, damaged, how_to_get, is_file, shown, unreadable
 from tuner.data.source import Archive, Array, Description, Raw, Source
 from tuner.errors import NotFoundError
@@ -47,6 +45,8 @@ def read_mat(path: Path, samples: int, name: str) -> tuple[Array, Array]:
 
     Raises NotFoundError where the file is missing or holds anything else.
     """
+    import numpy as np
+
     if not is_file(path):
         raise NotFoundError(f"{shown(path)} is missing", fix=how_to_get(name))
     from scipy.io import loadmat
@@ -71,4 +71,6 @@ def read_mat(path: Path, samples: int, name: str) -> tuple[Array, Array]:
 
 def outline(value: Array | None) -> str:
     """What was found in place of an array."""
+    import numpy as np
+
     return f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray) else "not there"

@@ -64,7 +64,7 @@ def learning_rate(
     """
     warmup_steps = math.ceil(round(scheduler.warmup_epochs * steps_per_epoch, 6))
     if step < warmup_steps:
-        return lr * (step + 1) / warmup_steps
+        return lr * ((step + 1) / warmup_steps)
     first_border = math.ceil(warmup_steps / steps_per_epoch)
     epoch = step // steps_per_epoch
     at = Moment(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 Row = Mapping[str, float | int | None]
 LABELS = {"train": "train", "val": "validation"}
-LARGEST = 1e300
+LARGEST, SMALLEST = 1e300, 1e-100
 LOG_FROM = 30.0
 
 
@@ -21,7 +21,7 @@ class Line:
     y: Sequence[float | None]
 
     def points(self, log: bool = False) -> list[tuple[float, float] | None]:
-        """The points in order, None for a gap; on a log axis what is not positive is a gap too."""
+        """The points in order, None for a gap; on a log axis what is outside 1e-100 to 1e100 is one too."""
         return [_point(x, y, log) for x, y in zip(self.x, self.y, strict=True)]
 
 
@@ -81,7 +81,7 @@ def _other_metrics(rows: Sequence[Row]) -> list[str]:
 
 
 def _point(x: float, y: float | None, log: bool) -> tuple[float, float] | None:
-    if y is None or not _is_shown(x) or not _is_shown(y) or (log and y <= 0):
+    if y is None or not _is_shown(x) or not _is_shown(y) or (log and not SMALLEST <= y <= 1 / SMALLEST):
         return None
     return float(x), float(y)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 STROKES = ("-", "--", "-.", ":")
 GREY = "#555555"
 MARKS = 20
+NAME_GAP = 0.075  # of the plane's height: one line of text
 Y_LABELS = {
     "accuracy": "accuracy (share correct)",
     "r2": "R² (share of variance)",
@@ -70,7 +72,8 @@ def _style() -> Iterator[None]:
     """matplotlib's own defaults and ours, whatever the user's matplotlibrc says; what was set before comes back."""
     import matplotlib
 
-    with matplotlib.rc_context():
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # its font has no Chinese: boxes stand for it
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
         yield
@@ -179,7 +182,8 @@ def _name_curves(axes: Axes, panel: Panel, ends: Sequence[float | None]) -> None
         if end is not None:
             _, pixel = axes.transData.transform((axes.get_xlim()[0], end))
             wanted.append((float(plane.transform((0, pixel))[1]), index))
-    for height, index in _spread(sorted(wanted), 0.075):
+    gap = min(NAME_GAP, 1 / max(1, len(wanted)))
+    for height, index in _spread(sorted(wanted), gap):
         axes.annotate(
             escape(panel.lines[index].label),
             (1.0, height),
@@ -189,6 +193,7 @@ def _name_curves(axes: Axes, panel: Panel, ends: Sequence[float | None]) -> None
             va="center",
             color=PALETTE[index % len(PALETTE)],
             fontweight="bold",
+            fontsize=STYLE["font.size"] * gap / NAME_GAP,
         )
 
 

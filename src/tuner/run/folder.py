@@ -217,11 +217,10 @@ def _about(path: Path) -> dict[str, Any]:
     """run.json with its `format`, `name` and `created` checked."""
     file = path / _IDENTITY
     about = read_json(file)
-    if type(about.get("format")) is int and about["format"] > FORMAT:
-        raise NotFoundError(
-            f"{shown(file)} was written by a later tuner (format {about['format']})", fix="Update tuner."
-        )
-    if about.get("format") != FORMAT:
+    written = about.get("format")
+    if type(written) is int and written > FORMAT:
+        raise NotFoundError(f"{shown(file)} was written by a later tuner (format {written})", fix="Update tuner.")
+    if type(written) is not int or written != FORMAT:
         raise NotFoundError(f"{shown(file)} is damaged: its format is not {FORMAT}")
     if not isinstance(about.get("name"), str) or not is_plain_name(about["name"]):
         raise NotFoundError(f"{shown(file)} is damaged: its name is missing or not a name")

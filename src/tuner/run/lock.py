@@ -8,6 +8,7 @@ import json
 import os
 import shlex
 import socket
+import stat
 import struct
 import sys
 import time
@@ -114,6 +115,8 @@ def holder(path: Path) -> dict[str, Any] | None:
     except OSError as error:
         raise NotFoundError(f"cannot read {shown(file)}: {error.strerror}") from error
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise NotFoundError(f"{shown(file)} is not a regular file")
         pid = _locked_by(descriptor)
         return None if pid is None else {"pid": pid} | _read_content(descriptor)
     finally:

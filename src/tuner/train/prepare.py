@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tuner import network
-from tuner.data import Part, Splits
+from tuner.data.splits import Part, Splits
 from tuner.errors import NotFoundError, ResourceError
 from tuner.loop import Measure, Normalizer, Samples, Task, batch_bounds
 from tuner.options.augmentations import Augmentation

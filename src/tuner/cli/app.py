@@ -1,0 +1,59 @@
+"""The application that the commands register with, and the options that several of them share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="tuner",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+RunsDir = Annotated[
+    Path, typer.Option("--runs-dir", envvar="TUNER_RUNS", metavar="DIR", help="Folder of the runs.", show_default=True)
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Leave only the result on stdout.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings that win over the file's.")
+]
+ConfigArgument = Annotated[
+    str, typer.Argument(metavar="CONFIG", help="A YAML file, a run folder, a shipped config's name, or - for stdin.")
+]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run: its folder, name, unique prefix, a config's name, or @1 (newest).")
+]
+
+RUNS = Path("runs")
+
+
+def version(asked: bool) -> None:
+    """Prints the version and ends."""
+    if asked:
+        from tuner.machine import versions
+
+        typer.echo(f"tuner {versions()['tuner']}")
+        raise typer.Exit
+
+
+@app.callback()
+def tuner(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Training recipes for neural networks: one YAML file is one run.
+
+    \b
+    tuner train digits                          train a config that comes with tuner
+    tuner train my.yaml optimizer.lr=3e-4       train your own, one setting changed
+    tuner check my.yaml --resolved              see every setting, layer and cost first
+    tuner curves my-1                           look at how it went
+    tuner explain dropout                       what a choice, key or word means
+    """

@@ -1,0 +1,163 @@
+"""`tuner check`: everything that can be known of a config or a run without training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tuner.cli.app import RUNS, Json, Overrides, Quiet, RunsDir, app
+
+
+@app.command()
+def check(
+    config: Annotated[str, typer.Argument(metavar="CONFIG|RUN", help="A config as for `train`, or a run to verify.")],
+    overrides: Overrides = None,
+    resolved: Annotated[bool, typer.Option("--resolved", help="Print every setting, the layers and the cost.")] = False,
+    origin: Annotated[bool, typer.Option("--origin", help="Print where each setting was set.")] = False,
+    runs_dir: RunsDir = RUNS,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Check a config, or the files of a run, without training.
+
+    \b
+    tuner check my.yaml                         all faults at once, or one line
+    tuner check my.yaml --resolved              every setting, the layers, the cost of an epoch
+    tuner check my.yaml optimizer=sgd --origin  where each setting was set
+    tuner check digits-1                        the checksums of a run's files
+    """
+    from tuner.config import load
+    from tuner.errors import ConfigError
+    from tuner.shipped import find_config
+
+    try:
+        source = find_config(config)
+    except ConfigError:
+        if not check_run_named(config, runs_dir, quiet, as_json):
+            raise
+        return
+    if Path(source).name == "config.yaml" and Path(source).parent == Path(config):
+        check_run_named(config, runs_dir, quiet, as_json)
+        return
+    loaded = load(source, overrides or [])
+    if not as_json:
+        from tuner.render.text import silence  # noqa: F401 - keeps the stream set-up in one place
+
+        print_report(loaded, source, resolved, origin, quiet)
+        return
+    typer.echo(json.dumps({"ok": True, "errors": [], **as_data(loaded)}))
+
+
+def check_run_named(reference: str, runs_dir: Path, quiet: bool, as_json: bool) -> bool:
+    """Verifies the run that `reference` names; False where it names none. Raises NotFoundError for damage."""
+    from tuner.durable import verify_folder
+    from tuner.errors import NotFoundError
+    from tuner.run import read, resolve
+
+    try:
+        path = resolve(reference, runs_dir)
+    except NotFoundError:
+        return False
+    run = read(path)
+    folders = sorted(path.glob("checkpoints/epoch-*"))
+    for folder in folders:
+        verify_folder(folder)
+    if as_json:
+        typer.echo(json.dumps({"ok": True, "errors": [], "run": str(path), "checkpoints": [f.name for f in folders]}))
+    elif not quiet:
+        typer.echo(f"{path}: {run.state}, {len(run.rows)} epochs, {len(folders)} checkpoints, all checksums agree")
+    return True
+
+
+def as_data(loaded: Any) -> dict[str, Any]:
+    """What `check --json` tells of a good config."""
+    from tuner.config import plan_of
+    from tuner.data import sizes
+
+    plan = plan_of(loaded.config)
+    layers = [
+        {"name": block.name, "outputs": list(block.outputs), "parameters": block.size, "flops": block.flops}
+        for block in plan.blocks
+    ]
+    return {
+        "config": loaded.resolved,
+        "hash": loaded.hash,
+        "origins": loaded.origins,
+        "notes": list(loaded.notes),
+        "layers": layers,
+        "parameters": plan.parameters,
+        "epoch_flops": epoch_flops(plan, sizes(loaded.config.data)),
+    }
+
+
+def epoch_flops(plan: Any, parts: Any) -> int:
+    """Operations of an epoch: training, and the evaluation of training and validation samples."""
+    evaluated = min(parts.train, max(parts.validation, 1000))
+    return int(plan.train_flops * parts.train + plan.flops * (parts.validation + evaluated))
+
+
+def print_report(loaded: Any, source: str, resolved: bool, origin: bool, quiet: bool) -> None:
+    from tuner.config import plan_of
+    from tuner.data import sizes
+    from tuner.document import to_yaml
+
+    for note in loaded.notes:
+        typer.echo(note, err=True)
+    if quiet:
+        return
+    if resolved:
+        typer.echo(to_yaml(loaded.resolved))
+        typer.echo(layer_table(plan_of(loaded.config)))
+        typer.echo()
+    if origin:
+        typer.echo(origin_table(loaded))
+        typer.echo()
+    typer.echo(summary(loaded, source, plan_of(loaded.config), sizes(loaded.config.data)))
+
+
+def layer_table(plan: Any) -> str:
+    """The layers with their output shapes, parameters and operations."""
+    from tuner.config import dump
+    from tuner.render.tables import table
+
+    rows = [["input", "", shape(plan.inputs), "", ""]]
+    for block in plan.blocks:
+        said = dump(block.setting)
+        kind = ", ".join([f"{key} {value}" for key, value in said.items() if not isinstance(value, dict)][:2])
+        kind += ", batch norm" * block.batch_norm
+        if block.activation is not None and block.activation.name != "linear":
+            kind += f", {block.activation.name}"
+        rows.append([block.name, kind, shape(block.outputs), f"{block.size:,}", f"{block.flops:,}"])
+    return table(["layer", "what", "output", "parameters", "FLOPs a sample"], rows, "lllrr")
+
+
+def shape(numbers: tuple[int, ...]) -> str:
+    """``16 x 8 x 8``."""
+    return " x ".join(map(str, numbers))
+
+
+def origin_table(loaded: Any) -> str:
+    """Every setting with its value and where it was set."""
+    from tuner.render.tables import table
+
+    rows = [[key, str(value), loaded.origins.get(key, "default")] for key, value in leaves(loaded.resolved)]
+    return table(["key", "value", "set in"], rows, "lll")
+
+
+def leaves(values: Any, path: str = "") -> list[tuple[str, Any]]:
+    """(key, value) of every setting; a list is one value."""
+    if isinstance(values, dict):
+        return [leaf for key, value in values.items() for leaf in leaves(value, f"{path}.{key}".lstrip("."))]
+    return [(path, "null" if values is None else str(values).lower() if isinstance(values, bool) else values)]
+
+
+def summary(loaded: Any, source: str, plan: Any, parts: Any) -> str:
+    """The one line that a good config gets."""
+    config = loaded.config
+    cost = epoch_flops(plan, parts) / 1e9
+    samples = f"{parts.train:,} training, {parts.validation:,} validation, {parts.test:,} test samples"
+    return (f"{source} is good: {config.model.name} with {plan.parameters:,} parameters on {config.data.name} "
+            f"({samples}), {cost:,.3g} GFLOP an epoch")

@@ -1,0 +1,178 @@
+"""`tuner show` and `tuner curves`: what a run folder tells."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tuner.cli.app import RUNS, Json, Quiet, RunArgument, RunsDir, app
+
+PARTS = ("summary", "config", "metrics", "timing", "log", "origins", "identity", "files")
+
+
+@app.command()
+def show(
+    run: RunArgument,
+    part: Annotated[str, typer.Argument(metavar="[PART]", help=f"One of {', '.join(PARTS)}.")] = "summary",
+    runs_dir: RunsDir = RUNS,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Show a run: its result, or one part of its folder.
+
+    \b
+    tuner show digits-1
+    tuner show @1 metrics
+    tuner show digits-1 config
+    """
+    from tuner.errors import UsageError
+    from tuner.run import read, resolve
+
+    if part not in PARTS:
+        from tuner.config.words import nearest
+
+        near = nearest(part, PARTS)
+        raise UsageError(f"a run has no part {part}", fix=f"one of {', '.join(PARTS)}" + (f"; {near}?" if near else ""))
+    found = read(resolve(run, runs_dir))
+    if as_json:
+        typer.echo(json.dumps(as_data(found)))
+    elif quiet:
+        typer.echo(str(found.path))
+    elif part in ("config", "metrics", "timing", "log"):
+        suffix = {"config": "yaml", "log": "txt"}.get(part, "csv")
+        typer.echo(text_of(found.path / f"{part}.{suffix}"), nl=False)
+    elif part == "files":
+        names = [path for path in sorted(found.path.rglob("*")) if path.is_file()]
+        typer.echo("\n".join(str(path) for path in names))
+    elif part == "summary":
+        typer.echo(summary(found))
+    else:
+        typer.echo(pairs(found.identity.as_json() if part == "identity" else origins(found.path)))
+
+
+def as_data(run: Any) -> dict[str, Any]:
+    """What `show --json` tells."""
+    from tuner.durable import json_bytes
+
+    values = {"run": str(run.path), "name": run.name, "created": run.created, **run.status, "state": run.state,
+              "config": run.config, "identity": run.identity.as_json(), "metrics": run.rows}
+    plain: dict[str, Any] = json.loads(json_bytes(values))
+    return plain
+
+
+def summary(run: Any) -> str:
+    """The result of a run in a few lines."""
+    from tuner.render.text import number, spark
+
+    status, best, monitor = run.status, run.status.get("best") or {}, run.config["training"]["monitor"]
+    lines = [("run", str(run.path)), ("state", run.state + (f" ({status['reason']})" if status.get("reason") else "")),
+             ("created", run.created[:19].replace("T", " ") + " UTC"),
+             ("model", f"{_name(run.config['model'])} on {_name(run.config['data'])}"),
+             ("device", f"{run.identity.device} ({run.identity.device_model}), {run.identity.threads} threads")]
+    if best:
+        shown = ", ".join(f"{key} {number(value)}" for key, value in best.items() if key.startswith(("train_", "val_")))
+        lines.append(("best", f"epoch {best['epoch']} of {len(run.rows)}: {shown}"))
+    if status.get("test"):
+        lines.append(("test", ", ".join(f"{key} {number(value)}" for key, value in status["test"].items())))
+    if run.rows:
+        lines.append((monitor, spark([row.get(monitor) for row in run.rows], width=40)))
+    if status.get("next"):
+        lines.append(("next", status["next"]))
+    width = max(len(key) for key, _ in lines)
+    return "\n".join(f"{key.ljust(width)}  {value}" for key, value in lines)
+
+
+def _name(choice: Any) -> str:
+    return str(choice["name"] if isinstance(choice, dict) else choice)
+
+
+def pairs(values: dict[str, Any]) -> str:
+    """One ``key  value`` a line."""
+    width = max((len(key) for key in values), default=0)
+    return "\n".join(f"{key.ljust(width)}  {value}" for key, value in values.items())
+
+
+def origins(path: Path) -> dict[str, Any]:
+    from tuner.durable import read_json
+
+    return read_json(path / "origins.json")
+
+
+def text_of(path: Path) -> str:
+    """A text file of a run. Raises NotFoundError."""
+    from tuner.durable import read_bytes
+    from tuner.render.text import escape
+
+    lines = read_bytes(path, 1 << 30).decode("utf-8", "backslashreplace").split("\n")
+    return "\n".join(escape(line) for line in lines)
+
+
+@app.command()
+def curves(
+    run: RunArgument,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="PNG or SVG; default: curves.png of the run.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option("--metric", help="One metric, e.g. loss or val_accuracy.")] = None,
+    runs_dir: RunsDir = RUNS,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Draw a run's curves in the terminal and as a picture.
+
+    \b
+    tuner curves digits-1
+    tuner curves @1 --metric accuracy
+    tuner curves digits-1 -o digits.svg
+    """
+    from tuner.errors import NotFoundError
+    from tuner.render.curves import Look, chart
+    from tuner.render.text import is_colored, is_unicode, terminal_width
+    from tuner.run import read, resolve
+
+    found = read(resolve(run, runs_dir))
+    if not found.rows:
+        raise NotFoundError(f"{found.path} has no finished epoch yet", fix=f"tuner show {found.path.name}")
+    target = output or found.path / "curves.png"
+    panels = panels_of(found, metric)
+    if as_json:
+        typer.echo(json.dumps(as_data(found)["metrics"]))
+        return
+    if not quiet:
+        look = Look(min(100, terminal_width(sys.stdout)), ascii=not is_unicode(sys.stdout), color=is_colored(sys.stdout))
+        typer.echo("\n\n".join(chart(panel, look) for panel in panels))
+        sys.stdout.flush()
+    picture(found.path, target, metric)
+    typer.echo(str(target), err=not quiet)
+
+
+def panels_of(run: Any, metric: str | None) -> list[Any]:
+    """The panels of a run: loss, metric and learning rate, or one metric's. Raises UsageError."""
+    from tuner.errors import UsageError
+    from tuner.render.panels import metric_panel, run_panels
+
+    best = run.status.get("best_epoch")
+    if metric is None:
+        return list(run_panels(run.rows, best))
+    there = [key for key in run.rows[-1] if key not in ("epoch", "step")]
+    known = [*there, *dict.fromkeys(key.partition("_")[2] for key in there if key.startswith(("train_", "val_")))]
+    if metric not in known:
+        raise UsageError(f"there is no metric {metric}", fix=f"there are {', '.join(known)}")
+    return [metric_panel(run.rows, metric, best)]
+
+
+def picture(path: Path, target: Path, metric: str | None = None) -> None:
+    """Draws the run in the folder `path` into a PNG or SVG file. Raises UsageError, ResourceError."""
+    from tuner.errors import UsageError
+    from tuner.render.plot import save_curves
+    from tuner.run import read
+
+    if target.suffix.lower() not in (".png", ".svg"):
+        raise UsageError(f"cannot draw {target}: its name has to end in .png or .svg")
+    run = read(path)
+    if run.rows:
+        save_curves(target, path.name, panels_of(run, metric))

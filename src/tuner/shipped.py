@@ -1,0 +1,52 @@
+"""Files that come with tuner: ready configs. Found from a checkout, an editable install and a wheel alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tuner.errors import ConfigError, Fault, NotFoundError
+
+
+def folder(kind: str) -> Path:
+    """The folder of shipped files of a kind (``configs``). Raises NotFoundError where the installation lacks it.
+
+    A wheel carries it inside the package; a checkout, and an editable install of one, has it at its top.
+    """
+    package = Path(__file__).resolve().parent
+    for candidate in (package / kind, package.parents[1] / kind):
+        if candidate.is_dir():
+            return candidate
+    raise NotFoundError(f"this installation of tuner has no {kind}", fix="install tuner again")
+
+
+def configs() -> dict[str, Path]:
+    """name -> file of the shipped configs."""
+    return {path.stem: path for path in sorted(folder("configs").glob("*.yaml"))}
+
+
+def find_config(reference: str) -> str:
+    """The file that CONFIG on a command line means: a path, a run folder (its config), or a shipped config's name.
+
+    ``-`` (standard input) stays as it is. Raises ConfigError naming the nearest ones.
+    """
+    if reference == "-":
+        return reference
+    try:
+        path = Path(reference)
+        if (path / "config.yaml").is_file():
+            return str(path / "config.yaml")
+        if path.exists():
+            return reference
+    except (OSError, ValueError):
+        raise ConfigError([Fault(f"cannot read {reference!r}: not a path", given=reference)]) from None
+    known = configs()
+    name = reference.removesuffix(".yaml").removesuffix(".yml")
+    if name in known and "/" not in reference:
+        return str(known[name])
+    from tuner.config.words import nearest
+
+    near = [str(file) for file in sorted(Path.cwd().glob("*.y*ml")) + sorted(Path.cwd().glob("configs/*.y*ml"))]
+    own = {str(Path(file).relative_to(Path.cwd())): file for file in near}
+    suggestion = nearest(reference, own) or nearest(path.stem, known)
+    raise ConfigError([Fault(f"there is no config {reference}", given=reference, suggestion=suggestion,
+                             allowed=f"a YAML file, a run folder, - for standard input, or one of {', '.join(known)}")])

@@ -1,0 +1,188 @@
+"""Schedulers against formulas written again, at every step, with warm-up and at the borders of epochs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+from pydantic import ValidationError
+
+from tuner.options.schedulers import (
+    Cosine,
+    Exponential,
+    InverseTime,
+    LinearDecay,
+    MultiStep,
+    NoSchedule,
+    OneCycle,
+    Plateau,
+    Scheduler,
+    Step,
+    learning_rate,
+)
+
+LR, PER_EPOCH, EPOCHS = 0.4, 7, 12
+
+
+def cycle(p: float) -> float:
+    low, end = LR / 10, LR / 10 / 100
+    if p < 0.25:
+        return low + (LR - low) * 0.5 * (1 - math.cos(math.pi * p / 0.25))
+    return end + (LR - end) * 0.5 * (1 + math.cos(math.pi * (p - 0.25) / 0.75))
+
+
+class Place(NamedTuple):
+    """A moment after the warm-up: whole epochs, epochs in fractions, share of the schedule."""
+
+    whole: int
+    epochs: float
+    share: float
+
+
+FORMULAS: list[tuple[Scheduler, Callable[[Place], float]]] = [
+    (NoSchedule(), lambda _: LR),
+    (Step(), lambda at: LR * 0.1 ** (at.whole // 10)),
+    (Step(step_size=3, gamma=0.5), lambda at: LR * 0.5 ** (at.whole // 3)),
+    (MultiStep(), lambda at: LR * 0.1 ** ((at.whole >= 10) + (at.whole >= 15))),
+    (
+        MultiStep(milestones=[1, 4, 5], gamma=0.2),
+        lambda at: LR * (1 if at.whole < 1 else 0.2 if at.whole < 4 else 0.04 if at.whole < 5 else 0.008),
+    ),
+    (Exponential(), lambda at: LR * math.exp(math.log(0.95) * at.epochs)),
+    (Exponential(gamma=0.7), lambda at: LR * math.exp(math.log(0.7) * at.epochs)),
+    (InverseTime(decay=0.6), lambda at: LR / (1 + 0.6 * at.epochs)),
+    (Cosine(), lambda at: LR * math.cos(math.pi * at.share / 2) ** 2),
+    (Cosine(min_lr=0.1), lambda at: 0.1 + 0.3 * math.cos(math.pi * at.share / 2) ** 2),
+    (LinearDecay(), lambda at: LR * (1 - at.share)),
+    (LinearDecay(end_lr=0.1), lambda at: LR * (1 - at.share) + 0.1 * at.share),
+    (OneCycle(rise=0.25, initial_division=10, final_division=100), lambda at: cycle(at.share)),
+]
+
+
+@pytest.mark.parametrize("warmup", [0, 1, 3])
+@pytest.mark.parametrize(("scheduler", "formula"), FORMULAS, ids=[repr(scheduler) for scheduler, _ in FORMULAS])
+def test_every_step_follows_the_formula(scheduler: Scheduler, formula: Callable[[Place], float], warmup: int) -> None:
+    scheduler = type(scheduler)(**{**scheduler.model_dump(), "warmup_epochs": warmup})
+    for step in range(PER_EPOCH * EPOCHS):
+        after = step - PER_EPOCH * warmup
+        if after < 0:
+            expected = LR * (step + 1) / (PER_EPOCH * warmup)
+        else:
+            expected = formula(Place(after // PER_EPOCH, after / PER_EPOCH, after / (PER_EPOCH * (EPOCHS - warmup))))
+        assert learning_rate(scheduler, LR, step, PER_EPOCH, EPOCHS) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(("warmup", "steps"), [(0.5, 4), (1 / 7, 1), (0.1, 1), (1.5, 11), (0.001, 1)])
+def test_warm_up_may_end_within_an_epoch(warmup: float, steps: int) -> None:
+    rates = [learning_rate(NoSchedule(warmup_epochs=warmup), LR, step, PER_EPOCH, EPOCHS) for step in range(steps + 2)]
+    assert rates == pytest.approx([LR * (step + 1) / steps for step in range(steps)] + [LR, LR])
+    assert rates[steps - 1] == LR
+
+
+def test_a_warm_up_of_whole_steps_is_not_rounded_up() -> None:
+    assert learning_rate(NoSchedule(warmup_epochs=0.1), LR, 2, 30, EPOCHS) == LR  # 0.1 * 30 is 3.0000000000000004
+    assert learning_rate(NoSchedule(warmup_epochs=0.1), LR, 1, 30, EPOCHS) < LR
+
+
+def test_falls_come_at_the_borders_of_the_runs_epochs() -> None:
+    falling = Step(step_size=1, gamma=0.5, warmup_epochs=0.5)
+    rates = [learning_rate(falling, LR, step, PER_EPOCH, EPOCHS) for step in range(4, PER_EPOCH * 4)]
+    # warm-up ends inside epoch 0; whole epochs are counted from the first border, after step 6
+    assert rates == [LR] * 3 + [LR] * 7 + [LR / 2] * 7 + [LR / 4] * 7
+
+
+def test_a_warm_up_as_long_as_the_run_is_all_there_is() -> None:
+    for warmup in (EPOCHS, EPOCHS + 5):
+        cosine = Cosine(warmup_epochs=warmup)
+        last = learning_rate(cosine, LR, PER_EPOCH * EPOCHS - 1, PER_EPOCH, EPOCHS)
+        assert last == pytest.approx(LR * EPOCHS / warmup)
+
+
+def test_one_cycle_peaks_at_the_optimizers_rate() -> None:
+    rates = [learning_rate(OneCycle(), LR, step, 100, 10) for step in range(1000)]
+    assert rates[0] == pytest.approx(LR / 25)
+    assert max(rates) == pytest.approx(LR)
+    assert rates.index(max(rates)) == 300
+    assert rates[-1] == pytest.approx(LR / 25e4, rel=2)
+    assert learning_rate(OneCycle(), LR, 1000, 100, 10) == pytest.approx(LR / 25e4)
+
+
+@pytest.mark.parametrize("milestones", [[3, 3], [5, 2], [0, 2], []])
+def test_milestones_ascend(milestones: list[int]) -> None:
+    with pytest.raises(ValidationError):
+        MultiStep(milestones=milestones)
+
+
+def lowered(plateau: Plateau, history: list[float]) -> list[int]:
+    """The epochs from whose first step on the rate is lower than in the epoch before."""
+    rates = [
+        learning_rate(plateau, LR, epoch * PER_EPOCH, PER_EPOCH, 100, history[:epoch])
+        for epoch in range(len(history) + 1)
+    ]
+    return [epoch for epoch in range(1, len(rates)) if rates[epoch] < rates[epoch - 1]]
+
+
+@pytest.mark.parametrize(
+    ("plateau", "history", "falls"),
+    [
+        (Plateau(patience=2), [5, 4, 3, 2, 1], []),
+        (Plateau(patience=2), [5, 4, 4, 4, 4, 4, 4], [4, 6]),
+        (Plateau(patience=2), [5, 6, 4, 6, 3, 6, 6], [7]),
+        (Plateau(patience=1), [5, 5, 5, 5], [2, 3, 4]),
+        (Plateau(patience=3), [1, 2, 2], []),
+        (Plateau(patience=2, cooldown=2), [5, 5, 5, 5, 5, 5, 5, 5], [3, 7]),
+        (Plateau(patience=2, threshold=0.5), [5.0, 4.6, 4.4, 4.0, 3.95], [5]),
+        (Plateau(patience=2, threshold=0), [5.0, 4.9999, 4.9998, 4.9997], []),
+        (Plateau(patience=2), [5.0, 4.99999, 4.99998], [3]),
+        (Plateau(patience=2), [-0.5, -0.7, -0.7, -0.69, -0.9], [4]),
+        (Plateau(patience=2), [1, math.nan, math.nan, 0.5], [3]),
+    ],
+)
+def test_plateau_waits_for_patience_epochs(plateau: Plateau, history: list[float], falls: list[int]) -> None:
+    assert lowered(plateau, history) == falls
+
+
+def test_plateau_falls_by_its_factor_and_stops_at_its_floor() -> None:
+    plateau = Plateau(patience=1, factor=0.5, min_lr=0.09)
+    rates = [learning_rate(plateau, LR, epoch * 3, 3, 50, [1.0] * epoch) for epoch in range(6)]
+    assert rates == pytest.approx([0.4, 0.4, 0.2, 0.1, 0.09, 0.09])
+    assert learning_rate(Plateau(min_lr=1.0), LR, 0, 3, 50) == LR
+
+
+def test_plateau_neither_counts_the_warm_up_nor_knows_the_future() -> None:
+    history = [0.1, 9.0, 8.0, 8.0, 8.0, 1.0]
+    plateau = Plateau(patience=2, warmup_epochs=1)
+    rates = [learning_rate(plateau, LR, step, 3, 50, history) for step in range(18)]
+    assert rates[3:15] == [LR] * 12
+    assert rates[15:] == pytest.approx([LR / 10] * 3)
+    seen = [learning_rate(plateau, LR, step, 3, 50, history[: step // 3]) for step in range(18)]
+    assert seen == rates
+
+
+@pytest.mark.parametrize("member", Scheduler.members.values(), ids=lambda member: member.name)
+class TestEveryScheduler:
+    def test_rates_are_positive_finite_and_at_most_the_optimizers(self, member: type[Scheduler]) -> None:
+        for step in range(PER_EPOCH * EPOCHS):
+            rate = learning_rate(member(), LR, step, PER_EPOCH, EPOCHS, [1.0] * (step // PER_EPOCH))
+            assert isinstance(rate, float)
+            assert 0 < rate <= LR * (1 + 1e-12)
+
+    def test_warm_up_comes_first_and_ends_at_the_rate(self, member: type[Scheduler]) -> None:
+        rates = [learning_rate(member(warmup_epochs=2), LR, step, PER_EPOCH, EPOCHS) for step in range(14)]
+        assert rates == pytest.approx([LR * (step + 1) / 14 for step in range(14)])
+
+    def test_after_the_warm_up_it_is_the_schedule_of_a_shorter_run(self, member: type[Scheduler]) -> None:
+        history = [3.0, 2.0, *[1.0] * EPOCHS]
+        for step in range(PER_EPOCH * (EPOCHS - 2)):
+            late = learning_rate(member(warmup_epochs=2), LR, step + 14, PER_EPOCH, EPOCHS, history)
+            assert late == pytest.approx(learning_rate(member(), LR, step, PER_EPOCH, EPOCHS - 2, history[2:]))
+
+    def test_scales_with_the_rate(self, member: type[Scheduler]) -> None:
+        for step in range(0, PER_EPOCH * EPOCHS, 5):
+            one, two = (learning_rate(member(), lr, step, PER_EPOCH, EPOCHS) for lr in (0.1, 0.2))
+            assert two == pytest.approx(2 * one)
+
+    def test_a_run_of_one_step_has_a_rate(self, member: type[Scheduler]) -> None:
+        assert 0 < learning_rate(member(), LR, 0, 1, 1) <= LR

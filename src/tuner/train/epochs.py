@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tuner.errors import DivergedError, ResourceError
-from tuner.events import Ended, EpochDone, Event, Note, Progress
+from tuner.events import Ended, EpochDone, Event, Progress
 from tuner.loop import NonFinite, evaluate, train_epoch
-from tuner.monitor import best_index, epochs_waited, higher_is_better, oriented
+from tuner.monitor import best_index, epochs_waited, oriented
 from tuner.options.schedulers import learning_rate
 from tuner.run import Row
 from tuner.session import Session
@@ -40,6 +42,12 @@ class Training:
     @property
     def steps(self) -> int:
         return len(self.setup.task.batches)
+
+    @property
+    def reference(self) -> str:
+        """How a command names this run."""
+        path = self.folder.path
+        return shlex.quote(path.name if path.parent == Path("runs") else str(path))
 
     def epochs(self) -> Iterator[Event]:
         """Trains to the end, a stop or divergence; the last event is Ended."""
@@ -157,7 +165,7 @@ class Training:
             "last": dict(rows[-1]) if rows else {},
             "test": {},
             "exit_code": exit_code,
-            "next": f"tuner curves {self.folder.path.name}",
+            "next": f"tuner curves {self.reference}",
             **more,
         }
 
@@ -186,7 +194,7 @@ class Training:
             self.folder.checkpoint(checkpoint_name(state.epoch - 1, state.batch), self.capture(), keep)
         where = f"in epoch {state.epoch}, batch {state.batch}" if state.batch else f"after epoch {state.epoch - 1}"
         reason = f"stopped by {number.name} {where}; the same command goes on from there"
-        return self.end(self.status("stopped", reason, 128 + number))
+        return self.end(self.status("stopped", reason, 128 + number, next=shlex.join(self.session.request.argv)))
 
     def diverged(self) -> Ended:
         """Finds the step and the layer, and closes the run; the last finite checkpoint stands."""
@@ -194,15 +202,10 @@ class Training:
         step, what = locate(self.setup.task, state, self.snapshot, self.history())
         epoch = (step - 1) // self.steps + 1 if step else 1
         lr = self.session.loaded.config.optimizer.lr
-        reason = f"training diverged: {what} was not finite in epoch {epoch}, step {step}"
-        again = f"tuner train {self.folder.path.name} optimizer.lr={lr / 10:g}"
+        reason = f"{what} was not finite in epoch {epoch}, step {step}"
+        again = f"tuner train {shlex.quote(str(self.folder.path))} optimizer.lr={lr / 10:g}"
         return self.end(self.status("diverged", reason, DivergedError.exit_code, next=again))
 
     def failed(self, error: ResourceError) -> None:
         """Notes that the machine ran out; the last checkpoint stands and the same command goes on from it."""
         self.end(self.status("stopped", error.message, ResourceError.exit_code))
-
-
-def started_note(folder: Folder, name: str) -> Note:
-    """What a run says when it goes on from a checkpoint."""
-    return Note(f"{folder.path} goes on from {name}")

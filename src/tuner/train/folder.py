@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from tuner.durable import (
+    JOURNAL_LIMIT,
     Journal,
     commit_folder,
     read_bytes,
@@ -36,7 +37,7 @@ class Folder:
         self.metrics = Journal.open(self.path / METRICS, format_header(columns))
         self.timing = Journal.open(self.path / TIMING, format_header(TIMING_COLUMNS))
         self.log_file = Journal.open(self.path / LOG)
-        self.start = {METRICS: len(format_header(columns)) + 1, TIMING: len(format_header(TIMING_COLUMNS)) + 1}
+        self.header = len(format_header(columns)) + 1
         self.rows: list[Row] = []
 
     def __enter__(self) -> Folder:
@@ -48,15 +49,19 @@ class Folder:
         self.lock.release()
 
     def lengths(self) -> dict[str, int]:
-        """How long the journals are that a checkpoint counts on."""
-        return {METRICS: self.metrics.length, TIMING: self.timing.length}
+        """How long the journals are that a checkpoint counts on; timing.csv is not among them, for it holds times,
+        and a checkpoint is the same bytes whenever it is made."""
+        return {METRICS: self.metrics.length}
 
     def cut(self, lengths: dict[str, int] | None) -> None:
         """Cuts the journals back to where a checkpoint found them; None: to their headers."""
-        lengths = lengths or self.start
-        self.metrics.cut(lengths.get(METRICS, -1))
-        self.timing.cut(lengths.get(TIMING, -1))
-        self.rows = parse_rows((self.path / METRICS).read_text("ascii"), str(self.path / METRICS))
+        self.metrics.cut(self.header if lengths is None else lengths.get(METRICS, -1))
+        self.rows = parse_rows(self.text_of(METRICS), str(self.path / METRICS))
+        lines = self.text_of(TIMING).splitlines(keepends=True)
+        self.timing.cut(sum(map(len, lines[: len(self.rows) + 1])))
+
+    def text_of(self, name: str) -> str:
+        return read_bytes(self.path / name, JOURNAL_LIMIT).decode("ascii", "replace")
 
     def epoch(self, row: Row, seconds: float, samples_per_second: float) -> None:
         """Adds an epoch to the journals."""
@@ -120,8 +125,3 @@ def checkpoint_name(epochs: int, batch: int = 0) -> str:
 def _position(name: str) -> tuple[int, int]:
     epochs, _, batch = name.removeprefix("epoch-").partition("-batch-")
     return (int(epochs) if epochs.isdigit() else -1, int(batch) if batch.isdigit() else 0)
-
-
-def best_of(path: Path) -> bytes:
-    """The best weights of the run in the folder `path`. Raises NotFoundError."""
-    return read_bytes(path / BEST, WEIGHTS_LIMIT)

@@ -521,7 +521,7 @@ def test_json_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFactory
     path = tmp_path_factory.mktemp("json") / "a.json"
     path.write_bytes(durable.json_bytes(value))
     assert durable.read_json(path) == value
-    assert durable.json_bytes(dict(reversed(value.items()))) == path.read_bytes()
+    assert list(durable.read_json(path)) == list(value)
 
 
 def test_json_keeps_odd_text_and_writes_null_for_what_is_not_finite(tmp_path: Path) -> None:

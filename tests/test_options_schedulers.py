@@ -82,8 +82,8 @@ def test_warm_up_may_end_within_an_epoch(warmup: float, steps: int) -> None:
 
 
 def test_a_warm_up_of_whole_steps_is_not_rounded_up() -> None:
-    assert learning_rate(NoSchedule(warmup_epochs=0.1), LR, 2, 30, EPOCHS) == LR  # 0.1 * 30 is 3.0000000000000004
-    assert learning_rate(NoSchedule(warmup_epochs=0.1), LR, 1, 30, EPOCHS) < LR
+    assert learning_rate(NoSchedule(warmup_epochs=0.07), LR, 6, 100, EPOCHS) == LR  # 0.07 * 100 is 7.000000000000001
+    assert learning_rate(NoSchedule(warmup_epochs=0.07), LR, 5, 100, EPOCHS) < LR
 
 
 def test_falls_come_at_the_borders_of_the_runs_epochs() -> None:

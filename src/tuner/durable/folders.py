@@ -27,7 +27,9 @@ def commit_folder(parent: Path, name: str, files: Mapping[str, bytes]) -> Path:
     for wanted in (name, *files):
         if not is_plain_name(wanted) or wanted == MANIFEST:
             raise ValueError(f"not a plain file name: {wanted!r}")
-    manifest = {key: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for key, data in files.items()}
+    manifest = {
+        key: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for key, data in sorted(files.items())
+    }
     content = {**files, MANIFEST: json_bytes({"files": manifest})}
     final, built = parent / name, parent / temporary_name()
     make_folder(parent)

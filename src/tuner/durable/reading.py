@@ -99,7 +99,7 @@ def _finite(text: str) -> float:
 
 
 def json_bytes(value: Mapping[str, Any]) -> bytes:
-    """`value` as JSON text, keys in their own order: the same bytes for the same value. A number that is not finite is null."""
+    """`value` as JSON text, its keys in their own order. A number that is not finite becomes null."""
     text = json.dumps(_without_nan(value), indent=2, ensure_ascii=False, allow_nan=False)
     return (text + "\n").encode("utf-8", "backslashreplace")  # a lone surrogate becomes the JSON escape it stands for
 

@@ -1,0 +1,127 @@
+"""Imports run downwards only, and the heavy libraries are imported where the design says, and nowhere else."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "tuner"
+
+RANKS: dict[str, int] = {}
+for _rank, _names in enumerate(
+    [
+        "errors seeding choice",
+        "events monitor durable machine stopping",
+        "options document",
+        "data plan",
+        "config run",
+        "shipped explain session",
+        "network",
+        "state",
+        "loop",
+        "train",
+        "render",
+        "cli",
+    ]
+):
+    RANKS |= dict.fromkeys(_names.split(), _rank)
+
+MODULE_LEVEL_ONLY_IN: dict[str, set[str]] = {
+    "torch": {"network", "loop", "state", "train"},
+    "matplotlib": set(),
+    "rich": set(),
+    "torchvision": set(),
+    "sklearn": set(),
+    "scipy": set(),
+}
+
+
+def step_of(path: Path) -> str:
+    """The step a file belongs to: its name, or its folder's."""
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imported(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module:
+        if node.module == "tuner":
+            return [f"tuner.{alias.name}" for alias in node.names]
+        return [node.module]
+    return []
+
+
+def is_for_types(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def statements(tree: ast.Module, functions: bool) -> Iterator[ast.stmt]:
+    """The import statements that run at import (and, with `functions`, those inside functions), not those for types."""
+    pending: list[ast.AST] = list(tree.body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        if isinstance(node, ast.stmt) and is_for_types(node):
+            continue
+        if not functions and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        pending.extend(ast.iter_child_nodes(node))
+
+
+def upward_imports(source: Path = SOURCE) -> list[str]:
+    """Every import of a tuner module that stands at the same height or above."""
+    found = []
+    for path in sorted(source.rglob("*.py")):
+        step = path.relative_to(source).parts[0].removesuffix(".py")
+        for node in statements(ast.parse(path.read_text()), functions=True):
+            for name in imported(node):
+                parts = name.split(".")
+                if parts[0] != "tuner" or len(parts) < 2 or parts[1] == step or step == "__init__":
+                    continue
+                if RANKS[parts[1]] >= RANKS[step]:
+                    found.append(f"{path.relative_to(source)}:{node.lineno} imports {name}")
+    return found
+
+
+def heavy_imports() -> list[str]:
+    """Every module-level import of a heavy library outside the files that may have it."""
+    found = []
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in statements(ast.parse(path.read_text()), functions=False):
+            for name in imported(node):
+                library = name.split(".")[0]
+                if library in MODULE_LEVEL_ONLY_IN and step_of(path) not in MODULE_LEVEL_ONLY_IN[library]:
+                    found.append(f"{path.relative_to(SOURCE)}:{node.lineno} imports {name}")
+    return found
+
+
+def test_every_file_has_its_place() -> None:
+    steps = {step_of(path) for path in SOURCE.rglob("*.py")} - {"__init__"}
+    assert steps == set(RANKS) & steps, f"not in the layers: {sorted(steps - set(RANKS))}"
+
+
+def test_imports_run_downwards_only() -> None:
+    assert upward_imports() == []
+
+
+def test_heavy_libraries_are_imported_late() -> None:
+    assert heavy_imports() == []
+
+
+def test_an_upward_import_is_caught(tmp_path: Path) -> None:
+    (tmp_path / "durable.py").write_text("from tuner.train import train\n")
+    assert upward_imports(tmp_path) == ["durable.py:1 imports tuner.train"]
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_files_and_functions_stay_small(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    assert path.read_text().count("\n") <= 350
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            size = (node.end_lineno or 0) - node.lineno + 1
+            assert size <= 70, f"{node.name} has {size} lines"

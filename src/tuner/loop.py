@@ -16,7 +16,7 @@ from torch import Tensor
 from tuner.network import Network
 from tuner.options.augmentations import Augmentation
 from tuner.options.losses import Loss
-from tuner.options.schedulers import Scheduler, learning_rate
+from tuner.options.schedulers import MultiStep, NoSchedule, Plateau, Scheduler, Step, learning_rate
 from tuner.seeding import derive
 from tuner.state import State
 
@@ -25,6 +25,10 @@ GUARD_EVERY = 32
 
 EVALUATION_NUMBERS = 4_000_000
 """How many numbers the widest layer may hold at once during evaluation."""
+
+
+CHANGE_BETWEEN_EPOCHS = (NoSchedule, Step, MultiStep, Plateau)
+"""Schedulers whose learning rate need not be asked for at every step; that of others may change at any."""
 
 
 class NonFinite(Exception):  # noqa: N818 - a message to train.py, which knows what to tell the user
@@ -70,7 +74,6 @@ class Task:
     gradient_clip: float | None = None
     augment: tuple[Augmentation, ...] = ()
     normalizer: Normalizer | None = None
-    measure_gradient: bool = True
 
 
 def batch_bounds(samples: int, size: int, join_last: bool) -> tuple[tuple[int, int], ...]:
@@ -98,22 +101,25 @@ def train_epoch(task: Task, state: State, history: tuple[float, ...] = ()) -> It
     network, updater, parameters = state.network, state.updater, state.updater.parameters
     network.train()
     order = epoch_order(task, state.epoch)
+    draws = [torch.Generator(task.train.x.device) for _ in task.augment]
+    loss_sum, norm_sum = state.sums.unbind()
     guard = Guard(state.sums)
+    rate = rate_of_epoch(task, state.epoch, history)
     for start, stop in task.batches[state.batch :]:
-        x, y = batch(task, order, start, stop, state.step)
+        x, y = batch(task, order, start, stop, state.step, draws)
         network.at(state.step)
         loss = task.objective(network(x), y)
         loss.backward()  # type: ignore[no-untyped-call]
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        norm = None
-        if task.measure_gradient or task.gradient_clip is not None:
-            norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-            state.sums[1] += norm
-        if task.gradient_clip is not None and norm is not None:
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        norm_sum.add_(norm)
+        loss_sum.add_(loss.detach(), alpha=stop - start)
+        if task.gradient_clip is not None:
             torch._foreach_mul_(gradients, torch.clamp(task.gradient_clip / (norm + 1e-6), max=1.0))
-        state.sums[0] += loss.detach() * (stop - start)
-        rate = learning_rate(task.scheduler, task.lr, state.step, len(task.batches), task.epochs, history)
-        updater.step(gradients, rate)
+        lr = rate
+        if lr is None:
+            lr = learning_rate(task.scheduler, task.lr, state.step, len(task.batches), task.epochs, history)
+        updater.step(gradients, lr)
         for parameter in parameters:
             parameter.grad = None
         state.batch += 1
@@ -125,8 +131,21 @@ def train_epoch(task: Task, state: State, history: tuple[float, ...] = ()) -> It
         raise NonFinite
 
 
-def batch(task: Task, order: Tensor | None, start: int, stop: int, step: int) -> tuple[Tensor, Tensor]:
-    """The samples of one batch, augmented and normalised where that was not done beforehand."""
+def rate_of_epoch(task: Task, epoch: int, history: tuple[float, ...]) -> float | None:
+    """The learning rate of all steps of an epoch (counted from 1); None where it may change within the epoch."""
+    if not isinstance(task.scheduler, CHANGE_BETWEEN_EPOCHS) or epoch - 1 < task.scheduler.warmup_epochs:
+        return None
+    first = (epoch - 1) * len(task.batches)
+    return learning_rate(task.scheduler, task.lr, first, len(task.batches), task.epochs, history)
+
+
+def batch(
+    task: Task, order: Tensor | None, start: int, stop: int, step: int, draws: list[torch.Generator]
+) -> tuple[Tensor, Tensor]:
+    """The samples of one batch, augmented and normalised where that was not done beforehand.
+
+    `draws` are generators on the device, one an augmentation; what they hold before does not count.
+    """
     if order is None:
         x, y = task.train.x[start:stop], task.train.y[start:stop]
     else:
@@ -136,14 +155,17 @@ def batch(task: Task, order: Tensor | None, start: int, stop: int, step: int) ->
         return x, y
     if task.augment:
         x = x.to(torch.float32)
-        for index, augmentation in enumerate(task.augment):
-            generator = torch.Generator(x.device).manual_seed(derive(task.seed, "augment", index, step))
+        for index, (augmentation, generator) in enumerate(zip(task.augment, draws, strict=True)):
+            generator.manual_seed(derive(task.seed, "augment", index, step))
             x = augmentation.apply(x, generator, task.normalizer.low, task.normalizer.high)
     return task.normalizer(x), y
 
 
 class Guard:
-    """Notices sums that are not finite without waiting for the device: on CUDA it reads what was copied one look ago."""
+    """Notices sums that are not finite without waiting for the device.
+
+    On CUDA a look starts a copy and reads the copy of the look before, if it has arrived.
+    """
 
     def __init__(self, sums: Tensor) -> None:
         self.sums = sums
@@ -155,14 +177,14 @@ class Guard:
         if not self.sums.is_cuda:
             self.judge(self.sums)
             return
-        if self.copy is None:
+        if self.copy is None or self.done is None:
             self.copy = torch.empty(self.sums.shape, dtype=self.sums.dtype, pin_memory=True)
-        elif self.done is not None and self.done.query():
+            self.done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        elif self.done.query():  # type: ignore[no-untyped-call]
             self.judge(self.copy)
-        elif self.done is not None:
+        else:
             return
         self.copy.copy_(self.sums, non_blocking=True)
-        self.done = torch.cuda.Event()
         self.done.record()
 
     def judge(self, sums: Tensor) -> None:
@@ -172,7 +194,11 @@ class Guard:
 
 @dataclass(frozen=True)
 class Measure:
-    """What evaluation reports: the loss and, from counts, accuracy (classes) or r2 and mae (numbers, in their units)."""
+    """What evaluation reports: the loss and, from sums, accuracy (classes) or r2 and mae (numbers, mae in their units).
+
+    `reported` is the loss's own `build_reported`; `target` is "class" or "number"; `target_scale` is what the targets
+    were divided by.
+    """
 
     loss: Loss
     reported: Callable[[Tensor, Tensor], Tensor]
@@ -191,11 +217,15 @@ def chunk_size(network: Network) -> int:
 
 
 @torch.inference_mode()
-def evaluate(network: Network, samples: Samples, measure: Measure, normalizer: Normalizer | None = None,
-             ) -> dict[str, float]:
+def evaluate(
+    network: Network, samples: Samples, measure: Measure, normalizer: Normalizer | None = None
+) -> dict[str, float]:
     """The metrics of `samples` under the network in eval mode; one transfer from the device at the end."""
     network.eval()
-    sums = torch.zeros(3, dtype=torch.float64, device=samples.x.device)
+    sums = torch.zeros(4, dtype=torch.float64, device=samples.x.device)
+    if measure.target == "number":
+        targets = samples.y.to(torch.float64)
+        sums[3] = (targets - targets.mean()).square().sum()
     size = chunk_size(network)
     for start in range(0, len(samples), size):
         x, y = samples.x[start : start + size], samples.y[start : start + size]
@@ -207,11 +237,9 @@ def evaluate(network: Network, samples: Samples, measure: Measure, normalizer: N
             error = (outputs - y).to(torch.float64)
             sums[1] += error.square().sum()
             sums[2] += error.abs().sum()
-    loss, first, second = sums.tolist()
+    loss, first, second, spread = sums.tolist()
     count = len(samples)
     if measure.target == "class":
         return {"loss": loss / count, "accuracy": first / count}
-    spread = samples.y.to(torch.float64)
-    total = float((spread - spread.mean()).square().sum())
-    r2 = 1 - first / total if total > 0 else math.nan
+    r2 = 1 - first / spread if spread > 0 else math.nan
     return {"loss": loss / count, "r2": r2, "mae": second / count * measure.target_scale}

@@ -33,10 +33,10 @@ def best_index(rows: Sequence[Row], monitor: str) -> int | None:
 
 
 def epochs_waited(values: Sequence[float], min_delta: float) -> int:
-    """Epochs since the last one that was better than all before it by more than `min_delta`.
+    """Epochs since the last improvement: a value smaller than the one of the last improvement by more than `min_delta`.
 
-    `values` are oriented: smaller is better (Prechelt 1998, "Early Stopping - But When?", criterion UP in spirit:
-    training stops when this reaches the patience).
+    `values` are oriented: smaller is better. Small steps add up, so that slow progress is progress. Training stops
+    when this reaches the patience (Goodfellow, Bengio, Courville 2016, "Deep Learning", algorithm 7.1).
     """
     reference, waited = math.inf, 0
     for value in values:

@@ -31,16 +31,16 @@ class WeightBlock(nn.Module):
         self.activation: nn.Module | None = None
         if block.activation is not None and block.activation.name != "linear":
             self.activation = block.activation.build()
-        self.padding: int | str | None = None
+        self.padding: int | None = None
+        self.uneven: tuple[int, int, int, int] | None = None
         if isinstance(block.setting, Conv):
-            side = block.setting.kernel_size
-            same = side // 2 if side % 2 else "same"
-            self.padding = same if block.setting.padding == "same" else 0
+            self.padding, self.uneven = _padding(block.setting)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.padding is None:
             x = F.linear(x.flatten(1) if x.ndim > 2 else x, self.weight, self.bias)
         else:
+            x = x if self.uneven is None else F.pad(x, self.uneven)
             x = F.conv2d(x, self.weight, self.bias, padding=self.padding)
         if self.norm is not None:
             x = self.norm(x)
@@ -48,6 +48,18 @@ class WeightBlock(nn.Module):
 
     def extra_repr(self) -> str:
         return f"weight={tuple(self.weight.shape)}, bias={self.bias is not None}"
+
+
+def _padding(setting: Conv) -> tuple[int, tuple[int, int, int, int] | None]:
+    """Zeros on every side, and where an even kernel needs one more on the right and below: (left, right, top, bottom).
+
+    As torch's padding="same" does it, without its warning about a copy.
+    """
+    if setting.padding == "valid":
+        return 0, None
+    before = (setting.kernel_size - 1) // 2
+    after = setting.kernel_size - 1 - before
+    return (before, None) if before == after else (0, (before, after, before, after))
 
 
 class PoolBlock(nn.Module):
@@ -70,6 +82,7 @@ class DropoutBlock(nn.Module):
     def __init__(self, share: float, seed: int, name: str) -> None:
         super().__init__()
         self.share, self.seed, self.name, self.step = share, seed, name, 0
+        self.dropped = min(65535, round(share * 65536))
         self.generator: torch.Generator | None = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -78,8 +91,11 @@ class DropoutBlock(nn.Module):
         if self.generator is None or self.generator.device != x.device:
             self.generator = torch.Generator(x.device)
         self.generator.manual_seed(derive(self.seed, "dropout", self.name, self.step))
-        mask = torch.empty_like(x).bernoulli_(1 - self.share, generator=self.generator)
-        return x * mask.div_(1 - self.share)
+        # four masks from one draw of 64 bits: four times as fast as bernoulli_, the share in steps of 1/65536
+        draws = torch.empty((x.numel() + 3) // 4, dtype=torch.int64, device=x.device)
+        draws.random_(-(2**63), None, generator=self.generator)
+        kept = draws.view(torch.int16)[: x.numel()].view(x.shape) >= self.dropped - 32768
+        return x * kept.to(x.dtype).mul_(65536 / (65536 - self.dropped))
 
     def extra_repr(self) -> str:
         return f"{self.share}"

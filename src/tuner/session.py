@@ -98,17 +98,16 @@ def device_for(asked: str) -> tuple[str, str]:
     return f"cuda:{index}", gpus[index]
 
 
-def identify(loaded: Loaded, splits: Splits, plan: Plan) -> Identity:
-    """The identity of a run of this config on this machine."""
+def identify(loaded: Loaded, splits: Splits, plan: Plan, device: tuple[str, str]) -> Identity:
+    """The identity of a run of this config on `device` (its name and model) of this machine."""
     config, versions = loaded.config, machine.versions()
     batch = len(splits.train) if config.training.batch_size == "full" else config.training.batch_size
     threads = config.training.threads
-    device, model = device_for(config.training.device)
     return Identity(
         config_hash=loaded.hash,
         data_fingerprint=splits.fingerprint,
-        device=device,
-        device_model=model,
+        device=device[0],
+        device_model=device[1],
         cpu_capability=machine.cpu_capability(),
         threads=threads_for(plan, min(batch, len(splits.train))) if threads == "auto" else threads,
         torch=versions["torch"],
@@ -124,9 +123,10 @@ def open_session(loaded: Loaded, request: Request) -> Session | Answered:
     """
     if request.run_name and request.again:
         raise UsageError("--again makes a new run folder and --run names one: give one of the two")
+    device = device_for(loaded.config.training.device)
     plan = plan_of(loaded.config)
     splits = data.load(loaded.config.data)
-    identity = identify(loaded, splits, plan)
+    identity = identify(loaded, splits, plan, device)
     session = Session(loaded, splits, plan, identity, request)
     if request.again:
         return session
@@ -142,13 +142,23 @@ def open_session(loaded: Loaded, request: Request) -> Session | Answered:
         if request.run_name:
             raise NotFoundError(f"{path} failed and cannot go on", fix="choose another name with --run")
         return replace(session, notes=(note,))
-    lock = Lock(path, request.wait)
+    return _take_up(session, path)
+
+
+def _take_up(session: Session, path: Path) -> Session | Answered:
+    """Goes on with the unfinished run in `path`, or reports it when whoever held it brought it to its end."""
+    lock = Lock(path, session.request.wait)
     lock.acquire()
-    after = glance(path)
-    if after.state in ("finished", "diverged"):  # whoever held it brought it to its end
+    try:
+        after = glance(path)
+        if after.state not in ("finished", "diverged"):
+            return replace(session, held=lock, identity=after.identity)
+        answered = Answered(read(path))
+    except BaseException:
         lock.release()
-        return Answered(read(path))
-    return replace(session, held=lock, identity=after.identity)
+        raise
+    lock.release()
+    return answered
 
 
 def _ignored(session: Session) -> set[str]:

@@ -17,6 +17,9 @@ from tuner.errors import NotFoundError
 from tuner.network import Network
 from tuner.options.optimizers import Optimizer
 
+Beside = tuple[int, str]
+"""Bytes and sha256 of a file beside the checkpoint that it counts on; of a journal, of its first so many bytes."""
+
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 
 
@@ -27,7 +30,7 @@ class Updater:
         self.optimizer = optimizer
         named = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
         self.names = [name for name, _ in named]
-        self.parameters = [parameter for _, parameter in named]
+        self.parameters: list[Tensor] = [parameter for _, parameter in named]
         decays = [optimizer.decay_bias_and_norm or parameter.ndim >= 2 for parameter in self.parameters]
         if not optimizer.weight_decay:
             decays = [False] * len(decays)
@@ -75,30 +78,34 @@ class State:
         self.epoch, self.batch = self.epoch + 1, 0
         self.sums.zero_()
 
-    def capture(self, journals: Mapping[str, int]) -> dict[str, bytes]:
-        """The files of a checkpoint. `journals` names how long each journal is that counts on it."""
-        position = {"epoch": self.epoch, "batch": self.batch, "step": self.step, "sums": self.sums.tolist(),
-                    "journals": dict(journals)}
+    def capture(self, beside: Mapping[str, Beside]) -> dict[str, bytes]:
+        """The files of a checkpoint. `beside` says how far the run folder's own files are that belong to it."""
+        position = {
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "step": self.step,
+            "sums": self.sums.tolist(),
+            "beside": {name: {"bytes": size, "sha256": digest} for name, (size, digest) in beside.items()},
+        }
         return {
             MODEL: weights(self.network),
             OPTIMIZER: tensor_bytes(self.updater.tensors()),
             STATE: json.dumps(position, indent=1, sort_keys=True).encode() + b"\n",
         }
 
-    def restore(self, files: Mapping[str, bytes]) -> dict[str, int]:
-        """Takes over a checkpoint; returns the lengths of its journals. Raises NotFoundError if it does not fit."""
+    def restore(self, files: Mapping[str, bytes]) -> dict[str, Beside]:
+        """Takes over a checkpoint; returns what `capture` was told. Raises NotFoundError if it does not fit."""
         position = _position(files)
         load_weights(self.network, files.get(MODEL, b""), MODEL)
         _copy_into(self.updater.tensors(), _tensors(files.get(OPTIMIZER, b""), OPTIMIZER), OPTIMIZER)
         self.epoch, self.batch, self.step = position["epoch"], position["batch"], position["step"]
         self.sums.copy_(torch.tensor(position["sums"], dtype=torch.float64))
-        journals: dict[str, int] = position["journals"]
-        return journals
+        return {name: (one["bytes"], one["sha256"]) for name, one in position["beside"].items()}
 
     def finite(self) -> bool:
-        """Whether every weight is a finite number."""
-        parts = torch.stack(torch._foreach_norm([parameter.detach() for parameter in self.updater.parameters]))
-        return math.isfinite(float(parts.sum()))
+        """Whether every weight and both sums are finite numbers."""
+        largest = torch._foreach_norm([parameter.detach() for parameter in self.updater.parameters], ord=math.inf)
+        return bool(torch.stack(largest).isfinite().all()) and all(map(math.isfinite, self.sums.tolist()))
 
 
 def tensor_bytes(tensors: Mapping[str, Tensor]) -> bytes:
@@ -137,8 +144,11 @@ def _tensors(data: bytes, what: str) -> dict[str, Tensor]:
 def _position(files: Mapping[str, bytes]) -> dict[str, Any]:
     try:
         position = json.loads(files[STATE])
-        counts = [position["epoch"], position["batch"], position["step"], *position["journals"].values()]
-        if all(isinstance(count, int) and count >= 0 for count in counts) and len(position["sums"]) == 2:
+        counts = [position["epoch"], position["batch"], position["step"]]
+        counts += [one["bytes"] for one in position["beside"].values()]
+        whole = all(type(count) is int and count >= 0 for count in counts)
+        digests = all(isinstance(one["sha256"], str) for one in position["beside"].values())
+        if whole and digests and len(position["sums"]) == 2 and all(map(math.isfinite, position["sums"])):
             found: dict[str, Any] = position
             return found
     except (KeyError, ValueError, TypeError, AttributeError):

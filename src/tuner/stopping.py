@@ -9,10 +9,17 @@ import time
 from types import FrameType, TracebackType
 
 ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+AT_ONCE = 2.0
+"""Seconds within which a second Ctrl-C ends the run without saving."""
 
 
 class StopRequests:
-    """While entered, a signal only sets `signal`; a second Ctrl-C within two seconds interrupts at once."""
+    """While entered, a signal is a request.
+
+    Until `listen` there is nothing to save, and it ends the process at once and silently, wherever it is: inside an
+    import, too. After `listen` it only sets `signal`; a second Ctrl-C within two seconds raises KeyboardInterrupt.
+    Signals that whoever started the process has it ignore (`nohup`, a job in the background) stay ignored.
+    """
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
@@ -22,16 +29,25 @@ class StopRequests:
     def __enter__(self) -> StopRequests:
         if threading.current_thread() is threading.main_thread():
             for number in ASKED:
-                self._before[number] = signal.signal(number, self._note)
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, signal.SIG_DFL)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
+        self._before = {}
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def listen(self) -> None:
+        """From now on there is something to save."""
+        for number in self._before:
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
         now = time.monotonic()
-        if self.signal is not None and number == signal.SIGINT and now - self._at < 2:
+        if self.signal is not None and number == signal.SIGINT and now - self._at < AT_ONCE:
             raise KeyboardInterrupt
         self.signal, self._at = signal.Signals(number), now
 

@@ -1,0 +1,309 @@
+"""`tuner list`, `explain`, `copy`, `download` and `schema`: what tuner has and what its words mean."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tuner.cli import doctor  # noqa: F401 - importing registers the command
+from tuner.cli.app import Json, Quiet, app
+
+if TYPE_CHECKING:
+    from tuner.choice import Choice
+    from tuner.explain import Meaning
+
+CONFIGS = "configs"
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="A kind of choice, or configs.")] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """List what there is to choose from.
+
+    \b
+    tuner list                                  the kinds and the names in them
+    tuner list optimizers                       what each is, with its settings and their defaults
+    tuner list configs                          the configs that come with tuner
+    tuner list activations -q                   the names alone, one a line
+    """
+    from tuner.explain import find_kind, kinds, plain, plural
+
+    if kind is None:
+        found = {CONFIGS: list(configs()), **{plural(name): list(kind.members) for name, kind in kinds().items()}}
+        say(found, list(found), kinds_table(found), quiet, as_json)
+        return
+    if plain(kind) in ("config", CONFIGS):
+        rows = configs()
+        data = {CONFIGS: [{"name": name, **about} for name, about in rows.items()]}
+        say(data, list(rows), configs_table(rows), quiet, as_json)
+        return
+    chosen = find_kind(kind)
+    if chosen is None:
+        raise no_kind(kind)
+    about = {"kind": chosen.kind, "choices": [choice_data(choice) for choice in chosen.members.values()]}
+    say(about, list(chosen.members), choices_table(chosen), quiet, as_json)
+    if not quiet and not as_json:
+        typer.echo("tuner explain NAME says more", err=True)
+
+
+def say(data: Any, names: list[str], table: str, quiet: bool, as_json: bool) -> None:
+    """The same on stdout as JSON, as bare names, or as a table."""
+    typer.echo(json.dumps(data) if as_json else "\n".join(names) if quiet else table)
+
+
+def no_kind(name: str) -> Exception:
+    """The error for a kind that there is not."""
+    from tuner.config.words import nearest
+    from tuner.errors import UsageError
+    from tuner.explain import kinds, plural
+
+    known = [CONFIGS, *map(plural, kinds())]
+    near = nearest(name, known)
+    return UsageError(f"there is no kind {name}", fix=f"did you mean {near}?" if near else f"one of {', '.join(known)}")
+
+
+def configs() -> dict[str, dict[str, str]]:
+    """The shipped configs: name -> what it is (its first comment) and where it lies."""
+    from tuner import shipped
+
+    return {name: {"what": first_comment(path), "path": str(path)} for name, path in shipped.configs().items()}
+
+
+def first_comment(path: Path) -> str:
+    """The first comment line of a config that is for people, not for editors."""
+    text = path.read_text(encoding="utf-8")
+    comments = (line.lstrip("# ") for line in text.splitlines() if line.startswith("#"))
+    return next((line for line in comments if line and not line.startswith("yaml-language-server")), "")
+
+
+def width() -> int | None:
+    """The columns of the terminal that stdout is; None, and nothing is cut, where it is none."""
+    from tuner.render.text import is_terminal, terminal_width
+
+    return terminal_width(sys.stdout) if is_terminal(sys.stdout) else None
+
+
+def kinds_table(found: dict[str, list[str]]) -> str:
+    from tuner.render.tables import table
+
+    return table(["kind", "names"], [[kind, ", ".join(names)] for kind, names in found.items()], "ll")
+
+
+def configs_table(rows: dict[str, dict[str, str]]) -> str:
+    from tuner.render.tables import table
+
+    return table(["name", "what it is"], [[name, about["what"]] for name, about in rows.items()], "ll", width=width())
+
+
+def choices_table(kind: type[Choice]) -> str:
+    """The choices of a kind; the settings that all of them have stand below, once."""
+    from tuner.explain import first_line
+    from tuner.render.tables import table
+
+    shared = settings_of(kind)
+    rows = [[name, first_line(member), ", ".join(text for text in settings_of(member) if text not in shared)]
+            for name, member in kind.members.items()]
+    text = table(["name", "what it is", "settings"], rows, "lll", width=width())
+    return f"{text}\n\nall of them: {', '.join(shared)}" if shared else text
+
+
+def settings_of(choice: type[Choice]) -> list[str]:
+    """``slope: 0.01``, for each setting."""
+    from tuner.explain import default_text
+
+    return [f"{key}: {default_text(info)}" for key, info in choice.model_fields.items()]
+
+
+def choice_data(choice: type[Choice]) -> dict[str, Any]:
+    """A choice for `list --json`."""
+    from tuner.config.schema import plain_default
+    from tuner.explain import allowed, first_line
+
+    settings = [
+        {"key": key, "allowed": allowed(info), "required": info.is_required(), "help": info.description or "",
+         "default": None if info.is_required() else plain_default(info)}
+        for key, info in choice.model_fields.items()
+    ]
+    return {"name": choice.name, "what": first_line(choice), "aliases": list(choice.aliases), "settings": settings}
+
+
+@app.command()
+def explain(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="What to explain.")],
+    as_json: Json = False,
+) -> None:
+    """Explain a technique, a choice, a setting, a column of metrics.csv, an exit code.
+
+    \b
+    tuner explain dropout                       everything that is called so
+    tuner explain initializer.normal            the one of a kind
+    tuner explain optimizer.lr                  a setting: what it does, what it takes
+    tuner explain early stopping                a technique: when, how, what to look at
+    tuner explain val_accuracy                  a column of metrics.csv
+    tuner explain 3                             an exit code
+    """
+    from tuner.explain import explain as explained
+    from tuner.explain import meanings
+
+    together = " ".join(names)
+    found = {together: meanings(together)} if len(names) > 1 else {}
+    if not found.get(together):
+        found = {name: explained(name) for name in names}
+    if as_json:
+        data = [{"name": name, "meanings": list(map(meaning_data, told))} for name, told in found.items()]
+        typer.echo(json.dumps(data))
+        return
+    typer.echo("\n\n".join(meaning_text(meaning) for told in found.values() for meaning in told))
+
+
+def meaning_data(meaning: Meaning) -> dict[str, Any]:
+    """A meaning for `explain --json`; its table as a list of maps."""
+    data = asdict(meaning)
+    columns, rows = data.pop("columns"), data.pop("rows")
+    return {**data, "table": [dict(zip(columns, row, strict=True)) for row in rows]}
+
+
+def meaning_text(meaning: Meaning) -> str:
+    """A meaning as people read it: a headline, the text, the settings, how to write it."""
+    from tuner.render.tables import table
+    from tuner.render.text import is_colored, paint
+
+    head = paint(meaning.title, "bold", is_colored(sys.stdout)) + f" ({meaning.what})"
+    parts = [f"{head}\n{fitted(meaning.text, width())}"]
+    if meaning.rows:
+        room = width()
+        sides = "l" * len(meaning.columns)
+        parts.append(indented(table(meaning.columns, meaning.rows, sides, width=room - 2 if room else None)))
+    last = [f"Also called: {', '.join(meaning.also)}"] if meaning.also else []
+    if meaning.yaml:
+        last.append(f"In a config:\n{indented(meaning.yaml.rstrip())}")
+    if meaning.overrides:
+        last.append(f"On the command line: tuner train CONFIG {' '.join(meaning.overrides)}")
+    return "\n\n".join([*parts, "\n".join(last)] if last else parts)
+
+
+def indented(text: str) -> str:
+    return "\n".join(f"  {line}".rstrip() for line in text.split("\n"))
+
+
+def fitted(text: str, columns: int | None) -> str:
+    """The text as it is, or with the lines of its paragraphs broken anew where `columns` do not hold them."""
+    import re
+    import textwrap
+
+    if columns is None or max(map(len, text.split("\n"))) <= columns:
+        return text
+    paragraphs = re.split(r"\n(?=\n|[0-9]+\. |(?:Formula|Choose it when|Source|Look at|Settings|Stands at): )", text)
+    wrapped = [textwrap.fill(" ".join(part.split()), max(20, columns)) for part in paragraphs]
+    return "\n".join("\n" * part.startswith("\n") + lines for part, lines in zip(paragraphs, wrapped, strict=True))
+
+
+@app.command()
+def copy(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A config that comes with tuner: `tuner list configs`.")],
+    to: Annotated[
+        Path | None, typer.Argument(metavar="[DEST]", help="A file or a folder; default: ./NAME.yaml.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Copy a config that comes with tuner, to make it your own.
+
+    \b
+    tuner copy digits                           ./digits.yaml
+    tuner copy digits my.yaml
+    tuner train "$(tuner copy digits experiments/)"
+    """
+    from tuner.config.words import nearest
+    from tuner.durable import write_file
+    from tuner.errors import UsageError
+    from tuner.shipped import configs as shipped_configs
+
+    known = shipped_configs()
+    source = known.get(name.removesuffix(".yaml").removesuffix(".yml"))
+    if source is None:
+        near = nearest(name, known)
+        raise UsageError(f"no config called {name} comes with tuner",
+                         fix=f"did you mean {near}?" if near else f"there are {', '.join(known)}")
+    target = to if to is not None else Path(source.name)
+    target = target / source.name if target.is_dir() else target
+    if not target.parent.is_dir():
+        raise UsageError(f"there is no folder {target.parent}", fix=f"mkdir -p {target.parent}")
+    if (target.exists() or target.is_symlink()) and not force:
+        raise UsageError(f"{target} is there already", fix="--force replaces it")
+    write_file(target, source.read_bytes())
+    typer.echo(str(target))
+
+
+@app.command()
+def download(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A data set, e.g. mnist.")],
+    root: Annotated[
+        Path | None, typer.Option("--root", metavar="DIR", help="Data folder; default: $TUNER_DATA, ./data or a cache.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Download a data set and check it.
+
+    \b
+    tuner download mnist
+    tuner download cifar10 --root /big/data
+    """
+    from tuner.data.download import fetch
+    from tuner.render.screen import Screen
+
+    screen = Screen(None if quiet else sys.stderr)
+    steps = fetch(name, root)
+    told = ""
+    try:
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as stop:
+                folder: Path = stop.value
+                break
+            if step.file != told:
+                told = step.file
+                screen.line(f"downloading {step.file}")
+            screen.bar(lambda columns, step=step: bar(step, columns))  # type: ignore[misc]
+        screen.line(f"all of {name} is there, and it is what it should be" + ("" if told else ": nothing to download"))
+    finally:
+        screen.close()
+    typer.echo(str(folder))
+
+
+def bar(step: Any, columns: int) -> str:
+    """How much of a file is here; without a bar where the server does not say how much there is."""
+    from tuner.render.epochs import bar_text
+
+    done = f"{step.done / 1e6:,.1f} MB"
+    return bar_text(step.done / step.total, f"{done} of {step.total / 1e6:,.1f} MB", columns) if step.total else done
+
+
+@app.command()
+def schema(
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it to a file.")] = None,
+) -> None:
+    """Print the JSON Schema of configs, for editors.
+
+    \b
+    tuner schema -o tuner.schema.json
+    # then, as the first line of a config:
+    # yaml-language-server: $schema=tuner.schema.json
+    """
+    from tuner.config.schema import json_schema
+    from tuner.durable import write_file
+
+    text = json.dumps(json_schema(), indent=2)
+    if output is None:
+        typer.echo(text)
+        return
+    write_file(output, f"{text}\n".encode())
+    typer.echo(str(output))

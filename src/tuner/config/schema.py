@@ -55,17 +55,21 @@ def _section(cls: type[Section], definitions: dict[str, Schema]) -> Schema:
 def _field(info: FieldInfo, definitions: dict[str, Schema]) -> Schema:
     """One setting: what it takes, its help and its default."""
     described: Schema = {"description": info.description} if info.description else {}
-    default = info.get_default(call_default_factory=True)
-    if not info.is_required() and not (default is None and words.family(info.annotation)):
-        described["default"] = _default(info, default)
+    is_inherited = info.default is None and words.family(info.annotation) is not None  # a layer's: the model's holds
+    if not info.is_required() and not is_inherited:
+        described["default"] = plain_default(info)
     taken = _taken(info, definitions)
     # Draft 7 reads nothing beside a $ref, so that one stands in a list of its own.
     return {**described, **({"allOf": [taken]} if "$ref" in taken else taken)}
 
 
-def _default(info: FieldInfo, default: Any) -> Any:
+def plain_default(info: FieldInfo) -> Any:
+    """The default of an optional setting as plain values; ``none`` for a section that is not there."""
+    default = info.get_default(call_default_factory=True)
     if default is None and words.section(info.annotation):
         return "none"
+    if isinstance(default, list):
+        return [dump(item) if isinstance(item, Section) else item for item in default]
     return dump(default) if isinstance(default, Section) else default
 
 
@@ -80,14 +84,14 @@ def _taken(info: FieldInfo, definitions: dict[str, Schema]) -> Schema:
     elif listed is not None:
         return {"type": "array", "items": _kind(listed, definitions)}
     else:
-        taken = _leaf(info)
+        taken = leaf(info)
     return {"anyOf": [taken, NONE]} if words.optional(annotation) else taken
 
 
-def _leaf(info: FieldInfo) -> Schema:
-    """A scalar or a list, with its bounds as pydantic states them."""
-    leaf: Any = TypeAdapter(Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation)
-    schema: Schema = leaf.json_schema()
+def leaf(info: FieldInfo) -> Schema:
+    """A setting that is a scalar or a list, with its bounds as pydantic states them."""
+    annotation: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
+    schema: Schema = TypeAdapter(annotation).json_schema()
     if "none" in schema.get("enum", ()):  # null is accepted for none
         return {"enum": [*schema["enum"], None]}
     return schema

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -91,8 +93,80 @@ OTHER_TOOLS = {
     "defaults": "extends",
     "experiment": "name",
     "runname": "name",
+    "optim": "optimizer",
+    "optimiser": "optimizer",
+    "lrdecay": "scheduler",
+    "activationfunction": "model.activation",
+    "dropoutprob": "model.dropout",
+    "pdropout": "model.dropout",
+    "usebatchnorm": "model.batch_norm",
+    "filters": "model.channels",
+    "outchannels": "model.channels",
+    "kernel": "model.kernel_size",
+    "loggingsteps": "checkpoint.every",
+    "labelnoiserate": "data.label_noise",
+    "gpu": "training.device",
+    "gpus": "training.device",
+    "iterations": "training.epochs",
+    "niter": "training.epochs",
 }
 """Keys that other tools use, folded, and where tuner keeps the same thing."""
+
+OTHER_NAMES: dict[str, dict[str, str]] = {
+    "loss": {
+        "nll": "cross_entropy",
+        "nllloss": "cross_entropy",
+        "categoricalcrossentropy": "cross_entropy",
+        "sparsecategoricalcrossentropy": "cross_entropy",
+        "logistic": "binary_cross_entropy",
+        "rmse": "mse",
+        "l1": "mae",
+        "l2": "mse",
+        "svm": "hinge",
+    },
+    "optimizer": {"momentum": "{name: sgd, momentum: 0.9}", "nesterov": "{name: sgd, momentum: 0.9, nesterov: true}"},
+    "scheduler": {
+        "cosineannealinglr": "cosine",
+        "cosinedecay": "cosine",
+        "reducelronplateau": "plateau",
+        "onecyclelr": "one_cycle",
+        "polynomial": "linear",
+        "warmup": "{name: none, warmup_epochs: 1}",
+    },
+    "initializer": {"truncatednormal": "normal", "randomnormal": "normal", "randomuniform": "uniform"},
+    "model": {
+        "lstm": "{name: rnn, cell: lstm}",
+        "gru": "{name: rnn, cell: gru}",
+        "perceptron": "mlp",
+        "ann": "mlp",
+        "nn": "mlp",
+        "lenet": "cnn",
+    },
+    "layer": {
+        "linear": "dense",
+        "fc": "dense",
+        "conv2d": "conv",
+        "maxpool": "pool",
+        "maxpool2d": "pool",
+        "avgpool2d": "{pool: 2, mode: mean}",
+        "flatten": "leave it out: dense flattens by itself",
+        "relu": "dense and conv have the key activation",
+        "lstm": "{rnn: 128, cell: lstm}",
+        "gru": "{rnn: 128, cell: gru}",
+        "batchnorm": "dense and conv have the key batch_norm",
+    },
+    "data": {"cifar": "cifar10", "cancer": "breast_cancer", "fashion": "fashion_mnist", "twomoons": "moons"},
+}
+"""Names that other tools use, folded, by kind, and what to write here."""
+
+USUAL = ("adam", "sgd", "cosine", "step", "cross_entropy", "mse", "mlp", "cnn", "blobs", "digits", "leaky_relu")
+"""The choices that come first where several would do."""
+
+PATTERNS = {
+    r"^(auto|cpu|cuda(:[0-9]+)?)$": "one of auto, cpu, cuda, cuda:N",
+    r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$": "1 to 64 letters, digits, dots, dashes, underscores, no dot or dash first",
+}
+"""What the patterns of the language mean, in words."""
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
@@ -102,6 +176,20 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
         return by_fold[fold(word)]
     close = get_close_matches(fold(word), by_fold, n=1, cutoff=0.6)
     return by_fold[close[0]] if close else None
+
+
+def meant_choice(kind: type[Choice], name: str) -> str | None:
+    """What to write for a name that no choice of this kind has, or None."""
+    known = OTHER_NAMES.get(kind.kind, {})
+    close = nearest(name, [word for member in kind.members.values() for word in (member.name, *member.aliases)])
+    member = kind.find(close) if close else None
+    return known.get(fold(name)) or (member.name if member else None)
+
+
+def owners(kind: type[Choice], key: str) -> list[str]:
+    """The choices of this kind that have a setting `key`, the usual ones first."""
+    having = [member.name for member in kind.members.values() if key in member.model_fields]
+    return sorted(having, key=lambda name: USUAL.index(name) if name in USUAL else len(USUAL))
 
 
 def family(annotation: Any) -> type[Choice] | None:
@@ -126,8 +214,10 @@ def listed_family(annotation: Any) -> type[Choice] | None:
 
 
 def holds_path(annotation: Any) -> bool:
-    """Whether a field holds a path."""
-    return Path in _parts(annotation)
+    """Whether a field holds a path: text that is marked with `Path`."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return any(holds_path(part) for part in get_args(annotation))
+    return get_origin(annotation) is Annotated and Path in get_args(annotation)
 
 
 def optional(annotation: Any) -> bool:
@@ -141,7 +231,7 @@ def allowed(field: FieldInfo) -> str:
 
 
 def allowed_item(field: FieldInfo) -> str:
-    """What an item of a list field accepts, in words."""
+    """What an item of a field's list accepts, in words."""
     listed = next((part for part in _parts(field.annotation) if get_origin(part) is list), None)
     return _allowed(get_args(listed)[0], []) if listed is not None else allowed(field)
 
@@ -173,7 +263,7 @@ def _allowed(annotation: Any, metadata: list[Any]) -> str:
 
 def _allowed_list(item: Any, metadata: list[Any]) -> str:
     inner = _allowed(item, []).removeprefix("an ").removeprefix("a ")
-    plural = inner.replace("integer", "integers", 1).replace("number", "numbers", 1)
+    plural = re.sub(r"^(\w+)(?<!text)\b", r"\1s", inner)
     low = next((bound.min_length for bound in metadata if isinstance(bound, MinLen)), 0)
     high = next((bound.max_length for bound in metadata if isinstance(bound, MaxLen)), None)
     if low and low == high:
@@ -184,22 +274,19 @@ def _allowed_list(item: Any, metadata: list[Any]) -> str:
 def _allowed_scalar(annotation: Any, metadata: list[Any]) -> str:
     if annotation is type(None):
         return "null"
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return f"{_a(annotation.kind)} {annotation.kind}" if issubclass(annotation, Choice) else "a map"
     if annotation is bool:
         return "true or false"
-    pattern = next((part.pattern for part in metadata if getattr(part, "pattern", None)), None)
     if annotation is str:
-        return PATTERNS.get(pattern, "text") if pattern else "text"
-    if isinstance(annotation, type) and issubclass(annotation, Path):
-        return "a path"
+        pattern = next((part.pattern for part in metadata if getattr(part, "pattern", None)), None)
+        return "a path" if Path in metadata else PATTERNS.get(pattern, "text")
     word = {int: "an integer", float: "a number"}.get(annotation, str(annotation))
     return f"{word} {_bounds(metadata)}".strip()
 
 
-PATTERNS = {
-    r"^(auto|cpu|cuda(:[0-9]+)?)$": "one of auto, cpu, cuda, cuda:N",
-    r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$": "1 to 64 letters, digits, dots, dashes and underscores, no dot or dash first",
-}
-"""What the patterns of the language mean, in words."""
+def _a(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"
 
 
 def _bounds(metadata: list[Any]) -> str:
@@ -225,7 +312,8 @@ def elsewhere(key: str, root: type[Section]) -> str | None:
     return OTHER_TOOLS[close] if close else None
 
 
-def key_paths(cls: type[Section], path: str = "") -> list[str]:
+@cache
+def key_paths(cls: type[Section], path: str = "") -> tuple[str, ...]:
     """Every key of the language below `cls`, e.g. ``optimizer.lr``, over all choices, each once."""
     paths: dict[str, None] = {}
     for key, info in cls.model_fields.items():
@@ -234,4 +322,4 @@ def key_paths(cls: type[Section], path: str = "") -> list[str]:
         kind, part = family(info.annotation), section(info.annotation)
         for member in [kind, *kind.members.values()] if kind else [part] if part else []:
             paths.update(dict.fromkeys(key_paths(member, below)))
-    return list(paths)
+    return tuple(paths)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Array: TypeAlias = "NDArray[Any]"
+
+Location = Annotated[str, Field(min_length=1), Path]
+"""A path; `Path` marks it for the config language, which reads it relative to the file that says it."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Source(Choice, kind="data"):
     downloadable: ClassVar[bool] = False
     archives: ClassVar[tuple[Archive, ...]] = ()
 
-    root: str | None = Field(
+    root: Location | None = Field(
         None, description="folder where data sets lie; null: $TUNER_DATA, else ./data, else the user's cache folder"
     )
     validation: float = Field(

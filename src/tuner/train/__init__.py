@@ -26,6 +26,7 @@ def train(session: Session, stop: StopRequests) -> Iterator[Event]:
     try:
         session = set_up_torch(session)
         setup = prepare(session)
+        stop.listen()
         lock = session.held or _create(session)
         with Folder(lock, columns(setup)) as folder:
             training = Training(session, setup, folder, stop)
@@ -61,15 +62,11 @@ def _create(session: Session) -> Lock:
 def go_on(training: Training) -> int | None:
     """Takes up the newest checkpoint; the number of whole epochs before it, or None for a run from the start."""
     folder = training.folder
-    found = folder.newest_checkpoint()
-    if found is None:
-        folder.cut(None)
-        folder.status(training.status("running", ""))
-        return 0 if training.session.held is not None else None
-    name, files = found
-    folder.cut(training.setup.state.restore(files))
+    found = folder.newest_checkpoint(training.setup.state.restore)
     folder.status(training.status("running", ""))
-    folder.log(f"goes on from {name}")
+    if found is None:
+        return 0 if training.session.held is not None else None
+    folder.log(f"goes on from {found}")
     return training.setup.state.epoch - 1
 
 
@@ -78,9 +75,9 @@ def started(training: Training, resumed: int | None) -> Started:
     samples = {"train": len(setup.task.train)}
     samples |= {"validation": len(setup.validation)} if setup.validation is not None else {}
     samples |= {"test": len(setup.test)} if setup.test is not None else {}
-    joined = setup.task.batches[-1][1] - setup.task.batches[-1][0]
+    last, size = setup.task.batches[-1], session.loaded.config.training.batch_size
     notes = [*session.loaded.notes, *session.notes]
-    if len(setup.task.batches) > 1 and joined > setup.task.batches[0][1]:
+    if size != "full" and last[1] - last[0] > size:
         notes.append("the lone last sample of an epoch joins the batch before it: batch norm needs two")
     training.folder.log(f"started on {session.identity.device_model}, {session.identity.threads} threads")
     for note in notes:
@@ -103,5 +100,6 @@ def started(training: Training, resumed: int | None) -> Started:
 def out_of_memory(error: BaseException, session: Session) -> ResourceError:
     where = "the GPU" if isinstance(error, torch.OutOfMemoryError) else "this machine"
     size = session.loaded.config.training.batch_size
-    return ResourceError(f"out of memory on {where} (training.batch_size is {size})",
-                         fix="a smaller training.batch_size needs less")
+    return ResourceError(
+        f"out of memory on {where} (training.batch_size is {size})", fix="a smaller training.batch_size needs less"
+    )

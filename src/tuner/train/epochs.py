@@ -60,7 +60,7 @@ class Training:
             except NonFinite:
                 yield self.diverged()
                 return
-            if self.setup.state.batch:
+            if state.batch:
                 yield self.stopped()
                 return
             reason = self.reason_to_end()
@@ -87,18 +87,23 @@ class Training:
         return None
 
     def one_epoch(self) -> Iterator[Event]:
-        """Trains one epoch, or the rest of it, and measures it; returns early, mid-epoch, when asked to stop."""
-        setup, state = self.setup, self.setup.state
+        """Trains one epoch, or the rest of it, and measures it; returns early, mid-epoch, when asked to stop.
+
+        Raises NonFinite.
+        """
+        setup, state, history = self.setup, self.setup.state, self.history()
         began = told = time.monotonic()
         first = state.batch
-        for _ in train_epoch(setup.task, state, self.history()):
+        for _ in train_epoch(setup.task, state, history):
             self.steps_done += 1
             if self.stop.signal is not None and state.batch < self.steps:
+                if not state.finite():  # or a state that cannot go on would be saved
+                    raise NonFinite
                 return
             if (moment := time.monotonic()) - told >= PROGRESS_EVERY:
                 told = moment
                 yield Progress(state.epoch, state.batch, self.steps, self.seconds_left())
-        row = self.measure()
+        row = self.measure(history)
         state.next_epoch()
         taken = time.monotonic() - began
         share = (self.steps - first) / self.steps
@@ -111,12 +116,12 @@ class Training:
             self.take_snapshot()
         yield EpochDone(row, is_best, taken, rate, self.seconds_left())
 
-    def measure(self) -> Row:
+    def measure(self, history: tuple[float, ...]) -> Row:
         """The row of metrics.csv for the epoch that was just trained. Raises NonFinite when the weights are spoilt."""
         setup, state = self.setup, self.setup.state
         loss_sum, norm_sum = state.sums.tolist()
         task = setup.task
-        rate = learning_rate(task.scheduler, task.lr, state.step - 1, self.steps, task.epochs, self.history())
+        rate = learning_rate(task.scheduler, task.lr, state.step - 1, self.steps, task.epochs, history)
         row: Row = {"epoch": state.epoch, "step": state.step, "lr": rate, "batch_loss": loss_sum / len(task.train)}
         train = evaluate(state.network, setup.train_evaluated, setup.measure, setup.normalizer)
         row |= {f"train_{name}": value for name, value in train.items()}
@@ -132,14 +137,14 @@ class Training:
         return oriented(self.folder.rows, self.session.loaded.config.training.monitor)
 
     def capture(self) -> dict[str, bytes]:
-        return self.snapshot if self.is_snapshot_current() else self.setup.state.capture(self.folder.lengths())
+        return self.snapshot if self.is_snapshot_current() else self.setup.state.capture(self.folder.beside())
 
     def is_snapshot_current(self) -> bool:
         return self.snapshot_epoch == self.setup.state.epoch and self.setup.state.batch == 0
 
     def take_snapshot(self) -> None:
         """Keeps the state as it is now: the checkpoint to come, and where to look again should training diverge."""
-        self.snapshot = self.setup.state.capture(self.folder.lengths())
+        self.snapshot = self.setup.state.capture(self.folder.beside())
         self.snapshot_epoch = self.setup.state.epoch
 
     def seconds_left(self) -> float | None:
@@ -199,8 +204,8 @@ class Training:
     def diverged(self) -> Ended:
         """Finds the step and the layer, and closes the run; the last finite checkpoint stands."""
         state = self.setup.state
-        step, what = locate(self.setup.task, state, self.snapshot, self.history())
-        epoch = (step - 1) // self.steps + 1 if step else 1
+        step, what = locate(self.setup.task, state, self.snapshot, self.history(), state.epoch)
+        epoch = (step - 1) // self.steps + 1
         lr = self.session.loaded.config.optimizer.lr
         reason = f"{what} was not finite in epoch {epoch}, step {step}"
         again = f"tuner train {shlex.quote(str(self.folder.path))} optimizer.lr={lr / 10:g}"

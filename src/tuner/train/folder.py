@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import hashlib
+import re
+from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
@@ -13,52 +16,77 @@ from tuner.durable import (
     read_bytes,
     read_folder,
     remove_folder,
+    shown,
     sweep_leftovers,
     write_file,
 )
 from tuner.errors import NotFoundError
 from tuner.run import Lock, Row, format_header, format_row, now, parse_rows, write_status
+from tuner.state import Beside
 
 BEST = "best.safetensors"
 METRICS, TIMING, LOG = "metrics.csv", "timing.csv", "log.txt"
 TIMING_COLUMNS = ("epoch", "seconds", "samples_per_second")
 WEIGHTS_LIMIT = 8 << 30
+_NAME = re.compile(r"epoch-([0-9]{4,8})(?:-batch-([0-9]{6,12}))?")
 
 
 class Folder:
-    """A run folder that this process holds."""
+    """A run folder that this process holds; leaving its ``with`` block, or a failure to open it, lets it go."""
 
     def __init__(self, lock: Lock, columns: tuple[str, ...]) -> None:
         self.lock, self.path, self.columns = lock, lock.path, columns
         self.checkpoints = self.path / "checkpoints"
-        sweep_leftovers(self.path)
-        if self.checkpoints.is_dir():
-            sweep_leftovers(self.checkpoints)
-        self.metrics = Journal.open(self.path / METRICS, format_header(columns))
-        self.timing = Journal.open(self.path / TIMING, format_header(TIMING_COLUMNS))
-        self.log_file = Journal.open(self.path / LOG)
-        self.header = len(format_header(columns)) + 1
+        self.header = f"{format_header(columns)}\n".encode()
         self.rows: list[Row] = []
+        self.best_known: Beside | None = None
+        with ExitStack() as opened:
+            opened.callback(lock.release)
+            sweep_leftovers(self.path)
+            if self.checkpoints.is_dir():
+                sweep_leftovers(self.checkpoints)
+            self.metrics = opened.enter_context(Journal.open(self.path / METRICS, format_header(columns)))
+            self.timing = opened.enter_context(Journal.open(self.path / TIMING, format_header(TIMING_COLUMNS)))
+            self.log_file = opened.enter_context(Journal.open(self.path / LOG))
+            self.opened = opened.pop_all()
 
     def __enter__(self) -> Folder:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for journal in (self.metrics, self.timing, self.log_file):
-            journal.close()
-        self.lock.release()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.opened.close()
 
-    def lengths(self) -> dict[str, int]:
-        """How long the journals are that a checkpoint counts on; timing.csv is not among them, for it holds times,
-        and a checkpoint is the same bytes whenever it is made."""
-        return {METRICS: self.metrics.length}
+    def beside(self) -> dict[str, Beside]:
+        """How far the files are that a checkpoint counts on. timing.csv is not among them, for it holds times, and a
+        checkpoint is the same bytes whenever it is made."""
+        metrics: Beside = (self.metrics.length, self.metrics.digest)
+        return {METRICS: metrics} | ({BEST: self.best_known} if self.best_known else {})
 
-    def cut(self, lengths: dict[str, int] | None) -> None:
-        """Cuts the journals back to where a checkpoint found them; None: to their headers."""
-        self.metrics.cut(self.header if lengths is None else lengths.get(METRICS, -1))
-        self.rows = parse_rows(self.text_of(METRICS), str(self.path / METRICS))
-        lines = self.text_of(TIMING).splitlines(keepends=True)
-        self.timing.cut(sum(map(len, lines[: len(self.rows) + 1])))
+    def go_back(self, beside: dict[str, Beside]) -> None:
+        """Cuts the journals back to where a checkpoint found them; {}: to their headers.
+
+        Raises NotFoundError when metrics.csv is not what the checkpoint counts on.
+        """
+        length, digest = beside.get(METRICS, (len(self.header), hashlib.sha256(self.header).hexdigest()))
+        before = self.text_of(METRICS).encode()[:length]
+        if hashlib.sha256(before).hexdigest() != digest:
+            raise NotFoundError(f"{shown(self.path / METRICS)} is damaged: it is not what the checkpoint counts on")
+        self.metrics.cut(length)
+        self.rows = parse_rows(before.decode(), shown(self.path / METRICS))
+        self.best_known = beside.get(BEST)
+        self._cut_timing()
+
+    def _cut_timing(self) -> None:
+        """Takes the epochs that are to come again out of timing.csv."""
+        text = self.text_of(TIMING)
+        try:
+            kept = 1 + sum((row["epoch"] or 0) <= len(self.rows) for row in parse_rows(text, TIMING))
+        except NotFoundError as error:  # no reason not to train
+            self.log(error.message)
+            kept = 1
+        self.timing.cut(sum(map(len, text.splitlines(keepends=True)[:kept])))
 
     def text_of(self, name: str) -> str:
         return read_bytes(self.path / name, JOURNAL_LIMIT).decode("ascii", "replace")
@@ -86,29 +114,42 @@ class Folder:
         """The checkpoints, oldest first."""
         if not self.checkpoints.is_dir():
             return []
-        found = [path.name for path in self.checkpoints.iterdir() if path.name.startswith("epoch-")]
+        found = [path.name for path in self.checkpoints.iterdir() if _NAME.fullmatch(path.name)]
         return sorted(found, key=_position)
 
-    def newest_checkpoint(self) -> tuple[str, dict[str, bytes]] | None:
-        """The newest checkpoint that is whole; None when there is none. Raises NotFoundError when all are damaged."""
-        names, damaged = self.names(), []
-        for name in reversed(names):
+    def newest_checkpoint(self, take_up: Callable[[dict[str, bytes]], dict[str, Beside]]) -> str | None:
+        """Goes on from the newest checkpoint that is whole and fits what stands beside it; None when there is none.
+
+        `take_up` is given its files and returns what it counts on. Raises NotFoundError when all are damaged.
+        """
+        damaged = []
+        for name in reversed(self.names()):
             try:
-                return name, read_folder(self.checkpoints / name)
+                self.go_back(take_up(read_folder(self.checkpoints / name)))
             except NotFoundError as error:
-                damaged.append(str(error))
-                self.log(f"passed over a damaged checkpoint: {error}")
+                damaged.append(error.message)
+                self.log(f"passed over {name}: {error.message}")
+            else:
+                return name
         if damaged:
-            raise NotFoundError(f"every checkpoint of {self.path} is damaged: {damaged[0]}",
-                                fix="train it anew with --again")
+            raise NotFoundError(
+                f"every checkpoint of {shown(self.path)} is damaged: {damaged[0]}", fix="train it anew with --again"
+            )
+        self.go_back({})
         return None
 
     def save_best(self, data: bytes) -> None:
         write_file(self.path / BEST, data)
+        self.best_known = (len(data), hashlib.sha256(data).hexdigest())
 
     def best(self) -> bytes:
-        """The best weights. Raises NotFoundError."""
-        return read_bytes(self.path / BEST, WEIGHTS_LIMIT)
+        """The best weights. Raises NotFoundError when they are missing or not what was saved."""
+        data = read_bytes(self.path / BEST, WEIGHTS_LIMIT)
+        if self.best_known != (len(data), hashlib.sha256(data).hexdigest()):
+            raise NotFoundError(
+                f"{shown(self.path / BEST)} is damaged: it is not what was saved", fix="train it anew with --again"
+            )
+        return data
 
     def status(self, status: dict[str, Any]) -> None:
         write_status(self.path, status)
@@ -123,5 +164,5 @@ def checkpoint_name(epochs: int, batch: int = 0) -> str:
 
 
 def _position(name: str) -> tuple[int, int]:
-    epochs, _, batch = name.removeprefix("epoch-").partition("-batch-")
-    return (int(epochs) if epochs.isdigit() else -1, int(batch) if batch.isdigit() else 0)
+    found = _NAME.fullmatch(name)
+    return (int(found[1]), int(found[2] or 0)) if found else (-1, 0)

@@ -125,11 +125,11 @@ def set_up_torch(session: Session) -> Session:
             raise ResourceError(f"the driver reports {identity.device_model}, but torch cannot use it",
                                 fix="`tuner doctor` tells what is missing; training.device=cpu trains without")
         torch.use_deterministic_algorithms(True)
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cudnn.benchmark = False
         torch.backends.cuda.matmul.fp32_precision = "ieee"
-        torch.backends.cudnn.conv.fp32_precision = "ieee"
-        torch.backends.cudnn.rnn.fp32_precision = "ieee"
+        torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
+        torch.backends.cudnn.rnn.fp32_precision = "ieee"  # type: ignore[attr-defined]
     found = _as_torch_sees_it(identity)
     if found == identity:
         return session

@@ -1,0 +1,33 @@
+"""YAML text -> nodes that know where they stand; nodes -> plain values; plain values -> YAML text.
+
+Scalars follow the core schema of YAML 1.2. Anchors, aliases, merge keys, tags, directives and repeated keys are
+refused, and size, depth and number of nodes are bounded, so that no file can surprise or exhaust its reader.
+"""
+
+from tuner.document.files import MAX_BYTES, decode, located, plain, read_bytes
+from tuner.document.nodes import Items, Map, Node, Place, Plain, Scalar, shown, to_plain
+from tuner.document.parsing import MAX_DEPTH, MAX_NODES, parse
+from tuner.document.scalars import MAX_DIGITS, core_value
+from tuner.document.writing import to_yaml
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "MAX_DIGITS",
+    "MAX_NODES",
+    "Items",
+    "Map",
+    "Node",
+    "Place",
+    "Plain",
+    "Scalar",
+    "core_value",
+    "decode",
+    "located",
+    "parse",
+    "plain",
+    "read_bytes",
+    "shown",
+    "to_plain",
+    "to_yaml",
+]

@@ -1,0 +1,57 @@
+"""Files -> text, with every way in which a file is not text named."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from tuner.document.nodes import Map, Place, to_plain
+from tuner.document.parsing import BREAK, parse
+from tuner.errors import ConfigError, Fault, NotFoundError
+
+MAX_BYTES = 1 << 20
+
+
+def read_bytes(path: Path) -> bytes:
+    """What a file holds, up to a byte more than a config may have. Raises OSError, also for what is no file."""
+    try:
+        if path.exists() and not path.is_file() and not path.is_char_device():
+            raise OSError("it is a folder" if path.is_dir() else "it is a pipe or socket; - reads standard input")
+        with path.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except ValueError as error:
+        raise OSError(str(error)) from None
+
+
+def located(text: str, base: Path) -> Path:
+    """The file or folder that a path said in a config means: relative to `base`, with ``~`` for the home folder."""
+    return Path(base, os.path.expanduser(text)).absolute()  # noqa: PTH111 - Path's raises for an unknown user
+
+
+def decode(data: bytes, shown_as: str) -> str:
+    """Text from the bytes of a config: UTF-8, with or without a byte order mark. Raises ConfigError."""
+    if len(data) > MAX_BYTES:
+        raise ConfigError([Fault("the file is larger than 1 MiB", shown_as, allowed="at most 1 MiB")])
+    try:
+        return data.removeprefix(b"\xef\xbb\xbf").decode()
+    except UnicodeDecodeError as error:
+        offset = error.start + len(data) - len(error.object)
+        lines = BREAK.split(data[:offset].decode("utf-8-sig"))
+        rest = BREAK.split(data[offset:].decode(errors="replace"), maxsplit=1)[0]
+        place = Place(shown_as, len(lines), len(lines[-1]) + 1, lines[-1] + rest)
+        message = f"not UTF-8: byte 0x{data[offset]:02x} at offset {offset}"
+        raise ConfigError([place.fault(message, suggestion="save the file as UTF-8")]) from None
+
+
+def plain(path: Path) -> dict[str, Any]:
+    """The map in a YAML file that tuner wrote. Raises NotFoundError if it is missing or damaged."""
+    try:
+        node, faults = parse(decode(read_bytes(path), str(path)), Place(str(path), 1, 1, base=path.parent))
+    except OSError as error:
+        raise NotFoundError(f"cannot read {path}: {error.strerror or error}") from None
+    except ConfigError as error:
+        raise NotFoundError(f"{path} is damaged: {error.faults[0].message}") from None
+    if faults or not isinstance(node, Map):
+        raise NotFoundError(f"{path} is damaged" + (f": {faults[0].message}" if faults else ": it holds no map"))
+    return {key: to_plain(value) for key, (_, value) in node.entries.items()}

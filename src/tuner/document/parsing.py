@@ -1,0 +1,192 @@
+"""YAML text -> nodes. What the language refuses becomes a fault with its place; nothing is guessed or dropped."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from tuner.document.nodes import Items, Map, Node, Place, Scalar, shown
+from tuner.document.scalars import core_value
+from tuner.errors import Fault
+
+MAX_DEPTH = 32
+MAX_NODES = 50_000
+
+BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+
+
+class _Composer:
+    """Builds nodes from the parser's events and collects what is refused on the way."""
+
+    def __init__(self, text: str, start: Place) -> None:
+        self.text = text
+        self.start = start
+        self.starts = [0, *(found.end() for found in BREAK.finditer(text))]
+        self.faults: list[Fault] = []
+        self.count = 0
+        self.loader: Any = None
+
+    def at(self, begin: int, end: int) -> Place:
+        """The place of text[begin:end]; of a token of several lines it is the part on the first."""
+        if self.start.argument:
+            column, excerpt = self.start.column + begin, self.start.excerpt
+            return Place(self.start.file, self.start.line, column, excerpt, max(1, end - begin), self.start.base, True)
+        line = bisect_right(self.starts, begin) - 1
+        first, last = self.starts[line], self.starts[line + 1] if line + 1 < len(self.starts) else len(self.text)
+        excerpt = self.text[first:last].rstrip("\r\n\x85\u2028\u2029")
+        width = max(1, min(end - first, len(excerpt)) - (begin - first))
+        return Place(self.start.file, self.start.line + line, begin - first + 1, excerpt, width, self.start.base)
+
+    def place(self, event: Any) -> Place:
+        return self.at(event.start_mark.index, event.end_mark.index)
+
+    def refuse(self, event: Any, message: str, **details: Any) -> None:
+        self.faults.append(self.place(event).fault(message, **details))
+
+    def events(self) -> Iterator[Any]:
+        self.loader = yaml.SafeLoader(self.text)
+        while self.loader.check_event():
+            yield self.loader.get_event()
+
+    def document(self) -> Node | None:
+        node: Node | None = None
+        seen = 0
+        self.stream = self.events()
+        for event in self.stream:
+            if isinstance(event, yaml.DocumentStartEvent):
+                seen += 1
+                if seen > 1:
+                    self.refuse(event, "a second document starts here", allowed="one document a file")
+                    break
+                if event.tags or event.version not in (None, (1, 2)):
+                    self.refuse(event, "directives are not part of the language", suggestion="leave out lines with %")
+            elif isinstance(event, yaml.NodeEvent):
+                node = self.node(event, 1)
+        return node
+
+    def node(self, event: Any, depth: int) -> Node:
+        self.count += 1
+        if self.count > MAX_NODES or depth > MAX_DEPTH:
+            what = f"deeper than {MAX_DEPTH} levels" if depth > MAX_DEPTH else f"more than {MAX_NODES:,} values"
+            self.refuse(event, f"the document is {what}")
+            raise _TooMuch
+        self.check_refused(event)
+        place = self.place(event)
+        if isinstance(event, yaml.AliasEvent):
+            return Scalar(place, None, "", refused=True)
+        if isinstance(event, yaml.ScalarEvent):
+            return self.scalar(event, place)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return Items(place, tuple(self.node(item, depth + 1) for item in self.until(yaml.SequenceEndEvent)))
+        return self.map(place, depth)
+
+    def check_refused(self, event: Any) -> None:
+        if event.anchor is not None:
+            kind = "alias" if isinstance(event, yaml.AliasEvent) else "anchor"
+            self.refuse(event, f"YAML's {kind} is not part of the language", suggestion="extends: shares settings")
+        if not isinstance(event, yaml.AliasEvent) and event.tag is not None:
+            self.refuse(event, f"the tag {event.tag} is not part of the language", suggestion="leave the tag out")
+
+    def scalar(self, event: Any, place: Place) -> Scalar:
+        text: str = event.value
+        if any("\ud800" <= letter <= "\udfff" or letter == "\0" for letter in text):
+            self.refuse(event, "the text holds a character that cannot be stored")
+            return Scalar(place, None, "", refused=True)
+        plain = event.style is None
+        return Scalar(place, core_value(text) if plain else text, text, not plain)
+
+    def until(self, end: type[Any]) -> Iterator[Any]:
+        for event in self.stream:
+            if isinstance(event, end):
+                return
+            yield event
+
+    def map(self, place: Place, depth: int) -> Map:
+        entries: dict[str, tuple[Place, Node]] = {}
+        for event in self.until(yaml.MappingEndEvent):
+            key = self.node(event, depth + 1)
+            value = self.node(next(self.stream), depth + 1)
+            if not isinstance(key, Scalar) or not isinstance(key.value, str):
+                self.faults.append(key.place.fault("a key is a word", given=shown(key), allowed="text"))
+            elif key.value == "<<" and not key.quoted:
+                hint = "extends: shares settings between files"
+                self.faults.append(key.place.fault("merge keys are not part of the language", suggestion=hint))
+            elif key.value in entries:
+                first = entries[key.value][0]
+                message = f"the key {key.value!r} stands here a second time; first on line {first.line}"
+                self.faults.append(key.place.fault(message, suggestion="keep one of the two"))
+            else:
+                entries[key.value] = (key.place, value)
+        return Map(place, entries)
+
+
+class _TooMuch(Exception):  # noqa: N818 - never leaves this module
+    """A bound was passed; the fault is already noted."""
+
+
+def parse(text: str, start: Place) -> tuple[Node | None, list[Fault]]:
+    """The node that `text` holds (None: nothing) and everything in it that is refused.
+
+    `start` is where the text begins: line 1 of a file, or a column of an argument, which is then its excerpt.
+    """
+    composer = _Composer(text, start)
+    try:
+        return composer.document(), composer.faults
+    except _TooMuch:
+        pass
+    except yaml.reader.ReaderError as error:
+        message = f"not YAML: the character U+{ord(text[error.position]):04X} is not allowed"
+        composer.faults.append(composer.at(error.position, error.position + 1).fault(message))
+    except yaml.MarkedYAMLError as error:
+        composer.faults.append(_syntax_fault(error, composer))
+    except (ValueError, OverflowError):  # an escape beyond the last character: "\UFFFFFFFF"
+        index = composer.loader.get_mark().index
+        composer.faults.append(composer.at(index, index + 1).fault("not YAML: there is no such character"))
+    return None, composer.faults
+
+
+_SYNTAX: tuple[tuple[str, str, str | None, bool], ...] = (
+    (
+        "mapping values are not allowed",
+        "a colon where none can be: the key or value before it is not finished",
+        "one `key: value` a line, the keys of a map in the same column, quotes around a text with a colon",
+        False,
+    ),
+    ("could not find expected ':'", "no colon follows this key", "`key: value`, with a space after the colon", True),
+    ("found unexpected end of stream", "this quote is never closed", "add the closing quote", True),
+    ("but got '<stream end>'", "this bracket is never closed", "add the closing bracket", True),
+    ("expected ',' or ']'", "a comma or ] is missing before this", None, False),
+    ("expected ',' or '}'", "a comma or } is missing before this", None, False),
+    (
+        "expected <block end>",
+        "this does not line up with what stands above it",
+        "the keys of a map in the same column, quotes around the whole of a text",
+        False,
+    ),
+    ("sequence entries are not allowed", "a list cannot begin here", "[a, b], or the list on lines of its own", False),
+    (
+        "unknown escape character",
+        "a \\ in double quotes begins an escape, and there is none of this name",
+        "single quotes, or \\\\ for one \\",
+        False,
+    ),
+    ("character '\\t'", "a tab where only spaces can be", "use spaces, not tabs, to indent", False),
+    ("while scanning a directive", "no value can begin with %", "quotes around the text", True),
+    ("expected '<document start>'", "nothing can follow here: the document is complete", None, False),
+    ("that cannot start any token", "no value can begin with this character", "quotes around the text", False),
+    ("expected alphabetic or numeric", "no text can begin with & or * here", "quotes around the text", True),
+    ("did not find expected node content", "a value is missing before this", None, False),
+)
+"""What the parser says -> what it means, what to do, whether to point at where the trouble began."""
+
+
+def _syntax_fault(error: yaml.MarkedYAMLError, composer: _Composer) -> Fault:
+    said = " ".join(part for part in (error.context, error.problem) if part)
+    message, hint, begins = next((meant for sign, *meant in _SYNTAX if sign in said), (said, None, False))
+    mark = (begins and error.context_mark) or error.problem_mark or error.context_mark
+    index = mark.index if mark is not None else 0
+    return composer.at(index, index + 1).fault(f"not YAML: {message}", suggestion=hint)

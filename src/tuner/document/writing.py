@@ -1,0 +1,52 @@
+"""Plain values -> YAML text that reads back to the same values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from tuner.document.scalars import FALSE, FLOAT, INFINITE, INT, NULL, TRUE
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes by the core schema, so that text which looks like a number is quoted; keeps short lists on one line."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - a list that stands in two places is written twice
+        return True
+
+
+def _represent_float(dumper: yaml.SafeDumper, number: float) -> yaml.ScalarNode:
+    text = repr(number)
+    return dumper.represent_scalar("tag:yaml.org,2002:float", text.replace("inf", ".inf").replace("nan", ".nan"))
+
+
+def _represent_list(dumper: yaml.SafeDumper, items: Sequence[Any]) -> yaml.SequenceNode:
+    flat = all(not isinstance(item, dict | list) for item in items)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=flat)
+
+
+_Dumper.add_representer(float, _represent_float)
+_Dumper.add_representer(list, _represent_list)
+for _tag, _pattern in (
+    ("null", NULL),
+    ("bool", TRUE),
+    ("bool", FALSE),
+    ("int", INT),
+    ("float", FLOAT),
+    ("float", INFINITE),
+    ("merge", re.compile("<<")),
+):
+    _anchored = re.compile(rf"(?:{_pattern.pattern})\Z")
+    _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _anchored, None)
+
+
+def to_yaml(values: dict[str, Any]) -> str:
+    """YAML text that `parse` reads back to the same values (text without NUL and surrogates, numbers of at most
+    MAX_DIGITS digits)."""
+    text: str = yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return text

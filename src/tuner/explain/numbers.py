@@ -1,0 +1,52 @@
+"""What the columns of a run's files mean."""
+
+from __future__ import annotations
+
+from tuner.monitor import higher_is_better
+
+PARTS = {
+    "train": "Measured on training samples in evaluation mode, with the weights at the end of the epoch: on as many\n"
+    "samples as validation has, at least 1,000, always the same ones. What is worse in val_ than here is overfitting.",
+    "val": "Measured on the validation samples, with the weights at the end of the epoch.",
+    "test": "Measured on the test samples, once, when the run ends, with the best weights; it stands in status.json.",
+}
+METRICS = {
+    "loss": "The mean over the samples of what the loss gives, without label smoothing and class weights. For\n"
+    "a numeric target it is in standard deviations of the target while data.standardize_target is true.",
+    "accuracy": "The share of the samples whose class is right, from 0 to 1. For classes.",
+    "r2": "The share of the target's variance that is explained. For numbers.\n"
+    "Formula: 1 - sum (y - output)^2 / sum (y - mean y)^2; 1 is perfect, 0 is what always answering the mean gives.",
+    "mae": "The mean absolute error, in the target's own units. For numbers.\nFormula: mean |y - output|.",
+}
+COLUMNS = {
+    "epoch": "The number of the epoch, from 1 on.",
+    "step": "Steps (updates of the weights) from the beginning of the run to the end of the epoch.",
+    "lr": "The learning rate of the epoch's last step, after warm-up and schedule.",
+    "batch_loss": "The mean over the epoch of what was minimised: in training mode, with dropout, augmentation, label\n"
+    "smoothing and class weights, while the weights were changing. Compare train_loss with val_loss, not this one.",
+    "grad_norm": "The mean over the epoch's steps of the gradient's global norm, before clipping.\n"
+    "Formula: sqrt of the sum over all parameters of g^2.\n"
+    "Look at: near 0 while train_loss is still bad, the gradient vanishes; where it jumps by orders of magnitude,\n"
+    "lower optimizer.lr or set training.gradient_clip.",
+}
+TIMING = {
+    "seconds": "How long the epoch took, with its evaluation.",
+    "samples_per_second": "Training samples of the epoch a second.",
+}
+
+
+def columns() -> list[str]:
+    """Every column there can be."""
+    return [*COLUMNS, *TIMING, *METRICS, *(f"{part}_{metric}" for part in PARTS for metric in METRICS)]
+
+
+def column_text(name: str) -> str | None:
+    """What a column holds; None where there is no such column."""
+    if name in COLUMNS or name in TIMING:
+        return {**COLUMNS, **TIMING}[name]
+    part, _, metric = name.rpartition("_")
+    if metric not in METRICS or part not in ("", *PARTS):
+        return None
+    better = "higher" if higher_is_better(metric) else "lower"
+    texts = [METRICS[metric], PARTS.get(part, ""), f"The {better} the better."]
+    return "\n".join(text for text in texts if text)

@@ -1,0 +1,230 @@
+"""The commands as people and scripts call them: real processes, exit codes, what goes to stdout and what to stderr."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PLAIN = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+
+
+def tuner(*words: str, cwd: Path, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs the program as installed."""
+    kept = {key: value for key, value in os.environ.items() if key not in ("TUNER_RUNS", "PYTHONUNBUFFERED")}
+    return subprocess.run([sys.executable, "-m", "tuner", *words], cwd=cwd, input=stdin, capture_output=True, text=True,
+                          env={**kept, **PLAIN, **environment}, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which `tuner train digits` was run for three epochs."""
+    folder = tmp_path_factory.mktemp("trained")
+    done = tuner("train", "digits", "training.epochs=3", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_train_leaves_a_whole_run_folder(trained: Path) -> None:
+    run = trained / "runs" / "digits-1"
+    names = {path.name for path in run.iterdir()}
+    assert names >= {"config.yaml", "source.yaml", "origins.json", "run.json", "metrics.csv", "timing.csv", "status.json",
+                     "curves.png", "best.safetensors", "checkpoints", "log.txt", "lock"}
+    rows = list(csv.DictReader((run / "metrics.csv").read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert list(rows[0]) == ["epoch", "step", "lr", "batch_loss", "train_loss", "train_accuracy", "val_loss",
+                             "val_accuracy", "grad_norm"]
+    assert all(all(row.values()) for row in rows)
+    status = json.loads((run / "status.json").read_text())
+    assert (status["state"], status["exit_code"], status["epoch"]) == ("finished", 0, 3)
+    assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["epoch-0002", "epoch-0003"]
+
+
+def test_the_same_command_answers_without_training(trained: Path) -> None:
+    done = tuner("train", "digits", "training.epochs=3", cwd=trained)
+    assert done.returncode == 0
+    assert done.stdout.split() == ["runs/digits-1"]
+    assert "--again" in done.stderr
+    assert [path.name for path in (trained / "runs").iterdir()] == ["digits-1"]
+
+
+def test_the_next_command_can_be_typed(trained: Path) -> None:
+    status = json.loads((trained / "runs/digits-1/status.json").read_text())
+    program, *words = shlex.split(status["next"])
+    assert program == "tuner"
+    done = tuner(*words, cwd=trained)
+    assert done.returncode == 0
+    assert "accuracy" in done.stdout
+
+
+def test_the_last_line_of_train_is_the_next_command(tmp_path: Path) -> None:
+    done = tuner("train", "digits", "training.epochs=1", "--run", "a b", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "a b" in done.stderr
+    done = tuner("train", "digits", "training.epochs=1", "--runs-dir", "my runs", cwd=tmp_path)
+    assert done.returncode == 0
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("next")
+    program, *words = shlex.split(last.removeprefix("next"))
+    assert (program, tuner(*words, cwd=tmp_path).returncode) == ("tuner", 0)
+
+
+def test_again_gives_the_same_bytes_in_a_new_folder(trained: Path) -> None:
+    done = tuner("train", "digits", "training.epochs=3", "--again", "-q", cwd=trained)
+    assert done.returncode == 0
+    new, old = trained / done.stdout.strip(), trained / "runs/digits-1"
+    assert new != old
+    checkpoint = [f"checkpoints/epoch-0003/{name}" for name in
+                  ("model.safetensors", "optimizer.safetensors", "state.json", "manifest.json")]
+    for name in ["metrics.csv", "best.safetensors", "config.yaml", *checkpoint]:
+        assert (new / name).read_bytes() == (old / name).read_bytes(), name
+
+
+def test_json_is_one_object_a_line(tmp_path: Path) -> None:
+    done = tuner("train", "digits", "training.epochs=2", "--json", cwd=tmp_path)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["event"] for event in events] == ["start", "epoch", "epoch", "end"]
+    assert done.stderr == ""
+    assert events[-1]["state"] == "finished"
+    quiet = tuner("train", "digits", "training.epochs=2", "--json", "-q", cwd=tmp_path)
+    assert [json.loads(line)["event"] for line in quiet.stdout.splitlines()] == ["end"]
+
+
+def test_a_config_from_stdin(tmp_path: Path) -> None:
+    done = tuner("train", "-", "-q", cwd=tmp_path, stdin="data: iris\ntraining: {epochs: 2}\n")
+    assert (done.returncode, done.stdout.strip()) == (0, "runs/stdin-1")
+
+
+def test_show_tells_the_result(trained: Path) -> None:
+    done = tuner("show", "digits-1", cwd=trained)
+    assert done.returncode == 0
+    assert "test" in done.stdout
+    assert "finished" in done.stdout
+    data = json.loads(tuner("show", "@1", "--json", cwd=trained).stdout)
+    assert data["state"] == "finished"
+    rows = tuner("show", "digits-1", "metrics", cwd=trained)
+    assert rows.stdout == (trained / "runs/digits-1/metrics.csv").read_text()
+
+
+def test_curves_writes_png_and_svg(trained: Path) -> None:
+    done = tuner("curves", "digits-1", "-o", "c.svg", cwd=trained)
+    assert done.returncode == 0
+    assert "<svg" in (trained / "c.svg").read_text()
+    assert "train" in done.stdout
+    wrong = tuner("curves", "digits-1", "-o", "c.gif", cwd=trained)
+    assert wrong.returncode == 2
+    nothing = tuner("curves", "digits-1", "--metric", "acuracy", cwd=trained)
+    assert nothing.returncode == 2
+    assert "accuracy" in nothing.stderr
+
+
+def test_check_verifies_a_run(trained: Path) -> None:
+    assert tuner("check", "runs/digits-1", cwd=trained).returncode == 0
+    again = tuner("train", "digits", "training.epochs=2", "-q", cwd=trained).stdout.strip()
+    tensor = trained / again / "checkpoints/epoch-0002/model.safetensors"
+    tensor.write_bytes(tensor.read_bytes()[:-1] + b"\xff")
+    done = tuner("check", again, cwd=trained)
+    assert done.returncode == 4
+    assert "model.safetensors" in done.stderr
+
+
+def test_the_trained_module_in_python(trained: Path) -> None:
+    code = ("import tuner, torch; torch.manual_seed(0); m = tuner.load('runs/digits-1'); "
+            "print(m.training, tuple(m(torch.zeros(2, 1, 8, 8)).shape))")
+    done = subprocess.run([sys.executable, "-c", code], cwd=trained, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False (2, 10)"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("train", "nowhere.yaml"), 2, "nowhere.yaml"),
+        (("train", "digts"), 2, "digits"),
+        (("train", "digits", "optimizer.lr=-1"), 2, "optimizer.lr"),
+        (("train", "digits", "--lr", "0.1"), 2, "optimizer.lr=VALUE"),
+        (("train", "digits", "--learning-rate", "0.1"), 2, "optimizer.lr=VALUE"),
+        (("train", "digits", "training.device=cuda:99"), 5, "cuda:99"),
+        (("train", "mnist-mlp", "data.root=nowhere"), 4, "tuner download mnist"),
+        (("train", "digits", "--again", "--run", "x"), 2, "--again"),
+        (("show", "nothing"), 4, "nothing"),
+        (("show", "digits-1", "metrix"), 2, "metrics"),
+        (("frobnicate",), 2, "frobnicate"),
+        (("trian", "digits"), 2, "train"),
+    ],
+)
+def test_what_goes_wrong_has_its_exit_code(trained: Path, words: tuple[str, ...], code: int, said: str) -> None:
+    before = sorted(trained.rglob("*"))
+    done = tuner(*words, cwd=trained)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert sorted(trained.rglob("*")) == before
+
+
+def test_another_config_under_a_name_is_refused(trained: Path) -> None:
+    assert tuner("train", "digits", "training.epochs=1", "--run", "named", "-q", cwd=trained).returncode == 0
+    done = tuner("train", "digits", "training.epochs=1", "optimizer.lr=0.5", "--run", "named", cwd=trained)
+    assert done.returncode == 4
+    assert "optimizer.lr: 0.001 there, 0.5 here" in done.stderr
+
+
+def test_divergence_is_exit_3_and_names_the_step(tmp_path: Path) -> None:
+    words = ("train", "digits", "optimizer=sgd", "optimizer.lr=1e6", "loss=mse", "loss.outputs=raw", "training.epochs=2")
+    done = tuner(*words, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "not finite in epoch 1, step" in done.stderr
+    again = tuner(*words, cwd=tmp_path)
+    assert again.returncode == 3
+
+
+def test_errors_as_json(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("model: {dropout: 1.5}\n")
+    done = tuner("check", "c.yaml", "--json", cwd=tmp_path)
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["ok"]) == (2, False)
+    (error,) = found["errors"]
+    assert set(error) == {"file", "line", "column", "key", "given", "message", "allowed", "suggestion"}
+    assert (error["file"], error["line"], error["column"], error["key"]) == ("c.yaml", 1, 18, "model.dropout")
+    end = tuner("train", "c.yaml", "--json", cwd=tmp_path)
+    assert json.loads(end.stdout)["event"] == "error"
+
+
+def test_a_reader_that_goes_away_is_no_error(trained: Path) -> None:
+    command = f"{shlex.quote(sys.executable)} -m tuner check digits --resolved | head -1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=trained, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout == "name: digits\n"
+
+
+TORCH_FREE = [
+    ("--help",),
+    ("train", "--help"),
+    ("check", "digits"),
+    ("check", "digits", "--resolved", "--origin"),
+    ("list",),
+    ("list", "optimizers"),
+    ("explain", "dropout"),
+    ("show", "digits-1"),
+    ("schema",),
+    ("curves", "digits-1", "-q"),
+    ("train", "digits", "training.epochs=3"),
+    ("train", "digits", "training.epochs=x"),
+]
+
+
+@pytest.mark.parametrize("words", TORCH_FREE, ids=" ".join)
+def test_commands_without_tensors_do_not_import_torch(trained: Path, words: tuple[str, ...]) -> None:
+    code = ("import sys\nfrom tuner.cli import main\nsys.argv[0] = 'tuner'\n"
+            "try: main()\nexcept SystemExit: pass\nfinally:\n"
+            " print('loaded:', *sorted({'torch', 'torchvision', 'sklearn', 'rich'} & set(sys.modules)), file=sys.stderr)")
+    done = subprocess.run([sys.executable, "-c", code, *words], cwd=trained, capture_output=True, text=True,
+                          env={**os.environ, **PLAIN})
+    assert done.stderr.splitlines()[-1] == "loaded:"

@@ -1,0 +1,86 @@
+"""Shipped files are found from a checkout, an editable install and a wheel."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tuner import shipped
+from tuner.config import load
+from tuner.errors import ConfigError
+
+PROJECT = Path(__file__).parents[1]
+ASK = "from tuner import shipped; print(*shipped.configs()); print(shipped.find_config('digits'))"
+
+
+def answer(python: str, cwd: Path, **environment: str) -> list[str]:
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run([python, "-c", ASK], cwd=cwd, capture_output=True, text=True, check=True,
+                          env={**kept, **environment})
+    return done.stdout.splitlines()
+
+
+def test_from_a_checkout(tmp_path: Path) -> None:
+    names, path = answer(sys.executable, tmp_path, PYTHONPATH=str(PROJECT / "src"))
+    assert "mnist-mlp" in names.split()
+    assert Path(path) == PROJECT / "configs" / "digits.yaml"
+
+
+def site_packages(python: Path) -> Path:
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    return Path(subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip())
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The python of a new virtual environment that sees this one's dependencies, but not its tuner."""
+    folder = tmp_path_factory.mktemp("bare")
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    links = site_packages(python)
+    for entry in site_packages(Path(sys.executable)).iterdir():
+        if "tuner" not in entry.name and not (links / entry.name).exists():
+            (links / entry.name).symlink_to(entry)
+    return python
+
+
+@pytest.mark.parametrize("editable", [True, False], ids=["editable", "wheel"])
+def test_from_an_install(bare: Path, tmp_path: Path, editable: bool) -> None:
+    words = ["-e"] if editable else []
+    command = [str(bare), "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--force-reinstall", *words, str(PROJECT)]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    names, path = answer(str(bare), tmp_path)
+    assert "mnist-mlp" in names.split()
+    inside = site_packages(bare) / "tuner" / "configs" / "digits.yaml"
+    assert Path(path) == (PROJECT / "configs" / "digits.yaml" if editable else inside)
+
+
+def test_the_wheel_carries_the_configs_and_the_types(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), str(PROJECT)],
+                   check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {f"tuner/configs/{path.name}" for path in (PROJECT / "configs").iterdir()} <= set(names)
+    assert "tuner/py.typed" in names
+
+
+@pytest.mark.parametrize("name", sorted(shipped.configs()))
+def test_every_shipped_config_is_good_and_says_what_it_reaches(name: str) -> None:
+    path = shipped.configs()[name]
+    loaded = load(str(path))
+    assert loaded.config.name == name
+    assert loaded.notes == ()
+    comments = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    assert any(line.startswith("# reaches a test ") and " cores" in line for line in comments)
+
+
+def test_a_name_that_is_none() -> None:
+    with pytest.raises(ConfigError, match="1 error") as error:
+        shipped.find_config("mnist-mpl")
+    assert error.value.faults[0].suggestion == "mnist-mlp"

@@ -18,8 +18,15 @@ PLAIN = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
 def tuner(*words: str, cwd: Path, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs the program as installed."""
     kept = {key: value for key, value in os.environ.items() if key not in ("TUNER_RUNS", "PYTHONUNBUFFERED")}
-    return subprocess.run([sys.executable, "-m", "tuner", *words], cwd=cwd, input=stdin, capture_output=True, text=True,
-                          env={**kept, **PLAIN, **environment}, timeout=120)
+    return subprocess.run(
+        [sys.executable, "-m", "tuner", *words],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        env={**kept, **PLAIN, **environment},
+        timeout=120,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +41,33 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_train_leaves_a_whole_run_folder(trained: Path) -> None:
     run = trained / "runs" / "digits-1"
     names = {path.name for path in run.iterdir()}
-    assert names >= {"config.yaml", "source.yaml", "origins.json", "run.json", "metrics.csv", "timing.csv", "status.json",
-                     "curves.png", "best.safetensors", "checkpoints", "log.txt", "lock"}
+    assert names >= {
+        "config.yaml",
+        "source.yaml",
+        "origins.json",
+        "run.json",
+        "metrics.csv",
+        "timing.csv",
+        "status.json",
+        "curves.png",
+        "best.safetensors",
+        "checkpoints",
+        "log.txt",
+        "lock",
+    }
     rows = list(csv.DictReader((run / "metrics.csv").read_text().splitlines()))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
-    assert list(rows[0]) == ["epoch", "step", "lr", "batch_loss", "train_loss", "train_accuracy", "val_loss",
-                             "val_accuracy", "grad_norm"]
+    assert list(rows[0]) == [
+        "epoch",
+        "step",
+        "lr",
+        "batch_loss",
+        "train_loss",
+        "train_accuracy",
+        "val_loss",
+        "val_accuracy",
+        "grad_norm",
+    ]
     assert all(all(row.values()) for row in rows)
     status = json.loads((run / "status.json").read_text())
     assert (status["state"], status["exit_code"], status["epoch"]) == ("finished", 0, 3)
@@ -81,8 +109,10 @@ def test_again_gives_the_same_bytes_in_a_new_folder(trained: Path) -> None:
     assert done.returncode == 0
     new, old = trained / done.stdout.strip(), trained / "runs/digits-1"
     assert new != old
-    checkpoint = [f"checkpoints/epoch-0003/{name}" for name in
-                  ("model.safetensors", "optimizer.safetensors", "state.json", "manifest.json")]
+    checkpoint = [
+        f"checkpoints/epoch-0003/{name}"
+        for name in ("model.safetensors", "optimizer.safetensors", "state.json", "manifest.json")
+    ]
     for name in ["metrics.csv", "best.safetensors", "config.yaml", *checkpoint]:
         assert (new / name).read_bytes() == (old / name).read_bytes(), name
 
@@ -136,8 +166,10 @@ def test_check_verifies_a_run(trained: Path) -> None:
 
 
 def test_the_trained_module_in_python(trained: Path) -> None:
-    code = ("import tuner, torch; torch.manual_seed(0); m = tuner.load('runs/digits-1'); "
-            "print(m.training, tuple(m(torch.zeros(2, 1, 8, 8)).shape))")
+    code = (
+        "import tuner, torch; torch.manual_seed(0); m = tuner.load('runs/digits-1'); "
+        "print(m.training, tuple(m(torch.zeros(2, 1, 8, 8)).shape))"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=trained, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False (2, 10)"
 
@@ -177,7 +209,15 @@ def test_another_config_under_a_name_is_refused(trained: Path) -> None:
 
 
 def test_divergence_is_exit_3_and_names_the_step(tmp_path: Path) -> None:
-    words = ("train", "digits", "optimizer=sgd", "optimizer.lr=1e6", "loss=mse", "loss.outputs=raw", "training.epochs=2")
+    words = (
+        "train",
+        "digits",
+        "optimizer=sgd",
+        "optimizer.lr=1e6",
+        "loss=mse",
+        "loss.outputs=raw",
+        "training.epochs=2",
+    )
     done = tuner(*words, cwd=tmp_path)
     assert done.returncode == 3
     assert "not finite in epoch 1, step" in done.stderr
@@ -222,9 +262,12 @@ TORCH_FREE = [
 
 @pytest.mark.parametrize("words", TORCH_FREE, ids=" ".join)
 def test_commands_without_tensors_do_not_import_torch(trained: Path, words: tuple[str, ...]) -> None:
-    code = ("import sys\nfrom tuner.cli import main\nsys.argv[0] = 'tuner'\n"
-            "try: main()\nexcept SystemExit: pass\nfinally:\n"
-            " print('loaded:', *sorted({'torch', 'torchvision', 'sklearn', 'rich'} & set(sys.modules)), file=sys.stderr)")
-    done = subprocess.run([sys.executable, "-c", code, *words], cwd=trained, capture_output=True, text=True,
-                          env={**os.environ, **PLAIN})
+    code = (
+        "import sys\nfrom tuner.cli import main\nsys.argv[0] = 'tuner'\n"
+        "try: main()\nexcept SystemExit: pass\nfinally:\n"
+        " print('loaded:', *sorted({'torch', 'torchvision', 'sklearn', 'rich'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=trained, capture_output=True, text=True, env={**os.environ, **PLAIN}
+    )
     assert done.stderr.splitlines()[-1] == "loaded:"

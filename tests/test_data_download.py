@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tuner import data
-from tuner.data.download import SIZE_LIMIT, fetch_archives
+from tuner.data.download import SIZE_LIMIT, Progress, download, fetch_archives
 from tuner.data.source import Archive
 from tuner.errors import NotFoundError, ResourceError, TunerError, UsageError
 
@@ -90,7 +89,7 @@ def tar(*members: tuple[str | tarfile.TarInfo, bytes]) -> bytes:
     return target.getvalue()
 
 
-def fetched(root: Path, server: Server, *archives: Archive) -> list[data.Progress]:
+def fetched(root: Path, server: Server, *archives: Archive) -> list[Progress]:
     return list(fetch_archives(archives, root, (server.base,)))
 
 
@@ -102,9 +101,7 @@ def test_a_plain_file_arrives_with_its_progress(tmp_path: Path, server: Server) 
     server.files["a.mat"] = BODY
     steps = fetched(tmp_path / "new", server, archive("a.mat", BODY, {"a.mat": len(BODY)}))
     assert (tmp_path / "new" / "a.mat").read_bytes() == BODY
-    assert steps[0] == data.Progress("a.mat", 0, len(BODY)) and steps[-1] == data.Progress(
-        "a.mat", len(BODY), len(BODY)
-    )
+    assert steps[0] == Progress("a.mat", 0, len(BODY)) and steps[-1] == Progress("a.mat", len(BODY), len(BODY))
     assert [step.done for step in steps] == sorted(step.done for step in steps)
     assert everything_under(tmp_path) == ["new/a.mat"]
 
@@ -207,7 +204,7 @@ def test_a_body_that_breaks_off_is_refused(tmp_path: Path, server: Server) -> No
 def test_a_body_without_a_length_is_held_to_its_checksum(tmp_path: Path, server: Server) -> None:
     server.files["a.mat"], server.lengths["a.mat"] = BODY, None
     steps = fetched(tmp_path, server, archive("a.mat", BODY, {"a.mat": len(BODY)}))
-    assert steps[-1] == data.Progress("a.mat", len(BODY), None)
+    assert steps[-1] == Progress("a.mat", len(BODY), None)
     server.cut.add("a.mat")
     (tmp_path / "a.mat").unlink()
     assert "its MD5 is" in refusal(tmp_path, server, archive("a.mat", BODY, {"a.mat": len(BODY)})).message
@@ -240,7 +237,7 @@ def test_without_a_network_the_reason_and_the_way_by_hand_are_told(
         closed.bind(("127.0.0.1", 0))
         base = f"http://127.0.0.1:{closed.getsockname()[1]}"
         with pytest.raises(NotFoundError) as caught:
-            data.download("mnist", tmp_path, base)
+            download("mnist", tmp_path, base)
     assert f"{base}/train-images-idx3-ubyte.gz: Connection refused" in caught.value.message
     assert f"put it into {tmp_path}/MNIST/raw" in caught.value.fix
 
@@ -267,7 +264,7 @@ def test_a_damaged_archive_put_there_by_hand_is_named_where_no_mirror_helps(tmp_
 
 def test_only_http_is_spoken(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="not an http address"):
-        data.download("mnist", tmp_path, f"file://{tmp_path}")
+        download("mnist", tmp_path, f"file://{tmp_path}")
 
 
 def test_a_folder_that_cannot_be_written_is_a_matter_of_resources(tmp_path: Path, server: Server) -> None:
@@ -278,12 +275,12 @@ def test_a_folder_that_cannot_be_written_is_a_matter_of_resources(tmp_path: Path
 
 def test_names_that_cannot_be_downloaded() -> None:
     with pytest.raises(UsageError) as caught:
-        data.download("minst")
+        download("minst")
     assert caught.value.fix == "did you mean mnist?"
     with pytest.raises(UsageError, match="there are: cifar10, cifar100"):
-        data.download("zzzzzz")
+        download("zzzzzz")
     with pytest.raises(UsageError, match="digits needs no download"):
-        data.download("digits")
+        download("digits")
 
 
 @pytest.mark.data
@@ -292,4 +289,4 @@ def test_a_data_set_that_is_there_is_checked_without_a_network() -> None:
 
     if not os.environ.get("TUNER_DATA"):
         pytest.skip("TUNER_DATA is not set: it names the folder that holds MNIST")
-    assert data.download("MNIST", base="http://127.0.0.1:9") == Path(os.environ["TUNER_DATA"])
+    assert download("MNIST", base="http://127.0.0.1:9") == Path(os.environ["TUNER_DATA"])

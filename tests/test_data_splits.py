@@ -19,7 +19,7 @@ from tuner.data.embedded import Diabetes, Digits
 from tuner.data.generated import Blobs, Moons
 from tuner.data.idx import MNIST
 from tuner.data.source import Description, DrawnTest, Raw, Source
-from tuner.data.splits import choose, draw, fingerprint, random_bits, shares, shuffled_indices, split, with_noise
+from tuner.data.splits import Part, choose, draw, fingerprint, random_bits, shares, shuffled_indices, split, with_noise
 from tuner.errors import ConfigError
 
 Array = npt.NDArray[Any]
@@ -44,7 +44,7 @@ class Column(DrawnTest, Source, name="test_column"):
 Source.members.pop("test_column")  # it is no part of the catalogue
 
 
-def numbers(part: data.Part) -> list[int]:
+def numbers(part: Part) -> list[int]:
     return [int(value) for value in part.x[:, 0]]
 
 

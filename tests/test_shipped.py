@@ -21,8 +21,9 @@ ASK = "from tuner import shipped; print(*shipped.configs()); print(shipped.find_
 
 def answer(python: str, cwd: Path, **environment: str) -> list[str]:
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    done = subprocess.run([python, "-c", ASK], cwd=cwd, capture_output=True, text=True, check=True,
-                          env={**kept, **environment})
+    done = subprocess.run(
+        [python, "-c", ASK], cwd=cwd, capture_output=True, text=True, check=True, env={**kept, **environment}
+    )
     return done.stdout.splitlines()
 
 
@@ -53,7 +54,18 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("editable", [True, False], ids=["editable", "wheel"])
 def test_from_an_install(bare: Path, tmp_path: Path, editable: bool) -> None:
     words = ["-e"] if editable else []
-    command = [str(bare), "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--force-reinstall", *words, str(PROJECT)]
+    command = [
+        str(bare),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--force-reinstall",
+        *words,
+        str(PROJECT),
+    ]
     subprocess.run(command, check=True, capture_output=True, text=True)
     names, path = answer(str(bare), tmp_path)
     assert "mnist-mlp" in names.split()
@@ -62,8 +74,22 @@ def test_from_an_install(bare: Path, tmp_path: Path, editable: bool) -> None:
 
 
 def test_the_wheel_carries_the_configs_and_the_types(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), str(PROJECT)],
-                   check=True, capture_output=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--no-deps",
+            "--no-build-isolation",
+            "-w",
+            str(tmp_path),
+            str(PROJECT),
+        ],
+        check=True,
+        capture_output=True,
+    )
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert {f"tuner/configs/{path.name}" for path in (PROJECT / "configs").iterdir()} <= set(names)

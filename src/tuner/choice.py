@@ -29,11 +29,13 @@ class Choice(Section):
     name: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()
     members: ClassVar[dict[str, type[Any]]] = {}
+    base: ClassVar[type[Any]]
+    """The abstract class of the kind: its fields are the settings that all its choices share."""
 
     def __init_subclass__(cls, *, kind: str = "", name: str = "", aliases: tuple[str, ...] = (), **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if kind:
-            cls.kind, cls.members = kind, {}
+            cls.kind, cls.members, cls.base = kind, {}, cls
         elif name:
             cls.name, cls.aliases = name, aliases
             cls.members[name] = cls

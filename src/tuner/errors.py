@@ -121,7 +121,10 @@ EXIT_CODES: dict[int, tuple[str, str]] = {
     2: ("bad command line or bad config", "no"),
     3: ("training diverged: a loss, gradient or weight is not finite", "no"),
     4: ("data, run or checkpoint missing, corrupt or refused", "no"),
-    5: ("the machine ran out (memory, disk, file handles), or what was asked for (CUDA) is not here", "after making room"),
+    5: (
+        "the machine ran out (memory, disk, file handles), or what was asked for (CUDA) is not here",
+        "after making room",
+    ),
     70: ("a bug in tuner: one line and the path of a crash report", "report it"),
     73: ("a live process holds the run; nothing was done", "later"),
     75: ("stopped with its state saved", "yes"),

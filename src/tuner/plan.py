@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from math import prod
 
 from tuner.options.activations import Activation
@@ -98,13 +99,14 @@ def plan(model: Model, inputs: Shape, units: int) -> Plan:
     blocks: list[Block] = []
     shape = inputs
     for index, (path, layer) in enumerate(layers):
+        following = (other for _, other in islice(layers, index + 1, None) if not isinstance(other, Dropout))
         name = f"{_GROUPS[type(layer)]}.{counts[_GROUPS[type(layer)]]}"
         counts[_GROUPS[type(layer)]] += 1
-        later = [other for _, other in layers[index + 1 :] if not isinstance(other, Dropout)]
-        blocks.append(_block(name, path, layer, shape, model, bool(later) and isinstance(later[0], Recurrent)))
+        blocks.append(_block(name, path, layer, shape, model, isinstance(next(following, None), Recurrent)))
         shape = blocks[-1].outputs
-    output = Dense(dense=units, activation=model.output.activation, initializer=model.output.initializer,
-                   batch_norm=False)
+    output = Dense(
+        dense=units, activation=model.output.activation, initializer=model.output.initializer, batch_norm=False
+    )
     blocks.append(_block("output", "model.output", output, shape, model, False))
     return Plan(inputs, tuple(blocks))
 
@@ -134,16 +136,20 @@ def _block(name: str, path: str, layer: Layer, inputs: Shape, model: Model, sequ
         parameters["bias"] = weight[:1]
     parameters |= {f"activation.{key}": shape for key, shape in activation.parameters().items()}
     flops += prod(outputs) * (activation.flops + (4 if batch_norm else 1))
-    return Block(name, layer, inputs, outputs, parameters, flops, activation, layer.initializer or model.initializer,
-                 batch_norm)
+    return Block(
+        name, layer, inputs, outputs, parameters, flops, activation, layer.initializer or model.initializer, batch_norm
+    )
 
 
 def _conv(path: str, layer: Conv, inputs: Shape) -> tuple[Shape, Shape, int]:
     channels, height, width = _picture(path, "a convolution", inputs)
     side = layer.kernel_size
     if side > min(height, width):
-        raise PlanError(path, f"a {side}x{side} kernel is larger than its picture of {height}x{width}",
-                        f"kernel_size at most {min(height, width)}, or fewer layers before it")
+        raise PlanError(
+            path,
+            f"a {side}x{side} kernel is larger than its picture of {height}x{width}",
+            f"kernel_size at most {min(height, width)}, or fewer layers before it",
+        )
     if layer.padding == "valid":
         height, width = height - side + 1, width - side + 1
     weight = (layer.conv, channels, side, side)
@@ -153,16 +159,20 @@ def _conv(path: str, layer: Conv, inputs: Shape) -> tuple[Shape, Shape, int]:
 def _pool(name: str, path: str, layer: Pool, inputs: Shape) -> Block:
     channels, height, width = _picture(path, "pooling", inputs)
     if layer.pool > min(height, width):
-        raise PlanError(path, f"pooling by {layer.pool} leaves nothing of a picture of {height}x{width}",
-                        "fewer convolutions or pooling layers before it")
+        raise PlanError(
+            path,
+            f"pooling by {layer.pool} leaves nothing of a picture of {height}x{width}",
+            "fewer convolutions or pooling layers before it",
+        )
     outputs = (channels, height // layer.pool, width // layer.pool)
     return Block(name, layer, inputs, outputs, {}, prod(outputs) * layer.pool**2)
 
 
 def _recurrent(name: str, path: str, layer: Recurrent, inputs: Shape, model: Model, sequence: bool) -> Block:
     if len(inputs) == 1:
-        raise PlanError(path, f"a recurrent layer reads sequences or pictures, and {describe(inputs)} comes in",
-                        "model: mlp")
+        raise PlanError(
+            path, f"a recurrent layer reads sequences or pictures, and {describe(inputs)} comes in", _takes_any(path)
+        )
     steps, features = (inputs[1], inputs[0] * inputs[2]) if len(inputs) == 3 else inputs
     gates = GATES[layer.cell]
     size = layer.rnn
@@ -174,21 +184,28 @@ def _recurrent(name: str, path: str, layer: Recurrent, inputs: Shape, model: Mod
     }
     flops = steps * (2 * gates * size * (features + size) + 8 * gates * size)
     outputs = (steps, size) if sequence else (size,)
-    return Block(name, layer, inputs, outputs, parameters, flops, None, layer.initializer or model.initializer,
-                 sequence=sequence)
+    return Block(
+        name, layer, inputs, outputs, parameters, flops, None, layer.initializer or model.initializer, sequence=sequence
+    )
 
 
 def _picture(path: str, what: str, inputs: Shape) -> tuple[int, int, int]:
     if len(inputs) != 3:
-        raise PlanError(path, f"{what} takes pictures (C, H, W), and {describe(inputs)} comes in", "model: mlp")
+        message = f"{what} takes pictures (C, H, W), and {describe(inputs)} comes in"
+        raise PlanError(path, message, _takes_any(path))
     channels, height, width = inputs
     return channels, height, width
+
+
+def _takes_any(path: str) -> str:
+    """What takes samples of any shape, where the model (or a layer of `model.layers`) does not."""
+    return "dense, which takes any shape" if path.startswith("model.layers") else "model: mlp"
 
 
 def describe(shape: Shape) -> str:
     """A sample's shape in words."""
     if len(shape) == 1:
-        return f"a table row of {shape[0]} columns"
+        return f"a row of {shape[0]} numbers"
     if len(shape) == 2:
         return f"a sequence of {shape[0]} steps of {shape[1]} numbers"
     return f"a picture of {shape[0]} x {shape[1]} x {shape[2]}"

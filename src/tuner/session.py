@@ -93,8 +93,10 @@ def device_for(asked: str) -> tuple[str, str]:
     index = int(asked.partition(":")[2] or 0)
     if index >= len(gpus):
         found = f"found: {', '.join(gpus)}" if gpus else "no usable CUDA device was found"
-        raise ResourceError(f"training.device is {asked}, and {found}",
-                            fix="`tuner doctor` tells what is missing; training.device=cpu trains without")
+        raise ResourceError(
+            f"training.device is {asked}, and {found}",
+            fix="`tuner doctor` tells what is missing; training.device=cpu trains without",
+        )
     return f"cuda:{index}", gpus[index]
 
 
@@ -178,13 +180,17 @@ def _named(session: Session) -> Path | None:
     run = read(path)
     if run.identity.config_hash != session.identity.config_hash:
         changes = _changes(meaning(run.config), meaning(session.loaded.resolved))
-        raise NotFoundError(f"{path} holds a run of another config: {'; '.join(changes[:5])}",
-                            fix="choose another name with --run, or leave --run out")
+        raise NotFoundError(
+            f"{path} holds a run of another config: {'; '.join(changes[:5])}",
+            fix="choose another name with --run, or leave --run out",
+        )
     differences = session.identity.differences(run.identity, _ignored(session))
     if differences and run.state not in ("finished", "diverged"):
         said = "; ".join(f"{what} is {here}, there {there}" for what, here, there in differences)
-        raise NotFoundError(f"{path} was begun under another identity: {said}",
-                            fix="go on where it was begun, or choose another name with --run")
+        raise NotFoundError(
+            f"{path} was begun under another identity: {said}",
+            fix="go on where it was begun, or choose another name with --run",
+        )
     return path
 
 
@@ -213,5 +219,3 @@ def _begun_elsewhere(session: Session) -> str | None:
 def command_line() -> tuple[str, ...]:
     """The command as typed, for run.json."""
     return ("tuner", *sys.argv[1:])
-
-

@@ -48,5 +48,13 @@ def find_config(reference: str) -> str:
     near = [str(file) for file in sorted(Path.cwd().glob("*.y*ml")) + sorted(Path.cwd().glob("configs/*.y*ml"))]
     own = {str(Path(file).relative_to(Path.cwd())): file for file in near}
     suggestion = nearest(reference, own) or nearest(path.stem, known)
-    raise ConfigError([Fault(f"there is no config {reference}", given=reference, suggestion=suggestion,
-                             allowed=f"a YAML file, a run folder, - for standard input, or one of {', '.join(known)}")])
+    raise ConfigError(
+        [
+            Fault(
+                f"there is no config {reference}",
+                given=reference,
+                suggestion=suggestion,
+                allowed=f"a YAML file, a run folder, - for standard input, or one of {', '.join(known)}",
+            )
+        ]
+    )

@@ -17,7 +17,8 @@ class StopRequests:
     """While entered, a signal is a request.
 
     Until `listen` there is nothing to save, and it ends the process at once and silently, wherever it is: inside an
-    import, too. After `listen` it only sets `signal`; a second Ctrl-C within two seconds raises KeyboardInterrupt.
+    import, too. After `listen` it only sets `signal`; a second Ctrl-C within two seconds raises KeyboardInterrupt, of
+    which, once everything is tidied up, the process dies when the ``with`` block is left.
     Signals that whoever started the process has it ignore (`nohup`, a job in the background) stay ignored.
     """
 
@@ -39,6 +40,8 @@ class StopRequests:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
         self._before = {}
+        if kind is KeyboardInterrupt:
+            die_of(signal.SIGINT)
 
     def listen(self) -> None:
         """From now on there is something to save."""

@@ -1,6 +1,6 @@
 """How fast an epoch is: tuner against a hand-written loop, against DataLoader, against Lightning.
 
-    TUNER_DATA=... python tests/bench/loop.py [--rounds 7] [--models mnist-mlp mnist-cnn] [--json FILE]
+    TUNER_DATA=... python tests/bench/loop.py [--rounds 7] [--models NAME ...] [--set KEY=VALUE ...] [--json FILE]
 
 Every variant trains the same network from the same kind of start on the same tensors with the same optimizer, and
 evaluates the validation part after each epoch. The variants take turns within a round, so that what else the machine
@@ -52,6 +52,11 @@ def network(config: Config) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(size, 10))
 
 
+def batch_size(config: Config) -> int:
+    assert isinstance(config.training.batch_size, int)
+    return config.training.batch_size
+
+
 def validation_pass(model: nn.Module, x: Tensor, y: Tensor) -> tuple[float, float]:
     model.eval()
     loss, right = torch.zeros(()), torch.zeros(())
@@ -65,7 +70,7 @@ def validation_pass(model: nn.Module, x: Tensor, y: Tensor) -> tuple[float, floa
 
 def by_hand(config: Config, setup: Setup) -> Epoch:
     """The loop that someone who knows torch well writes: resident tensors, index batches, fused Adam, no .item()."""
-    model = network(config)
+    model, size = network(config), batch_size(config)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.optimizer.lr, fused=True)
     x, y = setup.task.train.x, setup.task.train.y
     assert setup.validation is not None
@@ -74,7 +79,7 @@ def by_hand(config: Config, setup: Setup) -> Epoch:
     def epoch() -> None:
         model.train()
         total = torch.zeros(())
-        for rows in torch.randperm(len(x)).split(config.training.batch_size):
+        for rows in torch.split(torch.randperm(len(x)), size):
             loss = nn.functional.cross_entropy(model(x[rows]), y[rows])
             optimizer.zero_grad()
             loss.backward()
@@ -90,11 +95,11 @@ def with_loader(config: Config, setup: Setup) -> Epoch:
     """What most tutorials do with tensors: DataLoader(TensorDataset)."""
     from torch.utils.data import DataLoader, TensorDataset
 
-    model = network(config)
+    model, size = network(config), batch_size(config)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.optimizer.lr, fused=True)
     assert setup.validation is not None
     held = TensorDataset(setup.validation.x, setup.validation.y)
-    batches = DataLoader(TensorDataset(setup.task.train.x, setup.task.train.y), config.training.batch_size, shuffle=True)
+    batches = DataLoader(TensorDataset(setup.task.train.x, setup.task.train.y), size, shuffle=True)
 
     def epoch() -> None:
         model.train()
@@ -112,16 +117,13 @@ def with_loader(config: Config, setup: Setup) -> Epoch:
 
 
 def lean(session: Session) -> Epoch:
-    """tuner's training pass and its evaluation of the validation part, nothing else."""
-    from dataclasses import replace
-
+    """tuner's training pass, gradient norm included, and its evaluation of the validation part, nothing else."""
     setup = prepare(session)
-    task = replace(setup.task, measure_gradient=False)
     assert setup.validation is not None
     held = setup.validation
 
     def epoch() -> None:
-        for _ in train_epoch(task, setup.state):
+        for _ in train_epoch(setup.task, setup.state):
             pass
         evaluate(setup.state.network, held, setup.measure, setup.normalizer)
         setup.state.next_epoch()
@@ -144,7 +146,7 @@ def whole(session: Session) -> Epoch:
 def lightning(config: Config, setup: Setup) -> Epoch | None:
     """Lightning's Trainer over the same DataLoader, with its logging, progress bar and checkpoints off."""
     try:
-        import lightning as L  # noqa: N812 - the name that Lightning's own documentation uses
+        import lightning as L
     except ImportError:
         return None
     import logging
@@ -170,7 +172,8 @@ def lightning(config: Config, setup: Setup) -> Epoch | None:
             return torch.optim.Adam(self.parameters(), lr=config.optimizer.lr, fused=True)
 
     assert setup.validation is not None
-    batches = DataLoader(TensorDataset(setup.task.train.x, setup.task.train.y), config.training.batch_size, shuffle=True)
+    size = batch_size(config)
+    batches = DataLoader(TensorDataset(setup.task.train.x, setup.task.train.y), size, shuffle=True)
     held = DataLoader(TensorDataset(setup.validation.x, setup.validation.y), 2000)
 
     def epochs() -> Iterator[None]:
@@ -186,9 +189,16 @@ def lightning(config: Config, setup: Setup) -> Epoch | None:
                 done.put(None)
                 go.get()
 
-        trainer = L.Trainer(max_epochs=1000, accelerator="cpu", logger=False, enable_checkpointing=False,
-                            enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
-                            callbacks=[Pause()])
+        trainer = L.Trainer(
+            max_epochs=1000,
+            accelerator="cpu",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            callbacks=[Pause()],
+        )
         Thread(target=trainer.fit, args=(Module(), batches, held), daemon=True).start()
         done.get()
         while True:
@@ -214,9 +224,9 @@ def measured(variants: dict[str, Epoch], rounds: int) -> dict[str, list[float]]:
     return taken
 
 
-def bench(name: str, rounds: int, folder: Path) -> dict[str, float]:
+def bench(name: str, settings: list[str], rounds: int, folder: Path) -> dict[str, float]:
     """Prints the medians of one config; returns them."""
-    loaded = load(find_config(name), ["training.epochs=1000", "early_stopping=none", "scheduler=none"])
+    loaded = load(find_config(name), ["training.epochs=1000", "early_stopping=none", "scheduler=none", *settings])
     session = open_session(loaded, Request(folder, again=True))
     assert isinstance(session, Session)
     session = set_up_torch(session)
@@ -232,16 +242,19 @@ def bench(name: str, rounds: int, folder: Path) -> dict[str, float]:
         variants["Lightning"] = trainer
     taken = measured(variants, rounds)
     hand = taken["by hand"]
-    print(f"\n{name}, {session.identity.threads} threads, {rounds} rounds")
+    print(f"\n{' '.join([name, *settings])}, {session.identity.threads} threads, {rounds} rounds")
     print(f"{'':34}{'s/epoch':>9}{'to hand':>9}{'tuner to it':>13}")
-    found = {}
+    found: dict[str, float] = {}
     for variant, seconds in taken.items():
         ratio = statistics.median(each / other for each, other in zip(seconds, hand, strict=True))
         ours = taken["tuner, training and validation"]
         against = statistics.median(each / other for each, other in zip(ours, seconds, strict=True))
         print(f"{variant:34}{statistics.median(seconds):9.3f}{ratio:9.3f}{against:13.3f}")
-        found |= {f"{variant}: seconds": statistics.median(seconds), f"{variant}: to hand": ratio,
-                  f"{variant}: tuner to it": against}
+        found |= {
+            f"{variant}: seconds": statistics.median(seconds),
+            f"{variant}: to hand": ratio,
+            f"{variant}: tuner to it": against,
+        }
     return found
 
 
@@ -249,11 +262,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--models", nargs="+", default=["mnist-mlp", "mnist-cnn"])
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings put on every model")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     print(f"{machine.cpu_model()}, {machine.cores()} cores, torch {torch.__version__}")
     with tempfile.TemporaryDirectory() as folder:
-        found = {name: bench(name, asked.rounds, Path(folder)) for name in asked.models}
+        found = {name: bench(name, asked.set, asked.rounds, Path(folder)) for name in asked.models}
     if asked.json:
         asked.json.write_text(json.dumps(found, indent=1))
 

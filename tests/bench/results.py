@@ -1,4 +1,4 @@
-"""What the ready configs reach: each is trained with seeds 0, 1 and 2; the mean test result goes into its comment and README.
+"""What the ready configs reach: each is trained with seeds 0, 1 and 2; the mean goes into its comment and README.
 
     TUNER_DATA=... python tests/bench/results.py [--update] [NAME...]
 
@@ -40,16 +40,25 @@ def measure(name: str) -> dict[str, Any]:
         results = [train(name, seed, runs) for seed in SEEDS]
     metric = "accuracy" if "accuracy" in results[0][0]["test"] else "r2"
     values = [ended["test"][metric] for ended, _ in results]
-    found = {"metric": metric, "mean": statistics.mean(values), "values": values,
-             "seconds": statistics.mean(seconds for _, seconds in results)}
-    print(f"{name:16} test {metric} {found['mean']:.4f} ({', '.join(f'{v:.4f}' for v in values)}), "
-          f"{found['seconds']:.1f} s a run", flush=True)
+    found = {
+        "metric": metric,
+        "mean": statistics.mean(values),
+        "values": values,
+        "seconds": statistics.mean(seconds for _, seconds in results),
+    }
+    print(
+        f"{name:16} test {metric} {found['mean']:.4f} ({', '.join(f'{v:.4f}' for v in values)}), "
+        f"{found['seconds']:.1f} s a run",
+        flush=True,
+    )
     return found
 
 
 def reaches(found: dict[str, Any]) -> str:
-    return (f"# reaches a test {found['metric']} of {found['mean']:.3f} (mean of seeds 0, 1, 2) "
-            f"in {duration(found['seconds'])} on {machine.cores()} cores")
+    return (
+        f"# reaches a test {found['metric']} of {found['mean']:.3f} (mean of seeds 0, 1, 2) "
+        f"in {duration(found['seconds'])} on {machine.cores()} cores"
+    )
 
 
 def update_config(path: Path, line: str) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tuner import machine
 
+
 def seconds(command: list[str]) -> float:
     began = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True)
@@ -26,7 +27,18 @@ def seconds(command: list[str]) -> float:
 
 def to_first_step(name: str, folder: Path, number: int) -> float:
     """Seconds until `tuner train NAME` has written its run folder and shows the first epoch as begun."""
-    command = [sys.executable, "-m", "tuner", "train", name, "--run", f"{name}-{number}", "--runs-dir", str(folder), "-q"]
+    command = [
+        sys.executable,
+        "-m",
+        "tuner",
+        "train",
+        name,
+        "--run",
+        f"{name}-{number}",
+        "--runs-dir",
+        str(folder),
+        "-q",
+    ]
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None

@@ -20,9 +20,7 @@ RunsDir = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Leave only the result on stdout.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
-Overrides = Annotated[
-    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings that win over the file's.")
-]
+Overrides = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings that win over the file's.")]
 ConfigArgument = Annotated[
     str, typer.Argument(metavar="CONFIG", help="A YAML file, a run folder, a shipped config's name, or - for stdin.")
 ]

@@ -159,5 +159,7 @@ def summary(loaded: Any, source: str, plan: Any, parts: Any) -> str:
     config = loaded.config
     cost = epoch_flops(plan, parts) / 1e9
     samples = f"{parts.train:,} training, {parts.validation:,} validation, {parts.test:,} test samples"
-    return (f"{source} is good: {config.model.name} with {plan.parameters:,} parameters on {config.data.name} "
-            f"({samples}), {cost:,.3g} GFLOP an epoch")
+    return (
+        f"{source} is good: {config.model.name} with {plan.parameters:,} parameters on {config.data.name} "
+        f"({samples}), {cost:,.3g} GFLOP an epoch"
+    )

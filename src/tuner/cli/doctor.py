@@ -40,7 +40,7 @@ def doctor(
     runs_dir: RunsDir = RUNS,
     as_json: Json = False,
 ) -> None:
-    """Check the installation and the machine: exit 0 when all is good, 5 when something is missing.
+    """Check the installation and the machine. Exits with 5 when something is missing.
 
     \b
     tuner doctor
@@ -189,8 +189,11 @@ def data_sets() -> Iterator[Finding]:
         yield Finding("data", error.message, MISSING, error.fix)
     sources = [source for source in Source.members.values() if source.downloadable]
     for root in default_roots():
-        there = [source.name for source in sources
-                 if all(is_file(root / name) or is_file(root / f"{name}.gz") for name in files_of(source))]
+        there = [
+            source.name
+            for source in sources
+            if all(is_file(root / name) or is_file(root / f"{name}.gz") for name in files_of(source))
+        ]
         absent = "no data set" if is_folder(root) else "not there; `tuner download NAME` fetches data sets"
         yield Finding("data", f"{shown(root)}: {', '.join(there) or absent}", GOOD if there else NOTE)
 
@@ -205,8 +208,12 @@ def runs_folder(path: Path) -> Iterator[Finding]:
         return
     free = shutil.disk_usage(place).free
     enough = free >= ROOM
-    yield Finding("runs", f"{path}{absent}; {free / 1e9:,.1f} GB free", GOOD if enough else MISSING,
-                  "" if enough else "make room on that disk")
+    yield Finding(
+        "runs",
+        f"{path}{absent}; {free / 1e9:,.1f} GB free",
+        GOOD if enough else MISSING,
+        "" if enough else "make room on that disk",
+    )
 
 
 def terminal() -> Iterator[Finding]:
@@ -214,8 +221,11 @@ def terminal() -> Iterator[Finding]:
     from tuner.render.text import is_colored, is_terminal, is_unicode, terminal_width
 
     there = is_terminal(sys.stdout)
-    parts = [f"{terminal_width(sys.stdout)} columns" if there else "none (output is redirected)",
-             f"encoding {sys.stdout.encoding}", "Unicode" if is_unicode(sys.stdout) else "ASCII only",
-             "colour" if is_colored(sys.stdout) else "no colour"]
+    parts = [
+        f"{terminal_width(sys.stdout)} columns" if there else "none (output is redirected)",
+        f"encoding {sys.stdout.encoding}",
+        "Unicode" if is_unicode(sys.stdout) else "ASCII only",
+        "colour" if is_colored(sys.stdout) else "no colour",
+    ]
     locale = next((os.environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if os.environ.get(name)), "not set")
     yield Finding("terminal", ", ".join([*parts, f"locale {locale}"]))

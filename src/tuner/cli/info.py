@@ -12,6 +12,7 @@ import typer
 
 from tuner.cli import doctor  # noqa: F401 - importing registers the command
 from tuner.cli.app import Json, Quiet, app
+from tuner.errors import UsageError
 
 if TYPE_CHECKING:
     from tuner.choice import Choice
@@ -22,7 +23,7 @@ CONFIGS = "configs"
 
 @app.command("list")
 def list_(
-    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="A kind of choice, or configs.")] = None,
+    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="A kind of choice, or configs.")] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -59,10 +60,9 @@ def say(data: Any, names: list[str], table: str, quiet: bool, as_json: bool) -> 
     typer.echo(json.dumps(data) if as_json else "\n".join(names) if quiet else table)
 
 
-def no_kind(name: str) -> Exception:
+def no_kind(name: str) -> UsageError:
     """The error for a kind that there is not."""
     from tuner.config.words import nearest
-    from tuner.errors import UsageError
     from tuner.explain import kinds, plural
 
     known = [CONFIGS, *map(plural, kinds())]
@@ -109,8 +109,10 @@ def choices_table(kind: type[Choice]) -> str:
     from tuner.render.tables import table
 
     shared = settings_of(kind)
-    rows = [[name, first_line(member), ", ".join(text for text in settings_of(member) if text not in shared)]
-            for name, member in kind.members.items()]
+    rows = [
+        [name, first_line(member), ", ".join(text for text in settings_of(member) if text not in shared)]
+        for name, member in kind.members.items()
+    ]
     text = table(["name", "what it is", "settings"], rows, "lll", width=width())
     return f"{text}\n\nall of them: {', '.join(shared)}" if shared else text
 
@@ -128,8 +130,13 @@ def choice_data(choice: type[Choice]) -> dict[str, Any]:
     from tuner.explain import allowed, first_line
 
     settings = [
-        {"key": key, "allowed": allowed(info), "required": info.is_required(), "help": info.description or "",
-         "default": None if info.is_required() else plain_default(info)}
+        {
+            "key": key,
+            "allowed": allowed(info),
+            "required": info.is_required(),
+            "help": info.description or "",
+            "default": None if info.is_required() else plain_default(info),
+        }
         for key, info in choice.model_fields.items()
     ]
     return {"name": choice.name, "what": first_line(choice), "aliases": list(choice.aliases), "settings": settings}
@@ -140,7 +147,7 @@ def explain(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="What to explain.")],
     as_json: Json = False,
 ) -> None:
-    """Explain a technique, a choice, a setting, a column of metrics.csv, an exit code.
+    """Explain what a name means.
 
     \b
     tuner explain dropout                       everything that is called so
@@ -182,7 +189,7 @@ def meaning_text(meaning: Meaning) -> str:
         room = width()
         sides = "l" * len(meaning.columns)
         parts.append(indented(table(meaning.columns, meaning.rows, sides, width=room - 2 if room else None)))
-    last = [f"Also called: {', '.join(meaning.also)}"] if meaning.also else []
+    last = [fitted(f"Also called: {', '.join(meaning.also)}", width())] if meaning.also else []
     if meaning.yaml:
         last.append(f"In a config:\n{indented(meaning.yaml.rstrip())}")
     if meaning.overrides:
@@ -209,9 +216,7 @@ def fitted(text: str, columns: int | None) -> str:
 @app.command()
 def copy(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A config that comes with tuner: `tuner list configs`.")],
-    to: Annotated[
-        Path | None, typer.Argument(metavar="[DEST]", help="A file or a folder; default: ./NAME.yaml.")
-    ] = None,
+    to: Annotated[Path | None, typer.Argument(metavar="DEST", help="A file or a folder; default: ./NAME.yaml.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
     """Copy a config that comes with tuner, to make it your own.
@@ -223,15 +228,16 @@ def copy(
     """
     from tuner.config.words import nearest
     from tuner.durable import write_file
-    from tuner.errors import UsageError
     from tuner.shipped import configs as shipped_configs
 
     known = shipped_configs()
     source = known.get(name.removesuffix(".yaml").removesuffix(".yml"))
     if source is None:
         near = nearest(name, known)
-        raise UsageError(f"no config called {name} comes with tuner",
-                         fix=f"did you mean {near}?" if near else f"there are {', '.join(known)}")
+        raise UsageError(
+            f"no config called {name} comes with tuner",
+            fix=f"did you mean {near}?" if near else f"there are {', '.join(known)}",
+        )
     target = to if to is not None else Path(source.name)
     target = target / source.name if target.is_dir() else target
     if not target.parent.is_dir():

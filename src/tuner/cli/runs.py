@@ -17,7 +17,7 @@ PARTS = ("summary", "config", "metrics", "timing", "log", "origins", "identity",
 @app.command()
 def show(
     run: RunArgument,
-    part: Annotated[str, typer.Argument(metavar="[PART]", help=f"One of {', '.join(PARTS)}.")] = "summary",
+    part: Annotated[str, typer.Argument(metavar="PART", help=f"One of {', '.join(PARTS)}.")] = "summary",
     runs_dir: RunsDir = RUNS,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -58,8 +58,16 @@ def as_data(run: Any) -> dict[str, Any]:
     """What `show --json` tells."""
     from tuner.durable import json_bytes
 
-    values = {"run": str(run.path), "name": run.name, "created": run.created, **run.status, "state": run.state,
-              "config": run.config, "identity": run.identity.as_json(), "metrics": run.rows}
+    values = {
+        "run": str(run.path),
+        "name": run.name,
+        "created": run.created,
+        **run.status,
+        "state": run.state,
+        "config": run.config,
+        "identity": run.identity.as_json(),
+        "metrics": run.rows,
+    }
     plain: dict[str, Any] = json.loads(json_bytes(values))
     return plain
 
@@ -69,10 +77,13 @@ def summary(run: Any) -> str:
     from tuner.render.text import number, spark
 
     status, best, monitor = run.status, run.status.get("best") or {}, run.config["training"]["monitor"]
-    lines = [("run", str(run.path)), ("state", run.state + (f" ({status['reason']})" if status.get("reason") else "")),
-             ("created", run.created[:19].replace("T", " ") + " UTC"),
-             ("model", f"{_name(run.config['model'])} on {_name(run.config['data'])}"),
-             ("device", f"{run.identity.device} ({run.identity.device_model}), {run.identity.threads} threads")]
+    lines = [
+        ("run", str(run.path)),
+        ("state", run.state + (f" ({status['reason']})" if status.get("reason") else "")),
+        ("created", run.created[:19].replace("T", " ") + " UTC"),
+        ("model", f"{_name(run.config['model'])} on {_name(run.config['data'])}"),
+        ("device", f"{run.identity.device} ({run.identity.device_model}), {run.identity.threads} threads"),
+    ]
     if best:
         shown = ", ".join(f"{key} {number(value)}" for key, value in best.items() if key.startswith(("train_", "val_")))
         lines.append(("best", f"epoch {best['epoch']} of {len(run.rows)}: {shown}"))
@@ -143,7 +154,9 @@ def curves(
         typer.echo(json.dumps(as_data(found)["metrics"]))
         return
     if not quiet:
-        look = Look(min(100, terminal_width(sys.stdout)), ascii=not is_unicode(sys.stdout), color=is_colored(sys.stdout))
+        look = Look(
+            min(100, terminal_width(sys.stdout)), ascii=not is_unicode(sys.stdout), color=is_colored(sys.stdout)
+        )
         typer.echo("\n\n".join(chart(panel, look) for panel in panels))
         sys.stdout.flush()
     picture(found.path, target, metric)

@@ -9,18 +9,23 @@ from dataclasses import dataclass
 from tuner import data
 from tuner.config.settings import Config
 from tuner.config.words import nearest
+from tuner.data import Source
+from tuner.options.augmentations import Augmentation
 from tuner.options.losses import CrossEntropy
-from tuner.plan import Plan, PlanError, plan
+from tuner.options.models import CNN, MLP, RNN, Conv, Dense
+from tuner.plan import Plan, PlanError, expand, plan
 
 
 @dataclass(frozen=True)
 class Contradiction:
-    """Two settings that exclude each other; `path` is the key to point at."""
+    """Settings that exclude each other. `path` is the key to point at, `also` the ones to point at where that was left
+    at its default."""
 
     path: str
     message: str
     allowed: str | None = None
     suggestion: str | None = None
+    also: tuple[str, ...] = ()
 
 
 Check = Callable[[Config], Iterator[Contradiction]]
@@ -53,50 +58,66 @@ def loss_fits_target(config: Config) -> Iterator[Contradiction]:
     target = target_of(config)
     if target not in config.loss.targets:
         fitting = [name for name, other in config.loss.members.items() if target in other.targets]
-        what = "classes" if target == "class" else "numbers"
-        yield Contradiction("loss", f"loss {config.loss.name} does not fit: the target of {config.data.name} is {what}",
-                            allowed=", ".join(fitting), suggestion="mse" if target == "number" else "cross_entropy")
+        is_for, target_is = ("classes", "a number") if target == "number" else ("numbers", "a class")
+        message = f"{config.loss.name} is for {is_for}, and the target of {config.data.name} is {target_is}"
+        hint = "loss: mse" if target == "number" else "loss: cross_entropy"
+        yield Contradiction("loss.name", message, ", ".join(fitting), hint, also=("data.name",))
 
 
 def class_weights_fit(config: Config) -> Iterator[Contradiction]:
     loss, classes = config.loss, len(config.data.describe().classes)
     if isinstance(loss, CrossEntropy) and loss.class_weights is not None and len(loss.class_weights) != classes:
-        yield Contradiction("loss.class_weights", f"{len(loss.class_weights)} weights, "
-                            f"and {config.data.name} has {classes} classes", allowed=f"{classes} numbers")
+        message = f"{len(loss.class_weights)} weights, and {config.data.name} has {classes} classes"
+        yield Contradiction("loss.class_weights", message, f"{classes} numbers, or null")
+
+
+def outputs_are_of_classes(config: Config) -> Iterator[Contradiction]:
+    if target_of(config) == "number" and "outputs" in config.loss.model_fields_set:
+        outputs = config.loss.__dict__["outputs"]
+        message = f"{outputs} is about classes, and the target of {config.data.name} is a number"
+        yield Contradiction("loss.outputs", message, suggestion="leave it out")
 
 
 def output_fits_loss(config: Config) -> Iterator[Contradiction]:
     activation = config.model.output.activation.name
-    if config.loss.activates and activation in ("softmax", "sigmoid", "hard_sigmoid"):
-        yield Contradiction("model.output.activation", f"loss {config.loss.name} applies its own "
-                            f"softmax or sigmoid, so {activation} would act twice", suggestion="linear")
+    is_class = target_of(config) == "class"
+    if is_class and config.loss.activates and activation in ("softmax", "sigmoid", "hard_sigmoid"):
+        message = f"loss {config.loss.name} applies its own softmax or sigmoid, so {activation} would act twice"
+        yield Contradiction("model.output.activation", message, suggestion="linear")
+    elif activation == "softmax" and units_of(config) == 1:
+        message = "the output is one number, and the softmax of one number is always 1"
+        yield Contradiction("model.output.activation", message, suggestion="linear")
 
 
 def monitor_exists(config: Config) -> Iterator[Contradiction]:
     names, monitor = metrics_of(config), config.training.monitor
     if monitor in names:
         return
+    allowed, also = ", ".join(names), ("data.validation", "data.name")
     if monitor.startswith("val_") and not config.data.validation:
-        yield Contradiction("training.monitor", f"there is no {monitor} with data.validation: 0",
-                            allowed=", ".join(names), suggestion="train_loss")
+        message = f"there is no {monitor} with data.validation: 0"
+        yield Contradiction("training.monitor", message, allowed, "training.monitor: train_loss", also)
     else:
-        yield Contradiction("training.monitor", f"no metric is called {monitor}",
-                            allowed=", ".join(names), suggestion=nearest(monitor, names))
+        meant = nearest(monitor, names)
+        if not monitor.startswith(("train_", "val_")):  # accuracy, loss, acc
+            meant = nearest(f"{names[-1].partition('_')[0]}_{monitor}", names) or meant
+        yield Contradiction("training.monitor", f"no metric is called {monitor}", allowed, meant, also)
 
 
 def augmentations_fit(config: Config) -> Iterator[Contradiction]:
     if len(config.data.describe().shape) == 3:
         return
+    fitting = [name for name, other in Augmentation.members.items() if not other.images_only]
     for key, listed in (("augment", config.data.augment), ("shift", config.data.shift)):
         for index, augmentation in enumerate(listed):
             if augmentation.images_only:
-                yield Contradiction(f"data.{key}[{index}]", f"{augmentation.name} needs pictures, "
-                                    f"and {config.data.name} has none", allowed="noise")
+                message = f"{augmentation.name} needs pictures, and {config.data.name} has none"
+                yield Contradiction(f"data.{key}[{index}]", message, ", ".join(fitting))
 
 
 def data_is_possible(config: Config) -> Iterator[Contradiction]:
     for key, message in data.faults(config.data):
-        yield Contradiction(f"data.{key}", message)
+        yield Contradiction(f"data.{key}", message, also=("data.samples", "data.limit"))
 
 
 def layers_fit(config: Config) -> Iterator[Contradiction]:
@@ -107,54 +128,57 @@ def layers_fit(config: Config) -> Iterator[Contradiction]:
 
 
 def regularisers_act(config: Config) -> Iterator[Contradiction]:
-    settings = config.model.__dict__
-    if settings.get("hidden") == [] and settings.get("dropout"):
-        yield Contradiction("model.dropout", "dropout acts after the hidden layers, and model.hidden is empty",
-                            suggestion="model.dropout: 0")
-    if settings.get("hidden") == [] and config.model.batch_norm and config.model.name in ("mlp", "rnn"):
-        yield Contradiction("model.batch_norm", "batch norm acts on the hidden layers, and model.hidden is empty",
-                            suggestion="model.batch_norm: false")
+    model = config.model
+    if isinstance(model, MLP | CNN | RNN) and not model.hidden and model.dropout:
+        message = f"dropout {model.dropout:g} acts after the hidden layers, and model.hidden is empty"
+        yield Contradiction("model.dropout", message, suggestion="model.dropout: 0, or a hidden layer")
+    taking = [layer for _, layer in expand(model) if isinstance(layer, Conv | Dense) and layer.batch_norm is None]
+    if model.batch_norm and not taking:
+        message = "true, but there is no convolution and no hidden dense layer that batch norm could act on"
+        yield Contradiction("model.batch_norm", message, suggestion="model.batch_norm: false, or a hidden layer")
 
 
 def batch_norm_has_batches(config: Config) -> Iterator[Contradiction]:
     if config.training.batch_size == 1 and any(block.batch_norm for block in plan_of(config).blocks):
-        yield Contradiction("training.batch_size", "batch norm needs batches of at least 2 samples",
-                            allowed="an integer >= 2 with model.batch_norm: true", suggestion="model.batch_norm: false")
+        message = "batch norm needs batches of at least 2 samples"
+        hint = "a larger batch, or model.batch_norm: false"
+        yield Contradiction("training.batch_size", message, "an integer >= 2 with batch norm", hint)
 
 
 def warmup_leaves_epochs(config: Config) -> Iterator[Contradiction]:
     warmup, epochs = config.scheduler.warmup_epochs, config.training.epochs
     if warmup >= epochs:
-        yield Contradiction("scheduler.warmup_epochs", f"{warmup:g} epochs of warm-up leave "
-                            f"nothing of {epochs}", allowed=f"less than training.epochs ({epochs})")
+        message = f"{warmup:g} epochs of warm-up leave nothing of training.epochs: {epochs}"
+        yield Contradiction("scheduler.warmup_epochs", message, f"less than {epochs}")
 
 
-def outputs_are_of_classes(config: Config) -> Iterator[Contradiction]:
-    if target_of(config) == "number" and config.loss.__dict__.get("outputs") not in (None, "softmax"):
-        yield Contradiction("loss.outputs", f"it is for classes; the target of {config.data.name} is a number",
-                            suggestion="leave it out")
+SHAPE = ("data.name", "data.own")
+"""What `describe` reads: the source and the settings that not every source has."""
 
+LAYERS = tuple(f"model.{key}" for key in ("name", "channels", "kernel_size", "units", "hidden", "layers", "batch_norm"))
 
 CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
-    (("data.name", "loss.name"), loss_fits_target),
-    (("data.name", "loss"), class_weights_fit),
-    (("loss.name", "model.output.activation"), output_fits_loss),
-    (("data.name", "data.validation", "training.monitor"), monitor_exists),
-    (("data.name", "data.augment", "data.shift"), augmentations_fit),
-    (("data",), data_is_possible),
-    (("data.name", "loss.name", "model"), layers_fit),
-    (("model",), regularisers_act),
-    (("data.name", "loss.name", "model", "training.batch_size"), batch_norm_has_batches),
-    (("scheduler.warmup_epochs", "scheduler.name", "training.epochs"), warmup_leaves_epochs),
-    (("data.name", "loss"), outputs_are_of_classes),
+    ((*SHAPE, "loss.name"), loss_fits_target),
+    ((*SHAPE, "loss.name", "loss.class_weights"), class_weights_fit),
+    ((*SHAPE, "loss.name", "loss.outputs"), outputs_are_of_classes),
+    ((*SHAPE, "loss.name", "loss.outputs", "model.output.activation.name"), output_fits_loss),
+    ((*SHAPE, "data.validation", "training.monitor"), monitor_exists),
+    ((*SHAPE, "data.augment", "data.shift"), augmentations_fit),
+    ((*SHAPE, "data.validation", "data.limit", "data.label_noise", "data.order"), data_is_possible),
+    ((*SHAPE, "loss.name", *LAYERS), layers_fit),
+    ((*LAYERS, "model.dropout"), regularisers_act),
+    ((*SHAPE, "loss.name", *LAYERS, "training.batch_size"), batch_norm_has_batches),
+    (("scheduler.name", "scheduler.warmup_epochs", "training.epochs"), warmup_leaves_epochs),
 )
-"""The checks, each with the settings it needs."""
+"""The checks, each with the settings it needs; where one of those has a fault, the check does not run."""
 
 
 def contradictions(config: Config, bad: set[str]) -> Iterator[Contradiction]:
     """What the checks find, where the settings they need are not among the `bad` ones."""
+    own = [f"data.{key}" for key in type(config.data).model_fields if key not in Source.model_fields]
     for needed, check in CHECKS:
-        if any(_touches(path, wrong) for path in needed for wrong in bad):
+        paths = [path for name in needed for path in (own if name == "data.own" else [name])]
+        if any(_touches(path, wrong) for path in paths for wrong in bad):
             continue
         try:
             yield from check(config)
@@ -163,4 +187,5 @@ def contradictions(config: Config, bad: set[str]) -> Iterator[Contradiction]:
 
 
 def _touches(path: str, wrong: str) -> bool:
+    """Whether a fault in `wrong` makes `path` doubtful: it is the same, or the one stands inside the other."""
     return path == wrong or path.startswith((f"{wrong}.", f"{wrong}[")) or wrong.startswith((f"{path}.", f"{path}["))

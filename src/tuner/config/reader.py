@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from tuner.choice import Choice, Section
-from tuner.config import words
-from tuner.document import Items, Map, Node, Place, Scalar, shown, to_plain
+from tuner.config import advice, words
+from tuner.document import Items, Map, Node, Place, Scalar, located, shown, to_plain
 from tuner.errors import Fault
 
 Given = tuple[Place, Node]
 """A key's place and its value, in one layer of the document."""
+
+Entries = dict[str, list[Given]]
+"""What one layer says under each key: one value, or several arguments of the command line."""
 
 BAD = object()
 """Stands for a value whose faults have been noted."""
@@ -24,24 +26,32 @@ BAD = object()
 
 @dataclass
 class Reader:
-    """What is found on the way through a document."""
+    """What is found on the way through a document.
+
+    `top` is the place to name where there is no better one. `origins` says where each key was set, `items` the same of
+    each number or text in a list, `dropped` where a setting was set that fell away with its choice, and why. `bad`
+    holds the keys with faults; the config has their defaults instead.
+    """
 
     root: type[Section]
+    top: Place
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     origins: dict[str, Place] = field(default_factory=dict)
+    items: dict[str, Place] = field(default_factory=dict)
+    dropped: dict[str, str] = field(default_factory=dict)
     bad: set[str] = field(default_factory=set)
 
     def fault(self, place: Place, path: str, message: str, **details: Any) -> None:
         self.faults.append(place.fault(message, key=path, **details))
 
-    def section(self, cls: type[Section], layers: Sequence[Node], path: str) -> Any:
-        """A section from its layers, lowest first."""
-        settings: dict[str, list[Given]] = {}
+    def section(self, cls: type[Section], layers: Sequence[Node], path: str, optional: bool = False) -> Any:
+        """A section from its layers, lowest first; `optional`: it may be ``none``."""
+        settings: Entries = {}
         for layer in layers:
             if not isinstance(layer, Map):
-                keys = ", ".join(cls.model_fields)
-                self.expected(layer.place, path, "a map", layer, suggestion=f"its keys are {keys}")
+                allowed = f"a map ({', '.join(cls.model_fields)})" + " or none" * optional
+                self.expected(layer.place, path, allowed, layer, suggestion=advice.section(cls, layer, optional))
                 continue
             for key, given in layer.entries.items():
                 if key in cls.model_fields:
@@ -52,39 +62,55 @@ class Reader:
 
     def choice(self, kind: type[Choice], default: type[Choice] | None, layers: Sequence[Node], path: str) -> Any:
         """A choice from its layers: an upper layer may switch it, and then settings below that it lacks fall away."""
-        member, named = default, True
-        settings: dict[str, list[Given]] = {}
+        member, settings = default, Entries()
+        known = True
+        listed = self.choice_layers(kind, layers, path)
+        if default is None and not any("name" in entries for entries in listed):
+            if path not in self.bad:
+                allowed = f"{words.a(words.called(kind))} with its name"
+                self.expected(layers[-1].place, path, allowed, layers[-1], advice.nameless(kind, layers[-1]))
+            return BAD
+        for entries in listed:
+            if "name" in entries:
+                found = self.named(kind, entries["name"][-1][1], path)
+                known = found is not None
+                if found is not None and found is not member:
+                    settings = self.switched(found, settings, entries["name"][-1][0], path)
+                member = found or member
+            self.collect(kind, member if known else None, entries, settings, path)
+        if member is not None and known:
+            return self.build(member, settings, path)
+        shared = {key: given for key, given in settings.items() if key in kind.model_fields}
+        self.build(default or next(iter(kind.members.values())), shared, path)
+        return BAD
+
+    def collect(
+        self, kind: type[Choice], member: type[Choice] | None, entries: Entries, settings: Entries, path: str
+    ) -> None:
+        """Adds what a layer sets. Where its choice is unknown (None), keys that any choice has are let pass."""
+        for key, given in entries.items():
+            if key == "name":
+                continue
+            if key in (member or kind).model_fields:
+                settings.setdefault(key, []).extend(given)
+            elif member is not None or not words.owners(kind, key):
+                self.unknown_key(member or kind, given[-1][0], path, key)
+
+    def choice_layers(self, kind: type[Choice], layers: Sequence[Node], path: str) -> list[Entries]:
+        """The layers of a choice; all arguments of the command line together are one layer, in which the last wins."""
+        found: list[Entries] = []
+        last: Node | None = None
         for layer in layers:
             entries = self.choice_entries(kind, layer, path)
-            if entries is None:
-                return BAD
-            if "name" in entries:
-                found = self.named(kind, entries["name"], path)
-                named = found is not None
-                if found is not None and found is not member:
-                    settings = self.switched(found, settings, entries["name"][0], path)
-                member = found or member
-            for key, given in entries.items():
-                if key == "name":
-                    continue
-                if not named and key in kind.model_fields:
-                    settings.setdefault(key, []).append(given)
-                elif member is not None and named and key in member.model_fields:
-                    settings.setdefault(key, []).append(given)
-                elif named or not any(key in other.model_fields for other in kind.members.values()):
-                    self.unknown_key(member if named and member else kind, given[0], path, key)
-        if member is None or not named:
-            if member is None and named:
-                choices = ", ".join(kind.members)
-                self.expected(layers[-1].place, path, f"the name of a {kind.kind}", layers[-1], suggestion=choices)
-            self.bad.add(path)
-            shared = {key: value for key, value in settings.items() if key in kind.model_fields}
-            self.build(default or next(iter(kind.members.values())), shared, path)
-            return BAD
-        return self.build(member, settings, path)
+            if last is None or not (last.place.argument and layer.place.argument):
+                found.append({})
+            for key, given in (entries or {}).items():
+                found[-1].setdefault(key, []).append(given)
+            last = layer
+        return found
 
     def choice_entries(self, kind: type[Choice], layer: Node, path: str) -> dict[str, Given] | None:
-        """One layer of a choice as a map: a bare name is short for ``{name: it}``."""
+        """One layer of a choice as a map: a bare name is short for ``{name: it}``. None where it is neither."""
         if isinstance(layer, Map):
             if kind.kind != "layer" or "name" in layer.entries:
                 return layer.entries
@@ -94,36 +120,46 @@ class Reader:
                 return {"name": (place, Scalar(place, first, first)), **layer.entries}
         if isinstance(layer, Scalar) and kind.kind != "layer":
             text = "none" if layer.value is None else layer.text
-            return {"name": (layer.place, Scalar(layer.place, text, text))}
-        what = f"a name or a map with a name (a {kind.kind})" if kind.kind != "layer" else "a map that starts with a layer"
-        self.expected(layer.place, path, what, layer, suggestion=", ".join(kind.members))
+            return {"name": (layer.place, Scalar(layer.place, text, text, refused=layer.refused))}
+        if kind.kind == "layer":
+            names = [*layer.entries] if isinstance(layer, Map) else [shown(layer)]
+            meant = next(filter(None, (advice.meant_choice(kind, name) for name in names)), None)
+            allowed = f"a map with the key {', '.join(list(kind.members)[:-1])} or {list(kind.members)[-1]}"
+            self.expected(layer.place, path, allowed, layer, suggestion=advice.layer(meant))
+        else:
+            allowed = f"the name of {words.a(words.called(kind))} or a map with its name"
+            self.expected(layer.place, path, allowed, layer, suggestion=advice.one_of(kind, layer))
         return None
 
-    def named(self, kind: type[Choice], given: Given, path: str) -> type[Choice] | None:
+    def named(self, kind: type[Choice], node: Node, path: str) -> type[Choice] | None:
         """The member that a name stands for; its fault is noted when there is none."""
-        _, node = given
         name = "none" if isinstance(node, Scalar) and node.value is None else shown(node)
-        found = kind.find(name) if isinstance(node, Scalar) else None
-        if found is None:
-            self.bad.add(path)
-            spellings = [word for member in kind.members.values() for word in (member.name, *member.aliases)]
-            close = words.nearest(name, spellings)
-            suggestion = cast(type[Choice], kind.find(close)).name if close else None
-            self.fault(node.place, f"{path}.name", f"there is no {kind.kind} called {name}", given=name,
-                       allowed=", ".join(kind.members), suggestion=suggestion)
-            return None
-        self.origins[f"{path}.name"] = node.place
-        return found
+        found = kind.find(name) if isinstance(node, Scalar) and not node.refused else None
+        if found is not None:
+            self.origins[f"{path}.name"] = node.place
+            return found
+        self.bad.add(path)
+        if not (isinstance(node, Scalar) and node.refused):
+            meant = advice.name(kind, name) if self.has_patience else None
+            self.fault(node.place, f"{path}.name", f"there is no {words.called(kind)} called {name}", given=name,
+                       allowed=", ".join(kind.members), suggestion=meant)  # fmt: skip
+        return None
 
-    def switched(self, member: type[Choice], settings: dict[str, list[Given]], place: Place, path: str,
-                 ) -> dict[str, list[Given]]:
+    def switched(self, member: type[Choice], settings: Entries, place: Place, path: str) -> Entries:
         """The settings from lower layers that the new choice also has; the others are named in a note."""
-        for key in [key for key in settings if key not in member.model_fields]:
-            origin = settings[key][-1][0]
-            self.notes.append(f"{path}.{key} ({origin}) falls away: {path} is now {member.name} ({place})")
-        return {key: value for key, value in settings.items() if key in member.model_fields}
+        self.fall_away({key: given for key, given in settings.items() if key not in member.model_fields},
+                       f"{path} is now {member.name} ({place})", path)  # fmt: skip
+        return {key: given for key, given in settings.items() if key in member.model_fields}
 
-    def build(self, cls: type[Section], settings: dict[str, list[Given]], path: str) -> Any:
+    def fall_away(self, settings: Entries, why: str, path: str) -> None:
+        """Notes settings that no longer count, with where they were set."""
+        for key, given in settings.items():
+            self.dropped[f"{path}.{key}"] = f"{given[-1][0]}; fell away: {why}"
+        gone = [f"{path}.{key} ({given[-1][0]})" for key, given in settings.items()]
+        if gone:
+            self.notes.append(f"{', '.join(gone)} {'falls' if len(gone) == 1 else 'fall'} away: {why}")
+
+    def build(self, cls: type[Section], settings: Entries, path: str) -> Any:
         """The section or choice with these settings; those with faults are noted and left at their defaults."""
         values: dict[str, Any] = {}
         for key, given in settings.items():
@@ -136,60 +172,70 @@ class Reader:
         try:
             return cls.model_validate(values)
         except ValidationError as errors:
-            return self.build_without(cls, settings, values, errors, path)
+            wrong = self.note_invalid(cls, {key: settings[key] for key in values}, errors, path)
+        try:
+            return cls.model_validate({key: value for key, value in values.items() if key not in wrong})
+        except ValidationError:
+            return BAD
 
-    def build_without(self, cls: type[Section], settings: dict[str, list[Given]], values: dict[str, Any],
-                      errors: ValidationError, path: str) -> Any:
-        """Notes the faults that pydantic found, and builds with what remains."""
-        noted: set[tuple[Any, ...]] = set()
+    def note_invalid(self, cls: type[Section], settings: Entries, errors: ValidationError, path: str) -> set[str]:
+        """Notes the faults that pydantic found; the keys that have them."""
+        noted: set[tuple[str, int | None]] = set()
         for error in errors.errors(include_url=False, include_context=False, include_input=False):
-            if not error["loc"]:
-                place = self.origins.get(path, Place("config", 0, 0))
-                self.fault(place, path, error["msg"].removeprefix("Value error, "))
-                self.bad.add(path)
-                continue
-            key, *rest = error["loc"]
-            index = rest[0] if rest and isinstance(rest[0], int) else None
-            below = f"{path}.{key}" if path else str(key)
+            key = str(error["loc"][0]) if error["loc"] else ""
+            index = next((part for part in error["loc"][1:] if isinstance(part, int)), None)
             if (key, index) in noted or (key, None) in noted:
                 continue
             noted.add((key, index))
-            if key not in settings:
-                place = self.origins.get(f"{path}.name") or self.origins.get(path) or Place("config", 0, 0)
-                if below not in self.bad and path not in self.bad:
-                    self.fault(place, below, "it is missing", allowed=words.allowed(cls.model_fields[str(key)]))
-                    self.bad.add(below)
-                continue
-            self.leaf_fault(cls.model_fields[str(key)], settings[str(key)][-1][1], index, below)
-        good = {key: value for key, value in values.items() if not any(key == wrong[0] for wrong in noted)}
-        try:
-            return cls.model_validate(good)
-        except ValidationError:
-            return BAD
+            below = f"{path}.{key}" if path and key else key or path
+            if key in settings and error["type"] in ("value_error", "assertion_error"):
+                node = settings[key][-1][1]
+                self.fault(node.place, below, error["msg"].partition(", ")[2], given=shown(node))
+                self.bad.add(below)
+            elif key in settings:
+                self.leaf_fault(cls.model_fields[key], settings[key][-1][1], index, below)
+            elif below not in self.bad and path not in self.bad:
+                place = self.origins.get(f"{path}.name") or self.origins.get(path) or self.top
+                message = f"{key} is missing" if key else error["msg"].removeprefix("Value error, ")
+                allowed = words.allowed(cls.model_fields[key]) if key else None
+                self.fault(place, below, message, allowed=allowed)
+                self.bad.add(below)
+        return {key for key, _ in noted}
 
     def value(self, info: FieldInfo, nodes: Sequence[Node], path: str) -> Any:
         """The value of one key from its layers, lowest first."""
         top = nodes[-1]
-        kind, part, listed = words.family(info.annotation), words.section(info.annotation), None
-        if kind is None and part is None:
-            listed = words.listed_family(info.annotation)
+        kind, part = words.family(info.annotation), words.section(info.annotation)
         self.origins[path] = top.place
-        if words.optional(info.annotation) and _is_none(top) and not (kind and kind.find("none")):
+        none_is_a_choice = kind is not None and kind.find("none") is not None
+        if words.optional(info.annotation) and part is not None:
+            nodes = self.since_none(nodes, path)
+        if words.optional(info.annotation) and _is_none(top) and not (none_is_a_choice and to_plain(top) is not None):
             return None
         if kind is not None:
-            default = type(info.default) if isinstance(info.default, Choice) else None
-            return self.choice(kind, default, nodes, path)
+            return self.choice(kind, type(info.default) if isinstance(info.default, Choice) else None, nodes, path)
         if part is not None:
-            since = max((n for n, node in enumerate(nodes) if _is_none(node)), default=-1)
-            return self.section(part, nodes[since + 1 :] or nodes[-1:], path)
-        if listed is not None:
-            return self.items(listed, top, path)
-        return self.leaf(info, top)
+            return self.section(part, nodes, path, words.optional(info.annotation))
+        listed = words.listed_family(info.annotation)
+        return self.leaf(info, top, path) if listed is None else self.choices(listed, top, path)
 
-    def items(self, kind: type[Choice], node: Node, path: str) -> Any:
+    def since_none(self, nodes: Sequence[Node], path: str) -> Sequence[Node]:
+        """What stands above the last ``none``; the settings below it are named in a note."""
+        last = max((index for index, node in enumerate(nodes) if _is_none(node)), default=None)
+        if last is None:
+            return nodes
+        below: Entries = {}
+        for node in nodes[:last]:
+            for key, given in node.entries.items() if isinstance(node, Map) else ():
+                below.setdefault(key, []).append(given)
+        self.fall_away(below, f"{path} is now none ({nodes[last].place})", path)
+        return nodes[last + 1 :]
+
+    def choices(self, kind: type[Choice], node: Node, path: str) -> Any:
         """A list of choices; lists are replaced whole by an upper layer."""
         if not isinstance(node, Items):
-            self.expected(node.place, path, f"a list of {kind.kind}s", node, suggestion=f"[{shown(node)}]")
+            hint = "[]" if _is_none(node) else f"[{shown(node)}]"
+            self.expected(node.place, path, f"a list of {kind.kind}s", node, suggestion=hint)
             return BAD
         values = []
         for index, item in enumerate(node.nodes):
@@ -197,12 +243,14 @@ class Reader:
             values.append(self.choice(kind, None, [item], f"{path}[{index}]"))
         return BAD if any(value is BAD for value in values) else values
 
-    def leaf(self, info: FieldInfo, node: Node) -> Any:
+    def leaf(self, info: FieldInfo, node: Node, path: str) -> Any:
         value = to_plain(node)
+        if isinstance(node, Items):
+            self.items |= {f"{path}[{index}]": item.place for index, item in enumerate(node.nodes)}
         if value is None and "none" in words.allowed(info).replace(",", " ").split():
             return "none"
         if words.holds_path(info.annotation) and isinstance(value, str) and value:
-            return Path(node.place.base, Path(value).expanduser()).absolute()
+            return str(located(value, node.place.base))
         return value
 
     def leaf_fault(self, info: FieldInfo, node: Node, index: int | None, path: str) -> None:
@@ -211,53 +259,39 @@ class Reader:
         target, allowed = node, words.allowed(info)
         if index is not None and isinstance(node, Items) and index < len(node.nodes):
             target, path, allowed = node.nodes[index], f"{path}[{index}]", words.allowed_item(info)
-        self.expected(target.place, path, allowed, target, suggestion=_suggestion(allowed, target))
+        self.expected(target.place, path, allowed, target, suggestion=advice.value(allowed, target))
 
     def expected(self, place: Place, path: str, allowed: str, node: Node, suggestion: str | None = None) -> None:
-        given = shown(node)
-        quoted = isinstance(node, Scalar) and isinstance(node.value, str)
         self.bad.add(path)
-        self.fault(place, path, f"expected {allowed}, got {'the text ' if quoted else ''}{given}",
-                   given=given, allowed=allowed, suggestion=suggestion)
+        if isinstance(node, Scalar) and node.refused:
+            return
+        quoted = isinstance(node, Scalar) and isinstance(node.value, str)
+        self.fault(place, path, f"expected {allowed}, got {'the text ' if quoted else ''}{shown(node)}",
+                   given=shown(node), allowed=allowed, suggestion=suggestion)  # fmt: skip
 
     def unknown_key(self, cls: type[Section], place: Place, path: str, key: str) -> None:
-        """Notes a key that the language does not have here, with the nearest one that it has."""
-        own = ["name"] if isinstance(cls, type) and issubclass(cls, Choice) and cls.kind != "layer" else []
-        keys = [*own, *cls.model_fields, *(["extends"] if not path else [])]
-        where = f" in {path}" if path else ""
-        message = f"unknown key {key}{where}"
-        suggestion = words.nearest(key, keys)
+        """Notes a key that the language does not have here, with the one that was probably meant."""
+        name = key if len(key) <= 60 else f"{key[:57]}..."
+        message = f"unknown key {name or repr(name)}" + (f" in {path}" if path else "")
+        keys = [*cls.model_fields]
         if issubclass(cls, Choice):
-            who = [other.name for other in cls.members.values() if key in other.model_fields]
-            if cls.name:
-                message += f" ({cls.name})"
-            if who and cls.kind != "layer":
-                message, suggestion = f"{message}; it belongs to {', '.join(who[:6])}", suggestion or f"name: {who[0]}"
-        suggestion = suggestion or words.elsewhere(key, self.root)
-        self.fault(place, f"{path}.{key}".lstrip("."), message, given=key, allowed=", ".join(keys), suggestion=suggestion)
+            message += f" ({cls.name})" if cls.name else ""
+            if cls.kind != "layer":
+                keys = ["name", *keys]
+                owners = words.owners(cls, key)
+                message += f"; it belongs to {', '.join(owners[:6])}" * bool(owners)
+        if not path:
+            keys.append("extends")
+        suggestion = advice.key(key, cls, keys, self.root) if self.has_patience else None
+        self.fault(
+            place, f"{path}.{key}".lstrip("."), message, given=key, allowed=", ".join(keys), suggestion=suggestion
+        )
+
+    @property
+    def has_patience(self) -> bool:
+        """Whether to look for what was meant: that takes a millisecond, and a file may hold thousands of faults."""
+        return len(self.faults) < 200
 
 
 def _is_none(node: Node) -> bool:
     return isinstance(node, Scalar) and (node.value is None or node.value == "none")
-
-
-def _suggestion(allowed: str, node: Node) -> str | None:
-    """What was probably meant by a scalar of the wrong type."""
-    if not isinstance(node, Scalar):
-        return None
-    if allowed.startswith("a list"):
-        return f"[{shown(node)}]"
-    if isinstance(node.value, float) and node.value.is_integer() and "integer" in allowed:
-        return f"{node.value:.0f}"
-    if isinstance(node.value, str):
-        plain = node.value.lower()
-        if "true or false" in allowed and plain in ("yes", "on", "y", "1", "true", "no", "off", "n", "0", "false"):
-            return "true" if plain in ("yes", "on", "y", "1", "true") else "false"
-        if plain.replace(".", "", 1).replace("-", "").replace("e", "", 1).isdigit():
-            return f"{node.value} without quotes"
-        if plain in ("no", "off", "none", "false") and "number" in allowed:
-            return "0"
-        return words.nearest(node.value, allowed.removeprefix("one of ").replace(" or ", ", ").split(", "))
-    if isinstance(node.value, int | float) and "text" in allowed:
-        return f'"{node.text}"'
-    return None

@@ -58,9 +58,7 @@ class Config(Section):
 
     name: RunName = Field("run", description="what the run folder is called; the file's stem by default")
     tags: list[str] = Field([], max_length=100, description="free text")
-    seed: int = Field(
-        0, ge=0, le=2**63 - 1, description="initial weights, order of samples, dropout, augmentation"
-    )
+    seed: int = Field(0, ge=0, le=2**63 - 1, description="initial weights, order of samples, dropout, augmentation")
     data: Source = Field(Digits(), description="the data source and its settings")
     model: Model = Field(MLP(), description="the network's shape")
     loss: Loss = Field(CrossEntropy(), description="what is minimised")
@@ -78,7 +76,8 @@ NOT_MEANING = ("name", "tags", "data.root", "checkpoint", "training.device", "tr
 def dump(section: Section) -> Any:
     """The settings as plain values, every one of them; a choice without settings is its bare name.
 
-    A layer's null (the model's value holds) is left out; an empty section is ``none``.
+    A layer's null (the model's value holds) is left out; an empty section is ``none``. A loss's `outputs` is about
+    classes, so that it does not stand where the target is a number.
     """
     is_layer = isinstance(section, Layer)
     values: dict[str, Any] = {"name": section.name} if isinstance(section, Choice) and not is_layer else {}
@@ -86,6 +85,9 @@ def dump(section: Section) -> Any:
         value = section.__dict__[key]
         if value is not None or not is_layer:
             values[key] = "none" if value is None and words.section(info.annotation) else _plain(value)
+    if isinstance(section, Config) and section.data.describe().target == "number" and isinstance(values["loss"], dict):
+        loss = {key: value for key, value in values["loss"].items() if key != "outputs"}
+        values["loss"] = loss["name"] if list(loss) == ["name"] else loss
     return values["name"] if list(values) == ["name"] and isinstance(section, Choice) else values
 
 

@@ -93,6 +93,8 @@ OTHER_TOOLS = {
     "defaults": "extends",
     "experiment": "name",
     "runname": "name",
+    "patience": "early_stopping.patience",
+    "mindelta": "early_stopping.min_delta",
     "optim": "optimizer",
     "optimiser": "optimizer",
     "lrdecay": "scheduler",
@@ -112,53 +114,6 @@ OTHER_TOOLS = {
 }
 """Keys that other tools use, folded, and where tuner keeps the same thing."""
 
-OTHER_NAMES: dict[str, dict[str, str]] = {
-    "loss": {
-        "nll": "cross_entropy",
-        "nllloss": "cross_entropy",
-        "categoricalcrossentropy": "cross_entropy",
-        "sparsecategoricalcrossentropy": "cross_entropy",
-        "logistic": "binary_cross_entropy",
-        "rmse": "mse",
-        "l1": "mae",
-        "l2": "mse",
-        "svm": "hinge",
-    },
-    "optimizer": {"momentum": "{name: sgd, momentum: 0.9}", "nesterov": "{name: sgd, momentum: 0.9, nesterov: true}"},
-    "scheduler": {
-        "cosineannealinglr": "cosine",
-        "cosinedecay": "cosine",
-        "reducelronplateau": "plateau",
-        "onecyclelr": "one_cycle",
-        "polynomial": "linear",
-        "warmup": "{name: none, warmup_epochs: 1}",
-    },
-    "initializer": {"truncatednormal": "normal", "randomnormal": "normal", "randomuniform": "uniform"},
-    "model": {
-        "lstm": "{name: rnn, cell: lstm}",
-        "gru": "{name: rnn, cell: gru}",
-        "perceptron": "mlp",
-        "ann": "mlp",
-        "nn": "mlp",
-        "lenet": "cnn",
-    },
-    "layer": {
-        "linear": "dense",
-        "fc": "dense",
-        "conv2d": "conv",
-        "maxpool": "pool",
-        "maxpool2d": "pool",
-        "avgpool2d": "{pool: 2, mode: mean}",
-        "flatten": "leave it out: dense flattens by itself",
-        "relu": "dense and conv have the key activation",
-        "lstm": "{rnn: 128, cell: lstm}",
-        "gru": "{rnn: 128, cell: gru}",
-        "batchnorm": "dense and conv have the key batch_norm",
-    },
-    "data": {"cifar": "cifar10", "cancer": "breast_cancer", "fashion": "fashion_mnist", "twomoons": "moons"},
-}
-"""Names that other tools use, folded, by kind, and what to write here."""
-
 USUAL = ("adam", "sgd", "cosine", "step", "cross_entropy", "mse", "mlp", "cnn", "blobs", "digits", "leaky_relu")
 """The choices that come first where several would do."""
 
@@ -176,14 +131,6 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
         return by_fold[fold(word)]
     close = get_close_matches(fold(word), by_fold, n=1, cutoff=0.6)
     return by_fold[close[0]] if close else None
-
-
-def meant_choice(kind: type[Choice], name: str) -> str | None:
-    """What to write for a name that no choice of this kind has, or None."""
-    known = OTHER_NAMES.get(kind.kind, {})
-    close = nearest(name, [word for member in kind.members.values() for word in (member.name, *member.aliases)])
-    member = kind.find(close) if close else None
-    return known.get(fold(name)) or (member.name if member else None)
 
 
 def owners(kind: type[Choice], key: str) -> list[str]:
@@ -268,25 +215,31 @@ def _allowed_list(item: Any, metadata: list[Any]) -> str:
     high = next((bound.max_length for bound in metadata if isinstance(bound, MaxLen)), None)
     if low and low == high:
         return f"a list of {low} {plural}"
-    return f"a list of {plural}" + (f", at least {low}" if low else "")
+    return f"a list of {plural}" + (f", at least {low} of them" if low > 1 else ", not empty" if low else "")
 
 
 def _allowed_scalar(annotation: Any, metadata: list[Any]) -> str:
     if annotation is type(None):
         return "null"
     if isinstance(annotation, type) and issubclass(annotation, Section):
-        return f"{_a(annotation.kind)} {annotation.kind}" if issubclass(annotation, Choice) else "a map"
+        return a(called(annotation)) if issubclass(annotation, Choice) else "a map"
     if annotation is bool:
         return "true or false"
     if annotation is str:
         pattern = next((part.pattern for part in metadata if getattr(part, "pattern", None)), None)
-        return "a path" if Path in metadata else PATTERNS.get(pattern, "text")
+        return "a path" if Path in metadata else PATTERNS.get(str(pattern), "text")
     word = {int: "an integer", float: "a number"}.get(annotation, str(annotation))
     return f"{word} {_bounds(metadata)}".strip()
 
 
-def _a(word: str) -> str:
-    return "an" if word[0] in "aeiou" else "a"
+def called(kind: type[Choice]) -> str:
+    """A kind as sentences call it."""
+    return "data source" if kind.kind == "data" else kind.kind
+
+
+def a(word: str) -> str:
+    """The word with its article."""
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
 
 
 def _bounds(metadata: list[Any]) -> str:
@@ -294,11 +247,20 @@ def _bounds(metadata: list[Any]) -> str:
     high = next((bound for bound in metadata if isinstance(bound, Lt | Le)), None)
     left = "" if low is None else f"> {low.gt}" if isinstance(low, Gt) else f">= {low.ge}"
     right = "" if high is None else f"< {high.lt}" if isinstance(high, Lt) else f"<= {high.le}"
+    if isinstance(low, Ge) and isinstance(high, Le):
+        return f"from {low.ge} to {_power(high.le)}"
     if low is not None and high is not None:
         opening = f"({low.gt}" if isinstance(low, Gt) else f"[{low.ge}"
         closing = f"{high.lt})" if isinstance(high, Lt) else f"{high.le}]"
         return f"in {opening}, {closing}"
     return left or right
+
+
+def _power(bound: Any) -> str:
+    """A bound in words: 9223372036854775807 is 2^63 - 1."""
+    if isinstance(bound, int) and bound > 10**15 and (bound + 1).bit_count() == 1:
+        return f"2^{bound.bit_length()} - 1"
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
 
 
 def elsewhere(key: str, root: type[Section]) -> str | None:
@@ -320,6 +282,7 @@ def key_paths(cls: type[Section], path: str = "") -> tuple[str, ...]:
         below = f"{path}.{key}" if path else key
         paths[below] = None
         kind, part = family(info.annotation), section(info.annotation)
-        for member in [kind, *kind.members.values()] if kind else [part] if part else []:
+        inside: list[type[Section]] = [kind, *kind.members.values()] if kind else [part] if part else []
+        for member in inside:
             paths.update(dict.fromkeys(key_paths(member, below)))
     return tuple(paths)

@@ -101,10 +101,11 @@ class Source(Choice, kind="data"):
         0.0, ge=0, le=1, description="share of the training labels replaced by another class; for classes only"
     )
     augment: list[Augmentation] = Field(
-        default_factory=list, description="random changes to each training batch, in this order, before normalisation"
+        default_factory=list, max_length=100, description="random changes to each training batch, in this order, before normalisation"
     )
     shift: list[Augmentation] = Field(
         default_factory=list,
+        max_length=100,
         description="the same changes put on validation and test data instead, drawn once by split_seed: "
         "another distribution than the training data's",
     )

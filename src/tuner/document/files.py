@@ -26,7 +26,12 @@ def read_bytes(path: Path) -> bytes:
 
 def located(text: str, base: Path) -> Path:
     """The file or folder that a path said in a config means: relative to `base`, with ``~`` for the home folder."""
-    return Path(base, os.path.expanduser(text)).absolute()  # noqa: PTH111 - Path's raises for an unknown user
+    return Path(os.path.normpath(base / os.path.expanduser(text)))  # noqa: PTH111 - Path's raises for an unknown user
+
+
+def folder_of(path: Path) -> Path:
+    """The folder that a file's paths are relative to: absolute, without links, so that ``..`` leads up from it."""
+    return Path(os.path.realpath(path.parent))
 
 
 def decode(data: bytes, shown_as: str) -> str:

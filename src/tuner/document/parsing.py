@@ -87,9 +87,14 @@ class _Composer:
     def check_refused(self, event: Any) -> None:
         if event.anchor is not None:
             kind = "alias" if isinstance(event, yaml.AliasEvent) else "anchor"
-            self.refuse(event, f"YAML's {kind} is not part of the language", suggestion="extends: shares settings")
+            self.refuse(
+                event,
+                f"YAML's {kind} is not part of the language",
+                suggestion="write the value out; extends shares settings",
+            )
         if not isinstance(event, yaml.AliasEvent) and event.tag is not None:
-            self.refuse(event, f"the tag {event.tag} is not part of the language", suggestion="leave the tag out")
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            self.refuse(event, f"the tag {tag} is not part of the language", suggestion="leave the tag out")
 
     def scalar(self, event: Any, place: Place) -> Scalar:
         text: str = event.value
@@ -111,9 +116,10 @@ class _Composer:
             key = self.node(event, depth + 1)
             value = self.node(next(self.stream), depth + 1)
             if not isinstance(key, Scalar) or not isinstance(key.value, str):
-                self.faults.append(key.place.fault("a key is a word", given=shown(key), allowed="text"))
+                hint = "no comma in a number" if isinstance(key, Scalar) and key.text.isdigit() else None
+                self.faults.append(key.place.fault("a key is a word", given=shown(key), suggestion=hint))
             elif key.value == "<<" and not key.quoted:
-                hint = "extends: shares settings between files"
+                hint = "write the keys out, or share them between files with extends"
                 self.faults.append(key.place.fault("merge keys are not part of the language", suggestion=hint))
             elif key.value in entries:
                 first = entries[key.value][0]
@@ -145,17 +151,11 @@ def parse(text: str, start: Place) -> tuple[Node | None, list[Fault]]:
         composer.faults.append(_syntax_fault(error, composer))
     except (ValueError, OverflowError):  # an escape beyond the last character: "\UFFFFFFFF"
         index = composer.loader.get_mark().index
-        composer.faults.append(composer.at(index, index + 1).fault("not YAML: there is no such character"))
+        composer.faults.append(composer.at(max(0, index - 2), index + 8).fault("not YAML: there is no such character"))
     return None, composer.faults
 
 
 _SYNTAX: tuple[tuple[str, str, str | None, bool], ...] = (
-    (
-        "mapping values are not allowed",
-        "a colon where none can be: the key or value before it is not finished",
-        "one `key: value` a line, the keys of a map in the same column, quotes around a text with a colon",
-        False,
-    ),
     ("could not find expected ':'", "no colon follows this key", "`key: value`, with a space after the colon", True),
     ("found unexpected end of stream", "this quote is never closed", "add the closing quote", True),
     ("but got '<stream end>'", "this bracket is never closed", "add the closing bracket", True),
@@ -178,15 +178,31 @@ _SYNTAX: tuple[tuple[str, str, str | None, bool], ...] = (
     ("while scanning a directive", "no value can begin with %", "quotes around the text", True),
     ("expected '<document start>'", "nothing can follow here: the document is complete", None, False),
     ("that cannot start any token", "no value can begin with this character", "quotes around the text", False),
-    ("expected alphabetic or numeric", "no text can begin with & or * here", "quotes around the text", True),
-    ("did not find expected node content", "a value is missing before this", None, False),
+    ("expected alphabetic or numeric", "no text can begin with & or *", "quotes around the text", True),
+    ("while parsing a flow node", "a value or a closing bracket is missing before this", None, False),
+    ("expected the node content", "a value is missing before this", None, False),
 )
 """What the parser says -> what it means, what to do, whether to point at where the trouble began."""
 
 
 def _syntax_fault(error: yaml.MarkedYAMLError, composer: _Composer) -> Fault:
     said = " ".join(part for part in (error.context, error.problem) if part)
-    message, hint, begins = next((meant for sign, *meant in _SYNTAX if sign in said), (said, None, False))
+    known = (entry for entry in _SYNTAX if entry[0] in said)
+    _, message, hint, begins = next(known, ("", said, None, False))
     mark = (begins and error.context_mark) or error.problem_mark or error.context_mark
     index = mark.index if mark is not None else 0
-    return composer.at(index, index + 1).fault(f"not YAML: {message}", suggestion=hint)
+    place = composer.at(index, index + 1)
+    if "mapping values are not allowed" in said:
+        message, hint = _stray_colon(place)
+    opened = error.context_mark
+    if "is missing before this" in message and opened is not None and mark is not None and opened.line < mark.line:
+        message += f"; the bracket on line {opened.line + 1} is still open"
+    return place.fault(f"not YAML: {message}", suggestion=hint)
+
+
+def _stray_colon(place: Place) -> tuple[str, str]:
+    """A colon where none can be: behind another one, or in a line that stands below a value."""
+    if ": " in place.excerpt[: place.column - 1]:
+        return "a second colon in one line", "one `key: value` a line, or quotes around a text with a colon"
+    message = "a key is indented here, but what stands above it has a value already"
+    return message, "the same column as the keys above, or {name: cnn, hidden: [64]} for a choice with settings"

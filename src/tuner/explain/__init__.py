@@ -14,7 +14,7 @@ from inspect import cleandoc
 from pydantic.fields import FieldInfo
 
 from tuner.choice import Choice, fold
-from tuner.config import words
+from tuner.config import advice, words
 from tuner.config.schema import EXTENDS
 from tuner.config.settings import NOT_MEANING
 from tuner.document import to_yaml
@@ -29,6 +29,7 @@ from tuner.explain.language import (
     first_line,
     flow,
     kinds,
+    label,
     overrides,
     plain,
     plural,
@@ -90,12 +91,13 @@ def meanings(name: str) -> list[Meaning]:
     keys = of_keys(name)
     found += keys or of_other_tool(name)
     found += of_column(name)
-    return found + of_exit_code(name)
+    found += of_exit_code(name)
+    return found or of_other_name(name)
 
 
 def nearest_names(name: str, count: int = 3) -> list[str]:
     """The names that were probably meant, best first."""
-    candidates = dict.fromkeys(names())
+    candidates = dict.fromkeys(other for other in names() if fold(other))
     near: list[str] = []
     while len(near) < count and (found := words.nearest(name, candidates)):
         near.append(found)
@@ -124,8 +126,9 @@ def names() -> Iterator[str]:
 def of_topic(topic: Topic) -> Meaning:
     """A technique."""
     also = tuple(word for word in topic.also if plain(word) != plain(topic.title))
-    return Meaning(topic.title, "technique", f"{topic.text}\nSettings: {', '.join(topic.keys)}.", also=also,
-                   yaml=topic.example)
+    return Meaning(
+        topic.title, "technique", f"{topic.text}\nSettings: {', '.join(topic.keys)}.", also=also, yaml=topic.example
+    )
 
 
 def of_kind(kind: type[Choice]) -> Meaning:
@@ -148,9 +151,16 @@ def of_choice(choice: type[Choice]) -> Meaning:
     kind = kinds()[choice.kind]
     rows = tuple(row(key, info) for key, info in choice.model_fields.items())
     values = example_of_choice(choice, kind)
-    return Meaning(choice.name, choice.kind, f"{cleandoc(choice.__doc__ or '')}\n{places(kind)}",
-                   ("setting", "allowed", "default", "what it is"), rows, choice.aliases, to_yaml(values),
-                   tuple(overrides(values)))
+    return Meaning(
+        choice.name,
+        choice.kind,
+        f"{cleandoc(choice.__doc__ or '')}\n{places(kind)}",
+        ("setting", "allowed", "default", "what it is"),
+        rows,
+        choice.aliases,
+        to_yaml(values),
+        tuple(overrides(values)),
+    )
 
 
 def places(kind: type[Choice]) -> str:
@@ -189,15 +199,32 @@ def of_setting(group: Sequence[Setting], paths: Sequence[str]) -> Meaning:
     first = next((setting for setting in group if setting.is_by_default), group[0])
     told = {row(setting.key, setting.info)[1:]: "" for setting in group}
     if len(told) == 1:
-        default = "It has to be given." if first.info.is_required() else f"Default: {default_text(first.info)}."
-        lines = [f"{first.info.description or ''}.", f"Allowed: {allowed(first.info)}.", default]
+        lines = [
+            f"{sentence(first.info.description or '')}.",
+            f"Allowed: {allowed(first.info)}.",
+            default_line(first.info),
+        ]
     else:
         lines = []
     values = example_of_setting(first)
     lines += [*belongs_to(group), *remarks(first, paths)]
     headers, rows = variants(group) if len(told) > 1 else below(first)
-    return Meaning(", ".join(paths), "setting", "\n".join(line for line in lines if line), headers, rows,
-                   yaml=to_yaml(values), overrides=tuple(overrides(values)))
+    return Meaning(
+        ", ".join(paths),
+        "setting",
+        "\n".join(line for line in lines if line),
+        headers,
+        rows,
+        yaml=to_yaml(values),
+        overrides=tuple(overrides(values)),
+    )
+
+
+def default_line(info: FieldInfo) -> str:
+    """The default in a sentence; nothing for a section, whose settings have their own."""
+    if info.is_required():
+        return "It has to be given."
+    return "" if words.section(info.annotation) and info.default is not None else f"Default: {default_text(info)}."
 
 
 def belongs_to(group: Sequence[Setting]) -> list[str]:
@@ -207,16 +234,15 @@ def belongs_to(group: Sequence[Setting]) -> list[str]:
         return []
     kind = kinds()[owners[0].kind]
     if len(owners) == len(kind.members):
-        return [f"Every {kind.kind} has it."]
-    return [f"Belongs to {kind.kind} {', '.join(owner.name for owner in owners)}."]
+        return [f"Every {label(kind)} has it."]
+    return [f"Only these {plural(label(kind))} have it: {', '.join(owner.name for owner in owners)}."]
 
 
 def remarks(setting: Setting, paths: Sequence[str]) -> list[str]:
     """Where to read on, and whether the setting counts when configs are compared."""
     lines = []
     if setting.kind:
-        members = ", ".join(setting.kind.members)
-        lines.append(f"There are {members}: `tuner list {plural(setting.kind.kind)}` says what each is.")
+        lines.append(f"`tuner list {plural(setting.kind.kind)}` shows what there is.")
     if any(path == name or path.startswith(f"{name}.") for path in paths for name in NOT_MEANING):
         lines.append("It does not count when two configs are compared: it names, places or saves a run.")
     return lines
@@ -251,9 +277,26 @@ EXTENDING = Meaning(
 def of_other_tool(name: str) -> list[Meaning]:
     """The setting that another tool calls so."""
     key = words.OTHER_TOOLS.get(fold(name))
-    if key is None:
-        return []
-    return [replace(meaning, what=f"setting; elsewhere called {name}") for meaning in of_keys(key)]
+    return [replace(meaning, what=f"setting; elsewhere called {name}") for meaning in of_keys(key)] if key else []
+
+
+def of_other_name(name: str) -> list[Meaning]:
+    """The choices that another tool calls so, or what to write instead."""
+    found = []
+    for kind in kinds().values():
+        meant = advice.OTHER_NAMES.get(kind.kind, {}).get(fold(name))
+        choice = kind.find(meant) if meant else None
+        what = f"{kind.kind}; elsewhere called {name}"
+        if choice is not None:
+            found.append(replace(of_choice(choice), what=what))
+        elif meant:
+            found.append(Meaning(name, f"{label(kind)}, elsewhere", f"Here: {meant}."))
+    return found
+
+
+def sentence(text: str) -> str:
+    """The text with a capital letter first."""
+    return text[:1].upper() + text[1:]
 
 
 # ---- numbers ---------------------------------------------------------------------------------------------------------
@@ -273,7 +316,7 @@ def of_exit_code(name: str) -> list[Meaning]:
     code = int(found[1])
     if code in EXIT_CODES:
         meaning, again = EXIT_CODES[code]
-        text = f"{meaning[:1].upper()}{meaning[1:]}.\nRun the same again? {again}."
+        text = f"{sentence(meaning)}.\nRun the same again? {again}."
         return [Meaning(f"exit {code}", "exit code", text)]
     try:
         died = signal.Signals(code - 128).name

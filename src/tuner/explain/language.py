@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from inspect import cleandoc
 from typing import Any
 
@@ -53,8 +54,13 @@ class Setting:
         return all(default for _, _, _, default in self.levels)
 
 
-def settings(cls: type[Section] = Config, above: Setting | None = None) -> Iterator[Setting]:
+@cache
+def settings() -> tuple[Setting, ...]:
     """Every setting of the language, of every choice: one path several times where several choices have it."""
+    return tuple(_below(Config, None))
+
+
+def _below(cls: type[Section], above: Setting | None) -> Iterator[Setting]:
     start = ""
     levels: tuple[tuple[str, type[Section], bool, bool], ...] = ()
     if above is not None:
@@ -66,9 +72,10 @@ def settings(cls: type[Section] = Config, above: Setting | None = None) -> Itera
         yield setting
         part = words.section(info.annotation)
         for below in setting.kind.members.values() if setting.kind else [part] if part else []:
-            yield from settings(below, setting)
+            yield from _below(below, setting)
 
 
+@cache
 def kinds() -> dict[str, type[Choice]]:
     """The kinds of choice by name, in the order of the language."""
     found = (setting.kind for setting in settings())
@@ -83,6 +90,11 @@ def find_kind(name: str) -> type[Choice] | None:
 def plural(kind: str) -> str:
     """``optimizers``, ``losses``, ``data``."""
     return kind if kind == "data" else f"{kind}es" if kind.endswith("s") else f"{kind}s"
+
+
+def label(kind: type[Choice]) -> str:
+    """A kind in running text."""
+    return "data source" if kind.kind == "data" else kind.kind
 
 
 def plain(name: str) -> str:
@@ -104,9 +116,7 @@ def allowed(info: FieldInfo) -> str:
     if listed is not None:
         return f"a list of {plural(listed.kind)}"
     if kind is not None:
-        what = "data source" if kind.kind == "data" else kind.kind
-        article = "an" if what[0] in "aeiou" else "a"
-        return f"the name of {article} {what}, or a map with it" + ", or null" * words.optional(info.annotation)
+        return f"the name of {words.a(label(kind))}, or a map with it" + ", or null" * words.optional(info.annotation)
     if words.section(info.annotation) is not None:
         return "a map" + " or none" * words.optional(info.annotation)
     return words.allowed(info)
@@ -114,7 +124,10 @@ def allowed(info: FieldInfo) -> str:
 
 def default_text(info: FieldInfo) -> str:
     """A setting's default as YAML; a word where it has to be given."""
-    return "(required)" if info.is_required() else flow(plain_default(info))
+    if info.is_required():
+        return "(required)"
+    default = plain_default(info)
+    return flow(default["name"] if words.family(info.annotation) and isinstance(default, dict) else default)
 
 
 def flow(value: Any) -> str:
@@ -131,10 +144,12 @@ def flow(value: Any) -> str:
 
 def example_of_choice(choice: type[Choice], kind: type[Choice]) -> dict[str, Any]:
     """A config that chooses `choice`, with one or two of its settings at their defaults."""
-    place = next(setting for setting in settings() if setting.kind is kind)
+    places = [setting for setting in settings() if setting.kind is kind]
+    place = next((setting for setting in places if setting.is_by_default), places[0])
     shown = list(_telling(choice, kind))[:2]
     value = with_name(choice, {key: plain_default(choice.model_fields[key]) for key in shown})
-    return _learnable(example(place, [value] if place.listed else value), [choice])
+    bare = value["name"] if list(value) == ["name"] else value
+    return _learnable(example(place, [value] if place.listed else bare), [choice])
 
 
 def _telling(choice: type[Choice], kind: type[Choice]) -> Iterator[str]:
@@ -146,8 +161,13 @@ def _telling(choice: type[Choice], kind: type[Choice]) -> Iterator[str]:
 
 
 def example_of_setting(setting: Setting) -> dict[str, Any]:
-    """A config that gives the setting a value: its default."""
-    value = sample(setting.info) if setting.info.is_required() else plain_default(setting.info)
+    """A config that gives the setting a value: its default, where it has one that shows how to write it."""
+    info, part = setting.info, words.section(setting.info.annotation)
+    value = sample(info) if info.is_required() or setting.listed else plain_default(info)
+    if part is not None:
+        value = {key: plain_default(below) for key, below in part.model_fields.items()}
+    elif words.family(info.annotation) and isinstance(value, dict):
+        value = value["name"]
     return _learnable(example(setting, value), [cls for _, cls, _, _ in setting.levels])
 
 

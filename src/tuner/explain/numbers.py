@@ -11,8 +11,8 @@ PARTS = {
     "test": "Measured on the test samples, once, when the run ends, with the best weights; it stands in status.json.",
 }
 METRICS = {
-    "loss": "The mean over the samples of what the loss gives, without label smoothing and class weights. For\n"
-    "a numeric target it is in standard deviations of the target while data.standardize_target is true.",
+    "loss": "The mean over the samples of what the loss gives, without label smoothing and class weights.\n"
+    "For a numeric target it is in standard deviations of the target while data.standardize_target is true.",
     "accuracy": "The share of the samples whose class is right, from 0 to 1. For classes.",
     "r2": "The share of the target's variance that is explained. For numbers.\n"
     "Formula: 1 - sum (y - output)^2 / sum (y - mean y)^2; 1 is perfect, 0 is what always answering the mean gives.",

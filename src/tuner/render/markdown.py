@@ -37,23 +37,16 @@ def first_line(choice: type[Choice]) -> str:
 
 
 def settings(choice: type[Choice]) -> list[str]:
-    """The settings of a choice as the config spells them: ``slope: 0.01``; a required one without a value."""
-    shown = []
-    for name, field in choice.model_fields.items():
-        default = field.get_default(call_default_factory=True) if not field.is_required() else ""
-        shown.append(f"`{name}: {_yaml(default)}`" if not field.is_required() else f"`{name}`")
-    return shown
+    """A choice's own settings as the config spells them: ``slope: 0.01``; a required one without a value.
+
+    Those that every choice of the kind has are not among them.
+    """
+    from tuner.explain.language import default_text
+
+    shared = choice.base.model_fields
+    own = {key: info for key, info in choice.model_fields.items() if key not in shared}
+    return [f"`{key}`" if info.is_required() else f"`{key}: {default_text(info)}`" for key, info in own.items()]
 
 
 def _quoted(words: Iterable[str]) -> list[str]:
     return [f"`{word}`" for word in words]
-
-
-def _yaml(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_yaml, value))}]"
-    return str(value)

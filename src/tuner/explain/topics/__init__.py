@@ -29,7 +29,7 @@ def topics() -> list[Topic]:
 
 def parse(text: str) -> Topic:
     """The topic that a file holds. Raises ValueError where a part of it is missing."""
-    found = re.fullmatch(r"# (.+)\nalso: (.+)\nkeys: (.+)\n\n(.+?)\n\n```yaml\n(.+?)```\n", text, re.DOTALL)
+    found = re.fullmatch(r"# ([^\n]+)\nalso: ([^\n]+)\nkeys: ([^\n]+)\n\n(.+?)\n\n```yaml\n(.+?)```\n", text, re.DOTALL)
     if found is None:
         raise ValueError(f"not a topic: {text[:40]!r}")
     title, also, keys, body, example = found.groups()

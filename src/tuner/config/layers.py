@@ -1,0 +1,124 @@
+"""The layers of a config, lowest first: what its file extends, the file, the overrides of the command line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tuner.config.words import nearest
+from tuner.document import Items, Map, Node, Place, Scalar, decode, folder_of, located, parse, read_bytes, shown
+from tuner.errors import ConfigError, Fault
+
+STDIN = "-"
+OVERRIDE = "override"
+MAX_FILES = 100
+MAX_CHAIN = 16
+
+
+@dataclass
+class Layers:
+    """The maps found, lowest first, and the faults on the way; `unread` if something could not be read at all."""
+
+    nodes: list[Map] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    unread: bool = False
+    files: int = 0
+
+    def add_text(self, text: str, start: Place, chain: tuple[Path, ...]) -> None:
+        """Adds what a file extends and then the file; `chain` holds the files that led here, itself the last."""
+        node, found = parse(text, start)
+        self.faults += found
+        if node is None or (isinstance(node, Scalar) and node.value is None):
+            self.unread |= bool(found)
+            return
+        if not isinstance(node, Map):
+            hint = "a space after the colon" if isinstance(node, Scalar) and ":" in node.text else None
+            self.unreadable(node.place.fault("a config is a map of settings", allowed="key: value", given=shown(node),
+                                             suggestion=hint))  # fmt: skip
+            return
+        if "extends" in node.entries:
+            self.add_parents(node.entries["extends"][1], chain)
+        self.nodes.append(Map(node.place, {key: given for key, given in node.entries.items() if key != "extends"}))
+
+    def add_parents(self, extends: Node, chain: tuple[Path, ...]) -> None:
+        for node in extends.nodes if isinstance(extends, Items) else (extends,):
+            if isinstance(node, Scalar) and isinstance(node.value, str) and node.value:
+                self.add_parent(node, chain)
+            else:
+                message = f"expected a file, got {shown(node)}"
+                self.unreadable(node.place.fault(message, key="extends", allowed="a path or a list of paths"))
+
+    def add_parent(self, node: Scalar, chain: tuple[Path, ...]) -> None:
+        path = located(node.text, node.place.base)
+        self.files += 1
+        problem = None
+        if os.path.realpath(path) in map(os.path.realpath, chain):
+            problem = f"{node.text} leads back to itself"
+        elif len(chain) >= MAX_CHAIN or self.files > MAX_FILES:
+            problem = f"more than {MAX_CHAIN} files one after the other, or {MAX_FILES} in all"
+        else:
+            try:
+                data = read_bytes(path)
+            except OSError as error:
+                problem = f"cannot read {node.text}: {error.strerror or error}"
+        if problem:
+            allowed, hint = "a path relative to the file that says it", _neighbour(node.text, path)
+            self.unreadable(node.place.fault(problem, key="extends", allowed=allowed, suggestion=hint))
+            return
+        shown_as = shown_path(path)
+        try:
+            self.add_text(decode(data, shown_as), Place(shown_as, 1, 1, base=folder_of(path)), (*chain, path))
+        except ConfigError as error:
+            self.faults += error.faults
+            self.unread = True
+
+    def add_overrides(self, overrides: Sequence[str]) -> None:
+        """Adds the arguments ``key=value``; together they are one layer, in which the last one wins."""
+        for number, text in enumerate(overrides, 1):
+            key, equals, value = text.partition("=")
+            whole = Place(OVERRIDE, number, 1, text, max(1, len(text)), Path.cwd(), argument=True)
+            if not equals or not all(key.split(".")):
+                message = f"an override is key=value, got {text or repr(text)}"
+                self.faults.append(whole.fault(message, given=text, allowed="key=value, as in optimizer.lr=0.01"))
+            elif key == "extends":
+                self.faults.append(whole.fault("it is for files; an override sets a value", key=key))
+            else:
+                self.add_override(key.split("."), value, whole)
+
+    def add_override(self, parts: Sequence[str], value: str, whole: Place) -> None:
+        end = len(".".join(parts))
+        start = replace(whole, column=end + 2, width=1)
+        node, found = parse(value, start)
+        self.faults += found
+        if node is None and found:
+            return
+        node = node or Scalar(start, None, "")
+        for part in reversed(parts):
+            place = replace(whole, column=end - len(part) + 1, width=len(part))
+            node = Map(place, {part: (place, node)})
+            end -= len(part) + 1
+        assert isinstance(node, Map)  # noqa: S101 - a key has at least one part
+        self.nodes.append(node)
+
+    def unreadable(self, fault: Fault) -> None:
+        """Notes a fault that hides what else stands there."""
+        self.faults.append(fault)
+        self.unread = True
+
+
+def _neighbour(text: str, path: Path) -> str | None:
+    """The file beside `path`, which is missing, that `text` was probably meant to name."""
+    try:
+        names = [] if path.exists() else [other.name for other in path.parent.glob("*.y*ml")]
+    except OSError:
+        return None
+    near = nearest(path.name, sorted(names))
+    return f"{text.removesuffix(path.name)}{near}" if near else None
+
+
+def shown_path(path: Path) -> str:
+    """A path as messages name it: relative to the working directory if it lies there."""
+    real, here = Path(os.path.realpath(path)), Path.cwd()
+    return str(real.relative_to(here)) if real.is_relative_to(here) else str(real)

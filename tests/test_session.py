@@ -1,0 +1,233 @@
+"""Whether a run is new, goes on, or was made before."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuner.errors import HeldError, NotFoundError, ResourceError, TunerError, UsageError
+from tuner.events import Started
+from tuner.machine import versions
+from tuner.options.models import MLP
+from tuner.plan import plan
+from tuner.run import Lock, read
+from tuner.session import Answered, Session, threads_for
+from tuner.stopping import StopRequests
+from tuner.train.prepare import set_up_torch
+
+IRIS = "data: iris\ntraining: {epochs: 2, batch_size: 64}\n"
+
+
+def stopped(workplace: Any, *overrides: str, **request: Any) -> Path:
+    stop = StopRequests()
+    stop.signal = signal.SIGTERM
+    run: Path = list(workplace.begin(IRIS, *overrides, stop=stop, **request))[-1].run
+    assert read(run).state == "stopped"
+    return run
+
+
+def edit_identity(run: Path, **changes: Any) -> None:
+    about = json.loads((run / "run.json").read_text())
+    about["identity"] |= changes
+    (run / "run.json").write_text(json.dumps(about))
+
+
+class TestAgain:
+    def test_finished_is_answered_and_torch_is_not_imported(self, workplace: Any) -> None:
+        run = workplace.train(IRIS).run
+        code = (
+            "import sys; from pathlib import Path; from tuner.config import load;"
+            "from tuner.session import Answered, Request, open_session;"
+            f"found = open_session(load({str(workplace.folder / 'c.yaml')!r}, ['training.threads=1']),"
+            f" Request(Path({str(workplace.runs)!r})));"
+            "assert isinstance(found, Answered); assert 'torch' not in sys.modules; print(found.run.path)"
+        )
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+        assert ran.stdout.strip() == str(run), ran.stderr
+
+    def test_finished_changes_nothing(self, workplace: Any) -> None:
+        run = workplace.train(IRIS).run
+        before = {path: path.stat().st_mtime_ns for path in workplace.runs.rglob("*")}
+        answer = workplace.open(IRIS)
+        assert isinstance(answer, Answered)
+        assert (answer.run.path, answer.run.state) == (run, "finished")
+        assert {path: path.stat().st_mtime_ns for path in workplace.runs.rglob("*")} == before
+
+    def test_unfinished_goes_on_and_holds_the_lock(self, workplace: Any) -> None:
+        run = stopped(workplace)
+        session = workplace.open(IRIS)
+        assert isinstance(session, Session)
+        assert session.held is not None
+        assert session.held.path == run
+        with pytest.raises(HeldError, match="is held by"):
+            workplace.open(IRIS)
+        session.held.release()
+        assert workplace.train(IRIS).run == run
+
+    def test_again_makes_the_next_number(self, workplace: Any) -> None:
+        first = workplace.train(IRIS).run
+        assert workplace.train(IRIS, again=True).run.name == "c-2"
+        assert first.name == "c-1"
+
+    def test_what_does_not_change_a_run_finds_it(self, workplace: Any) -> None:
+        run = workplace.train(IRIS).run
+        answer = workplace.open(IRIS, "tags=[x]", "checkpoint.every=7", "training.device=cpu")
+        assert isinstance(answer, Answered)
+        assert answer.run.path == run
+
+    @pytest.mark.parametrize("change", ["seed=1", "name=other", "optimizer.lr=0.1", "data.split_seed=1"])
+    def test_what_changes_a_run_starts_one(self, workplace: Any, change: str) -> None:
+        first = workplace.train(IRIS).run
+        session = workplace.open(IRIS, change)
+        assert isinstance(session, Session)
+        assert (session.held, session.notes) == (None, ())
+        assert workplace.train(IRIS, change).run != first
+
+    def test_a_failed_run_is_left_alone(self, workplace: Any) -> None:
+        run = workplace.train(IRIS, run_name="mine").run
+        status = json.loads((run / "status.json").read_text())
+        (run / "status.json").write_text(json.dumps(status | {"state": "failed"}))
+        assert workplace.open(IRIS).notes == ("mine failed before; this is a new run",)
+        with pytest.raises(NotFoundError, match="cannot go on"):
+            workplace.open(IRIS, run_name="mine")
+
+
+class TestNamed:
+    def test_makes_it_goes_on_and_answers(self, workplace: Any) -> None:
+        run = stopped(workplace, run_name="mine")
+        assert run.name == "mine"
+        assert workplace.train(IRIS, run_name="mine").run == run
+        assert isinstance(workplace.open(IRIS, run_name="mine"), Answered)
+
+    @pytest.mark.parametrize("finish", [True, False])
+    def test_of_another_config_is_refused_with_the_difference(self, workplace: Any, finish: bool) -> None:
+        run = workplace.train(IRIS, run_name="mine").run if finish else stopped(workplace, run_name="mine")
+        before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+        with pytest.raises(NotFoundError) as refused:
+            workplace.open(IRIS, "optimizer.lr=0.1", "model.hidden=[4]", run_name="mine")
+        assert "optimizer.lr: 0.001 there, 0.1 here" in refused.value.message
+        assert "model.hidden: [128] there, [4] here" in refused.value.message
+        assert "--run" in refused.value.fix
+        assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+    def test_and_again_exclude_each_other(self, workplace: Any) -> None:
+        with pytest.raises(UsageError, match="--again"):
+            workplace.open(IRIS, run_name="mine", again=True)
+
+    def test_a_folder_that_is_no_run_is_refused(self, workplace: Any) -> None:
+        (workplace.runs / "mine").mkdir(parents=True)
+        (workplace.runs / "mine" / "thesis.txt").write_text("dear reader")
+        with pytest.raises(NotFoundError, match="is not a run folder"):
+            workplace.train(IRIS, run_name="mine")
+        assert (workplace.runs / "mine" / "thesis.txt").read_text() == "dear reader"
+        assert len(list((workplace.runs / "mine").iterdir())) == 1
+
+
+class TestIdentity:
+    @pytest.mark.parametrize(
+        ("what", "value"),
+        [("torch", "1.0"), ("cpu_capability", "SSE2"), ("data_fingerprint", "0" * 64), ("device_model", "Pentium")],
+    )
+    def test_another_one_starts_a_new_run_and_says_why(self, workplace: Any, what: str, value: str) -> None:
+        run = stopped(workplace)
+        edit_identity(run, **{what: value})
+        session = workplace.open(IRIS)
+        assert session.held is None
+        note = f"c-1 is unfinished, but was begun under another identity ({what}); this is a new run"
+        assert session.notes == (note,)
+        events = list(workplace.begin(IRIS))
+        assert isinstance(events[0], Started)
+        assert note in events[0].notes
+        assert events[0].run.name == "c-2"
+        assert read(run).state == "stopped"
+
+    def test_is_refused_under_a_name(self, workplace: Any) -> None:
+        edit_identity(stopped(workplace, run_name="mine"), torch="1.0")
+        with pytest.raises(NotFoundError, match=rf"torch is {versions()['torch']}.*, there 1\.0".replace("+", r"\+")):
+            workplace.open(IRIS, run_name="mine")
+
+    def test_threads_auto_takes_the_recorded_number(self, workplace: Any) -> None:
+        auto = "training.threads=auto"
+        run = stopped(workplace, auto)
+        recorded = read(run).identity.threads
+        edit_identity(run, threads=recorded + 1)
+        session = workplace.open(IRIS, auto)
+        assert session.held.path == run
+        assert session.identity.threads == recorded + 1
+        session.held.release()
+        started = next(iter(workplace.begin(IRIS, auto)))
+        assert (started.run, started.threads) == (run, recorded + 1)
+
+    def test_a_number_of_threads_counts(self, workplace: Any) -> None:
+        run = stopped(workplace, "training.threads=2")
+        session = workplace.open(IRIS, "training.threads=1")
+        assert session.held is None
+        assert "(threads)" in session.notes[0]
+        assert workplace.open(IRIS, "training.threads=2").held.path == run
+
+    def test_is_checked_against_torch(self, workplace: Any) -> None:
+        session = workplace.open(IRIS)
+        assert set_up_torch(session) == session
+        wrong = replace(session, identity=replace(session.identity, torch="0.1"))
+        assert set_up_torch(wrong).identity == session.identity
+        stopped(workplace)
+        held = workplace.open(IRIS)
+        with pytest.raises(NotFoundError, match="torch is"):
+            set_up_torch(replace(held, identity=wrong.identity))
+        held.held.release()
+
+    def test_more_work_is_worth_more_threads(self) -> None:
+        counts = [threads_for(plan(MLP(hidden=[hidden]), (64,), 10), 128) for hidden in (16, 20_000)]
+        assert counts[0] == 1 <= counts[1]
+
+
+class TestNothingOnDisk:
+    @pytest.mark.parametrize(
+        ("text", "kind"),
+        [
+            ("data: {name: mnist, root: nowhere}\n", NotFoundError),
+            ("data: {name: csv, path: nowhere.csv, target: y}\n", TunerError),
+            (IRIS.replace("epochs: 2", "device: 'cuda:99'"), ResourceError),
+        ],
+    )
+    def test_when_it_cannot_start(self, workplace: Any, text: str, kind: type[TunerError]) -> None:
+        with pytest.raises(kind):
+            workplace.open(text)
+        assert not workplace.runs.exists()
+
+    def test_before_training_begins(self, workplace: Any) -> None:
+        workplace.open(IRIS)
+        workplace.begin(IRIS).close()
+        assert not workplace.runs.exists()
+
+
+def test_a_run_in_training_is_held(workplace: Any) -> None:
+    events = workplace.begin(IRIS)
+    run = next(events).run
+    assert read(run).state == "running"
+    for request in ({}, {"run_name": run.name}):
+        with pytest.raises(HeldError):
+            workplace.open(IRIS, **request)
+    events.close()
+    assert read(run).state == "crashed"
+    with Lock(run):
+        pass
+
+
+def test_the_small_files(workplace: Any) -> None:
+    run = workplace.train(IRIS, "seed=4", "tags=[one]").run
+    about = json.loads((run / "run.json").read_text())
+    assert (about["format"], about["name"], about["seed"], about["tags"]) == (1, "c", 4, ["one"])
+    assert about["argv"] == ["tuner", "train"]
+    assert {"torch", "tuner", "python", "numpy"} <= set(about["versions"])
+    assert (run / "source.yaml").read_text() == IRIS
+    assert json.loads((run / "origins.json").read_text())["seed"] == "override: seed=4"
+    assert read(run).config["optimizer"]["name"] == "adam"
+    assert read(run).config["training"]["threads"] == 1

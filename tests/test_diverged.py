@@ -129,9 +129,7 @@ class TestStands:
 class TestStopped:
     TEXT = LINEAR.replace("lr: 2", "lr: 1e30").replace("batch_size: 8", "batch_size: 1")
 
-    def test_a_state_that_is_not_finite_is_never_saved(
-        self, workplace: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_state_that_is_not_finite_is_never_saved(self, workplace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """A signal can come between the first number that is not finite and the look that would notice it."""
         monkeypatch.setattr("tuner.train.epochs.PROGRESS_EVERY", 0)
         for wait in (3, 6, 20):
@@ -144,9 +142,7 @@ class TestStopped:
             assert diverged_in(run)[1:] == diverged_in(workplace.train(self.TEXT, again=True).run)[1:]
             assert not (run / "checkpoints").exists()
 
-    def test_a_resumed_run_diverges_where_the_other_did(
-        self, workplace: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_resumed_run_diverges_where_the_other_did(self, workplace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("tuner.train.epochs.PROGRESS_EVERY", 0)
         whole = workplace.train(LINEAR).run
         step = diverged_in(whole)[2]

@@ -25,6 +25,7 @@ for _rank, _names in enumerate(
         "train",
         "render",
         "cli",
+        "__main__",
     ]
 ):
     RANKS |= dict.fromkeys(_names.split(), _rank)

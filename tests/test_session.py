@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tuner.errors import HeldError, NotFoundError, ResourceError, TunerError, UsageError
 from tuner.events import Started
@@ -157,13 +158,14 @@ class TestIdentity:
         auto = "training.threads=auto"
         run = stopped(workplace, auto)
         recorded = read(run).identity.threads
-        edit_identity(run, threads=recorded + 1)
+        edit_identity(run, threads=recorded + 2)
         session = workplace.open(IRIS, auto)
         assert session.held.path == run
-        assert session.identity.threads == recorded + 1
+        assert session.identity.threads == recorded + 2
         session.held.release()
         started = next(iter(workplace.begin(IRIS, auto)))
-        assert (started.run, started.threads) == (run, recorded + 1)
+        assert (started.run, started.threads) == (run, recorded + 2)
+        assert torch.get_num_threads() == recorded + 2
 
     def test_a_number_of_threads_counts(self, workplace: Any) -> None:
         run = stopped(workplace, "training.threads=2")

@@ -70,8 +70,10 @@ def check_against(model: nn.Module, step: Any, workplace: Any, text: str, wd: fl
         for own, theirs in zip(model.parameters(), first.parameters(), strict=True):
             own.copy_(theirs)
     splits, size = session.splits, session.loaded.config.training.batch_size
-    parts = {name: (normalized(splits, getattr(splits, name).x), torch.from_numpy(getattr(splits, name).y))
-             for name in ("train", "validation", "test")}
+    parts = {
+        name: (normalized(splits, getattr(splits, name).x), torch.from_numpy(getattr(splits, name).y))
+        for name in ("train", "validation", "test")
+    }
     x, y = parts["train"]
     expected = []
     for epoch in range(1, session.loaded.config.training.epochs + 1):
@@ -236,8 +238,19 @@ class TestFolder:
     def test_what_a_finished_run_leaves(self, workplace: Any) -> None:
         events = list(workplace.begin(CNN))
         run = events[-1].run
-        names = {"config.yaml", "source.yaml", "origins.json", "run.json", "metrics.csv", "timing.csv", "status.json",
-                 "best.safetensors", "checkpoints", "log.txt", "lock"}
+        names = {
+            "config.yaml",
+            "source.yaml",
+            "origins.json",
+            "run.json",
+            "metrics.csv",
+            "timing.csv",
+            "status.json",
+            "best.safetensors",
+            "checkpoints",
+            "log.txt",
+            "lock",
+        }
         assert {path.name for path in run.iterdir()} == names
         assert [path.name for path in sorted((run / "checkpoints").iterdir())] == ["epoch-0002", "epoch-0003"]
         status = status_of(run)

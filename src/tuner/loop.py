@@ -16,7 +16,7 @@ from torch import Tensor
 from tuner.network import Network
 from tuner.options.augmentations import Augmentation
 from tuner.options.losses import Loss
-from tuner.options.schedulers import MultiStep, NoSchedule, Plateau, Scheduler, Step, learning_rate
+from tuner.options.schedulers import Scheduler, learning_rate
 from tuner.seeding import derive
 from tuner.state import State
 
@@ -25,10 +25,6 @@ GUARD_EVERY = 32
 
 EVALUATION_NUMBERS = 4_000_000
 """How many numbers the widest layer may hold at once during evaluation."""
-
-
-CHANGE_BETWEEN_EPOCHS = (NoSchedule, Step, MultiStep, Plateau)
-"""Schedulers whose learning rate need not be asked for at every step; that of others may change at any."""
 
 
 class NonFinite(Exception):  # noqa: N818 - a message to train.py, which knows what to tell the user
@@ -133,7 +129,7 @@ def train_epoch(task: Task, state: State, history: tuple[float, ...] = ()) -> It
 
 def rate_of_epoch(task: Task, epoch: int, history: tuple[float, ...]) -> float | None:
     """The learning rate of all steps of an epoch (counted from 1); None where it may change within the epoch."""
-    if not isinstance(task.scheduler, CHANGE_BETWEEN_EPOCHS) or epoch - 1 < task.scheduler.warmup_epochs:
+    if task.scheduler.every_step or epoch - 1 < task.scheduler.warmup_epochs:
         return None
     first = (epoch - 1) * len(task.batches)
     return learning_rate(task.scheduler, task.lr, first, len(task.batches), task.epochs, history)

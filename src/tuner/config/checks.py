@@ -139,7 +139,13 @@ def regularisers_act(config: Config) -> Iterator[Contradiction]:
 
 
 def batch_norm_has_batches(config: Config) -> Iterator[Contradiction]:
-    if config.training.batch_size == 1 and any(block.batch_norm for block in plan_of(config).blocks):
+    if not any(block.batch_norm for block in plan_of(config).blocks):
+        return
+    if data.sizes(config.data).train < 2:
+        yield Contradiction(
+            "data.limit", "batch norm needs at least 2 training samples", None, "model.batch_norm: false"
+        )
+    if config.training.batch_size == 1:
         message = "batch norm needs batches of at least 2 samples"
         hint = "a larger batch, or model.batch_norm: false"
         yield Contradiction("training.batch_size", message, "an integer >= 2 with batch norm", hint)

@@ -101,7 +101,9 @@ class Source(Choice, kind="data"):
         0.0, ge=0, le=1, description="share of the training labels replaced by another class; for classes only"
     )
     augment: list[Augmentation] = Field(
-        default_factory=list, max_length=100, description="random changes to each training batch, in this order, before normalisation"
+        default_factory=list,
+        max_length=100,
+        description="random changes to each training batch, in this order, before normalisation",
     )
     shift: list[Augmentation] = Field(
         default_factory=list,

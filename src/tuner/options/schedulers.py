@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -46,6 +46,9 @@ class Scheduler(Choice, kind="scheduler"):
     In the formulas lr is the optimizer's, e the number of epochs since the warm-up (in fractions, or whole where the
     schedule changes at epoch borders only), p the share of the steps after the warm-up that have been taken.
     """
+
+    every_step: ClassVar[bool] = True
+    """Whether the learning rate may change within an epoch, after the warm-up."""
 
     warmup_epochs: float = Field(0.0, ge=0, description="epochs over which the learning rate ramps up to lr first")
 
@@ -87,6 +90,8 @@ class NoSchedule(Scheduler, name="none", aliases=("constant",)):
     et al. (2017), "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", section 2.2.
     """
 
+    every_step = False
+
     def rate(self, lr: float, at: Moment) -> float:  # noqa: ARG002
         return lr
 
@@ -99,6 +104,8 @@ class Step(Scheduler, name="step"):
     Source: Goodfellow, Bengio, Courville (2016), "Deep Learning", section 8.3.1 (why to decrease it);
     Bengio (2012), "Practical Recommendations for Gradient-Based Training of Deep Architectures", section 3.1.1.
     """
+
+    every_step = False
 
     step_size: int = Field(10, ge=1, description="epochs between two falls")
     gamma: Gamma = Field(0.1, description="factor at each fall")
@@ -116,6 +123,8 @@ class MultiStep(Scheduler, name="multistep", aliases=("piecewise_constant",)):
     training.epochs; cosine adapts by itself.
     Source: He, Zhang, Ren, Sun (2016), "Deep Residual Learning for Image Recognition", section 4.2.
     """
+
+    every_step = False
 
     milestones: list[Annotated[int, Field(ge=1)]] = Field(
         [10, 15], min_length=1, max_length=1000, description="epochs (after the warm-up) after which it falls"
@@ -237,6 +246,8 @@ class Plateau(Scheduler, name="plateau", aliases=("reduce_on_plateau", "reduce_l
     3.1.1; He et al. (2016), "Deep Residual Learning for Image Recognition", section 3.4 (falls when the error
     plateaus).
     """
+
+    every_step = False
 
     factor: float = Field(0.1, gt=0, lt=1, description="factor at each fall")
     patience: int = Field(5, ge=1, description="epochs in a row without improvement before it falls")

@@ -93,8 +93,11 @@ class Folder:
 
     def epoch(self, row: Row, seconds: float, samples_per_second: float) -> None:
         """Adds an epoch to the journals."""
-        timing: Row = {"epoch": row["epoch"], "seconds": round(seconds, 6),
-                       "samples_per_second": round(samples_per_second, 1)}
+        timing: Row = {
+            "epoch": row["epoch"],
+            "seconds": round(seconds, 6),
+            "samples_per_second": round(samples_per_second, 1),
+        }
         self.metrics.append(format_row(self.columns, row))
         self.timing.append(format_row(TIMING_COLUMNS, timing))
         self.rows.append(row)

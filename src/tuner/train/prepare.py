@@ -122,8 +122,10 @@ def set_up_torch(session: Session) -> Session:
         # cuBLAS is deterministic only with a workspace of fixed size, named before CUDA starts
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         if not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count():
-            raise ResourceError(f"the driver reports {identity.device_model}, but torch cannot use it",
-                                fix="`tuner doctor` tells what is missing; training.device=cpu trains without")
+            raise ResourceError(
+                f"the driver reports {identity.device_model}, but torch cannot use it",
+                fix="`tuner doctor` tells what is missing; training.device=cpu trains without",
+            )
         torch.use_deterministic_algorithms(True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cudnn.benchmark = False

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -242,6 +243,105 @@ def test_a_reader_that_goes_away_is_no_error(trained: Path) -> None:
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=trained, capture_output=True, text=True)
     assert done.stderr == ""
     assert done.stdout == "name: digits\n"
+
+
+def shell(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """A line of bash in which `$T` is tuner."""
+    kept = {key: value for key, value in os.environ.items() if key not in ("TUNER_RUNS", "PYTHONUNBUFFERED")}
+    program = f"{shlex.quote(sys.executable)} -m tuner"
+    return subprocess.run(
+        ["bash", "-c", command.replace("$T", program)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env={**kept, **PLAIN},
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("$T train digits training.epochs=3 >&-", 0),
+        ("$T train digits training.epochs=3 >&- 2>&- <&-", 0),
+        ("$T train digits training.epochs=3 2>/dev/full", 0),
+        ("$T train nowhere.yaml 2>&-", 2),
+        ("$T train nowhere.yaml 2>/dev/full", 2),
+        ("$T show digits-1 >&-", 0),
+        ("$T show digits-1 >/dev/full", 5),
+        ("$T list activations >/dev/full", 5),
+    ],
+)
+def test_closed_and_full_streams(trained: Path, command: str, code: int) -> None:
+    done = shell(command, trained)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "bug" not in done.stderr
+
+
+def test_training_goes_on_without_streams(tmp_path: Path) -> None:
+    done = shell("$T train digits training.epochs=2 >&- 2>&- <&-", tmp_path)
+    assert done.returncode == 0
+    assert json.loads((tmp_path / "runs/digits-1/status.json").read_text())["state"] == "finished"
+
+
+def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
+    done = shell("mkdir gone; cd gone; rmdir ../gone; $T train digits", tmp_path)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "working directory" in done.stderr
+
+
+def test_more_memory_than_there_is(tmp_path: Path) -> None:
+    done = tuner("train", "digits", "model.hidden=[1000000, 1000000]", cwd=tmp_path)
+    assert done.returncode == 5, done.stderr
+    assert "out of memory" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_folder_as_config_is_that_very_run(trained: Path) -> None:
+    done = tuner("train", "runs/digits-1", "-q", cwd=trained)
+    assert (done.returncode, done.stdout.strip()) == (0, "runs/digits-1")
+
+
+@pytest.mark.parametrize("name", ["best.safetensors", "metrics.csv", "config.yaml"])
+def test_check_finds_damage_beside_the_checkpoints(trained: Path, tmp_path: Path, name: str) -> None:
+    shutil.copytree(trained / "runs/digits-1", tmp_path / "runs/copy")
+    path = tmp_path / "runs/copy" / name
+    path.write_bytes(path.read_bytes().replace(b"0.0", b"0.1") if name == "config.yaml" else path.read_bytes()[:-80])
+    done = tuner("check", "copy", cwd=tmp_path)
+    assert done.returncode == 4, done.stdout
+    assert name in done.stderr
+
+
+def test_a_config_that_lost_lines_is_damage_and_no_bug(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained / "runs/digits-1", tmp_path / "runs/copy")
+    path = tmp_path / "runs/copy/config.yaml"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))
+    done = tuner("show", "copy", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "config.yaml" in done.stderr
+
+
+def test_one_metric_is_drawn_and_the_runs_picture_left_alone(trained: Path) -> None:
+    picture = trained / "runs/digits-1/curves.png"
+    before = picture.read_bytes()
+    done = tuner("curves", "digits-1", "--metric", "val_accuracy", cwd=trained)
+    assert done.returncode == 0
+    assert "no finite values" not in done.stdout
+    assert picture.read_bytes() == before
+
+
+def test_parts_of_a_run_as_json(trained: Path) -> None:
+    rows = json.loads(tuner("show", "digits-1", "metrics", "--json", cwd=trained).stdout)
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    quiet = tuner("show", "digits-1", "metrics", "-q", cwd=trained)
+    assert quiet.stdout.startswith("epoch,step")
+
+
+def test_loss_that_overflows_after_the_last_step_is_divergence(tmp_path: Path) -> None:
+    words = ("data=iris", "training.epochs=1", "optimizer={name: sgd, lr: 1e38}")
+    done = tuner("train", "digits", *words, cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
 
 
 TORCH_FREE = [

@@ -173,12 +173,40 @@ def test_make_folder_makes_what_is_missing_above(tmp_path: Path) -> None:
     durable.make_folder(tmp_path / "a" / "b")
     durable.make_folder(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(ResourceError):
-        durable.make_folder(tmp_path / "file" / "c")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    cases: list[tuple[Callable[[], object], str]] = [
+        (lambda: durable.make_folder(tmp_path / "file"), "file is not a folder"),
+        (lambda: durable.make_folder(tmp_path / "file" / "a" / "b"), "file is not a folder"),
+        (lambda: durable.make_folder(tmp_path / "dangling"), "dangling is a link that leads to no folder"),
+        (lambda: durable.make_folder(tmp_path / "loop" / "a"), "loop is a link that leads to no folder"),
+        (lambda: durable.write_file(tmp_path / "file" / "a", b""), "file is not a folder"),
+        (lambda: durable.write_file(tmp_path / "folder", b""), "folder is a folder, and a file belongs there"),
+        (lambda: durable.write_files(tmp_path, {"a": b"", "folder": b""}), "folder is a folder, and a file belongs"),
+        (lambda: durable.commit_folder(tmp_path / "file", "a", NEW), "file is not a folder"),
+        (lambda: Journal.open(tmp_path / "folder"), "folder is a folder, and a file belongs there"),
+        (lambda: Journal.open(tmp_path / "dangling"), "dangling is a link, and links are not followed"),
+    ]
+    for act, said in cases:
+        with pytest.raises(NotFoundError) as refused:
+            act()
+        assert f"{tmp_path}/{said}" in refused.value.message
+        assert "Move it away" in refused.value.fix
+    assert names(tmp_path) - {"a"} == {"file", "folder", "dangling", "loop"}
 
 
 # ---- folders
+
+
+def test_a_commit_makes_its_parent_and_nothing_above(tmp_path: Path) -> None:
+    with pytest.raises(ResourceError, match="checkpoints"):
+        durable.commit_folder(tmp_path / "run" / "checkpoints", "a", NEW)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_is_read_as_it_was_committed(tmp_path: Path) -> None:
@@ -447,7 +475,7 @@ def test_a_journal_with_another_header_a_link_or_a_pipe_is_refused(tmp_path: Pat
         Journal.open(path, "epoch,loss")
     assert path.read_text() == "epoch,accuracy\n1,1\n"
     (tmp_path / "link").symlink_to(path)
-    with pytest.raises(ResourceError, match="link"):
+    with pytest.raises(NotFoundError, match="link"):
         Journal.open(tmp_path / "link", "epoch,accuracy")
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(NotFoundError, match="not a regular file"):
@@ -496,6 +524,34 @@ def test_a_sync_flushes_the_name_of_the_journal_too(tmp_path: Path) -> None:
         journal.sync()
         journal.sync()
     assert len(flushed) == 3
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced", "folder moved", "folder made anew"])
+def test_a_journal_whose_file_went_away_says_so_and_brings_nothing_back(tmp_path: Path, how: str) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    with Journal.open(run / "metrics.csv", "epoch") as journal:
+        journal.sync()
+        if how.startswith("folder"):
+            run.rename(tmp_path / "moved")
+        else:
+            (run / "metrics.csv").unlink()
+        if how == "folder made anew":
+            run.mkdir()
+        if how in ("replaced", "folder made anew"):
+            (run / "metrics.csv").write_text("epoch\n")
+        journal.append("1")
+        before = sorted(tmp_path.rglob("*"))
+        named = "the run folder .*run is gone" if how == "folder moved" else r"metrics\.csv is gone"
+        for act in (journal.sync, journal.check_place):
+            with pytest.raises(ResourceError, match=named) as refused:
+                act()
+            assert "Put it back" in refused.value.fix
+        assert sorted(tmp_path.rglob("*")) == before
+        if how == "folder moved":
+            (tmp_path / "moved").rename(run)
+            journal.sync()
+            assert (run / "metrics.csv").read_text() == "epoch\n1\n"
 
 
 def test_a_line_break_inside_a_line_is_refused(tmp_path: Path) -> None:

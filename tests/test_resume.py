@@ -200,6 +200,16 @@ class TestDamage:
         expected = whole(workplace, self.TEXT)[0]
         assert {**result(stopped), "timed": []} == {**expected, "timed": []}
 
+    @pytest.mark.parametrize("content", [b"epoch,minutes\n1,2\n", b"\0\xff\n", b"\n"])
+    def test_a_timing_with_another_header_is_set_aside(self, workplace: Any, stopped: Path, content: bytes) -> None:
+        (stopped / "timing.csv").write_bytes(content)
+        assert workplace.train(self.TEXT).run == stopped
+        assert (stopped / "timing.csv.damaged").read_bytes() == content
+        assert "set aside as timing.csv.damaged" in (stopped / "log.txt").read_text()
+        found, expected = result(stopped), whole(workplace, self.TEXT)[0]
+        assert found["timed"] == [5, 6]
+        assert {**found, "timed": []} == {**expected, "timed": []}
+
     @pytest.mark.parametrize("damage", ["flip", "unlink"])
     def test_damaged_best_weights_are_not_tested(self, workplace: Any, damage: str) -> None:
         """The first epoch is the best one: later ones change no weight."""

@@ -123,9 +123,53 @@ def test_the_longest_name_makes_a_run_that_is_found(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    (tmp_path / "runs").write_text("")
-    with pytest.raises(ResourceError, match="runs"):
-        make(tmp_path / "runs")
+    (tmp_path / "afile").write_text("")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    for runs_dir, said in (
+        ("afile", "afile is not a folder"),
+        ("afile/runs", "afile is not a folder"),
+        ("dangling", "leads to no folder"),
+    ):
+        with pytest.raises(NotFoundError, match=said) as refused:
+            make(tmp_path / runs_dir)
+        assert refused.value.fix
+    with pytest.raises(NotFoundError, match="afile is not a folder") as refused:
+        runs.runs_in(tmp_path / "afile" / "runs")
+    assert "--runs-dir" in refused.value.fix
+
+
+def test_a_lock_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    path = make(tmp_path)
+    (path / "lock").unlink()
+    (path / "lock").mkdir()
+    with pytest.raises(NotFoundError, match="lock is a folder") as refused, runs.Lock(path):
+        pass
+    assert "Move it away" in refused.value.fix
+    with pytest.raises(NotFoundError, match="lock is not a regular file") as refused:
+        runs.holder(path)
+    assert "Move it away" in refused.value.fix
+
+
+def test_makers_come_one_after_the_other_and_leave_no_file(tmp_path: Path) -> None:
+    program = (
+        "import sys, pathlib\nfrom tuner.run import making\n"
+        "with making(pathlib.Path(sys.argv[1])):\n    print('in', flush=True)\n    sys.stdin.read()\n"
+        "    pathlib.Path(sys.argv[1], 'made').mkdir()\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None and other.stdout.readline() == b"in\n"
+        assert not list(tmp_path.iterdir())
+        assert other.stdin is not None
+        other.stdin.close()
+        with runs.making(tmp_path):
+            assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_a_halted_maker_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuner.run.lock._TURN", 0.05)
+    with runs.making(tmp_path), runs.making(tmp_path):
+        assert make(tmp_path).name == "mnist-1"
 
 
 @pytest.mark.parametrize("run_name", [None, "mine"])
@@ -471,6 +515,29 @@ def test_a_missing_run_is_named(tmp_path: Path) -> None:
     for path in (tmp_path / "absent", tmp_path / ("n" * 300), tmp_path / "a\0"):
         with pytest.raises(NotFoundError, match="no run folder"):
             runs.read(path)
+
+
+def test_a_missing_run_is_answered_with_the_newest_that_are_there(tmp_path: Path) -> None:
+    asks: list[Callable[[Path], object]] = [
+        lambda where: runs.read(where / "absent"),
+        lambda where: runs.resolve("absent", where),
+    ]
+    for ask in asks:
+        with pytest.raises(NotFoundError) as refused:
+            ask(tmp_path / "nothing")
+        assert refused.value.fix == "No runs are there: --runs-dir says where to look."
+    counted = {
+        1: "There is mnist-1; --runs-dir says where else to look.",
+        2: "There are mnist-2, mnist-1; --runs-dir says where else to look.",
+        7: "There are mnist-7, mnist-6, mnist-5, mnist-4, mnist-3 and 2 older; --runs-dir says where else to look.",
+    }
+    for count, said in counted.items():
+        while len(runs.runs_in(tmp_path)) < count:
+            make(tmp_path)
+        for ask in asks:
+            with pytest.raises(NotFoundError) as refused:
+                ask(tmp_path)
+            assert refused.value.fix == said
 
 
 def test_reading_writes_nothing(tmp_path: Path) -> None:

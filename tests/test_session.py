@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 import torch
 
 from tuner.errors import HeldError, NotFoundError, ResourceError, TunerError, UsageError
-from tuner.events import Started
+from tuner.events import EpochDone, Started
 from tuner.machine import versions
 from tuner.options.models import MLP
 from tuner.plan import plan
@@ -122,6 +123,23 @@ class TestNamed:
         with pytest.raises(UsageError, match="--again"):
             workplace.open(IRIS, run_name="mine", again=True)
 
+    @pytest.mark.parametrize("name", ["", "../outside", "/outside", ".", "..", "a/b", "-x", "é"])
+    def test_a_bad_name_is_refused_before_anything_is_looked_up(self, workplace: Any, name: str) -> None:
+        outside = stopped(workplace).rename(workplace.folder / "outside")
+        before = {path: path.stat().st_mtime_ns for path in outside.rglob("*")}
+        with pytest.raises(UsageError, match="cannot name a run"):
+            workplace.open("data: {name: mnist, root: nowhere}\n", run_name=name)
+        with pytest.raises(UsageError, match="cannot name a run"):
+            workplace.open(IRIS, run_name=name)
+        assert {path: path.stat().st_mtime_ns for path in outside.rglob("*")} == before
+
+    def test_a_numbered_run_of_the_longest_name_goes_on_by_its_name(self, workplace: Any) -> None:
+        longest = f"name={'n' * 64}"
+        run = stopped(workplace, longest)
+        assert workplace.train(IRIS, longest, run_name=run.name).run == run
+        with pytest.raises(UsageError, match="cannot name a run"):
+            workplace.open(IRIS, run_name="n" * 65)
+
     def test_a_folder_that_is_no_run_is_refused(self, workplace: Any) -> None:
         (workplace.runs / "mine").mkdir(parents=True)
         (workplace.runs / "mine" / "thesis.txt").write_text("dear reader")
@@ -221,6 +239,109 @@ def test_a_run_in_training_is_held(workplace: Any) -> None:
     assert read(run).state == "crashed"
     with Lock(run):
         pass
+
+
+class TestAtOnce:
+    """The same command started twice: both look before either has made its folder."""
+
+    @pytest.mark.parametrize("run_name", [None, "mine"])
+    def test_the_slower_one_is_refused_while_the_faster_one_trains(self, workplace: Any, run_name: str | None) -> None:
+        fast, slow = (workplace.begin(IRIS, run_name=run_name) for _ in range(2))
+        run = next(fast).run
+        with pytest.raises(HeldError, match=rf"{run.name} is held by"):
+            next(slow)
+        assert [path.name for path in workplace.runs.iterdir()] == [run.name]
+        assert list(fast)[-1].status["state"] == "finished"
+
+    @pytest.mark.parametrize("run_name", [None, "mine"])
+    def test_the_slower_one_is_sent_to_what_the_faster_one_made(self, workplace: Any, run_name: str | None) -> None:
+        slow = workplace.begin(IRIS, run_name=run_name)
+        run = workplace.train(IRIS, run_name=run_name).run
+        with pytest.raises(HeldError, match=rf"{run.name} was made meanwhile") as refused:
+            next(slow)
+        assert "same command again" in refused.value.fix
+        assert workplace.open(IRIS, run_name=run_name).run.path == run
+
+    def test_others_are_not_in_the_way(self, workplace: Any) -> None:
+        begun = [workplace.begin(IRIS, "seed=1"), workplace.begin(IRIS, again=True), workplace.begin(IRIS, again=True)]
+        assert [next(events).run.name for events in begun] == ["c-1", "c-2", "c-3"]
+
+    def test_a_run_that_failed_before_is_not_in_the_way(self, workplace: Any) -> None:
+        run = workplace.train(IRIS).run
+        status = json.loads((run / "status.json").read_text())
+        (run / "status.json").write_text(json.dumps(status | {"state": "failed"}))
+        assert workplace.train(IRIS).run.name == "c-2"
+
+
+class TestGone:
+    """The run folder goes away during training."""
+
+    @pytest.mark.parametrize("late", [False, True])
+    @pytest.mark.parametrize("how", ["deleted", "moved", "made anew"])
+    def test_it_is_said_and_nothing_is_brought_back(self, workplace: Any, how: str, late: bool) -> None:
+        events = workplace.begin(IRIS)
+        run = next(events).run
+        while late and not isinstance(next(events), EpochDone):
+            pass
+        moved = run.rename(workplace.folder / "moved")
+        if how == "deleted":
+            shutil.rmtree(moved)
+        if how == "made anew":
+            shutil.copytree(moved, run)
+        before = {path: path.read_bytes() for path in workplace.runs.rglob("*") if path.is_file()}
+        with pytest.raises(ResourceError, match="is gone") as refused:
+            list(events)
+        assert "Put it back" in refused.value.fix
+        assert {path: path.read_bytes() for path in workplace.runs.rglob("*") if path.is_file()} == before
+        assert run.exists() == (how == "made anew")
+        if how == "moved":
+            moved.rename(run)
+            assert workplace.train(IRIS).run == run
+
+
+class TestInTheWay:
+    @pytest.mark.parametrize("name", ["checkpoints", "best.safetensors", "log.txt", "timing.csv", "metrics.csv"])
+    @pytest.mark.parametrize("how", ["link", "other kind"])
+    def test_what_is_not_the_runs_own_is_refused(self, workplace: Any, name: str, how: str) -> None:
+        run = stopped(workplace)
+        elsewhere = workplace.folder / "elsewhere"
+        (elsewhere / "epoch-0000").mkdir(parents=True)
+        (elsewhere / ".tmp-mine").write_text("precious")
+        if (run / name).is_dir():
+            shutil.rmtree(run / name)
+        else:
+            (run / name).unlink(missing_ok=True)
+        if how == "link":
+            target = elsewhere if name == "checkpoints" else elsewhere / ".tmp-mine"
+            (run / name).symlink_to(target)
+        elif name == "checkpoints":
+            (run / name).write_text("")
+        else:
+            (run / name).mkdir()
+        with pytest.raises(NotFoundError, match=name.replace(".", r"\.")) as refused:
+            list(workplace.begin(IRIS))
+        assert "Move it away" in refused.value.fix
+        assert (elsewhere / ".tmp-mine").read_text() == "precious"
+        assert len(list(elsewhere.iterdir())) == 2
+
+    def test_checkpoints_that_become_a_link_are_refused(self, workplace: Any) -> None:
+        events = workplace.begin(IRIS)
+        run = next(events).run
+        (run / "checkpoints").symlink_to(workplace.folder)
+        before = set(workplace.folder.iterdir())
+        with pytest.raises(ResourceError, match="checkpoints is not a folder of this run's own"):
+            list(events)
+        assert read(run).state == "stopped"
+        assert set(workplace.folder.iterdir()) == before
+
+    @pytest.mark.parametrize("place", ["afile", "afile/b", "dangling"])
+    def test_the_runs_dir(self, workplace: Any, place: str) -> None:
+        (workplace.folder / "afile").write_text("")
+        (workplace.folder / "dangling").symlink_to("nowhere")
+        workplace.runs = workplace.folder / place
+        with pytest.raises(NotFoundError, match=f"{place.split('/')[0]} is") as refused:
+            workplace.train(IRIS)
+        assert refused.value.fix
 
 
 def test_the_small_files(workplace: Any) -> None:

@@ -15,9 +15,22 @@ from tuner import data, machine
 from tuner.config import Loaded, meaning, plan_of
 from tuner.document import to_yaml
 from tuner.durable import json_bytes
-from tuner.errors import NotFoundError, ResourceError, UsageError
+from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
 from tuner.plan import Plan
-from tuner.run import Identity, Lock, Run, glance, newest, now, read, runs_in
+from tuner.run import (
+    NAME_LIMIT,
+    Identity,
+    Lock,
+    Run,
+    check_name,
+    describe_holder,
+    glance,
+    held,
+    newest,
+    now,
+    read,
+    runs_in,
+)
 
 if TYPE_CHECKING:
     from tuner.data.splits import Splits
@@ -48,6 +61,8 @@ class Session:
     request: Request
     notes: tuple[str, ...] = ()
     held: Lock | None = None
+    known: frozenset[str] = frozenset()
+    """The runs that were there when this one was looked for."""
 
     def files(self) -> dict[str, bytes]:
         """The small files of a new run folder."""
@@ -123,8 +138,10 @@ def open_session(loaded: Loaded, request: Request) -> Session | Answered:
     Raises NotFoundError (data missing; `--run` names a run of another config or identity), ResourceError (no CUDA),
     HeldError (a live process holds the run), UsageError.
     """
-    if request.run_name and request.again:
-        raise UsageError("--again makes a new run folder and --run names one: give one of the two")
+    if request.run_name is not None:
+        check_name(request.run_name, NAME_LIMIT)  # a number makes a name longer than a new one may be
+        if request.again:
+            raise UsageError("--again makes a new run folder and --run names one: give one of the two")
     device = device_for(loaded.config.training.device)
     plan = plan_of(loaded.config)
     splits = data.load(loaded.config.data)
@@ -132,7 +149,10 @@ def open_session(loaded: Loaded, request: Request) -> Session | Answered:
     session = Session(loaded, splits, plan, identity, request)
     if request.again:
         return session
-    path = _named(session) if request.run_name else _latest(session)
+    session = replace(session, known=frozenset(path.name for path in runs_in(request.runs_dir)))
+    path = _look_up(session)
+    if path is None and request.run_name is not None:
+        check_name(request.run_name)
     if path is None:
         note = None if request.run_name else _begun_elsewhere(session)
         return replace(session, notes=(note,)) if note else session
@@ -145,6 +165,28 @@ def open_session(loaded: Loaded, request: Request) -> Session | Answered:
             raise NotFoundError(f"{path} failed and cannot go on", fix="choose another name with --run")
         return replace(session, notes=(note,))
     return _take_up(session, path)
+
+
+def taken_meanwhile(session: Session) -> Path | None:
+    """The run that `session` is to make, if the same command has made it since `open_session` looked.
+
+    Raises NotFoundError as `open_session` does.
+    """
+    if session.request.again:
+        return None
+    path = _look_up(session)
+    return path if path is not None and path.name not in session.known else None
+
+
+def made_meanwhile(path: Path) -> HeldError:
+    """The error for a run that `taken_meanwhile` found."""
+    holder = describe_holder(path)
+    if holder is not None:
+        return held(path, holder)
+    return HeldError(
+        f"{path} was made meanwhile by the same command",
+        fix="Run the same command again: it reports that run or goes on with it.",
+    )
 
 
 def _take_up(session: Session, path: Path) -> Session | Answered:
@@ -166,6 +208,11 @@ def _take_up(session: Session, path: Path) -> Session | Answered:
 def _ignored(session: Session) -> set[str]:
     """Parts of the identity that need not agree: with threads auto, the recorded number is used."""
     return {"threads"} if session.loaded.config.training.threads == "auto" else set()
+
+
+def _look_up(session: Session) -> Path | None:
+    """The newest run that this session would make anew."""
+    return _named(session) if session.request.run_name else _latest(session)
 
 
 def _latest(session: Session) -> Path | None:

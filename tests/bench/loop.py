@@ -11,12 +11,17 @@ Lightning is measured where it is installed (`pip install lightning`), on the ML
 from __future__ import annotations
 
 import argparse
+import atexit
+import importlib.util
 import json
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -143,21 +148,34 @@ def whole(session: Session) -> Epoch:
     return epoch
 
 
-def lightning(config: Config, setup: Setup) -> Epoch | None:
-    """Lightning's Trainer over the same DataLoader, with its logging, progress bar and checkpoints off."""
-    try:
-        import lightning as L
-    except ImportError:
+def lightning(name: str, settings: list[str]) -> Epoch | None:
+    """Lightning's Trainer over the same DataLoader, its logging, progress bar and checkpoints off, in a process of its
+    own (two pools of OpenMP threads in one process slow each other down) that waits for a line before each epoch."""
+    if importlib.util.find_spec("lightning") is None:
         return None
-    import logging
-    import warnings
+    command = [sys.executable, __file__, "--lightning-child", "--models", name, "--set", *settings]
+    child = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    atexit.register(child.kill)
+    assert child.stdin is not None
+    assert child.stdout is not None
+    ask, answer = child.stdin, child.stdout
+    answer.readline()
 
+    def epoch() -> None:
+        print(file=ask, flush=True)
+        assert answer.readline() == "epoch\n"
+
+    return epoch
+
+
+def train_with_lightning(config: Config, setup: Setup) -> None:
+    """The child process: one epoch for each line of standard input."""
+    import lightning
     from torch.utils.data import DataLoader, TensorDataset
 
-    warnings.filterwarnings("ignore")
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-
-    class Module(L.LightningModule):
+    class Module(lightning.LightningModule):
         def __init__(self) -> None:
             super().__init__()
             self.net = network(config)
@@ -171,43 +189,27 @@ def lightning(config: Config, setup: Setup) -> Epoch | None:
         def configure_optimizers(self) -> torch.optim.Optimizer:
             return torch.optim.Adam(self.parameters(), lr=config.optimizer.lr, fused=True)
 
+    class Pause(lightning.Callback):
+        def on_train_epoch_start(self, trainer: Any, module: Any) -> None:
+            print("epoch", flush=True)
+            if not sys.stdin.readline():
+                sys.exit()
+
     assert setup.validation is not None
     size = batch_size(config)
     batches = DataLoader(TensorDataset(setup.task.train.x, setup.task.train.y), size, shuffle=True)
     held = DataLoader(TensorDataset(setup.validation.x, setup.validation.y), 2000)
-
-    def epochs() -> Iterator[None]:
-        """One epoch each: the trainer is paused between epochs by running it in a thread of its own."""
-        from queue import Queue
-        from threading import Thread
-
-        go: Queue[None] = Queue()
-        done: Queue[None] = Queue()
-
-        class Pause(L.Callback):
-            def on_train_epoch_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-                done.put(None)
-                go.get()
-
-        trainer = L.Trainer(
-            max_epochs=1000,
-            accelerator="cpu",
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            callbacks=[Pause()],
-        )
-        Thread(target=trainer.fit, args=(Module(), batches, held), daemon=True).start()
-        done.get()
-        while True:
-            go.put(None)
-            done.get()
-            yield
-
-    running = epochs()
-    return lambda: next(running)
+    trainer = lightning.Trainer(
+        max_epochs=1000,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        callbacks=[Pause()],
+    )
+    trainer.fit(Module(), batches, held)
 
 
 def measured(variants: dict[str, Epoch], rounds: int) -> dict[str, list[float]]:
@@ -224,20 +226,25 @@ def measured(variants: dict[str, Epoch], rounds: int) -> dict[str, list[float]]:
     return taken
 
 
-def bench(name: str, settings: list[str], rounds: int, folder: Path) -> dict[str, float]:
-    """Prints the medians of one config; returns them."""
+def opened(name: str, settings: list[str], folder: Path) -> Session:
+    """The session of a config, with torch's threads set."""
     loaded = load(find_config(name), ["training.epochs=1000", "early_stopping=none", "scheduler=none", *settings])
     session = open_session(loaded, Request(folder, again=True))
     assert isinstance(session, Session)
-    session = set_up_torch(session)
-    setup = prepare(session)
+    return set_up_torch(session)
+
+
+def bench(name: str, settings: list[str], rounds: int, folder: Path) -> dict[str, float]:
+    """Prints the medians of one config; returns them."""
+    session = opened(name, settings, folder)
+    loaded, setup = session.loaded, prepare(session)
     variants = {
         "by hand": by_hand(loaded.config, setup),
         "tuner, training and validation": lean(session),
         "tuner, everything": whole(session),
         "DataLoader(TensorDataset)": with_loader(loaded.config, setup),
     }
-    trainer = lightning(loaded.config, setup) if loaded.config.model.name == "mlp" else None
+    trainer = lightning(name, settings) if loaded.config.model.name == "mlp" else None
     if trainer is not None:
         variants["Lightning"] = trainer
     taken = measured(variants, rounds)
@@ -262,9 +269,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--models", nargs="+", default=["mnist-mlp", "mnist-cnn"])
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings put on every model")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings put on every model")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--lightning-child", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    if asked.lightning_child:
+        session = opened(asked.models[0], asked.set, Path(tempfile.gettempdir()))
+        train_with_lightning(session.loaded.config, prepare(session))
+        return
     print(f"{machine.cpu_model()}, {machine.cores()} cores, torch {torch.__version__}")
     with tempfile.TemporaryDirectory() as folder:
         found = {name: bench(name, asked.set, asked.rounds, Path(folder)) for name in asked.models}

@@ -2,48 +2,102 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
 import sys
 import traceback
+from importlib import import_module
 from types import TracebackType
+from typing import TextIO
 
 import typer
 
-from tuner.cli.app import app
-from tuner.errors import TunerError, UsageError
+from tuner.choice import fold
+from tuner.cli.app import app, say_error
+from tuner.errors import NotFoundError, ResourceError, TunerError, UsageError
 
 __all__ = ["app", "main"]
 
 
+COMMANDS = ("train", "check", "runs", "info")
+"""The modules that register the commands, in the order of `--help`."""
+
+
 def main() -> None:
     """The program: every way out has its documented exit code and no traceback."""
-    from tuner.cli import check, info, runs, train  # noqa: F401 - importing registers the commands
+    open_closed_streams()
     from tuner.render.text import prepare
 
     prepare(sys.stdout)
     prepare(sys.stderr)
     try:
-        code = app(standalone_mode=False)
+        code = run()
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        _die_of_interrupt()
     except BrokenPipeError:
         code = _reader_left()
-    except TunerError as error:
-        code = report(error)
-    except typer.TyperException as error:
-        code = report(_usage(error))
-    except (typer.Exit, typer.Abort) as ended:
-        code = ended.exit_code if isinstance(ended, typer.Exit) else 130
-    except MemoryError:
-        from tuner.errors import ResourceError
-
-        code = report(ResourceError("this machine's memory ran out", fix="make room and run the same command again"))
-    except Exception as error:  # a bug: told in one line, with the details in a file
-        code = _bug(error)
+    except OSError as error:  # what a command prints could not be written
+        _silence(sys.stdout)
+        code = report(ResourceError(f"cannot write to standard output: {error.strerror}"))
     raise SystemExit(code or 0)
+
+
+def run() -> int:
+    """Runs the command that was asked for; its exit code."""
+    try:
+        here()
+        for name in COMMANDS:
+            import_module(f"tuner.cli.{name}")
+        return int(app(standalone_mode=False) or 0)
+    except KeyboardInterrupt:
+        _die_of_interrupt()
+    except TunerError as error:
+        return report(error)
+    except typer.TyperException as error:
+        if len(sys.argv) == 1:  # `tuner` alone: its help
+            say_error(message_of(error))
+            return 2
+        return report(_usage(error))
+    except typer.Exit as ended:
+        return ended.exit_code
+    except typer.Abort:  # what click makes of Ctrl-C
+        _die_of_interrupt()
+    except MemoryError:
+        return report(ResourceError("this machine's memory ran out", fix="make room and run the same command again"))
+    except OSError as error:
+        if error.filename is None and error.errno in (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF):
+            raise
+        return _bug(error)
+    except Exception as error:  # a bug: told in one line, with the details in a file
+        return _bug(error)
+    return 130
+
+
+def open_closed_streams() -> None:
+    """Standard streams that were closed lead nowhere; else the next file opened would take their place."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - for the process's life
+
+
+def here() -> None:
+    """Raises NotFoundError where the working directory is gone: torch cannot even be imported there."""
+    try:
+        os.getcwd()  # noqa: PTH109 - the call itself is the question
+    except OSError:
+        raise NotFoundError("the working directory is gone", fix="cd to a folder that is there") from None
+
+
+def _silence(stream: TextIO) -> None:
+    from tuner.render.text import silence
+
+    silence(stream)
 
 
 def report(error: TunerError) -> int:
@@ -59,31 +113,49 @@ def report(error: TunerError) -> int:
         typer.echo(json.dumps({**event, "exit_code": error.exit_code, "errors": error.as_json()}))
         return error.exit_code
     color, width = is_colored(sys.stderr), terminal_width(sys.stderr)
-    typer.echo(error_text(error, width=width, color=color, encoding=sys.stderr.encoding), err=True, color=color)
+    say_error(error_text(error, width=width, color=color, encoding=sys.stderr.encoding), color)
     return error.exit_code
+
+
+INSTEAD = {
+    "resume": "the same command again goes on where it was",
+    "force": "--again trains it again, in a new run folder",
+    "overwrite": "--again trains it again, in a new run folder",
+    "config": "the config is the first argument: tuner train my.yaml",
+    "output": "--run NAME names the run folder, --runs-dir DIR says where it is made",
+    "output-dir": "--run NAME names the run folder, --runs-dir DIR says where it is made",
+    "cpu": "settings are given as key=value: training.device=cpu",
+    "gpu": "settings are given as key=value: training.device=cuda",
+}
+"""Options of other tools that are no settings, and what to do here."""
+
+
+def message_of(error: typer.TyperException) -> str:
+    """What the command line's parser has to say."""
+    written = getattr(error, "format_message", None)
+    return str(written() if written is not None else error)
 
 
 def _usage(error: typer.TyperException) -> UsageError:
     """The command line's own errors, with the override where an unknown option is a key of the language."""
-    text = str(getattr(error, "format_message", lambda: error)()).rstrip(".")
-    option = re.match(r"No such option: --([\w.-]+)", text)
+    text = message_of(error).rstrip(".")
+    option = re.match(r"No such option: --?([\w.-]+)", text)
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "tuner"
     fix = f"`{path} --help` shows what it takes"
     if option is not None:
         from tuner.config import Config
-        from tuner.config.words import elsewhere, key_paths
+        from tuner.config.words import OTHER_TOOLS, key_paths
 
         word = option[1].replace("-", "_")
-        key = word if word in key_paths(Config) else elsewhere(word, Config)
-        if key is not None and ("did you mean" not in text.lower() or fold_equal(key, word)):
+        paths = key_paths(Config)
+        own = [key for key in paths if word in (key, key.rpartition(".")[2])]
+        key = own[0] if own else OTHER_TOOLS.get(fold(word))
+        if option[1] in INSTEAD:
+            fix = INSTEAD[option[1]]
+        elif key is not None:
             text, fix = f"No such option: --{option[1]}", f"settings are given as key=value: {key}=VALUE"
     return UsageError(text, fix=fix)
-
-
-def fold_equal(key: str, word: str) -> bool:
-    """Whether an option is a key's own last word."""
-    return key.rpartition(".")[2] == word
 
 
 def _reader_left() -> int:
@@ -107,7 +179,7 @@ def _bug(error: Exception) -> int:
     lines = [f"command: {' '.join(sys.argv)}", f"versions: {versions()}", "", *_frames(error, error.__traceback__)]
     with tempfile.NamedTemporaryFile("w", prefix="tuner-crash-", suffix=".txt", delete=False) as file:
         file.write("\n".join(lines) + "\n")
-    typer.echo(f"tuner: a bug in tuner: {type(error).__name__}: {error}; please report {file.name}", err=True)
+    say_error(f"tuner: a bug in tuner: {type(error).__name__}: {error}; please report {file.name}")
     return 70
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +30,31 @@ RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="A run: its folder, name, unique prefix, a config's name, or @1 (newest).")
 ]
 
+Wait = Annotated[
+    str, typer.Option("--wait", metavar="TIME", help="Wait this long for another process to release the run: 30m, 90s.")
+]
+
 RUNS = Path("runs")
+
+
+def seconds(text: str) -> float:
+    """A length of time in seconds: ``90``, ``90s``, ``30m``, ``2h``. Raises UsageError."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smh]?)", text)
+    if match is None:
+        from tuner.errors import UsageError
+
+        raise UsageError(f"{text} is no length of time", fix="90s, 30m and 2h are some")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def say_error(text: str, color: bool | None = None) -> None:
+    """Talk for stderr; where nobody can read it, that is no reason to fail."""
+    try:
+        typer.echo(text, err=True, color=color)
+    except OSError:
+        from tuner.render.text import silence
+
+        silence(sys.stderr)
 
 
 def version(asked: bool) -> None:

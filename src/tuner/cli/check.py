@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuner.cli.app import RUNS, Json, Overrides, Quiet, RunsDir, app
+from tuner.cli.app import RUNS, Json, Overrides, Quiet, RunsDir, app, say_error
+from tuner.render.text import plural
+
+if TYPE_CHECKING:
+    from tuner.run import Run
 
 
 @app.command()
@@ -44,8 +49,6 @@ def check(
         return
     loaded = load(source, overrides or [])
     if not as_json:
-        from tuner.render.text import silence  # noqa: F401 - keeps the stream set-up in one place
-
         print_report(loaded, source, resolved, origin, quiet)
         return
     typer.echo(json.dumps({"ok": True, "errors": [], **as_data(loaded)}))
@@ -53,7 +56,6 @@ def check(
 
 def check_run_named(reference: str, runs_dir: Path, quiet: bool, as_json: bool) -> bool:
     """Verifies the run that `reference` names; False where it names none. Raises NotFoundError for damage."""
-    from tuner.durable import verify_folder
     from tuner.errors import NotFoundError
     from tuner.run import read, resolve
 
@@ -62,14 +64,35 @@ def check_run_named(reference: str, runs_dir: Path, quiet: bool, as_json: bool) 
     except NotFoundError:
         return False
     run = read(path)
-    folders = sorted(path.glob("checkpoints/epoch-*"))
+    names = verify(run)
+    if as_json:
+        typer.echo(json.dumps({"ok": True, "errors": [], "run": str(path), "checkpoints": names}))
+    elif not quiet:
+        counts = f"{plural(len(run.rows), 'epoch')}, {plural(len(names), 'checkpoint')}"
+        typer.echo(f"{path}: {run.state}, {counts}, all checksums agree")
+    return True
+
+
+def verify(run: Run) -> list[str]:
+    """The names of a run's checkpoints, all files checked against their checksums. Raises NotFoundError."""
+    from tuner.config import meaning_hash
+    from tuner.durable import read_json, verify_folder
+    from tuner.errors import NotFoundError
+
+    if meaning_hash(run.config) != run.identity.config_hash:
+        raise NotFoundError(f"{run.path / 'config.yaml'} is damaged: it is not the config that run.json names")
+    folders = sorted(run.path.glob("checkpoints/epoch-*"))
     for folder in folders:
         verify_folder(folder)
-    if as_json:
-        typer.echo(json.dumps({"ok": True, "errors": [], "run": str(path), "checkpoints": [f.name for f in folders]}))
-    elif not quiet:
-        typer.echo(f"{path}: {run.state}, {len(run.rows)} epochs, {len(folders)} checkpoints, all checksums agree")
-    return True
+    if not folders and run.state == "finished":
+        raise NotFoundError(f"{run.path} has no checkpoints, though it finished")
+    counted = read_json(folders[-1] / "state.json").get("beside", {}) if folders else {}
+    for name, told in counted.items():
+        path = run.path / name
+        data = path.read_bytes()[: told["bytes"]] if path.is_file() else b""
+        if hashlib.sha256(data).hexdigest() != told["sha256"]:
+            raise NotFoundError(f"{path} is damaged: it is not what {folders[-1].name} counts on")
+    return [folder.name for folder in folders]
 
 
 def as_data(loaded: Any) -> dict[str, Any]:
@@ -104,8 +127,8 @@ def print_report(loaded: Any, source: str, resolved: bool, origin: bool, quiet: 
     from tuner.data import sizes
     from tuner.document import to_yaml
 
-    for note in loaded.notes:
-        typer.echo(note, err=True)
+    for note in [*loaded.notes, *missing(loaded.config)]:
+        say_error(f"note: {note}")
     if quiet:
         return
     if resolved:
@@ -116,6 +139,21 @@ def print_report(loaded: Any, source: str, resolved: bool, origin: bool, quiet: 
         typer.echo(origin_table(loaded))
         typer.echo()
     typer.echo(summary(loaded, source, plan_of(loaded.config), sizes(loaded.config.data)))
+
+
+def missing(config: Any) -> list[str]:
+    """What a good config needs and this machine lacks: its data, its device."""
+    from tuner.data import locate
+    from tuner.errors import TunerError
+    from tuner.session import device_for
+
+    found = []
+    for look in (lambda: locate(config.data), lambda: device_for(config.training.device)):
+        try:
+            look()
+        except TunerError as error:
+            found.append(f"{error.message}; {error.fix}")
+    return found
 
 
 def layer_table(plan: Any) -> str:
@@ -157,9 +195,17 @@ def leaves(values: Any, path: str = "") -> list[tuple[str, Any]]:
 def summary(loaded: Any, source: str, plan: Any, parts: Any) -> str:
     """The one line that a good config gets."""
     config = loaded.config
-    cost = epoch_flops(plan, parts) / 1e9
     samples = f"{parts.train:,} training, {parts.validation:,} validation, {parts.test:,} test samples"
     return (
-        f"{source} is good: {config.model.name} with {plan.parameters:,} parameters on {config.data.name} "
-        f"({samples}), {cost:,.3g} GFLOP an epoch"
+        f"{'stdin' if source == '-' else source} is good: {config.model.name} with {plan.parameters:,} parameters on "
+        f"{config.data.name} ({samples}), {scaled(epoch_flops(plan, parts))}FLOP an epoch"
     )
+
+
+def scaled(count: float) -> str:
+    """A large count with its unit: ``75.3 M``, ``1.48 T``."""
+    for unit in ("", "K", "M", "G", "T", "P"):
+        if count < 999.5 or unit == "P":
+            break
+        count /= 1000
+    return f"{count:.3g} {unit}"

@@ -227,7 +227,7 @@ def copy(
     tuner train "$(tuner copy digits experiments/)"
     """
     from tuner.config.words import nearest
-    from tuner.durable import write_file
+    from tuner.durable import make_folder, write_file
     from tuner.shipped import configs as shipped_configs
 
     known = shipped_configs()
@@ -239,12 +239,16 @@ def copy(
             fix=f"did you mean {near}?" if near else f"there are {', '.join(known)}",
         )
     target = to if to is not None else Path(source.name)
-    target = target / source.name if target.is_dir() else target
+    if to is not None and (target.is_dir() or not target.suffix):
+        target = target / source.name
+        make_folder(target.parent)
     if not target.parent.is_dir():
         raise UsageError(f"there is no folder {target.parent}", fix=f"mkdir -p {target.parent}")
     if (target.exists() or target.is_symlink()) and not force:
         raise UsageError(f"{target} is there already", fix="--force replaces it")
-    write_file(target, source.read_bytes())
+    lines = source.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith("# yaml-language-server:")]  # the schema stays where it is
+    write_file(target, "".join(kept).encode())
     typer.echo(str(target))
 
 

@@ -36,11 +36,14 @@ def show(
         from tuner.config.words import nearest
 
         near = nearest(part, PARTS)
-        raise UsageError(f"a run has no part {part}", fix=f"one of {', '.join(PARTS)}" + (f"; {near}?" if near else ""))
+        raise UsageError(
+            f"a run has no part {part}", fix=f"did you mean {near}?" if near else f"one of {', '.join(PARTS)}"
+        )
     found = read(resolve(run, runs_dir))
     if as_json:
-        typer.echo(json.dumps(as_data(found)))
-    elif quiet:
+        data = as_data(found)
+        typer.echo(json.dumps(data.get(part, data)))
+    elif quiet and part == "summary":
         typer.echo(str(found.path))
     elif part in ("config", "metrics", "timing", "log"):
         suffix = {"config": "yaml", "log": "txt"}.get(part, "csv")
@@ -67,6 +70,7 @@ def as_data(run: Any) -> dict[str, Any]:
         "config": run.config,
         "identity": run.identity.as_json(),
         "metrics": run.rows,
+        "origins": origins(run.path),
     }
     plain: dict[str, Any] = json.loads(json_bytes(values))
     return plain
@@ -74,19 +78,25 @@ def as_data(run: Any) -> dict[str, Any]:
 
 def summary(run: Any) -> str:
     """The result of a run in a few lines."""
-    from tuner.render.text import number, spark
+    from tuner.errors import NotFoundError
+    from tuner.render.text import number, plural, spark
 
-    status, best, monitor = run.status, run.status.get("best") or {}, run.config["training"]["monitor"]
+    status, best = run.status, run.status.get("best") or {}
+    try:
+        monitor, epochs = run.config["training"]["monitor"], run.config["training"]["epochs"]
+        model = f"{_name(run.config['model'])} on {_name(run.config['data'])}"
+    except (KeyError, TypeError):
+        raise NotFoundError(f"{run.path / 'config.yaml'} is damaged: settings are missing") from None
     lines = [
         ("run", str(run.path)),
         ("state", run.state + (f" ({status['reason']})" if status.get("reason") else "")),
         ("created", run.created[:19].replace("T", " ") + " UTC"),
-        ("model", f"{_name(run.config['model'])} on {_name(run.config['data'])}"),
-        ("device", f"{run.identity.device} ({run.identity.device_model}), {run.identity.threads} threads"),
+        ("model", model),
+        ("device", f"{run.identity.device} ({run.identity.device_model}), {plural(run.identity.threads, 'thread')}"),
     ]
     if best:
         shown = ", ".join(f"{key} {number(value)}" for key, value in best.items() if key.startswith(("train_", "val_")))
-        lines.append(("best", f"epoch {best['epoch']} of {len(run.rows)}: {shown}"))
+        lines.append(("best", f"epoch {best['epoch']} of {epochs}: {shown}"))
     if status.get("test"):
         lines.append(("test", ", ".join(f"{key} {number(value)}" for key, value in status["test"].items())))
     if run.rows:
@@ -126,7 +136,8 @@ def text_of(path: Path) -> str:
 def curves(
     run: RunArgument,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="PNG or SVG; default: curves.png of the run.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="PNG or SVG; without --metric: curves.png of the run."),
     ] = None,
     metric: Annotated[str | None, typer.Option("--metric", help="One metric, e.g. loss or val_accuracy.")] = None,
     runs_dir: RunsDir = RUNS,
@@ -148,7 +159,8 @@ def curves(
     found = read(resolve(run, runs_dir))
     if not found.rows:
         raise NotFoundError(f"{found.path} has no finished epoch yet", fix=f"tuner show {found.path.name}")
-    target = output or found.path / "curves.png"
+    target = output if output or metric else found.path / "curves.png"
+    check_target(target)
     panels = panels_of(found, metric)
     if as_json:
         typer.echo(json.dumps(as_data(found)["metrics"]))
@@ -159,8 +171,9 @@ def curves(
         )
         typer.echo("\n\n".join(chart(panel, look) for panel in panels))
         sys.stdout.flush()
-    picture(found.path, target, metric)
-    typer.echo(str(target), err=not quiet)
+    if target is not None:
+        picture(found.path, target, metric)
+        typer.echo(str(target), err=not quiet)
 
 
 def panels_of(run: Any, metric: str | None) -> list[Any]:
@@ -178,14 +191,21 @@ def panels_of(run: Any, metric: str | None) -> list[Any]:
     return [metric_panel(run.rows, metric, best)]
 
 
-def picture(path: Path, target: Path, metric: str | None = None) -> None:
-    """Draws the run in the folder `path` into a PNG or SVG file. Raises UsageError, ResourceError."""
+def check_target(target: Path | None) -> None:
+    """Raises UsageError where a picture cannot be written under that name."""
     from tuner.errors import UsageError
+
+    if target is not None and target.suffix.lower() not in (".png", ".svg"):
+        raise UsageError(f"cannot draw {target}: its name has to end in .png or .svg")
+    if target is not None and not target.parent.is_dir():
+        raise UsageError(f"cannot draw {target}: there is no folder {target.parent}")
+
+
+def picture(path: Path, target: Path, metric: str | None = None) -> None:
+    """Draws the run in the folder `path` into a PNG or SVG file. Raises ResourceError."""
     from tuner.render.plot import save_curves
     from tuner.run import read
 
-    if target.suffix.lower() not in (".png", ".svg"):
-        raise UsageError(f"cannot draw {target}: its name has to end in .png or .svg")
     run = read(path)
     if run.rows:
         save_curves(target, path.name, panels_of(run, metric))

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuner.cli.app import RUNS, ConfigArgument, Json, Overrides, Quiet, RunsDir, app
+from tuner.cli.app import RUNS, ConfigArgument, Json, Overrides, Quiet, RunsDir, Wait, app, say_error, seconds
 from tuner.events import Ended, EpochDone, Event, Started
 
 if TYPE_CHECKING:
-    from tuner.session import Answered
+    from tuner.session import Answered, Session
+    from tuner.stopping import StopRequests
 
 
 @app.command()
@@ -24,6 +25,7 @@ def train(
     overrides: Overrides = None,
     run: Annotated[str | None, typer.Option("--run", metavar="NAME", help="Name the run folder yourself.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Train it again, in a new run folder.")] = False,
+    wait: Wait = "0",
     runs_dir: RunsDir = RUNS,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -41,21 +43,33 @@ def train(
     from tuner.shipped import find_config
     from tuner.stopping import StopRequests, die_of
 
+    if run is None and not overrides and not again and Path(config, "run.json").is_file():
+        run, runs_dir = Path(config).resolve().name, Path(config).parent  # a run folder: that very run goes on
     source = find_config(config)
     loaded = load(source, overrides or [])
     with StopRequests() as stop:
-        opened = open_session(loaded, Request(runs_dir, run, again, argv=command_line()))
+        opened = open_session(loaded, Request(runs_dir, run, again, seconds(wait), command_line()))
         if stop.signal is not None:
             die_of(stop.signal)
         status = answer(opened, quiet, as_json) if isinstance(opened, Answered) else None
         if isinstance(opened, Session):
-            from tuner.train import train as training
-
-            status = follow(training(opened, stop), quiet, as_json)
+            status = follow(begin(opened, stop), quiet, as_json)
     if stop.signal is not None and status is not None and status["state"] == "stopped":
         sys.stdout.flush()
         die_of(stop.signal)
     raise typer.Exit(int(status["exit_code"] or 0) if status is not None else 0)
+
+
+def begin(session: Session, stop: StopRequests) -> Iterator[Event]:
+    """The events of the training. Raises ResourceError where torch cannot even be loaded."""
+    from tuner.errors import ResourceError
+
+    try:
+        from tuner.train import train as training
+    except ImportError as error:
+        fix = "`tuner doctor --torch` tells more; too little memory, or a broken installation, is the usual cause"
+        raise ResourceError(f"torch cannot be imported: {error}", fix=fix) from None
+    return training(session, stop)
 
 
 def follow(events: Iterator[Event], quiet: bool, as_json: bool) -> dict[str, Any]:
@@ -124,7 +138,7 @@ def answer(answered: Answered, quiet: bool, as_json: bool) -> dict[str, Any]:
             say(str(run.path))
         if not quiet:
             lines = [f"{run.path} was trained before; --again trains it again", *ended_lines(run.status)]
-            typer.echo("\n".join(lines), err=True)
+            say_error("\n".join(lines))
     return run.status
 
 
@@ -137,4 +151,4 @@ def draw(ended: Ended) -> None:
         try:
             picture(ended.run, Path(ended.run, "curves.png"))
         except TunerError as error:
-            typer.echo(f"curves.png was not drawn: {error.message}", err=True)
+            say_error(f"curves.png was not drawn: {error.message}")

@@ -104,6 +104,11 @@ def monitor_exists(config: Config) -> Iterator[Contradiction]:
         yield Contradiction("training.monitor", f"no metric is called {monitor}", allowed, meant, also)
 
 
+def r2_is_defined(config: Config) -> Iterator[Contradiction]:
+    if config.training.monitor == "val_r2" and data.sizes(config.data).validation < 2:
+        yield Contradiction("training.monitor", "r2 needs at least 2 validation samples", None, "val_loss")
+
+
 def augmentations_fit(config: Config) -> Iterator[Contradiction]:
     if len(config.data.describe().shape) == 3:
         return
@@ -169,6 +174,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     ((*SHAPE, "loss.name", "loss.outputs"), outputs_are_of_classes),
     ((*SHAPE, "loss.name", "loss.outputs", "model.output.activation.name"), output_fits_loss),
     ((*SHAPE, "data.validation", "training.monitor"), monitor_exists),
+    ((*SHAPE, "data.validation", "training.monitor"), r2_is_defined),
     ((*SHAPE, "data.augment", "data.shift"), augmentations_fit),
     ((*SHAPE, "data.validation", "data.limit", "data.label_noise", "data.order"), data_is_possible),
     ((*SHAPE, "loss.name", *LAYERS), layers_fit),

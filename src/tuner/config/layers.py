@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,6 +17,7 @@ STDIN = "-"
 OVERRIDE = "override"
 MAX_FILES = 100
 MAX_CHAIN = 16
+_KEY = re.compile(r"(?!.*\.ya?ml$)[a-z_]+(\.[a-z_]+)*=?")
 
 
 @dataclass
@@ -76,10 +79,16 @@ class Layers:
 
     def add_overrides(self, overrides: Sequence[str]) -> None:
         """Adds the arguments ``key=value``; together they are one layer, in which the last one wins."""
-        for number, text in enumerate(overrides, 1):
+        for number, text, meant in _arguments(overrides):
             key, equals, value = text.partition("=")
             whole = Place(OVERRIDE, number, 1, text, max(1, len(text)), Path.cwd(), argument=True)
-            if not equals or not all(key.split(".")):
+            if meant is not None:
+                message = "an override is one argument: no spaces around the =, quotes around brackets with spaces"
+                self.faults.append(whole.fault(message, given=text, suggestion=f"tuner train ... {shlex.quote(meant)}"))
+            elif text.endswith((".yaml", ".yml")) and not equals:
+                message = f"one config is read, and {text} is a second one; `extends:` builds on another file"
+                self.faults.append(whole.fault(message, given=text))
+            elif not equals or not all(key.split(".")):
                 message = f"an override is key=value, got {text or repr(text)}"
                 self.faults.append(whole.fault(message, given=text, allowed="key=value, as in optimizer.lr=0.01"))
             elif key == "extends":
@@ -106,6 +115,21 @@ class Layers:
         """Notes a fault that hides what else stands there."""
         self.faults.append(fault)
         self.unread = True
+
+
+def _arguments(overrides: Sequence[str]) -> Iterator[tuple[int, str, str | None]]:
+    """(number, argument, None), or what several arguments were meant to be where a shell took one apart."""
+    number = 0
+    while number < len(overrides):
+        text, after = overrides[number], list(overrides[number + 1 :])
+        taken = 1
+        while text.count("[") + text.count("{") > text.count("]") + text.count("}") and after:
+            text, taken = f"{text} {after.pop(0)}", taken + 1
+        if taken == 1 and after and _KEY.fullmatch(text) and ("=" not in after[0] or after[0].startswith("=")):
+            taken = 3 if after[0] == "=" and len(after) > 1 else 2
+            text = f"{text.rstrip('=')}={overrides[number + taken - 1].lstrip('=')}"
+        yield number + 1, overrides[number], text if taken > 1 else None
+        number += taken
 
 
 def _neighbour(text: str, path: Path) -> str | None:

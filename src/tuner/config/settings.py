@@ -26,7 +26,9 @@ class Training(Section):
         128, description="samples a step, over all processes; full: all of them"
     )
     monitor: str = Field(
-        "val_loss", description="the metric that chooses the best epoch; early stopping and plateau read it too"
+        "val_loss",
+        description="the metric that chooses the best epoch; early stopping and plateau read it too: train_ or val_ "
+        "with loss, accuracy (classes), r2 or mae (numbers)",
     )
     gradient_clip: Annotated[float, Field(gt=0)] | None = Field(
         None, description="largest global norm of the gradient; null: no limit"

@@ -18,7 +18,7 @@ from tuner.durable.folders import (
 )
 from tuner.durable.journal import JOURNAL_LIMIT, Journal
 from tuner.durable.reading import JSON_LIMIT, is_plain_name, json_bytes, read_bytes, read_json, shown
-from tuner.durable.writing import make_folder, sync_folder, write_file, write_files, writing
+from tuner.durable.writing import in_the_way, make_folder, sync_folder, write_file, write_files, writing
 
 __all__ = [
     "FOLDER_LIMIT",
@@ -27,6 +27,7 @@ __all__ = [
     "MANIFEST",
     "Journal",
     "commit_folder",
+    "in_the_way",
     "is_plain_name",
     "json_bytes",
     "make_folder",

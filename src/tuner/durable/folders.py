@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tuner.durable.reading import is_plain_name, json_bytes, read_bytes, read_json, shown
-from tuner.durable.writing import TEMPORARY, make_folder, sync_folder, temporary_name, write_new, writing
+from tuner.durable.writing import TEMPORARY, make_inner_folder, sync_folder, temporary_name, write_new, writing
 from tuner.errors import NotFoundError, ResourceError
 
 MANIFEST = "manifest.json"
@@ -22,7 +22,8 @@ _TRASH, _OLD = ".trash-", ".old-"
 def commit_folder(parent: Path, name: str, files: Mapping[str, bytes]) -> Path:
     """Puts the folder `name` with `files` and a manifest of their sha256s into `parent`; an older one is replaced.
 
-    It is there whole and read back, or not at all. Raises ResourceError.
+    It is there whole and read back, or not at all. `parent` is made, what is above it has to be there.
+    Raises NotFoundError (a file is in its place), ResourceError.
     """
     for wanted in (name, *files):
         if not is_plain_name(wanted) or wanted == MANIFEST:
@@ -32,7 +33,7 @@ def commit_folder(parent: Path, name: str, files: Mapping[str, bytes]) -> Path:
     }
     content = {**files, MANIFEST: json_bytes({"files": manifest})}
     final, built = parent / name, parent / temporary_name()
-    make_folder(parent)
+    make_inner_folder(parent)
     with writing(final):
         try:
             built.mkdir()

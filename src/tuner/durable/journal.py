@@ -10,7 +10,7 @@ from typing import Self
 
 from tuner.durable.reading import CAREFUL, read_open, shown
 from tuner.durable.writing import sync_folder, write_all, writing
-from tuner.errors import NotFoundError
+from tuner.errors import NotFoundError, ResourceError
 
 JOURNAL_LIMIT = 1 << 28
 
@@ -35,7 +35,7 @@ class Journal:
     def open(cls, path: Path, header: str = "") -> Self:
         """Opens or creates the journal; a torn last line is cut, an empty file gets `header` as its first line.
 
-        Raises NotFoundError when the file is there with another header, ResourceError when it cannot be written.
+        Raises NotFoundError when the file is there with another header or is no file, ResourceError when it cannot be written.
         """
         with writing(path):
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | CAREFUL, 0o666)
@@ -94,8 +94,25 @@ class Journal:
         except OSError:
             self._lost = True
 
+    def check_place(self) -> None:
+        """Raises ResourceError when the file that is written is no longer the one at its path: deleted or moved."""
+        with writing(self.path):
+            opened = os.fstat(self._descriptor)
+            try:
+                found = os.stat(self.path, follow_symlinks=False)  # noqa: PTH116 - as the call above
+            except (FileNotFoundError, NotADirectoryError):
+                found = None
+        if found is not None and (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino):
+            return
+        what = shown(self.path) if self.path.parent.is_dir() else f"the run folder {shown(self.path.parent)}"
+        raise ResourceError(
+            f"{what} is gone: it was deleted or moved while it was in use",
+            fix="Put it back, then run the same command again.",
+        )
+
     def sync(self) -> None:
-        """Makes everything added so far survive a power failure. Raises ResourceError."""
+        """Makes everything added so far survive a power failure. Raises ResourceError, also as `check_place`."""
+        self.check_place()
         with writing(self.path):
             self._refuse_when_lost()
             try:

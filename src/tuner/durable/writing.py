@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tuner.durable.reading import CAREFUL, shown
-from tuner.errors import ResourceError
+from tuner.errors import NotFoundError, ResourceError
 
 TEMPORARY = ".tmp-"
 _REMEDY = {
@@ -23,16 +23,26 @@ _REMEDY = {
     errno.EACCES: "allow writing there or choose another folder (--runs-dir)",
     errno.EPERM: "allow writing there or choose another folder (--runs-dir)",
     errno.EIO: "check the disk: it reports errors",
-    errno.ENOENT: "put the folder back: it went away while it was in use",
+    errno.ENOENT: "put the folder back that went away while it was in use",
 }
+_IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns an OSError of a write into a ResourceError that names `path`, the reason and what to do."""
+    """Turns an OSError of a write into a ResourceError that names `path`, the reason and what to do.
+
+    Where something else stands at a place that has to be a file or a folder, it is a NotFoundError naming that place.
+    """
     try:
         yield
     except OSError as error:
+        if error.errno in _IN_THE_WAY:
+            place = Path(os.fsdecode(error.filename2 or error.filename or path))
+            raise NotFoundError(
+                f"cannot write {shown(path)}: {in_the_way(place, error.errno)}",
+                fix="Move it away or choose another place, then run the same command again.",
+            ) from error
         reason = error.strerror or type(error).__name__
         remedy = _REMEDY.get(error.errno or 0, "see to the cause above")
         raise ResourceError(
@@ -41,10 +51,26 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
+def in_the_way(path: Path, number: int = errno.ENOTDIR) -> str:
+    """Which part of `path` is not the folder or file it has to be; `number` is the errno of who tried to use it."""
+    for folder in reversed(path.parents):
+        if os.path.lexists(folder) and not folder.is_dir():
+            return _no_folder(folder)
+    if number == errno.EISDIR:
+        return f"{shown(path)} is a folder, and a file belongs there"
+    if number == errno.ELOOP:
+        return f"{shown(path)} is a link, and links are not followed"
+    return _no_folder(path)
+
+
+def _no_folder(path: Path) -> str:
+    return f"{shown(path)} is {'a link that leads to no folder' if path.is_symlink() else 'not a folder'}"
+
+
 def write_file(path: Path, data: bytes) -> None:
     """Puts `data` at `path`: afterwards, whatever happens, the old content is there or the new one.
 
-    Raises ResourceError.
+    Raises NotFoundError (a folder is there), ResourceError.
     """
     write_files(path.parent, {path.name: data})
 
@@ -66,12 +92,23 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Makes `path` and what is missing above it, so that they survive a power failure. Raises ResourceError."""
-    missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
+    """Makes `path` and what is missing above it, so that they survive a power failure.
+
+    Raises NotFoundError (something else is in its place), ResourceError.
+    """
     with writing(path):
+        missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
         for folder in reversed(missing):
             folder.mkdir(exist_ok=True)
             sync_folder(folder.parent)
+
+
+def make_inner_folder(path: Path) -> None:
+    """`make_folder` for a folder of one that has to be there: what went away above it is not brought back."""
+    with writing(path):
+        if not path.is_dir():
+            path.mkdir()
+            sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -23,11 +23,10 @@ CLASS_OR_NUMBER = frozenset({"class", "number"})
 
 
 class Loss(Choice, kind="loss"):
-    """What is minimised: one number for a batch.
+    """What is minimised: one number for a batch."""
 
-    Outputs are float32 (N, units). Targets are int64 (N,) class indices, or float32 (N, 1) numbers where `classes`
-    is None.
-    """
+    # Outputs are float32 (N, units); targets are int64 (N,) class indices, or float32 (N, 1) numbers where `classes`
+    # is None.
 
     targets: ClassVar[frozenset[str]] = CLASS
     """The kinds of target it can be used with: "class", "number"."""
@@ -163,7 +162,7 @@ class Huber(Loss, name="huber", aliases=("smooth_l1",)):
 
     targets = CLASS_OR_NUMBER
 
-    delta: float = Field(1.0, gt=0, description="difference above which the loss grows linearly")
+    delta: float = Field(1.0, gt=0, le=1e38, description="difference above which the loss grows linearly")
     outputs: Literal["softmax", "raw"] = Field("softmax", description=f"class targets only: {OUTPUTS}")
 
     @property
@@ -233,7 +232,7 @@ class Hinge(Loss, name="hinge", aliases=("multi_margin", "multiclass_hinge")):
     Algorithmic Implementation of Multiclass Kernel-based Vector Machines", take the largest term instead.
     """
 
-    margin: float = Field(1.0, gt=0, description="by how much the right class's output should lead")
+    margin: float = Field(1.0, gt=0, le=1e38, description="by how much the right class's output should lead")
 
     def build_reported(self, classes: int | None) -> Compare:  # noqa: ARG002
         from torch.nn import functional as F

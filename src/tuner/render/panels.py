@@ -53,14 +53,16 @@ def run_panels(rows: Sequence[Row], best: int | None = None) -> list[Panel]:
 
 
 def metric_panel(rows: Sequence[Row], metric: str, best: int | None = None) -> Panel:
-    """``train_<metric>`` and ``val_<metric>`` on the same axes; a loss that falls far gets a log axis."""
-    lines = []
+    """``train_<metric>`` and ``val_<metric>`` on the same axes, or the one column that is called so; a loss that falls
+    far gets a log axis."""
+    column = Line(metric, epochs_of(rows), [row.get(metric) for row in rows])
+    lines = [column] if any(column.points()) else []
     for part, label in LABELS.items():
         line = Line(label, epochs_of(rows), [row.get(f"{part}_{metric}") for row in rows])
         if any(line.points()):
             lines.append(line)
     known = [point[1] for line in lines for point in line.points() if point]
-    log = metric == "loss" and bool(known) and min(known) > 0 and max(known) / LOG_FROM > min(known)
+    log = metric.endswith("loss") and bool(known) and min(known) > 0 and max(known) / LOG_FROM > min(known)
     return Panel(metric, lines, best, log)
 
 

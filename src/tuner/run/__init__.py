@@ -5,25 +5,42 @@ Readers take no lock, write nothing, and accept any beginning of a journal. A fo
 
 from __future__ import annotations
 
-from tuner.run.folder import STATES, Run, create, create_held, glance, members, now, read, runs_in, write_status
+from tuner.run.folder import (
+    NAME_LIMIT,
+    STATES,
+    Run,
+    check_name,
+    create,
+    create_held,
+    glance,
+    members,
+    now,
+    read,
+    runs_in,
+    write_status,
+)
 from tuner.run.identity import Identity
-from tuner.run.lock import Lock, describe_holder, holder
+from tuner.run.lock import Lock, describe_holder, held, holder, making
 from tuner.run.metrics import Row, format_header, format_row, parse_rows
 from tuner.run.references import newest, resolve
 
 __all__ = [
+    "NAME_LIMIT",
     "STATES",
     "Identity",
     "Lock",
     "Row",
     "Run",
+    "check_name",
     "create",
     "create_held",
     "describe_holder",
     "format_header",
     "format_row",
     "glance",
+    "held",
     "holder",
+    "making",
     "members",
     "newest",
     "now",

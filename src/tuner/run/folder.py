@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,6 +15,7 @@ from typing import Any
 
 from tuner.durable import (
     JOURNAL_LIMIT,
+    in_the_way,
     is_plain_name,
     json_bytes,
     make_folder,
@@ -66,12 +68,9 @@ def create_held(runs_dir: Path, name: str, run_name: str | None, files: Mapping[
     """
     if _IDENTITY not in files or not all(map(is_plain_name, files)):
         raise ValueError("the files of a run have plain names, and run.json is one of them")
-    for wanted in (name, run_name or name):
-        if not is_plain_name(wanted):
-            raise UsageError(
-                f"{shown(wanted)!r} cannot name a run",
-                fix="Use letters, digits, `.`, `_` and `-`: 64 at most, not starting with `.` or `-`.",
-            )
+    check_name(name)
+    if run_name is not None:
+        check_name(run_name)
     make_folder(runs_dir)
     lock = _claim_named(runs_dir / run_name, files) if run_name else _claim_next(runs_dir, name, files)
     try:
@@ -84,6 +83,15 @@ def create_held(runs_dir: Path, name: str, run_name: str | None, files: Mapping[
         lock.release()
         raise
     return lock
+
+
+def check_name(name: str, longest: int = 64) -> None:
+    """Raises UsageError when `name` cannot name a run, and so may not become a part of a path."""
+    if not is_plain_name(name, longest):
+        raise UsageError(
+            f"{shown(name)!r} cannot name a run",
+            fix="Use letters, digits, `.`, `_` and `-`: 64 at most, not starting with `.` or `-`.",
+        )
 
 
 def _claim_named(folder: Path, files: Mapping[str, bytes]) -> Lock:
@@ -202,7 +210,7 @@ def glance(path: Path) -> Run:
     Raises NotFoundError naming the file that is missing or damaged.
     """
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises on a name that is too long
-        raise NotFoundError(f"there is no run folder {shown(path)}", fix="`tuner runs` lists the runs.")
+        raise NotFoundError(f"there is no run folder {shown(path)}", fix=_beside(path))
     about = _about(path)
     status = _status(path)
     state = status.get("state", "running")
@@ -211,6 +219,24 @@ def glance(path: Path) -> Run:
         state = status.get("state", "crashed").replace("running", "crashed")
     identity = Identity.from_json(about.get("identity"), shown(path / _IDENTITY))
     return Run(path, about["name"], about["created"], identity, about, status, state)
+
+
+def _beside(path: Path) -> str:
+    """What to do when `path` is missing: the runs that are there instead."""
+    try:
+        return there_are(runs_in(path.parent))
+    except (NotFoundError, ValueError):  # ValueError: a path that cannot be one
+        return there_are([])
+
+
+def there_are(newest_first: Sequence[Path]) -> str:
+    """The newest runs by name, for the fix of an error about one that is not there."""
+    if not newest_first:
+        return "No runs are there: --runs-dir says where to look."
+    names = ", ".join(shown(path.name) for path in newest_first[:5])
+    more = f" and {len(newest_first) - 5} older" if len(newest_first) > 5 else ""
+    verb = "is" if len(newest_first) == 1 else "are"
+    return f"There {verb} {names}{more}; --runs-dir says where else to look."
 
 
 def _about(path: Path) -> dict[str, Any]:
@@ -283,7 +309,10 @@ def folders_in(folder: Path) -> list[Path]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise NotFoundError(f"cannot list {shown(folder)}: {error.strerror}") from error
+        known = error.errno in (errno.ENOTDIR, errno.ELOOP)
+        reason = in_the_way(folder) if known else error.strerror
+        fix = "Choose a folder with --runs-dir."
+        raise NotFoundError(f"cannot list {shown(folder)}: {reason}", fix=fix) from error
     return [folder / name for name in names if os.path.isdir(folder / name)]  # noqa: PTH112 - never raises
 
 

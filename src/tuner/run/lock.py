@@ -12,16 +12,19 @@ import stat
 import struct
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from tuner.durable import shown, writing
+from tuner.durable import make_folder, shown, writing
 from tuner.errors import HeldError, NotFoundError, ResourceError
 
 NAME = "lock"
 _LIMIT = 1 << 16
+_MOVE = "Move it away, then run the same command again."
+_TURN = 10.0  # seconds to wait for another maker: it takes a fraction of one, unless it was halted
 _ABSENT = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 # struct flock of 64-bit systems. Linux: type, whence, start, length, pid. Elsewhere: start, length, pid, type, whence.
 _FLOCK, _TYPE, _PID = ("hhqqi4x", 0, 4) if sys.platform == "linux" else ("qqihh", 3, 2)
@@ -99,6 +102,36 @@ def held(path: Path, by: str) -> HeldError:
     return HeldError(f"{shown(path)} is held by {by}", fix=fix)
 
 
+@contextmanager
+def making(runs_dir: Path) -> Iterator[None]:
+    """Within it no other process makes a run in `runs_dir`, where the file system can see to that.
+
+    The lock is the folder's own, not a file in it. It is held for the moments of making one, so a maker that keeps it
+    for longer was halted, and is not waited for.
+    """
+    make_folder(runs_dir)
+    with writing(runs_dir):
+        descriptor = os.open(runs_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        deadline = time.monotonic() + _TURN
+        while not _taken(descriptor) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    """False: another process is at it. A file system without such locks keeps nobody out."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
 def holder(path: Path) -> dict[str, Any] | None:
     """What is known of the live process that holds the run folder `path`: host, pid, start, command; None if none does.
 
@@ -113,10 +146,10 @@ def holder(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise NotFoundError(f"cannot read {shown(file)}: {error.strerror}") from error
+        raise NotFoundError(f"cannot read {shown(file)}: {error.strerror}", fix=_MOVE) from error
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise NotFoundError(f"{shown(file)} is not a regular file")
+            raise NotFoundError(f"{shown(file)} is not a regular file", fix=_MOVE)
         pid = _locked_by(descriptor)
         return None if pid is None else {"pid": pid} | _read_content(descriptor)
     finally:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tuner.durable import is_plain_name, shown
 from tuner.errors import NotFoundError
-from tuner.run.folder import NAME_LIMIT, folders_in, glance, headline, is_group, is_run, natural, runs_in
+from tuner.run.folder import NAME_LIMIT, folders_in, glance, headline, is_group, is_run, natural, runs_in, there_are
 from tuner.run.identity import Identity
 
 
@@ -57,7 +57,7 @@ def resolve(reference: str, runs_dir: Path) -> Path:
     near = _near(reference, everything)
     raise NotFoundError(
         f"there is no run {shown(reference)} in {shown(runs_dir)}" + (f"; near: {_list(near)}" if near else ""),
-        fix="`tuner runs` lists the runs; --runs-dir says where they are.",
+        fix=there_are([path for path, _ in everything]),
     )
 
 

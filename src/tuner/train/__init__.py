@@ -8,8 +8,8 @@ import torch
 
 from tuner.errors import ResourceError
 from tuner.events import Event, Started
-from tuner.run import Lock, create_held
-from tuner.session import Session
+from tuner.run import Lock, create_held, making
+from tuner.session import Session, made_meanwhile, taken_meanwhile
 from tuner.stopping import StopRequests
 from tuner.train.epochs import Training
 from tuner.train.folder import Folder
@@ -37,10 +37,13 @@ def train(session: Session, stop: StopRequests) -> Iterator[Event]:
             except ResourceError as error:
                 training.failed(error)
                 raise
-            except (torch.OutOfMemoryError, MemoryError) as error:
-                training.failed(out_of_memory(error, session))
-                raise out_of_memory(error, session) from None
-    except (torch.OutOfMemoryError, MemoryError) as error:
+            except (RuntimeError, MemoryError) as error:
+                if is_out_of_memory(error):
+                    training.failed(out_of_memory(error, session))
+                raise
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
         raise out_of_memory(error, session) from None
     finally:
         if session.held is not None:
@@ -55,8 +58,13 @@ def columns(setup: Setup) -> tuple[str, ...]:
 
 
 def _create(session: Session) -> Lock:
+    """The new run folder, held. Raises HeldError when the same command was faster by a moment."""
     config, request = session.loaded.config, session.request
-    return create_held(request.runs_dir, config.name, request.run_name, session.files())
+    with making(request.runs_dir):
+        faster = taken_meanwhile(session)
+        if faster is not None:
+            raise made_meanwhile(faster)
+        return create_held(request.runs_dir, config.name, request.run_name, session.files())
 
 
 def go_on(training: Training) -> int | None:
@@ -97,9 +105,18 @@ def started(training: Training, resumed: int | None) -> Started:
     )
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out; torch's allocator for the CPU says so with a plain RuntimeError."""
+    said = str(error)
+    return (
+        isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in said or "out of memory" in said
+    )
+
+
 def out_of_memory(error: BaseException, session: Session) -> ResourceError:
     where = "the GPU" if isinstance(error, torch.OutOfMemoryError) else "this machine"
-    size = session.loaded.config.training.batch_size
+    size, count = session.loaded.config.training.batch_size, session.plan.parameters
     return ResourceError(
-        f"out of memory on {where} (training.batch_size is {size})", fix="a smaller training.batch_size needs less"
+        f"out of memory on {where}: {count:,} parameters, training.batch_size {size}",
+        fix="a smaller model or a smaller training.batch_size needs less; `tuner check --resolved` shows the layers",
     )

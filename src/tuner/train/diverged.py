@@ -61,7 +61,7 @@ def _what(state: State) -> str:
 def _watch_output(name: str, found: list[str]) -> Callable[[nn.Module, Any, Tensor], None]:
     def look(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
         if not found and not bool(output.isfinite().all()):
-            found.append(f"the output of {name}")
+            found.append("the network's output" if name == "output" else f"the output of {name}")
 
     return look
 

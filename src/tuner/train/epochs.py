@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import time
 from collections.abc import Iterator
@@ -64,11 +65,11 @@ class Training:
                 yield self.stopped()
                 return
             reason = self.reason_to_end()
-            done = state.epoch - 1
-            if done % config.checkpoint.every == 0 or reason is not None or self.stop.signal is not None:
+            done, asked = state.epoch - 1, self.stop.signal is not None
+            if done % config.checkpoint.every == 0 or reason is not None or asked:
                 self.folder.checkpoint(checkpoint_name(done), self.capture(), config.checkpoint.keep)
             if reason is None:
-                if self.stop.signal is not None:
+                if asked:
                     yield self.stopped()
                     return
                 self.folder.status(self.status("running", ""))
@@ -83,7 +84,7 @@ class Training:
             plural = "s" if stopping.patience > 1 else ""
             return f"early stopping: {monitor} not better{by} for {stopping.patience} epoch{plural}"
         if len(rows) >= config.training.epochs:
-            return f"all {config.training.epochs} epochs done"
+            return f"all {config.training.epochs} epochs done" if len(rows) > 1 else "its one epoch done"
         return None
 
     def one_epoch(self) -> Iterator[Event]:
@@ -129,7 +130,7 @@ class Training:
             validation = evaluate(state.network, setup.validation, setup.measure, setup.normalizer)
             row |= {f"val_{name}": value for name, value in validation.items()}
         row["grad_norm"] = norm_sum / self.steps
-        if not state.finite():
+        if not state.finite() or not math.isfinite(train["loss"]):
             raise NonFinite
         return row
 
@@ -198,17 +199,24 @@ class Training:
         if state.batch:
             self.folder.checkpoint(checkpoint_name(state.epoch - 1, state.batch), self.capture(), keep)
         where = f"in epoch {state.epoch}, batch {state.batch}" if state.batch else f"after epoch {state.epoch - 1}"
-        reason = f"stopped by {number.name} {where}; the same command goes on from there"
-        return self.end(self.status("stopped", reason, 128 + number, next=shlex.join(self.session.request.argv)))
+        return self.end(self.status("stopped", f"{number.name} {where}", 128 + number, next=self.go_on_command()))
+
+    def go_on_command(self) -> str:
+        """The command that goes on with this run: the same one, but after --again, which would begin another."""
+        words = list(self.session.request.argv)
+        if self.session.request.again:
+            words = [word for word in words if word != "--again"] + ["--run", self.folder.path.name]
+        return shlex.join(words)
 
     def diverged(self) -> Ended:
         """Finds the step and the layer, and closes the run; the last finite checkpoint stands."""
         state = self.setup.state
         step, what = locate(self.setup.task, state, self.snapshot, self.history(), state.epoch)
         epoch = (step - 1) // self.steps + 1
-        lr = self.session.loaded.config.optimizer.lr
+        optimizer = self.session.loaded.config.optimizer
+        lr = min(optimizer.lr / 10, float(type(optimizer).model_fields["lr"].default))
         reason = f"{what} was not finite in epoch {epoch}, step {step}"
-        again = f"tuner train {shlex.quote(str(self.folder.path))} optimizer.lr={lr / 10:g}"
+        again = f"tuner train {shlex.quote(str(self.folder.path))} optimizer.lr={lr:g}"
         return self.end(self.status("diverged", reason, DivergedError.exit_code, next=again))
 
     def failed(self, error: ResourceError) -> None:

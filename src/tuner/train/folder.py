@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -19,8 +20,9 @@ from tuner.durable import (
     shown,
     sweep_leftovers,
     write_file,
+    writing,
 )
-from tuner.errors import NotFoundError
+from tuner.errors import NotFoundError, ResourceError
 from tuner.run import Lock, Row, format_header, format_row, now, parse_rows, write_status
 from tuner.state import Beside
 
@@ -28,6 +30,7 @@ BEST = "best.safetensors"
 METRICS, TIMING, LOG = "metrics.csv", "timing.csv", "log.txt"
 TIMING_COLUMNS = ("epoch", "seconds", "samples_per_second")
 WEIGHTS_LIMIT = 8 << 30
+_MOVE = "Move it away, then run the same command again."
 _NAME = re.compile(r"epoch-([0-9]{4,8})(?:-batch-([0-9]{6,12}))?")
 
 
@@ -42,12 +45,13 @@ class Folder:
         self.best_known: Beside | None = None
         with ExitStack() as opened:
             opened.callback(lock.release)
+            self._check_places()
             sweep_leftovers(self.path)
             if self.checkpoints.is_dir():
                 sweep_leftovers(self.checkpoints)
             self.metrics = opened.enter_context(Journal.open(self.path / METRICS, format_header(columns)))
-            self.timing = opened.enter_context(Journal.open(self.path / TIMING, format_header(TIMING_COLUMNS)))
             self.log_file = opened.enter_context(Journal.open(self.path / LOG))
+            self.timing = opened.enter_context(self._open_timing())
             self.opened = opened.pop_all()
 
     def __enter__(self) -> Folder:
@@ -57,6 +61,28 @@ class Folder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.opened.close()
+
+    def _check_places(self) -> None:
+        """Refuses what is not tuner's: links would let it write and delete elsewhere."""
+        if os.path.lexists(self.checkpoints) and (self.checkpoints.is_symlink() or not self.checkpoints.is_dir()):
+            raise NotFoundError(f"{shown(self.checkpoints)} is not a folder of this run's own", fix=_MOVE)
+        best = self.path / BEST
+        if os.path.lexists(best) and (best.is_symlink() or not best.is_file()):
+            raise NotFoundError(f"{shown(best)} is not a regular file", fix=_MOVE)
+
+    def _open_timing(self) -> Journal:
+        """timing.csv; one that is damaged from its first line on is set aside, for it is no reason not to train."""
+        path = self.path / TIMING
+        try:
+            return Journal.open(path, format_header(TIMING_COLUMNS))
+        except NotFoundError as error:
+            if path.is_symlink() or not path.is_file():
+                raise
+            aside = path.with_name(f"{TIMING}.damaged")
+            self.log(f"set aside as {aside.name}: {error.message}")
+        with writing(aside):
+            path.replace(aside)
+        return Journal.open(path, format_header(TIMING_COLUMNS))
 
     def beside(self) -> dict[str, Beside]:
         """How far the files are that a checkpoint counts on. timing.csv is not among them, for it holds times, and a
@@ -106,7 +132,9 @@ class Folder:
         """Commits a checkpoint whose journals are safe on disk, then lets older ones go: the newest `keep` of whole
         epochs stay, and one inside an epoch only until the next."""
         self.metrics.sync()
-        commit_folder(self.checkpoints, name, files)
+        with _during_training():
+            self._check_places()
+            commit_folder(self.checkpoints, name, files)
         names = self.names()
         whole = [each for each in names if "-batch-" not in each]
         for old in names:
@@ -142,11 +170,14 @@ class Folder:
         return None
 
     def save_best(self, data: bytes) -> None:
-        write_file(self.path / BEST, data)
+        self.metrics.check_place()
+        with _during_training():
+            write_file(self.path / BEST, data)
         self.best_known = (len(data), hashlib.sha256(data).hexdigest())
 
     def best(self) -> bytes:
         """The best weights. Raises NotFoundError when they are missing or not what was saved."""
+        self.metrics.check_place()
         data = read_bytes(self.path / BEST, WEIGHTS_LIMIT)
         if self.best_known != (len(data), hashlib.sha256(data).hexdigest()):
             raise NotFoundError(
@@ -155,10 +186,20 @@ class Folder:
         return data
 
     def status(self, status: dict[str, Any]) -> None:
+        self.metrics.check_place()
         write_status(self.path, status)
 
     def log(self, text: str) -> None:
         self.log_file.append(f"{now()} {text}".replace("\n", " / "))
+
+
+@contextmanager
+def _during_training() -> Iterator[None]:
+    """What gets in the way of a running training stops it as a full disk does: the same command goes on later."""
+    try:
+        yield
+    except NotFoundError as error:
+        raise ResourceError(error.message, fix=error.fix) from error
 
 
 def checkpoint_name(epochs: int, batch: int = 0) -> str:

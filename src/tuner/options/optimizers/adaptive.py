@@ -23,9 +23,11 @@ class Adagrad(Optimizer, name="adagrad"):
     Optimization", section 1.1 (the diagonal form).
     """
 
-    lr: float = Field(0.01, gt=0, description=LR)
-    eps: float = Field(1e-10, gt=0, description=EPS)
-    initial_accumulator: float = Field(0.0, ge=0, description="what the sum of squares starts at; damps first steps")
+    lr: float = Field(0.01, gt=0, le=1e38, description=LR)
+    eps: float = Field(1e-10, gt=0, le=1e38, description=EPS)
+    initial_accumulator: float = Field(
+        0.0, ge=0, le=1e38, description="what the sum of squares starts at; damps first steps"
+    )
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
         import torch
@@ -68,7 +70,7 @@ class RMSprop(Optimizer, name="rmsprop"):
     """
 
     alpha: Share = Field(0.99, description="how much of the running mean of the squared gradient is kept each step")
-    eps: float = Field(1e-8, gt=0, description=EPS)
+    eps: float = Field(1e-8, gt=0, le=1e38, description=EPS)
     momentum: Share = Field(0.0, description="share of the last update that is kept")
     centered: bool = Field(False, description="divide by the gradient's standard deviation, not its root mean square")
 
@@ -115,9 +117,11 @@ class Adadelta(Optimizer, name="adadelta"):
     Source: Zeiler (2012), "ADADELTA: An Adaptive Learning Rate Method", algorithm 1.
     """
 
-    lr: float = Field(1.0, gt=0, description="factor on the step, before warm-up and schedule; 1 is the paper's method")
+    lr: float = Field(
+        1.0, gt=0, le=1e38, description="factor on the step, before warm-up and schedule; 1 is the paper's method"
+    )
     rho: Share = Field(0.9, description="how much of the running means is kept each step")
-    eps: float = Field(1e-6, gt=0, description="added under both roots; sets the size of the first steps")
+    eps: float = Field(1e-6, gt=0, le=1e38, description="added under both roots; sets the size of the first steps")
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
         import torch

@@ -16,7 +16,7 @@ import pytest
 
 from tuner.data.download import SIZE_LIMIT, Progress, download, fetch_archives
 from tuner.data.source import Archive
-from tuner.errors import NotFoundError, ResourceError, TunerError, UsageError
+from tuner.errors import NotFoundError, TunerError, UsageError
 
 BODY = bytes(range(256)) * 8192  # two chunks
 
@@ -267,9 +267,9 @@ def test_only_http_is_spoken(tmp_path: Path) -> None:
         download("mnist", tmp_path, f"file://{tmp_path}")
 
 
-def test_a_folder_that_cannot_be_written_is_a_matter_of_resources(tmp_path: Path, server: Server) -> None:
+def test_a_folder_that_cannot_be_made_names_what_is_in_the_way(tmp_path: Path, server: Server) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ResourceError, match="cannot write"):
+    with pytest.raises(NotFoundError, match="file"):
         fetched(tmp_path / "file" / "below", server, archive("a.mat", BODY, {"a.mat": len(BODY)}))
 
 

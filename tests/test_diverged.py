@@ -54,7 +54,7 @@ class TestNamed:
 
     def test_an_overflow_in_a_later_layer(self, workplace: Any) -> None:
         text = f"data: {{name: digits, limit: 40}}\nmodel: {{hidden: [8, 9], {HUGE_OUTPUT}}}\n"
-        assert diverged_in(workplace.train(text).run) == ("the output of output", 1, 1)
+        assert diverged_in(workplace.train(text).run) == ("the network's output", 1, 1)
 
     def test_a_gradient_that_overflows_under_a_finite_loss(self, workplace: Any) -> None:
         """Zero weights give zero activations; what comes back through the output's huge weights does not fit."""
@@ -82,9 +82,11 @@ class TestNamed:
             if not math.isfinite(float(error.square().mean())) or not math.isfinite(float(gradient.norm())):
                 break
             weight, bias = weight - 2 * gradient, bias - 2 * 2 * error.mean()
-        assert epoch == taken // 8 + 1 > 2
+            if taken % 8 == 7 and not math.isfinite(float((x @ weight.T + bias - y).square().mean())):
+                break  # the weights are finite, but the loss they give at the end of the epoch is not
+        assert epoch == taken // 8 + 1 > 1
         assert abs(step - taken - 1) <= 1  # a sum in another order may overflow a step sooner
-        assert what in ("the loss", "the output of output", "the gradient of output.weight", "the norm of the gradient")
+        assert what in ("the loss", "the network's output", "the gradient of output.weight", "the norm of the gradient")
 
 
 class TestStands:
@@ -109,7 +111,7 @@ class TestStands:
         assert list(status) == keys
         assert status["test"] == {}
         assert status["next"].startswith("tuner train ")
-        assert status["next"].endswith(" optimizer.lr=0.2")
+        assert status["next"].endswith(" optimizer.lr=0.01")
         assert (run / "log.txt").read_text().splitlines()[-1].endswith(f"diverged: {status['reason']}")
 
     def test_asked_again_it_stays_diverged(self, workplace: Any, run: Path) -> None:

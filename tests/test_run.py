@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuner import run as runs
-from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
+from tuner.errors import HeldError, NotFoundError, UsageError
 
 IDENTITY = runs.Identity("c" * 8, "d" * 8, "cpu", "AMD EPYC", "AVX512", 2, "2.10.0", "0.1.0")
 ROWS: list[runs.Row] = [{"epoch": 1, "loss": 0.5, "val_loss": None}, {"epoch": 2, "loss": 0.25, "val_loss": 0.3}]

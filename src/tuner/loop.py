@@ -146,7 +146,7 @@ def batch(
         x, y = task.train.x[start:stop], task.train.y[start:stop]
     else:
         rows = order[start:stop]
-        x, y = task.train.x.index_select(0, rows), task.train.y.index_select(0, rows)
+        x, y = task.train.x[rows], task.train.y[rows]  # index_select would leave a CNN's step slower
     if task.normalizer is None:
         return x, y
     if task.augment:

@@ -35,7 +35,8 @@ class Journal:
     def open(cls, path: Path, header: str = "") -> Self:
         """Opens or creates the journal; a torn last line is cut, an empty file gets `header` as its first line.
 
-        Raises NotFoundError when the file is there with another header or is no file, ResourceError when it cannot be written.
+        Raises NotFoundError when the file is there with another header or is no file, ResourceError when it cannot be
+        written.
         """
         with writing(path):
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | CAREFUL, 0o666)

@@ -103,7 +103,7 @@ class ELU(Activation, name="elu", aliases=("exponential_linear_unit",)):
 
     flops = 4
 
-    alpha: float = Field(1.0, gt=0, le=1e38, description="the output falls to -alpha for very negative inputs")
+    alpha: float = Field(1.0, gt=0, le=3e38, description="the output falls to -alpha for very negative inputs")
 
     def build(self) -> nn.Module:
         from torch import nn
@@ -250,7 +250,7 @@ class Softplus(Activation, name="softplus"):
 
     flops = 4
 
-    beta: float = Field(1.0, gt=0, le=1e38, description="sharpness of the bend at zero; large values approach relu")
+    beta: float = Field(1.0, gt=0, le=3e38, description="sharpness of the bend at zero; large values approach relu")
 
     def build(self) -> nn.Module:
         from torch import nn

@@ -51,7 +51,7 @@ class Uniform(Initializer, name="uniform"):
     Source: LeCun, Bottou, Orr, Müller (1998), "Efficient BackProp", section 4.6 (why the range should follow the fan).
     """
 
-    scale: float = Field(0.05, gt=0, le=1000, description="weights lie between -scale and scale")
+    scale: float = Field(0.05, gt=0, le=1.6e38, description="weights lie between -scale and scale")
 
     def draw(self, shape: tuple[int, ...], fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
         return _uniform(shape, self.scale, generator)
@@ -67,7 +67,7 @@ class Normal(Initializer, name="normal"):
     section 5 (std 0.01).
     """
 
-    std: float = Field(0.05, gt=0, le=1000, description="standard deviation of the weights")
+    std: float = Field(0.05, gt=0, le=1e38, description="standard deviation of the weights")
 
     def draw(self, shape: tuple[int, ...], fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
         return _normal(shape, self.std, generator)

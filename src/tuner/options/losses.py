@@ -162,7 +162,7 @@ class Huber(Loss, name="huber", aliases=("smooth_l1",)):
 
     targets = CLASS_OR_NUMBER
 
-    delta: float = Field(1.0, gt=0, le=1e38, description="difference above which the loss grows linearly")
+    delta: float = Field(1.0, gt=0, le=3e38, description="difference above which the loss grows linearly")
     outputs: Literal["softmax", "raw"] = Field("softmax", description=f"class targets only: {OUTPUTS}")
 
     @property
@@ -232,7 +232,7 @@ class Hinge(Loss, name="hinge", aliases=("multi_margin", "multiclass_hinge")):
     Algorithmic Implementation of Multiclass Kernel-based Vector Machines", take the largest term instead.
     """
 
-    margin: float = Field(1.0, gt=0, le=1e38, description="by how much the right class's output should lead")
+    margin: float = Field(1.0, gt=0, le=3e38, description="by how much the right class's output should lead")
 
     def build_reported(self, classes: int | None) -> Compare:  # noqa: ARG002
         from torch.nn import functional as F

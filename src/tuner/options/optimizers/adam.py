@@ -29,7 +29,7 @@ class Adam(Optimizer, name="adam"):
     """
 
     betas: Betas = Field([0.9, 0.999], description=BETAS)
-    eps: float = Field(1e-8, gt=0, le=1e38, description=EPS)
+    eps: float = Field(1e-8, gt=0, le=3e38, description=EPS)
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
         return _adam_state(parameter)
@@ -55,7 +55,7 @@ class AdamW(Optimizer, name="adamw"):
     decoupled = True
 
     betas: Betas = Field([0.9, 0.999], description=BETAS)
-    eps: float = Field(1e-8, gt=0, le=1e38, description=EPS)
+    eps: float = Field(1e-8, gt=0, le=3e38, description=EPS)
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
         return _adam_state(parameter)
@@ -78,7 +78,7 @@ class NAdam(Optimizer, name="nadam"):
     """
 
     betas: Betas = Field([0.9, 0.999], description=BETAS)
-    eps: float = Field(1e-8, gt=0, le=1e38, description=EPS)
+    eps: float = Field(1e-8, gt=0, le=3e38, description=EPS)
     momentum_decay: float = Field(4e-3, ge=0, description="how fast the momentum rises from b1 / 2 towards b1")
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
@@ -125,7 +125,7 @@ class RAdam(Optimizer, name="radam"):
     """
 
     betas: Betas = Field([0.9, 0.999], description=BETAS)
-    eps: float = Field(1e-8, gt=0, le=1e38, description=EPS)
+    eps: float = Field(1e-8, gt=0, le=3e38, description=EPS)
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
         import torch

@@ -23,10 +23,10 @@ class Adagrad(Optimizer, name="adagrad"):
     Optimization", section 1.1 (the diagonal form).
     """
 
-    lr: float = Field(0.01, gt=0, le=1e38, description=LR)
-    eps: float = Field(1e-10, gt=0, le=1e38, description=EPS)
+    lr: float = Field(0.01, gt=0, le=3e38, description=LR)
+    eps: float = Field(1e-10, gt=0, le=3e38, description=EPS)
     initial_accumulator: float = Field(
-        0.0, ge=0, le=1e38, description="what the sum of squares starts at; damps first steps"
+        0.0, ge=0, le=3e38, description="what the sum of squares starts at; damps first steps"
     )
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
@@ -70,7 +70,7 @@ class RMSprop(Optimizer, name="rmsprop"):
     """
 
     alpha: Share = Field(0.99, description="how much of the running mean of the squared gradient is kept each step")
-    eps: float = Field(1e-8, gt=0, le=1e38, description=EPS)
+    eps: float = Field(1e-8, gt=0, le=3e38, description=EPS)
     momentum: Share = Field(0.0, description="share of the last update that is kept")
     centered: bool = Field(False, description="divide by the gradient's standard deviation, not its root mean square")
 
@@ -118,10 +118,10 @@ class Adadelta(Optimizer, name="adadelta"):
     """
 
     lr: float = Field(
-        1.0, gt=0, le=1e38, description="factor on the step, before warm-up and schedule; 1 is the paper's method"
+        1.0, gt=0, le=3e38, description="factor on the step, before warm-up and schedule; 1 is the paper's method"
     )
     rho: Share = Field(0.9, description="how much of the running means is kept each step")
-    eps: float = Field(1e-6, gt=0, le=1e38, description="added under both roots; sets the size of the first steps")
+    eps: float = Field(1e-6, gt=0, le=3e38, description="added under both roots; sets the size of the first steps")
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
         import torch

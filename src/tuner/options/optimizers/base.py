@@ -27,9 +27,9 @@ class Optimizer(Choice, kind="optimizer"):
     decoupled: ClassVar[bool] = False
     """Whether weight decay shrinks the weights directly; otherwise it is added to the gradient (L2)."""
 
-    lr: float = Field(1e-3, gt=0, le=1e38, description=LR)
+    lr: float = Field(1e-3, gt=0, le=3e38, description=LR)
     weight_decay: float = Field(
-        0.0, ge=0, le=1e38, description="pull of the weights towards zero; parameters of 2 or more dims"
+        0.0, ge=0, le=3e38, description="pull of the weights towards zero; parameters of 2 or more dims"
     )
     decay_bias_and_norm: bool = Field(False, description="weight decay on biases and batch norm parameters, too")
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+os.environ.pop("TUNER_RUNS", None)  # tests make their runs where they say
+
 
 class Workplace:
     """Opens and trains configs in this process, in a folder of its own, with one thread unless told otherwise."""

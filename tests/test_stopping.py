@@ -167,7 +167,7 @@ def test_a_signal_saves_and_the_same_command_goes_on(workplace: Any, start: Any)
             continue
         status = json.loads((runs[number] / "status.json").read_text())
         assert (status["state"], status["exit_code"]) == ("stopped", 128 + number)
-        assert f"stopped by {number.name}" in status["reason"]
+        assert number.name in status["reason"]
         assert status["next"] == "tuner train c.yaml --run mine -q"
         assert 11 <= status["epoch"] < 60
     again = start("SIGINT", TEXT)

@@ -72,6 +72,7 @@ class Session:
             "name": config.name,
             "created": now(),
             "seed": config.seed,
+            "parameters": self.plan.parameters,
             "tags": config.tags,
             "identity": self.identity.as_json(),
             "versions": machine.versions(),

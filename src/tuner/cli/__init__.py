@@ -21,7 +21,7 @@ from tuner.errors import NotFoundError, ResourceError, TunerError, UsageError
 __all__ = ["app", "main"]
 
 
-COMMANDS = ("train", "check", "runs", "info")
+COMMANDS = ("train", "check", "show", "curves", "info")
 """The modules that register the commands, in the order of `--help`."""
 
 

@@ -144,7 +144,7 @@ def answer(answered: Answered, quiet: bool, as_json: bool) -> dict[str, Any]:
 
 def draw(ended: Ended) -> None:
     """curves.png, once everything else is done; a failure to draw takes nothing away from the run."""
-    from tuner.cli.runs import picture
+    from tuner.cli.curves import picture
     from tuner.errors import TunerError
 
     if ended.status["state"] in ("finished", "diverged") and os.access(ended.run, os.W_OK):

@@ -1,0 +1,23 @@
+"""What runs say: the value of a metric, conditions on it, groups of runs that differ in their seed."""
+
+from __future__ import annotations
+
+from tuner.results.conditions import Condition, parse_condition
+from tuner.results.groups import Group, find_group, read_group, seed_of, without_seed
+from tuner.results.metrics import WHOLE_RUN, Metric, metrics_of_run, parameters, parse_metric, value
+
+__all__ = [
+    "WHOLE_RUN",
+    "Condition",
+    "Group",
+    "Metric",
+    "find_group",
+    "metrics_of_run",
+    "parameters",
+    "parse_condition",
+    "parse_metric",
+    "read_group",
+    "seed_of",
+    "value",
+    "without_seed",
+]

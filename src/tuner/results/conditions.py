@@ -1,0 +1,71 @@
+"""Conditions on a command line: ``val_accuracy>=0.97``, ``optimizer.name=adam``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tuner.durable import shown
+from tuner.errors import UsageError
+
+_OPERATOR = re.compile(r">=|<=|==|!=|>|<|=|≥|≤|≠")
+_SPELLINGS = {"==": "=", "≥": ">=", "≤": "<=", "≠": "!="}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """`operator` is one of ``>= <= > < = !=``; both sides are text as given, without spaces around."""
+
+    left: str
+    operator: str
+    right: str
+
+    def __str__(self) -> str:
+        return f"{self.left}{self.operator}{self.right}"
+
+    def holds(self, value: float) -> bool:
+        """Whether the number `value` on the left side fulfils it. Raises UsageError where the right side is none."""
+        wanted = self.number
+        match self.operator:
+            case ">=":
+                return value >= wanted
+            case "<=":
+                return value <= wanted
+            case ">":
+                return value > wanted
+            case "<":
+                return value < wanted
+            case "=":
+                return value == wanted
+        return value != wanted
+
+    @property
+    def number(self) -> float:
+        """The right side. Raises UsageError."""
+        try:
+            return float(self.right)
+        except ValueError:
+            raise UsageError(f"in {shown(self)} the right side is not a number: {shown(self.right)}") from None
+
+
+def parse_condition(text: str) -> Condition:
+    """Splits at the first operator outside parentheses. Raises UsageError; a condition without an operator is most
+    often one whose ``>`` the shell took for itself."""
+    depth, place = 0, 0
+    while place < len(text):
+        depth += {"(": 1, ")": -1}.get(text[place], 0)
+        found = _OPERATOR.match(text, place) if depth <= 0 else None
+        if found is not None:
+            left, right = text[:place].strip(), text[found.end() :].strip()
+            if not left or not right:
+                break
+            return Condition(left, _SPELLINGS.get(found[0], found[0]), right)
+        place += 1
+    if not _OPERATOR.search(text):
+        message = f"{shown(text) or repr(text)} is no condition: there is no operator in it (>=, <=, >, <, =, !=)"
+        raise UsageError(message, fix=f"A shell takes > and < for itself: put quotes around it, '{_example(text)}'.")
+    raise UsageError(f"{shown(text)} is no condition: one side is missing", fix="val_accuracy>=0.97 is one")
+
+
+def _example(text: str) -> str:
+    return f"{text if re.fullmatch(r'[A-Za-z0-9_.@()]+', text) else 'val_accuracy'}>=0.97"

@@ -1,0 +1,139 @@
+"""A run's value of a metric: one rule for requirements, filters, comparisons and recipes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tuner.config import load, plan_of
+from tuner.durable import JOURNAL_LIMIT, read_bytes, shown
+from tuner.errors import ConfigError, NotFoundError, UsageError
+from tuner.results.conditions import Condition, parse_condition
+from tuner.run import Row, Run, parse_rows
+
+FORMS = "val_accuracy, val_accuracy@last, val_accuracy@7, epochs(val_accuracy>=0.9), parameters, seconds_per_epoch"
+WHOLE_RUN = ("parameters", "seconds_per_epoch")
+_FORM = re.compile(r"([A-Za-z_][A-Za-z0-9_.()\[\]]*)(?:@(last|[0-9]{1,9}))?")
+_UP = ("accuracy", "r2")
+_DOWN = ("loss", "mae")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What to read of a run.
+
+    `column` of its best epoch, of epoch `at` (an epoch's number, or -1: the last one); or, with `reached`, the first
+    epoch in which that condition holds.
+    """
+
+    text: str
+    column: str = ""
+    at: int | None = None
+    reached: Condition | None = None
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def direction(self) -> str | None:
+        """Which way is better: ``up``, ``down``, or None where that is not known."""
+        if self.reached is not None or self.column in WHOLE_RUN:
+            return "down"
+        last = self.column.rpartition("_")[2]
+        return "up" if last in _UP else "down" if last in _DOWN else None
+
+
+def parse_metric(text: str) -> Metric:
+    """A metric as the command line names it (`FORMS`). Raises UsageError."""
+    text = text.strip()
+    if text.startswith("epochs(") and text.endswith(")"):
+        condition = parse_condition(text[len("epochs(") : -1])
+        _ = condition.number
+        return Metric(f"epochs({condition})", condition.left, reached=condition)
+    found = _FORM.fullmatch(text)
+    if found is None:
+        raise UsageError(f"{shown(text) or repr(text)} is not a metric", fix=f"These are: {FORMS}.")
+    place = found[2]
+    at = None if place is None else -1 if place == "last" else int(place)
+    return Metric(text, found[1], at)
+
+
+def value(run: Run, metric: Metric) -> float | None:
+    """The metric of `run`; None where it has none yet, or never got there (a run that reached no such epoch).
+
+    Raises UsageError naming the metrics there are when the run has no such metric at all.
+    """
+    if metric.column in WHOLE_RUN:
+        return parameters(run) if metric.column == "parameters" else seconds_per_epoch(run)
+    if metric.reached is not None:
+        return _first_epoch(run, metric.reached)
+    part, _, name = metric.column.partition("_")
+    if part == "test" and metric.at is None:
+        test = run.status.get("test") or {}
+        return _known(run, test, name, metric) if test else None
+    row = _row(run, metric.at)
+    return _known(run, row, metric.column, metric) if row else None
+
+
+def metrics_of_run(run: Run) -> list[str]:
+    """The metrics that `value` finds in `run`, those of the best epoch first."""
+    row = run.status.get("best") or run.status.get("last") or {}
+    columns = [column for column in row if column not in ("epoch", "step")]
+    test = [f"test_{name}" for name in run.status.get("test") or {}]
+    return [*columns, *test, *WHOLE_RUN]
+
+
+def parameters(run: Run) -> float:
+    """How many numbers the network learns."""
+    known = run.about.get("parameters")
+    if isinstance(known, int):
+        return known
+    try:
+        return _parameters(run.path / "config.yaml")
+    except ConfigError as error:
+        raise NotFoundError(f"{shown(run.path / 'config.yaml')} is damaged: {error.faults[0].message}") from None
+
+
+@cache
+def _parameters(config: Path) -> int:
+    return plan_of(load(str(config)).config).parameters
+
+
+def seconds_per_epoch(run: Run) -> float | None:
+    """The mean over the epochs, evaluation included."""
+    try:
+        text = read_bytes(run.path / "timing.csv", JOURNAL_LIMIT).decode("ascii", "replace")
+        taken = [row["seconds"] for row in parse_rows(text, "timing.csv")]
+    except (NotFoundError, KeyError):
+        return None
+    known = [seconds for seconds in taken if seconds is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _row(run: Run, at: int | None) -> dict[str, Any] | Row:
+    if at is None:
+        return run.status.get("best") or {}
+    if at == -1:
+        return run.status.get("last") or {}
+    return next((row for row in run.rows if row.get("epoch") == at), {})
+
+
+def _first_epoch(run: Run, condition: Condition) -> float | None:
+    for row in run.rows:
+        now = _known(run, row, condition.left, Metric(condition.left, condition.left))
+        if now is not None and condition.holds(now):
+            return row["epoch"]
+    return None
+
+
+def _known(run: Run, row: dict[str, Any] | Row, name: str, metric: Metric) -> float | None:
+    if name not in row:
+        there = ", ".join(metrics_of_run(run))
+        near = [known for known in metrics_of_run(run) if known.endswith(f"_{metric.column}")]
+        fix = f"Did you mean {' or '.join(near)}?" if near else f"There are {there}."
+        raise UsageError(f"{shown(run.path.name)} has no metric {shown(metric)}", fix=fix)
+    found: float | None = row[name]
+    return found

@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from tuner.choice import Choice, Section
 from tuner.config import Config, Loaded, dump, load, meaning_hash
 from tuner.config import words as language
-from tuner.config.settings import NOT_MEANING
+from tuner.config.comparison import NOT_MEANING
 from tuner.document import Map, Place, parse, to_plain, to_yaml
 from tuner.errors import ConfigError
 

@@ -12,7 +12,7 @@ import torch
 from tuner.durable import read_folder
 from tuner.loop import GUARD_EVERY, NonFinite, train_epoch
 from tuner.run import parse_rows, read
-from tuner.stopping import StopRequests
+from tuner.stopping import Stop, StopRequests
 
 pytestmark = [
     pytest.mark.cuda,
@@ -56,7 +56,7 @@ def test_a_run_goes_on_with_the_same_bytes(workplace: Any, monkeypatch: pytest.M
         run = next(events).run
         for index, _ in enumerate(events):
             if index == number:
-                stop.signal = signal.SIGTERM
+                stop.ask(Stop(signal.SIGTERM.name, signal.SIGTERM))
         assert read(run).state == "stopped"
         assert workplace.train(CNN).run == run
         assert result(run) == expected, number

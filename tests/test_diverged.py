@@ -18,7 +18,7 @@ from tuner.durable import read_folder
 from tuner.errors import ResourceError
 from tuner.run import read
 from tuner.session import Answered
-from tuner.stopping import StopRequests
+from tuner.stopping import Stop, StopRequests
 
 LINEAR = """
 data: {name: diabetes, limit: 64}
@@ -139,7 +139,7 @@ class TestStopped:
             events = workplace.begin(self.TEXT, stop=stop, again=True)
             for _ in range(wait):
                 next(events)
-            stop.signal = signal.SIGTERM
+            stop.ask(Stop(signal.SIGTERM.name, signal.SIGTERM))
             run = list(events)[-1].run
             assert diverged_in(run)[1:] == diverged_in(workplace.train(self.TEXT, again=True).run)[1:]
             assert not (run / "checkpoints").exists()
@@ -153,7 +153,7 @@ class TestStopped:
             events = workplace.begin(LINEAR, stop=stop, again=True)
             for event in events:
                 if getattr(event, "epoch", 0) and (event.epoch - 1) * 8 + event.step >= steps:
-                    stop.signal = signal.SIGTERM
+                    stop.ask(Stop(signal.SIGTERM.name, signal.SIGTERM))
             assert status_of(event.run)["state"] == "stopped"
             resumed = workplace.train(LINEAR).run
             assert resumed == event.run

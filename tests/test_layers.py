@@ -15,6 +15,7 @@ for _rank, _names in enumerate(
     [
         "errors seeding choice",
         "events monitor durable machine stopping",
+        "crash",
         "options document",
         "data plan",
         "config run",
@@ -24,6 +25,7 @@ for _rank, _names in enumerate(
         "state",
         "loop",
         "train diff compare",
+        "group",
         "render",
         "cli",
         "__main__",

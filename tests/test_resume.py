@@ -18,7 +18,7 @@ from tuner.durable import read_folder
 from tuner.errors import NotFoundError
 from tuner.events import Ended, Started
 from tuner.run import parse_rows, read
-from tuner.stopping import StopRequests
+from tuner.stopping import Stop, StopRequests
 
 CNN = """
 data: {name: digits, limit: 60, augment: [{name: shift, pixels: 1}]}
@@ -67,7 +67,7 @@ def stop_at(number: int, events: Iterator[Any], stop: StopRequests) -> Any:
     for index, event in enumerate(events):
         last = event
         if index == number:
-            stop.signal = signal.SIGTERM
+            stop.ask(Stop(signal.SIGTERM.name, signal.SIGTERM))
     return last
 
 
@@ -108,7 +108,7 @@ def test_a_chain_of_interruptions(workplace: Any) -> None:
     text = CNN.replace("epochs: 6", "epochs: 13").replace("early_stopping: {patience: 2}", "")
     expected, _ = whole(workplace, text)
     stop, links, state = StopRequests(), 0, "new"
-    stop.signal = signal.SIGINT
+    stop.ask(Stop(signal.SIGINT.name, signal.SIGINT))
     while state != "finished":
         if links % 5 == 4:
             events = workplace.begin(text)
@@ -131,7 +131,7 @@ class TestDamage:
         stop = StopRequests()
         for event in workplace.begin(self.TEXT, stop=stop, again=True):
             if getattr(event, "epoch", 0) == 5:
-                stop.signal = signal.SIGTERM
+                stop.ask(Stop(signal.SIGTERM.name, signal.SIGTERM))
         names = sorted(path.name for path in (event.run / "checkpoints").iterdir())
         assert names == ["epoch-0002", "epoch-0003", "epoch-0004", "epoch-0004-batch-000002"]
         return event.run

@@ -21,7 +21,7 @@ from tuner.options.models import MLP
 from tuner.plan import plan
 from tuner.run import Lock, read
 from tuner.session import Answered, Session, threads_for
-from tuner.stopping import StopRequests
+from tuner.stopping import Stop, StopRequests
 from tuner.train.prepare import set_up_torch
 
 IRIS = "data: iris\ntraining: {epochs: 2, batch_size: 64}\n"
@@ -29,7 +29,7 @@ IRIS = "data: iris\ntraining: {epochs: 2, batch_size: 64}\n"
 
 def stopped(workplace: Any, *overrides: str, **request: Any) -> Path:
     stop = StopRequests()
-    stop.signal = signal.SIGTERM
+    stop.ask(Stop(signal.SIGTERM.name, signal.SIGTERM))
     run: Path = list(workplace.begin(IRIS, *overrides, stop=stop, **request))[-1].run
     assert read(run).state == "stopped"
     return run

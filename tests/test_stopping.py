@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tuner.run import read
-from tuner.stopping import ASKED, StopRequests
+from tuner.stopping import ASKED, DEADLY, Stop, StopRequests
 
 TEXT = """
 data: {name: digits, limit: 300}
@@ -47,11 +47,16 @@ class TestRequests:
         with StopRequests() as stop:
             stop.listen()
             os.kill(os.getpid(), number)
-            assert stop.signal is number
+            assert stop.asked == Stop(number.name, number if number in DEADLY else None)
 
     def test_before_there_is_something_to_save_it_ends_the_process(self) -> None:
         with StopRequests():
-            assert [signal.getsignal(number) for number in ASKED] == [signal.SIG_DFL] * 3
+            assert [signal.getsignal(number) for number in DEADLY] == [signal.SIG_DFL] * 3
+
+    def test_time_that_is_up_is_a_request(self) -> None:
+        assert StopRequests(0.0).asked == Stop("--max-time")
+        assert StopRequests(3600.0).asked is None
+        assert Stop("--max-time").exit_code == 75
 
     def test_afterwards_signals_mean_what_they_did(self) -> None:
         before = [signal.getsignal(number) for number in ASKED]
@@ -73,7 +78,7 @@ class TestRequests:
             stop.listen()
             os.kill(os.getpid(), signal.SIGTERM)
             os.kill(os.getpid(), signal.SIGTERM)
-            assert stop.signal is signal.SIGTERM
+            assert stop.asked == Stop("SIGTERM", signal.SIGTERM)
 
     @pytest.mark.parametrize("number", ASKED)
     def test_what_the_starter_has_us_ignore_stays_ignored(self, number: signal.Signals) -> None:
@@ -82,7 +87,7 @@ class TestRequests:
         with StopRequests() as stop:
             stop.listen()
             os.kill(os.getpid(), number)
-            assert stop.signal is None
+            assert stop.asked is None
         assert signal.getsignal(number) is signal.SIG_IGN
 
     def test_outside_the_main_thread_signals_are_left_alone(self) -> None:
@@ -154,19 +159,20 @@ def result(run: Path) -> list[bytes]:
 
 
 def test_a_signal_saves_and_the_same_command_goes_on(workplace: Any, start: Any) -> None:
-    """All three ways of stopping end with the bytes of the run that was not stopped."""
-    numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]
+    """Every way of stopping ends with the bytes of the run that was not stopped."""
+    numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGKILL]
+    codes = {number: -number for number in numbers} | {signal.SIGUSR1: 75}
     runs = {number: workplace.folder / number.name / "runs" / "mine" for number in numbers}
     processes = {number: start(number.name, TEXT) for number in numbers}
     when(*((processes[number], has_rows(runs[number], 11), number) for number in numbers))
     for number, process in processes.items():
         _, errors = process.communicate(timeout=60)
-        assert (process.returncode, errors) == (-number, "")
+        assert (process.returncode, errors) == (codes[number], "")
         if number == signal.SIGKILL:
             assert read(runs[number]).state == "crashed"
             continue
         status = json.loads((runs[number] / "status.json").read_text())
-        assert (status["state"], status["exit_code"]) == ("stopped", 128 + number)
+        assert (status["state"], status["exit_code"]) == ("stopped", 75 if codes[number] == 75 else 128 + number)
         assert number.name in status["reason"]
         assert status["next"] == "tuner train c.yaml --run mine -q"
         assert 11 <= status["epoch"] < 60

@@ -44,10 +44,14 @@ class Fault:
         return {key: shown[key] for key in order}
 
 
+BUG = 70
+"""The exit code of what should not happen."""
+
+
 class TunerError(Exception):
     """What a user can act on: `message` says what is wrong, `fix` what to do about it."""
 
-    exit_code: ClassVar[int] = 70
+    exit_code: ClassVar[int] = BUG
 
     def __init__(self, message: str, *, fix: str = "") -> None:
         super().__init__(f"{message}\n{fix}" if fix else message)

@@ -61,3 +61,50 @@ class Ended:
 
 
 Event = Started | Progress | EpochDone | Note | Ended
+
+
+@dataclass(frozen=True)
+class GroupStarted:
+    """The folder of a group is there and its members begin."""
+
+    group: Path
+    seeds: tuple[int, ...]
+    ended: dict[int, dict[str, Any]]  # seed -> status.json of the members that had come to their end before
+    at_once: int
+    device: str
+    device_model: str
+    threads: int  # of each member
+    parameters: int
+    samples: dict[str, int]
+    epochs: int
+    monitor: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Member:
+    """What one member of a group tells."""
+
+    seed: int
+    event: Event
+
+
+@dataclass(frozen=True)
+class MemberFailed:
+    """A member could not be trained, or not to its end; the others go on."""
+
+    seed: int
+    message: str
+    fix: str
+    exit_code: int
+
+
+@dataclass(frozen=True)
+class GroupEnded:
+    """Every member was trained, or a stop was asked for."""
+
+    group: Path
+    exit_code: int
+
+
+GroupEvent = GroupStarted | Member | MemberFailed | GroupEnded

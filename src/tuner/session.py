@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner import data, machine
-from tuner.config import Loaded, meaning, plan_of
+from tuner.config import Loaded, brief, meaning, plan_of, side_by_side
 from tuner.document import to_yaml
 from tuner.durable import json_bytes
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
@@ -48,6 +48,16 @@ class Request:
     again: bool = False
     wait: float = 0.0
     argv: tuple[str, ...] = ()
+    auto_threads: int | None = None
+    """What `training.threads: auto` stands for; None: as many as the work keeps busy."""
+
+    def check(self) -> None:
+        """Raises UsageError for a name that cannot be one, and for options that exclude each other."""
+        if self.run_name is None:
+            return
+        check_name(self.run_name, NAME_LIMIT)  # a number makes a name longer than a new one may be
+        if self.again:
+            raise UsageError("--again makes a new run folder and --run names one: give one of the two")
 
 
 @dataclass(frozen=True)
@@ -116,37 +126,38 @@ def device_for(asked: str) -> tuple[str, str]:
     return f"cuda:{index}", gpus[index]
 
 
-def identify(loaded: Loaded, splits: Splits, plan: Plan, device: tuple[str, str]) -> Identity:
+def identify(
+    loaded: Loaded, splits: Splits, plan: Plan, device: tuple[str, str], auto_threads: int | None = None
+) -> Identity:
     """The identity of a run of this config on `device` (its name and model) of this machine."""
     config, versions = loaded.config, machine.versions()
     batch = len(splits.train) if config.training.batch_size == "full" else config.training.batch_size
     threads = config.training.threads
+    if threads == "auto":
+        threads = auto_threads or threads_for(plan, min(batch, len(splits.train)))
     return Identity(
         config_hash=loaded.hash,
         data_fingerprint=splits.fingerprint,
         device=device[0],
         device_model=device[1],
         cpu_capability=machine.cpu_capability(),
-        threads=threads_for(plan, min(batch, len(splits.train))) if threads == "auto" else threads,
+        threads=threads,
         torch=versions["torch"],
         tuner=versions["tuner"],
     )
 
 
-def open_session(loaded: Loaded, request: Request) -> Session | Answered:
-    """Reads the data and looks whether the run is there already.
+def open_session(loaded: Loaded, request: Request, splits: Splits | None = None) -> Session | Answered:
+    """Reads the data, unless it was read before, and looks whether the run is there already.
 
     Raises NotFoundError (data missing; `--run` names a run of another config or identity), ResourceError (no CUDA),
     HeldError (a live process holds the run), UsageError.
     """
-    if request.run_name is not None:
-        check_name(request.run_name, NAME_LIMIT)  # a number makes a name longer than a new one may be
-        if request.again:
-            raise UsageError("--again makes a new run folder and --run names one: give one of the two")
+    request.check()
     device = device_for(loaded.config.training.device)
     plan = plan_of(loaded.config)
-    splits = data.load(loaded.config.data)
-    identity = identify(loaded, splits, plan, device)
+    splits = splits or data.load(loaded.config.data)
+    identity = identify(loaded, splits, plan, device, request.auto_threads)
     session = Session(loaded, splits, plan, identity, request)
     if request.again:
         return session
@@ -227,7 +238,7 @@ def _named(session: Session) -> Path | None:
         return None
     run = read(path)
     if run.identity.config_hash != session.identity.config_hash:
-        changes = _changes(meaning(run.config), meaning(session.loaded.resolved))
+        changes = _changes(run.config, session.loaded.resolved)
         raise NotFoundError(
             f"{path} holds a run of another config: {'; '.join(changes[:5])}",
             fix="choose another name with --run, or leave --run out",
@@ -242,12 +253,10 @@ def _named(session: Session) -> Path | None:
     return path
 
 
-def _changes(old: Any, new: Any, path: str = "") -> list[str]:
-    """The keys that differ, as ``optimizer.lr: 0.1 there, 0.01 here``."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        keys = dict.fromkeys([*old, *new])
-        return [line for key in keys for line in _changes(old.get(key), new.get(key), f"{path}.{key}".lstrip("."))]
-    return [] if old == new else [f"{path}: {old} there, {new} here"]
+def _changes(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
+    """The settings that differ, as ``optimizer.lr: 0.1 there, 0.01 here``."""
+    found = side_by_side([meaning(there), meaning(here)])
+    return [f"{one.key}: {brief(one.values[0])} there, {brief(one.values[1])} here" for one in found if one.differs]
 
 
 def _begun_elsewhere(session: Session) -> str | None:

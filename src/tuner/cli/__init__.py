@@ -7,9 +7,7 @@ import os
 import re
 import signal
 import sys
-import traceback
 from importlib import import_module
-from types import TracebackType
 from typing import TextIO
 
 import typer
@@ -21,7 +19,7 @@ from tuner.errors import NotFoundError, ResourceError, TunerError, UsageError
 __all__ = ["app", "main"]
 
 
-COMMANDS = ("train", "check", "show", "curves", "info")
+COMMANDS = ("train", "check", "show", "curves", "compare", "info")
 """The modules that register the commands, in the order of `--help`."""
 
 
@@ -171,17 +169,7 @@ def _die_of_interrupt() -> None:
 
 
 def _bug(error: Exception) -> int:
-    """One line on stderr and the path of a report, which holds no values of variables and no environment."""
-    import tempfile
+    from tuner.crash import report as write_report
 
-    from tuner.machine import versions
-
-    lines = [f"command: {' '.join(sys.argv)}", f"versions: {versions()}", "", *_frames(error, error.__traceback__)]
-    with tempfile.NamedTemporaryFile("w", prefix="tuner-crash-", suffix=".txt", delete=False) as file:
-        file.write("\n".join(lines) + "\n")
-    say_error(f"tuner: a bug in tuner: {type(error).__name__}: {error}; please report {file.name}")
+    say_error(f"tuner: {write_report(error)}")
     return 70
-
-
-def _frames(error: Exception, trace: TracebackType | None) -> list[str]:
-    return [line.rstrip() for line in traceback.format_exception(type(error), error, trace)]

@@ -34,17 +34,26 @@ Wait = Annotated[
     str, typer.Option("--wait", metavar="TIME", help="Wait this long for another process to release the run: 30m, 90s.")
 ]
 
+MaxTime = Annotated[
+    str | None,
+    typer.Option("--max-time", metavar="TIME", help="Stop after this long with exit 75; the same command goes on."),
+]
+Require = Annotated[
+    list[str] | None,
+    typer.Option("--require", metavar="'METRIC>=N'", help="Exit with 1 unless this holds at the end; repeatable."),
+]
+
 RUNS = Path("runs")
 
 
 def seconds(text: str) -> float:
-    """A length of time in seconds: ``90``, ``90s``, ``30m``, ``2h``. Raises UsageError."""
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smh]?)", text)
-    if match is None:
+    """A length of time in seconds: ``90``, ``90s``, ``30m``, ``1h30m``, ``2d``. Raises UsageError."""
+    units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?|([0-9]+(\.[0-9]+)?[smhd])+", text) is None:
         from tuner.errors import UsageError
 
-        raise UsageError(f"{text} is no length of time", fix="90s, 30m and 2h are some")
-    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+        raise UsageError(f"{text} is no length of time", fix="90s, 30m, 2h and 1h30m are some")
+    return sum(float(amount) * units[unit] for amount, unit in re.findall(r"([0-9.]+)([smhd]?)", text))
 
 
 def say_error(text: str, color: bool | None = None) -> None:

@@ -5,17 +5,33 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuner.cli.app import RUNS, ConfigArgument, Json, Overrides, Quiet, RunsDir, Wait, app, say_error, seconds
+from tuner.cli.app import (
+    RUNS,
+    ConfigArgument,
+    Json,
+    MaxTime,
+    Overrides,
+    Quiet,
+    Require,
+    RunsDir,
+    Wait,
+    app,
+    say_error,
+    seconds,
+)
 from tuner.events import Ended, EpochDone, Event, Started
 
 if TYPE_CHECKING:
-    from tuner.session import Answered, Session
+    from tuner.config import Loaded
+    from tuner.results import Requirement
+    from tuner.run import Run
+    from tuner.session import Answered, Request, Session
     from tuner.stopping import StopRequests
 
 
@@ -23,8 +39,13 @@ if TYPE_CHECKING:
 def train(
     config: ConfigArgument,
     overrides: Overrides = None,
+    seeds: Annotated[
+        str | None, typer.Option("--seeds", metavar="N|LIST", help="Train a group: seeds 0 to N-1, or a list: 3,5,8.")
+    ] = None,
     run: Annotated[str | None, typer.Option("--run", metavar="NAME", help="Name the run folder yourself.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Train it again, in a new run folder.")] = False,
+    require: Require = None,
+    max_time: MaxTime = None,
     wait: Wait = "0",
     runs_dir: RunsDir = RUNS,
     quiet: Quiet = False,
@@ -35,11 +56,14 @@ def train(
     \b
     tuner train digits
     tuner train my.yaml optimizer.lr=3e-4 'model.hidden=[256, 128]'
-    tuner train my.yaml --run baseline
+    tuner train my.yaml --seeds 6               six seeds side by side: a group, to compare with another
+    tuner train my.yaml --require 'val_accuracy>=0.97' --max-time 30m
     run=$(tuner train my.yaml -q) && tuner show "$run"
     """
+    from tuner.cli.seeds import train_seeds
     from tuner.config import load
-    from tuner.session import Answered, Request, Session, command_line, open_session
+    from tuner.results import parse_requirements
+    from tuner.session import Request, command_line
     from tuner.shipped import find_config
     from tuner.stopping import StopRequests, die_of
 
@@ -47,17 +71,66 @@ def train(
         run, runs_dir = Path(config).resolve().name, Path(config).parent  # a run folder: that very run goes on
     source = find_config(config)
     loaded = load(source, overrides or [])
-    with StopRequests() as stop:
-        opened = open_session(loaded, Request(runs_dir, run, again, seconds(wait), command_line()))
-        if stop.signal is not None:
-            die_of(stop.signal)
-        status = answer(opened, quiet, as_json) if isinstance(opened, Answered) else None
-        if isinstance(opened, Session):
-            status = follow(begin(opened, stop), quiet, as_json)
-    if stop.signal is not None and status is not None and status["state"] == "stopped":
+    requirements = parse_requirements(require or [], loaded.config)
+    request = Request(runs_dir, run, again, seconds(wait), command_line())
+    with StopRequests(None if max_time is None else seconds(max_time)) as stop:
+        if seeds is None:
+            code = train_one(loaded, request, stop, requirements, quiet, as_json)
+        else:
+            code = train_seeds(source, overrides or [], loaded, seeds, request, stop, requirements, quiet, as_json)
+    if stop.asked is not None and stop.asked.signal is not None and code == stop.asked.exit_code:
         sys.stdout.flush()
-        die_of(stop.signal)
-    raise typer.Exit(int(status["exit_code"] or 0) if status is not None else 0)
+        die_of(stop.asked.signal)
+    raise typer.Exit(code)
+
+
+def train_one(
+    loaded: Loaded,
+    request: Request,
+    stop: StopRequests,
+    requirements: Sequence[Requirement],
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Trains one run, or reports it; the exit code."""
+    from tuner.session import Session, open_session
+
+    opened = open_session(loaded, request)
+    if isinstance(opened, Session):
+        ended = follow(begin(opened, stop), quiet, as_json)
+    else:
+        ended = Ended(opened.run.path, opened.run.status)
+        if not as_json:
+            answer(opened, quiet)
+    code, judged = int(ended.status["exit_code"] or 0), []
+    if code == 0:
+        from tuner.run import glance
+
+        judged = judge(requirements, {loaded.config.seed: glance(ended.run)} if requirements else {})
+        code = 0 if all(each["holds"] for each in judged) else 1
+    if as_json:
+        more = {"require": judged} if requirements else {}
+        say(dumps({"event": "end", "run": str(ended.run), **ended.status, **more, "exit_code": code}))
+    else:
+        if isinstance(opened, Session) and not quiet:
+            draw(ended)
+        say_missed(judged)
+    return code
+
+
+def judge(requirements: Sequence[Requirement], runs: dict[int, Run]) -> list[dict[str, Any]]:
+    """What the runs' mean is for each requirement, and whether that is enough."""
+    return [requirement.judge(runs) for requirement in requirements]
+
+
+def say_missed(judged: Sequence[dict[str, Any]]) -> None:
+    """The requirements that do not hold, one a line."""
+    from tuner.render.text import number
+
+    for each in judged:
+        if not each["holds"]:
+            found = "there is no such value" if each["value"] is None else f"it is {number(each['value'])}"
+            say_error(f"required {each['condition']}: {found}")
 
 
 def begin(session: Session, stop: StopRequests) -> Iterator[Event]:
@@ -72,27 +145,22 @@ def begin(session: Session, stop: StopRequests) -> Iterator[Event]:
     return training(session, stop)
 
 
-def follow(events: Iterator[Event], quiet: bool, as_json: bool) -> dict[str, Any]:
-    """Shows a run while it trains; its last status."""
+def follow(events: Iterator[Event], quiet: bool, as_json: bool) -> Ended:
+    """Shows a run while it trains; its end."""
     from tuner.render.progress import TrainDisplay
 
     ended: Ended | None = None
-    rows: list[dict[str, Any]] = []
     with TrainDisplay(quiet=quiet or as_json) as display:
         for event in events:
             display.show(event)
-            if isinstance(event, EpochDone):
-                rows.append(event.row)
             if isinstance(event, Ended):
                 ended = event
-            if as_json:
-                say_json(event, quiet)
-            elif isinstance(event, Started) and (quiet or not sys.stdout.isatty()):
+            elif as_json and not quiet:
+                say_json(event)
+            elif isinstance(event, Started) and not as_json and (quiet or not sys.stdout.isatty()):
                 say(str(event.run))
     assert ended is not None  # noqa: S101 - training ends with Ended or raises
-    if not quiet and not as_json:
-        draw(ended)
-    return ended.status
+    return ended
 
 
 def say(text: str) -> None:
@@ -106,17 +174,12 @@ def say(text: str) -> None:
         silence(sys.stdout)
 
 
-def say_json(event: Event, quiet: bool) -> None:
-    """One object a line: start, one an epoch, end; with -q only the end."""
-    shown: dict[str, Any] | None = None
-    if isinstance(event, Started) and not quiet:
-        shown = {"event": "start", "run": str(event.run)}
-    elif isinstance(event, EpochDone) and not quiet:
-        shown = {"event": "epoch", **event.row}
-    elif isinstance(event, Ended):
-        shown = {"event": "end", "run": str(event.run), **event.status}
-    if shown is not None:
-        say(dumps(shown))
+def say_json(event: Event, **more: Any) -> None:
+    """One object a line: the start and every epoch."""
+    if isinstance(event, Started):
+        say(dumps({"event": "start", "run": str(event.run), **more}))
+    elif isinstance(event, EpochDone):
+        say(dumps({"event": "epoch", **more, **event.row}))
 
 
 def dumps(value: dict[str, Any]) -> str:
@@ -126,20 +189,16 @@ def dumps(value: dict[str, Any]) -> str:
     return json.dumps(json.loads(json_bytes(value)))
 
 
-def answer(answered: Answered, quiet: bool, as_json: bool) -> dict[str, Any]:
+def answer(answered: Answered, quiet: bool) -> None:
     """Reports a run that was made before."""
     from tuner.render.epochs import ended_lines
 
     run = answered.run
-    if as_json:
-        say_json(Ended(run.path, run.status), quiet)
-    else:
-        if quiet or not sys.stdout.isatty():
-            say(str(run.path))
-        if not quiet:
-            lines = [f"{run.path} was trained before; --again trains it again", *ended_lines(run.status)]
-            say_error("\n".join(lines))
-    return run.status
+    if quiet or not sys.stdout.isatty():
+        say(str(run.path))
+    if not quiet:
+        lines = [f"{run.path} was trained before; --again trains it again", *ended_lines(run.status)]
+        say_error("\n".join(lines))
 
 
 def draw(ended: Ended) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tuner.config.checks import contradictions
+from tuner.config.comparison import meaning_hash
 from tuner.config.layers import OVERRIDE, STDIN, Layers
 from tuner.config.reader import Reader
-from tuner.config.settings import NOT_MEANING, Config, dump
+from tuner.config.settings import Config, dump
 from tuner.document import MAX_BYTES, Place, decode, folder_of, read_bytes
 from tuner.errors import ConfigError, Fault
 
@@ -43,14 +42,26 @@ class Loaded:
     def hash(self) -> str:
         return meaning_hash(self.resolved)
 
+    @property
+    def group_hash(self) -> str:
+        """The hash that the members of a group share: without the seed."""
+        return meaning_hash({key: value for key, value in self.resolved.items() if key != "seed"})
 
-def load(source: str, overrides: Sequence[str] = (), default_name: str | None = None) -> Loaded:
+    def with_seed(self, seed: int) -> Loaded:
+        """The same config for a member of a group."""
+        config = self.config.model_copy(update={"seed": seed})
+        return replace(self, config=config, origins=dict(sorted({**self.origins, "seed": "--seeds"}.items())))
+
+
+def load(
+    source: str, overrides: Sequence[str] = (), default_name: str | None = None, given: bytes | None = None
+) -> Loaded:
     """Reads the config in the file `source` (``-``: standard input) under `overrides` (``key=value``).
 
-    Raises ConfigError with every fault, each with its place.
+    `given` is what the file held when it was read before. Raises ConfigError with every fault, each with its place.
     """
     shown_as = "stdin" if source == STDIN else source
-    data = _read(source)
+    data = _read(source) if given is None else given
     layers = Layers()
     if source == STDIN:
         layers.add_text(decode(data, shown_as), Place(shown_as, 1, 1, base=Path.cwd()), ())
@@ -114,19 +125,3 @@ def _run_name(stem: str) -> str:
     """A file's stem as the name of a run."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).lstrip(".-")[:64]
     return name or "run"
-
-
-def meaning_hash(resolved: dict[str, Any]) -> str:
-    """sha256 of what makes two configs the same: every setting but those that name, place or save a run."""
-    text = json.dumps(meaning(resolved), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def meaning(resolved: dict[str, Any]) -> dict[str, Any]:
-    """The settings that count when two configs are compared."""
-    kept = {key: value for key, value in resolved.items() if key not in NOT_MEANING}
-    for path in NOT_MEANING:
-        section, _, key = path.partition(".")
-        if key and isinstance(kept.get(section), dict):
-            kept[section] = {name: value for name, value in kept[section].items() if name != key}
-    return kept

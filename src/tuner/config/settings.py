@@ -71,10 +71,6 @@ class Config(Section):
     checkpoint: Checkpoint = Field(Checkpoint(), description="how often the state is saved")
 
 
-NOT_MEANING = ("name", "tags", "data.root", "checkpoint", "training.device", "training.threads")
-"""Keys that do not count when two configs are compared (they name, place or save a run, but do not change it)."""
-
-
 def dump(section: Section) -> Any:
     """The settings as plain values, every one of them; a choice without settings is its bare name.
 

@@ -8,7 +8,7 @@ from tuner.document.files import MAX_BYTES, decode, folder_of, located, plain, r
 from tuner.document.nodes import Items, Map, Node, Place, Plain, Scalar, shown, to_plain
 from tuner.document.parsing import MAX_DEPTH, MAX_NODES, parse
 from tuner.document.scalars import MAX_DIGITS, core_value
-from tuner.document.writing import to_yaml
+from tuner.document.writing import flow, to_yaml, word
 
 __all__ = [
     "MAX_BYTES",
@@ -23,6 +23,7 @@ __all__ = [
     "Scalar",
     "core_value",
     "decode",
+    "flow",
     "folder_of",
     "located",
     "parse",
@@ -31,4 +32,5 @@ __all__ = [
     "shown",
     "to_plain",
     "to_yaml",
+    "word",
 ]

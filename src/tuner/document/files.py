@@ -8,6 +8,7 @@ from typing import Any
 
 from tuner.document.nodes import Map, Place, to_plain
 from tuner.document.parsing import BREAK, parse
+from tuner.document.quick import quick_map
 from tuner.errors import ConfigError, Fault, NotFoundError
 
 MAX_BYTES = 1 << 20
@@ -52,7 +53,11 @@ def decode(data: bytes, shown_as: str) -> str:
 def plain(path: Path) -> dict[str, Any]:
     """The map in a YAML file that tuner wrote. Raises NotFoundError if it is missing or damaged."""
     try:
-        node, faults = parse(decode(read_bytes(path), str(path)), Place(str(path), 1, 1, base=path.parent))
+        text = decode(read_bytes(path), str(path))
+        values = quick_map(text)
+        if values is not None:
+            return values
+        node, faults = parse(text, Place(str(path), 1, 1, base=path.parent))
     except OSError as error:
         raise NotFoundError(f"cannot read {path}: {error.strerror or error}") from None
     except ConfigError as error:

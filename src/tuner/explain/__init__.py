@@ -15,9 +15,9 @@ from pydantic.fields import FieldInfo
 
 from tuner.choice import Choice, fold
 from tuner.config import advice, words
+from tuner.config.comparison import NOT_MEANING
 from tuner.config.schema import EXTENDS
-from tuner.config.settings import NOT_MEANING
-from tuner.document import to_yaml
+from tuner.document import flow, to_yaml
 from tuner.errors import EXIT_CODES, UsageError
 from tuner.explain.language import (
     Setting,
@@ -27,7 +27,6 @@ from tuner.explain.language import (
     example_of_setting,
     find_kind,
     first_line,
-    flow,
     kinds,
     label,
     overrides,

@@ -16,7 +16,7 @@ from tuner.choice import Choice, Section
 from tuner.config import Config, words
 from tuner.config.schema import leaf, plain_default
 from tuner.data.source import NumericTarget
-from tuner.document import to_yaml
+from tuner.document import flow
 
 
 @dataclass(frozen=True)
@@ -128,15 +128,6 @@ def default_text(info: FieldInfo) -> str:
         return "(required)"
     default = plain_default(info)
     return flow(default["name"] if words.family(info.annotation) and isinstance(default, dict) else default)
-
-
-def flow(value: Any) -> str:
-    """A value as YAML on one line."""
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{key}: {flow(item)}' for key, item in value.items())}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(flow, value))}]"
-    return to_yaml({"x": value}).partition(": ")[2].strip()
 
 
 # ---- examples --------------------------------------------------------------------------------------------------------

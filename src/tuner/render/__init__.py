@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from tuner.render.curves import Look, chart
 from tuner.render.errors import config_faults, error_text
+from tuner.render.lines import Line, Panel, Pen
 from tuner.render.markdown import choices_table, exit_codes_table
-from tuner.render.panels import Line, Panel, metric_panel, run_panels
+from tuner.render.panels import metric_panel, run_panels, side_by_side
 from tuner.render.plot import curves_image, save_curves
 from tuner.render.progress import TrainDisplay
+from tuner.render.series import Member, Track, View
 from tuner.render.tables import table
 from tuner.render.text import (
     duration,
@@ -30,8 +32,12 @@ from tuner.render.text import (
 __all__ = [
     "Line",
     "Look",
+    "Member",
     "Panel",
+    "Pen",
+    "Track",
     "TrainDisplay",
+    "View",
     "chart",
     "choices_table",
     "config_faults",
@@ -49,6 +55,7 @@ __all__ = [
     "prepare",
     "run_panels",
     "save_curves",
+    "side_by_side",
     "silence",
     "spark",
     "table",

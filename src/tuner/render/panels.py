@@ -1,93 +1,160 @@
-"""What the curves of a run show, as plain data: the terminal chart and the image are drawn from the same panels."""
+"""Which panels runs are drawn in: those of one run or group, and those in which several stand side by side."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
-Row = Mapping[str, float | int | None]
+from tuner.errors import UsageError
+from tuner.render.lines import COLORS, Line, Panel, Pen
+from tuner.render.series import Track, View, series_of
+
 LABELS = {"train": "train", "val": "validation"}
-LARGEST, SMALLEST = 1e300, 1e-100
 LOG_FROM = 30.0
+MOST_LINES = 24
+PLAIN = View()
 
 
-@dataclass(frozen=True)
-class Line:
-    """One curve: `y` over `x`, both of one length; a gap where a value is missing or not finite."""
-
-    label: str
-    x: Sequence[float]
-    y: Sequence[float | None]
-
-    def points(self, log: bool = False) -> list[tuple[float, float] | None]:
-        """The points in order, None for a gap; on a log axis what is outside 1e-100 to 1e100 is one too."""
-        return [_point(x, y, log) for x, y in zip(self.x, self.y, strict=True)]
+# ---- one run or group --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Panel:
-    """Curves that share their axes. `best` is the best epoch; a `strip` is a thin panel below the others."""
-
-    title: str
-    lines: Sequence[Line]
-    best: int | None = None
-    log: bool = False
-    strip: bool = False
-    x_label: str = "epoch"
-
-
-def run_panels(rows: Sequence[Row], best: int | None = None) -> list[Panel]:
-    """The panels of one run from the rows of its metrics.csv: loss, the first other metric, and lr where it varies."""
+def run_panels(track: Track, best: int | None = None, view: View = PLAIN) -> list[Panel]:
+    """The panels of one run or group: loss, the first other metric, and lr where it varies."""
     panels = []
-    loss = metric_panel(rows, "loss", best)
+    loss = metric_panel(track, "loss", best, view)
     if loss.lines:
         panels.append(loss)
-    for name in _other_metrics(rows)[:1]:
-        panels.append(metric_panel(rows, name, best))
-    lr = Line("lr", epochs_of(rows), [row.get("lr") for row in rows])
-    rates = [point[1] for point in lr.points() if point]
-    if len(set(rates)) > 1:
-        panels.append(Panel("lr", [lr], log=min(rates) > 0 and max(rates) / min(rates) > LOG_FROM, strip=True))
+    for name in other_metrics(track)[:1]:
+        panels.append(metric_panel(track, name, best, view))
+    lr = line_of(track, "lr", replace(view, smooth=0.0), "lr")
+    rates = [point[1] for point in lr.points() if point] if lr else []
+    if lr and len(set(rates)) > 1:
+        panels.append(_panel("lr", [lr], view, strip=True))
     return panels
 
 
-def metric_panel(rows: Sequence[Row], metric: str, best: int | None = None) -> Panel:
+def metric_panel(track: Track, metric: str, best: int | None = None, view: View = PLAIN) -> Panel:
     """``train_<metric>`` and ``val_<metric>`` on the same axes, or the one column that is called so; a loss that falls
     far gets a log axis."""
-    column = Line(metric, epochs_of(rows), [row.get(metric) for row in rows])
-    lines = [column] if any(column.points()) else []
-    for part, label in LABELS.items():
-        line = Line(label, epochs_of(rows), [row.get(f"{part}_{metric}") for row in rows])
-        if any(line.points()):
-            lines.append(line)
-    known = [point[1] for line in lines for point in line.points() if point]
-    log = metric.endswith("loss") and bool(known) and min(known) > 0 and max(known) / LOG_FROM > min(known)
-    return Panel(metric, lines, best, log)
+    columns = {metric: metric} | {f"{part}_{metric}": label for part, label in LABELS.items()}
+    lines = [line for column, label in columns.items() if (line := line_of(track, column, view, label))]
+    panel = _panel(metric, lines, view)
+    if best is None or view.axis == "epoch":
+        return replace(panel, best=best)
+    series = series_of(track, "epoch", view)
+    at = dict(zip(series.epochs, series.x, strict=True)).get(best, math.nan)
+    return replace(panel, best=best, best_at=at) if math.isfinite(at) else panel
 
 
-def epochs_of(rows: Sequence[Row]) -> list[float]:
-    """The epoch of each row: its own, else its place, counted from 1."""
-    epochs = [row.get("epoch") for row in rows]
-    return [float(place if epoch is None else epoch) for place, epoch in enumerate(epochs, 1)]
-
-
-def _other_metrics(rows: Sequence[Row]) -> list[str]:
+def other_metrics(track: Track) -> list[str]:
+    """The metrics beside the loss that the track has values of."""
     names: dict[str, None] = {}
-    for row in rows:
-        for column, value in row.items():
-            part, _, metric = column.partition("_")
-            if part in LABELS and metric not in ("", "loss") and _is_shown(value):
-                names[metric] = None
+    for column in track.columns():
+        part, _, metric = column.partition("_")
+        if part in LABELS and metric not in ("", "loss") and any(series_of(track, column, PLAIN).counts):
+            names[metric] = None
     return list(names)
 
 
-def _point(x: float, y: float | None, log: bool) -> tuple[float, float] | None:
-    if y is None or not _is_shown(x) or not _is_shown(y) or (log and not SMALLEST <= y <= 1 / SMALLEST):
+# ---- several -----------------------------------------------------------------------------------------------------
+
+
+def side_by_side(tracks: Sequence[Track], metrics: Sequence[str], view: View = PLAIN) -> list[Panel]:
+    """A panel a metric, in it a line a track; for a metric without its part (``loss``) two, train with another stroke.
+
+    Raises UsageError where the lines of a panel are too many to tell apart.
+    """
+    return [_shared_panel(tracks, metric, view) for metric in metrics]
+
+
+def usual_metrics(tracks: Sequence[Track]) -> list[str]:
+    """What is drawn of several tracks unless something else is asked for: the loss, and each one's monitor where that
+    is another metric, else its first other metric; on the validation part, if any has one."""
+    part = "val" if any(column.startswith("val_") for track in tracks for column in track.columns()) else "train"
+    names = {"loss": None}
+    for track in tracks:
+        watched = track.monitor.partition("_")[2]
+        names |= dict.fromkeys([watched] if watched not in ("", "loss") else other_metrics(track)[:1])
+    return [f"{part}_{name}" for name in names]
+
+
+def columns_of(tracks: Sequence[Track], metric: str) -> list[str]:
+    """The columns that `metric` names in these tracks: itself, else its validation and its train part."""
+    there = {column for track in tracks for column in track.columns()}
+    return [metric] if metric in there else [name for part in ("val", "train") if (name := f"{part}_{metric}") in there]
+
+
+def known_metrics(tracks: Sequence[Track]) -> list[str]:
+    """What `columns_of` knows."""
+    there = list(dict.fromkeys(column for track in tracks for column in track.columns()))
+    bare = [column.partition("_")[2] for column in there if column.startswith(("train_", "val_"))]
+    return list(dict.fromkeys([*there, *bare]))
+
+
+def _shared_panel(tracks: Sequence[Track], metric: str, view: View) -> Panel:
+    columns = columns_of(tracks, metric)
+    if len(tracks) * len(columns) > MOST_LINES:
+        raise UsageError(
+            f"{len(tracks) * len(columns)} lines of {metric} cannot be told apart: {MOST_LINES} at most in one panel",
+            fix="draw fewer runs, groups without --members, or one part only, such as --metric val_loss",
+        )
+    lines = []
+    for track, pens in zip(tracks, _pens(tracks, len(columns)), strict=True):
+        for column, pen in zip(columns, pens, strict=True):
+            part = "" if len(columns) == 1 else f", {LABELS[column.partition('_')[0]]}"
+            line = line_of(track, column, view, track.label + part, pen)
+            lines += [line] if line else []
+    return _panel(metric, lines, view)
+
+
+def _pens(tracks: Sequence[Track], parts: int) -> list[list[Pen]]:
+    """A pen for each part of each track. Families, where there are several, have a colour each."""
+    families = list(dict.fromkeys(track.family for track in tracks))
+    sizes = [sum(track.family == family for track in tracks) for family in families]
+    by_family = 1 < len(families) <= COLORS and max(sizes) > 1 and max(sizes) * parts <= 4 * 5  # strokes, marks
+    seen = dict.fromkeys(families, 0)
+    pens = []
+    for index, track in enumerate(tracks):
+        place = seen[track.family]
+        seen[track.family] += 1
+        color, turn, mark = (
+            (families.index(track.family), place // 5, place) if by_family else (index, index // COLORS, index)
+        )
+        pens.append([Pen(color, turn * parts + part, mark, index * parts + part) for part in range(parts)])
+    return pens
+
+
+# ---- both --------------------------------------------------------------------------------------------------------
+
+
+def line_of(track: Track, column: str, view: View, label: str, pen: Pen | None = None) -> Line | None:
+    """The line of a column; None where it has no finite value."""
+    series = series_of(track, column, view)
+    line = Line(label, series.x, series.y, raw=series.raw if view.smooth else (), pen=pen)
+    if not any(line.points()):
         return None
-    return float(x), float(y)
+    if not track.is_group:
+        return line
+    changes = [(series.x[place], series.y[place] or 0.0, series.counts[place]) for place in series.changes()]
+    return replace(line, band=series.band, changes=changes)
 
 
-def _is_shown(value: float | None) -> bool:
-    """Beyond 1e300 the length of an axis is no longer a number."""
-    return value is not None and math.isfinite(value) and abs(value) <= LARGEST
+def _panel(title: str, lines: Sequence[Line], view: View, strip: bool = False) -> Panel:
+    return Panel(
+        title,
+        lines,
+        None,
+        _is_log(title, lines, None if strip else view.log),
+        strip,
+        view.label,
+        whole=view.axis != "time",
+    )
+
+
+def _is_log(metric: str, lines: Sequence[Line], asked: bool | None) -> bool:
+    """As asked for, else where a loss or a learning rate goes far."""
+    if asked is not None:
+        return asked
+    known = [point[1] for point in Panel(metric, lines).extent()]
+    return metric.endswith(("loss", "lr")) and bool(known) and min(known) > 0 and max(known) / LOG_FROM > min(known)

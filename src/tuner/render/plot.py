@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,29 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.durable import write_file
 from tuner.errors import UsageError
-from tuner.render.panels import Panel
-from tuner.render.scale import Scale
-from tuner.render.text import escape
+from tuner.render.axes import GREY, draw_panel, marker, stroke
+from tuner.render.lines import Panel
+from tuner.render.text import escape, shorten_middle
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
 
-# Okabe and Ito's palette, told apart under every common colour blindness; its yellow is too pale on white.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-STROKES = ("-", "--", "-.", ":")
-GREY = "#555555"
-MARKS = 20
-NAME_GAP = 0.075  # of the plane's height: one line of text
-Y_LABELS = {
-    "accuracy": "accuracy (share correct)",
-    "r2": "R² (share of variance)",
-    "mae": "mean absolute error",
-}
 FORMATS = ("png", "svg")
+FONT_SIZE, SMALL = 12, 11
+DPI = 100
+LONGEST_NAME = 72
 STYLE: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
-    "font.size": 12,
+    "font.size": FONT_SIZE,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": GREY,
@@ -46,15 +39,21 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def save_curves(path: Path, title: str, panels: Sequence[Panel]) -> None:
+def save_curves(
+    path: Path, title: str, panels: Sequence[Panel], *, legend: bool = False, notes: Sequence[str] = ()
+) -> None:
     """Draw the panels side by side, strips below them, into `path`, whose suffix says how: .png or .svg.
 
+    With `legend` the curves are named below all panels, else each beside its end; `notes` stand at the bottom.
     Raises UsageError for another suffix, ResourceError when the file cannot be written.
     """
-    write_file(path, curves_image(path.suffix.removeprefix(".").lower(), title, panels))
+    kind = path.suffix.removeprefix(".").lower()
+    write_file(path, curves_image(kind, title, panels, legend=legend, notes=notes))
 
 
-def curves_image(kind: str, title: str, panels: Sequence[Panel]) -> bytes:
+def curves_image(
+    kind: str, title: str, panels: Sequence[Panel], *, legend: bool = False, notes: Sequence[str] = ()
+) -> bytes:
     """The image as bytes of `kind` ``png`` or ``svg``. Raises UsageError for another kind."""
     if kind not in FORMATS:
         raise UsageError(
@@ -63,7 +62,9 @@ def curves_image(kind: str, title: str, panels: Sequence[Panel]) -> bytes:
     metadata = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
     image = io.BytesIO()
     with _style():
-        _figure(title, panels).savefig(image, format=kind, metadata=metadata)
+        figure = _figure(title, panels, named=not legend)
+        _below(figure, panels if legend else [], notes)
+        figure.savefig(image, format=kind, metadata=metadata)
     return image.getvalue()
 
 
@@ -79,135 +80,75 @@ def _style() -> Iterator[None]:
         yield
 
 
-def _figure(title: str, panels: Sequence[Panel]) -> Figure:
+def _figure(title: str, panels: Sequence[Panel], named: bool) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     wide = [panel for panel in panels if not panel.strip] or [Panel("", [])]
     strips = [panel for panel in panels if panel.strip]
-    size = (5.3 * len(wide) if len(wide) > 1 else 7.0, 3.9 + 1.2 * len(strips))
-    figure = Figure(figsize=size, dpi=100, layout="constrained")
+    columns = min(2, len(wide))
+    rows = -(-len(wide) // columns)
+    size = (5.3 * columns if columns > 1 else 7.0, 0.5 + 3.4 * rows + 1.2 * len(strips))
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(escape(title), x=0.012, ha="left", fontweight="bold", fontsize=13)
-    grid = figure.add_gridspec(1 + len(strips), len(wide), height_ratios=[4.0] + [1.0] * len(strips))
-    for column, panel in enumerate(wide):
-        _draw(figure.add_subplot(grid[0, column]), panel)
-    for row, panel in enumerate(strips, 1):
-        _draw(figure.add_subplot(grid[row, :]), panel)
+    grid = figure.add_gridspec(rows + len(strips), columns, height_ratios=[4.0] * rows + [1.0] * len(strips))
+    for place, panel in enumerate(wide):
+        draw_panel(figure.add_subplot(grid[divmod(place, columns)]), panel, FONT_SIZE, named)
+    for row, panel in enumerate(strips, rows):
+        draw_panel(figure.add_subplot(grid[row, :]), panel, FONT_SIZE, named)
     return figure
 
 
-def _draw(axes: Axes, panel: Panel) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    axes.set_xlabel(escape(panel.x_label))
-    axes.set_ylabel(escape(Y_LABELS.get(panel.title, panel.title)) + (", log scale" if panel.log else ""))
-    ends = [_curve(axes, panel, index) for index in range(len(panel.lines))]
-    if all(end is None for end in ends):
-        axes.text(0.5, 0.5, "no finite values to draw", transform=axes.transAxes, ha="center", color=GREY)
-        axes.set_xticks([])
-        axes.set_yticks([])
+def _below(figure: Figure, panels: Sequence[Panel], notes: Sequence[str]) -> None:
+    """Puts the names of the curves and the notes under the panels; the figure grows by what they take."""
+    width, height = figure.get_size_inches()
+    letters = int(width * DPI / (SMALL * 0.78))
+    text = "\n".join(line for note in notes for line in textwrap.wrap(escape(note), letters))
+    room = 0.12 + (text.count("\n") + 1) * SMALL * 1.25 / 72 if text else 0.0
+    legend = _legend(figure, panels)
+    taken = room + (legend.get_window_extent().height / DPI + 0.06 if legend else 0.0)
+    if not taken:
         return
-    axes.margins(x=0.02)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8 if axes.dataLim.xmax < 1000 else 5, integer=True, min_n_ticks=1))
-    if panel.log:
-        _log_axis(axes, panel)
-    elif panel.strip:
-        axes.yaxis.set_major_locator(MaxNLocator(nbins=3))
-    if panel.best is not None:
-        _mark_best(axes, panel.best)
-    if not panel.strip:
-        _name_curves(axes, panel, ends)
+    total = height + taken
+    figure.set_size_inches(width, total)
+    engine = figure.get_layout_engine()
+    assert engine is not None  # noqa: S101 - the figure was made with one
+    engine.set(rect=(0, taken / total, 1, height / total))  # type: ignore[call-arg]
+    if legend:
+        legend.set_bbox_to_anchor((0.012, room / total))
+    if text:
+        figure.text(0.012, 0.06 / total, text, color=GREY, fontsize=SMALL, va="bottom", linespacing=1.25)
 
 
-def _log_axis(axes: Axes, panel: Panel) -> None:
-    """Plain numbers beside the axis, in place of powers of ten."""
-    from matplotlib.ticker import NullLocator
+def _legend(figure: Figure, panels: Sequence[Panel]) -> Legend | None:
+    """Every curve's name once, in as many columns as fit."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
-    axes.set_yscale("log")
-    scale = Scale.around([point[1] for line in panel.lines for point in line.points(log=True) if point], log=True)
-    ticks = scale.ticks(3 if panel.strip else 7)
-    axes.set_yticks(ticks, scale.labels(ticks))
-    axes.yaxis.set_minor_locator(NullLocator())
-
-
-def _curve(axes: Axes, panel: Panel, index: int) -> float | None:
-    """Draw one curve; returns the y of its last finite point, where its name goes."""
-    line = panel.lines[index]
-    points = line.points(panel.log)
-    known = [point for point in points if point]
-    if not known:
+    found: dict[str, Any] = {}
+    for panel in panels:
+        for line, pen in zip(panel.lines, panel.pens(), strict=True):
+            sample = Line2D([], [], marker=marker(pen), markersize=5, **stroke(pen))
+            band = Patch(facecolor=sample.get_color(), alpha=0.18)
+            found.setdefault(line.label, (band, sample) if line.band else sample)
+    if not found:
         return None
-    x = [point[0] if point else float("nan") for point in points]
-    y = [point[1] if point else float("nan") for point in points]
-    marked = index > 0 or len(known) == 1
-    axes.plot(
-        x,
-        y,
-        color=PALETTE[index % len(PALETTE)],
-        linestyle=STROKES[index // len(PALETTE) % len(STROKES)],
-        linewidth=1.8,
-        marker="os^Dv"[index % 5] if marked else None,
-        markersize=5,
-        markevery=max(1, len(points) // MARKS),
-    )
-    return known[-1][1]
-
-
-def _mark_best(axes: Axes, best: int) -> None:
-    """A line at the best epoch, named above the plane, where no curve can be."""
-    low, high = axes.get_xlim()
-    if not low <= best <= high:
-        return
-    side = "left" if best < low + 0.2 * (high - low) else "right" if best > high - 0.2 * (high - low) else "center"
-    axes.axvline(best, color=GREY, linestyle=(0, (4, 3)), linewidth=1.1, zorder=1)
-    axes.annotate(
-        f"best epoch {best}",
-        (best, 1.0),
-        xycoords=("data", "axes fraction"),
-        xytext=(0, 4),
-        textcoords="offset points",
-        ha=side,
-        color=GREY,
-        fontsize=11,
-    )
-
-
-def _name_curves(axes: Axes, panel: Panel, ends: Sequence[float | None]) -> None:
-    """The name of each curve right of its end, in its colour, moved apart where ends are close."""
-    axes.autoscale_view()
-    plane = axes.transAxes.inverted()
-    wanted = []
-    for index, end in enumerate(ends):
-        if end is not None:
-            _, pixel = axes.transData.transform((axes.get_xlim()[0], end))
-            wanted.append((float(plane.transform((0, pixel))[1]), index))
-    gap = min(NAME_GAP, 1 / max(1, len(wanted)))
-    for height, index in _spread(sorted(wanted), gap):
-        axes.annotate(
-            escape(panel.lines[index].label),
-            (1.0, height),
-            xycoords="axes fraction",
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            color=PALETTE[index % len(PALETTE)],
-            fontweight="bold",
-            fontsize=STYLE["font.size"] * gap / NAME_GAP,
+    names = [shorten_middle(escape(name), LONGEST_NAME) for name in found]
+    for columns in (4, 3, 2, 1):
+        legend = figure.legend(
+            list(found.values()),
+            names,
+            ncols=min(columns, len(names)),
+            loc="lower left",
+            frameon=False,
+            fontsize=SMALL,
+            handlelength=3.2,
+            borderaxespad=0,
+            borderpad=0.2,
         )
-
-
-def _spread(wanted: Sequence[tuple[float, int]], gap: float) -> list[tuple[float, int]]:
-    """Heights from 0 to 1 in rising order, at least `gap` apart; close ones stay centred on where they belong."""
-    groups: list[list[tuple[float, int]]] = []
-    for item in wanted:
-        groups.append([item])
-        while len(groups) > 1 and _start(groups[-1], gap) < _start(groups[-2], gap) + gap * len(groups[-2]):
-            groups[-2:] = [groups[-2] + groups[-1]]
-    return [(_start(group, gap) + gap * place, group[place][1]) for group in groups for place in range(len(group))]
-
-
-def _start(group: Sequence[tuple[float, int]], gap: float) -> float:
-    long = gap * (len(group) - 1)
-    middle = sum(height for height, _ in group) / len(group)
-    return max(0.0, min(middle - long / 2, 1.0 - long))
+        legend.set_in_layout(False)
+        if columns == 1 or legend.get_window_extent().width <= 0.98 * figure.bbox.width:
+            break
+        legend.remove()
+    return legend

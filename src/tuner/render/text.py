@@ -135,6 +135,18 @@ def shorten(text: str, width: int) -> str:
     return kept + "..."[:width]
 
 
+def shorten_middle(text: str, width: int) -> str:
+    """`text` cut to `width` columns with three dots in its middle: names often differ at their end alone."""
+    if cells(text) <= width or width < 9:
+        return shorten(text, width)
+    end = ""
+    for char in reversed(text):
+        if cells(char + end) > (width - 3) // 2:
+            break
+        end = char + end
+    return shorten(text, width - cells(end)) + end
+
+
 def plural(count: int, word: str) -> str:
     """``1 error``, ``1,200 errors``."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from tuner.results.conditions import Condition, parse_condition
-from tuner.results.groups import Group, find_group, read_group, seed_of, without_seed
+from tuner.results.groups import Group, average, find_group, read_group, seed_of, without_seed
 from tuner.results.metrics import WHOLE_RUN, Metric, metrics_of_run, parameters, parse_metric, value
+from tuner.results.requirements import Requirement, parse_requirements
 
 __all__ = [
     "WHOLE_RUN",
     "Condition",
     "Group",
     "Metric",
+    "Requirement",
+    "average",
     "find_group",
     "metrics_of_run",
     "parameters",
     "parse_condition",
     "parse_metric",
+    "parse_requirements",
     "read_group",
     "seed_of",
     "value",

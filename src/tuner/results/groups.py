@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,17 @@ class Group:
 
     def diverged(self) -> list[int]:
         return [seed for seed, run in self.runs.items() if run.state in FAILED]
+
+
+def average(runs: Collection[Run], table: str) -> dict[str, float]:
+    """The mean over `runs` of each number in their status' `table` (``best``, ``last``, ``test``) that all have."""
+    tables = [run.status.get(table) or {} for run in runs]
+    shared = [key for key in tables[0] if all(_finite(each.get(key)) for each in tables)] if tables else []
+    return {key: sum(each[key] for each in tables) / len(tables) for key in shared if key not in ("epoch", "step")}
+
+
+def _finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
 
 
 def find_group(reference: str, runs_dir: Path) -> Group:

@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tuner.config import load, plan_of
 from tuner.durable import JOURNAL_LIMIT, read_bytes, shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.results.conditions import Condition, parse_condition
@@ -99,6 +98,8 @@ def parameters(run: Run) -> float:
 
 @cache
 def _parameters(config: Path) -> int:
+    from tuner.config import load, plan_of
+
     return plan_of(load(str(config)).config).parameters
 
 

@@ -6,6 +6,8 @@ Readers take no lock, write nothing, and accept any beginning of a journal. A fo
 from __future__ import annotations
 
 from tuner.run.folder import (
+    FORMAT,
+    GROUP,
     NAME_LIMIT,
     STATES,
     Run,
@@ -28,6 +30,8 @@ from tuner.run.metrics import Row, format_header, format_row, parse_rows
 from tuner.run.references import newest, resolve
 
 __all__ = [
+    "FORMAT",
+    "GROUP",
     "NAME_LIMIT",
     "STATES",
     "Identity",

@@ -36,7 +36,8 @@ from tuner.run.metrics import Row, parse_rows
 
 FORMAT = 1
 STATES = ("running", "stopped", "finished", "diverged", "failed", "crashed")
-_IDENTITY, _STATUS, _METRICS, _CONFIG, _GROUP = "run.json", "status.json", "metrics.csv", "config.yaml", "group.json"
+GROUP = "group.json"
+_IDENTITY, _STATUS, _METRICS, _CONFIG = "run.json", "status.json", "metrics.csv", "config.yaml"
 _CONFIG_LIMIT = 1 << 20
 NAME_LIMIT = 80  # of a folder: a config's name and a number
 _WHOLE = ("epoch", "step", "best_epoch", "exit_code")
@@ -62,12 +63,12 @@ def create(runs_dir: Path, name: str, run_name: str | None, files: Mapping[str, 
 def create_held(runs_dir: Path, name: str, run_name: str | None, files: Mapping[str, bytes]) -> Lock:
     """Makes the run folder `run_name`, else NAME-<highest + 1>, with `files`: run.json last, which makes it a run.
 
-    The lock of the new folder comes back held, so that no other process takes the run up before its maker does.
+    With group.json in its place it is a group's folder. The lock of the new folder comes back held, so that no other
+    process takes the run up before its maker does.
     A folder of that name that a killed maker left without run.json is used. Raises UsageError (a bad name), HeldError
     and NotFoundError (`run_name` is taken), ResourceError.
     """
-    if _IDENTITY not in files or not all(map(is_plain_name, files)):
-        raise ValueError("the files of a run have plain names, and run.json is one of them")
+    key = _key(files)
     check_name(name)
     if run_name is not None:
         check_name(run_name)
@@ -75,14 +76,22 @@ def create_held(runs_dir: Path, name: str, run_name: str | None, files: Mapping[
     lock = _claim_named(runs_dir / run_name, files) if run_name else _claim_next(runs_dir, name, files)
     try:
         sweep_leftovers(lock.path)
-        write_files(lock.path, {key: data for key, data in files.items() if key != _IDENTITY})
+        write_files(lock.path, {name: data for name, data in files.items() if name != key})
         with writing(runs_dir):
             sync_folder(runs_dir)
-        write_file(lock.path / _IDENTITY, files[_IDENTITY])
+        write_file(lock.path / key, files[key])
     except BaseException:
         lock.release()
         raise
     return lock
+
+
+def _key(files: Mapping[str, bytes]) -> str:
+    """The file that is written last and makes the folder what it is."""
+    found = [key for key in (_IDENTITY, GROUP) if key in files]
+    if len(found) != 1 or not all(map(is_plain_name, files)):
+        raise ValueError("the files have plain names, and one of them is run.json or group.json")
+    return found[0]
 
 
 def check_name(name: str, longest: int = 64) -> None:
@@ -147,7 +156,7 @@ def _is_blank(folder: Path, files: Mapping[str, bytes]) -> bool:
     """Whether `folder` holds no more than a maker killed before run.json leaves."""
     if folder.is_symlink() or not folder.is_dir():
         return False
-    left = {LOCK, *files} - {_IDENTITY}
+    left = {LOCK, *files} - {_key(files)}
     with writing(folder):
         return all(name in left or name.startswith(".tmp-") for name in os.listdir(folder))  # noqa: PTH208
 
@@ -318,7 +327,7 @@ def folders_in(folder: Path) -> list[Path]:
 
 def is_group(path: Path) -> bool:
     """Whether `path` holds runs: a group made by --seeds, or any folder with run folders in it."""
-    return not is_run(path) and ((path / _GROUP).is_file() or any(is_run(inner) for inner in folders_in(path)))
+    return not is_run(path) and ((path / GROUP).is_file() or any(is_run(inner) for inner in folders_in(path)))
 
 
 def headline(path: Path) -> tuple[str, str]:

@@ -65,7 +65,7 @@ class Training:
                 yield self.stopped()
                 return
             reason = self.reason_to_end()
-            done, asked = state.epoch - 1, self.stop.signal is not None
+            done, asked = state.epoch - 1, self.stop.asked is not None
             if done % config.checkpoint.every == 0 or reason is not None or asked:
                 self.folder.checkpoint(checkpoint_name(done), self.capture(), config.checkpoint.keep)
             if reason is None:
@@ -97,7 +97,7 @@ class Training:
         first = state.batch
         for _ in train_epoch(setup.task, state, history):
             self.steps_done += 1
-            if self.stop.signal is not None and state.batch < self.steps:
+            if self.stop.asked is not None and state.batch < self.steps:
                 if not state.finite():  # or a state that cannot go on would be saved
                     raise NonFinite
                 return
@@ -194,12 +194,13 @@ class Training:
     def stopped(self) -> Ended:
         """Saves the state where it is and says how to go on."""
         state, keep = self.setup.state, self.session.loaded.config.checkpoint.keep
-        number = self.stop.signal
-        assert number is not None  # noqa: S101 - a run stops only when asked to
+        asked = self.stop.asked
+        assert asked is not None  # noqa: S101 - a run stops only when asked to
         if state.batch:
             self.folder.checkpoint(checkpoint_name(state.epoch - 1, state.batch), self.capture(), keep)
         where = f"in epoch {state.epoch}, batch {state.batch}" if state.batch else f"after epoch {state.epoch - 1}"
-        return self.end(self.status("stopped", f"{number.name} {where}", 128 + number, next=self.go_on_command()))
+        said = f"{asked.reason} {where}"
+        return self.end(self.status("stopped", said, asked.exit_code, next=self.go_on_command()))
 
     def go_on_command(self) -> str:
         """The command that goes on with this run: the same one, but after --again, which would begin another."""

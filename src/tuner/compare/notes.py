@@ -1,0 +1,102 @@
+"""What makes a difference between groups hard to put down to one thing."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from tuner.compare.pairs import NEVER, Side
+from tuner.results import Metric, without_seed
+
+CONDITIONS = {
+    "device": "device",
+    "device_model": "device model",
+    "cpu_capability": "CPU capability",
+    "threads": "threads",
+    "torch": "torch",
+    "tuner": "tuner",
+}
+SHOWN_KEYS = 6
+
+
+def notes_on(sides: Sequence[Side], metric: Metric) -> list[str]:
+    """What a reader has to know beside the figures; `sides` begins with the baseline."""
+    base = sides[0]
+    notes = [f"left out of {side.name}: {each}" for side in sides for each in side.group.damaged]
+    notes += _conditions(sides)
+    notes += [note for side in sides[1:] for note in _settings(base, side)]
+    notes += [note for side in sides[1:] for note in _diverged(base, side)]
+    if metric.reached is not None:
+        notes += [note for side in sides[1:] for note in _reached(base, side)]
+    return notes
+
+
+def _conditions(sides: Sequence[Side]) -> list[str]:
+    """Devices, versions and data that are not the same everywhere, in one line."""
+    found = []
+    for part, word in CONDITIONS.items():
+        by_side = {side.name: sorted({getattr(run.identity, part) for run in _runs(side)}) for side in sides}
+        values = {value for each in by_side.values() for value in each}
+        if len(values) > 1:
+            holders = {value: [name for name, each in by_side.items() if value in each] for value in sorted(values)}
+            found.append(f"{word} {', '.join(f'{value} ({_names(names)})' for value, names in holders.items())}")
+    if len({run.identity.data_fingerprint for side in sides for run in _runs(side)}) > 1:
+        found.append("the data (another fingerprint)")
+    return [f"not everything else is equal: {'; '.join(found)}"] if found else []
+
+
+def _runs(side: Side) -> Sequence[Any]:
+    return list(side.group.runs.values())
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _settings(base: Side, side: Side) -> list[str]:
+    """Whether the two differ in one setting."""
+    keys = changed_keys(without_seed(base.group.first.config), without_seed(side.group.first.config))
+    if len(keys) == 1:
+        return []
+    if not keys:
+        return [f"{side.name} has the same settings as {base.name}"]
+    more = f" and {len(keys) - SHOWN_KEYS} more" if len(keys) > SHOWN_KEYS else ""
+    command = shlex.join(["tuner", "diff", str(base.path), str(side.path)])
+    return [
+        f"{side.name} differs from {base.name} in {len(keys)} settings ({', '.join(keys[:SHOWN_KEYS])}{more}), so that "
+        f"a difference cannot be put down to one of them; `{command}` shows them"
+    ]
+
+
+def changed_keys(old: Any, new: Any, path: str = "") -> list[str]:
+    """The settings that differ. A choice switched to another one is one change, with all its own settings."""
+    if not isinstance(old, dict) and not isinstance(new, dict):
+        return [] if old == new else [path]
+    one, other = _as_map(old), _as_map(new)
+    if one is None or other is None or one.get("name") != other.get("name"):
+        return [path]
+    keys = dict.fromkeys([*one, *other])
+    return [found for key in keys for found in changed_keys(one.get(key), other.get(key), f"{path}.{key}".lstrip("."))]
+
+
+def _as_map(value: Any) -> dict[str, Any] | None:
+    """A bare name is short for a map with only that name."""
+    return {"name": value} if isinstance(value, str) else value if isinstance(value, dict) else None
+
+
+def _diverged(base: Side, side: Side) -> list[str]:
+    """Where one side diverged more often."""
+    if base.diverged == side.diverged:
+        return []
+    here, there = (f"{each.diverged} of {len(each.group.runs)}" for each in (side, base))
+    return [f"not equally stable: {side.name} diverged with {here} seeds, {base.name} with {there}"]
+
+
+def _reached(base: Side, side: Side) -> list[str]:
+    """Where fewer runs of one side got there: what is compared are the runs that did."""
+    if base.why(NEVER) == side.why(NEVER):
+        return []
+    here, there = (f"{len(each.values)} of {each.why(NEVER) + len(each.values)}" for each in (side, base))
+    said = f"{side.name} got there with {here} seeds, {base.name} with {there}"
+    return [f"not equally far: {said}; only pairs in which both did are compared"]

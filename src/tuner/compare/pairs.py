@@ -1,0 +1,105 @@
+"""What each group has of a metric, seed by seed: the values that count, and why others do not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tuner.compare.statistics import deviation_of, mean_of
+from tuner.errors import NotFoundError, UsageError
+from tuner.results import Group, Metric, metrics_of_run, value
+from tuner.results.groups import FAILED
+from tuner.run import Run
+
+NEVER = "never"
+"""Why a run has no ``epochs(...)``: it did not get there."""
+WITHOUT_VALUE = (*FAILED, NEVER, "no value", "not finite")
+"""Why a run that has ended does not count; it would end the same way again."""
+MISSING = "not there"
+"""Why a seed does not count that only other groups have."""
+LARGEST = 1e100  # the square of a larger number may be more than a float holds
+
+
+@dataclass(frozen=True)
+class Side:
+    """One group in a comparison. `left_out` says for each seed without a value why: a state, `NEVER`, `MISSING`, ..."""
+
+    name: str
+    group: Group
+    values: dict[int, float]
+    left_out: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        return self.group.path
+
+    @property
+    def mean(self) -> float | None:
+        return mean_of(list(self.values.values())) if self.values else None
+
+    @property
+    def deviation(self) -> float | None:
+        """The sample standard deviation over the seeds; None below two."""
+        return deviation_of(list(self.values.values())) if len(self.values) > 1 else None
+
+    @property
+    def diverged(self) -> int:
+        """How many of its runs diverged or failed."""
+        return self.why(*FAILED)
+
+    def why(self, *reasons: str) -> int:
+        """How many seeds are left out for one of these reasons."""
+        return sum(reason in reasons for reason in self.left_out.values())
+
+
+def sides_of(groups: Sequence[Group], names: Sequence[str], metric: Metric) -> list[Side]:
+    """The values of every group, its seeds in their order; `left_out` covers the seeds of all groups.
+
+    Raises UsageError where a group's runs have no such metric.
+    """
+    seeds = sorted({seed for group in groups for seed in group.runs})
+    return [_side(group, name, metric, seeds) for group, name in zip(groups, names, strict=True)]
+
+
+def _side(group: Group, name: str, metric: Metric, seeds: Sequence[int]) -> Side:
+    values: dict[int, float] = {}
+    left_out: dict[int, str] = {}
+    for seed in seeds:
+        found = _read(group.runs[seed], metric) if seed in group.runs else MISSING
+        if isinstance(found, str):
+            left_out[seed] = found
+        else:
+            values[seed] = found
+    ended = [run for run in group.runs.values() if run.state == "finished"]
+    if ended and not values and metric.reached is None:
+        there = ", ".join(metrics_of_run(ended[0]))
+        raise UsageError(f"no run of {name} has a value of {metric}", fix=f"There are {there}.")
+    return Side(name, group, values, left_out)
+
+
+def _read(run: Run, metric: Metric) -> float | str:
+    """The metric of a finished run, or why it does not count."""
+    if run.state != "finished":
+        return run.state
+    found = value(run, metric)
+    if found is None:
+        return NEVER if metric.reached is not None else "no value"
+    return found if math.isfinite(found) and abs(found) < LARGEST else "not finite"
+
+
+def check_shared(base: Side, side: Side) -> None:
+    """Raises NotFoundError where the two groups have no run of the same seed."""
+    if base.group.runs.keys() & side.group.runs.keys():
+        return
+    seeds = [f"{each.name} has {_list(sorted(each.group.runs))}" for each in (base, side)]
+    raise NotFoundError(
+        f"{base.name} and {side.name} share no seed: {', '.join(seeds)}",
+        fix="Runs are compared with runs of the same seed: train both with --seeds 6, or more.",
+    )
+
+
+def _list(seeds: Sequence[int]) -> str:
+    shown = ", ".join(map(str, seeds[:12])) + (f" and {len(seeds) - 12} more" if len(seeds) > 12 else "")
+    return f"seed {shown}" if len(seeds) == 1 else f"seeds {shown}"

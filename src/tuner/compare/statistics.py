@@ -1,0 +1,148 @@
+"""Statistics of pairs: the t interval, the exact sign-flip test, Holm's correction, how many pairs it takes.
+
+All of it works on differences, one a pair. numpy is needed for more than EXACT_PAIRS of them only.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+
+LEVEL = 0.05
+POWER = 0.8
+EXACT_PAIRS = 20
+FLIPS = 100_000
+CLOSE = 1e-9
+"""Two sums of differences are the same if they differ by less than this share of the sum of all their sizes.
+
+Differences of accuracies are multiples of 1 / the number of samples, so that many sums are equal; floats blur them by
+far less than this. Sums that really differ by so little would count as a tie, which can only make p larger.
+"""
+
+
+def mean_of(values: Sequence[float]) -> float:
+    """The mean; the order of the values does not change a bit of it."""
+    return math.fsum(values) / len(values)
+
+
+def deviation_of(values: Sequence[float]) -> float:
+    """The sample standard deviation (n - 1) of two values or more."""
+    mean = mean_of(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+
+def t_interval(differences: Sequence[float], level: float = LEVEL) -> tuple[float, float] | None:
+    """The interval that holds the mean difference with confidence 1 - `level`, by Student's t; None below two pairs.
+
+    Source: Student (1908), "The Probable Error of a Mean", Biometrika 6(1). It takes the differences for normal.
+    """
+    count = len(differences)
+    if count < 2:
+        return None
+    half = t_quantile(1 - level, count - 1) * deviation_of(differences) / math.sqrt(count)
+    mean = mean_of(differences)
+    return mean - half, mean + half
+
+
+def t_quantile(share: float, freedom: int) -> float:
+    """The t with P(|T| <= t) = `share` for a whole number of degrees of freedom, found by bisection of its angle."""
+    low, high = 0.0, math.pi / 2
+    while low < (middle := (low + high) / 2) < high:
+        if t_share(middle, freedom) < share:
+            low = middle
+        else:
+            high = middle
+    return math.sqrt(freedom) * math.tan(low)
+
+
+def t_share(angle: float, freedom: int) -> float:
+    """P(|T| <= t) with t = sqrt(freedom) * tan(angle), as a finite sum.
+
+    Source: Abramowitz, Stegun (1964), "Handbook of Mathematical Functions", 26.7.3 (odd) and 26.7.4 (even).
+    """
+    sine, cosine = math.sin(angle), math.cos(angle)
+    odd = freedom % 2
+    total, term = 0.0, cosine if odd else 1.0
+    for step in range(1 + odd, freedom, 2):
+        total += term
+        term *= cosine * cosine * step / (step + 1)
+    return (angle + sine * total) * 2 / math.pi if odd else sine * total
+
+
+def sign_flip_p(differences: Sequence[float]) -> float:
+    """How often a sum at least as far from zero comes out when each difference gets its sign by a coin: two-sided.
+
+    Every one of the 2^n patterns of signs counts up to EXACT_PAIRS differences, so that this is exact; above,
+    FLIPS patterns are drawn, always the same ones. Ties count (`CLOSE`). 1 where all differences are zero.
+
+    Source: Fisher (1935), "The Design of Experiments", section 21; for random patterns Phipson, Smyth (2010),
+    "Permutation P-values Should Never Be Zero": (1 + how many of them) / (1 + FLIPS).
+    """
+    sizes = sorted(map(abs, differences))  # neither order nor direction changes the patterns then
+    least = abs(math.fsum(differences)) - CLOSE * math.fsum(sizes)
+    if least <= 0:
+        return 1.0
+    if len(sizes) > EXACT_PAIRS:
+        return (1 + _drawn_beyond(sizes, least)) / (1 + FLIPS)
+    half = len(sizes) // 2
+    left, right = _signed_sums(sizes[:half]), sorted(_signed_sums(sizes[half:]))
+    above = sum(len(right) - bisect_left(right, least - each) for each in left)
+    return above * 2.0 ** (1 - len(sizes))  # as many are below -least
+
+
+def _signed_sums(sizes: Sequence[float]) -> list[float]:
+    """The sums of all 2^n patterns of signs."""
+    sums = [0.0]
+    for size in sizes:
+        sums = [each + size for each in sums] + [each - size for each in sums]
+    return sums
+
+
+def _drawn_beyond(sizes: Sequence[float], least: float) -> int:
+    """How many of FLIPS drawn patterns of signs give a sum at least `least` away from zero."""
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    found, step = 0, 1000
+    for _ in range(FLIPS // step):
+        signs = generator.integers(0, 2, (step, len(sizes)), dtype=np.int8) * 2.0 - 1.0
+        found += int(np.count_nonzero(np.abs(signs @ np.asarray(sizes)) >= least))
+    return found
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Each p corrected for all of them, so that finds at a level keep the chance of even one false find at that level.
+
+    Source: Holm (1979), "A Simple Sequentially Rejective Multiple Test Procedure".
+    """
+    corrected = [1.0] * len(ps)
+    largest = 0.0
+    for rank, index in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
+        largest = max(largest, min(1.0, ps[index] * (len(ps) - rank)))
+        corrected[index] = largest
+    return corrected
+
+
+def least_pairs(comparisons: int) -> int:
+    """The smallest n with comparisons * 2^(1 - n) <= LEVEL: with fewer pairs no corrected p can get there."""
+    pairs = 1
+    while comparisons * 2.0 ** (1 - pairs) > LEVEL:
+        pairs += 1
+    return pairs
+
+
+def pairs_needed(mean: float, deviation: float, comparisons: int) -> int | None:
+    """About how many pairs find an effect of this size four times in five; None where no number does.
+
+    n = ((z(1 - LEVEL / (2 * comparisons)) + z(POWER)) * deviation / mean)^2, by the normal approximation; at least
+    `least_pairs`. Source: Chow, Shao, Wang (2008), "Sample Size Calculations in Clinical Research", section 3.1.1.
+    """
+    from statistics import NormalDist
+
+    if mean == 0:
+        return None
+    z = NormalDist().inv_cdf
+    root = (z(1 - LEVEL / (2 * comparisons)) + z(POWER)) * (deviation / mean)
+    wanted = root * root
+    return max(least_pairs(comparisons), math.ceil(wanted)) if math.isfinite(wanted) else None

@@ -1,0 +1,92 @@
+"""What makes two configs the same, and in what configs differ.
+
+Works on resolved settings, as config.yaml holds them: plain values, without the classes of the language.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tuner.document import flow
+
+NOT_MEANING = ("name", "tags", "data.root", "checkpoint", "training.device", "training.threads")
+"""Keys that do not count when two configs are compared (they name, place or save a run, but do not change it)."""
+
+ABSENT: Any = object()
+"""Stands for the value of a setting in a config that has no such setting."""
+
+
+def meaning_hash(resolved: dict[str, Any]) -> str:
+    """sha256 of what makes two configs the same: every setting but those that name, place or save a run."""
+    text = json.dumps(meaning(resolved), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def meaning(resolved: dict[str, Any]) -> dict[str, Any]:
+    """The settings that count when two configs are compared."""
+    kept = {key: value for key, value in resolved.items() if key not in NOT_MEANING}
+    for path in NOT_MEANING:
+        section, _, key = path.partition(".")
+        if key and isinstance(kept.get(section), dict):
+            kept[section] = {name: value for name, value in kept[section].items() if name != key}
+    return kept
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting of several configs, with one value a config; a list is one value.
+
+    A choice that not all configs have alike is one setting, too, as is a section that is ``none`` in some of them: the
+    values are then whole choices, as config.yaml holds them, and `inside` has the settings of each. The name of a
+    choice that all have alike is a setting of its own (``optimizer.name``).
+    """
+
+    key: str
+    values: tuple[Any, ...]
+    inside: tuple[Setting, ...] = ()
+
+    @property
+    def differs(self) -> bool:
+        return any(value is ABSENT or value != self.values[0] for value in self.values)
+
+
+def side_by_side(configs: Sequence[dict[str, Any]]) -> list[Setting]:
+    """The settings of several configs, in the order of the first one; those that `differs` says are what changed."""
+    return _sections(configs, "")
+
+
+def name_of(value: Any) -> Any:
+    """The name of a choice, which is a map with its name or the bare name; any other value as it is."""
+    return value.get("name", value) if isinstance(value, dict) else value
+
+
+def brief(value: Any) -> str:
+    """A value of a setting on one line; of a choice its name."""
+    return "nothing" if value is ABSENT else flow(name_of(value))
+
+
+def _sections(maps: Sequence[Any], path: str) -> list[Setting]:
+    """The settings below `path`; what is no map (a bare name, ``none``, ABSENT) has none."""
+    entries = [value if isinstance(value, dict) else {} for value in maps]
+    keys = dict.fromkeys(key for entry in entries for key in entry if key != "name" or not path)
+    found: list[Setting] = []
+    for key in keys:
+        found += _values([entry.get(key, ABSENT) for entry in entries], f"{path}.{key}".lstrip("."))
+    return found
+
+
+def _values(values: Sequence[Any], path: str) -> list[Setting]:
+    maps = [value for value in values if isinstance(value, dict)]
+    if not maps:
+        return [Setting(path, tuple(values))]
+    if not any("name" in value for value in maps):  # a section
+        whole = len(maps) == len(values)
+        return _sections(values, path) if whole else [Setting(path, tuple(values), tuple(_sections(values, path)))]
+    names = [name_of(value) for value in values]
+    if any(name != names[0] for name in names):
+        return [Setting(path, tuple(values), tuple(_sections(values, path)))]
+    return [Setting(f"{path}.name", tuple(names)), *_sections(values, path)]

@@ -1,0 +1,140 @@
+"""What `diff` is given: runs, groups of runs and plain configs, each with its settings and where they were set."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tuner import shipped
+from tuner.config import ABSENT, Setting, meaning, side_by_side
+from tuner.durable import read_json, shown
+from tuner.errors import ConfigError, NotFoundError, UsageError
+from tuner.results import Group, read_group
+from tuner.run import Run, resolve
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+STDIN = "-"
+DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the things compared: a run, a group, or a config, which has no runs.
+
+    `config` holds every setting; `origins` says where those were set that do not have their defaults.
+    """
+
+    path: str  # a run's or group's folder, a config's file, or stdin
+    config: dict[str, Any]
+    origins: dict[str, str]
+    group: Group | None = None
+    notes: tuple[str, ...] = field(default=())  # for people to read
+
+    @property
+    def kind(self) -> str:
+        return "config" if self.group is None else "run" if self.group.is_single else "group"
+
+    @property
+    def runs(self) -> dict[int, Run]:
+        """The runs by their seed; none of a config."""
+        return {} if self.group is None else self.group.runs
+
+    @property
+    def place(self) -> str:
+        """The same for two sides that are one and the same thing."""
+        return os.path.realpath(self.path)
+
+    def set_in(self, key: str) -> str:
+        """Where a setting was set: ``my.yaml:3``, ``override: optimizer.lr=1`` or ``default``."""
+        return self.origins.get(f"{key}.name", self.origins.get(key, DEFAULT))
+
+
+def find_sides(references: Sequence[str], runs_dir: Path) -> list[Side]:
+    """The sides that the command line names. Raises UsageError, NotFoundError, ConfigError."""
+    if not 2 <= len(references) <= len(LETTERS):
+        fix = "Give two or more runs, groups or configs: tuner diff digits-1 digits-2."
+        raise UsageError(f"diff compares 2 to {len(LETTERS)} sides, {len(references)} given", fix=fix)
+    if references.count(STDIN) > 1:
+        raise UsageError("standard input can be read once: give - for one side")
+    return _completed([find_side(reference, runs_dir) for reference in references])
+
+
+def find_side(reference: str, runs_dir: Path) -> Side:
+    """A config by its file or ``-``, else a run or group as `run.resolve` finds it, else a shipped config by its name.
+
+    A shipped config's whole name wins over the mere beginning of a run's.
+    """
+    if reference == STDIN or re.search(r"\.ya?ml$", reference) or os.path.isfile(reference):  # noqa: PTH113
+        return _config(shipped.find_config(reference))
+    ready = shipped.configs().get(reference)
+    try:
+        path = resolve(reference, runs_dir)
+    except NotFoundError as error:
+        if ready is not None:
+            return _config(str(ready))
+        raise _unknown(reference, error) from None
+    group = read_group(path)
+    if ready is not None and reference not in (path.name, group.first.name):
+        return _config(str(ready))
+    return _runs(group)
+
+
+def _unknown(reference: str, error: NotFoundError) -> NotFoundError:
+    """The error for what is neither a run nor a config: with the ready configs that come near."""
+    from difflib import get_close_matches
+
+    known = shipped.configs()
+    near = get_close_matches(reference[:64], known, n=3, cutoff=0.6)
+    if re.match(r"[a-z_]+(\.[a-z_]+)*=", reference):
+        return NotFoundError(error.message, fix="Settings are part of a config: diff takes runs, groups and configs.")
+    also = f" Configs that come with tuner: {', '.join(near)}." if near else ""
+    return NotFoundError(error.message, fix=f"{error.fix}{also}".strip())
+
+
+def _config(source: str) -> Side:
+    from tuner.config import load
+
+    loaded = load(source)
+    path = "stdin" if source == STDIN else source
+    return Side(path, loaded.resolved, loaded.origins, notes=tuple(f"{path}: {note}" for note in loaded.notes))
+
+
+def _runs(group: Group) -> Side:
+    first = group.first
+    notes = tuple(f"left out of {shown(group.name)}: {each}" for each in group.damaged)
+    return Side(str(group.path), first.config, _origins(first.path), group, notes)
+
+
+def _origins(run: Path) -> dict[str, str]:
+    """Where a run's settings were set; {} for a folder without origins.json."""
+    if not os.path.lexists(run / "origins.json"):
+        return {}
+    return {key: str(place) for key, place in read_json(run / "origins.json").items()}
+
+
+def settings_of(sides: Sequence[Side]) -> list[Setting]:
+    """The settings that count, side by side; without the seed where a side is a group, which has one of each."""
+    dropped = {"seed"} if any(side.kind == "group" for side in sides) else set()
+    return side_by_side([{k: v for k, v in meaning(side.config).items() if k not in dropped} for side in sides])
+
+
+def _completed(sides: list[Side]) -> list[Side]:
+    """Sides that all have the same settings, choices apart: a run of an earlier tuner lacks those that came later,
+    and gets their defaults."""
+    if not any(value is ABSENT for setting in settings_of(sides) for value in setting.values):
+        return sides
+    return [side if side.group is None else replace(side, config=_read_anew(side)) for side in sides]
+
+
+def _read_anew(side: Side) -> dict[str, Any]:
+    """The settings of a run as a config of today; as they are where they do not make one."""
+    from tuner.config import load
+
+    try:
+        return load(str(side.runs[min(side.runs)].path / "config.yaml")).resolved
+    except ConfigError:
+        return side.config

@@ -1,0 +1,184 @@
+"""Before a group trains: whether its folder is there already, and which of its members are still to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tuner import data, machine
+from tuner.config import Loaded, plan_of
+from tuner.data.splits import Splits
+from tuner.durable import json_bytes, read_json, shown, write_file
+from tuner.errors import NotFoundError
+from tuner.plan import Plan
+from tuner.run import (
+    FORMAT,
+    GROUP,
+    Identity,
+    Lock,
+    Run,
+    create_held,
+    folders_in,
+    glance,
+    is_run,
+    making,
+    now,
+)
+from tuner.session import Request, device_for, identify, made_meanwhile
+
+ENDED = ("finished", "diverged")
+
+
+@dataclass(frozen=True)
+class GroupSession:
+    """A group that is to be trained, or found trained. `path` is None before its folder is made.
+
+    `identity` is a member's, with the hash of the config without its seed.
+    """
+
+    source: str
+    overrides: tuple[str, ...]
+    loaded: Loaded
+    seeds: tuple[int, ...]
+    splits: Splits
+    plan: Plan
+    identity: Identity
+    request: Request
+    path: Path | None = None
+    known: frozenset[str] = frozenset()
+    """The groups that were there when this one was looked for."""
+
+    @property
+    def at_once(self) -> int:
+        """How many members train at the same time: as many as there are cores for, one on a GPU."""
+        if self.identity.device != "cpu":
+            return 1
+        return max(1, machine.cores() // self.identity.threads)
+
+    def member(self, seed: int) -> Path:
+        """The folder of a member."""
+        assert self.path is not None  # noqa: S101 - asked for once the folder is known
+        return self.path / f"seed-{seed}"
+
+    def trained(self) -> dict[int, Run]:
+        """The members that came to an end. Raises NotFoundError for one that is damaged."""
+        if self.path is None:
+            return {}
+        there = {seed: glance(self.member(seed)) for seed in self.seeds if is_run(self.member(seed))}
+        return {seed: run for seed, run in there.items() if run.state in ENDED}
+
+    def files(self, seeds: tuple[int, ...]) -> dict[str, bytes]:
+        """group.json."""
+        about: dict[str, Any] = {
+            "format": FORMAT,
+            "name": self.loaded.config.name,
+            "created": now(),
+            "seeds": sorted(seeds),
+            "tags": self.loaded.config.tags,
+            "identity": self.identity.as_json(),
+            "argv": list(self.request.argv),
+        }
+        return {GROUP: json_bytes(about)}
+
+
+def open_group(
+    source: str, overrides: Sequence[str], loaded: Loaded, seeds: Sequence[int], request: Request
+) -> GroupSession:
+    """Reads the data and looks whether the group is there already. `loaded` is what `load(source, overrides)` gave.
+
+    Raises NotFoundError (data missing; `--run` names something else), ResourceError (no CUDA), UsageError.
+    """
+    request = replace(request, auto_threads=1)
+    request.check()
+    device = device_for(loaded.config.training.device)
+    plan, splits = plan_of(loaded.config), data.load(loaded.config.data)
+    identity = replace(identify(loaded, splits, plan, device, 1), config_hash=loaded.group_hash)
+    session = GroupSession(source, tuple(overrides), loaded, tuple(seeds), splits, plan, identity, request)
+    known = frozenset(path.name for path, _ in _groups(request.runs_dir))
+    return replace(session, path=None if request.again else _look_up(session), known=known)
+
+
+def hold(session: GroupSession) -> tuple[GroupSession, Lock]:
+    """The group with its folder, made if it is not there, and the lock on it.
+
+    Raises HeldError when another process trains it, ResourceError.
+    """
+    if session.path is not None:
+        lock = Lock(session.path, session.request.wait)
+        lock.acquire()
+        try:
+            _widen(session)
+        except BaseException:
+            lock.release()
+            raise
+        return session, lock
+    config, request = session.loaded.config, session.request
+    with making(request.runs_dir):
+        faster = None if request.again else _look_up(session)
+        if faster is not None and faster.name not in session.known:
+            raise made_meanwhile(faster)
+        lock = create_held(request.runs_dir, config.name, request.run_name, session.files(session.seeds))
+    return replace(session, path=lock.path), lock
+
+
+def _widen(session: GroupSession) -> None:
+    """Adds seeds that are asked for the first time to group.json."""
+    assert session.path is not None  # noqa: S101 - called for a group that is there
+    about = read_json(session.path / GROUP)
+    before = about.get("seeds") if isinstance(about.get("seeds"), list) else []
+    wider = sorted({*(seed for seed in before or [] if type(seed) is int), *session.seeds})
+    if wider != before:
+        write_file(session.path / GROUP, json_bytes({**about, "seeds": wider}))
+
+
+def _look_up(session: GroupSession) -> Path | None:
+    """The newest group that this session would make anew, or the folder that --run names."""
+    request = session.request
+    if request.run_name is not None:
+        return _named(session, request.runs_dir / request.run_name)
+    name = session.loaded.config.name
+    fitting = [
+        (about["created"], path)
+        for path, about in _groups(request.runs_dir)
+        if about.get("name") == name and isinstance(about.get("created"), str) and _is_same(session, path, about)
+    ]
+    return max(fitting)[1] if fitting else None
+
+
+def _is_same(session: GroupSession, path: Path, about: dict[str, Any]) -> bool:
+    try:
+        return Identity.from_json(about.get("identity"), shown(path / GROUP)) == session.identity
+    except NotFoundError:
+        return False
+
+
+def _named(session: GroupSession, path: Path) -> Path | None:
+    """The folder that --run names, if it is there; it has to be a group of this config and identity."""
+    if not os.path.lexists(path):
+        return None
+    if is_run(path):
+        raise NotFoundError(f"{shown(path)} is one run, not a group", fix="Choose another name with --run.")
+    if not os.path.lexists(path / GROUP):
+        return None  # create_held says what is wrong with it, if anything
+    identity = Identity.from_json(read_json(path / GROUP).get("identity"), shown(path / GROUP))
+    differences = session.identity.differences(identity)
+    if differences:
+        what = "; ".join(f"{what} is {here}, there {there}" for what, here, there in differences if "hash" not in what)
+        raise NotFoundError(
+            f"{shown(path)} is a group of another {'identity: ' + what if what else 'config'}",
+            fix=f"tuner diff {shown(path)} CONFIG says in what; or choose another name with --run.",
+        )
+    return path
+
+
+def _groups(runs_dir: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The groups made by --seeds in `runs_dir`, each with its group.json; what is damaged is passed over."""
+    for path in folders_in(runs_dir):
+        if os.path.lexists(path / GROUP):
+            try:
+                yield path, read_json(path / GROUP)
+            except NotFoundError:
+                continue

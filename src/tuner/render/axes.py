@@ -1,0 +1,203 @@
+"""One panel of an image: its axes, curves, bands and marks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tuner.render.lines import Line, Panel, Pen
+from tuner.render.scale import Scale
+from tuner.render.text import escape
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's palette, told apart under every common colour blindness; its yellow is too pale on white.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+STROKES = ("-", "--", "-.", ":")
+MARKERS = "os^Dv"
+GREY = "#555555"
+MARKS = 20
+MARKS_AMONG_MANY = 6
+NAME_GAP = 0.075  # of the plane's height: one line of text
+Y_LABELS = {
+    "accuracy": "accuracy (share correct)",
+    "r2": "R² (share of variance)",
+    "mae": "mean absolute error",
+}
+PARTS = {"train": "train ", "val": "validation "}
+
+
+def draw_panel(axes: Axes, panel: Panel, size: float, named: bool) -> None:
+    """The panel; `named`: each curve's name beside its end, in letters of that size."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_xlabel(escape(panel.x_label))
+    axes.set_ylabel(escape(y_label(panel.title)) + (", log scale" if panel.log else ""))
+    ends = [_curve(axes, panel, index) for index in range(len(panel.lines))]
+    if all(end is None for end in ends):
+        axes.text(0.5, 0.5, "no finite values to draw", transform=axes.transAxes, ha="center", color=GREY)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        return
+    axes.margins(x=0.02)
+    bins = 8 if axes.dataLim.xmax < 1000 else 5
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=bins, integer=panel.whole, min_n_ticks=1))
+    if panel.log:
+        _log_axis(axes, panel)
+    elif panel.strip:
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=3))
+    if panel.best is not None and panel.mark is not None:
+        _mark_best(axes, panel.best, panel.mark)
+    if named and not panel.strip:
+        _name_curves(axes, panel, ends, size)
+
+
+def y_label(title: str) -> str:
+    """What the y axis counts: ``validation accuracy (share correct)`` for val_accuracy."""
+    part, _, metric = title.partition("_")
+    if part in PARTS and metric:
+        return PARTS[part] + Y_LABELS.get(metric, metric)
+    return Y_LABELS.get(title, title)
+
+
+def stroke(pen: Pen) -> dict[str, Any]:
+    """How matplotlib draws with this pen, marks aside."""
+    return {
+        "color": PALETTE[pen.color % len(PALETTE)],
+        "linestyle": STROKES[pen.stroke % len(STROKES)],
+        "linewidth": 1.8,
+    }
+
+
+def marker(pen: Pen) -> str | None:
+    """The mark on its curve; the first one has none."""
+    return MARKERS[pen.mark % len(MARKERS)] if pen.mark > 0 else None
+
+
+def _log_axis(axes: Axes, panel: Panel) -> None:
+    """Plain numbers beside the axis, in place of powers of ten."""
+    from matplotlib.ticker import NullLocator
+
+    axes.set_yscale("log")
+    scale = Scale.around([y for _, y in panel.extent()], log=True)
+    ticks = scale.ticks(3 if panel.strip else 7)
+    axes.set_yticks(ticks, scale.labels(ticks))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _curve(axes: Axes, panel: Panel, index: int) -> float | None:
+    """Draw one curve with what belongs to it; returns the y of its last finite point, where its name goes."""
+    line, pen = panel.lines[index], panel.pens()[index]
+    points = line.points(panel.log)
+    known = [point for point in points if point]
+    if not known:
+        return None
+    _behind(axes, panel, line, pen)
+    sign = marker(pen) or (MARKERS[pen.mark % len(MARKERS)] if len(known) == 1 else None)
+    among_many = len(panel.lines) > len(MARKERS)
+    every = max(1, len(points) // (MARKS_AMONG_MANY if among_many else MARKS))
+    axes.plot(
+        *_apart(points),
+        **stroke(pen),
+        marker=sign,
+        markersize=5,
+        markevery=(index * every // len(panel.lines), every) if among_many and len(known) > 1 else every,
+    )
+    for x, y, members in line.changes:
+        _mark_change(axes, x, y, members, PALETTE[pen.color % len(PALETTE)])
+    return known[-1][1]
+
+
+def _behind(axes: Axes, panel: Panel, line: Line, pen: Pen) -> None:
+    """The band of a group, and the values before smoothing."""
+    color = PALETTE[pen.color % len(PALETTE)]
+    edges = [edge or (float("nan"),) * 3 for edge in line.edges(panel.log)]
+    if edges:
+        x, low, high = zip(*edges, strict=True)
+        axes.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0, zorder=1.2)
+        if sum(edge[0] == edge[0] for edge in edges) == 1:  # one epoch has a place, but no width
+            axes.vlines(x, low, high, color=color, alpha=0.4, linewidth=5, zorder=1.2)
+    raw = line.raw_points(panel.log)
+    if raw:
+        axes.plot(*_apart(raw), color=color, alpha=0.3, linewidth=1.0, zorder=1.5)
+
+
+def _apart(points: Sequence[tuple[float, float] | None]) -> tuple[list[float], list[float]]:
+    """Their x and their y, NaN for gaps."""
+    gap = (float("nan"), float("nan"))
+    return [(point or gap)[0] for point in points], [(point or gap)[1] for point in points]
+
+
+def _mark_change(axes: Axes, x: float, y: float, members: int, color: str) -> None:
+    """A stroke across the curve where its mean becomes one of another number of members."""
+    axes.plot([x], [y], marker="|", markersize=13, markeredgewidth=1.5, color=color)
+    axes.annotate(
+        f"n={members}",
+        (x, y),
+        xytext=(3, 6),
+        textcoords="offset points",
+        color=color,
+        fontsize=10,
+        annotation_clip=True,
+    )
+
+
+def _mark_best(axes: Axes, best: int, at: float) -> None:
+    """A line at the best epoch, named above the plane, where no curve can be."""
+    low, high = axes.get_xlim()
+    if not low <= at <= high:
+        return
+    side = "left" if at < low + 0.2 * (high - low) else "right" if at > high - 0.2 * (high - low) else "center"
+    axes.axvline(at, color=GREY, linestyle=(0, (4, 3)), linewidth=1.1, zorder=1)
+    axes.annotate(
+        f"best epoch {best}",
+        (at, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(0, 4),
+        textcoords="offset points",
+        ha=side,
+        color=GREY,
+        fontsize=11,
+    )
+
+
+def _name_curves(axes: Axes, panel: Panel, ends: Sequence[float | None], size: float) -> None:
+    """The name of each curve right of its end, in its colour, moved apart where ends are close."""
+    axes.autoscale_view()
+    plane = axes.transAxes.inverted()
+    wanted = []
+    for index, end in enumerate(ends):
+        if end is not None:
+            _, pixel = axes.transData.transform((axes.get_xlim()[0], end))
+            wanted.append((float(plane.transform((0, pixel))[1]), index))
+    gap = min(NAME_GAP, 1 / max(1, len(wanted)))
+    pens = panel.pens()
+    for height, index in spread(sorted(wanted), gap):
+        axes.annotate(
+            escape(panel.lines[index].label),
+            (1.0, height),
+            xycoords="axes fraction",
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            color=PALETTE[pens[index].color % len(PALETTE)],
+            fontweight="bold",
+            fontsize=size * gap / NAME_GAP,
+        )
+
+
+def spread(wanted: Sequence[tuple[float, int]], gap: float) -> list[tuple[float, int]]:
+    """Heights from 0 to 1 in rising order, at least `gap` apart; close ones stay centred on where they belong."""
+    groups: list[list[tuple[float, int]]] = []
+    for item in wanted:
+        groups.append([item])
+        while len(groups) > 1 and _start(groups[-1], gap) < _start(groups[-2], gap) + gap * len(groups[-2]):
+            groups[-2:] = [groups[-2] + groups[-1]]
+    return [(_start(group, gap) + gap * place, group[place][1]) for group in groups for place in range(len(group))]
+
+
+def _start(group: Sequence[tuple[float, int]], gap: float) -> float:
+    long = gap * (len(group) - 1)
+    middle = sum(height for height, _ in group) / len(group)
+    return max(0.0, min(middle - long / 2, 1.0 - long))

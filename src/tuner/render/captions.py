@@ -1,0 +1,70 @@
+"""What has to be said about curves: what a line and its band are, of how many seeds a mean is, what is not drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tuner.render.lines import is_shown
+from tuner.render.panels import columns_of
+from tuner.render.series import Series, Track, View, series_of
+from tuner.render.text import plural
+
+MOST_CHANGES = 5
+
+
+def captions(tracks: Sequence[Track], metrics: Sequence[str], view: View, raw: str) -> list[str]:
+    """The lines under the picture; `raw` says how values before smoothing look there."""
+    groups = [track for track in tracks if track.is_group]
+    found = []
+    if groups:
+        time = "; time is the mean, too" if view.axis == "time" else ""
+        found.append(f"A group's line is the mean over its seeds, its band goes from the lowest to the highest{time}.")
+    if view.smooth:
+        found.append(f"Smoothed by {view.smooth:g} (exponential moving average); {raw}: before smoothing.")
+    for track in groups:
+        columns = [column for metric in metrics for column in columns_of([track], metric)]
+        texts = {column: counts_text(series_of(track, column, view), len(track.members)) for column in columns}
+        if len(set(texts.values())) == 1:
+            texts = {"": next(iter(texts.values()))}
+        for column, text in texts.items():
+            found += [f"{track.label}{column and ', '}{column}: mean of {text}."] if text else []
+    return found
+
+
+def counts_text(series: Series, total: int) -> str:
+    """Of how many of `total` members a mean is, where that is not all of them all the way: ``6 of 6 seeds, 5 from epoch
+    8``; "" where it is."""
+    there = [place for place, count in enumerate(series.counts) if count]
+    changes = series.changes()
+    if not there or (not changes and series.counts[there[0]] == total):
+        return ""
+    first = f"{series.counts[there[0]]} of {plural(total, 'seed')}"
+    if len(changes) > MOST_CHANGES:
+        return f"{first} at first, {series.counts[there[-1]]} at the end (epoch {series.epochs[there[-1]]})"
+    return ", ".join([first, *(f"{series.counts[place]} from epoch {series.epochs[place]}" for place in changes)])
+
+
+def not_drawn(tracks: Sequence[Track], metrics: Sequence[str], view: View) -> list[str]:
+    """What of the metrics is not to be seen: tracks that do not have one, values that a log axis cannot hold."""
+    found = []
+    for metric in metrics:
+        columns = columns_of(tracks, metric)
+        without = [track for track in tracks if not any(_values(track, column, view) for column in columns)]
+        if without:
+            found.append(f"not drawn: {_listed([track.label for track in without])}: no finite {metric}")
+        below = sum(value <= 0 for track in tracks for column in columns for value in _values(track, column, view))
+        if view.log and below:
+            found.append(f"not drawn: {plural(below, 'value')} of {metric} at or below 0: the axis is logarithmic")
+    return found
+
+
+def _values(track: Track, column: str, view: View) -> list[float]:
+    """The values of all members that have a place on the x axis."""
+    series = series_of(track, column, view)
+    placed = {epoch for epoch, x in zip(series.epochs, series.x, strict=True) if is_shown(x)}
+    rows = [row for member in track.members for row in member.rows if row.get("epoch") in placed]
+    return [float(value) for row in rows if (value := row.get(column)) is not None and is_shown(value)]
+
+
+def _listed(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:8]) + (f" and {len(labels) - 8} more" if len(labels) > 8 else "")

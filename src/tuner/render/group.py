@@ -1,0 +1,197 @@
+"""What someone sees of a group while it trains: one bar for all members, a line for each that comes to its end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from tuner.events import Ended, EpochDone, GroupEvent, GroupStarted, Member, MemberFailed, Progress
+from tuner.render.epochs import FIGURE, TREND, bar_text, labelled
+from tuner.render.screen import Screen
+from tuner.render.text import ASCII_LEVELS, LEVELS, duration, figure, number, pad, paint, plural, spark
+
+STATE = 9
+STYLES = {"diverged": "red", "failed": "red", "stopped": "yellow"}
+
+
+class GroupDisplay:
+    """Shows a group on stderr, or on `stream`; nothing at all when `quiet`. Leave it before printing anything else."""
+
+    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
+        self._screen = Screen(None if quiet else stream or sys.stderr)
+        self._started: GroupStarted | None = None
+        self._shares: dict[int, float] = {}
+        self._trends: dict[int, list[float | None]] = {}
+        self._seconds: dict[int, float] = {}
+        self._monitor = ""
+        self._columns: list[str] = []
+        self._statuses: dict[int, Mapping[str, Any]] = {}
+        self._began, self._share_before = time.monotonic(), 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._screen.close()
+
+    def show(self, event: GroupEvent) -> None:
+        """One event. Raises nothing because of the stream."""
+        match event:
+            case GroupStarted():
+                self._start(event)
+            case Member():
+                self._member(event)
+            case MemberFailed():
+                text = f"seed {event.seed}: {event.message}" + (f"\n{event.fix}" if event.fix else "")
+                self._shares[event.seed] = 1.0
+                self._line(labelled("failed", text, self._screen.encoding), "red")
+
+    def trained_before(self, path: Path, statuses: Mapping[int, Mapping[str, Any]], monitor: str) -> None:
+        """A group of which nothing was left to train."""
+        self._monitor = monitor
+        self._line(f"{path} was trained before; --again trains it again")
+        for seed, status in statuses.items():
+            self._end_member(seed, status)
+
+    def end(self, lines: Sequence[str]) -> None:
+        """The mean and the spread of the members that finished, and then `lines`."""
+        self._screen.bar(None)
+        finished = [status for status in self._statuses.values() if status["state"] == "finished"]
+        if len(finished) > 1:
+            for name, of in (("mean", fmean), ("sd", stdev)):
+                self._line(self._row(name, "", "", "", [_over(finished, column, of) for column in self._columns]))
+        if self._statuses:
+            self._line("")
+        for line in lines:
+            self._line(line, "bold" if line.startswith("next") else "")
+        self._screen.flush()
+
+    def _start(self, event: GroupStarted) -> None:
+        self._started, self._monitor = event, event.monitor
+        self._shares = dict.fromkeys(event.seeds, 0.0) | dict.fromkeys(event.ended, 1.0)
+        self._share_before = self._share()
+        for line in started_lines(event, self._screen.encoding):
+            self._line(line, "yellow" if line.startswith("note") else "")
+        self._line("")
+        for seed, status in event.ended.items():
+            self._end_member(seed, status)
+        self._screen.bar(self._bar)
+        self._screen.flush()
+
+    def _member(self, event: Member) -> None:
+        seed, told = event.seed, event.event
+        epochs = self._started.epochs if self._started else 1
+        if isinstance(told, Progress):
+            self._shares[seed] = (told.epoch - 1 + told.step / max(1, told.steps)) / epochs
+        elif isinstance(told, EpochDone):
+            self._shares[seed] = int(told.row.get("epoch") or 0) / epochs
+            self._trends.setdefault(seed, []).append(told.row.get(self._monitor))
+            self._seconds[seed] = self._seconds.get(seed, 0.0) + told.seconds
+        elif isinstance(told, Ended):
+            self._shares[seed] = 1.0
+            self._end_member(seed, told.status)
+        self._screen.bar(self._bar)
+
+    def _end_member(self, seed: int, status: Mapping[str, Any]) -> None:
+        if not self._columns:
+            self._columns = _columns(status, self._monitor)
+            head = self._row("seed", "state", "epochs", "best", self._columns, self._columns, "time", "trend")
+            self._line(head, "bold")
+        self._statuses[seed] = status
+        state = str(status["state"])
+        best = status.get("best_epoch")
+        text = self._row(
+            str(seed),
+            state,
+            number(status.get("epoch")),
+            number(best),
+            [_value(status, column) for column in self._columns],
+            None,
+            duration(self._seconds.get(seed)),
+            spark(self._trends.get(seed, []), width=TREND, levels=LEVELS if self._screen.unicode else ASCII_LEVELS),
+        )
+        self._line(text, STYLES.get(state, ""))
+        if state != "finished":
+            self._line(" " * 8 + str(status.get("reason") or ""), STYLES.get(state, ""))
+
+    def _row(
+        self,
+        seed: str,
+        state: str,
+        epochs: str,
+        best: str,
+        values: Sequence[Any],
+        names: Sequence[str] | None = None,
+        taken: str = "",
+        trend: str = "",
+    ) -> str:
+        cells = [pad(seed, 6, "r"), pad(state, STATE), pad(epochs, 6, "r"), pad(best, 4, "r")]
+        texts = names or [_figure(value) for value in values]
+        cells += [pad(text, max(FIGURE, len(name)), "r") for text, name in zip(texts, self._columns, strict=True)]
+        return "  ".join([*cells, pad(taken, 10, "r"), trend]).rstrip()
+
+    def _share(self) -> float:
+        return sum(self._shares.values()) / max(1, len(self._shares))
+
+    def _bar(self, width: int) -> str:
+        share, elapsed = self._share(), time.monotonic() - self._began
+        text = f"{len(self._statuses)} of {plural(len(self._shares), 'seed')}"
+        if share - self._share_before > 0.005 and elapsed > 1:
+            text += f"  {duration(elapsed * (1 - share) / (share - self._share_before))} left"
+        return bar_text(share, text, width, self._screen.unicode)
+
+    def _line(self, text: str, style: str = "") -> None:
+        self._screen.line(paint(text, style, self._screen.color) if style else text)
+
+
+def started_lines(event: GroupStarted, encoding: str = "utf-8") -> list[str]:
+    """Which group, what network, what data, on what; then the notes."""
+    seeds = ", ".join(map(str, event.seeds[:12])) + (", ..." if len(event.seeds) > 12 else "")
+    run = f"{event.group}, {plural(len(event.seeds), 'seed')}: {seeds}"
+    if event.ended:
+        run += f"; {len(event.ended)} trained before"
+    data = ", ".join(f"{number(count)} {part}" for part, count in event.samples.items())
+    together = f"{plural(event.at_once, 'run')} at once, {plural(event.threads, 'thread')} each"
+    lines = [
+        ("run", run),
+        ("model", plural(event.parameters, "parameter")),
+        ("data", data),
+        ("device", ", ".join(part for part in (event.device, event.device_model, together) if part)),
+        ("train", f"{plural(event.epochs, 'epoch')}, best epoch by {event.monitor}"),
+        *(("note", note) for note in event.notes),
+    ]
+    return [labelled(label, text, encoding) for label, text in lines]
+
+
+def _columns(status: Mapping[str, Any], monitor: str) -> list[str]:
+    """The monitor, its part's other metric, and the test's: what tells members apart."""
+    part, _, name = monitor.partition("_")
+    best = [key for key in status.get("best") or {} if key.startswith(f"{part}_")] or [monitor]
+    other = [key for key in best if key != monitor][:1]
+    wanted = (other or [monitor])[0].partition("_")[2]
+    test = [f"test_{key}" for key in status.get("test") or {} if key == wanted]
+    return [monitor, *other, *test] if name else best
+
+
+def _value(status: Mapping[str, Any], column: str) -> float | None:
+    table = status.get("test") if column.startswith("test_") else status.get("best")
+    found: float | None = (table or {}).get(column.removeprefix("test_"))
+    return found
+
+
+def _figure(value: float | None) -> str:
+    """As `figure`, but a spread below 0.01 has four decimals, too: it stands under numbers that have."""
+    return f"{value:.4f}" if value is not None and 1e-4 <= abs(value) < 0.01 else figure(value)
+
+
+def _over(statuses: Sequence[Mapping[str, Any]], column: str, of: Any) -> float | None:
+    values = [_value(status, column) for status in statuses]
+    known = [value for value in values if value is not None]
+    return float(of(known)) if len(known) == len(values) else None

@@ -1,0 +1,104 @@
+"""What curves show, as plain data: the terminal chart and the image are drawn from the same panels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+Row = Mapping[str, float | int | None]
+LARGEST, SMALLEST = 1e300, 1e-100
+COLORS = 7
+
+
+@dataclass(frozen=True)
+class Pen:
+    """How a line is told from the others: places in the lists of colours, of strokes and marks (in an image), and of
+    signs (in a terminal). Lists that are shorter are begun again."""
+
+    color: int
+    stroke: int
+    mark: int
+    sign: int
+
+    @classmethod
+    def number(cls, index: int) -> Pen:
+        """The pen of the line at that place: another stroke once the colours are used up."""
+        return cls(index, index // COLORS, index, index)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve: `y` over `x`, both of one length; a gap where a value is missing or not finite.
+
+    A group's mean has a `band` from the lowest to the highest member beside each point, and `changes`: where the mean
+    is from then on one of another number of members. A smoothed curve has its `raw` values behind it.
+    """
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float | None]
+    band: Sequence[tuple[float, float] | None] = ()
+    raw: Sequence[float | None] = ()
+    changes: Sequence[tuple[float, float, int]] = ()  # x, y, members
+    pen: Pen | None = None
+
+    def points(self, log: bool = False) -> list[tuple[float, float] | None]:
+        """The points in order, None for a gap; on a log axis what is outside 1e-100 to 1e100 is one too."""
+        return [_point(x, y, log) for x, y in zip(self.x, self.y, strict=True)]
+
+    def raw_points(self, log: bool = False) -> list[tuple[float, float] | None]:
+        """The points before smoothing; none for a line that is not smoothed."""
+        return [_point(x, y, log) for x, y in zip(self.x, self.raw, strict=False)]
+
+    def edges(self, log: bool = False) -> list[tuple[float, float, float] | None]:
+        """x, lowest and highest; none for a line without a band."""
+        found = []
+        for x, ends in zip(self.x, self.band, strict=False):
+            low, high = (_point(x, end, log) for end in ends) if ends else (None, None)
+            found.append((low[0], low[1], high[1]) if low and high else None)
+        return found
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Curves that share their axes. `best` is the best epoch, at `best_at` where x is not the epoch; a `strip` is a
+    thin panel below the others; `whole`: x counts something."""
+
+    title: str
+    lines: Sequence[Line]
+    best: int | None = None
+    log: bool = False
+    strip: bool = False
+    x_label: str = "epoch"
+    best_at: float | None = None
+    whole: bool = True
+
+    @property
+    def mark(self) -> float | None:
+        """Where the best epoch stands on the x axis."""
+        return self.best if self.best_at is None else self.best_at
+
+    def pens(self) -> list[Pen]:
+        """The pen of each line."""
+        return [line.pen or Pen.number(index) for index, line in enumerate(self.lines)]
+
+    def extent(self) -> list[tuple[float, float]]:
+        """All points that the axes have to hold."""
+        found = [point for line in self.lines for point in line.points(self.log) if point]
+        found += [point for line in self.lines for point in line.raw_points(self.log) if point]
+        for line in self.lines:
+            for edge in line.edges(self.log):
+                found += [(edge[0], edge[1]), (edge[0], edge[2])] if edge else []
+        return found
+
+
+def is_shown(value: float | None) -> bool:
+    """Beyond 1e300 the length of an axis is no longer a number."""
+    return value is not None and math.isfinite(value) and abs(value) <= LARGEST
+
+
+def _point(x: float, y: float | None, log: bool) -> tuple[float, float] | None:
+    if y is None or not is_shown(x) or not is_shown(y) or (log and not SMALLEST <= y <= 1 / SMALLEST):
+        return None
+    return float(x), float(y)

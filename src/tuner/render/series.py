@@ -1,0 +1,161 @@
+"""From runs to curves: a column over epochs, steps or seconds; the mean of a group; smoothing. Plain numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tuner.render.lines import Row, is_shown
+
+AXES = ("epoch", "step", "time")
+UNITS = ((3 * 3600, 3600, "h"), (180, 60, "min"), (0, 1, "s"))  # from how many seconds on, seconds in one, its name
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run: the rows of its metrics.csv, and the seconds of its epochs where they are asked for."""
+
+    rows: Sequence[Row]
+    name: str = ""
+    seconds: Mapping[int, float] | None = None
+
+
+@dataclass(frozen=True)
+class Track:
+    """What is drawn as one line a metric: a run, or a group as the mean of its members. Tracks of one family belong
+    together, as the members of a group do that are drawn one by one."""
+
+    label: str
+    members: Sequence[Member]
+    is_group: bool = False
+    family: str = ""
+    monitor: str = "val_loss"
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], label: str = "") -> Track:
+        """A single run's."""
+        return cls(label, [Member(rows)])
+
+    def columns(self) -> list[str]:
+        """The columns of metrics.csv that say something of an epoch."""
+        found: dict[str, None] = {}
+        for member in self.members:
+            for row in member.rows[-1:]:
+                found |= dict.fromkeys(row)
+        return [column for column in found if column not in ("epoch", "step")]
+
+
+@dataclass(frozen=True)
+class View:
+    """How curves are looked at: over what, how much smoothed (0: not at all), on which y axis (None: as fits); times in
+    a unit of so many seconds."""
+
+    axis: str = "epoch"
+    smooth: float = 0.0
+    log: bool | None = None
+    unit: tuple[float, str] = (1.0, "s")
+
+    @classmethod
+    def of(cls, tracks: Sequence[Track], axis: str, smooth: float = 0.0, log: bool | None = None) -> View:
+        """With the unit that suits the times of the tracks."""
+        view = cls(axis, smooth, log)
+        ends = [at for track in tracks for at in positions(track, view, _epochs(track)) if math.isfinite(at)]
+        longest = max(ends, default=0.0)
+        unit = next((float(seconds), name) for start, seconds, name in UNITS if longest >= start)
+        return cls(axis, smooth, log, unit)
+
+    @property
+    def label(self) -> str:
+        return f"time ({self.unit[1]})" if self.axis == "time" else self.axis
+
+
+@dataclass(frozen=True)
+class Series:
+    """A column of a track, epoch by epoch: the mean over the `counts` members that have a value there, the lowest and
+    highest of them, and the mean before smoothing. `x` is not a number where it is not known."""
+
+    epochs: Sequence[int]
+    x: Sequence[float]
+    y: Sequence[float | None]
+    band: Sequence[tuple[float, float] | None]
+    raw: Sequence[float | None]
+    counts: Sequence[int]
+
+    def changes(self) -> list[int]:
+        """The places from which on the mean is one of another number of members."""
+        there = [place for place, count in enumerate(self.counts) if count]
+        return [after for before, after in pairwise(there) if self.counts[before] != self.counts[after]]
+
+
+def series_of(track: Track, column: str, view: View) -> Series:
+    """The column of the track. Each member is smoothed by itself before the mean is taken."""
+    epochs = _epochs(track)
+    raw = [_values(member, column) for member in track.members]
+    shown = [dict(zip(known, smoothed(list(known.values()), view.smooth), strict=True)) for known in raw]
+    there = [[values[epoch] for values in shown if epoch in values] for epoch in epochs]
+    before = [[values[epoch] for values in raw if epoch in values] for epoch in epochs]
+    return Series(
+        epochs,
+        positions(track, view, epochs),
+        [mean(values) for values in there],
+        [(min(values), max(values)) if values else None for values in there],
+        [mean(values) for values in before],
+        [len(values) for values in there],
+    )
+
+
+def epochs_of(rows: Sequence[Row]) -> list[int]:
+    """The epoch of each row: its own, else its place, counted from 1."""
+    return [int(row.get("epoch") or place) for place, row in enumerate(rows, 1)]
+
+
+def positions(track: Track, view: View, epochs: Sequence[int]) -> list[float]:
+    """Where the epochs of a track stand on the x axis, NaN where that is not known.
+
+    Steps are the mean over the members that got there. Times are cumulated: each epoch adds the mean of the seconds
+    that it took the members that got there, so that the end of a slow member does not turn time back.
+    """
+    if view.axis == "epoch":
+        return [float(epoch) for epoch in epochs]
+    if view.axis == "step":
+        steps = [_values(member, "step") for member in track.members]
+        means = (mean([known[epoch] for known in steps if epoch in known]) for epoch in epochs)
+        return [math.nan if value is None else value for value in means]
+    found, total = [], 0.0
+    for epoch in epochs:
+        taken = [member.seconds[epoch] for member in track.members if member.seconds and epoch in member.seconds]
+        total += math.nan if not taken else math.fsum(taken) / len(taken)
+        found.append(total / view.unit[0])
+    return found
+
+
+def smoothed(values: Sequence[float], share: float) -> list[float]:
+    """The exponential moving average over all values, corrected for its start: the weighted mean of the values so far,
+    where each weighs `share` of the one after it (0: the values themselves).
+
+    Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization", algorithm 1: the corrected first moment.
+    """
+    found: list[float] = []
+    average, weight = 0.0, 0.0
+    for value in values:
+        weight = weight * share + 1
+        average += (value - average) / weight
+        found.append(average)
+    return found
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """None of nothing."""
+    return math.fsum(values) / len(values) if values else None
+
+
+def _epochs(track: Track) -> list[int]:
+    return sorted({epoch for member in track.members for epoch in epochs_of(member.rows)})
+
+
+def _values(member: Member, column: str) -> dict[int, float]:
+    """Epoch -> value, where there is one to show."""
+    pairs = zip(epochs_of(member.rows), (row.get(column) for row in member.rows), strict=True)
+    return {epoch: float(value) for epoch, value in pairs if value is not None and is_shown(value)}

@@ -1,0 +1,111 @@
+"""What runs and groups become when they are drawn: each a track with a label that tells it from the others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from tuner.durable import JOURNAL_LIMIT, read_bytes, shown
+from tuner.errors import NotFoundError
+from tuner.render.series import Member, Track
+from tuner.render.text import plural
+from tuner.results import Group
+from tuner.run import Row, Run, parse_rows
+
+
+def tracks_of(groups: Sequence[Group], members: bool, timed: bool) -> tuple[list[Track], list[str]]:
+    """A track a run or group, or one a member with `members`; with the seconds of epochs where `timed`. Beside them,
+    what could not be read, has nothing to draw or was named twice.
+
+    Raises NotFoundError when a run that was named is damaged, or when nothing is left.
+    """
+    complaints = [text for group in groups for text in group.damaged]
+    entries = _entries(groups, members, complaints)
+    tracks = []
+    for (path, group, runs), label in zip(entries, distinct([path for path, *_ in entries]), strict=True):
+        read = [_member(run, timed, complaints, must=group.is_single) for run in runs]
+        monitor = monitor_of(runs[0])
+        if not any(member.rows for member in read):
+            complaints.append(f"{label} has no finished epoch yet")
+        elif path == group.path and not group.is_single:
+            lost = [Member(()) for _ in group.damaged]
+            tracks.append(Track(f"{label} ({_mean_of(group, read)})", [*read, *lost], True, label, monitor))
+        else:
+            state = "" if runs[0].state == "finished" else f" ({runs[0].state})"
+            tracks.append(Track(label + state, read, False, label if group.is_single else str(group.path), monitor))
+    if not tracks or (timed and not any(member.seconds for track in tracks for member in track.members)):
+        fix = "--x epoch and --x step need no times" if tracks else ""
+        raise NotFoundError("; ".join(dict.fromkeys(complaints)), fix=fix)
+    return tracks, complaints
+
+
+def _entries(groups: Sequence[Group], members: bool, complaints: list[str]) -> list[tuple[Path, Group, list[Run]]]:
+    """What becomes a track: its folder, its group, its runs. Each folder once."""
+    found: dict[str, tuple[Path, Group, list[Run]]] = {}
+    for group in groups:
+        runs = list(group.runs.values())
+        parts = [(run.path, group, [run]) for run in runs] if members else [(group.path, group, runs)]
+        for part in parts:
+            place = os.path.realpath(part[0])
+            if place in found:
+                complaints.append(f"{shown(part[0])} is drawn once, though named twice")
+            found.setdefault(place, part)
+    return list(found.values())
+
+
+def distinct(paths: Sequence[Path]) -> list[str]:
+    """The last part of each path, with as many of those before it as tell them apart."""
+    parts = [Path(os.path.abspath(path)).parts for path in paths]  # noqa: PTH100 - links keep the name they were given
+    lengths = [1] * len(parts)
+    while True:
+        names = ["/".join(part[-length:]) for part, length in zip(parts, lengths, strict=True)]
+        longer = [
+            names.count(name) > 1 and length < len(part)
+            for name, length, part in zip(names, lengths, parts, strict=True)
+        ]
+        if not any(longer):
+            return names
+        lengths = [length + more for length, more in zip(lengths, longer, strict=True)]
+
+
+def seconds_of(run: Run) -> dict[int, float]:
+    """Epoch -> the seconds it took. Raises NotFoundError."""
+    file = run.path / "timing.csv"
+    rows: list[Row] = parse_rows(read_bytes(file, JOURNAL_LIMIT).decode("ascii", "replace"), shown(file))
+    pairs = [(row.get("epoch"), row.get("seconds")) for row in rows]
+    return {int(epoch): float(seconds) for epoch, seconds in pairs if epoch is not None and seconds is not None}
+
+
+def monitor_of(run: Run) -> str:
+    """The metric that a run watches. Raises NotFoundError."""
+    try:
+        return str(run.config["training"]["monitor"])
+    except (KeyError, TypeError):
+        raise NotFoundError(f"{shown(run.path / 'config.yaml')} is damaged: settings are missing") from None
+
+
+def _member(run: Run, timed: bool, complaints: list[str], must: bool) -> Member:
+    """A run's rows; none, and a complaint, where a member's are damaged."""
+    try:
+        rows = run.rows
+    except NotFoundError as error:
+        if must:
+            raise
+        complaints.append(error.message)
+        return Member((), run.path.name)
+    try:
+        seconds = seconds_of(run) if timed and rows else None
+    except NotFoundError as error:
+        complaints.append(error.message)
+        seconds = None
+    return Member(rows, run.path.name, seconds)
+
+
+def _mean_of(group: Group, read: Sequence[Member]) -> str:
+    """``mean of 6 seeds``, ``mean of 5 of 6 seeds, 1 diverged``."""
+    there, all_of_them = sum(bool(member.rows) for member in read), len(read) + len(group.damaged)
+    count = plural(all_of_them, "seed") if there == all_of_them else f"{there} of {plural(all_of_them, 'seed')}"
+    states = [run.state for run in group.runs.values()]
+    odd = [f"{states.count(state)} {state}" for state in dict.fromkeys(states) if state != "finished"]
+    return ", ".join([f"mean of {count}", *odd])

@@ -1,0 +1,61 @@
+"""What a trained run has to reach: ``--require 'val_accuracy>=0.97'``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tuner.errors import UsageError
+from tuner.results.conditions import Condition, parse_condition
+from tuner.results.metrics import WHOLE_RUN, Metric, parse_metric, value
+from tuner.run import Run
+
+if TYPE_CHECKING:
+    from tuner.config import Config
+
+ALWAYS = ("epoch", "step", "lr", "batch_loss", "grad_norm", *WHOLE_RUN)
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A metric and what it has to be."""
+
+    condition: Condition
+    metric: Metric
+
+    def judge(self, runs: Mapping[int, Run]) -> dict[str, Any]:
+        """``{"condition", "value", "holds"}`` for the mean over the runs; a run without a value fails it."""
+        values = [value(run, self.metric) for run in runs.values()]
+        known = [each for each in values if each is not None]
+        mean = sum(known) / len(known) if known and len(known) == len(values) else None
+        return {
+            "condition": str(self.condition),
+            "value": mean,
+            "holds": mean is not None and self.condition.holds(mean),
+        }
+
+
+def parse_requirements(texts: Sequence[str], config: Config) -> list[Requirement]:
+    """Raises UsageError for what is no condition, and for a metric that a run of `config` will not have."""
+    requirements = []
+    for text in texts:
+        condition = parse_condition(text)
+        _ = condition.number
+        requirements.append(Requirement(condition, parse_metric(condition.left)))
+    there = possible_metrics(config)
+    for requirement in requirements:
+        if requirement.metric.column not in there:
+            near = [name for name in there if name.endswith(f"_{requirement.metric.column}")]
+            fix = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(there)}."
+            raise UsageError(f"{requirement.condition}: such a run has no metric {requirement.metric.column}", fix=fix)
+    return requirements
+
+
+def possible_metrics(config: Config) -> list[str]:
+    """The columns that a run of `config` can be asked for."""
+    from tuner.config import metrics_of
+
+    measured = metrics_of(config)
+    test = dict.fromkeys(f"test_{name.partition('_')[2]}" for name in measured)
+    return [*measured, *test, *ALWAYS]

@@ -1,0 +1,322 @@
+"""Groups: several seeds side by side, in worker processes, whatever happens to them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuner.cli.seeds import parse_seeds
+from tuner.config import load
+from tuner.errors import HeldError, NotFoundError, TunerError, UsageError
+from tuner.events import Ended, EpochDone, GroupEnded, GroupStarted, Member, MemberFailed, Note, Progress, Started
+from tuner.group import group_code, open_group, train_group
+from tuner.group.messages import Failed, Task, from_line, to_line
+from tuner.results import average, read_group
+from tuner.run import holder, is_run, read
+from tuner.session import Request
+from tuner.stopping import Stop, StopRequests
+
+SMALL = "{data: {name: digits, limit: 200}, model: {hidden: [16], dropout: 0.1}, training: {epochs: 3}}"
+LONG = """
+data: {name: digits, limit: 300}
+model: {hidden: [64]}
+training: {epochs: 60, batch_size: 8}
+checkpoint: {every: 10}
+"""
+RESULT = ("metrics.csv", "best.safetensors", "checkpoints/epoch-0003/model.safetensors")
+
+
+def opened(workplace: Any, text: str, seeds: tuple[int, ...], *overrides: str, **request: Any) -> Any:
+    file = workplace.folder / "c.yaml"
+    file.write_text(text)
+    loaded = load(str(file), overrides)
+    argv = ("tuner", "train", "c.yaml", "--seeds", str(len(seeds)))
+    return open_group(str(file), overrides, loaded, seeds, Request(workplace.runs, argv=argv, **request))
+
+
+def trained(workplace: Any, text: str, seeds: tuple[int, ...], *overrides: str, **request: Any) -> list[Any]:
+    """The events of a group."""
+    return list(train_group(opened(workplace, text, seeds, *overrides, **request), StopRequests()))
+
+
+def result(member: Path) -> list[bytes]:
+    return [(member / name).read_bytes() for name in RESULT]
+
+
+def test_a_group_is_whole_runs_that_grow_by_more_seeds(workplace: Any) -> None:
+    events = trained(workplace, SMALL, (0, 1, 2))
+    started, ended = events[0], events[-1]
+    assert isinstance(started, GroupStarted)
+    assert (started.seeds, started.ended, started.threads) == ((0, 1, 2), {}, 1)
+    assert ended == GroupEnded(workplace.runs / "c-1", 0)
+    done = [event.seed for event in events if isinstance(event, Member) and isinstance(event.event, Ended)]
+    assert sorted(done) == [0, 1, 2]
+    group = read_group(ended.group)
+    assert (list(group.runs), group.state, group.damaged) == ([0, 1, 2], "finished", ())
+    assert [run.path.name for run in group.runs.values()] == ["seed-0", "seed-1", "seed-2"]
+    assert json.loads((ended.group / "seed-2" / "origins.json").read_text())["seed"] == "--seeds"
+    values = [run.status["test"]["accuracy"] for run in group.runs.values()]
+    assert average(group.runs.values(), "test")["accuracy"] == pytest.approx(sum(values) / 3)
+
+    alone = workplace.train(SMALL, "seed=1").run  # one thread, as the members have
+    assert result(alone) == result(ended.group / "seed-1")
+
+    before = {path: path.stat().st_mtime_ns for path in ended.group.rglob("*") if path.is_file()}
+    more = trained(workplace, SMALL, (0, 1, 2, 3))
+    assert isinstance(more[0], GroupStarted)
+    assert (more[0].group, list(more[0].ended)) == (ended.group, [0, 1, 2])
+    assert {event.seed for event in more if isinstance(event, Member)} == {3}
+    assert json.loads((ended.group / "group.json").read_text())["seeds"] == [0, 1, 2, 3]
+    changed = {path.name for path, at in before.items() if path.stat().st_mtime_ns != at}
+    assert changed <= {"group.json", "lock"}
+
+    assert opened(workplace, SMALL, (0, 3)).path == ended.group
+    assert opened(workplace, SMALL, (0, 3), again=True).path is None
+    assert opened(workplace, SMALL, (0, 3), "optimizer.lr=0.1").path is None
+    with pytest.raises(NotFoundError, match="another config"):
+        opened(workplace, SMALL, (0,), "optimizer.lr=0.1", run_name="c-1")
+    with pytest.raises(NotFoundError, match="one run, not a group"):
+        opened(workplace, SMALL, (0,), run_name=alone.name)
+
+
+def test_members_that_cannot_be_trained_do_not_stop_the_others(workplace: Any) -> None:
+    session = opened(workplace, SMALL, (0, 1, 2), run_name="mine")
+    (workplace.runs / "mine").mkdir(parents=True)
+    events = train_group(session, StopRequests())
+    first = next(events)
+    assert isinstance(first, GroupStarted)
+    (first.group / "seed-2").write_text("in the way")
+    rest = list(events)
+    failed = [event for event in rest if isinstance(event, MemberFailed)]
+    assert [(event.seed, event.exit_code) for event in failed] == [(2, 4)]
+    assert "seed-2" in failed[0].message
+    assert rest[-1] == GroupEnded(workplace.runs / "mine", 4)
+    assert [run.state for run in read_group(first.group).runs.values()] == ["finished", "finished"]
+
+
+def test_divergence_is_the_members_own_end(workplace: Any) -> None:
+    events = trained(workplace, SMALL, (0, 1), "optimizer=sgd", "optimizer.lr=1e20")
+    assert events[-1].exit_code == 3
+    group = read_group(events[-1].group)
+    assert (group.state, group.diverged()) == ("diverged", [0, 1])
+    again = opened(workplace, SMALL, (0, 1), "optimizer=sgd", "optimizer.lr=1e20")
+    assert list(again.trained()) == [0, 1]
+
+
+def test_one_group_is_trained_by_one_process(workplace: Any) -> None:
+    session = opened(workplace, LONG, (0, 1))
+    events = train_group(session, StopRequests())
+    next(events)
+    with pytest.raises(HeldError):
+        next(train_group(opened(workplace, LONG, (0, 1)), StopRequests()))
+    events.close()
+
+
+def test_a_killed_worker_costs_its_member_alone(workplace: Any) -> None:
+    stop = StopRequests()
+    events = train_group(opened(workplace, LONG, (0, 1, 2)), stop)
+    started = next(events)
+    assert isinstance(started, GroupStarted)
+    killed, failed = False, None
+    for event in events:
+        if not killed and isinstance(event, Member) and event.seed == 0 and isinstance(event.event, EpochDone):
+            held_by = holder(started.group / "seed-0")
+            assert held_by is not None
+            os.kill(held_by["pid"], signal.SIGKILL)
+            killed = True
+        if isinstance(event, MemberFailed):
+            failed = event
+            stop.ask(Stop("enough"))
+    assert failed is not None
+    assert (failed.seed, failed.exit_code, "SIGKILL" in failed.message) == (0, 5, True)
+    assert read(started.group / "seed-0").state == "crashed"
+    assert event == GroupEnded(started.group, 75)  # the other two were asked to stop
+
+
+@pytest.fixture
+def start(workplace: Any) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `tuner train --seeds 2` in a folder of that name."""
+    with ExitStack() as processes:
+
+        def started(name: str) -> subprocess.Popen[str]:
+            place = workplace.folder / name
+            place.mkdir(exist_ok=True)
+            (place / "c.yaml").write_text(LONG)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tuner", "train", "c.yaml", "--seeds", "2", "-q"],
+                cwd=place,
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+            )
+            processes.enter_context(process)
+            processes.callback(process.kill)
+            return process
+
+        yield started
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.005)
+
+
+def test_stopped_and_killed_groups_go_on_to_the_same_bytes(workplace: Any, start: Any) -> None:
+    codes = {signal.SIGINT: (-2, 130), signal.SIGUSR1: (75, 75), signal.SIGKILL: (-9, 143)}
+    for number, (code, of_member) in codes.items():
+        process = start(number.name)
+        members = [workplace.folder / number.name / "runs" / "c-1" / f"seed-{seed}" for seed in (0, 1)]
+        rows = [member / "metrics.csv" for member in members]
+        until(lambda: any(path.exists() and path.read_bytes().count(b"\n") > 4 for path in rows))  # noqa: B023
+        process.send_signal(number)
+        said, errors = process.communicate(timeout=60)
+        assert (process.returncode, said, errors) == (code, "runs/c-1\n", "")
+        until(lambda: not any(map(holder, members)))  # noqa: B023
+        stopped = [run for run in map(read, filter(is_run, members)) if run.state == "stopped"]
+        assert stopped
+        assert {run.status["exit_code"] for run in stopped} == {of_member}
+    expected = trained(workplace, LONG, (0, 1))[-1].group
+    for number in codes:
+        workplace.runs = workplace.folder / number.name / "runs"
+        again = trained(workplace, LONG, (0, 1))
+        assert (again[-1].exit_code, again[0].group.name) == (0, "c-1")
+        for member in ("seed-0", "seed-1"):
+            for name in ("metrics.csv", "best.safetensors"):
+                assert (again[-1].group / member / name).read_bytes() == (expected / member / name).read_bytes()
+
+
+COMMAND = """
+import sys
+sys.argv = ["tuner", *sys.argv[1:]]
+from tuner.cli import main
+try:
+    main()
+finally:
+    print("torch" in sys.modules, file=sys.stderr)
+"""
+
+
+def command(workplace: Any, *words: str) -> subprocess.CompletedProcess[str]:
+    """`tuner train c.yaml` with these words; the last line of stderr tells whether this process imported torch."""
+    (workplace.folder / "c.yaml").write_text(SMALL)
+    return subprocess.run(
+        [sys.executable, "-c", COMMAND, "train", "c.yaml", *words],
+        cwd=workplace.folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1"},
+        timeout=120,
+    )
+
+
+def test_what_the_command_prints(workplace: Any) -> None:
+    first = command(workplace, "--seeds", "2", "--json")
+    lines = [json.loads(line) for line in first.stdout.splitlines()]
+    assert (first.returncode, first.stderr) == (0, "False\n")
+    assert lines[0] == {"event": "start", "run": "runs/c-1", "seeds": [0, 1]}
+    assert [line["epoch"] for line in lines if line["event"] == "epoch" and line["seed"] == 1] == [1, 2, 3]
+    assert {line["seed"] for line in lines if line["event"] == "member"} == {0, 1}
+    end = lines[-1]
+    assert (end["event"], end["run"], end["state"], end["exit_code"]) == ("end", "runs/c-1", "finished", 0)
+    assert end["mean"]["test"]["accuracy"] == pytest.approx(
+        sum(member["test"]["accuracy"] for member in end["members"]) / 2
+    )
+
+    quiet = command(workplace, "--seeds", "2", "-q")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "runs/c-1\n", "False\n")
+
+    said = command(workplace, "--seeds", "2", "--require", "test_accuracy>=0", "--require", "val_loss<0")
+    mean = end["mean"]["best"]["val_loss"]
+    assert (said.returncode, said.stdout) == (1, "runs/c-1\n")
+    tail = said.stderr.splitlines()[-4:]
+    assert tail[:2] == ["end     finished", "next    tuner curves c-1"]
+    assert tail[2].startswith("required val_loss<0: it is ")
+    assert float(tail[2].split()[-1]) == pytest.approx(mean, rel=1e-3)
+
+    held = command(workplace, "--seeds", "2", "--require", "val_accurcy>=0.5")
+    assert held.returncode == 2
+    assert "no metric val_accurcy" in held.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [("3", (0, 1, 2)), ("1", (0,)), ("3,5,8", (3, 5, 8)), ("7,", (7,)), ("2-4,9", (2, 3, 4, 9))],
+)
+def test_seeds_as_they_are_written(text: str, seeds: tuple[int, ...]) -> None:
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "-1", "x", "1.5", "3,3", "4-2", "99999999", "0-99999999", ",", "9" * 19 + ","]
+)
+def test_seeds_that_are_none(text: str) -> None:
+    with pytest.raises(UsageError, match="--seeds"):
+        parse_seeds(text)
+
+
+def test_the_exit_code_of_a_group() -> None:
+    assert group_code([0, 0]) == 0
+    assert group_code([]) == 0
+    order = [70, 143, 130, 75, 73, 5, 4, 3, 0]
+    for place, code in enumerate(order):
+        assert group_code(order[place:][::-1]) == code
+    assert group_code([0, 129]) == 129
+
+
+def test_messages_come_through_as_they_were() -> None:
+    row = {"epoch": 1, "val_loss": float("inf"), "val_accuracy": None}
+    for message in (
+        Started(Path("runs/a"), None, "cpu", "x", 1, 10, {"train": 3}, 2, 4, "val_loss", ("a note",)),
+        Progress(1, 2, 3, 0.5),
+        EpochDone(row, True, 0.1, 10.0, None),
+        Note("something"),
+        Ended(Path("runs/a"), {"state": "finished"}),
+        Failed("a", "b", 4),
+        Task("c.yaml", "é: 1", ("a=1",), "hash", 3, "runs/g", 1, 15.0, ("tuner",)),
+    ):
+        assert from_line(to_line(message)) == message
+
+
+def test_a_worker_refuses_a_config_that_changed(workplace: Any) -> None:
+    workplace.loaded(SMALL)
+    task = Task(str(workplace.folder / "c.yaml"), SMALL, (), "another", 0, str(workplace.runs), 1, 0.0, ())
+    said = subprocess.run(
+        [sys.executable, "-P", "-m", "tuner.group.worker"],
+        input=to_line(task),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    message = from_line(said.stdout)
+    assert isinstance(message, Failed)
+    assert (message.exit_code, "changed while its group was training" in message.message) == (4, True)
+    assert not workplace.runs.exists()
+
+
+def test_a_bug_in_a_worker_is_told_with_its_report(workplace: Any) -> None:
+    workplace.loaded(SMALL)
+    source = str(workplace.folder / "c.yaml")
+    digest = load(source).with_seed(0).hash
+    broken = to_line(Task(source, SMALL, (), digest, 0, "no path", 1, 0.0, ())).replace('"no path"', "17")
+    said = subprocess.run(
+        [sys.executable, "-P", "-m", "tuner.group.worker"], input=broken, capture_output=True, text=True, timeout=60
+    )
+    message = from_line(said.stdout)
+    assert isinstance(message, Failed)
+    assert message.exit_code == TunerError.exit_code
+    report = Path(message.message.rpartition("report ")[2])
+    assert "Traceback" in report.read_text()
+    report.unlink()

@@ -24,7 +24,7 @@ for _rank, _names in enumerate(
         "network",
         "state",
         "loop",
-        "train diff compare",
+        "train diff compare listing",
         "group",
         "render",
         "cli",

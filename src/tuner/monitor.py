@@ -38,10 +38,17 @@ def epochs_waited(values: Sequence[float], min_delta: float) -> int:
     `values` are oriented: smaller is better. Small steps add up, so that slow progress is progress. Training stops
     when this reaches the patience (Goodfellow, Bengio, Courville 2016, "Deep Learning", algorithm 7.1).
     """
+    return waits(values, min_delta)[-1] if values else 0
+
+
+def waits(values: Sequence[float], min_delta: float) -> list[int]:
+    """`epochs_waited` after each epoch."""
     reference, waited = math.inf, 0
+    found = []
     for value in values:
         if value < reference - min_delta:
             reference, waited = value, 0
         else:
             waited += 1
-    return waited
+        found.append(waited)
+    return found

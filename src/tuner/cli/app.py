@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from tuner.cli import completion
+
 app = typer.Typer(
     name="tuner",
     rich_markup_mode=None,
@@ -22,12 +24,25 @@ RunsDir = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Leave only the result on stdout.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
-Overrides = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings that win over the file's.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="KEY=VALUE", help="Settings that win over the file's.", autocompletion=completion.settings),
+]
 ConfigArgument = Annotated[
-    str, typer.Argument(metavar="CONFIG", help="A YAML file, a run folder, a shipped config's name, or - for stdin.")
+    str,
+    typer.Argument(
+        metavar="CONFIG",
+        help="A YAML file, a run folder, a shipped config's name, or - for stdin.",
+        autocompletion=completion.configs,
+    ),
 ]
 RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run: its folder, name, unique prefix, a config's name, or @1 (newest).")
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run: its folder, name, unique prefix, a config's name, or @1 (newest).",
+        autocompletion=completion.runs,
+    ),
 ]
 
 Wait = Annotated[

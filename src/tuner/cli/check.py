@@ -32,7 +32,7 @@ def check(
     tuner check my.yaml                         all faults at once, or one line
     tuner check my.yaml --resolved              every setting, the layers, the cost of an epoch
     tuner check my.yaml optimizer=sgd --origin  where each setting was set
-    tuner check digits-1                        the checksums of a run's files
+    tuner check digits-1                        the checksums of a run's or a group's files
     """
     from tuner.config import load
     from tuner.errors import ConfigError
@@ -55,21 +55,25 @@ def check(
 
 
 def check_run_named(reference: str, runs_dir: Path, quiet: bool, as_json: bool) -> bool:
-    """Verifies the run that `reference` names; False where it names none. Raises NotFoundError for damage."""
+    """Verifies the run or group that `reference` names; False where it names none. Raises NotFoundError for damage."""
     from tuner.errors import NotFoundError
-    from tuner.run import read, resolve
+    from tuner.run import is_run, members, read, resolve
 
     try:
         path = resolve(reference, runs_dir)
     except NotFoundError:
         return False
-    run = read(path)
-    names = verify(run)
-    if as_json:
-        typer.echo(json.dumps({"ok": True, "errors": [], "run": str(path), "checkpoints": names}))
+    checked = {each: read(each) for each in ([path] if is_run(path) else members(path))}
+    names = {each: verify(run) for each, run in checked.items()}
+    if as_json and is_run(path):
+        typer.echo(json.dumps({"ok": True, "errors": [], "run": str(path), "checkpoints": names[path]}))
+    elif as_json:
+        runs = [{"run": str(each), "checkpoints": found} for each, found in names.items()]
+        typer.echo(json.dumps({"ok": True, "errors": [], "run": str(path), "members": runs}))
     elif not quiet:
-        counts = f"{plural(len(run.rows), 'epoch')}, {plural(len(names), 'checkpoint')}"
-        typer.echo(f"{path}: {run.state}, {counts}, all checksums agree")
+        for each, run in checked.items():
+            counts = f"{plural(len(run.rows), 'epoch')}, {plural(len(names[each]), 'checkpoint')}"
+            typer.echo(f"{each}: {run.state}, {counts}, all checksums agree")
     return True
 
 

@@ -112,6 +112,7 @@ def drawing_of(
     from tuner.render.captions import not_drawn
     from tuner.render.panels import metric_panel, run_panels, side_by_side, usual_metrics
     from tuner.render.series import View
+    from tuner.render.text import plural
     from tuner.render.tracks import tracks_of
 
     tracks, remarks = tracks_of(groups, members, timed=look[0] == "time")
@@ -128,8 +129,8 @@ def drawing_of(
         drawn = list(dict.fromkeys(metrics or []))
         panels = [metric_panel(tracks[0], name, best, view) for name in drawn] or run_panels(tracks[0], best, view)
         drawn = drawn or [panel.title for panel in panels if not panel.strip]
-    names = ", ".join(track.label for track in tracks)
-    title = path.name if len(tracks) == 1 else names if len(names) <= TITLE else f"{len(tracks)} runs side by side"
+    names = ", ".join(track.name for track in tracks)
+    title = path.name if len(tracks) == 1 else names if len(names) <= TITLE else plural(len(tracks), "run")
     return Drawing(title, panels, tracks, drawn, view), remarks + not_drawn(tracks, drawn, view)
 
 

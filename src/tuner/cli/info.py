@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuner.cli import doctor  # noqa: F401 - importing registers the command
+from tuner.cli import (
+    completion,
+    doctor,  # noqa: F401 - importing registers the command
+)
 from tuner.cli.app import Json, Quiet, app
 from tuner.errors import UsageError
 
@@ -23,7 +26,10 @@ CONFIGS = "configs"
 
 @app.command("list")
 def list_(
-    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="A kind of choice, or configs.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Argument(metavar="KIND", help="A kind of choice, or configs.", autocompletion=completion.lists),
+    ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -144,7 +150,9 @@ def choice_data(choice: type[Choice]) -> dict[str, Any]:
 
 @app.command()
 def explain(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="What to explain.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="What to explain.", autocompletion=completion.names)
+    ],
     as_json: Json = False,
 ) -> None:
     """Explain what a name means.

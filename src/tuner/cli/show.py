@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tuner.cli.app import RUNS, Json, Quiet, RunArgument, RunsDir, app
+
+if TYPE_CHECKING:
+    from tuner.errors import NotFoundError
+    from tuner.results import Group
+    from tuner.run import Run
 
 PARTS = ("summary", "config", "metrics", "timing", "log", "origins", "identity", "files")
 
@@ -21,15 +26,17 @@ def show(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Show a run: its result, or one part of its folder.
+    """Show a run or group: its result, or one part of its folder.
 
     \b
     tuner show digits-1
+    tuner show digits-2                         a group: its members and their mean
+    tuner show digits-2/seed-3
     tuner show @1 metrics
     tuner show digits-1 config
     """
     from tuner.errors import UsageError
-    from tuner.run import read, resolve
+    from tuner.run import is_run, read, resolve
 
     if part not in PARTS:
         from tuner.config.words import nearest
@@ -38,7 +45,11 @@ def show(
         raise UsageError(
             f"a run has no part {part}", fix=f"did you mean {near}?" if near else f"one of {', '.join(PARTS)}"
         )
-    found = read(resolve(run, runs_dir))
+    path = resolve(run, runs_dir)
+    if not is_run(path):
+        show_group(path, part, quiet, as_json)
+        return
+    found = read(path)
     if as_json:
         data = as_data(found)
         typer.echo(json.dumps(data.get(part, data)))
@@ -54,6 +65,74 @@ def show(
         typer.echo(summary(found))
     else:
         typer.echo(pairs(found.identity.as_json() if part == "identity" else origins(found.path)))
+
+
+def show_group(path: Path, part: str, quiet: bool, as_json: bool) -> None:
+    """The members of a group and their mean, or what they have in common. Raises UsageError for a part of one run."""
+    from tuner.cli.app import say_error
+    from tuner.errors import UsageError
+    from tuner.results import read_group
+
+    group = read_group(path)
+    shared = {"config": group.first.config, "identity": group.first.identity.as_json()}
+    if part not in ("summary", *shared):
+        raise UsageError(
+            f"{path} is a group, and {part} is a part of one run", fix=f"tuner show {group.first.path} {part}"
+        )
+    for damage in group.damaged:
+        say_error(damage)
+    if as_json:
+        typer.echo(json.dumps(group_data(group) if part == "summary" else shared[part]))
+    elif part == "config":
+        typer.echo(text_of(group.first.path / "config.yaml"), nl=False)
+    elif part == "identity":
+        typer.echo(pairs(shared[part]))
+    else:
+        typer.echo(str(path) if quiet else group_summary(group))
+
+
+def group_data(group: Group) -> dict[str, Any]:
+    """What `show --json` tells of a group."""
+    from tuner.durable import json_bytes
+    from tuner.results import average
+
+    finished = [run for run in group.runs.values() if run.state == "finished"]
+    values = {
+        "run": str(group.path),
+        "name": group.first.name,
+        "state": group.state,
+        "members": [
+            {"seed": seed, "run": str(run.path), **run.status, "state": run.state} for seed, run in group.runs.items()
+        ],
+        "mean": {table: average(finished, table) for table in ("best", "test")},
+        "config": group.first.config,
+        "identity": group.first.identity.as_json(),
+        "damaged": list(group.damaged),
+    }
+    plain: dict[str, Any] = json.loads(json_bytes(values))
+    return plain
+
+
+def group_summary(group: Group) -> str:
+    """A group in a few lines: its members, each with its result, and their mean."""
+    from tuner.render.group import members_table
+    from tuner.render.text import plural
+
+    run = group.first
+    try:
+        monitor = run.config["training"]["monitor"]
+        model = f"{_name(run.config['model'])} on {_name(run.config['data'])}"
+    except (KeyError, TypeError):
+        raise settings_missing(run) from None
+    head = {
+        "run": f"{group.path}, {plural(len(group.runs), 'seed')}",
+        "state": group.state,
+        "model": model,
+        "device": f"{run.identity.device} ({run.identity.device_model}), {plural(run.identity.threads, 'thread')} each",
+    }
+    courses = {seed: [row.get(monitor) for row in run.rows] for seed, run in group.runs.items()}
+    statuses = {seed: {**run.status, "state": run.state} for seed, run in group.runs.items()}
+    return f"{pairs(head)}\n\n{members_table(statuses, monitor, courses)}"
 
 
 def as_data(run: Any) -> dict[str, Any]:
@@ -77,7 +156,6 @@ def as_data(run: Any) -> dict[str, Any]:
 
 def summary(run: Any) -> str:
     """The result of a run in a few lines."""
-    from tuner.errors import NotFoundError
     from tuner.render.text import number, plural, spark
 
     status, best = run.status, run.status.get("best") or {}
@@ -85,7 +163,7 @@ def summary(run: Any) -> str:
         monitor, epochs = run.config["training"]["monitor"], run.config["training"]["epochs"]
         model = f"{_name(run.config['model'])} on {_name(run.config['data'])}"
     except (KeyError, TypeError):
-        raise NotFoundError(f"{run.path / 'config.yaml'} is damaged: settings are missing") from None
+        raise settings_missing(run) from None
     lines = [
         ("run", str(run.path)),
         ("state", run.state + (f" ({status['reason']})" if status.get("reason") else "")),
@@ -104,6 +182,12 @@ def summary(run: Any) -> str:
         lines.append(("next", status["next"]))
     width = max(len(key) for key, _ in lines)
     return "\n".join(f"{key.ljust(width)}  {value}" for key, value in lines)
+
+
+def settings_missing(run: Run) -> NotFoundError:
+    from tuner.errors import NotFoundError
+
+    return NotFoundError(f"{run.path / 'config.yaml'} is damaged: settings are missing")
 
 
 def _name(choice: Any) -> str:

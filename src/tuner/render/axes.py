@@ -24,7 +24,12 @@ Y_LABELS = {
     "accuracy": "accuracy (share correct)",
     "r2": "R² (share of variance)",
     "mae": "mean absolute error",
+    "lr": "learning rate",
+    "batch_loss": "loss of the batches",
+    "grad_norm": "norm of the gradient",
 }
+CHANGE_GAP = 0.09  # of the plane's width: the number of members
+LONG_LABEL = 30
 PARTS = {"train": "train ", "val": "validation "}
 
 
@@ -33,7 +38,7 @@ def draw_panel(axes: Axes, panel: Panel, size: float, named: bool) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.set_xlabel(escape(panel.x_label))
-    axes.set_ylabel(escape(y_label(panel.title)) + (", log scale" if panel.log else ""))
+    axes.set_ylabel(escape(panel.title) if panel.strip else y_label(panel))
     ends = [_curve(axes, panel, index) for index in range(len(panel.lines))]
     if all(end is None for end in ends):
         axes.text(0.5, 0.5, "no finite values to draw", transform=axes.transAxes, ha="center", color=GREY)
@@ -53,12 +58,13 @@ def draw_panel(axes: Axes, panel: Panel, size: float, named: bool) -> None:
         _name_curves(axes, panel, ends, size)
 
 
-def y_label(title: str) -> str:
-    """What the y axis counts: ``validation accuracy (share correct)`` for val_accuracy."""
-    part, _, metric = title.partition("_")
-    if part in PARTS and metric:
-        return PARTS[part] + Y_LABELS.get(metric, metric)
-    return Y_LABELS.get(title, title)
+def y_label(panel: Panel) -> str:
+    """What the y axis counts: ``validation accuracy (share correct)`` for val_accuracy; two lines where long."""
+    part, _, metric = panel.title.partition("_")
+    name = PARTS[part] + Y_LABELS.get(metric, metric) if part in PARTS and metric else Y_LABELS.get(panel.title)
+    text = escape(name or panel.title) + (", log scale" if panel.log else "")
+    start, bracket, rest = text.partition(" (")
+    return f"{start}\n({rest}" if bracket and len(text) > LONG_LABEL else text
 
 
 def stroke(pen: Pen) -> dict[str, Any]:
@@ -70,9 +76,9 @@ def stroke(pen: Pen) -> dict[str, Any]:
     }
 
 
-def marker(pen: Pen) -> str | None:
-    """The mark on its curve; the first one has none."""
-    return MARKERS[pen.mark % len(MARKERS)] if pen.mark > 0 else None
+def marker(pen: Pen, line: Line) -> str | None:
+    """The mark on its curve; the first one has none, unless it is a single point."""
+    return MARKERS[pen.mark % len(MARKERS)] if pen.mark > 0 or sum(map(bool, line.points())) == 1 else None
 
 
 def _log_axis(axes: Axes, panel: Panel) -> None:
@@ -94,18 +100,19 @@ def _curve(axes: Axes, panel: Panel, index: int) -> float | None:
     if not known:
         return None
     _behind(axes, panel, line, pen)
-    sign = marker(pen) or (MARKERS[pen.mark % len(MARKERS)] if len(known) == 1 else None)
     among_many = len(panel.lines) > len(MARKERS)
     every = max(1, len(points) // (MARKS_AMONG_MANY if among_many else MARKS))
     axes.plot(
         *_apart(points),
         **stroke(pen),
-        marker=sign,
+        marker=marker(pen, line),
         markersize=5,
         markevery=(index * every // len(panel.lines), every) if among_many and len(known) > 1 else every,
     )
-    for x, y, members in line.changes:
-        _mark_change(axes, x, y, members, PALETTE[pen.color % len(PALETTE)])
+    lonely = [points[at] for at in range(len(points)) if not any(points[max(0, at - 1) : at] + points[at + 1 : at + 2])]
+    if len(known) > 1 and any(lonely):  # a point between two gaps has no line
+        axes.plot(*_apart(lonely), linestyle="none", marker=".", markersize=6, color=PALETTE[pen.color % len(PALETTE)])
+    _mark_changes(axes, panel, line, PALETTE[pen.color % len(PALETTE)])
     return known[-1][1]
 
 
@@ -129,18 +136,26 @@ def _apart(points: Sequence[tuple[float, float] | None]) -> tuple[list[float], l
     return [(point or gap)[0] for point in points], [(point or gap)[1] for point in points]
 
 
-def _mark_change(axes: Axes, x: float, y: float, members: int, color: str) -> None:
-    """A stroke across the curve where its mean becomes one of another number of members."""
-    axes.plot([x], [y], marker="|", markersize=13, markeredgewidth=1.5, color=color)
-    axes.annotate(
-        f"n={members}",
-        (x, y),
-        xytext=(3, 6),
-        textcoords="offset points",
-        color=color,
-        fontsize=10,
-        annotation_clip=True,
-    )
+def _mark_changes(axes: Axes, panel: Panel, line: Line, color: str) -> None:
+    """A stroke across the curve where its mean becomes one of another number of members, with that number where there
+    is room for it."""
+    from matplotlib.patheffects import withStroke
+
+    places = [x for x, _ in panel.extent()]
+    room, free = CHANGE_GAP * (max(places) - min(places)), min(places)
+    for x, y, members in line.changes:
+        axes.plot([x], [y], marker="|", markersize=13, markeredgewidth=1.5, color=color)
+        if x >= free:
+            axes.annotate(
+                f"n={members}",
+                (x, y),
+                xytext=(3, 6),
+                textcoords="offset points",
+                color=color,
+                fontsize=10,
+                path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            )
+            free = x + room
 
 
 def _mark_best(axes: Axes, best: int, at: float) -> None:

@@ -27,21 +27,22 @@ def captions(tracks: Sequence[Track], metrics: Sequence[str], view: View, raw: s
         if len(set(texts.values())) == 1:
             texts = {"": next(iter(texts.values()))}
         for column, text in texts.items():
-            found += [f"{track.label}{column and ', '}{column}: mean of {text}."] if text else []
+            found += [f"{track.name}{column and ', '}{column}: the mean is of {text}."] if text else []
     return found
 
 
 def counts_text(series: Series, total: int) -> str:
-    """Of how many of `total` members a mean is, where that is not all of them all the way: ``6 of 6 seeds, 5 from epoch
+    """Of how many of `total` members a mean is, where that is not all of them all the way: ``6 seeds, of 5 from epoch
     8``; "" where it is."""
     there = [place for place, count in enumerate(series.counts) if count]
     changes = series.changes()
     if not there or (not changes and series.counts[there[0]] == total):
         return ""
-    first = f"{series.counts[there[0]]} of {plural(total, 'seed')}"
+    start = series.counts[there[0]]
+    first = plural(total, "seed") if start == total else f"{start} of {plural(total, 'seed')}"
     if len(changes) > MOST_CHANGES:
-        return f"{first} at first, {series.counts[there[-1]]} at the end (epoch {series.epochs[there[-1]]})"
-    return ", ".join([first, *(f"{series.counts[place]} from epoch {series.epochs[place]}" for place in changes)])
+        return f"{first} at first, of {series.counts[there[-1]]} at the end (epoch {series.epochs[there[-1]]})"
+    return ", ".join([first, *(f"of {series.counts[place]} from epoch {series.epochs[place]}" for place in changes)])
 
 
 def not_drawn(tracks: Sequence[Track], metrics: Sequence[str], view: View) -> list[str]:
@@ -51,7 +52,7 @@ def not_drawn(tracks: Sequence[Track], metrics: Sequence[str], view: View) -> li
         columns = columns_of(tracks, metric)
         without = [track for track in tracks if not any(_values(track, column, view) for column in columns)]
         if without:
-            found.append(f"not drawn: {_listed([track.label for track in without])}: no finite {metric}")
+            found.append(f"not drawn: {_listed([track.name for track in without])}: no finite {metric}")
         below = sum(value <= 0 for track in tracks for column in columns for value in _values(track, column, view))
         if view.log and below:
             found.append(f"not drawn: {plural(below, 'value')} of {metric} at or below 0: the axis is logarithmic")

@@ -63,10 +63,8 @@ class GroupDisplay:
     def end(self, lines: Sequence[str]) -> None:
         """The mean and the spread of the members that finished, and then `lines`."""
         self._screen.bar(None)
-        finished = [status for status in self._statuses.values() if status["state"] == "finished"]
-        if len(finished) > 1:
-            for name, of in (("mean", fmean), ("sd", stdev)):
-                self._line(self._row(name, "", "", "", [_over(finished, column, of) for column in self._columns]))
+        for line in _mean_lines(self._statuses, self._columns):
+            self._line(line)
         if self._statuses:
             self._line("")
         for line in lines:
@@ -102,40 +100,13 @@ class GroupDisplay:
     def _end_member(self, seed: int, status: Mapping[str, Any]) -> None:
         if not self._columns:
             self._columns = _columns(status, self._monitor)
-            head = self._row("seed", "state", "epochs", "best", self._columns, self._columns, "time", "trend")
-            self._line(head, "bold")
+            self._line(_header(self._columns), "bold")
         self._statuses[seed] = status
-        state = str(status["state"])
-        best = status.get("best_epoch")
-        text = self._row(
-            str(seed),
-            state,
-            number(status.get("epoch")),
-            number(best),
-            [_value(status, column) for column in self._columns],
-            None,
-            duration(self._seconds.get(seed)),
-            spark(self._trends.get(seed, []), width=TREND, levels=LEVELS if self._screen.unicode else ASCII_LEVELS),
-        )
-        self._line(text, STYLES.get(state, ""))
-        if state != "finished":
-            self._line(" " * 8 + str(status.get("reason") or ""), STYLES.get(state, ""))
-
-    def _row(
-        self,
-        seed: str,
-        state: str,
-        epochs: str,
-        best: str,
-        values: Sequence[Any],
-        names: Sequence[str] | None = None,
-        taken: str = "",
-        trend: str = "",
-    ) -> str:
-        cells = [pad(seed, 6, "r"), pad(state, STATE), pad(epochs, 6, "r"), pad(best, 4, "r")]
-        texts = names or [_figure(value) for value in values]
-        cells += [pad(text, max(FIGURE, len(name)), "r") for text, name in zip(texts, self._columns, strict=True)]
-        return "  ".join([*cells, pad(taken, 10, "r"), trend]).rstrip()
+        levels = LEVELS if self._screen.unicode else ASCII_LEVELS
+        trend = spark(self._trends.get(seed, []), width=TREND, levels=levels)
+        style = STYLES.get(str(status["state"]), "")
+        for line in _member_lines(seed, status, self._columns, duration(self._seconds.get(seed)), trend):
+            self._line(line, style)
 
     def _share(self) -> float:
         return sum(self._shares.values()) / max(1, len(self._shares))
@@ -168,6 +139,47 @@ def started_lines(event: GroupStarted, encoding: str = "utf-8") -> list[str]:
         *(("note", note) for note in event.notes),
     ]
     return [labelled(label, text, encoding) for label, text in lines]
+
+
+def members_table(
+    statuses: Mapping[int, Mapping[str, Any]], monitor: str, courses: Mapping[int, Sequence[float | None]]
+) -> str:
+    """A line for each member's status, with the course of the monitor; their mean and spread below."""
+    columns = _columns(next((each for each in statuses.values() if each.get("best")), {}), monitor)
+    trends = {seed: spark(course, width=TREND) for seed, course in courses.items()}
+    lines = [line for seed, each in statuses.items() for line in _member_lines(seed, each, columns, "", trends[seed])]
+    return "\n".join([_header(columns, ""), *lines, *_mean_lines(statuses, columns)])
+
+
+def _header(columns: Sequence[str], taken: str = "time") -> str:
+    return _row(["seed", "state", "epochs", "best"], columns, columns, [taken, "trend"])
+
+
+def _member_lines(
+    seed: int, status: Mapping[str, Any], columns: Sequence[str], taken: str = "", trend: str = ""
+) -> list[str]:
+    """The member's row, and why it ended where it did not finish."""
+    state, texts = str(status["state"]), [_figure(_value(status, column)) for column in columns]
+    head = [str(seed), state, number(status.get("epoch")), number(status.get("best_epoch"))]
+    reason = status.get("reason") if state != "finished" else None
+    return [_row(head, texts, columns, [taken, trend]), *([f"{'':8}{reason}"] if reason else [])]
+
+
+def _mean_lines(statuses: Mapping[int, Mapping[str, Any]], columns: Sequence[str]) -> list[str]:
+    """Mean and standard deviation of the members that finished, where there are several."""
+    finished = [status for status in statuses.values() if status["state"] == "finished"]
+    if len(finished) < 2:
+        return []
+    rows = (("mean", fmean), ("sd", stdev))
+    return [_row([name, "", "", ""], [_figure(_over(finished, column, of)) for column in columns], columns)
+            for name, of in rows]  # fmt: skip
+
+
+def _row(head: Sequence[str], texts: Sequence[str], columns: Sequence[str], tail: Sequence[str] = ("", "")) -> str:
+    """One line: `texts` under the names of their columns."""
+    cells = [pad(head[0], 6, "r"), pad(head[1], STATE), pad(head[2], 6, "r"), pad(head[3], 4, "r")]
+    cells += [pad(text, max(FIGURE, len(name)), "r") for text, name in zip(texts, columns, strict=True)]
+    return "  ".join([*cells, *([pad(tail[0], 10, "r")] if tail[0] else []), tail[1]]).rstrip()
 
 
 def _columns(status: Mapping[str, Any], monitor: str) -> list[str]:

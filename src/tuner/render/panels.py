@@ -39,7 +39,7 @@ def metric_panel(track: Track, metric: str, best: int | None = None, view: View 
     far gets a log axis."""
     columns = {metric: metric} | {f"{part}_{metric}": label for part, label in LABELS.items()}
     lines = [line for column, label in columns.items() if (line := line_of(track, column, view, label))]
-    panel = _panel(metric, lines, view)
+    panel = _panel(metric, _changes_once(lines), view)
     if best is None or view.axis == "epoch":
         return replace(panel, best=best)
     series = series_of(track, "epoch", view)
@@ -101,10 +101,11 @@ def _shared_panel(tracks: Sequence[Track], metric: str, view: View) -> Panel:
         )
     lines = []
     for track, pens in zip(tracks, _pens(tracks, len(columns)), strict=True):
+        parts = []
         for column, pen in zip(columns, pens, strict=True):
             part = "" if len(columns) == 1 else f", {LABELS[column.partition('_')[0]]}"
-            line = line_of(track, column, view, track.label + part, pen)
-            lines += [line] if line else []
+            parts.append(line_of(track, column, view, track.label + part, pen))
+        lines += _changes_once([line for line in parts if line])
     return _panel(metric, lines, view)
 
 
@@ -138,6 +139,12 @@ def line_of(track: Track, column: str, view: View, label: str, pen: Pen | None =
         return line
     changes = [(series.x[place], series.y[place] or 0.0, series.counts[place]) for place in series.changes()]
     return replace(line, band=series.band, changes=changes)
+
+
+def _changes_once(lines: Sequence[Line]) -> list[Line]:
+    """The lines of one track: where they all change to the same number of members, the first one says it."""
+    said = [[(x, members) for x, _, members in line.changes] for line in lines]
+    return [replace(line, changes=()) if at and said[at] == said[0] else line for at, line in enumerate(lines)]
 
 
 def _panel(title: str, lines: Sequence[Line], view: View, strip: bool = False) -> Panel:

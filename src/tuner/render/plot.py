@@ -106,14 +106,16 @@ def _below(figure: Figure, panels: Sequence[Panel], notes: Sequence[str]) -> Non
     letters = int(width * DPI / (SMALL * 0.78))
     text = "\n".join(line for note in notes for line in textwrap.wrap(escape(note), letters))
     room = 0.12 + (text.count("\n") + 1) * SMALL * 1.25 / 72 if text else 0.0
+    engine = figure.get_layout_engine()
+    assert engine is not None  # noqa: S101 - the figure was made with one
+    if panels:
+        engine.set(wspace=0.03)  # type: ignore[call-arg]
     legend = _legend(figure, panels)
     taken = room + (legend.get_window_extent().height / DPI + 0.06 if legend else 0.0)
     if not taken:
         return
     total = height + taken
     figure.set_size_inches(width, total)
-    engine = figure.get_layout_engine()
-    assert engine is not None  # noqa: S101 - the figure was made with one
     engine.set(rect=(0, taken / total, 1, height / total))  # type: ignore[call-arg]
     if legend:
         legend.set_bbox_to_anchor((0.012, room / total))
@@ -129,13 +131,13 @@ def _legend(figure: Figure, panels: Sequence[Panel]) -> Legend | None:
     found: dict[str, Any] = {}
     for panel in panels:
         for line, pen in zip(panel.lines, panel.pens(), strict=True):
-            sample = Line2D([], [], marker=marker(pen), markersize=5, **stroke(pen))
+            sample = Line2D([], [], marker=marker(pen, line), markersize=5, **stroke(pen))
             band = Patch(facecolor=sample.get_color(), alpha=0.18)
             found.setdefault(line.label, (band, sample) if line.band else sample)
     if not found:
         return None
     names = [shorten_middle(escape(name), LONGEST_NAME) for name in found]
-    for columns in (4, 3, 2, 1):
+    for columns in range(6, 0, -1):
         legend = figure.legend(
             list(found.values()),
             names,

@@ -24,19 +24,24 @@ class Member:
 
 @dataclass(frozen=True)
 class Track:
-    """What is drawn as one line a metric: a run, or a group as the mean of its members. Tracks of one family belong
-    together, as the members of a group do that are drawn one by one."""
+    """What is drawn as one line a metric: a run, or a group as the mean of its members. `about` says what it is beside
+    its name. Tracks of one family belong together, as the members of a group do that are drawn one by one."""
 
-    label: str
+    name: str
     members: Sequence[Member]
     is_group: bool = False
+    about: str = ""
     family: str = ""
     monitor: str = "val_loss"
 
     @classmethod
-    def of(cls, rows: Sequence[Row], label: str = "") -> Track:
+    def of(cls, rows: Sequence[Row], name: str = "") -> Track:
         """A single run's."""
-        return cls(label, [Member(rows)])
+        return cls(name, [Member(rows)])
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} ({self.about})" if self.about else self.name
 
     def columns(self) -> list[str]:
         """The columns of metrics.csv that say something of an epoch."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from tuner.render.text import cells, escape, number, pad, shorten
+from tuner.render.text import cells, escape, number, pad, paint, shorten
 
 Cell = str | int | float | None
 NARROWEST = 8
@@ -17,11 +17,13 @@ def table(
     *,
     markdown: bool = False,
     width: int | None = None,
+    styles: Mapping[tuple[int, int], str] | None = None,
 ) -> str:
     """Rows under their headers, columns two spaces apart; no line ends in a space, the last one has no newline.
 
     `align` holds ``l`` or ``r`` for each column; without it, columns of numbers stand on the right. Nothing is cut
     unless `width` (a terminal's columns) is given: then the widest columns are shortened until the table fits.
+    `styles` are what cells are painted in, by (row, column), for a terminal.
     Raises ValueError when a row does not have one cell a header.
     """
     grid = [[cell_text(cell) for cell in row] for row in rows]
@@ -35,7 +37,8 @@ def table(
     widths = [max(cells(line[index]) for line in lines) for index in range(len(heads))]
     if width is not None:
         widths = _fit(widths, width)
-    return "\n".join(_line(line, widths, sides) for line in lines)
+    painted = [{column: style for (row, column), style in (styles or {}).items() if row == at} for at in range(len(grid))]
+    return "\n".join(_line(line, widths, sides, look) for line, look in zip(lines, [{}, *painted], strict=True))
 
 
 def cell_text(cell: Cell) -> str:
@@ -52,9 +55,13 @@ def _side(column: Sequence[Cell]) -> str:
     return "r" if known and not any(isinstance(cell, str) for cell in known) else "l"
 
 
-def _line(line: Sequence[str], widths: Sequence[int], sides: str) -> str:
+def _line(line: Sequence[str], widths: Sequence[int], sides: str, styles: Mapping[int, str]) -> str:
     parts = [pad(shorten(text, width), width, side) for text, width, side in zip(line, widths, sides, strict=True)]
-    return "  ".join(parts).rstrip()
+    while parts and parts[-1].isspace():
+        parts.pop()
+    if parts:
+        parts[-1] = parts[-1].rstrip()
+    return "  ".join(paint(part, styles[at]) if at in styles else part for at, part in enumerate(parts))
 
 
 def _fit(widths: Sequence[int], total: int) -> list[int]:

@@ -23,17 +23,17 @@ def tracks_of(groups: Sequence[Group], members: bool, timed: bool) -> tuple[list
     complaints = [text for group in groups for text in group.damaged]
     entries = _entries(groups, members, complaints)
     tracks = []
-    for (path, group, runs), label in zip(entries, distinct([path for path, *_ in entries]), strict=True):
+    for (path, group, runs), name in zip(entries, distinct([path for path, *_ in entries]), strict=True):
         read = [_member(run, timed, complaints, must=group.is_single) for run in runs]
-        monitor = monitor_of(runs[0])
+        monitor, family = monitor_of(runs[0]), str(group.path)
         if not any(member.rows for member in read):
-            complaints.append(f"{label} has no finished epoch yet")
+            complaints.append(f"{name} has no finished epoch yet")
         elif path == group.path and not group.is_single:
             lost = [Member(()) for _ in group.damaged]
-            tracks.append(Track(f"{label} ({_mean_of(group, read)})", [*read, *lost], True, label, monitor))
+            tracks.append(Track(name, [*read, *lost], True, _mean_of(group, read), family, monitor))
         else:
-            state = "" if runs[0].state == "finished" else f" ({runs[0].state})"
-            tracks.append(Track(label + state, read, False, label if group.is_single else str(group.path), monitor))
+            about = "" if runs[0].state == "finished" else runs[0].state
+            tracks.append(Track(name, read, False, about, family, monitor))
     if not tracks or (timed and not any(member.seconds for track in tracks for member in track.members)):
         fix = "--x epoch and --x step need no times" if tracks else ""
         raise NotFoundError("; ".join(dict.fromkeys(complaints)), fix=fix)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tuner.results.conditions import Condition, parse_condition
 from tuner.results.groups import Group, average, find_group, read_group, seed_of, without_seed
-from tuner.results.metrics import WHOLE_RUN, Metric, metrics_of_run, parameters, parse_metric, value
+from tuner.results.metrics import WHOLE_RUN, Metric, metrics_of_run, parameters, parse_metric, seconds, value
 from tuner.results.requirements import Requirement, parse_requirements
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "parse_metric",
     "parse_requirements",
     "read_group",
+    "seconds",
     "seed_of",
     "value",
     "without_seed",

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from tuner.durable import shown
 from tuner.errors import UsageError
 
 _OPERATOR = re.compile(r">=|<=|==|!=|>|<|=|≥|≤|≠")
 _SPELLINGS = {"==": "=", "≥": ">=", "≤": "<=", "≠": "!="}
+_COMPARE = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+    "=": operator.eq,
+    "!=": operator.ne,
+}
 
 
 @dataclass(frozen=True)
@@ -25,19 +35,11 @@ class Condition:
 
     def holds(self, value: float) -> bool:
         """Whether the number `value` on the left side fulfils it. Raises UsageError where the right side is none."""
-        wanted = self.number
-        match self.operator:
-            case ">=":
-                return value >= wanted
-            case "<=":
-                return value <= wanted
-            case ">":
-                return value > wanted
-            case "<":
-                return value < wanted
-            case "=":
-                return value == wanted
-        return value != wanted
+        return self.compare(value, self.number)
+
+    def compare(self, left: Any, right: Any) -> bool:
+        """Whether the operator holds between two numbers or two texts."""
+        return bool(_COMPARE[self.operator](left, right))
 
     @property
     def number(self) -> float:

@@ -105,13 +105,22 @@ def _parameters(config: Path) -> int:
 
 def seconds_per_epoch(run: Run) -> float | None:
     """The mean over the epochs, evaluation included."""
+    taken = _epoch_seconds(run)
+    return sum(taken) / len(taken) if taken else None
+
+
+def seconds(run: Run) -> float | None:
+    """What the epochs took together."""
+    taken = _epoch_seconds(run)
+    return sum(taken) if taken else None
+
+
+def _epoch_seconds(run: Run) -> list[float]:
     try:
         text = read_bytes(run.path / "timing.csv", JOURNAL_LIMIT).decode("ascii", "replace")
-        taken = [row["seconds"] for row in parse_rows(text, "timing.csv")]
+        return [taken for row in parse_rows(text, "timing.csv") if (taken := row["seconds"]) is not None]
     except (NotFoundError, KeyError):
-        return None
-    known = [seconds for seconds in taken if seconds is not None]
-    return sum(known) / len(known) if known else None
+        return []
 
 
 def _row(run: Run, at: int | None) -> dict[str, Any] | Row:

@@ -16,9 +16,11 @@ from tuner.run.folder import (
     create_held,
     folders_in,
     glance,
+    headline,
     is_group,
     is_run,
     members,
+    natural,
     now,
     read,
     runs_in,
@@ -27,7 +29,7 @@ from tuner.run.folder import (
 from tuner.run.identity import Identity
 from tuner.run.lock import Lock, describe_holder, held, holder, making
 from tuner.run.metrics import Row, format_header, format_row, parse_rows
-from tuner.run.references import newest, resolve
+from tuner.run.references import newest, resolve, results_in
 
 __all__ = [
     "FORMAT",
@@ -46,17 +48,20 @@ __all__ = [
     "format_header",
     "format_row",
     "glance",
+    "headline",
     "held",
     "holder",
     "is_group",
     "is_run",
     "making",
     "members",
+    "natural",
     "newest",
     "now",
     "parse_rows",
     "read",
     "resolve",
+    "results_in",
     "runs_in",
     "write_status",
 ]

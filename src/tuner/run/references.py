@@ -42,7 +42,7 @@ def resolve(reference: str, runs_dir: Path) -> Path:
             return runs_dir / reference
         if os.path.isdir(reference) and "/" in reference:  # noqa: PTH112 - Path.is_dir raises on a name that is too long
             raise NotFoundError(f"{shown(reference)} is not a run folder: it has no run.json and no runs in it")
-    everything = _results(runs_dir)
+    everything = results_in(runs_dir)
     named = [path for path, name in everything if name and name == reference]
     if named:
         return named[0]
@@ -65,7 +65,7 @@ def _is_result(place: Path) -> bool:
     return os.path.isdir(place) and (is_run(place) or is_group(place))  # noqa: PTH112
 
 
-def _results(runs_dir: Path) -> list[tuple[Path, str]]:
+def results_in(runs_dir: Path) -> list[tuple[Path, str]]:
     """(folder, config name) of the runs and groups in `runs_dir`, newest first; a group is as new as its newest run."""
     found = []
     for path in folders_in(runs_dir):

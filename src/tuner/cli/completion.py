@@ -1,0 +1,130 @@
+"""What a shell offers on Tab: runs, configs, settings. Nothing here imports torch, and nothing here may fail aloud."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+MOST = 200
+"""More candidates than that help nobody."""
+
+
+def runs(ctx: Any, incomplete: str) -> list[str]:
+    """Runs and groups, newest first; after ``GROUP/`` its members."""
+    from tuner.errors import TunerError
+    from tuner.run import folders_in, headline, is_group, is_run, members
+
+    place = ctx.params.get("runs_dir") or os.environ.get("TUNER_RUNS") or "runs"
+    group, slash, _ = incomplete.partition("/")
+    try:
+        if slash:
+            return _starting((f"{group}/{path.name}" for path in members(Path(place, group))), incomplete)
+        found = [path for path in folders_in(Path(place)) if is_run(path) or is_group(path)]
+        found.sort(key=lambda path: (headline(path)[0], path.name), reverse=True)
+        return _starting((path.name for path in found), incomplete)
+    except (TunerError, OSError):
+        return []
+
+
+def configs(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer gives both
+    """YAML files and folders beside, then the configs that come with tuner."""
+    from tuner.errors import TunerError
+    from tuner.shipped import configs as shipped
+
+    folder, slash, _ = incomplete.rpartition("/")
+    try:
+        entries = sorted(Path(folder or ".").iterdir())
+        known = [] if slash else list(shipped())
+    except (OSError, TunerError):
+        return []
+    files = [entry.name for entry in entries if entry.suffix in (".yaml", ".yml") and entry.is_file()]
+    folders = [f"{entry.name}/" for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+    return _starting([*(f"{folder}{slash}{name}" for name in (*files, *folders)), *known], incomplete)
+
+
+def settings(ctx: Any, incomplete: str) -> list[str]:
+    """Keys with their defaults (``optimizer.lr=0.001``); after ``optimizer=`` the choices there are.
+
+    bash takes ``key=value`` apart at the ``=``: there the key comes as an argument of its own.
+    """
+    given = ctx.params.get("overrides") or []
+    if given and not incomplete and (values := _values(given[-1])):
+        return values
+    if len(given) > 1 and given[-1] == "=":
+        return _starting(_values(given[-2]), incomplete)
+    key, equals, start = incomplete.partition("=")
+    if equals:
+        return [f"{key}={value}" for value in _starting(_values(key), start)]
+    return _starting(_keys(), incomplete)
+
+
+def metrics(ctx: Any, incomplete: str) -> list[str]:
+    """The metrics of the first run that was named."""
+    from tuner.errors import TunerError
+    from tuner.results import find_group, metrics_of_run
+
+    named = [value for value in ctx.params.values() if isinstance(value, list | tuple) and value]
+    named += [[value] for key, value in ctx.params.items() if key == "run" and value]
+    place = ctx.params.get("runs_dir") or os.environ.get("TUNER_RUNS") or "runs"
+    try:
+        return _starting(metrics_of_run(find_group(str(named[0][0]), Path(place)).first), incomplete) if named else []
+    except (TunerError, OSError):
+        return []
+
+
+def names(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer gives both
+    """What `explain` knows."""
+    from tuner.explain import names as known
+
+    return _starting(dict.fromkeys(name for name in known() if " " not in name), incomplete)
+
+
+def lists(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer gives both
+    """What `list` lists."""
+    from tuner.explain.language import kinds, plural
+
+    return _starting([*map(plural, kinds()), "configs"], incomplete)
+
+
+def _starting(candidates: Iterable[str], start: str) -> list[str]:
+    return [each for each in candidates if each.startswith(start)][:MOST]
+
+
+def _keys() -> list[str]:
+    """Every key with its default, where that is one word, else with nothing after the ``=``."""
+    from tuner.explain.language import settings as known
+
+    found: dict[str, str] = {}
+    for setting in known():
+        if "[]" not in setting.path and setting.key != "layers":
+            found.setdefault(setting.path, _default(setting.info))
+    return [f"{path}={default}" for path, default in found.items()]
+
+
+def _default(info: FieldInfo) -> str:
+    from tuner.config.schema import plain_default
+    from tuner.document import flow
+
+    text = "" if info.is_required() else flow(plain_default(info))
+    return text if " " not in text and "{" not in text else ""
+
+
+def _values(path: str) -> list[str]:
+    """What may stand after ``path=``: the choices of a kind, true and false, the words of a fixed list."""
+    from tuner.config import words
+    from tuner.explain.language import settings as known
+
+    found = next((setting for setting in known() if setting.path == path.removesuffix(".name")), None)
+    if found is None or found.listed:
+        return []
+    if found.kind is not None:
+        return list(found.kind.members)
+    annotation = found.info.annotation
+    parts = (annotation, *get_args(annotation))
+    fixed = [str(word) for part in parts if get_origin(part) is Literal for word in get_args(part)]
+    return [*fixed, *(["true", "false"] if bool in parts else []), *(["none"] if words.optional(annotation) else [])]

@@ -1,0 +1,66 @@
+"""Overrides that turn one config into another.
+
+What they are put on is a config that means A, and not how it says so: any setting may stand there or be left at its
+default. Once an override switches a choice, what was set below stays and what was a default goes, so that a setting of
+the new choice is given wherever either of the two could differ from what is wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from tuner.choice import Choice, Section
+from tuner.config import ABSENT, Config, name_of, words
+from tuner.config.comparison import NOT_MEANING
+from tuner.config.schema import plain_default
+from tuner.document import word
+
+Argument = tuple[str, Any]
+"""A key and its value."""
+
+
+def arguments(a: dict[str, Any], b: dict[str, Any]) -> list[Argument]:
+    """What to override in a config with the settings `a`, so that it means the same as one with the settings `b`."""
+    return list(_section(Config, [a], b, ""))
+
+
+def as_text(argument: Argument) -> str:
+    """``optimizer.lr=0.1``: no white space and no quoting needed."""
+    return f"{argument[0]}={word(argument[1])}"
+
+
+def _section(cls: type[Section], starts: Sequence[Any], wanted: dict[str, Any], path: str) -> Iterator[Argument]:
+    """For the settings of a section or choice. `starts` are the values that it may have before: maps, or ``none``."""
+    for key, info in cls.model_fields.items():
+        below = f"{path}.{key}".lstrip(".")
+        if below not in NOT_MEANING:
+            default = ABSENT if info.is_required() else plain_default(info)
+            before = [start.get(key, default) if isinstance(start, dict) else default for start in starts]
+            yield from _setting(info, before, wanted.get(key, default), below)
+
+
+def _setting(info: FieldInfo, starts: Sequence[Any], wanted: Any, path: str) -> Iterator[Argument]:
+    kind, part = words.family(info.annotation), words.section(info.annotation)
+    if kind is not None:
+        yield from _choice(kind, starts, wanted, path)
+    elif part is not None and isinstance(wanted, dict):
+        found = list(_section(part, starts, wanted, path))
+        if not found and not all(isinstance(start, dict) for start in starts):  # defaults alone, and it was none
+            found = [(f"{path}.{key}", value) for key, value in list(wanted.items())[:1]]
+        yield from found
+    elif any(start is ABSENT or start != wanted for start in starts):
+        yield path, wanted
+
+
+def _choice(kind: type[Choice], starts: Sequence[Any], wanted: Any, path: str) -> Iterator[Argument]:
+    """For a choice: its name where it may have been another one, then the settings that may be others."""
+    name = name_of(wanted)
+    maps = [start if isinstance(start, dict) else {"name": start} for start in starts]
+    if any(start["name"] != name for start in maps):
+        yield path, name
+        maps.append({"name": name})  # defaults of the old choice go, those of the new one come
+    settings = wanted if isinstance(wanted, dict) else {}
+    yield from _section(kind.members[name], maps, settings, path)

@@ -1,0 +1,137 @@
+"""What came of the runs: each metric on each side, and the course of one of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tuner.diff.sides import Side, settings_of
+from tuner.results import WHOLE_RUN, metrics_of_run, parse_metric, value
+from tuner.run import Run
+
+MINIMISED_ONLY = ("loss.label_smoothing", "loss.class_weights")
+"""Settings of a loss that shape what is minimised, but not the loss that is reported."""
+PARTS = ("val", "test", "train")
+EPOCHS = {"best_epoch": "best_epoch", "epochs": "epoch"}
+"""What is told of the epochs, and where status.json has it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A metric of every side: of a run its value, of a group the mean over its members; None where there is none.
+
+    `spreads` holds the standard deviations over the seeds, None below two of them; `counts` how many runs have a value.
+    `direction` says which way is better, ``up`` or ``down``; it is None where that is not known, or where the sides
+    do not measure the same.
+    """
+
+    metric: str
+    values: tuple[float | None, ...]
+    spreads: tuple[float | None, ...]
+    counts: tuple[int, ...]
+    direction: str | None
+    comparable: bool = True
+
+    def delta(self, index: int) -> float | None:
+        """How far a side is from the first one."""
+        here, there = self.values[index], self.values[0]
+        return here - there if self.comparable and index and here is not None and there is not None else None
+
+    def better(self, index: int) -> bool | None:
+        """Whether a side is better than the first one, as the figures stand; None where they are equal or it is not
+        known."""
+        delta = self.delta(index)
+        return None if not delta or self.direction is None else (delta > 0) == (self.direction == "up")
+
+
+@dataclass(frozen=True)
+class Course:
+    """A metric of every side, epoch by epoch: of a group the mean over the members that got so far."""
+
+    metric: str
+    values: tuple[tuple[float | None, ...], ...]
+
+
+def outcomes_of(sides: Sequence[Side]) -> list[Outcome]:
+    """Every metric that runs of the sides have; [] where fewer than two sides have runs with an epoch behind them."""
+    trained = [[run for run in side.runs.values() if run.status.get("best")] for side in sides]
+    if sum(map(bool, trained)) < 2:
+        return []
+    changed = [setting.key for setting in settings_of([side for side in sides if side.runs]) if setting.differs]
+    other_data, other_loss = "data" in changed, any(map(_changes_loss, changed))
+    found = []
+    for metric in _metrics(sides, trained):
+        measured = metric.startswith(tuple(f"{part}_" for part in PARTS))
+        comparable = not (measured and (other_data or (other_loss and metric.endswith("_loss"))))
+        found.append(_outcome(metric, trained, comparable))
+    return found
+
+
+def _changes_loss(key: str) -> bool:
+    """Whether a loss that is reported measures something else once this setting changes."""
+    is_loss = key == "loss" or (key.startswith("loss.") and key not in MINIMISED_ONLY)
+    return is_loss or key == "data.standardize_target"
+
+
+def _metrics(sides: Sequence[Side], trained: Sequence[Sequence[Run]]) -> list[str]:
+    """The monitors first, then validation, test and training, then the run as a whole."""
+    there = dict.fromkeys(name for runs in trained for run in runs for name in metrics_of_run(run))
+    monitors = [name for name in map(monitor_of, sides) if name in there]
+    measured = [name for part in PARTS for name in there if name.startswith(f"{part}_")]
+    return list(dict.fromkeys([*monitors, *measured, *EPOCHS, *WHOLE_RUN]))
+
+
+def monitor_of(side: Side) -> str | None:
+    training = side.config.get("training")
+    return training.get("monitor") if isinstance(training, dict) else None
+
+
+def _outcome(metric: str, trained: Sequence[Sequence[Run]], comparable: bool) -> Outcome:
+    values, spreads, counts = [], [], []
+    for runs in trained:
+        known = [number for run in runs if (number := _value(run, metric)) is not None and math.isfinite(number)]
+        values.append(_mean(known) if known else None)
+        spreads.append(_deviation(known))
+        counts.append(len(known))
+    direction = parse_metric(metric).direction if comparable else None
+    return Outcome(metric, tuple(values), tuple(spreads), tuple(counts), direction, comparable)
+
+
+def _value(run: Run, metric: str) -> float | None:
+    if metric in EPOCHS:
+        number: int | None = run.status.get(EPOCHS[metric])
+        return number
+    return value(run, parse_metric(metric)) if metric in metrics_of_run(run) else None
+
+
+def _mean(numbers: Sequence[float]) -> float:
+    return numbers[0] if len(numbers) == 1 else math.fsum(numbers) / len(numbers)
+
+
+def _deviation(numbers: Sequence[float]) -> float | None:
+    """The sample standard deviation; None below two numbers."""
+    if len(numbers) < 2:
+        return None
+    mean = _mean(numbers)
+    return math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / (len(numbers) - 1))
+
+
+def course_of(sides: Sequence[Side]) -> Course | None:
+    """The monitor's course on each side: the first side's monitor that all sides with runs have; None without one."""
+    rows = [[run.rows for run in side.runs.values() if run.rows] for side in sides]
+    if sum(map(bool, rows)) < 2:
+        return None
+    shared = [set(members[0][0]) for members in rows if members]
+    metric = next((name for name in map(monitor_of, sides) if name and all(name in each for each in shared)), None)
+    if metric is None:
+        return None
+    return Course(metric, tuple(tuple(_means(members, metric)) for members in rows))
+
+
+def _means(members: Sequence[Sequence[dict[str, Any]]], metric: str) -> Iterator[float | None]:
+    for epoch in range(max(map(len, members), default=0)):
+        numbers = [rows[epoch].get(metric) for rows in members if epoch < len(rows)]
+        known = [number for number in numbers if number is not None and math.isfinite(number)]
+        yield _mean(known) if known else None

@@ -1,0 +1,157 @@
+"""The columns of a list: what every entry has, the settings of the runs, and their metrics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tuner.config import ABSENT, Setting, meaning, name_of, side_by_side
+from tuner.durable import shown
+from tuner.errors import NotFoundError, UsageError
+from tuner.listing.entries import Entry
+from tuner.results import Metric, metrics_of_run, parse_metric, seconds, value
+from tuner.run import Run
+
+Problems = dict[str, None]
+"""What is wrong with files that were looked into on the way, each once."""
+
+OWN: dict[str, Callable[[Entry], Any]] = {
+    "run": lambda entry: entry.label,
+    "name": lambda entry: entry.name or None,
+    "when": lambda entry: entry.created or None,
+    "state": lambda entry: entry.state,
+    "seed": lambda entry: entry.settings.get("seed"),
+    "seeds": lambda entry: len(entry.runs) or None,
+    "changed": lambda entry: entry.changed,
+    "best": lambda entry: _mean([run.status.get("best_epoch") for run in entry.runs]),
+    "time": lambda entry: _mean([seconds(run) for run in entry.runs]),
+    "tags": lambda entry: entry.settings.get("tags"),
+}
+"""The columns that are neither settings nor metrics. Of a group `best` and `time` are means over its runs."""
+
+NUMBERS = ("seed", "seeds", "best", "time")
+_ALSO = {"tag": "tags", "created": "when", "best_epoch": "best", "path": "run", "status": "state"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One of `OWN`, a setting by its key, or a metric."""
+
+    name: str
+    metric: Metric | None = None
+
+    @property
+    def is_own(self) -> bool:
+        return self.metric is None and self.name in OWN
+
+    @property
+    def is_setting(self) -> bool:
+        return self.metric is None and self.name not in OWN
+
+    def of(self, entry: Entry, problems: Problems) -> Any:
+        """What stands here for `entry`; None for nothing. A group has the mean of a metric over its runs, and nothing
+        where one of them has no such value."""
+        if self.metric is not None:
+            return _mean([_value(run, self.metric, problems) for run in entry.runs])
+        return entry.settings.get(self.name) if self.is_setting else OWN[self.name](entry)
+
+
+def _value(run: Run, metric: Metric, problems: Problems) -> float | None:
+    try:
+        return value(run, metric)
+    except UsageError:  # another run has it: they do not all measure the same
+        return None
+    except NotFoundError as error:
+        problems[error.message] = None
+        return None
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [each for each in values if each is not None and not math.isnan(each)]
+    if not known or len(known) < len(values):
+        return None
+    return known[0] if len(known) == 1 else sum(known) / len(known)
+
+
+def find_column(text: str, everything: Sequence[Entry]) -> Column:
+    """The column that the command line names: one of `OWN`, a setting (``optimizer.lr``, or ``lr`` where no other key
+    ends like that), or a metric. Raises UsageError for one that none of the entries has."""
+    text = _ALSO.get(text.strip(), text.strip())
+    if text in OWN:
+        return Column(text)
+    keys = dict.fromkeys(key for entry in everything for key in entry.settings)
+    key = text.removesuffix(".name")
+    ending = [key] if key in keys else [each for each in keys if each.endswith(f".{key}")]
+    if len(ending) == 1:
+        return Column(ending[0])
+    measured = _measured(everything)
+    metric = _metric(text, measured) if not ending else None
+    if metric is not None:
+        return Column(text, metric)
+    raise _unknown(text, ending or [each for each in measured if each.endswith(f"_{text}")], [*OWN, *measured, *keys])
+
+
+def _measured(everything: Sequence[Entry]) -> list[str]:
+    """The metrics that the runs have; [] while none has finished an epoch."""
+    runs = [run for entry in everything for run in entry.runs]
+    begun = any(run.status.get("best") or run.status.get("last") for run in runs)
+    return list(dict.fromkeys(name for run in runs for name in metrics_of_run(run))) if begun else []
+
+
+def _metric(text: str, measured: Sequence[str]) -> Metric | None:
+    """The metric that `text` is; None for one that is not measured. Raises UsageError for a bad form of one."""
+    try:
+        metric = parse_metric(text)
+    except UsageError:
+        if "(" in text or "@" in text:
+            raise
+        return None
+    if metric.column.startswith("test_") and (metric.at is not None or metric.reached is not None):
+        raise UsageError(f"{shown(text)}: test data is touched once, with the weights of the best epoch")
+    known = not measured and metric.column.partition("_")[0] in ("train", "val", "test")
+    return metric if known or metric.column in measured else None
+
+
+def _unknown(text: str, near: Sequence[str], known: Sequence[str]) -> UsageError:
+    from tuner.config.words import nearest
+
+    one = nearest(text, known)
+    if near or one is not None:
+        fix = f"Did you mean {' or '.join(near[:6]) or one}?"
+    else:
+        fix = f"There are {', '.join(each for each in known if '.' not in each)}, and settings like optimizer.lr."
+    return UsageError(f"no run here has {shown(text) or repr(text)}", fix=fix)
+
+
+def usual_columns(everything: Sequence[Entry]) -> list[Column]:
+    """What a list shows unless told otherwise; of the metrics the monitors come first."""
+    runs = [run for entry in everything for run in entry.runs]
+    monitors = dict.fromkeys(entry.settings.get("training.monitor") for entry in everything if entry.runs)
+    best = dict.fromkeys(key for run in runs for key in run.status.get("best") or {})
+    test = dict.fromkeys(f"test_{key}" for run in runs for key in run.status.get("test") or {})
+    metrics = dict.fromkeys([*(key for key in monitors if key in best), *(k for k in best if k.startswith("val_")), *test])
+    seeds = ["seeds"] if any(entry.members for entry in everything) else []
+    names = ["run", "when", "state", *seeds, "changed", "best"]
+    return [*map(Column, names), *(Column(key, parse_metric(key)) for key in metrics), Column("time")]
+
+
+def differing(everything: Sequence[Entry]) -> list[Column]:
+    """The settings that are not the same in all entries. What a choice has to itself differs only between two runs of
+    that choice."""
+    configs = [meaning(entry.runs[0].config) for entry in everything if entry.runs]
+    grouped = any(entry.members for entry in everything)
+    return [Column(key) for key in _differing(side_by_side(configs)) if not (grouped and key == "seed")]
+
+
+def _differing(settings: Sequence[Setting]) -> list[str]:
+    found: list[str] = []
+    for setting in settings:
+        known = [name_of(each) for each in setting.values if each is not ABSENT]
+        if any(isinstance(each, dict) for each in known):  # a section that is `none` elsewhere
+            found += [each.key for each in setting.inside]
+        elif any(each != known[0] for each in known):
+            found.append(setting.key)
+        found += _differing(setting.inside)
+    return list(dict.fromkeys(found))

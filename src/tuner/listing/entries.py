@@ -1,0 +1,132 @@
+"""What lies in a runs folder: runs, groups of runs, and folders that cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tuner.config import ABSENT, Setting, meaning, name_of, side_by_side
+from tuner.durable import shown
+from tuner.errors import NotFoundError
+from tuner.results import read_group
+from tuner.run import GROUP, Run, folders_in, glance, headline, holder, is_run, members, results_in
+
+DAMAGED = "damaged"
+"""The state of a folder that cannot be read."""
+
+_LEFT_BY_A_RUN = ("config.yaml", "metrics.csv", "status.json")
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A run, a group of runs (it has `members`), or a folder in which no run can be read (it has no `runs`)."""
+
+    path: Path
+    label: str  # what names it on the command line: digits-3, sweep/seed-0
+    state: str
+    created: str = ""
+    name: str = ""  # the config's
+    runs: tuple[Run, ...] = ()
+    members: tuple[Entry, ...] = ()
+    problem: str = ""  # why it cannot be read
+    previous: Entry | None = None  # the next older entry of the same config name
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """What its runs share, by dotted key; the name of a choice is under the key of the choice."""
+        known = _flat(self.runs[0].config) if self.runs else {}
+        return {key: value for key, value in known.items() if key != "seed"} if self.members else known
+
+    @cached_property
+    def changed(self) -> dict[str, Any] | None:
+        """The settings that are not those of `previous`; None where there is no previous one."""
+        if self.previous is None or not self.runs:
+            return None
+        before, after = self.previous.runs[0], self.runs[0]
+        if before.identity.config_hash == after.identity.config_hash:
+            return {}
+        both = [meaning(before.config), meaning(after.config)]
+        if self.members or self.previous.members:
+            both = [{key: value for key, value in each.items() if key != "seed"} for each in both]
+        return _changes(side_by_side(both))
+
+
+def _flat(config: dict[str, Any], path: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        if path and key == "name":
+            found[path[:-1]] = value
+        elif isinstance(value, dict):
+            found |= _flat(value, f"{path}{key}.")
+        else:
+            found[f"{path}{key}"] = value
+    return found
+
+
+def _changes(settings: Sequence[Setting]) -> dict[str, Any]:
+    """The new values of two configs' settings, by key. Of a switched choice: its name, and what both choices have.
+    A setting that only one of the configs has came into the language, or left it, between them."""
+    found: dict[str, Any] = {}
+    for setting in settings:
+        if setting.differs and not any(value is ABSENT for value in setting.values):
+            found[setting.key] = name_of(setting.values[1])
+            found |= _changes(setting.inside)
+    return found
+
+
+def entries(runs_dir: Path) -> list[Entry]:
+    """What lies in `runs_dir`, newest first; a group is as new as its newest run, and what has no time comes last.
+
+    [] when it is not there. Raises NotFoundError when it cannot be listed.
+    """
+    results = [path for path, _ in results_in(runs_dir)]
+    found = [entry for path in results for entry in _inside(path)]
+    found += [entry for path in sorted(set(folders_in(runs_dir)) - set(results)) for entry in _begun(path)]
+    found.sort(key=lambda entry: entry.created, reverse=True)
+    newest: dict[str, Entry] = {}
+    chained = []
+    for entry in reversed(found):
+        chained.append(replace(entry, previous=newest.get(entry.name)))
+        if entry.runs:
+            newest[entry.name] = chained[-1]
+    return chained[::-1]
+
+
+def _inside(path: Path) -> list[Entry]:
+    """The run in `path`, or its group; each run for itself where they are no group."""
+    if is_run(path):
+        return [_entry(path, path.name)]
+    inside = members(path)
+    try:
+        group = read_group(path)
+    except NotFoundError:
+        return [_entry(each, f"{path.name}/{each.name}") for each in inside]
+    runs = {run.path: run for run in group.runs.values()}
+    parts = tuple(_entry(each, f"{path.name}/{each.name}", runs.get(each)) for each in inside)
+    damaged = sum(part.state == DAMAGED for part in parts)
+    state = group.state + (f", {damaged} {DAMAGED}" if damaged else "")
+    created = max(run.created for run in runs.values())
+    return [Entry(path, path.name, state, created, group.first.name, tuple(group.runs.values()), parts)]
+
+
+def _entry(path: Path, label: str, run: Run | None = None) -> Entry:
+    try:
+        run = run or glance(path)
+        _ = run.config
+    except NotFoundError as error:
+        created, name = headline(path)
+        return Entry(path, label, DAMAGED, created, name, problem=error.message)
+    return Entry(path, label, run.state, run.created, run.name, (run,))
+
+
+def _begun(path: Path) -> list[Entry]:
+    """A group before its first member, or a run that lost its run.json; [] for a folder that is neither."""
+    if (path / GROUP).is_file():
+        state = "crashed" if holder(path) is None else "running"
+        return [Entry(path, path.name, state, problem=f"{shown(path)} holds no run yet")]
+    if any((path / name).is_file() for name in _LEFT_BY_A_RUN) and holder(path) is None:
+        return [Entry(path, path.name, DAMAGED, problem=f"{shown(path / 'run.json')} is missing")]
+    return []

@@ -1,0 +1,133 @@
+"""Which entries of a list, and in what order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tuner.document import Place, core_value, parse, to_plain
+from tuner.durable import shown
+from tuner.errors import UsageError
+from tuner.listing.columns import NUMBERS, Column, Problems, find_column
+from tuner.listing.entries import DAMAGED, Entry
+from tuner.results import Condition, parse_condition
+from tuner.run import STATES, natural
+
+_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}([ T][0-9]{2}(:[0-9]{2}){0,2})?)?)?")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A condition on a column. Whoever has nothing in that column does not fulfil it. Of a group, `state` and `seed`
+    ask whether any of its runs does, a metric asks their mean."""
+
+    condition: Condition
+    column: Column
+
+    def __str__(self) -> str:
+        return str(self.condition)
+
+    def holds(self, entry: Entry, problems: Problems) -> bool:
+        name, condition = self.column.name, self.condition
+        if self.column.is_setting:
+            return name in entry.settings and _fulfils(entry.settings[name], condition)
+        if self.is_number:
+            seeds = [run.about.get("seed") for run in entry.runs]
+            found = seeds if name == "seed" else [self.column.of(entry, problems)]
+            return any(each is not None and condition.holds(each) for each in found)
+        if name == "when":
+            date = condition.right.replace(" ", "T")
+            return bool(entry.created) and condition.compare(entry.created[: len(date)], date)
+        if name in ("tags", "changed"):
+            return (condition.right in (self.column.of(entry, problems) or ())) == (condition.operator == "=")
+        texts = [each.state for each in entry.members or (entry,)] if name == "state" else [self.column.of(entry, {})]
+        return any(condition.compare(text, condition.right) for text in texts if text is not None)
+
+    @property
+    def is_number(self) -> bool:
+        return self.column.metric is not None or self.column.name in NUMBERS
+
+    def choices(self, everything: Sequence[Entry]) -> list[str]:
+        """The texts that stand in the column, for a message about a filter that nothing fulfils."""
+        if self.is_number or self.column.name == "when":
+            return []
+        found: dict[str, None] = {}
+        for entry in everything:
+            here = self.column.of(entry, {})
+            several = here if not self.column.is_setting and isinstance(here, list | dict) else [here]
+            found |= dict.fromkeys(each for each in several if isinstance(each, str))
+        return list(found)
+
+
+def parse_filter(text: str, everything: Sequence[Entry]) -> Filter:
+    """Raises UsageError for what is no condition, a column that no entry has, a right side that cannot be there."""
+    condition = parse_condition(text)
+    found = Filter(condition, find_column(condition.left, everything) if everything else Column("run"))
+    if not everything:
+        return found
+    equality = condition.operator in ("=", "!=")
+    if found.is_number or (found.column.is_setting and not equality):
+        _ = condition.number
+    elif found.column.name == "when":
+        if not _DATE.fullmatch(condition.right):
+            raise UsageError(f"in {shown(text)} the right side is no date", fix="when>=2026-11-01 is such a filter")
+    elif not equality:
+        raise UsageError(f"in {shown(text)} the left side is text", fix="Only = and != compare texts.")
+    states = (*STATES, DAMAGED)
+    if found.column.name == "state" and condition.right not in states:
+        raise UsageError(f"no run can be {shown(condition.right)}", fix=f"A state is one of {', '.join(states)}.")
+    return found
+
+
+def _fulfils(setting: Any, condition: Condition) -> bool:
+    """Whether a setting is what the right side says: numbers are compared as numbers, texts as texts."""
+    if condition.operator not in ("=", "!="):
+        return type(setting) in (int, float) and condition.holds(setting)
+    return _same(setting, condition.right) == (condition.operator == "=")
+
+
+def _same(setting: Any, text: str) -> bool:
+    wanted = _read(text)
+    if setting is None or setting == "none":
+        return wanted is None or wanted == "none"
+    if isinstance(setting, bool) or isinstance(wanted, bool):
+        return setting is wanted
+    return bool(setting == wanted or (isinstance(setting, str) and setting == text))
+
+
+def _read(text: str) -> Any:
+    """A right side, read as an override's is."""
+    if text[:1] not in ("[", "{", "'", '"'):
+        return core_value(text)
+    node, faults = parse(text, Place("filter", 1, 1))
+    return text if faults or node is None else to_plain(node)
+
+
+def select(everything: Sequence[Entry], filters: Sequence[Filter], opened: bool, problems: Problems) -> list[Entry]:
+    """The entries that fulfil all filters. With `opened` groups every run is asked for itself, and a group stays for
+    those of its members that do."""
+
+    def fit(entry: Entry) -> bool:
+        return all(each.holds(entry, problems) for each in filters)
+
+    if not opened:
+        return [entry for entry in everything if fit(entry)]
+    asked = [replace(entry, members=tuple(filter(fit, entry.members))) if entry.members else entry for entry in everything]
+    return [now for now, was in zip(asked, everything, strict=True) if (now.members if was.members else fit(now))]
+
+
+def sort(everything: Sequence[Entry], by: str, problems: Problems) -> list[Entry]:
+    """Sorted by the column `by`, downwards with a ``-`` before it. Who has nothing in it comes last; equals stay in
+    their order. Raises UsageError."""
+    column = find_column(by.removeprefix("-"), everything)
+    found = [(column.of(entry, problems), entry) for entry in everything]
+    known = [(_rank(each), entry) for each, entry in found if each is not None]
+    known.sort(key=lambda pair: pair[0], reverse=by.startswith("-"))
+    return [entry for _, entry in known] + [entry for each, entry in found if each is None]
+
+
+def _rank(value: Any) -> tuple[bool, Any]:
+    """Numbers before texts, ``run-9`` before ``run-10``."""
+    return (False, value) if isinstance(value, int | float) else (True, natural(str(value)))

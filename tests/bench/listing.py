@@ -1,0 +1,107 @@
+"""How long `tuner runs` takes over many run folders, against `python -c 'import typer, pydantic, yaml'`.
+
+    python tests/bench/listing.py [--runs 1000] [--rounds 7]
+
+The folders are made by the project's own functions, no two with the same settings, one in ten as a member of a group.
+The two commands take turns within a round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tuner import machine
+from tuner import run as runs
+from tuner.config import load, meaning_hash
+from tuner.document import to_yaml
+from tuner.durable import json_bytes
+from tuner.shipped import configs
+
+LIBRARIES = [sys.executable, "-c", "import typer, pydantic, yaml"]
+EPOCHS = 20
+
+
+def make_run(runs_dir: Path, name: str, config: dict[str, Any], number: int) -> None:
+    """A finished run of `config`, with what training would have left of small files."""
+    identity = runs.Identity(meaning_hash(config), "d" * 64, "cpu", "a CPU", "AVX2", 1, "2.10.0", "0.1.0")
+    created = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number)
+    about = {
+        "format": 1,
+        "name": config["name"],
+        "created": created.isoformat(),
+        "seed": config["seed"],
+        "parameters": 9000,
+        "identity": identity.as_json(),
+    }
+    row = {"step": 9, "lr": 0.1, "train_loss": 0.1, "train_accuracy": 0.9, "val_loss": 1 / (number + 2)}
+    rows: list[runs.Row] = [{"epoch": epoch, **row, "val_accuracy": 0.9} for epoch in range(1, EPOCHS + 1)]
+    timing: list[runs.Row] = [{"epoch": epoch, "seconds": 0.5 + epoch / 1000} for epoch in range(1, EPOCHS + 1)]
+    files = {
+        "config.yaml": to_yaml(config).encode(),
+        "metrics.csv": table(rows),
+        "timing.csv": table(timing),
+        "run.json": json_bytes(about),
+    }
+    path = runs.create(runs_dir, config["name"], name, files)
+    status = {"state": "finished", "reason": "all epochs done", "epoch": EPOCHS, "best_epoch": EPOCHS, "exit_code": 0}
+    test = {"loss": 0.2, "accuracy": 0.91}
+    runs.write_status(path, status | {"best": rows[-1], "last": rows[-1], "test": test})
+
+
+def table(rows: list[runs.Row]) -> bytes:
+    columns = list(rows[0])
+    lines = [runs.format_header(columns), *(runs.format_row(columns, row) for row in rows)]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def make_runs(folder: Path, count: int) -> None:
+    resolved = load(str(configs()["digits"])).resolved
+    for number in range(count):
+        group = number // 10 * 10 if number // 10 % 10 == 9 else number  # ten runs in a hundred are a group
+        config = resolved | {"seed": number - group, "optimizer": resolved["optimizer"] | {"lr": 0.001 + group / 1e6}}
+        place, name = (folder / f"group-{group}", f"seed-{number - group}") if group != number else (folder, "")
+        if number // 10 % 10 == 9:
+            place, name = folder / f"group-{group}", f"seed-{number - group}"
+        make_run(place, name or f"digits-{number}", config, number)
+
+
+def seconds(command: list[str]) -> float:
+    began = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=7)
+    asked = parser.parse_args()
+    print(f"{machine.cpu_model()}, {machine.cores()} cores, {asked.runs} runs, {asked.rounds} rounds")
+    commands = {
+        "tuner runs": [],
+        "tuner runs -q": ["-q"],
+        "tuner runs 'val_accuracy>0.5' --sort -val_loss": ["val_accuracy>0.5", "--sort", "-val_loss"],
+        "tuner runs --only-changed": ["--only-changed"],
+        "tuner runs --json": ["--json"],
+        "tuner runs --cols 'epochs(val_accuracy>=0.9)'": ["--cols", "epochs(val_accuracy>=0.9)"],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        make_runs(Path(folder), asked.runs)
+        for label, words in commands.items():
+            command = [sys.executable, "-m", "tuner", "runs", "--runs-dir", folder, *words]
+            pairs = [(seconds(command), seconds(LIBRARIES)) for _ in range(asked.rounds)]
+            ratio = statistics.median(ours / libraries for ours, libraries in pairs)
+            taken, libraries = (statistics.median(column) for column in zip(*pairs, strict=True))
+            print(f"{taken:.2f} s, libraries {libraries:.2f} s, ratio {ratio:.2f}: {label}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

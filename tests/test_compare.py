@@ -1,0 +1,555 @@
+"""`tuner compare` on run folders: which values pair, what is refused, what is printed, the exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuner import run as runs
+from tuner.cli import compare as command
+from tuner.compare import Comparison, compare
+from tuner.config import load
+from tuner.document import to_yaml
+from tuner.errors import NotFoundError, TunerError, UsageError
+from tuner.render.compare import comparison_markdown, comparison_text, conclusion
+from tuner.results import find_group, parse_metric
+
+CASES = Path(__file__).parent / "cases" / "compare"
+IDENTITY = runs.Identity("c" * 64, "d" * 64, "cpu", "AMD EPYC", "AVX512", 1, "2.10.0", "0.1.0")
+COLUMNS = ["epoch", "step", "batch_loss", "train_loss", "train_accuracy", "val_loss", "val_accuracy"]
+ACCURACIES = [0.9611, 0.9667, 0.9583, 0.9639, 0.9611, 0.9694, 0.9556, 0.9639]
+
+Make = Callable[..., Path]
+
+
+def rows_up_to(accuracy: float) -> list[runs.Row]:
+    """Three epochs; the second is the best."""
+    steps = [(1, accuracy - 0.2), (2, accuracy), (3, accuracy - 0.1)]
+    return [
+        {
+            "epoch": epoch,
+            "step": 10 * epoch,
+            "batch_loss": 1 - value,
+            "train_loss": 1 - value,
+            "train_accuracy": value,
+            "val_loss": 1 - value,
+            "val_accuracy": value,
+        }
+        for epoch, value in steps
+    ]
+
+
+def write_member(group: Path, name: str, seed: int, result: float | str, overrides: list[str], **identity: Any) -> Path:
+    """A run that ended with this validation accuracy, or in this state."""
+    source = group.parent / "source.yaml"
+    source.write_text("data: digits\n")
+    resolved = load(str(source), [*overrides, f"seed={seed}"]).resolved
+    about = {
+        "format": 1,
+        "name": "source",
+        "created": runs.now(),
+        "seed": seed,
+        "parameters": 9610,
+        "identity": replace(IDENTITY, **identity).as_json(),
+    }
+    files = {"config.yaml": to_yaml(resolved).encode(), "run.json": json.dumps(about).encode()}
+    path = runs.create(group, "source", name, files)
+    state, accuracy = (result, 0.5) if isinstance(result, str) else ("finished", result)
+    rows = rows_up_to(accuracy)
+    lines = [runs.format_header(COLUMNS), *(runs.format_row(COLUMNS, row) for row in rows)]
+    (path / "metrics.csv").write_text("".join(f"{line}\n" for line in lines))
+    (path / "timing.csv").write_text(f"epoch,seconds\n1,{1 + seed}\n2,{3 + seed}\n")
+    status = {"state": state, "epoch": 3, "best_epoch": 2, "best": rows[1], "last": rows[2]}
+    runs.write_status(
+        path, status | {"test": {"loss": 0.1, "accuracy": accuracy - 0.01} if state == "finished" else {}}
+    )
+    return path
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Makes groups in the folder runs of the working directory, from the result of each seed."""
+    monkeypatch.chdir(tmp_path)
+
+    def group(
+        name: str,
+        results: Mapping[int, float | str] | list[float],
+        *overrides: str,
+        runs_dir: str = "runs",
+        **more: Any,
+    ) -> Path:
+        path = Path(runs_dir, name)
+        path.mkdir(parents=True)
+        for seed, result in (results if isinstance(results, Mapping) else dict(enumerate(results))).items():
+            write_member(path, f"seed-{seed}", seed, result, list(overrides), **more)
+        return path
+
+    yield group
+
+
+def compared(*names: str, metric: str | None = "val_accuracy", **options: Any) -> Comparison:
+    groups = [find_group(name, Path("runs")) for name in names]
+    return compare(groups, parse_metric(metric) if metric else None, **options)
+
+
+def shifted(by: float, *, seeds: int = 8, wobble: float = 0.002) -> list[float]:
+    """Accuracies that differ from ACCURACIES by about `by`."""
+    return [round(value + by + wobble * (index % 3 - 1), 4) for index, value in enumerate(ACCURACIES[:seeds])]
+
+
+def tuner(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {key: value for key, value in os.environ.items() if key != "TUNER_RUNS"}
+    plain = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+    return subprocess.run(
+        [sys.executable, "-m", "tuner", "compare", *words],
+        capture_output=True,
+        text=True,
+        env={**kept, **plain, **environment},
+        timeout=60,
+    )
+
+
+# ---- what is compared
+
+
+def test_pairs_by_seed(make: Make) -> None:
+    make("a", ACCURACIES)
+    make("b", shifted(0.02), "optimizer.lr=3e-3")
+    found = compared("a", "b")
+    [only] = found.differences
+    assert (only.verdict, only.pairs, only.p) == ("better", 8, 2 / 2**8)
+    assert only.values == {
+        s: pytest.approx(b - a) for s, (a, b) in enumerate(zip(ACCURACIES, shifted(0.02), strict=True))
+    }
+    assert found.notes == () and found.train == ()
+    assert [side.name for side in found.sides] == ["a", "b"]
+    assert conclusion(found) == "b is better than a: val_accuracy is 0.0199 higher (p 0.0078, 8 pairs)"
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected", "verdict"),
+    [
+        ("val_accuracy", 0.9611, "better"),
+        ("val_accuracy@last", 0.8611, "better"),
+        ("val_accuracy@1", 0.7611, "better"),
+        ("test_accuracy", 0.9511, "better"),
+        ("val_loss", 1 - 0.9611, "better"),
+        ("epochs(val_accuracy>=0.97)", None, "undecided"),
+        ("epochs(val_accuracy>=0.5)", 1, "undecided"),
+        ("parameters", 9610, "undecided"),
+        ("seconds_per_epoch", 2, "undecided"),
+    ],
+)
+def test_every_form_of_a_metric(make: Make, metric: str, expected: float | None, verdict: str) -> None:
+    make("a", ACCURACIES)
+    make("b", shifted(0.02))
+    found = compared("a", "b", metric=metric)
+    assert found.baseline.values.get(0) == (expected if expected is None else pytest.approx(expected))
+    assert found.differences[0].verdict == verdict
+
+
+def test_the_metric_is_the_monitor_by_default(make: Make) -> None:
+    make("a", ACCURACIES, "training.monitor=val_accuracy")
+    make("b", shifted(0.02), "training.monitor=val_accuracy", "optimizer.lr=3e-3")
+    found = compared("a", "b", metric=None)
+    assert (str(found.metric), found.direction) == ("val_accuracy", "up")
+    make("c", ACCURACIES, "training.monitor=val_loss")
+    with pytest.raises(UsageError, match="different monitors: a val_accuracy, c val_loss") as refused:
+        compared("a", "b", "c", metric=None)
+    assert "--metric val_accuracy or --metric val_loss" in refused.value.fix
+    assert compared("a", "c").differences[0].pairs == 8
+
+
+def test_seeds_without_a_pair_are_told_and_left_out(make: Make) -> None:
+    make("a", dict(enumerate([*ACCURACIES, "failed"])) | {12: 0.9})
+    make("b", dict(enumerate(shifted(0.02))) | {2: "diverged", 3: "stopped", 4: "running", 11: 0.9})
+    found = compared("a", "b")
+    assert found.sides[1].left_out == {2: "diverged", 3: "stopped", 4: "crashed", 8: "not there", 12: "not there"}
+    assert found.sides[0].left_out == {8: "failed", 11: "not there"}
+    assert list(found.differences[0].values) == [0, 1, 5, 6, 7]
+    text = comparison_text(found).splitlines()
+    assert text[4 + 2].split() == ["2", "0.9583", "diverged", "-"] or "diverged" in "\n".join(text)
+    assert found.as_json()["groups"]["b"]["seeds"]["2"] is None
+
+
+def test_a_run_that_is_being_trained_is_left_out(make: Make) -> None:
+    make("a", ACCURACIES)
+    path = make("b", dict(enumerate(shifted(0.02))) | {1: "running"})
+    program = (
+        "import sys, pathlib\nfrom tuner.run import Lock\n"
+        "with Lock(pathlib.Path(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.read()\n"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", program, str(path / "seed-1")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
+        assert compared("a", "b").sides[1].left_out == {1: "running"}
+    finally:
+        holder.communicate()
+
+
+def test_a_run_that_never_gets_there_is_left_out(make: Make) -> None:
+    make("a", [0.95] * 8)
+    make("b", [0.95] * 6 + [0.85, 0.85])
+    found = compared("a", "b", metric="epochs(val_accuracy>=0.9)")
+    assert found.sides[1].left_out == {6: "never", 7: "never"}
+    assert found.differences[0].pairs == 6
+    assert "not equally far: b got there with 6 of 8 seeds, a with 8 of 8" in " ".join(found.notes)
+    make("c", [0.85] * 8)
+    none = compared("a", "c", metric="epochs(val_accuracy>=0.9)")
+    assert (none.differences[0].pairs, none.differences[0].p, none.train) == (0, None, ())
+    assert conclusion(none) == "c against a is undecided: 0 pairs, and 6 more are needed"
+    assert json.dumps(none.as_json(), allow_nan=False)
+
+
+def test_a_value_that_is_not_finite_is_left_out(make: Make) -> None:
+    make("a", ACCURACIES)
+    path = make("b", shifted(0.02))
+    status = json.loads((path / "seed-1/status.json").read_text())
+    runs.write_status(path / "seed-1", status | {"best": status["best"] | {"val_accuracy": None}})
+    runs.write_status(path / "seed-2", status | {"best": status["best"] | {"val_accuracy": 1e300}})
+    assert compared("a", "b").sides[1].left_out == {1: "no value", 2: "not finite"}
+
+
+def test_a_group_that_diverged_more_often_is_never_better(make: Make) -> None:
+    make("a", [*ACCURACIES, 0.96])
+    make("b", dict(enumerate([*shifted(0.02), "diverged"])))
+    found = compared("a", "b")
+    assert (found.differences[0].verdict, found.differences[0].reason) == ("undecided", "more diverged seeds")
+    assert conclusion(found).endswith("but b diverged with 1 seed, a with 0")
+    assert "not equally stable: b diverged with 1 of 9 seeds, a with 0 of 9" in found.notes
+    assert compared("b", "a").differences[0].verdict == "undecided"
+    make("c", dict(enumerate([*shifted(-0.02), "diverged"])))
+    assert compared("a", "c").differences[0].verdict == "worse"
+
+
+def test_a_single_run_is_a_group_of_one_seed(make: Make) -> None:
+    make("a", ACCURACIES)
+    make("b", shifted(0.02))
+    found = compared("a", "b/seed-3")
+    assert (found.differences[0].pairs, found.differences[0].low, found.sides[1].deviation) == (1, None, None)
+    assert conclusion(found) == "seed-3 against a is undecided: 1 pair, and 5 more are needed"
+    assert found.train == ("tuner train runs/b/seed-3/config.yaml --seeds 6 --runs-dir runs/b",)
+    with pytest.raises(NotFoundError, match="share no seed: seed-2 has seed 2, seed-3 has seed 3"):
+        compared("a/seed-2", "b/seed-3")
+
+
+def test_groups_that_share_no_seed(make: Make) -> None:
+    make("a", ACCURACIES)
+    make("b", {20: 0.9, 21: 0.9})
+    with pytest.raises(NotFoundError, match="a and b share no seed: a has seeds 0, 1, 2, .*, b has seeds 20, 21"):
+        compared("a", "b")
+
+
+def test_groups_of_one_name_are_shown_by_their_path(make: Make) -> None:
+    make("a", ACCURACIES)
+    make("a", shifted(0.02), runs_dir="old")
+    make("b", ACCURACIES)
+    assert [side.name for side in compared("a", "old/a", "b").sides] == ["runs/a", "old/a", "b"]
+
+
+def test_the_baseline(make: Make) -> None:
+    make("a", ACCURACIES)
+    make("b", shifted(0.02))
+    make("c", shifted(-0.02))
+    groups = [find_group(name, Path("runs")) for name in "abc"]
+    found = compare(groups, parse_metric("val_accuracy"), baseline=groups[2])
+    assert [side.name for side in found.sides] == ["c", "a", "b"]
+    assert [each.verdict for each in found.differences] == ["better", "better"]
+    assert command.find_all(["a", "b"], "runs/b", Path("runs"))[1] is not None
+    added, base = command.find_all(["a", "b"], "c", Path("runs"))
+    assert base is not None and compare(added, None, base).baseline.name == "c"
+
+
+def test_copied_run_folders_compare_the_same(make: Make) -> None:
+    make("a", ACCURACIES)
+    make("b", shifted(0.005))
+    here = compared("a", "b").as_json()
+    shutil.copytree("runs", "elsewhere/deep")
+    shutil.rmtree("runs")
+    there = compare([find_group(f"elsewhere/deep/{name}", Path("runs")) for name in "ab"], parse_metric("val_accuracy"))
+    assert there.as_json()["differences"] == here["differences"]
+
+
+def test_a_damaged_member_is_told_and_left_out(make: Make) -> None:
+    make("a", ACCURACIES)
+    path = make("b", shifted(0.02))
+    (path / "seed-2/run.json").write_text("{")
+    found = compared("a", "b")
+    assert found.differences[0].pairs == 7
+    assert any(note.startswith("left out of b: ") and "seed-2/run.json is damaged" in note for note in found.notes)
+    shutil.rmtree(path / "seed-2")
+    (path / "seed-0/config.yaml").write_text("name: x\nseed: 0\n")
+    for member in range(1, 8):
+        shutil.rmtree(path / f"seed-{member}", ignore_errors=True)
+    with pytest.raises(NotFoundError, match=r"seed-0/config.yaml is damaged: training.monitor is missing"):
+        compared("a", "b", metric=None)
+
+
+# ---- what is said beside
+
+
+def test_notes_on_what_else_differs(make: Make) -> None:
+    make("a", ACCURACIES)
+    make("b", ACCURACIES, device="cuda:0", device_model="NVIDIA H100", torch="2.11.0", data_fingerprint="e" * 64)
+    make("c", ACCURACIES, "optimizer=sgd", "optimizer.momentum=0.9")
+    make("d", ACCURACIES, "optimizer=sgd", "model.hidden=[256]", "early_stopping.patience=3")
+    found = compared("a", "b", "c", "d")
+    assert found.notes == (
+        "not everything else is equal: device cpu (a, c, d), cuda:0 (b); device model AMD EPYC (a, c, d), NVIDIA H100 (b); "
+        "torch 2.10.0 (a, c, d), 2.11.0 (b); the data (another fingerprint)",
+        "b has the same settings as a",
+        "d differs from a in 3 settings (model.hidden, optimizer, early_stopping), so that a difference cannot be put down "
+        "to one of them; `tuner diff runs/a runs/d` shows them",
+    )
+
+
+def test_the_command_that_trains_what_is_missing(make: Make) -> None:
+    make("a", dict.fromkeys(range(4), 0.9) | {4: "diverged", 5: "stopped"}, runs_dir="my runs")
+    make("b", ACCURACIES[:4], runs_dir="my runs")
+    Path("my runs/b/group.json").write_text("{}")
+    found = compare([find_group(name, Path("my runs")) for name in "ab"], parse_metric("val_accuracy"))
+    assert (found.differences[0].missing, found.differences[0].seeds) == (2, 7)
+    heard = [
+        subprocess.run(
+            ["bash", "-c", f'tuner() {{ printf "%s|" "$@"; echo; }}\n{line}'], capture_output=True, text=True
+        )
+        for line in found.train
+    ]
+    own, made = ([line.split("|")[:-1] for line in each.stdout.splitlines()] for each in heard)
+    config = "my runs/a/seed-0/config.yaml"
+    assert own == [["train", config, f"seed={s}", "--run", f"seed-{s}", "--runs-dir", "my runs/a"] for s in (5, 6)]
+    assert made == [["train", "my runs/b/seed-0/config.yaml", "--run", "b", "--seeds", "7", "--runs-dir", "my runs"]]
+
+
+def test_words_for_an_interval_and_a_p_that_disagree(make: Make) -> None:
+    make("a", [0.9] * 8)
+    make("b", [0.901] * 7 + [0.95], "optimizer.lr=0.1")
+    text = comparison_text(compared("a", "b"))
+    assert "the interval holds zero, but it is for normal differences; verdicts follow p\n" in text
+    assert text.splitlines()[-1].startswith("b is better than a")
+    make("c", [0.93] * 5 + [0.899, 0.9, 0.9], "optimizer.lr=0.2")
+    text = comparison_text(compared("a", "c"))
+    assert "the interval leaves zero out, but it is for normal differences; verdicts follow p\n" in text
+    assert text.splitlines()[-1].startswith("c against a is undecided")
+    small = comparison_text(compared("a", "b", least_effect=0.5))
+    assert "the difference is below the least effect of 0.5" in small
+
+
+def test_how_many_more_seeds(make: Make) -> None:
+    make("a", ACCURACIES)
+    make("b", shifted(0.0015, wobble=0.004))
+    found = compared("a", "b")
+    needed = found.differences[0].needed
+    assert found.differences[0].reason == "may be chance" and needed is not None and needed > 8
+    assert f"takes about {needed} pairs: {needed - 8} more seed" in comparison_text(found)
+
+
+# ---- what is refused
+
+
+def test_losses_that_are_not_the_same(make: Make) -> None:
+    make("a", ACCURACIES)
+    make("smooth", ACCURACIES, "loss.label_smoothing=0.1")
+    make("mse", ACCURACIES, "loss=mse")
+    make("raw", ACCURACIES, "loss=mse", "loss.outputs=raw")
+    assert compared("a", "smooth", metric="val_loss").differences[0].pairs == 8
+    assert compared("a", "mse", metric="val_accuracy").differences[0].pairs == 8
+    for metric in ("val_loss", "test_loss", "train_loss", "val_loss@last", "epochs(val_loss<=0.5)", None):
+        with pytest.raises(UsageError, match="not the same loss: cross_entropy in a, mse in mse") as refused:
+            compared("a", "mse", metric=metric)
+        assert "--metric " in refused.value.fix and "_accuracy" in refused.value.fix
+    with pytest.raises(UsageError, match="outputs: softmax in mse, outputs: raw in raw"):
+        compared("mse", "raw", metric="val_loss")
+    with pytest.raises(UsageError, match=r"label_smoothing: 0.0 in a, label_smoothing: 0.1 in smooth"):
+        compared("a", "smooth", metric="batch_loss")
+
+
+def test_losses_of_targets_in_other_units(make: Make) -> None:
+    regression = ["data=diabetes", "loss=mse"]
+    make("a", ACCURACIES, *regression)
+    make("b", ACCURACIES, *regression, "data.standardize_target=false")
+    with pytest.raises(UsageError, match=r"data.standardize_target: true in a, data.standardize_target: false in b"):
+        compared("a", "b", metric="val_loss")
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "code", "said"),
+    [
+        (["a"], {}, 2, "2 to 20 groups, 1 given"),
+        (["a"] * 21, {}, 2, "2 to 20 groups, 21 given"),
+        (["a", "a"], {}, 2, "runs/a and runs/a hold the same run"),
+        (["a", "a/seed-0"], {}, 2, "hold the same run: seed-0"),
+        (["a", "nothing"], {}, 4, "there is no run nothing"),
+        (["a", "b"], {"baseline": "nothing"}, 4, "there is no run nothing"),
+        (["a", "b"], {"metric": "val_acc"}, 2, "no metric val_acc"),
+        (["a", "b"], {"metric": "accuracy"}, 2, "no metric accuracy"),
+        (["a", "b"], {"metric": "val_accuracy@99"}, 2, "no run of a has a value of val_accuracy@99"),
+        (["a", "b"], {"metric": "epochs(val_accuracy)"}, 2, "no operator"),
+        (["a", "b"], {"metric": "epochs(val_f1>=0.5)"}, 2, "no metric val_f1"),
+        (["a", "b"], {"metric": ""}, 2, "is not a metric"),
+        (["a", "b"], {"metric": "activation_std(hidden.3)@0"}, 2, "not known which way is better"),
+        (["a", "b"], {"metric": "activation_std(hidden.3)@1", "direction": "up"}, 2, "no metric"),
+        (["a", "b"], {"metric": "step", "direction": "sideways"}, 2, "up or down, not sideways"),
+        (["a", "b"], {"metric": "val_accuracy", "direction": "down"}, 2, "up is better, not down"),
+        (["a", "b"], {"least_effect": 0.0}, 2, "a number above 0"),
+        (["a", "b"], {"least_effect": float("nan")}, 2, "a number above 0"),
+        (["a", "b"], {"fail_on": ["worse,bad"]}, 2, "bad is no verdict"),
+        (["a", "b"], {"fail_on": [""]}, 2, "is no verdict"),
+        (["a", "b"], {"markdown": True, "as_json": True}, 2, "one of the two"),
+        (["a", "mixed"], {}, 4, "differ in more than their seed"),
+    ],
+)
+def test_what_is_refused(make: Make, words: list[str], options: dict[str, Any], code: int, said: str) -> None:
+    make("a", ACCURACIES)
+    make("b", shifted(0.02))
+    make("mixed", ACCURACIES[:2])
+    write_member(Path("runs/mixed"), "seed-5", 5, 0.9, ["optimizer.lr=1"])
+    with pytest.raises(TunerError, match=r".*") as refused:
+        command.compare(words, runs_dir=Path("runs"), **options)
+    assert refused.value.exit_code == code
+    assert said in refused.value.message
+
+
+def test_a_direction_for_what_has_none(make: Make) -> None:
+    make("a", ACCURACIES)
+    make("b", shifted(0.02))
+    assert compared("a", "b", metric="step", direction="up").direction == "up"
+    assert compared("a", "b", metric="val_accuracy", direction="up").direction == "up"
+    assert compared("a", "b", metric="parameters").direction == "down"
+
+
+# ---- as a program
+
+
+def test_exit_codes_and_streams(make: Make) -> None:
+    make("a", ACCURACIES)
+    make("b", shifted(-0.02))
+    make("same", ACCURACIES)
+    quiet = tuner("a", "b", "same", "--metric", "val_accuracy", "-q", "--fail-on", "better, equivalent")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "b worse\nsame undecided\n", "")
+    worse = tuner("a", "b", "--metric", "val_accuracy", "--fail-on", "worse")
+    assert worse.returncode == 1
+    assert worse.stdout.splitlines()[-1] == "b is worse than a: val_accuracy is 0.0201 lower (p 0.0078, 8 pairs)"
+    assert worse.stderr.splitlines() == ["note: b has the same settings as a", "--fail-on worse: b is worse"]
+    data = tuner("a", "same", "--json", "--fail-on", "worse", "--fail-on", "undecided")
+    assert (data.returncode, data.stderr) == (1, "")
+    told = json.loads(data.stdout)
+    assert list(told)[:2] == ["metric", "baseline"] and told["notes"] == ["same has the same settings as a"]
+    assert tuner("a", "nothing").returncode == 4
+    refused = tuner("a", "b", "--metric", "val_acc", "--json")
+    assert refused.returncode == 2 and json.loads(refused.stdout)["exit_code"] == 2
+    assert tuner("a", "b", "--least-effect", "much").returncode == 2
+
+
+def test_it_imports_neither_torch_nor_numpy(make: Make) -> None:
+    make("a", ACCURACIES)
+    make("b", shifted(-0.02))
+    program = (
+        "import sys\nfrom tuner.cli import main\nsys.argv = ['tuner', 'compare', 'a', 'b']\n"
+        "try:\n    main()\nfinally:\n    print(sorted({'torch', 'numpy', 'matplotlib', 'rich'} & sys.modules.keys()))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_shape_that_json_promises(make: Make) -> None:
+    make("a", ACCURACIES)
+    make("b", shifted(0.02))
+    done = tuner("a", "b", "--metric", "val_accuracy", "--json")
+    told = json.loads(done.stdout)
+    assert (told["metric"], told["baseline"]) == ("val_accuracy", "a")
+    assert told["groups"]["a"]["seeds"]["0"] == 0.9611
+    assert told["groups"]["a"]["mean"] == pytest.approx(sum(ACCURACIES) / 8)
+    [difference] = told["differences"]
+    assert list(difference)[:7] == ["group", "pairs", "mean", "low", "high", "p", "verdict"]
+    assert (difference["group"], difference["pairs"], difference["p"], difference["verdict"]) == (
+        "b",
+        8,
+        2 / 2**8,
+        "better",
+    )
+    assert difference["low"] < difference["mean"] < difference["high"]
+
+
+# ---- golden
+
+
+def golden(name: str, text: str, update: bool) -> None:
+    file = CASES / name
+    if update:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"{text}\n")
+    assert f"{text}\n" == file.read_text()
+
+
+def several(make: Make) -> Comparison:
+    make("base", dict(enumerate([*ACCURACIES, 0.9583, 0.9611])))
+    make("dropout", dict(enumerate([*shifted(0.012), 0.97, 0.972])), "model.dropout=0.2")
+    make("lr-0.1", dict(enumerate([*shifted(-0.4, wobble=0.05), "diverged", 0.41])), "optimizer.lr=0.1")
+    make("batch-norm", dict(enumerate([*shifted(0.0005), 0.9583, "stopped"])), "model.batch_norm=true")
+    make("few", dict(enumerate(ACCURACIES[:4])) | {3: 0.97, 40: 0.95}, "model.hidden=[64]")
+    return compared("base", "dropout", "lr-0.1", "batch-norm", "few", least_effect=0.01)
+
+
+def two(make: Make, by: float = 0.0008) -> Comparison:
+    make("base", ACCURACIES)
+    make("decay", shifted(by), "optimizer.weight_decay=1e-4")
+    return compared("base", "decay")
+
+
+def test_golden_texts(make: Make, update_golden: bool) -> None:
+    golden("several.txt", comparison_text(several(make), width=100), update_golden)
+    shutil.rmtree("runs")
+    golden("undecided.txt", comparison_text(two(make), width=100), update_golden)
+    shutil.rmtree("runs")
+    golden("better.txt", comparison_text(two(make, 0.02), width=100), update_golden)
+    never = compared("base", "decay", metric="epochs(val_accuracy>=0.98)")
+    golden("never.txt", comparison_text(never, width=100), update_golden)
+
+
+def test_golden_markdown(make: Make, update_golden: bool) -> None:
+    golden("several.md", comparison_markdown(several(make)), update_golden)
+
+
+def test_many_groups_stand_in_parts(make: Make) -> None:
+    names = [f"optimizer-{index:02}-of-many" for index in range(20)]
+    for index, name in enumerate(names):
+        make(name, ACCURACIES[:2], f"optimizer.lr={index + 1}e-4")
+    found = compared(*names)
+    for width in (40, 70, 100):
+        lines = comparison_text(found, width=width).splitlines()
+        assert max(len(line) for line in lines if not line.startswith("  for ")) <= max(width, 68)
+        assert sum(line.startswith("seed") for line in lines) == -(-20 // max(2, (width - 8) // 12))
+    wide = comparison_text(found)
+    assert all(name in wide for name in names) and "..." not in wide
+
+
+def test_colour_adds_nothing_but_colour(make: Make) -> None:
+    found = several(make)
+    painted = comparison_text(found, width=100, color=True)
+    assert "\x1b[32mbetter\x1b[0m" in painted
+    for style in ("0", "1", "2", "31", "32", "33", "36"):
+        painted = painted.replace(f"\x1b[{style}m", "")
+    assert painted == comparison_text(found, width=100)
+
+
+def test_commands_can_be_typed(make: Make) -> None:
+    make("a b", ACCURACIES[:3], runs_dir="my runs")
+    make("b", ACCURACIES[:3], "model.dropout=0.1", "optimizer.lr=1", runs_dir="my runs")
+    found = compare(
+        [find_group(f"my runs/{name}", Path("runs")) for name in ("a b", "b")], parse_metric("val_accuracy")
+    )
+    [note] = found.notes
+    assert shlex.split(note.split("`")[1]) == ["tuner", "diff", "my runs/a b", "my runs/b"]

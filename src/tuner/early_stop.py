@@ -1,16 +1,20 @@
 """Where early stopping would have ended a run, from the rows of its metrics.csv alone.
 
-Up to the stop a run with early stopping is the same run as one without, so that its rows tell what any setting would
-have done: the same functions decide here and in training.
+Up to its stop a run with early stopping is the same as one without, so that the rows of one run tell what any setting
+would have done with it: the functions that decide in training decide here too.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from tuner.document.scalars import core_value
+from tuner.durable import shown
 from tuner.errors import NotFoundError, UsageError
-from tuner.monitor import best_index, higher_is_better, oriented, waits
+from tuner.monitor import best_index, oriented, waits
 from tuner.run import Row, Run
 
 USUAL_PATIENCE = (2, 3, 5, 10, 20)
@@ -30,16 +34,16 @@ class Setting:
 class Outcome:
     """What a setting would have done with a run.
 
-    `verdict`: it would have ``stopped`` it after epoch `stop`; ``never`` (all epochs were run, and `stop` is the last);
-    or it is ``unknown``, for the run ended before it could be told, and then nothing else is known either.
+    `verdict`: it would have ``stopped`` it after epoch `stop`; ``never``: all epochs were run, and `stop` is the last
+    one; ``unknown``: the run ended before that could be told, and nothing else is known either.
     """
 
     setting: Setting
     verdict: str
     stop: int | None = None
     saved: int | None = None  # epochs that were run after the stop
-    best: Row | None = None  # the row of the best epoch up to the stop
-    cost: float | None = None  # by how much the best of the whole run is better than the best kept
+    best: Row | None = None  # of the best epoch up to the stop: its weights would have been kept
+    cost: float | None = None  # how much better the best of the whole run is
 
     @property
     def best_epoch(self) -> int | None:
@@ -50,6 +54,23 @@ class Outcome:
         return None if self.best is None else self.best[self.setting.monitor]
 
 
+@dataclass(frozen=True)
+class Mean:
+    """What a setting would have done with the runs of a group: the means over those of which it is known. A run that
+    it would not have stopped counts with its last epoch."""
+
+    setting: Setting
+    runs: int
+    known: int
+    stopped: int
+    stop: float | None
+    saved: float | None
+    best_epoch: float | None
+    value: float | None
+    cost: float | None
+    others: dict[str, float | None]
+
+
 def replay(rows: Sequence[Row], planned: int, setting: Setting) -> Outcome:
     """What `setting` would have done with a run of these rows that was to go on for `planned` epochs."""
     waited = waits(oriented(rows, setting.monitor), setting.min_delta)
@@ -57,33 +78,93 @@ def replay(rows: Sequence[Row], planned: int, setting: Setting) -> Outcome:
     if place is None and len(rows) < planned:
         return Outcome(setting, UNKNOWN)
     kept = rows if place is None else rows[: place + 1]
-    best = best_row(kept, setting.monitor)
-    return Outcome(
-        setting,
-        NEVER if place is None else STOPPED,
-        int(kept[-1]["epoch"] or len(kept)),
-        len(rows) - len(kept),
-        best,
-        _cost(best, best_row(rows, setting.monitor), setting.monitor),
-    )
+    best, best_of_all = best_row(kept, setting.monitor), best_row(rows, setting.monitor)
+    cost = None
+    if best is not None and best_of_all is not None:
+        at_stop, at_end = oriented([best, best_of_all], setting.monitor)
+        cost = at_stop - at_end
+    verdict = NEVER if place is None else STOPPED
+    return Outcome(setting, verdict, int(kept[-1]["epoch"] or 0), len(rows) - len(kept), best, cost)
 
 
 def best_row(rows: Sequence[Row], monitor: str) -> Row | None:
-    """The row whose weights would have been kept; None where no value is finite."""
+    """The row whose weights are kept; None where no value is finite."""
     place = best_index(rows, monitor)
     return None if place is None else rows[place]
 
 
-def _cost(kept: Row | None, whole: Row | None, monitor: str) -> float | None:
-    if kept is None or whole is None:
-        return None
-    (at_stop,), (at_end,) = oriented([kept], monitor), oriented([whole], monitor)
-    return at_stop - at_end
+def others(row: Row | None, monitor: str) -> dict[str, float | None]:
+    """The other metrics of the monitor's part in a row: val_accuracy beside val_loss."""
+    part = monitor.partition("_")[0]
+    return {key: value for key, value in (row or {}).items() if key.startswith(f"{part}_") and key != monitor}
+
+
+def mean_of(outcomes: Sequence[Outcome]) -> Mean:
+    """The outcomes of one setting with the runs of a group, as one."""
+    setting = outcomes[0].setting
+    known = [outcome for outcome in outcomes if outcome.verdict != UNKNOWN]
+    beside = [others(outcome.best, setting.monitor) for outcome in known]
+    names = dict.fromkeys(name for found in beside for name in found)
+    return Mean(
+        setting,
+        len(outcomes),
+        len(known),
+        sum(outcome.verdict == STOPPED for outcome in known),
+        _mean([outcome.stop for outcome in known]),
+        _mean([outcome.saved for outcome in known]),
+        _mean([outcome.best_epoch for outcome in known]),
+        _mean([outcome.value for outcome in known]),
+        _mean([outcome.cost for outcome in known]),
+        {name: _mean([found.get(name) for found in beside]) for name in names},
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    return math.fsum(known) / len(known) if known else None
+
+
+def monitors_of(rows: Sequence[Row]) -> list[str]:
+    """The columns that early stopping can watch."""
+    return [column for column in (rows[-1] if rows else {}) if column.startswith(("train_", "val_"))]
 
 
 def planned_epochs(run: Run) -> int:
     """How many epochs the run's config asks for. Raises NotFoundError."""
     epochs = _training(run).get("epochs")
-    if type(epochs) is not int or epochs < 1:
-        raise NotFoundError(f"{run.path / 'config.yaml'} is damaged: training.epochs is missing")
+    if type(epochs) is not int:
+        raise NotFoundError(f"{shown(run.path / 'config.yaml')} is damaged: training.epochs is missing")
     return epochs
+
+
+def own_monitor(run: Run) -> str:
+    """The metric that the run itself watches. Raises NotFoundError."""
+    monitor = _training(run).get("monitor")
+    if not isinstance(monitor, str):
+        raise NotFoundError(f"{shown(run.path / 'config.yaml')} is damaged: training.monitor is missing")
+    return monitor
+
+
+def _training(run: Run) -> dict[str, Any]:
+    section = run.config.get("training")
+    return section if isinstance(section, dict) else {}
+
+
+def parse_patience(text: str) -> list[int]:
+    """``3,5,10``: whole numbers from 1 on. Raises UsageError."""
+    values = [core_value(part.strip()) for part in text.split(",")]
+    whole = [value for value in values if type(value) is int and value >= 1]
+    if len(whole) < len(values):
+        fix = "it takes whole numbers from 1 on, with commas between them: --patience 3,5,10"
+        raise UsageError(f"--patience cannot be {shown(text) or repr(text)}", fix=fix)
+    return list(dict.fromkeys(whole))
+
+
+def parse_min_delta(text: str) -> list[float]:
+    """``0,1e-3``: numbers from 0 on. Raises UsageError."""
+    values = [core_value(part.strip()) for part in text.split(",")]
+    numbers = [float(value) for value in values if type(value) in (int, float)]
+    if len(numbers) < len(values) or not all(0 <= number < math.inf for number in numbers):
+        fix = "it takes numbers from 0 on, with commas between them: --min-delta 0,0.001"
+        raise UsageError(f"--min-delta cannot be {shown(text) or repr(text)}", fix=fix)
+    return list(dict.fromkeys(numbers))

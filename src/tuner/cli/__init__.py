@@ -19,7 +19,7 @@ from tuner.errors import NotFoundError, ResourceError, TunerError, UsageError
 __all__ = ["app", "main"]
 
 
-COMMANDS = ("train", "check", "show", "curves", "compare", "info")
+COMMANDS = ("train", "check", "runs", "show", "curves", "compare", "info")
 """The modules that register the commands, in the order of `--help`."""
 
 

@@ -44,6 +44,14 @@ RunArgument = Annotated[
         autocompletion=completion.runs,
     ),
 ]
+RunsArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN...",
+        help="Runs or groups: a folder, name, unique prefix, a config's name, or @1 (newest).",
+        autocompletion=completion.runs,
+    ),
+]
 
 Wait = Annotated[
     str, typer.Option("--wait", metavar="TIME", help="Wait this long for another process to release the run: 30m, 90s.")

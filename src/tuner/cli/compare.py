@@ -24,7 +24,7 @@ METRICS = "val_accuracy, test_loss, val_loss@last, val_loss@7, epochs(val_accura
 def compare(
     groups: Annotated[
         list[str],
-        typer.Argument(metavar="A B...", help="2 to 20 groups (or single runs): folder, name, unique prefix, @1."),
+        typer.Argument(metavar="GROUP", help="2 to 20 groups (or single runs): folder, name, unique prefix, @1."),
     ],
     metric: Annotated[
         str | None, typer.Option("--metric", metavar="M", help=f"{METRICS}; default: training.monitor.")

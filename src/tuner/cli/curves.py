@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuner.cli.app import RUNS, Json, Quiet, RunsDir, app, say_error
+from tuner.cli.app import RUNS, Json, Quiet, RunsArgument, RunsDir, app, say_error
 
 if TYPE_CHECKING:
     from tuner.render.lines import Panel
     from tuner.render.series import Track, View
     from tuner.results import Group
+    from tuner.run import Row, Run
 
 TITLE = 60
 """Characters of names that fit above a picture."""
@@ -24,13 +25,13 @@ TITLE = 60
 
 @app.command()
 def curves(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs or groups, each a line.")],
+    runs: RunsArgument,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="PNG or SVG; one run's plain picture: its curves.png."),
     ] = None,
     metric: Annotated[
-        list[str] | None, typer.Option("--metric", help="A metric, e.g. loss or val_accuracy; repeatable.")
+        list[str] | None, typer.Option("--metric", metavar="M", help="A metric, e.g. loss or val_accuracy; repeatable.")
     ] = None,
     axis: Annotated[str, typer.Option("--x", metavar="epoch|step|time", help="The axis that runs share.")] = "epoch",
     smooth: Annotated[
@@ -52,6 +53,9 @@ def curves(
     tuner curves adam sgd --x time              two groups of seeds
     tuner curves adam --members --smooth 0.6
     """
+    from tuner.render.captions import not_drawn
+    from tuner.render.series import View
+    from tuner.render.tracks import tracks_of
     from tuner.results import find_group
 
     check_view(axis, smooth)
@@ -60,12 +64,16 @@ def curves(
     is_plain = not metric and axis == "epoch" and not smooth and log is None
     target = output if output or not (is_run and is_plain) else groups[0].path / "curves.png"
     check_target(target)
-    drawing, remarks = drawing_of(groups, metric, members, (axis, smooth, log))
+    tracks, remarks = tracks_of(groups, members, timed=axis == "time")
+    check_metrics(metric or [], tracks)
     if as_json:
+        say_all(remarks)
         typer.echo(json.dumps(as_data(groups)))
         return
-    for remark in dict.fromkeys(remarks):
-        say_error(remark)
+    drawing = drawing_of(groups, tracks, metric, View.of(tracks, axis, smooth, log))
+    if members and all(group.is_single for group in groups):
+        remarks.append("--members changes nothing: none of them is a group")
+    say_all(remarks + losses_differ(groups, drawing.metrics) + not_drawn(tracks, drawing.metrics, drawing.view))
     if not quiet:
         typer.echo(drawing.text())
         sys.stdout.flush()
@@ -92,7 +100,8 @@ class Drawing:
 
         width, is_ascii = min(100, terminal_width(sys.stdout)), not is_unicode(sys.stdout)
         look = Look(width, ascii=is_ascii, color=is_colored(sys.stdout))
-        notes = captions(self.tracks, self.metrics, self.view, raw="quotes" if is_ascii else "single dots")
+        raw = "" if all(track.is_group for track in self.tracks) else "quotes" if is_ascii else "single dots"
+        notes = captions(self.tracks, self.metrics, self.view, raw)
         lines = [line for note in notes for line in textwrap.wrap(escape(note), width - 2)]
         return "\n\n".join([*(chart(panel, look) for panel in self.panels), *(["\n".join(lines)] if lines else [])])
 
@@ -105,33 +114,27 @@ class Drawing:
         save_curves(target, self.title, self.panels, legend=len(self.tracks) > 1, notes=notes)
 
 
-def drawing_of(
-    groups: list[Group], metrics: list[str] | None, members: bool, look: tuple[str, float, bool | None]
-) -> tuple[Drawing, list[str]]:
-    """The drawing of runs and groups, and remarks on what is not in it. Raises UsageError, NotFoundError."""
-    from tuner.render.captions import not_drawn
+def drawing_of(groups: list[Group], tracks: list[Track], metrics: list[str] | None, view: View) -> Drawing:
+    """The drawing of runs and groups, all of whose metrics there are. Raises UsageError where it would be too full."""
     from tuner.render.panels import metric_panel, run_panels, side_by_side, usual_metrics
-    from tuner.render.series import View
     from tuner.render.text import plural
-    from tuner.render.tracks import tracks_of
 
-    tracks, remarks = tracks_of(groups, members, timed=look[0] == "time")
-    if members and all(group.is_single for group in groups):
-        remarks.append("--members changes nothing: none of them is a group")
-    check_metrics(metrics or [], tracks)
-    view, path = View.of(tracks, *look), groups[0].path
     if len(tracks) > 1:
         drawn = list(dict.fromkeys(metrics or usual_metrics(tracks)))
         panels = side_by_side(tracks, drawn, view)
-        remarks += losses_differ(groups, drawn)
-    else:
-        best = groups[0].first.status.get("best_epoch") if not tracks[0].is_group else None
-        drawn = list(dict.fromkeys(metrics or []))
-        panels = [metric_panel(tracks[0], name, best, view) for name in drawn] or run_panels(tracks[0], best, view)
-        drawn = drawn or [panel.title for panel in panels if not panel.strip]
-    names = ", ".join(track.name for track in tracks)
-    title = path.name if len(tracks) == 1 else names if len(names) <= TITLE else plural(len(tracks), "run")
-    return Drawing(title, panels, tracks, drawn, view), remarks + not_drawn(tracks, drawn, view)
+        names = ", ".join(track.name for track in tracks)
+        return Drawing(names if len(names) <= TITLE else plural(len(tracks), "run"), panels, tracks, drawn, view)
+    track, group = tracks[0], groups[0]
+    best = None if track.is_group else group.first.status.get("best_epoch")
+    drawn = list(dict.fromkeys(metrics or []))
+    panels = [metric_panel(track, name, best, view) for name in drawn] or run_panels(track, best, view)
+    return Drawing(track.name, panels, tracks, drawn or [panel.title for panel in panels if not panel.strip], view)
+
+
+def say_all(remarks: list[str]) -> None:
+    """Each once, on stderr."""
+    for remark in dict.fromkeys(remarks):
+        say_error(remark)
 
 
 def check_view(axis: str, smooth: float) -> None:
@@ -156,15 +159,19 @@ def check_metrics(metrics: list[str], tracks: list[Track]) -> None:
 
 
 def losses_differ(groups: list[Group], metrics: list[str]) -> list[str]:
-    """A remark where the losses drawn are not the same function, and so not on one scale."""
-    drawn = [metric for metric in metrics if metric.endswith("loss")]
-    names: dict[str, str] = {}
-    for group in groups:
-        loss = group.first.config.get("loss")
-        own = {"name": loss} if isinstance(loss, str) else dict(loss or {})
-        same = {key: value for key, value in own.items() if key not in ("label_smoothing", "class_weights")}
-        names.setdefault(json.dumps(same, sort_keys=True), f"{group.path.name} has {own.get('name')}")
-    return [f"{', '.join(drawn)}: not on one scale: {', '.join(names.values())}"] if drawn and len(names) > 1 else []
+    """A remark where the losses that are drawn are not the same function, and so not on one scale."""
+    from tuner.compare.checks import check_losses, names_of
+    from tuner.errors import UsageError
+    from tuner.results import parse_metric
+
+    found = []
+    for metric in metrics:
+        column = f"val_{metric}" if metric == "loss" else metric
+        try:
+            check_losses(groups, names_of(groups), parse_metric(column))
+        except UsageError as error:
+            found.append(error.message)
+    return found
 
 
 def as_data(groups: list[Group]) -> Any:
@@ -178,13 +185,23 @@ def as_data(groups: list[Group]) -> Any:
             "group": None if group.is_single else str(group.path),
             "seed": seed,
             "state": run.state,
-            "metrics": run.rows,
+            "metrics": rows_of(run),
         }
         for group in groups
         for seed, run in group.runs.items()
     ]
     plain = json.loads(json_bytes({"runs": found}))
     return plain["runs"][0]["metrics"] if len(groups) == 1 and groups[0].is_single else plain
+
+
+def rows_of(run: Run) -> list[Row] | None:
+    """None where they are damaged, which was said before."""
+    from tuner.errors import NotFoundError
+
+    try:
+        return run.rows
+    except NotFoundError:
+        return None
 
 
 def check_target(target: Path | None) -> None:
@@ -199,8 +216,11 @@ def check_target(target: Path | None) -> None:
 
 def picture(path: Path, target: Path) -> None:
     """Draws the run in the folder `path` into a PNG or SVG file. Raises ResourceError."""
+    from tuner.render.series import View
+    from tuner.render.tracks import tracks_of
     from tuner.results import read_group
 
     group = read_group(path)
     if group.first.rows:
-        drawing_of([group], None, False, ("epoch", 0.0, None))[0].save(target)
+        tracks, _ = tracks_of([group], members=False, timed=False)
+        drawing_of([group], tracks, None, View()).save(target)

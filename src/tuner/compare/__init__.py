@@ -112,9 +112,9 @@ def compare(
         raise UsageError(f"the least effect is a number above 0, not {least_effect}")
     names = names_of(groups)
     metric = metric or metric_for(groups, names)
-    direction = direction_for(metric, direction)
     check_losses(groups, names, metric)
     sides = sides_of(groups, names, metric)
+    direction = direction_for(metric, direction)
     for side in sides[1:]:
         check_shared(sides[0], side)
     differences = differences_of(sides, direction, least_effect)

@@ -72,7 +72,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
     known = [each for each in values if each is not None and not math.isnan(each)]
     if not known or len(known) < len(values):
         return None
-    return known[0] if len(known) == 1 else sum(known) / len(known)
+    return known[0] if len(known) == 1 else math.fsum(known) / len(known)
 
 
 def find_column(text: str, everything: Sequence[Entry]) -> Column:
@@ -131,7 +131,9 @@ def usual_columns(everything: Sequence[Entry]) -> list[Column]:
     monitors = dict.fromkeys(entry.settings.get("training.monitor") for entry in everything if entry.runs)
     best = dict.fromkeys(key for run in runs for key in run.status.get("best") or {})
     test = dict.fromkeys(f"test_{key}" for run in runs for key in run.status.get("test") or {})
-    metrics = dict.fromkeys([*(key for key in monitors if key in best), *(k for k in best if k.startswith("val_")), *test])
+    metrics = dict.fromkeys(
+        [*(key for key in monitors if key in best), *(k for k in best if k.startswith("val_")), *test]
+    )
     seeds = ["seeds"] if any(entry.members for entry in everything) else []
     names = ["run", "when", "state", *seeds, "changed", "best"]
     return [*map(Column, names), *(Column(key, parse_metric(key)) for key in metrics), Column("time")]

@@ -17,6 +17,7 @@ from tuner.run import GROUP, Run, folders_in, glance, headline, holder, is_run, 
 DAMAGED = "damaged"
 """The state of a folder that cannot be read."""
 
+_SECTIONS = ("data", "model", "optimizer", "training")
 _LEFT_BY_A_RUN = ("config.yaml", "metrics.csv", "status.json")
 
 
@@ -115,7 +116,8 @@ def _inside(path: Path) -> list[Entry]:
 def _entry(path: Path, label: str, run: Run | None = None) -> Entry:
     try:
         run = run or glance(path)
-        _ = run.config
+        if not all(isinstance(run.config.get(key), dict) for key in _SECTIONS):
+            raise NotFoundError(f"{shown(path / 'config.yaml')} is damaged: settings are missing")
     except NotFoundError as error:
         created, name = headline(path)
         return Entry(path, label, DAMAGED, created, name, problem=error.message)

@@ -114,17 +114,17 @@ def select(everything: Sequence[Entry], filters: Sequence[Filter], opened: bool,
 
     if not opened:
         return [entry for entry in everything if fit(entry)]
-    asked = [replace(entry, members=tuple(filter(fit, entry.members))) if entry.members else entry for entry in everything]
+    asked = [
+        replace(entry, members=tuple(filter(fit, entry.members))) if entry.members else entry for entry in everything
+    ]
     return [now for now, was in zip(asked, everything, strict=True) if (now.members if was.members else fit(now))]
 
 
-def sort(everything: Sequence[Entry], by: str, problems: Problems) -> list[Entry]:
-    """Sorted by the column `by`, downwards with a ``-`` before it. Who has nothing in it comes last; equals stay in
-    their order. Raises UsageError."""
-    column = find_column(by.removeprefix("-"), everything)
-    found = [(column.of(entry, problems), entry) for entry in everything]
+def sort(some: Sequence[Entry], column: Column, downwards: bool, problems: Problems) -> list[Entry]:
+    """Who has nothing in the column comes last; equals stay in their order."""
+    found = [(column.of(entry, problems), entry) for entry in some]
     known = [(_rank(each), entry) for each, entry in found if each is not None]
-    known.sort(key=lambda pair: pair[0], reverse=by.startswith("-"))
+    known.sort(key=lambda pair: pair[0], reverse=downwards)
     return [entry for _, entry in known] + [entry for each, entry in found if each is None]
 
 

@@ -13,14 +13,16 @@ MOST_CHANGES = 5
 
 
 def captions(tracks: Sequence[Track], metrics: Sequence[str], view: View, raw: str) -> list[str]:
-    """The lines under the picture; `raw` says how values before smoothing look there."""
+    """The lines under the picture; `raw` says how values before smoothing look there, where they are to be seen."""
     groups = [track for track in tracks if track.is_group]
     found = []
     if groups:
         time = "; time is the mean, too" if view.axis == "time" else ""
         found.append(f"A group's line is the mean over its seeds, its band goes from the lowest to the highest{time}.")
     if view.smooth:
-        found.append(f"Smoothed by {view.smooth:g} (exponential moving average); {raw}: before smoothing.")
+        seeds = ", each seed by itself" if groups else ""
+        before = f"; {raw}: before smoothing" if raw else ""
+        found.append(f"Smoothed by {view.smooth:g} (exponential moving average{seeds}){before}.")
     for track in groups:
         columns = [column for metric in metrics for column in columns_of([track], metric)]
         texts = {column: counts_text(series_of(track, column, view), len(track.members)) for column in columns}
@@ -50,9 +52,15 @@ def not_drawn(tracks: Sequence[Track], metrics: Sequence[str], view: View) -> li
     found = []
     for metric in metrics:
         columns = columns_of(tracks, metric)
-        without = [track for track in tracks if not any(_values(track, column, view) for column in columns)]
-        if without:
-            found.append(f"not drawn: {_listed([track.name for track in without])}: no finite {metric}")
+        for lacking, what in ((True, f"no {metric}"), (False, f"no finite {metric}")):
+            without = [
+                track.name
+                for track in tracks
+                if not any(_values(track, column, view) for column in columns)
+                and lacking == set(columns).isdisjoint(track.columns())
+            ]
+            if without:
+                found.append(f"not drawn: {_listed(without)}: {what}")
         below = sum(value <= 0 for track in tracks for column in columns for value in _values(track, column, view))
         if view.log and below:
             found.append(f"not drawn: {plural(below, 'value')} of {metric} at or below 0: the axis is logarithmic")

@@ -24,7 +24,7 @@ from tuner.compare import (
 )
 from tuner.compare.checks import WORDS
 from tuner.render.tables import table
-from tuner.render.text import number, paint, plural
+from tuner.render.text import number, paint, plural, shorten
 
 COLORS = {BETTER: "green", WORSE: "red", EQUIVALENT: "cyan", UNDECIDED: "yellow"}
 NARROWEST = 12
@@ -32,14 +32,15 @@ NARROWEST = 12
 MANY = 10_000
 
 Written = Callable[[float | None], str]
+Table = tuple[list[str], list[list[str]], str]
 
 
 def comparison_text(comparison: Comparison, *, width: int | None = None, color: bool = False) -> str:
     """For a terminal of `width` columns, or without one: nothing is cut then. The verdict stands in the last line."""
     signed = _signed(comparison)
     parts = [paint(_headline(comparison), "bold", color)]
-    parts += [table(*_values(comparison, sides, signed), width=width) for sides in _blocks(comparison, width)]
-    parts.append(_painted(table(*_statistics(comparison, signed), width=width), comparison, color))
+    parts += [table(*_values(comparison, sides, signed, width)) for sides in _blocks(comparison, width)]
+    parts.append(_painted(table(*_statistics(comparison, signed, width)), comparison, color))
     parts[-1] += "\n" + paint(_wrapped(_legend(comparison), width), "dim", color)
     words = [_wrapped(remark, width) for remark in _remarks(comparison, signed)]
     if comparison.train:
@@ -77,10 +78,9 @@ def verdict_line(comparison: Comparison, difference: Difference) -> str:
     """What is known of one group against the baseline, in one sentence."""
     name, base, pairs = difference.side.name, difference.base.name, plural(difference.pairs, "pair")
     if difference.verdict == EQUIVALENT:
-        within = f"the difference in {comparison.metric} lies within ±{comparison.least_effect:g}"
-        return f"{name} is equivalent to {base}: {within} (95 % interval, {pairs})"
+        return f"{name} is equivalent to {base}: the 95 % interval lies within ±{comparison.least_effect:g} ({pairs})"
     if difference.reason == FEW_PAIRS:
-        return f"{name} against {base} is undecided: {pairs}, and {difference.missing} more are needed"
+        return f"{name} against {base} is undecided: {pairs}, and {_needs(difference.missing)}"
     found = f"p {_p(difference.p)}, {pairs}"
     if difference.verdict in (BETTER, WORSE):
         return f"{name} is {difference.verdict} than {base}: {_by(comparison, difference)} ({found})"
@@ -90,7 +90,8 @@ def verdict_line(comparison: Comparison, difference: Difference) -> str:
         return f"{name} against {base} is undecided: {_by(comparison, difference)} ({found}), but {more}"
     if not any(difference.values.values()):
         return f"{name} against {base} is undecided: not one of {pairs} differs"
-    return f"{name} against {base} is undecided: that {_by(comparison, difference)} may be chance ({found})"
+    mean = f"{_signed(comparison)(difference.mean)} in {comparison.metric}"
+    return f"{name} against {base} is undecided: {mean} may be chance ({found})"
 
 
 def conclusion(comparison: Comparison) -> str:
@@ -118,8 +119,8 @@ def _blocks(comparison: Comparison, width: int | None) -> list[Sequence[Side]]:
     return [sides[start : start + count] for start in range(0, len(sides), count)]
 
 
-def _values(comparison: Comparison, sides: Sequence[Side], signed: Written) -> tuple[list[str], list[list[str]], str]:
-    """Every seed's value, or why it has none; for two groups with the differences."""
+def _values(comparison: Comparison, sides: Sequence[Side], signed: Written, width: int | None = None) -> Table:
+    """Every seed's value, or why it has none; for two groups with the differences. Only names are cut to fit."""
     only = comparison.differences[0] if len(comparison.differences) == 1 else None
     shown = _plain(comparison)
     rows = [
@@ -128,7 +129,8 @@ def _values(comparison: Comparison, sides: Sequence[Side], signed: Written) -> t
     ]
     rows.append(["mean", *(shown(side.mean) for side in sides)])
     rows.append(["sd", *(shown(side.deviation) for side in sides)])
-    headers = ["seed", *(side.name for side in sides)]
+    room = None if width is None else max(NARROWEST, (width - 4) // (len(sides) + (only is not None))) - 2
+    headers = ["seed", *(side.name if room is None else shorten(side.name, room) for side in sides)]
     if only is not None:
         last = [signed(only.values.get(seed)) for seed in comparison.seeds]
         last += [signed(only.mean), signed(only.deviation).lstrip("+")]
@@ -136,7 +138,8 @@ def _values(comparison: Comparison, sides: Sequence[Side], signed: Written) -> t
     return headers, rows, "l" + "r" * (len(headers) - 1)
 
 
-def _statistics(comparison: Comparison, signed: Written) -> tuple[list[str], list[list[str]], str]:
+def _statistics(comparison: Comparison, signed: Written, width: int | None = None) -> Table:
+    """A line for each comparison. Only names are cut to fit."""
     headers = [f"against {comparison.baseline.name}", "pairs", "difference", "95 % interval", "p", "verdict"]
     rows = [
         [
@@ -149,6 +152,11 @@ def _statistics(comparison: Comparison, signed: Written) -> tuple[list[str], lis
         ]
         for each in comparison.differences
     ]
+    if width is not None:
+        taken = [max(len(line[column]) for line in (headers, *rows)) for column in range(1, len(headers))]
+        room = max(NARROWEST - 4, width - sum(taken) - 2 * len(taken))
+        for line in (headers, *rows):
+            line[0] = shorten(line[0], room)
     return headers, rows, "lrrrrl"
 
 
@@ -181,12 +189,13 @@ def _remarks(comparison: Comparison, signed: Written) -> list[str]:
     """What helps to read the statistics."""
     count, found = len(comparison.differences), []
     if few := [each for each in comparison.differences if each.reason == FEW_PAIRS]:
-        several = f" and {count} comparisons" if count > 1 else ""
-        found.append(f"with fewer than {few[0].least} pairs{several} no p can be as low as {LEVEL}")
+        why = f" for {count} comparisons" if count > 1 else f": with fewer no p can be as low as {LEVEL}"
+        found.append(f"a verdict takes {few[0].least} pairs{why}")
+    names: dict[str, list[str]] = {}
     for each in comparison.differences:
-        start = f"{each.side.name}: " if count > 1 else ""
-        found += [f"{start}{remark}" for remark in _remarks_on(comparison, each, signed)]
-    return found
+        for remark in _remarks_on(comparison, each, signed):
+            names.setdefault(remark, []).append(each.side.name)
+    return found + [f"{', '.join(about)}: {remark}" if count > 1 else remark for remark, about in names.items()]
 
 
 def _remarks_on(comparison: Comparison, difference: Difference, signed: Written) -> list[str]:
@@ -223,6 +232,10 @@ def _by(comparison: Comparison, difference: Difference) -> str:
     """``val_accuracy is 0.0113 higher``."""
     mean = difference.mean or 0.0
     return f"{comparison.metric} is {_signed(comparison)(abs(mean)).lstrip('+')} {'higher' if mean > 0 else 'lower'}"
+
+
+def _needs(pairs: int) -> str:
+    return "1 more is needed" if pairs == 1 else f"{pairs} more are needed"
 
 
 def _ordered(comparison: Comparison, difference: Difference) -> tuple[Side, Side]:

@@ -37,8 +37,8 @@ def table(
     widths = [max(cells(line[index]) for line in lines) for index in range(len(heads))]
     if width is not None:
         widths = _fit(widths, width)
-    painted = [{column: style for (row, column), style in (styles or {}).items() if row == at} for at in range(len(grid))]
-    return "\n".join(_line(line, widths, sides, look) for line, look in zip(lines, [{}, *painted], strict=True))
+    looks = [[(styles or {}).get((row, column), "") for column in range(len(heads))] for row in range(-1, len(grid))]
+    return "\n".join(_line(line, widths, sides, look) for line, look in zip(lines, looks, strict=True))
 
 
 def cell_text(cell: Cell) -> str:
@@ -55,13 +55,12 @@ def _side(column: Sequence[Cell]) -> str:
     return "r" if known and not any(isinstance(cell, str) for cell in known) else "l"
 
 
-def _line(line: Sequence[str], widths: Sequence[int], sides: str, styles: Mapping[int, str]) -> str:
-    parts = [pad(shorten(text, width), width, side) for text, width, side in zip(line, widths, sides, strict=True)]
-    while parts and parts[-1].isspace():
-        parts.pop()
-    if parts:
-        parts[-1] = parts[-1].rstrip()
-    return "  ".join(paint(part, styles[at]) if at in styles else part for at, part in enumerate(parts))
+def _line(line: Sequence[str], widths: Sequence[int], sides: str, styles: Sequence[str]) -> str:
+    parts = []
+    for text, width, side, style in zip(line, widths, sides, styles, strict=True):
+        cut = shorten(text, width)
+        parts.append(pad(cut, width, side).replace(cut, paint(cut, style, bool(style)), 1))
+    return "  ".join(parts).rstrip()
 
 
 def _fit(widths: Sequence[int], total: int) -> list[int]:

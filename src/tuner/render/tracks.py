@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tuner.durable import JOURNAL_LIMIT, read_bytes, shown
+from tuner.early_stop import own_monitor
 from tuner.errors import NotFoundError
 from tuner.render.series import Member, Track
 from tuner.render.text import plural
@@ -25,7 +26,7 @@ def tracks_of(groups: Sequence[Group], members: bool, timed: bool) -> tuple[list
     tracks = []
     for (path, group, runs), name in zip(entries, distinct([path for path, *_ in entries]), strict=True):
         read = [_member(run, timed, complaints, must=group.is_single) for run in runs]
-        monitor, family = monitor_of(runs[0]), str(group.path)
+        monitor, family = own_monitor(runs[0]), str(group.path)
         if not any(member.rows for member in read):
             complaints.append(f"{name} has no finished epoch yet")
         elif path == group.path and not group.is_single:
@@ -34,9 +35,10 @@ def tracks_of(groups: Sequence[Group], members: bool, timed: bool) -> tuple[list
         else:
             about = "" if runs[0].state == "finished" else runs[0].state
             tracks.append(Track(name, read, False, about, family, monitor))
-    if not tracks or (timed and not any(member.seconds for track in tracks for member in track.members)):
-        fix = "--x epoch and --x step need no times" if tracks else ""
-        raise NotFoundError("; ".join(dict.fromkeys(complaints)), fix=fix)
+    if not tracks:
+        raise NotFoundError("; ".join(dict.fromkeys(complaints)), fix=f"tuner show {shown(groups[0].path)} says more")
+    if timed and not any(member.seconds for track in tracks for member in track.members):
+        raise NotFoundError("; ".join(dict.fromkeys(complaints)), fix="--x epoch and --x step need no times")
     return tracks, complaints
 
 
@@ -75,14 +77,6 @@ def seconds_of(run: Run) -> dict[int, float]:
     rows: list[Row] = parse_rows(read_bytes(file, JOURNAL_LIMIT).decode("ascii", "replace"), shown(file))
     pairs = [(row.get("epoch"), row.get("seconds")) for row in rows]
     return {int(epoch): float(seconds) for epoch, seconds in pairs if epoch is not None and seconds is not None}
-
-
-def monitor_of(run: Run) -> str:
-    """The metric that a run watches. Raises NotFoundError."""
-    try:
-        return str(run.config["training"]["monitor"])
-    except (KeyError, TypeError):
-        raise NotFoundError(f"{shown(run.path / 'config.yaml')} is damaged: settings are missing") from None
 
 
 def _member(run: Run, timed: bool, complaints: list[str], must: bool) -> Member:

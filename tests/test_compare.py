@@ -296,6 +296,10 @@ def test_a_damaged_member_is_told_and_left_out(make: Make) -> None:
     found = compared("a", "b")
     assert found.differences[0].pairs == 7
     assert any(note.startswith("left out of b: ") and "seed-2/run.json is damaged" in note for note in found.notes)
+    (path / "seed-3/metrics.csv").write_text("epoch,val_accuracy\n1,high\n")
+    found = compared("a", "b", metric="epochs(val_accuracy>=0.9)")
+    assert found.sides[1].left_out == {2: "not there", 3: "damaged"} and found.differences[0].pairs == 6
+    assert any("seed-3/metrics.csv is damaged: line 2" in note for note in found.notes)
     shutil.rmtree(path / "seed-2")
     (path / "seed-0/config.yaml").write_text("name: x\nseed: 0\n")
     for member in range(1, 8):

@@ -24,7 +24,7 @@ for _rank, _names in enumerate(
         "network",
         "state",
         "loop",
-        "train diff compare listing",
+        "train diff compare listing early_stop",
         "group",
         "render",
         "cli",

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tuner.render import Line, Look, Panel, chart, metric_panel, run_panels
+from tuner.render import Line, Look, Panel, Track, chart, metric_panel, run_panels
 from tuner.render.scale import Scale
 
 ROWS: list[dict[str, float | int | None]] = [
@@ -22,6 +22,8 @@ ROWS: list[dict[str, float | int | None]] = [
     }
     for epoch in range(1, 11)
 ]
+
+RUN = Track.of(ROWS)
 
 GOLDEN = """\
 loss
@@ -41,11 +43,11 @@ ANY = st.none() | st.floats()
 
 
 def test_a_chart_looks_like_this() -> None:
-    assert chart(metric_panel(ROWS, "loss", 4), Look(60, 8)) == GOLDEN
+    assert chart(metric_panel(RUN, "loss", 4), Look(60, 8)) == GOLDEN
 
 
 def test_without_braille_each_curve_has_its_letter() -> None:
-    shown = chart(metric_panel(ROWS, "loss", 4), Look(60, 8, ascii=True))
+    shown = chart(metric_panel(RUN, "loss", 4), Look(60, 8, ascii=True))
     assert shown.isascii()
     assert "ooo validation" in shown
     assert "... train" in shown
@@ -67,7 +69,7 @@ def test_a_gap_is_left_where_a_value_is_missing() -> None:
 
 
 def test_colour_adds_nothing_but_colour() -> None:
-    panel = metric_panel(ROWS, "loss", 4)
+    panel = metric_panel(RUN, "loss", 4)
     painted = chart(panel, Look(60, 8, color=True))
     assert "\x1b[34m" in painted
     for code in ("0", "1", "2", "33", "34"):
@@ -99,7 +101,7 @@ def test_any_values_make_a_chart_that_fits(
 
 
 def test_a_run_has_panels_for_loss_metric_and_lr() -> None:
-    panels = run_panels(ROWS, 4)
+    panels = run_panels(RUN, 4)
     assert [panel.title for panel in panels] == ["loss", "accuracy", "lr"]
     assert [[line.label for line in panel.lines] for panel in panels] == [["train", "validation"]] * 2 + [["lr"]]
     assert [panel.best for panel in panels] == [4, 4, None]
@@ -108,18 +110,18 @@ def test_a_run_has_panels_for_loss_metric_and_lr() -> None:
 
 def test_what_is_not_there_has_no_panel() -> None:
     constant: list[dict[str, float | int | None]] = [{"train_loss": 1.0, "val_loss": None, "lr": 0.1}] * 3
-    panels = run_panels(constant)
+    panels = run_panels(Track.of(constant))
     assert [panel.title for panel in panels] == ["loss"]
     assert [line.label for line in panels[0].lines] == ["train"]
     assert list(panels[0].lines[0].x) == [1, 2, 3]
-    assert run_panels([]) == []
+    assert run_panels(Track.of([])) == []
 
 
 def test_a_loss_that_falls_far_gets_a_log_axis() -> None:
     far: list[dict[str, float | int | None]] = [{"train_loss": 10.0**-power} for power in range(4)]
-    assert metric_panel(far, "loss").log
-    assert not metric_panel(ROWS, "loss").log
-    assert not metric_panel([*far, {"train_loss": 0.0}], "loss").log
+    assert metric_panel(Track.of(far), "loss").log
+    assert not metric_panel(RUN, "loss").log
+    assert not metric_panel(Track.of([*far, {"train_loss": 0.0}]), "loss").log
 
 
 @pytest.mark.parametrize(

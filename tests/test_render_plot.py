@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuner.errors import ResourceError, UsageError
-from tuner.render import Line, Panel, curves_image, run_panels, save_curves
-from tuner.render.plot import _spread
+from tuner.render import Line, Panel, Track, curves_image, run_panels, save_curves
+from tuner.render.axes import spread
 
 ROWS: list[dict[str, float | int | None]] = [
     {
@@ -29,6 +29,8 @@ ROWS: list[dict[str, float | int | None]] = [
     }
     for epoch in range(1, 11)
 ]
+
+RUN = Track.of(ROWS)
 
 ODD = [
     [],
@@ -59,12 +61,12 @@ def chunks(png: bytes) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("kind", ["png", "svg"])
 def test_the_same_data_make_the_same_bytes(kind: str, tmp_path: Path) -> None:
-    panels = run_panels(ROWS, 7)
+    panels = run_panels(RUN, 7)
     here = curves_image(kind, "mnist-cnn-3", panels)
     assert curves_image(kind, "mnist-cnn-3", panels) == here
     script = (
-        "import sys; from pathlib import Path; from tuner.render import run_panels, save_curves\n"
-        f"save_curves(Path(sys.argv[1]), 'mnist-cnn-3', run_panels({ROWS!r}, 7))"
+        "import sys; from pathlib import Path; from tuner.render import Track, run_panels, save_curves\n"
+        f"save_curves(Path(sys.argv[1]), 'mnist-cnn-3', run_panels(Track.of({ROWS!r}), 7))"
     )
     path = tmp_path / f"curves.{kind}"
     subprocess.run([sys.executable, "-c", script, str(path)], check=True)
@@ -73,25 +75,25 @@ def test_the_same_data_make_the_same_bytes(kind: str, tmp_path: Path) -> None:
 
 
 def test_neither_time_nor_version_is_written() -> None:
-    png = chunks(curves_image("png", "run", run_panels(ROWS, 7)))
+    png = chunks(curves_image("png", "run", run_panels(RUN, 7)))
     assert {"tIME", "tEXt", "iTXt", "zTXt"}.isdisjoint(png)
-    svg = curves_image("svg", "run", run_panels(ROWS, 7)).decode()
+    svg = curves_image("svg", "run", run_panels(RUN, 7)).decode()
     assert "matplotlib.org" not in svg
     assert "<dc:date>" not in svg
 
 
 def test_the_image_has_the_size_of_its_panels() -> None:
-    width, height = struct.unpack(">II", chunks(curves_image("png", "run", run_panels(ROWS, 7)))["IHDR"][:8])
+    width, height = struct.unpack(">II", chunks(curves_image("png", "run", run_panels(RUN, 7)))["IHDR"][:8])
     assert (width, height) == (1060, 510)
 
 
 def test_the_svg_shows_every_curve_and_the_best_epoch() -> None:
-    svg = curves_image("svg", "run", run_panels(ROWS, 7))
+    svg = curves_image("svg", "run", run_panels(RUN, 7))
     ET.fromstring(svg)  # noqa: S314 - our own output
     for color in (b"#0072b2", b"#d55e00"):
         assert color in svg.lower()
     assert b"<!-- best epoch 7 -->" in svg
-    assert b"<!-- best epoch 7 -->" not in curves_image("svg", "run", run_panels(ROWS))
+    assert b"<!-- best epoch 7 -->" not in curves_image("svg", "run", run_panels(RUN))
 
 
 @pytest.mark.parametrize("panels", ODD, ids=range(len(ODD)))
@@ -100,9 +102,9 @@ def test_odd_values_are_drawn_without_a_warning(panels: list[Panel]) -> None:
 
 
 def test_settings_of_matplotlib_are_neither_read_nor_changed() -> None:
-    plain = curves_image("png", "run", run_panels(ROWS, 7))
+    plain = curves_image("png", "run", run_panels(RUN, 7))
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "black"}):
-        assert curves_image("png", "run", run_panels(ROWS, 7)) == plain
+        assert curves_image("png", "run", run_panels(RUN, 7)) == plain
         assert matplotlib.rcParams["font.size"] == 30
 
 
@@ -129,7 +131,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 1), max_size=14))
 def test_names_keep_their_order_and_their_distance(heights: list[float]) -> None:
-    placed = _spread(sorted((height, index) for index, height in enumerate(heights)), 0.07)
+    placed = spread(sorted((height, index) for index, height in enumerate(heights)), 0.07)
     assert [index for _, index in placed] == [index for _, index in sorted(zip(heights, range(99), strict=False))]
     spots = [height for height, _ in placed]
     assert all(after - before >= 0.07 - 1e-9 for before, after in pairwise(spots))

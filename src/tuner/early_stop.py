@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.document.scalars import core_value
+from tuner.document import core_value
 from tuner.durable import shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.monitor import best_index, oriented, waits
 from tuner.run import Row, Run
 
-USUAL_PATIENCE = (2, 3, 5, 10, 20)
 STOPPED, NEVER, UNKNOWN = "stopped", "never", "unknown"
 
 
@@ -94,9 +93,10 @@ def best_row(rows: Sequence[Row], monitor: str) -> Row | None:
 
 
 def others(row: Row | None, monitor: str) -> dict[str, float | None]:
-    """The other metrics of the monitor's part in a row: val_accuracy beside val_loss."""
-    part = monitor.partition("_")[0]
-    return {key: value for key, value in (row or {}).items() if key.startswith(f"{part}_") and key != monitor}
+    """The metrics beside the monitor in a row: those on validation data, where there are any."""
+    there = row or {}
+    part = "val_" if any(key.startswith("val_") for key in there) else "train_"
+    return {key: value for key, value in there.items() if key.startswith(part) and key != monitor}
 
 
 def mean_of(outcomes: Sequence[Outcome]) -> Mean:
@@ -163,7 +163,7 @@ def parse_patience(text: str) -> list[int]:
 def parse_min_delta(text: str) -> list[float]:
     """``0,1e-3``: numbers from 0 on. Raises UsageError."""
     values = [core_value(part.strip()) for part in text.split(",")]
-    numbers = [float(value) for value in values if type(value) in (int, float)]
+    numbers = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
     if len(numbers) < len(values) or not all(0 <= number < math.inf for number in numbers):
         fix = "it takes numbers from 0 on, with commas between them: --min-delta 0,0.001"
         raise UsageError(f"--min-delta cannot be {shown(text) or repr(text)}", fix=fix)

@@ -12,14 +12,13 @@ from typing import TextIO
 
 import typer
 
-from tuner.choice import fold
 from tuner.cli.app import app, say_error
 from tuner.errors import NotFoundError, ResourceError, TunerError, UsageError
 
 __all__ = ["app", "main"]
 
 
-COMMANDS = ("train", "check", "runs", "show", "curves", "compare", "info")
+COMMANDS = ("train", "check", "runs", "show", "curves", "compare", "early_stop", "info")
 """The modules that register the commands, in the order of `--help`."""
 
 
@@ -142,6 +141,7 @@ def _usage(error: typer.TyperException) -> UsageError:
     path = context.command_path if context is not None else "tuner"
     fix = f"`{path} --help` shows what it takes"
     if option is not None:
+        from tuner.choice import fold
         from tuner.config import Config
         from tuner.config.words import OTHER_TOOLS, key_paths
 

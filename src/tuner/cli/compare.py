@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tuner.cli.app import RUNS, Json, Quiet, RunsDir, app, say_error
+from tuner.cli.app import RUNS, Json, Quiet, RunsArgument, RunsDir, app, say_error
 from tuner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,10 +22,7 @@ METRICS = "val_accuracy, test_loss, val_loss@last, val_loss@7, epochs(val_accura
 
 @app.command()
 def compare(
-    groups: Annotated[
-        list[str],
-        typer.Argument(metavar="GROUP", help="2 to 20 groups (or single runs): folder, name, unique prefix, @1."),
-    ],
+    groups: RunsArgument,
     metric: Annotated[
         str | None, typer.Option("--metric", metavar="M", help=f"{METRICS}; default: training.monitor.")
     ] = None,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import Any
 
 from tuner.compare.pairs import NEVER, Side
+from tuner.config import side_by_side
 from tuner.results import Metric, without_seed
+from tuner.run import Run
 
 CONDITIONS = {
     "device": "device",
@@ -23,7 +24,7 @@ SHOWN_KEYS = 6
 def notes_on(sides: Sequence[Side], metric: Metric) -> list[str]:
     """What a reader has to know beside the figures; `sides` begins with the baseline."""
     base = sides[0]
-    notes = [f"left out of {side.name}: {each}" for side in sides for each in side.group.damaged]
+    notes = [f"left out of {side.name}: {each}" for side in sides for each in side.damaged]
     notes += _conditions(sides)
     notes += [note for side in sides[1:] for note in _settings(base, side)]
     notes += [note for side in sides[1:] for note in _diverged(base, side)]
@@ -46,7 +47,7 @@ def _conditions(sides: Sequence[Side]) -> list[str]:
     return [f"not everything else is equal: {'; '.join(found)}"] if found else []
 
 
-def _runs(side: Side) -> Sequence[Any]:
+def _runs(side: Side) -> list[Run]:
     return list(side.group.runs.values())
 
 
@@ -55,8 +56,9 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _settings(base: Side, side: Side) -> list[str]:
-    """Whether the two differ in one setting."""
-    keys = changed_keys(without_seed(base.group.first.config), without_seed(side.group.first.config))
+    """Whether the two differ in one setting; another choice, with all its own settings, is one."""
+    configs = [without_seed(each.group.first.config) for each in (base, side)]
+    keys = [setting.key for setting in side_by_side(configs) if setting.differs]
     if len(keys) == 1:
         return []
     if not keys:
@@ -67,22 +69,6 @@ def _settings(base: Side, side: Side) -> list[str]:
         f"{side.name} differs from {base.name} in {len(keys)} settings ({', '.join(keys[:SHOWN_KEYS])}{more}), so that "
         f"a difference cannot be put down to one of them; `{command}` shows them"
     ]
-
-
-def changed_keys(old: Any, new: Any, path: str = "") -> list[str]:
-    """The settings that differ. A choice switched to another one is one change, with all its own settings."""
-    if not isinstance(old, dict) and not isinstance(new, dict):
-        return [] if old == new else [path]
-    one, other = _as_map(old), _as_map(new)
-    if one is None or other is None or one.get("name") != other.get("name"):
-        return [path]
-    keys = dict.fromkeys([*one, *other])
-    return [found for key in keys for found in changed_keys(one.get(key), other.get(key), f"{path}.{key}".lstrip("."))]
-
-
-def _as_map(value: Any) -> dict[str, Any] | None:
-    """A bare name is short for a map with only that name."""
-    return {"name": value} if isinstance(value, str) else value if isinstance(value, dict) else None
 
 
 def _diverged(base: Side, side: Side) -> list[str]:

@@ -15,7 +15,7 @@ from tuner.run import Run
 
 NEVER = "never"
 """Why a run has no ``epochs(...)``: it did not get there."""
-WITHOUT_VALUE = (*FAILED, NEVER, "no value", "not finite")
+WITHOUT_VALUE = (*FAILED, NEVER, "no value", "not finite", "damaged")
 """Why a run that has ended does not count; it would end the same way again."""
 MISSING = "not there"
 """Why a seed does not count that only other groups have."""
@@ -30,6 +30,7 @@ class Side:
     group: Group
     values: dict[int, float]
     left_out: dict[int, str] = field(default_factory=dict)
+    damaged: tuple[str, ...] = ()  # what is wrong with files that cannot be read
 
     @property
     def path(self) -> Path:
@@ -66,8 +67,13 @@ def sides_of(groups: Sequence[Group], names: Sequence[str], metric: Metric) -> l
 def _side(group: Group, name: str, metric: Metric, seeds: Sequence[int]) -> Side:
     values: dict[int, float] = {}
     left_out: dict[int, str] = {}
+    damaged = list(group.damaged)
     for seed in seeds:
-        found = _read(group.runs[seed], metric) if seed in group.runs else MISSING
+        try:
+            found = _read(group.runs[seed], metric) if seed in group.runs else MISSING
+        except NotFoundError as error:
+            found = "damaged"
+            damaged.append(error.message)
         if isinstance(found, str):
             left_out[seed] = found
         else:
@@ -76,7 +82,7 @@ def _side(group: Group, name: str, metric: Metric, seeds: Sequence[int]) -> Side
     if ended and not values and metric.reached is None:
         there = ", ".join(metrics_of_run(ended[0]))
         raise UsageError(f"no run of {name} has a value of {metric}", fix=f"There are {there}.")
-    return Side(name, group, values, left_out)
+    return Side(name, group, values, left_out, tuple(damaged))
 
 
 def _read(run: Run, metric: Metric) -> float | str:

@@ -65,6 +65,8 @@ def flow(value: Any) -> str:
         return f"{{{', '.join(f'{key}: {flow(item)}' for key, item in value.items())}}}"
     if isinstance(value, list):
         return f"[{', '.join(map(flow, value))}]"
+    if type(value) is int or (type(value) is float and math.isfinite(value)):
+        return repr(value)  # what to_yaml writes, at once
     return to_yaml({"x": value}, math.inf).partition(": ")[2].strip()
 
 

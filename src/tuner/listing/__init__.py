@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from tuner.listing.columns import OWN, Column, Problems, differing, find_column, usual_columns
+from tuner.listing.answer import Listing, Query, list_runs
+from tuner.listing.columns import NUMBERS, Column
 from tuner.listing.entries import DAMAGED, Entry, entries
-from tuner.listing.filters import Filter, parse_filter, select, sort
+from tuner.listing.filters import Filter
 
-__all__ = [
-    "DAMAGED",
-    "OWN",
-    "Column",
-    "Entry",
-    "Filter",
-    "Problems",
-    "differing",
-    "entries",
-    "find_column",
-    "parse_filter",
-    "select",
-    "sort",
-    "usual_columns",
-]
+__all__ = ["DAMAGED", "NUMBERS", "Column", "Entry", "Filter", "Listing", "Query", "entries", "list_runs"]

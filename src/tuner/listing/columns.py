@@ -121,7 +121,8 @@ def _unknown(text: str, near: Sequence[str], known: Sequence[str]) -> UsageError
     if near or one is not None:
         fix = f"Did you mean {' or '.join(near[:6]) or one}?"
     else:
-        fix = f"There are {', '.join(each for each in known if '.' not in each)}, and settings like optimizer.lr."
+        there = dict.fromkeys(each for each in known if "." not in each)
+        fix = f"There are {', '.join(there)}, and settings like optimizer.lr."
     return UsageError(f"no run here has {shown(text) or repr(text)}", fix=fix)
 
 

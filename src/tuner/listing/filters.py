@@ -63,7 +63,10 @@ class Filter:
 
 def parse_filter(text: str, everything: Sequence[Entry]) -> Filter:
     """Raises UsageError for what is no condition, a column that no entry has, a right side that cannot be there."""
-    condition = parse_condition(text)
+    try:
+        condition = parse_condition(text)
+    except UsageError as error:
+        raise _named(text, everything) or error from None
     found = Filter(condition, find_column(condition.left, everything) if everything else Column("run"))
     if not everything:
         return found
@@ -79,6 +82,16 @@ def parse_filter(text: str, everything: Sequence[Entry]) -> Filter:
     if found.column.name == "state" and condition.right not in states:
         raise UsageError(f"no run can be {shown(condition.right)}", fix=f"A state is one of {', '.join(states)}.")
     return found
+
+
+def _named(text: str, everything: Sequence[Entry]) -> UsageError | None:
+    """For the name of a config or run where a filter should stand."""
+    if any(entry.name == text for entry in everything):
+        return UsageError(f"{shown(text)} is no filter", fix=f"name={shown(text)} lists the runs of that config.")
+    labels = [each.label for entry in everything for each in (entry, *entry.members)]
+    if text in labels or re.fullmatch(r"@[0-9]+", text):
+        return UsageError(f"{shown(text)} is no filter", fix=f"tuner show {shown(text)} tells about a run.")
+    return None
 
 
 def _fulfils(setting: Any, condition: Condition) -> bool:

@@ -262,10 +262,7 @@ def _plain(comparison: Comparison) -> Written:
 
 def _signed(comparison: Comparison) -> Written:
     """How differences are written: with their sign, all with as many decimals as the smallest comparison deserves."""
-    scales = [
-        max((abs(value) for value in (*each.values.values(), each.low, each.high) if value), default=0.0)
-        for each in comparison.differences
-    ]
+    scales = [max((abs(value) for value in each.values.values()), default=0.0) for each in comparison.differences]
     return _written(comparison, min((scale for scale in scales if scale), default=0.0), "+")
 
 

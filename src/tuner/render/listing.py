@@ -1,95 +1,92 @@
-"""A list of runs as a table: for a terminal fitted to its width and painted, elsewhere whole."""
+"""A list of runs as a table, for a terminal fitted to its width and painted, elsewhere whole; or as CSV."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from tuner.document import flow, word
-from tuner.listing import DAMAGED, Column, Entry, Problems
+from tuner.listing import DAMAGED, NUMBERS, Column, Entry, Listing
 from tuner.render.tables import table
 from tuner.render.text import cells, duration, figure, number, shorten
 
-COLORS = {"finished": "green", "running": "yellow", "stopped": "magenta", "crashed": "magenta"}
+COLORS = {"crashed": "magenta", "stopped": "magenta", "running": "yellow", "finished": "green"}
+UNFINISHED = ("running", "stopped", "crashed")
 LEAST = 20
 """Columns that what changed keeps before other columns are left out."""
 
 
 @dataclass(frozen=True)
-class Screen:
-    """A terminal to fit a table to. `now` is the time that ages count from."""
+class Terminal:
+    """What a table is fitted to. `now` is the time that ages count from."""
 
     width: int
     now: datetime
     color: bool = False
-    fitted: bool = True  # whether columns may be left out
 
 
-def lines_of(entries: Sequence[Entry], opened: bool) -> Iterator[Entry]:
-    """The entries as rows of a table: with `opened`, the members of a group stand below it."""
-    for entry in entries:
-        yield entry
-        if opened:
-            yield from entry.members
-
-
-def runs_table(
-    columns: Sequence[Column],
-    entries: Sequence[Entry],
-    problems: Problems,
-    screen: Screen | None = None,
-    markdown: bool = False,
-) -> tuple[str, list[str]]:
-    """The table, and the names of the columns that the screen has no room for."""
-    names = _brief(entries) if screen is not None else {}
-    grid = [[_text(column, entry, problems, screen, names) for column in columns] for entry in entries]
-    heads = ["when (UTC)" if column.name == "when" and screen is None else column.name for column in columns]
-    sides = ["r" if column.metric is not None or column.name in ("best", "seed", "seeds", "time") else
-             _side([column.of(entry, problems) for entry in entries] if column.is_setting else []) for column in columns]  # fmt: skip
-    if screen is None:
+def runs_table(listing: Listing, terminal: Terminal | None = None, *, markdown: bool = False) -> tuple[str, list[str]]:
+    """The table, and the names of the columns that the terminal has no room for."""
+    rows, columns = list(listing.rows()), listing.columns
+    brief = _brief(listing.everything) if terminal is not None else {}
+    grid = [[_text(listing, column, row, terminal, brief) for column in columns] for row in rows]
+    heads = [_head(column, terminal, brief) for column in columns]
+    sides = [_side(column, rows) for column in columns]
+    if terminal is None:
         return table(heads, grid, "".join(sides), markdown=markdown), []
-    widths = [max(map(cells, [head, *(line[at] for line in grid)])) for at, head in enumerate(heads)]
-    kept = _fit(columns, widths, screen)
-    for at in kept:
-        if columns[at].name == "changed":
-            room = screen.width - sum(widths[each] + 2 for each in kept if each != at)
-            grid = [[*line[:at], shorten(line[at], max(room, LEAST)), *line[at + 1 :]] for line in grid]
-    styles = _styles([columns[at] for at in kept], entries) if screen.color else {}
-    rows = [[line[at] for at in kept] for line in grid]
-    text = table([heads[at] for at in kept], rows, "".join(sides[at] for at in kept), width=screen.width, styles=styles)
+    widths = [max(map(cells, column)) for column in zip(heads, *grid, strict=True)]
+    kept = _fit(listing, widths, terminal.width)
+    chosen = [[line[at] for at in kept] for line in (heads, sides, *grid)]
+    if Column("changed") in columns:
+        at = kept.index(columns.index(Column("changed")))
+        room = terminal.width - sum(widths[each] + 2 for each in kept if columns[each] != Column("changed"))
+        chosen[2:] = [[*line[:at], shorten(line[at], max(room, LEAST)), *line[at + 1 :]] for line in chosen[2:]]
+    styles = _styles([columns[at] for at in kept], rows) if terminal.color else {}
+    text = table(chosen[0], chosen[2:], "".join(chosen[1]), width=terminal.width, styles=styles)
     return text, [column.name for at, column in enumerate(columns) if at not in kept]
 
 
-def plain_value(column: Column, entry: Entry, problems: Problems) -> Any:
-    """A cell for other programs: numbers as they are, seconds, UTC times, lists and maps in YAML on one line."""
-    value = column.of(entry, problems)
-    if column.name == "changed" and column.is_own:
-        return None if value is None else changes_text(value)
-    return word(value) if isinstance(value, list | dict) else value
+def runs_csv(listing: Listing) -> str:
+    """One line a row, under the names of the columns. Nothing is rounded; times are ISO 8601, and seconds."""
+    import csv
+    import io
+
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([column.name for column in listing.columns])
+    for row in listing.rows():
+        writer.writerow([_plain(column, listing.cell(column, row)) for column in listing.columns])
+    return stream.getvalue()
 
 
-def changes_text(changed: dict[str, Any], brief: dict[str, str] | None = None) -> str:
-    """``optimizer.lr=0.01 model.hidden=[256]``, as overrides are written; with `brief` names for the keys."""
-    return " ".join(f"{(brief or {}).get(key, key)}={word(value)}" for key, value in changed.items())
+def _plain(column: Column, value: Any) -> Any:
+    if column == Column("changed"):
+        return None if value is None else _changes(value, {})
+    return word(value) if isinstance(value, list | dict | bool) else value
 
 
-def _text(column: Column, entry: Entry, problems: Problems, screen: Screen | None, brief: dict[str, str]) -> str:
-    value = column.of(entry, problems)
+def _changes(changed: dict[str, Any], brief: dict[str, str]) -> str:
+    """``optimizer.lr=0.01 model.hidden=[256]``, as overrides are written."""
+    return " ".join(f"{brief.get(key, key)}={word(value)}" for key, value in changed.items())
+
+
+def _text(listing: Listing, column: Column, row: Entry, terminal: Terminal | None, brief: dict[str, str]) -> str:
+    value = listing.cell(column, row)
     if column.is_setting:
-        return flow(value) if column.name in entry.settings else "-"
+        return flow(value) if column.name in row.settings else "-"
     if value is None:
         return "-"
     if column.metric is not None:
-        return figure(value)
+        return figure(value) if column.metric.reached is None else number(value)
     match column.name:
         case "when":
-            return _age(value, screen.now) if screen is not None else str(value[:16].replace("T", " "))
+            return _age(value, terminal.now) if terminal is not None else str(value[:16].replace("T", " "))
         case "state":
-            return f"{value}{_progress(entry)}"
+            return f"{value}{_progress(row)}"
         case "changed":
-            return changes_text(value, brief) or "same"
+            return _changes(value, brief) or "same"
         case "time":
             return duration(value)
         case "tags":
@@ -99,57 +96,72 @@ def _text(column: Column, entry: Entry, problems: Problems, screen: Screen | Non
 
 def _age(created: str, now: datetime) -> str:
     """The time since, in one unit: ``5 min``, ``3 h``, ``12 d``."""
-    return " ".join(duration(max(0.0, (now - datetime.fromisoformat(created)).total_seconds())).split()[:2])
+    return " ".join(duration((now - datetime.fromisoformat(created)).total_seconds()).split()[:2])
 
 
-def _progress(entry: Entry) -> str:
+def _progress(row: Entry) -> str:
     """How far a run is that has not come to its end."""
-    if len(entry.runs) != 1 or entry.state not in COLORS or entry.state == "finished":
+    epochs = row.settings.get("training.epochs")
+    if row.members or not row.runs or row.state not in UNFINISHED or epochs is None:
         return ""
-    done, epochs = entry.runs[0].status.get("epoch") or 0, entry.settings.get("training.epochs")
-    return f" {done}/{epochs}" if epochs is not None else ""
+    return f" {row.runs[0].status.get('epoch') or 0}/{epochs}"
+
+
+def _head(column: Column, terminal: Terminal | None, brief: dict[str, str]) -> str:
+    return "when (UTC)" if column == Column("when") and terminal is None else brief.get(column.name, column.name)
 
 
 def _brief(entries: Sequence[Entry]) -> dict[str, str]:
-    """Keys cut to their last part where no other key ends like that: `find_column` understands them."""
+    """Keys cut to their last part where no other key ends like that: the command line understands these, too."""
     keys = dict.fromkeys(key for entry in entries for key in entry.settings)
     ends = [key.rpartition(".")[2] for key in keys]
     return {key: end for key, end in zip(keys, ends, strict=True) if ends.count(end) == 1}
 
 
-def _side(values: Sequence[Any]) -> str:
-    known = [value for value in values if value is not None]
+def _side(column: Column, rows: Sequence[Entry]) -> str:
+    """Numbers stand on the right."""
+    if not column.is_setting:
+        return "r" if column.metric is not None or column.name in NUMBERS else "l"
+    known = [row.settings[column.name] for row in rows if row.settings.get(column.name) is not None]
     return "r" if known and all(type(value) in (int, float) for value in known) else "l"
 
 
-def _fit(columns: Sequence[Column], widths: Sequence[int], screen: Screen) -> list[int]:
-    """Which columns stay: those that matter least go first, once what changed is as short as it may be."""
+def _fit(listing: Listing, widths: Sequence[int], room: int) -> list[int]:
+    """The columns that stay. Once what changed is as short as it may be, those that matter least go first."""
+    columns = listing.columns
     kept = list(range(len(columns)))
-    least = [min(width, LEAST) if columns[at].name == "changed" else width for at, width in enumerate(widths)]
-    first = next((at for at, column in enumerate(columns) if column.metric is not None), None)
-    droppable = [at for at in kept if screen.fitted and at != first and _weight(columns[at]) is not None]
-    droppable.sort(key=lambda at: (_weight(columns[at]) or 0, -at))
-    while droppable and sum(least[at] + 2 for at in kept) - 2 > screen.width:
-        kept.remove(droppable.pop(0))
+    least = [min(width, LEAST) if column == Column("changed") else width
+             for column, width in zip(columns, widths, strict=True)]  # fmt: skip
+    if listing.query.cols is not None:
+        return kept
+    first = next((column for column in columns if column.metric is not None), None)
+    weights = {at: _weight(columns[at]) for at in kept if columns[at] != first}
+    weights |= {at: 9 for at in weights if columns[at] in listing.asked}
+    going = sorted((weight, -at) for at, weight in weights.items() if weight is not None)
+    while going and sum(least[at] + 2 for at in kept) - 2 > room:
+        kept.remove(-going.pop(0)[1])
     return kept
 
 
 def _weight(column: Column) -> int | None:
     """How much a column matters; None: it always stays."""
     if column.metric is not None:
-        is_loss, is_test = column.name.endswith("_loss"), column.name.startswith("test_")
-        return 0 if is_loss else 3 if is_test else 6
+        return 0 if column.name.endswith("_loss") else 3 if column.name.startswith("test_") else 6
     return {"time": 1, "best": 2, "seeds": 4, "when": 5}.get(column.name)
 
 
-def _styles(columns: Sequence[Column], entries: Sequence[Entry]) -> dict[tuple[int, int], str]:
+def _styles(columns: Sequence[Column], rows: Sequence[Entry]) -> dict[tuple[int, int], str]:
     """The colour of each state, by (row, column)."""
-    at = next((at for at, column in enumerate(columns) if column.name == "state"), None)
-    return {} if at is None else {(row, at): _color(entry.state) for row, entry in enumerate(entries)}
+    return {
+        (at, place): _color(row.state)
+        for place, column in enumerate(columns)
+        if column == Column("state")
+        for at, row in enumerate(rows)
+    }
 
 
 def _color(state: str) -> str:
     """Of a group that of its worst run."""
     if any(bad in state for bad in ("diverged", "failed", DAMAGED)):
         return "red"
-    return next((COLORS[each] for each in ("crashed", "stopped", "running", "finished") if each in state), "")
+    return next((color for each, color in COLORS.items() if each in state), "")

@@ -142,6 +142,8 @@ def smoothed(values: Sequence[float], share: float) -> list[float]:
 
     Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization", algorithm 1: the corrected first moment.
     """
+    if not share:
+        return list(values)
     found: list[float] = []
     average, weight = 0.0, 0.0
     for value in values:
@@ -152,8 +154,8 @@ def smoothed(values: Sequence[float], share: float) -> list[float]:
 
 
 def mean(values: Sequence[float]) -> float | None:
-    """None of nothing."""
-    return math.fsum(values) / len(values) if values else None
+    """None of nothing; of equal values exactly that value."""
+    return min(max(math.fsum(values) / len(values), min(values)), max(values)) if values else None
 
 
 def _epochs(track: Track) -> list[int]:

@@ -57,18 +57,17 @@ def _entries(groups: Sequence[Group], members: bool, complaints: list[str]) -> l
 
 
 def distinct(paths: Sequence[Path]) -> list[str]:
-    """The last part of each path, with as many of those before it as tell them apart."""
+    """The last part of each path, with as many of those before it as tell the paths apart; neighbours are named alike,
+    and seeds after their group where there is more than one."""
     parts = [Path(os.path.abspath(path)).parts for path in paths]  # noqa: PTH100 - links keep the name they were given
-    lengths = [1] * len(parts)
+    folders = {part[:-1] for part in parts}
+    lengths = {part: 2 if len(folders) > 1 and part[-1].startswith("seed-") else 1 for part in parts}
     while True:
-        names = ["/".join(part[-length:]) for part, length in zip(parts, lengths, strict=True)]
-        longer = [
-            names.count(name) > 1 and length < len(part)
-            for name, length, part in zip(names, lengths, parts, strict=True)
-        ]
-        if not any(longer):
-            return names
-        lengths = [length + more for length, more in zip(lengths, longer, strict=True)]
+        names = {part: "/".join(part[-length:]) for part, length in lengths.items()}
+        alike = {part[:-1] for part in names if list(names.values()).count(names[part]) > 1}
+        if not alike:
+            return [names[part] for part in parts]
+        lengths = {part: length + (part[:-1] in alike) for part, length in lengths.items()}
 
 
 def seconds_of(run: Run) -> dict[int, float]:

@@ -1,0 +1,112 @@
+"""The scripts of the README's section "In shell scripts", run as they stand there."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+SMALL = """
+data: {name: digits, limit: 300}
+model: {hidden: [16]}
+optimizer: {lr: 0.01}
+training: {epochs: 3, threads: 1}
+"""
+
+
+def scripts() -> dict[str, str]:
+    """name -> text of the section's scripts, each of which begins with a comment that names it."""
+    section = README.read_text().split("\n## In shell scripts\n")[1].split("\n## ")[0]
+    found = re.findall(r"```sh\n(# ([a-z-]+\.sh) .*?)```", section, re.DOTALL)
+    return {name: text for text, name in found}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a config and the scripts."""
+    folder = tmp_path_factory.mktemp("scripts")
+    (folder / "small.yaml").write_text(SMALL)
+
+    (folder / "worse.yaml").write_text("extends: small.yaml\noptimizer: {lr: 1e-6}\n")
+    for name, text in scripts().items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def start(place: Path, *words: str) -> subprocess.Popen[str]:
+    """Starts a script as a shell with job control does: in a process group of its own."""
+    environment = {key: value for key, value in os.environ.items() if key != "TUNER_RUNS"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    return subprocess.Popen(
+        ["sh", *words],
+        cwd=place,
+        env={**environment, "PATH": path, "NO_COLOR": "1", "COLUMNS": "100"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+def run(place: Path, *words: str) -> tuple[int, str, str]:
+    process = start(place, *words)
+    said, errors = process.communicate(timeout=180)
+    return process.returncode, said, errors
+
+
+def test_there_are_five() -> None:
+    assert list(scripts()) == ["best-lr.sh", "gate.sh", "until-done.sh", "comment.sh", "nightly.sh"]
+
+
+def test_the_best_learning_rate_interrupted_and_repeated(place: Path) -> None:
+    process = start(place, "best-lr.sh", "small.yaml")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "runs/small-1\n"
+    assert process.stdout.readline() == "runs/small-2\n"  # the second of them trains
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT
+
+    code, said, errors = run(place, "best-lr.sh", "small.yaml")
+    lines = said.splitlines()
+    assert (code, errors, lines[:4]) == (0, "", [f"runs/small-{number}" for number in (1, 2, 3, 4)])
+    assert re.fullmatch(r"optimizer\.lr=0?\.\d+|optimizer\.lr=1e-\d+", lines[4])
+    assert run(place, "best-lr.sh", "small.yaml")[1] == said
+
+
+def test_the_gate(place: Path) -> None:
+    gate = (place / "gate.sh").read_text()
+    (place / "low-gate.sh").write_text(gate.replace("0.9'", "0.1'"))
+    code, _, errors = run(place, "gate.sh", "small.yaml")
+    assert (code, errors.startswith("required test_accuracy>=0.9: it is ")) == (1, True)
+    assert run(place, "low-gate.sh", "small.yaml")[0] == 0
+    (place / "wrong.yaml").write_text("optimizer: adm\n")
+    assert run(place, "gate.sh", "wrong.yaml")[0] == 2
+
+
+def test_pieces_until_done(place: Path) -> None:
+    (place / "pieces.yaml").write_text(SMALL.replace("threads: 1", "threads: 1, batch_size: full"))
+    code, said, _ = run(place, "until-done.sh", "pieces.yaml", "0.01s")
+    assert (code, set(said.splitlines())) == (0, {"runs/pieces-1"})
+    assert 2 <= len(said.splitlines()) <= 4  # a step at least in every piece
+
+
+def test_a_diff_as_a_comment(place: Path) -> None:
+    assert run(place, "comment.sh", "small.yaml", "worse.yaml")[0] == 0
+    text = (place / "comment.md").read_text()
+    assert text.startswith("### `small.yaml` to `worse.yaml`\n")
+    assert "| `optimizer.lr` |" in text
+
+
+def test_a_nightly_comparison_fails_when_worse(place: Path) -> None:
+    code, said, _ = run(place, "nightly.sh", "small.yaml", "worse.yaml")
+    assert code == 1
+    assert "worse" in said.splitlines()[-1]
+    assert run(place, "nightly.sh", "worse.yaml", "small.yaml")[0] == 0

@@ -552,6 +552,7 @@ def test_outputs_stand_only_where_they_count(read: Read) -> None:
     assert at(read("loss: mse").resolved, "loss") == {"name": "mse", "outputs": "softmax"}
     assert read("data: diabetes\nloss: mse").resolved["loss"] == "mse"
     assert read("data: diabetes\nloss: {name: huber, delta: 2}").resolved["loss"] == {"name": "huber", "delta": 2.0}
+    assert read("data: diabetes\nloss: {name: mse, outputs: softmax}").resolved["loss"] == "mse"
 
 
 def test_a_run_can_be_repeated_from_its_config(read: Read, write: Write) -> None:

@@ -166,7 +166,6 @@ CONTRADICTIONS = [
     ("data: diabetes\nloss: binary_cross_entropy", "loss.name", "binary_cross_entropy"),
     ("loss: {class_weights: [1, 2]}", "loss.class_weights", "["),
     ("data: diabetes\nloss: {name: mae, outputs: raw}", "loss.outputs", "raw"),
-    ("data: diabetes\nloss: {name: mse, outputs: softmax}", "loss.outputs", "softmax"),
     ("model: {output: {activation: softmax}}", "model.output.activation", "softmax"),
     ("loss: mse\nmodel: {output: {activation: sigmoid}}", "model.output.activation", "sigmoid"),
     ("data: moons\nloss: bce\nmodel: {output: {activation: hard_sigmoid}}", "model.output.activation", "hard_sigmoid"),

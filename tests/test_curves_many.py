@@ -385,6 +385,23 @@ def test_what_cannot_be_read_or_drawn_is_said(
     assert "runs/sgd is drawn once, though named twice" in said
 
 
+def test_what_is_left_alone_is_drawn_as_one_run(
+    two_groups: Path, write_run: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(two_groups / "runs/empty", [], best_epoch=3)
+    write_run(two_groups / "runs/whole", rows(3, 1, 2), best_epoch=2)
+    curves(["empty", "whole"])
+    out, err = capsys.readouterr()
+    assert err == "empty has no finished epoch yet\n"
+    assert "best epoch 2" in out
+    assert "─o─ validation" in out
+    assert list(two_groups.rglob("*.png")) == []
+    curves(["whole"], quiet=True)
+    assert [path.name for path in two_groups.rglob("*.png")] == ["curves.png"]
+    with pytest.raises(NotFoundError, match="empty has no finished epoch yet"):
+        curves(["empty"])
+
+
 def test_a_damaged_run_that_was_named_ends_the_command(two_groups: Path) -> None:
     (two_groups / "runs/adam/seed-2/metrics.csv").write_text("epoch\nx\n")
     with pytest.raises(NotFoundError, match="seed-2/metrics"):

@@ -26,6 +26,17 @@ def test_columns_are_aligned() -> None:
     assert table(["a", "b"], []) == "a  b"
 
 
+def test_painted_cells_take_no_more_room() -> None:
+    rows: list[list[str | int]] = [["a", "fine", 1], ["bb", "not fine at all", 20]]
+    plain = table(["name", "state", "n"], rows, width=20)
+    painted = table(["name", "state", "n"], rows, width=20, styles={(0, 1): "green", (1, 1): "bold red", (1, 2): "dim"})
+    assert (
+        painted.replace("\x1b[0m", "").replace("\x1b[32m", "").replace("\x1b[1;31m", "").replace("\x1b[2m", "") == plain
+    )
+    assert "\x1b[32mfine\x1b[0m  " in painted
+    assert painted.endswith("\x1b[2m20\x1b[0m")
+
+
 def test_markdown() -> None:
     assert table(["run", "loss"], [["a|b\n", 0.5]], markdown=True) == (
         "| run | loss |\n| --- | ---: |\n| a\\|b\\n | 0.5 |"

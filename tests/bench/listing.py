@@ -2,13 +2,15 @@
 
     python tests/bench/listing.py [--runs 1000] [--rounds 7]
 
-The folders are made by the project's own functions, no two with the same settings, one in ten as a member of a group.
-The two commands take turns within a round.
+The folders are made by the project's own functions: no two neighbours have the same settings, and every tenth lot of
+ten runs is a group. The two commands take turns within a round. Python keeps compiled modules here, as it does
+unless PYTHONDONTWRITEBYTECODE is set.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -65,17 +67,19 @@ def table(rows: list[runs.Row]) -> bytes:
 def make_runs(folder: Path, count: int) -> None:
     resolved = load(str(configs()["digits"])).resolved
     for number in range(count):
-        group = number // 10 * 10 if number // 10 % 10 == 9 else number  # ten runs in a hundred are a group
-        config = resolved | {"seed": number - group, "optimizer": resolved["optimizer"] | {"lr": 0.001 + group / 1e6}}
-        place, name = (folder / f"group-{group}", f"seed-{number - group}") if group != number else (folder, "")
-        if number // 10 % 10 == 9:
-            place, name = folder / f"group-{group}", f"seed-{number - group}"
-        make_run(place, name or f"digits-{number}", config, number)
+        lot, seed = divmod(number, 10)
+        grouped = lot % 10 == 9
+        rate = 0.001 + (lot * 10 if grouped else number) / 1e6
+        config = resolved | {"seed": seed if grouped else 0, "optimizer": resolved["optimizer"] | {"lr": rate}}
+        if grouped:
+            make_run(folder / f"sweep-{lot}", f"seed-{seed}", config, number)
+        else:
+            make_run(folder, f"digits-{number}", config, number)
 
 
-def seconds(command: list[str]) -> float:
+def seconds(command: list[str], environment: dict[str, str]) -> float:
     began = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, env=environment)
     return time.perf_counter() - began
 
 
@@ -84,8 +88,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=7)
     asked = parser.parse_args()
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     print(f"{machine.cpu_model()}, {machine.cores()} cores, {asked.runs} runs, {asked.rounds} rounds")
-    commands = {
+    commands: dict[str, list[str]] = {
         "tuner runs": [],
         "tuner runs -q": ["-q"],
         "tuner runs 'val_accuracy>0.5' --sort -val_loss": ["val_accuracy>0.5", "--sort", "-val_loss"],
@@ -95,9 +100,11 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         make_runs(Path(folder), asked.runs)
+        commands |= {"tuner runs, in an empty folder": ["--runs-dir", f"{folder}/none"]}
         for label, words in commands.items():
             command = [sys.executable, "-m", "tuner", "runs", "--runs-dir", folder, *words]
-            pairs = [(seconds(command), seconds(LIBRARIES)) for _ in range(asked.rounds)]
+            seconds(command, environment)
+            pairs = [(seconds(command, environment), seconds(LIBRARIES, environment)) for _ in range(asked.rounds)]
             ratio = statistics.median(ours / libraries for ours, libraries in pairs)
             taken, libraries = (statistics.median(column) for column in zip(*pairs, strict=True))
             print(f"{taken:.2f} s, libraries {libraries:.2f} s, ratio {ratio:.2f}: {label}", flush=True)

@@ -70,7 +70,7 @@ def curves(
         say_all(remarks)
         typer.echo(json.dumps(as_data(groups)))
         return
-    drawing = drawing_of(groups, tracks, metric, View.of(tracks, axis, smooth, log))
+    drawing = drawing_of(tracks, metric, View.of(tracks, axis, smooth, log))
     if members and all(group.is_single for group in groups):
         remarks.append("--members changes nothing: none of them is a group")
     say_all(remarks + losses_differ(groups, drawing.metrics) + not_drawn(tracks, drawing.metrics, drawing.view))
@@ -114,8 +114,8 @@ class Drawing:
         save_curves(target, self.title, self.panels, legend=len(self.tracks) > 1, notes=notes)
 
 
-def drawing_of(groups: list[Group], tracks: list[Track], metrics: list[str] | None, view: View) -> Drawing:
-    """The drawing of runs and groups, all of whose metrics there are. Raises UsageError where it would be too full."""
+def drawing_of(tracks: list[Track], metrics: list[str] | None, view: View) -> Drawing:
+    """The drawing of tracks; some of them have each of the metrics. Raises UsageError where it would be too full."""
     from tuner.render.panels import metric_panel, run_panels, side_by_side, usual_metrics
     from tuner.render.text import plural
 
@@ -124,10 +124,9 @@ def drawing_of(groups: list[Group], tracks: list[Track], metrics: list[str] | No
         panels = side_by_side(tracks, drawn, view)
         names = ", ".join(track.name for track in tracks)
         return Drawing(names if len(names) <= TITLE else plural(len(tracks), "run"), panels, tracks, drawn, view)
-    track, group = tracks[0], groups[0]
-    best = None if track.is_group else group.first.status.get("best_epoch")
+    track = tracks[0]
     drawn = list(dict.fromkeys(metrics or []))
-    panels = [metric_panel(track, name, best, view) for name in drawn] or run_panels(track, best, view)
+    panels = [metric_panel(track, name, track.best, view) for name in drawn] or run_panels(track, track.best, view)
     return Drawing(track.name, panels, tracks, drawn or [panel.title for panel in panels if not panel.strip], view)
 
 
@@ -223,4 +222,4 @@ def picture(path: Path, target: Path) -> None:
     group = read_group(path)
     if group.first.rows:
         tracks, _ = tracks_of([group], members=False, timed=False)
-        drawing_of([group], tracks, None, View()).save(target)
+        drawing_of(tracks, None, View()).save(target)

@@ -46,6 +46,8 @@ def early_stop(
     tuner early-stop digits-1 -q                for scripts: patience min_delta stop best monitor run
 
     Up to its stop a run with early stopping is the same as one without: what is told here is what training would do.
+    In the mean of a group a run that would not have been stopped counts with its last epoch; one that ended before that
+    could be told does not count.
     """
     from tuner.early_stop import parse_min_delta, parse_patience
     from tuner.errors import UsageError

@@ -73,6 +73,8 @@ def no_kind(name: str) -> UsageError:
 
     known = [CONFIGS, *map(plural, kinds())]
     near = nearest(name, known)
+    if name in ("runs", "run"):
+        return UsageError("runs are not among what comes with tuner", fix="tuner runs lists them")
     return UsageError(f"there is no kind {name}", fix=f"did you mean {near}?" if near else f"one of {', '.join(known)}")
 
 

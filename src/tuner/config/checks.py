@@ -72,10 +72,11 @@ def class_weights_fit(config: Config) -> Iterator[Contradiction]:
 
 
 def outputs_are_of_classes(config: Config) -> Iterator[Contradiction]:
-    if target_of(config) == "number" and "outputs" in config.loss.model_fields_set:
-        outputs = config.loss.__dict__["outputs"]
+    """The default may be said: it stands in the config.yaml of a run with classes, whose data an override replaces."""
+    outputs = config.loss.__dict__.get("outputs", "softmax")
+    if target_of(config) == "number" and outputs != "softmax":
         message = f"{outputs} is about classes, and the target of {config.data.name} is a number"
-        yield Contradiction("loss.outputs", message, suggestion="leave it out")
+        yield Contradiction("loss.outputs", message, suggestion="leave it out; in an override: softmax")
 
 
 def output_fits_loss(config: Config) -> Iterator[Contradiction]:

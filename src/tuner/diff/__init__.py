@@ -10,6 +10,7 @@ from tuner.config import Setting
 from tuner.diff.circumstances import Circumstance, circumstances_of
 from tuner.diff.outcomes import Course, Outcome, course_of, outcomes_of
 from tuner.diff.sides import DEFAULT, LETTERS, Side, find_sides, settings_of
+from tuner.diff.telling import as_data, changes_against_first, listed, warnings_of
 
 __all__ = [
     "DEFAULT",
@@ -21,9 +22,13 @@ __all__ = [
     "Outcome",
     "Setting",
     "Side",
+    "as_data",
+    "changes_against_first",
     "compare_sides",
     "find_sides",
     "is_ignored",
+    "listed",
+    "warnings_of",
 ]
 
 PARTS = ("config", "identity", "result")

@@ -129,15 +129,20 @@ def _unknown(text: str, near: Sequence[str], known: Sequence[str]) -> UsageError
 def usual_columns(everything: Sequence[Entry]) -> list[Column]:
     """What a list shows unless told otherwise; of the metrics the monitors come first."""
     runs = [run for entry in everything for run in entry.runs]
-    monitors = dict.fromkeys(entry.settings.get("training.monitor") for entry in everything if entry.runs)
-    best = dict.fromkeys(key for run in runs for key in run.status.get("best") or {})
-    test = dict.fromkeys(f"test_{key}" for run in runs for key in run.status.get("test") or {})
-    metrics = dict.fromkeys(
-        [*(key for key in monitors if key in best), *(k for k in best if k.startswith("val_")), *test]
-    )
+    best = {key for run in runs for key in run.status.get("best") or {}}
+    monitors = {entry.settings.get("training.monitor") for entry in everything} & best
+    validation = {key for key in best if key.startswith("val_")} - monitors
+    test = {f"test_{key}" for run in runs for key in run.status.get("test") or {}}
+    metrics = [key for some in (monitors, validation, test) for key in sorted(some, key=_place)]
     seeds = ["seeds"] if any(entry.members for entry in everything) else []
     names = ["run", "when", "state", *seeds, "changed", "best"]
     return [*map(Column, names), *(Column(key, parse_metric(key)) for key in metrics), Column("time")]
+
+
+def _place(metric: str) -> tuple[int, str]:
+    order = ("loss", "accuracy", "r2", "mae")
+    last = metric.rpartition("_")[2]
+    return order.index(last) if last in order else len(order), metric
 
 
 def differing(everything: Sequence[Entry]) -> list[Column]:

@@ -16,6 +16,10 @@ COLORS = {"crashed": "magenta", "stopped": "magenta", "running": "yellow", "fini
 UNFINISHED = ("running", "stopped", "crashed")
 LEAST = 20
 """Columns that what changed keeps before other columns are left out."""
+SETTING, ASKED = 7, 9
+"""How much a setting matters among the columns of a list, and one that it is sorted or filtered by."""
+CUT = {"changed": LEAST, "state": 12, "": 8}
+"""What cells are cut to before a setting (its name is "" here) is left out."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ def runs_table(listing: Listing, terminal: Terminal | None = None, *, markdown: 
     widths = [max(map(cells, column)) for column in zip(heads, *grid, strict=True)]
     kept = _fit(listing, widths, terminal.width)
     chosen = [[line[at] for at in kept] for line in (heads, sides, *grid)]
-    if Column("changed") in columns:
+    if Column("changed") in [columns[at] for at in kept]:
         at = kept.index(columns.index(Column("changed")))
         room = terminal.width - sum(widths[each] + 2 for each in kept if columns[each] != Column("changed"))
         chosen[2:] = [[*line[:at], shorten(line[at], max(room, LEAST)), *line[at + 1 :]] for line in chosen[2:]]
@@ -127,19 +131,21 @@ def _side(column: Column, rows: Sequence[Entry]) -> str:
 
 
 def _fit(listing: Listing, widths: Sequence[int], room: int) -> list[int]:
-    """The columns that stay. Once what changed is as short as it may be, those that matter least go first."""
+    """The columns that stay. Once what changed is as short as it may be, those that matter least go first; settings
+    are cut before one of them goes. None goes that --cols names."""
     columns = listing.columns
     kept = list(range(len(columns)))
-    least = [min(width, LEAST) if column == Column("changed") else width
-             for column, width in zip(columns, widths, strict=True)]  # fmt: skip
     if listing.query.cols is not None:
         return kept
     first = next((column for column in columns if column.metric is not None), None)
     weights = {at: _weight(columns[at]) for at in kept if columns[at] != first}
-    weights |= {at: 9 for at in weights if columns[at] in listing.asked}
-    going = sorted((weight, -at) for at, weight in weights.items() if weight is not None)
-    while going and sum(least[at] + 2 for at in kept) - 2 > room:
-        kept.remove(-going.pop(0)[1])
+    weights |= {at: ASKED for at in weights if columns[at] in listing.asked}
+    for weight, place in sorted((weight, -at) for at, weight in weights.items() if weight is not None):
+        cut = CUT if weight >= SETTING else {"changed": LEAST}
+        least = [min(widths[at], cut.get("" if columns[at].is_setting else columns[at].name, 1 << 30)) for at in kept]
+        if sum(least) + 2 * (len(kept) - 1) <= room:
+            break
+        kept.remove(-place)
     return kept
 
 
@@ -147,7 +153,9 @@ def _weight(column: Column) -> int | None:
     """How much a column matters; None: it always stays."""
     if column.metric is not None:
         return 0 if column.name.endswith("_loss") else 3 if column.name.startswith("test_") else 6
-    return {"time": 1, "best": 2, "seeds": 4, "when": 5}.get(column.name)
+    return (
+        SETTING if column.is_setting else {"time": 1, "best": 2, "seeds": 4, "when": 5, "changed": 8}.get(column.name)
+    )
 
 
 def _styles(columns: Sequence[Column], rows: Sequence[Entry]) -> dict[tuple[int, int], str]:

@@ -33,6 +33,7 @@ class Track:
     about: str = ""
     family: str = ""
     monitor: str = "val_loss"
+    best: int | None = None  # a single run's best epoch
 
     @classmethod
     def of(cls, rows: Sequence[Row], name: str = "") -> Track:

@@ -102,7 +102,7 @@ def _row(outcome: Outcome, beside: Sequence[str], epochs: int, width: int) -> li
     if width > len(beside) + 6:
         first.append(f"{setting.min_delta:g}")
     if outcome.verdict not in (STOPPED, NEVER):
-        return [*first, f"unknown: the run ended at epoch {epochs}", *["-"] * (width - len(first) - 1)]
+        return [*first, f"unknown: ended at epoch {epochs}", *["-"] * (width - len(first) - 1)]
     stop = str(outcome.stop) if outcome.verdict == STOPPED else "never: ran to the end"
     kept = others(outcome.best, setting.monitor)
     figures = [figure(outcome.value), _cost(outcome.cost), *(figure(kept.get(name)) for name in beside)]

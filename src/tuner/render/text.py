@@ -200,27 +200,41 @@ def duration(seconds: float | None) -> str:
     return f"{hours // 24} d {hours % 24:02} h"
 
 
-def spark(values: Sequence[float | None], *, width: int | None = None, levels: str = LEVELS) -> str:
+def spark(
+    values: Sequence[float | None],
+    *,
+    width: int | None = None,
+    levels: str = LEVELS,
+    scale: tuple[float, float] | None = None,
+) -> str:
     """One character a value, higher for larger ones; a blank where there is no finite value.
 
-    With `width`, more values than that are averaged in groups of neighbours. A constant series stands at mid height.
+    With `width`, more values than that are averaged in groups of neighbours. `scale` are the values that stand lowest
+    and highest, where several lines share one; without it they are the least and the largest of these values. A constant
+    series stands at mid height.
     """
-    points = [value if value is not None and math.isfinite(value) else None for value in values]
-    if width is not None and len(points) > width:
-        edges = [index * len(points) // width for index in range(width + 1)]
-        points = [_mean(points[start:end]) for start, end in pairwise(edges)]
+    points = in_columns(values, width)
     known = [point for point in points if point is not None]
     if not known:
         return " " * len(points)
-    low, high = min(known), max(known)
+    low, high = scale or (min(known), max(known))
     return "".join(" " if point is None else levels[_level(point, low, high, len(levels))] for point in points)
+
+
+def in_columns(values: Sequence[float | None], width: int | None) -> list[float | None]:
+    """The finite values, more than `width` of them averaged in groups of neighbours; None where there is none."""
+    points = [value if value is not None and math.isfinite(value) else None for value in values]
+    if width is None or len(points) <= width:
+        return points
+    edges = [index * len(points) // width for index in range(width + 1)]
+    return [_mean(points[start:end]) for start, end in pairwise(edges)]
 
 
 def _level(point: float, low: float, high: float, count: int) -> int:
     if low == high:
         return (count - 1) // 2
     share = (point / 2 - low / 2) / (high / 2 - low / 2) if high / 2 > low / 2 else 0.0
-    return min(count - 1, int(share * count))
+    return max(0, min(count - 1, int(share * count)))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -34,7 +34,7 @@ def tracks_of(groups: Sequence[Group], members: bool, timed: bool) -> tuple[list
             tracks.append(Track(name, [*read, *lost], True, _mean_of(group, read), family, monitor))
         else:
             about = "" if runs[0].state == "finished" else runs[0].state
-            tracks.append(Track(name, read, False, about, family, monitor))
+            tracks.append(Track(name, read, False, about, family, monitor, runs[0].status.get("best_epoch")))
     if not tracks:
         raise NotFoundError("; ".join(dict.fromkeys(complaints)), fix=f"tuner show {shown(groups[0].path)} says more")
     if timed and not any(member.seconds for track in tracks for member in track.members):

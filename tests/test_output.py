@@ -1,0 +1,99 @@
+"""What the commands print at 100 columns without colour, on run folders that an older commit of tuner made.
+
+Those folders (tests/cases/older) hold no weights: what is shown comes from the small files alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CASES = Path(__file__).parent / "cases"
+OUTPUT = CASES / "output"
+COMMANDS = {
+    "help": "--help",
+    "train-help": "train --help",
+    "list": "list optimizers",
+    "explain": "explain dropout",
+    "check": "check small.yaml",
+    "check-resolved": "check small.yaml --resolved",
+    "check-origin": "check small.yaml optimizer=sgd --origin",
+    "runs": "runs",
+    "runs-members": "runs --members --cols +lr,epochs(val_accuracy>=0.3)",
+    "runs-csv": "runs --csv --only-changed",
+    "show-run": "show lr-0.01/seed-1",
+    "show-group": "show lr-0.01",
+    "show-config": "show lr-0.01 config",
+    "show-metrics": "show lr-0.01/seed-0 metrics",
+    "show-json": "show lr-0.01/seed-0 --json",
+    "diff-runs": "diff lr-0.001/seed-0 lr-0.01/seed-0",
+    "diff-groups": "diff lr-0.001 lr-0.01 --md",
+    "diff-config": "diff small.yaml lr-0.01 --as-args",
+    "compare": "compare lr-0.001 lr-0.01",
+    "compare-json": "compare lr-0.001 lr-0.01 --json --metric test_accuracy",
+    "curves": "curves lr-0.001 lr-0.01",
+    "curves-run": "curves lr-0.01/seed-0 --metric val_accuracy -o out.svg",
+    "early-stop": "early-stop lr-0.01 --patience 1,2",
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The older runs at another path than they were made at, and a config."""
+    folder = tmp_path_factory.mktemp("output")
+    shutil.copytree(CASES / "older", folder / "runs")
+    (folder / "small.yaml").write_text((CASES / "older" / "lr-0.01" / "seed-0" / "source.yaml").read_text())
+    return folder
+
+
+def said(place: Path, line: str) -> str:
+    """The command, its exit code where it is not 0, stdout and then stderr."""
+    kept = {key: value for key, value in os.environ.items() if key not in ("TUNER_RUNS", "TUNER_DATA", "NO_COLOR")}
+    done = subprocess.run(
+        [sys.executable, "-m", "tuner", *shlex.split(line)],
+        cwd=place,
+        env={**kept, "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    code = f" -> {done.returncode}" if done.returncode else ""
+    errors = f"\n--- stderr\n{done.stderr}" if done.stderr else ""
+    assert "\x1b" not in done.stdout + done.stderr
+    return f"$ tuner {line}{code}\n{done.stdout}{errors}"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_output(place: Path, name: str, update_golden: bool) -> None:
+    text, file = said(place, COMMANDS[name]), OUTPUT / f"{name}.txt"
+    if update_golden:
+        OUTPUT.mkdir(exist_ok=True)
+        file.write_text(text)
+    assert text == file.read_text()
+
+
+def test_nothing_but_the_picture_was_written(place: Path) -> None:
+    """Readers leave run folders as they are."""
+    there = {path.relative_to(place / "runs") for path in (place / "runs").rglob("*") if path.is_file()}
+    assert there == {path.relative_to(CASES / "older") for path in (CASES / "older").rglob("*") if path.is_file()}
+
+
+def test_every_command_has_its_output() -> None:
+    listed = (OUTPUT / "help.txt").read_text().split("Commands:\n")[1]
+    commands = set(re.findall(r"^  ([a-z-]+) ", listed, re.MULTILINE))
+    shown = {words.split()[0] for words in COMMANDS.values()}
+    elsewhere = {
+        "doctor",
+        "copy",
+        "download",
+        "schema",
+        "train",
+    }  # test_cli_info.py, test_schema.py, test_exit_codes.py
+    assert commands - shown == elsewhere - shown

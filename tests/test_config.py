@@ -725,6 +725,7 @@ def test_only_keys_that_name_place_or_save_a_run_do_not_count(read: Read, text: 
         "data.root",
         "checkpoint.every",
         "checkpoint.keep",
+        "layer_stats",
         "training.device",
         "training.threads",
     }

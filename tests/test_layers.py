@@ -24,6 +24,7 @@ for _rank, _names in enumerate(
         "network",
         "state",
         "loop",
+        "layer_stats",
         "train diff compare listing early_stop",
         "group",
         "render",
@@ -34,7 +35,7 @@ for _rank, _names in enumerate(
     RANKS |= dict.fromkeys(_names.split(), _rank)
 
 MODULE_LEVEL_ONLY_IN: dict[str, set[str]] = {
-    "torch": {"network", "loop", "state", "train"},
+    "torch": {"network", "loop", "layer_stats", "state", "train"},
     "matplotlib": set(),
     "rich": set(),
     "torchvision": set(),

@@ -24,6 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuner import run as runs
+from tuner.cli.info import no_kind
 from tuner.config import load, meaning_hash
 from tuner.document import to_yaml
 from tuner.durable import json_bytes
@@ -683,6 +684,10 @@ def test_nothing_heavy_is_imported(place: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code, *words], cwd=place, capture_output=True, text=True)
     assert "val_loss@last" in done.stdout
     assert done.stderr.splitlines()[-1] == "loaded:"
+
+
+def test_who_looks_for_runs_elsewhere_is_sent_here() -> None:
+    assert no_kind("runs").fix == "tuner runs lists them"
 
 
 def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tuner.errors import NotFoundError, ResourceError, TunerError, UsageError
 __all__ = ["app", "main"]
 
 
-COMMANDS = ("train", "check", "runs", "show", "curves", "compare", "early_stop", "info")
+COMMANDS = ("train", "check", "runs", "show", "curves", "diff", "compare", "early_stop", "info")
 """The modules that register the commands, in the order of `--help`."""
 
 

@@ -32,7 +32,9 @@ def runs(
     only_changed: Annotated[
         bool, typer.Option("--only-changed", help="A column for each setting that differs between the runs listed.")
     ] = False,
-    opened: Annotated[bool, typer.Option("--members", help="List the runs of a group below it.")] = False,
+    opened: Annotated[
+        bool, typer.Option("--members", help="List the runs of groups, too; filters then ask each run.")
+    ] = False,
     runs_dir: RunsDir = RUNS,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print paths, one a line.")] = False,
     as_json: Json = False,
@@ -63,6 +65,8 @@ def runs(
         return
     if form == "--json":
         say(json_text(listing.as_json()))
+        for note in listing.problems:
+            say_error(note)
         return
     if not listing.found:
         say_error(nothing_text(runs_dir, listing))

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tuner.cli.train import dumps, judge, say, say_json, say_missed
+from tuner.cli.train import draw, dumps, judge, say, say_json, say_missed
 from tuner.events import Ended, GroupEnded, GroupEvent, GroupStarted, Member, MemberFailed
 
 if TYPE_CHECKING:
@@ -123,6 +123,8 @@ def report(
         return code
     if not quiet:
         show_end(session, path, runs, display)
+        if display is not None and "finished" in [run.state for run in runs.values()]:
+            draw(path)
     say_missed(judged)
     return code
 

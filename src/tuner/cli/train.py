@@ -112,8 +112,8 @@ def train_one(
         more = {"require": judged} if requirements else {}
         say(dumps({"event": "end", "run": str(ended.run), **ended.status, **more, "exit_code": code}))
     else:
-        if isinstance(opened, Session) and not quiet:
-            draw(ended)
+        if isinstance(opened, Session) and not quiet and ended.status["state"] in ("finished", "diverged"):
+            draw(ended.run)
         say_missed(judged)
     return code
 
@@ -201,13 +201,13 @@ def answer(answered: Answered, quiet: bool) -> None:
         say_error("\n".join(lines))
 
 
-def draw(ended: Ended) -> None:
+def draw(path: Path) -> None:
     """curves.png, once everything else is done; a failure to draw takes nothing away from the run."""
     from tuner.cli.curves import picture
     from tuner.errors import TunerError
 
-    if ended.status["state"] in ("finished", "diverged") and os.access(ended.run, os.W_OK):
+    if os.access(path, os.W_OK):
         try:
-            picture(ended.run, Path(ended.run, "curves.png"))
+            picture(path, path / "curves.png")
         except TunerError as error:
             say_error(f"curves.png was not drawn: {error.message}")

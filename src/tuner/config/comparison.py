@@ -13,7 +13,7 @@ from typing import Any
 
 from tuner.document import flow
 
-NOT_MEANING = ("name", "tags", "data.root", "checkpoint", "training.device", "training.threads")
+NOT_MEANING = ("name", "tags", "data.root", "checkpoint", "layer_stats", "training.device", "training.threads")
 """Keys that do not count when two configs are compared (they name, place or save a run, but do not change it)."""
 
 ABSENT: Any = object()

@@ -69,6 +69,9 @@ class Config(Section):
     training: Training = Field(Training(), description="how long and on what the model is trained")
     early_stopping: EarlyStopping | None = Field(None, description="when to stop before the last epoch; or none")
     checkpoint: Checkpoint = Field(Checkpoint(), description="how often the state is saved")
+    layer_stats: Literal["auto", "none"] = Field(
+        "auto", description="auto: signals and gradients are measured layer by layer, at a few epochs; or none"
+    )
 
 
 def dump(section: Section) -> Any:

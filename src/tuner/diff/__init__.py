@@ -64,6 +64,11 @@ class Diff:
         }
         return not any(differs[part] for part in parts)
 
+    def with_results(self) -> list[int]:
+        """The sides that have a value of any metric."""
+        places = range(len(self.sides))
+        return [index for index in places if any(outcome.values[index] is not None for outcome in self.outcomes)]
+
     def twins(self) -> list[tuple[int, int]]:
         """Sides that are one and the same run, group or file."""
         places = [side.place for side in self.sides]

@@ -33,11 +33,14 @@ class Outcome:
     counts: tuple[int, ...]
     direction: str | None
     comparable: bool = True
+    base: int = 0  # the first side that has results: the one that deltas refer to
 
     def delta(self, index: int) -> float | None:
-        """How far a side is from the first one."""
-        here, there = self.values[index], self.values[0]
-        return here - there if self.comparable and index and here is not None and there is not None else None
+        """How far a side is from the first one that has results."""
+        here, there = self.values[index], self.values[self.base]
+        if not self.comparable or index == self.base or here is None or there is None:
+            return None
+        return here - there
 
     def better(self, index: int) -> bool | None:
         """Whether a side is better than the first one, as the figures stand; None where they are equal or it is not
@@ -96,7 +99,8 @@ def _outcome(metric: str, trained: Sequence[Sequence[Run]], comparable: bool) ->
         spreads.append(_deviation(known))
         counts.append(len(known))
     direction = parse_metric(metric).direction if comparable else None
-    return Outcome(metric, tuple(values), tuple(spreads), tuple(counts), direction, comparable)
+    base = next(index for index, runs in enumerate(trained) if runs)
+    return Outcome(metric, tuple(values), tuple(spreads), tuple(counts), direction, comparable, base)
 
 
 def _value(run: Run, metric: str) -> float | None:

@@ -48,9 +48,13 @@ class Side:
         """The same for two sides that are one and the same thing."""
         return os.path.realpath(self.path)
 
-    def set_in(self, key: str) -> str:
-        """Where a setting was set: ``my.yaml:3``, ``override: optimizer.lr=1`` or ``default``."""
-        return self.origins.get(f"{key}.name", self.origins.get(key, DEFAULT))
+    def set_in(self, key: str, value: Any) -> str:
+        """Where a setting got its value: ``my.yaml:3``, ``override: optimizer.lr=1`` or ``default``; of a choice its
+        name."""
+        named = self.origins.get(f"{key}.name")
+        if named is None and not (isinstance(value, dict) and "name" in value):
+            named = self.origins.get(key)
+        return DEFAULT if named is None else named
 
 
 def find_sides(references: Sequence[str], runs_dir: Path) -> list[Side]:

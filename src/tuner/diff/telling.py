@@ -27,7 +27,9 @@ def warnings_of(diff: Diff) -> list[str]:
         found.append(f"{len(diff.changed)} settings differ: an effect cannot be put down to one of them")
     elif several:
         verb = "differs" if len(several) == 1 else "differ"
-        found.append(f"{listed(several)} {verb} from A in several settings: an effect cannot be put down to one of them")
+        found.append(
+            f"{listed(several)} {verb} from A in several settings: an effect cannot be put down to one of them"
+        )
     return found
 
 
@@ -79,7 +81,8 @@ def _side(diff: Diff, index: int) -> dict[str, Any]:
 def _setting(setting: Setting, sides: Sequence[Side]) -> dict[str, Any]:
     data = {"key": setting.key, **_lettered(setting.values)}
     data["set_in"] = [
-        None if value is ABSENT else side.set_in(setting.key) for value, side in zip(setting.values, sides, strict=True)
+        None if value is ABSENT else side.set_in(setting.key, value)
+        for value, side in zip(setting.values, sides, strict=True)
     ]
     if setting.inside:
         data["inside"] = [_setting(each, sides) for each in setting.inside if each.differs]

@@ -210,8 +210,8 @@ def spark(
     """One character a value, higher for larger ones; a blank where there is no finite value.
 
     With `width`, more values than that are averaged in groups of neighbours. `scale` are the values that stand lowest
-    and highest, where several lines share one; without it they are the least and the largest of these values. A constant
-    series stands at mid height.
+    and highest, where several lines share one; without it they are the least and the largest that are shown. A
+    constant series stands at mid height.
     """
     points = in_columns(values, width)
     known = [point for point in points if point is not None]

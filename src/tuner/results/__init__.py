@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from tuner.results.conditions import Condition, parse_condition
 from tuner.results.groups import Group, average, find_group, read_group, seed_of, without_seed
-from tuner.results.metrics import WHOLE_RUN, Metric, metrics_of_run, parameters, parse_metric, seconds, value
+from tuner.results.metrics import (
+    LAYER_NUMBERS,
+    WHOLE_RUN,
+    Metric,
+    metrics_of_run,
+    parameters,
+    parse_metric,
+    seconds,
+    value,
+)
 from tuner.results.requirements import Requirement, parse_requirements
 
 __all__ = [
+    "LAYER_NUMBERS",
     "WHOLE_RUN",
     "Condition",
     "Group",

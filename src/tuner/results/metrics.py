@@ -16,6 +16,8 @@ from tuner.run import Row, Run, parse_rows
 FORMS = "val_accuracy, val_accuracy@last, val_accuracy@7, epochs(val_accuracy>=0.9), parameters, seconds_per_epoch"
 WHOLE_RUN = ("parameters", "seconds_per_epoch")
 _FORM = re.compile(r"([A-Za-z_][A-Za-z0-9_.()\[\]]*)(?:@(last|[0-9]{1,9}))?")
+LAYER_NUMBERS = ("activation_mean", "activation_std", "zero_units", "gradient_norm")
+_LAYER = re.compile(rf"({'|'.join(LAYER_NUMBERS)})\(([a-z0-9_.]+)\)")
 _UP = ("accuracy", "r2")
 _DOWN = ("loss", "mae")
 
@@ -69,6 +71,9 @@ def value(run: Run, metric: Metric) -> float | None:
         return parameters(run) if metric.column == "parameters" else seconds_per_epoch(run)
     if metric.reached is not None:
         return _first_epoch(run, metric.reached)
+    inside = _LAYER.fullmatch(metric.column)
+    if inside is not None:
+        return _of_layer(run, inside[1], inside[2], metric)
     part, _, name = metric.column.partition("_")
     if part == "test" and metric.at is None:
         test = run.status.get("test") or {}
@@ -129,6 +134,24 @@ def _row(run: Run, at: int | None) -> dict[str, Any] | Row:
     if at == -1:
         return run.status.get("last") or {}
     return next((row for row in run.rows if row.get("epoch") == at), {})
+
+
+def _of_layer(run: Run, number: str, layer: str, metric: Metric) -> float | None:
+    """What layer_stats.jsonl says of a layer: after epoch `at`, or as last measured up to the best epoch."""
+    rows = [row for row in run.layers if row["layer"] == layer]
+    if not rows:
+        layers = ", ".join(dict.fromkeys(str(row["layer"]) for row in run.layers))
+        fix = f"Its layers are {layers}." if layers else "Its layers were not measured (layer_stats: none)."
+        raise UsageError(f"{shown(run.path.name)} has no metric {shown(metric)}", fix=fix)
+    if metric.at is None:
+        best = run.status.get("best_epoch")
+        rows = [row for row in rows if best is not None and row["epoch"] <= best][-1:]
+    elif metric.at == -1:
+        rows = rows[-1:]
+    else:
+        rows = [row for row in rows if row["epoch"] == metric.at]
+    found: float | None = rows[0].get(number) if rows else None
+    return found
 
 
 def _first_epoch(run: Run, condition: Condition) -> float | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.errors import UsageError
 from tuner.results.conditions import Condition, parse_condition
-from tuner.results.metrics import WHOLE_RUN, Metric, parse_metric, value
+from tuner.results.metrics import LAYER_NUMBERS, WHOLE_RUN, Metric, parse_metric, value
 from tuner.run import Run
 
 if TYPE_CHECKING:
@@ -45,11 +45,21 @@ def parse_requirements(texts: Sequence[str], config: Config) -> list[Requirement
         requirements.append(Requirement(condition, parse_metric(condition.left)))
     there = possible_metrics(config)
     for requirement in requirements:
-        if requirement.metric.column not in there:
+        if requirement.metric.column not in (*there, *layer_metrics(config)):
             near = [name for name in there if name.endswith(f"_{requirement.metric.column}")]
             fix = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(there)}."
             raise UsageError(f"{requirement.condition}: such a run has no metric {requirement.metric.column}", fix=fix)
     return requirements
+
+
+def layer_metrics(config: Config) -> list[str]:
+    """``activation_std(hidden.0)`` and so on, for every layer with weights."""
+    from tuner.config import plan_of
+
+    if config.layer_stats == "none":
+        return []
+    layers = [block.name for block in plan_of(config).blocks if block.parameters]
+    return [f"{number}({layer})" for layer in layers for number in LAYER_NUMBERS]
 
 
 def possible_metrics(config: Config) -> list[str]:

@@ -5,15 +5,13 @@ Readers take no lock, write nothing, and accept any beginning of a journal. A fo
 
 from __future__ import annotations
 
+from tuner.run.creating import check_name, create, create_held, now, write_status
 from tuner.run.folder import (
     FORMAT,
     GROUP,
     NAME_LIMIT,
     STATES,
     Run,
-    check_name,
-    create,
-    create_held,
     folders_in,
     glance,
     headline,
@@ -21,10 +19,8 @@ from tuner.run.folder import (
     is_run,
     members,
     natural,
-    now,
     read,
     runs_in,
-    write_status,
 )
 from tuner.run.identity import Identity
 from tuner.run.lock import Lock, describe_holder, held, holder, making

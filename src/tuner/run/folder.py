@@ -1,11 +1,12 @@
-"""One run folder: made, read, its status written."""
+"""Run folders: read, one or many."""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,156 +18,25 @@ from tuner.durable import (
     JOURNAL_LIMIT,
     in_the_way,
     is_plain_name,
-    json_bytes,
-    make_folder,
     read_bytes,
     read_json,
     shown,
-    sweep_leftovers,
-    sync_folder,
-    write_file,
-    write_files,
-    writing,
 )
-from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
+from tuner.errors import NotFoundError
 from tuner.run.identity import Identity
-from tuner.run.lock import NAME as LOCK
-from tuner.run.lock import Lock, describe_holder, held, holder
+from tuner.run.lock import holder
 from tuner.run.metrics import Row, parse_rows
 
 FORMAT = 1
 STATES = ("running", "stopped", "finished", "diverged", "failed", "crashed")
 GROUP = "group.json"
-_IDENTITY, _STATUS, _METRICS, _CONFIG = "run.json", "status.json", "metrics.csv", "config.yaml"
+IDENTITY, STATUS, _METRICS, _CONFIG = "run.json", "status.json", "metrics.csv", "config.yaml"
+_LAYERS = "layer_stats.jsonl"
 _CONFIG_LIMIT = 1 << 20
 NAME_LIMIT = 80  # of a folder: a config's name and a number
 _WHOLE = ("epoch", "step", "best_epoch", "exit_code")
 _TEXTS = ("reason", "next")
 _TABLES = ("best", "last", "test")
-
-
-def now() -> str:
-    """The time for `created` in run.json: ISO 8601, UTC, microseconds; as text it sorts by time."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
-# ---- making ----------------------------------------------------------------------------------------------------------
-
-
-def create(runs_dir: Path, name: str, run_name: str | None, files: Mapping[str, bytes]) -> Path:
-    """`create_held` for those who do not go on to train: the new folder, held by nobody."""
-    lock = create_held(runs_dir, name, run_name, files)
-    lock.release()
-    return lock.path
-
-
-def create_held(runs_dir: Path, name: str, run_name: str | None, files: Mapping[str, bytes]) -> Lock:
-    """Makes the run folder `run_name`, else NAME-<highest + 1>, with `files`: run.json last, which makes it a run.
-
-    With group.json in its place it is a group's folder. The lock of the new folder comes back held, so that no other
-    process takes the run up before its maker does.
-    A folder of that name that a killed maker left without run.json is used. Raises UsageError (a bad name), HeldError
-    and NotFoundError (`run_name` is taken), ResourceError.
-    """
-    key = _key(files)
-    check_name(name)
-    if run_name is not None:
-        check_name(run_name)
-    make_folder(runs_dir)
-    lock = _claim_named(runs_dir / run_name, files) if run_name else _claim_next(runs_dir, name, files)
-    try:
-        sweep_leftovers(lock.path)
-        write_files(lock.path, {name: data for name, data in files.items() if name != key})
-        with writing(runs_dir):
-            sync_folder(runs_dir)
-        write_file(lock.path / key, files[key])
-    except BaseException:
-        lock.release()
-        raise
-    return lock
-
-
-def _key(files: Mapping[str, bytes]) -> str:
-    """The file that is written last and makes the folder what it is."""
-    found = [key for key in (_IDENTITY, GROUP) if key in files]
-    if len(found) != 1 or not all(map(is_plain_name, files)):
-        raise ValueError("the files have plain names, and one of them is run.json or group.json")
-    return found[0]
-
-
-def check_name(name: str, longest: int = 64) -> None:
-    """Raises UsageError when `name` cannot name a run, and so may not become a part of a path."""
-    if not is_plain_name(name, longest):
-        raise UsageError(
-            f"{shown(name)!r} cannot name a run",
-            fix="Use letters, digits, `.`, `_` and `-`: 64 at most, not starting with `.` or `-`.",
-        )
-
-
-def _claim_named(folder: Path, files: Mapping[str, bytes]) -> Lock:
-    lock = _claim(folder, files)
-    if lock is not None:
-        return lock
-    held_by = describe_holder(folder)
-    if held_by is not None:
-        raise held(folder, held_by)
-    raise NotFoundError(
-        f"{shown(folder)} is already there" + ("" if is_run(folder) else " and is not a run folder"),
-        fix="Choose another name with --run, or leave --run out to get the next number.",
-    )
-
-
-def _claim_next(runs_dir: Path, name: str, files: Mapping[str, bytes]) -> Lock:
-    for _ in range(1000):
-        highest = _highest(runs_dir, name)
-        for number in (highest, highest + 1):  # the highest one may be what a killed maker left
-            folder = runs_dir / f"{name}-{number}"
-            lock = _claim(folder, files) if number else None
-            if lock is not None:
-                return lock
-    raise ResourceError(f"cannot make a run folder in {shown(runs_dir)}: other processes took every number")
-
-
-def _highest(runs_dir: Path, name: str) -> int:
-    with writing(runs_dir):
-        found = (re.fullmatch(rf"{re.escape(name)}-([0-9]{{1,9}})", entry) for entry in os.listdir(runs_dir))  # noqa: PTH208
-        return max((int(match[1]) for match in found if match), default=0)
-
-
-def _claim(folder: Path, files: Mapping[str, bytes]) -> Lock | None:
-    """The lock of `folder`, made if absent; None when it is in use, by a run, another maker or for something else."""
-    with writing(folder):
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            if not _is_blank(folder, files):
-                return None
-    lock = Lock(folder)
-    try:
-        lock.acquire()
-    except HeldError:
-        return None
-    if _is_blank(folder, files):
-        return lock
-    lock.release()  # it became a run before the lock was ours
-    return None
-
-
-def _is_blank(folder: Path, files: Mapping[str, bytes]) -> bool:
-    """Whether `folder` holds no more than a maker killed before run.json leaves."""
-    if folder.is_symlink() or not folder.is_dir():
-        return False
-    left = {LOCK, *files} - {_key(files)}
-    with writing(folder):
-        return all(name in left or name.startswith(".tmp-") for name in os.listdir(folder))  # noqa: PTH208
-
-
-def write_status(path: Path, status: Mapping[str, Any]) -> None:
-    """Puts `status` into the run's status.json, old or new and never half; numbers that are not finite become null."""
-    write_file(path / _STATUS, json_bytes(status))
-
-
-# ---- reading ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,6 +75,21 @@ class Run:
             raise NotFoundError(f"{shown(file)} is damaged: its epochs do not grow line by line")
         return rows
 
+    @cached_property
+    def layers(self) -> list[dict[str, Any]]:
+        """The whole lines of layer_stats.jsonl: what a layer did after an epoch. Raises NotFoundError."""
+        file = self.path / _LAYERS
+        if not os.path.lexists(file):
+            return []
+        lines = read_bytes(file, JOURNAL_LIMIT).split(b"\n")[:-1]
+        try:
+            rows = [json.loads(line) for line in lines]
+        except ValueError as error:
+            raise NotFoundError(f"{shown(file)} is damaged: it holds a line that is no JSON") from error
+        if not all(isinstance(row, dict) and type(row.get("epoch")) is int and "layer" in row for row in rows):
+            raise NotFoundError(f"{shown(file)} is damaged: a line has no epoch or no layer")
+        return rows
+
 
 def read(path: Path) -> Run:
     """The run in the folder `path`, all of it. Raises NotFoundError naming the file that is missing or damaged."""
@@ -226,7 +111,7 @@ def glance(path: Path) -> Run:
     if state == "running" and holder(path) is None:
         status = _status(path)  # its holder may have written the end between our two looks
         state = status.get("state", "crashed").replace("running", "crashed")
-    identity = Identity.from_json(about.get("identity"), shown(path / _IDENTITY))
+    identity = Identity.from_json(about.get("identity"), shown(path / IDENTITY))
     return Run(path, about["name"], about["created"], identity, about, status, state)
 
 
@@ -250,7 +135,7 @@ def there_are(newest_first: Sequence[Path]) -> str:
 
 def _about(path: Path) -> dict[str, Any]:
     """run.json with its `format`, `name` and `created` checked."""
-    file = path / _IDENTITY
+    file = path / IDENTITY
     about = read_json(file)
     written = about.get("format")
     if type(written) is int and written > FORMAT:
@@ -275,9 +160,9 @@ def _time(value: Any, file: str) -> str:
 
 def _status(path: Path) -> dict[str, Any]:
     """status.json; {} when it is not there yet. The keys that readers rely on have their types, others are let be."""
-    if not os.path.lexists(path / _STATUS):
+    if not os.path.lexists(path / STATUS):
         return {}
-    status, file = read_json(path / _STATUS), shown(path / _STATUS)
+    status, file = read_json(path / STATUS), shown(path / STATUS)
     if status.get("state") not in STATES[:-1]:
         raise NotFoundError(f"{file} is damaged: its state is none of {', '.join(STATES[:-1])}")
     for key in _WHOLE:
@@ -346,4 +231,4 @@ def natural(name: str) -> list[tuple[str, int]]:
 
 def is_run(path: Path) -> bool:
     """Whether `path` is a run folder: it has a run.json, damaged or not."""
-    return os.path.lexists(path / _IDENTITY)
+    return os.path.lexists(path / IDENTITY)

@@ -28,7 +28,8 @@ def train(session: Session, stop: StopRequests) -> Iterator[Event]:
         setup = prepare(session)
         stop.listen()
         lock = session.held or _create(session)
-        with Folder(lock, columns(setup)) as folder:
+        with_layers = session.loaded.config.layer_stats == "auto"
+        with Folder(lock, columns(setup), with_layers) as folder:
             training = Training(session, setup, folder, stop)
             try:
                 resumed = go_on(training)

@@ -7,11 +7,13 @@ import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from tuner.errors import DivergedError, ResourceError
 from tuner.events import Ended, EpochDone, Event, Progress
+from tuner.layer_stats import epochs_measured, measure, probe_of
 from tuner.loop import NonFinite, evaluate, train_epoch
 from tuner.monitor import best_index, epochs_waited, oriented
 from tuner.options.schedulers import learning_rate
@@ -53,6 +55,8 @@ class Training:
     def epochs(self) -> Iterator[Event]:
         """Trains to the end, a stop or divergence; the last event is Ended."""
         config, state = self.session.loaded.config, self.setup.state
+        if state.step == 0:
+            self.measure_layers(0)
         self.take_snapshot()
         reason = self.reason_to_end()
         while reason is None:
@@ -105,6 +109,8 @@ class Training:
                 told = moment
                 yield Progress(state.epoch, state.batch, self.steps, self.seconds_left())
         row = self.measure(history)
+        if state.epoch in self.layer_epochs:
+            self.measure_layers(state.epoch)
         state.next_epoch()
         taken = time.monotonic() - began
         share = (self.steps - first) / self.steps
@@ -133,6 +139,18 @@ class Training:
         if not state.finite() or not math.isfinite(train["loss"]):
             raise NonFinite
         return row
+
+    def measure_layers(self, epoch: int) -> None:
+        """Adds what happens inside the network after this epoch to layer_stats.jsonl."""
+        setup, state, folder = self.setup, self.setup.state, self.folder
+        if folder.layers is None:
+            return
+        probe = probe_of(setup.train_evaluated, setup.normalizer)
+        folder.measured_layers(measure(state.network, probe, setup.task.objective, epoch, state.step))
+
+    @cached_property
+    def layer_epochs(self) -> frozenset[int]:
+        return epochs_measured(self.session.loaded.config.training.epochs, len(self.setup.task.train))
 
     def history(self) -> tuple[float, ...]:
         return oriented(self.folder.rows, self.session.loaded.config.training.monitor)
@@ -185,6 +203,8 @@ class Training:
         setup = self.setup
         test: dict[str, float] = {}
         status = self.status("finished", reason, 0)
+        if len(self.folder.rows) not in self.layer_epochs:
+            self.measure_layers(len(self.folder.rows))
         if status["best_epoch"] is not None:
             load_weights(setup.state.network, self.folder.best(), BEST)
         if setup.test is not None:

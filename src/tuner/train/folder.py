@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from math import isfinite
 from types import TracebackType
 from typing import Any
 
@@ -27,7 +29,7 @@ from tuner.run import Lock, Row, format_header, format_row, now, parse_rows, wri
 from tuner.state import Beside
 
 BEST = "best.safetensors"
-METRICS, TIMING, LOG = "metrics.csv", "timing.csv", "log.txt"
+METRICS, TIMING, LOG, LAYERS = "metrics.csv", "timing.csv", "log.txt", "layer_stats.jsonl"
 TIMING_COLUMNS = ("epoch", "seconds", "samples_per_second")
 WEIGHTS_LIMIT = 8 << 30
 _MOVE = "Move it away, then run the same command again."
@@ -37,7 +39,7 @@ _NAME = re.compile(r"epoch-([0-9]{4,8})(?:-batch-([0-9]{6,12}))?")
 class Folder:
     """A run folder that this process holds; leaving its ``with`` block, or a failure to open it, lets it go."""
 
-    def __init__(self, lock: Lock, columns: tuple[str, ...]) -> None:
+    def __init__(self, lock: Lock, columns: tuple[str, ...], with_layers: bool = False) -> None:
         self.lock, self.path, self.columns = lock, lock.path, columns
         self.checkpoints = self.path / "checkpoints"
         self.header = f"{format_header(columns)}\n".encode()
@@ -52,6 +54,7 @@ class Folder:
             self.metrics = opened.enter_context(Journal.open(self.path / METRICS, format_header(columns)))
             self.log_file = opened.enter_context(Journal.open(self.path / LOG))
             self.timing = opened.enter_context(self._open_timing())
+            self.layers = opened.enter_context(Journal.open(self.path / LAYERS)) if with_layers else None
             self.opened = opened.pop_all()
 
     def __enter__(self) -> Folder:
@@ -87,8 +90,12 @@ class Folder:
     def beside(self) -> dict[str, Beside]:
         """How far the files are that a checkpoint counts on. timing.csv is not among them, for it holds times, and a
         checkpoint is the same bytes whenever it is made."""
-        metrics: Beside = (self.metrics.length, self.metrics.digest)
-        return {METRICS: metrics} | ({BEST: self.best_known} if self.best_known else {})
+        found: dict[str, Beside] = {METRICS: (self.metrics.length, self.metrics.digest)}
+        if self.best_known:
+            found[BEST] = self.best_known
+        if self.layers is not None:
+            found[LAYERS] = (self.layers.length, self.layers.digest)
+        return found
 
     def go_back(self, beside: dict[str, Beside]) -> None:
         """Cuts the journals back to where a checkpoint found them; {}: to their headers.
@@ -103,6 +110,7 @@ class Folder:
         self.rows = parse_rows(before.decode(), shown(self.path / METRICS))
         self.best_known = beside.get(BEST)
         self._cut_timing()
+        self._cut_layers(beside.get(LAYERS))
 
     def _cut_timing(self) -> None:
         """Takes the epochs that are to come again out of timing.csv."""
@@ -113,6 +121,26 @@ class Folder:
             self.log(error.message)
             kept = 1
         self.timing.cut(sum(map(len, text.splitlines(keepends=True)[:kept])))
+
+    def _cut_layers(self, known: Beside | None) -> None:
+        """Takes what is to be measured again out of layer_stats.jsonl; all of it where it is not what it was."""
+        if self.layers is None:
+            return
+        length, digest = known or (0, "")
+        before = read_bytes(self.path / LAYERS, JOURNAL_LIMIT)[:length]
+        if known and hashlib.sha256(before).hexdigest() != digest:
+            self.log(f"{LAYERS} was damaged: what it held of the epochs before is gone")
+            length = 0
+        self.layers.cut(length)
+
+    def measured_layers(self, rows: list[dict[str, Any]]) -> None:
+        """Adds a line for each layer."""
+        assert self.layers is not None  # noqa: S101 - called where they are measured
+        for row in rows:
+            finite = {
+                key: None if isinstance(each, float) and not isfinite(each) else each for key, each in row.items()
+            }
+            self.layers.append(json.dumps(finite))
 
     def text_of(self, name: str) -> str:
         return read_bytes(self.path / name, JOURNAL_LIMIT).decode("ascii", "replace")
@@ -191,6 +219,11 @@ class Folder:
 
     def log(self, text: str) -> None:
         self.log_file.append(f"{now()} {text}".replace("\n", " / "))
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no numbers that are not finite: null stands for them."""
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 @contextmanager

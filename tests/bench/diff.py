@@ -1,0 +1,50 @@
+"""How long `tuner diff A B` takes on two runs, against `python -c 'import typer, pydantic, yaml'`: 2 times at most.
+
+    python tests/bench/diff.py [--rounds 15]
+
+Both commands take turns within a round. Two configs instead of runs take longer: they have to be checked first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tuner import machine
+
+TUNER = str(Path(sys.executable).with_name("tuner"))
+ALONE = [sys.executable, "-c", "import typer, pydantic, yaml"]
+
+
+def seconds(command: list[str], folder: str) -> float:
+    began = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True, cwd=folder)
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15)
+    rounds = parser.parse_args().rounds
+    os.environ.pop("TUNER_RUNS", None)
+    print(f"{machine.cpu_model()}, {machine.cores()} cores, Python {machine.versions()['python']}, {rounds} rounds")
+    with tempfile.TemporaryDirectory() as folder:
+        for settings in (["model.dropout=0.1"], ["optimizer=sgd"]):
+            seconds([TUNER, "train", "digits", "training.epochs=10", *settings], folder)
+        for what, sides in (("two runs", ("digits-1", "digits-2")), ("two configs", ("circles", "digits-cnn"))):
+            command = [TUNER, "diff", *sides]
+            seconds(command, folder)  # files are read once before
+            pairs = [(seconds(command, folder), seconds(ALONE, folder)) for _ in range(rounds)]
+            ratio = statistics.median(ours / alone for ours, alone in pairs)
+            ours, alone = (statistics.median(column) for column in zip(*pairs, strict=True))
+            print(f"{what:12} {ours:.3f} s, imports alone {alone:.3f} s, ratio {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Layer statistics: right numbers, taken at a few epochs, without touching the run."""
+
+from __future__ import annotations
+
+import json
+import math
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tuner.errors import NotFoundError, UsageError
+from tuner.events import EpochDone
+from tuner.layer_stats import PROBE, epochs_measured, measure, probe_of
+from tuner.results import LAYER_NUMBERS, parse_metric, parse_requirements, value
+from tuner.run import read
+
+MLP = "{data: {name: digits}, model: {hidden: [12, 8]}, training: {epochs: 6}}"
+CNN = """
+data: {name: digits, limit: 300, augment: [{name: shift, pixels: 1}]}
+model: {name: cnn, channels: [4], hidden: [8], batch_norm: true, dropout: 0.3, activation: prelu}
+training: {epochs: 5, batch_size: 64}
+"""
+RNN = "{data: {name: digits, limit: 300}, model: {name: rnn, units: [6, 5], cell: gru}, training: {epochs: 3}}"
+
+
+def test_numbers_by_hand(workplace: Any) -> None:
+    """An independent forward and backward pass in float64."""
+    setup = workplace.setup(MLP)
+    probe = probe_of(setup.train_evaluated, setup.normalizer)
+    assert len(probe) == PROBE
+    rows = measure(setup.state.network, probe, setup.task.objective, 0, 0)
+    weights = {name: p.detach().double().numpy() for name, p in setup.state.network.named_parameters()}
+    signal = probe.x.flatten(1).double().numpy()
+    layers, signals = ("hidden.0", "hidden.1", "output"), [signal]
+    for layer in layers:
+        signal = signal @ weights[f"{layer}.weight"].T + weights[f"{layer}.bias"]
+        signals.append(np.maximum(signal, 0) if layer != "output" else signal)
+        signal = signals[-1]
+    shares = np.exp(signal - signal.max(1, keepdims=True))
+    shares /= shares.sum(1, keepdims=True)
+    error = (shares - np.eye(10)[probe.y.numpy()]) / len(signal)
+    norms = {}
+    for place in (2, 1, 0):
+        layer = layers[place]
+        by_weight, by_bias = error.T @ signals[place], error.sum(0)
+        norms[layer] = math.sqrt((by_weight**2).sum() + (by_bias**2).sum())
+        error = (error @ weights[f"{layer}.weight"]) * (signals[place] > 0)
+    assert [row["layer"] for row in rows] == list(layers)
+    for place, row in enumerate(rows, 1):
+        assert row["activation_mean"] == pytest.approx(signals[place].mean(), rel=1e-4)
+        assert row["activation_std"] == pytest.approx(signals[place].std(), rel=1e-4)
+        assert row["zero_units"] == (signals[place] == 0).all(0).mean()
+        assert row["gradient_norm"] == pytest.approx(norms[layers[place - 1]], rel=1e-4)
+
+
+def test_a_silent_channel_counts_on_every_place_and_sample(workplace: Any) -> None:
+    setup = workplace.setup(CNN.replace("prelu", "relu"))
+    network = setup.state.network
+    probe = probe_of(setup.train_evaluated, setup.normalizer)
+    first = network.get_submodule("conv.0")
+    with torch.no_grad():
+        first.norm.weight[1] = 0.0
+        first.norm.bias[1] = -1.0
+    rows = measure(network, probe, setup.task.objective, 0, 0)
+    assert (rows[0]["layer"], rows[0]["zero_units"]) == ("conv.0", 0.25)
+
+
+@pytest.mark.parametrize("text", [MLP, CNN, RNN])
+def test_measuring_changes_nothing(workplace: Any, text: str) -> None:
+    """Neither the network, nor its gradients, nor any random number; and a run gives the same bytes with it or not."""
+    setup = workplace.setup(text)
+    network = setup.state.network
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    modes = [module.training for module in network.modules()]
+    torch.manual_seed(3)
+    state = torch.get_rng_state()
+    rows = measure(network, probe_of(setup.train_evaluated, setup.normalizer), setup.task.objective, 0, 0)
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+    assert [module.training for module in network.modules()] == modes
+    assert all(parameter.grad is None for parameter in network.parameters())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(math.isfinite(row[number]) for row in rows for number in LAYER_NUMBERS)  # type: ignore[arg-type]
+    assert {row["layer"] for row in rows} == {
+        name.rpartition(".")[0] for name in before if name.endswith(".weight")
+    } - {name.rpartition(".")[0] for name in before if ".norm." in name or ".activation." in name} | {
+        row["layer"] for row in rows if str(row["layer"]).startswith("rnn")
+    }
+
+    on = workplace.train(text).run
+    off = workplace.train(text, "layer_stats=none", again=True).run
+    for name in ("metrics.csv", "best.safetensors"):
+        assert (on / name).read_bytes() == (off / name).read_bytes()
+    assert read(on).layers
+    assert read(off).layers == []
+    assert not (off / "layer_stats.jsonl").exists()
+    assert read(on).identity.config_hash == read(off).identity.config_hash
+
+
+def test_when_it_is_measured() -> None:
+    assert epochs_measured(1, 50_000) == {0, 1}
+    assert epochs_measured(20, 54_000) == {0, 1, 2, 5, 10, 20}
+    assert epochs_measured(100, 1294) == {0, 20, 50, 100}
+    assert epochs_measured(3, 200) == {0, 3}
+    for epochs, samples in ((1000, 1294), (37, 54_000), (400, 120)):
+        chosen = sorted(epochs_measured(epochs, samples))
+        assert (chosen[0], chosen[-1]) == (0, epochs)
+        between = [epoch for epoch in chosen if 0 < epoch < epochs]
+        for count, epoch in enumerate(between, 1):
+            assert count * min(PROBE, samples) <= 0.01 * samples * epoch
+
+
+def test_the_file_and_its_metrics(workplace: Any) -> None:
+    run = read(workplace.train(MLP).run)
+    assert [(row["epoch"], row["step"], row["layer"]) for row in run.layers] == [
+        (epoch, step, layer) for epoch, step in ((0, 0), (6, 66)) for layer in ("hidden.0", "hidden.1", "output")
+    ]
+    std = [row["activation_std"] for row in run.layers if row["layer"] == "hidden.1"]
+    assert value(run, parse_metric("activation_std(hidden.1)@0")) == std[0]
+    assert value(run, parse_metric("activation_std(hidden.1)@last")) == std[1]
+    assert value(run, parse_metric("activation_std(hidden.1)@6")) == std[1]
+    assert value(run, parse_metric("activation_std(hidden.1)@3")) is None
+    best = run.status["best_epoch"]
+    assert value(run, parse_metric("activation_std(hidden.1)")) == std[best == 6]
+    assert parse_metric("activation_std(hidden.1)").direction is None
+    with pytest.raises(UsageError, match=r"Its layers are hidden\.0, hidden\.1, output"):
+        value(run, parse_metric("zero_units(hidden.9)"))
+    config = workplace.loaded(MLP).config
+    assert parse_requirements(["gradient_norm(output)@0<100"], config)[0].judge({0: run})["holds"]
+    with pytest.raises(UsageError, match="no metric"):
+        parse_requirements(["gradient_norm(conv.0)@0<100"], config)
+
+
+def test_early_stopping_and_interruptions_leave_the_same_lines(workplace: Any) -> None:
+    text = CNN.replace("epochs: 5", "epochs: 9, monitor: train_loss") + "early_stopping: {patience: 1, min_delta: 0.3}"
+    whole = workplace.train(text, again=True).run
+    last = len(read(whole).rows)
+    assert last < 9
+    assert {row["epoch"] for row in read(whole).layers} == {0, last}
+    events = workplace.begin(text, again=True)
+    run = next(events).run
+    list(islice((event for event in events if isinstance(event, EpochDone)), 2))
+    events.close()  # nothing more is written, as when the process is killed
+    assert workplace.train(text).run == run
+    assert (run / "layer_stats.jsonl").read_bytes() == (whole / "layer_stats.jsonl").read_bytes()
+
+
+def test_damage_is_named(workplace: Any) -> None:
+    run: Path = workplace.train(MLP).run
+    lines = (run / "layer_stats.jsonl").read_text()
+    (run / "layer_stats.jsonl").write_text(lines + '{"epoch": 7')  # a torn last line is no damage
+    assert len(read(run).layers) == lines.count("\n")
+    for damage in ("not json\n", "[1]\n", json.dumps({"epoch": "x", "layer": "a"}) + "\n"):
+        (run / "layer_stats.jsonl").write_text(damage)
+        with pytest.raises(NotFoundError, match=r"layer_stats\.jsonl is damaged"):
+            _ = read(run).layers

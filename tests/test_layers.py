@@ -27,6 +27,7 @@ for _rank, _names in enumerate(
         "layer_stats",
         "train diff compare listing early_stop",
         "group",
+        "recipe",
         "render",
         "cli",
         "__main__",

@@ -1,14 +1,15 @@
-"""Files that come with tuner: ready configs. Found from a checkout, an editable install and a wheel alike."""
+"""Files that come with tuner: configs and recipes. Found from a checkout, an editable install and a wheel alike."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from tuner.errors import ConfigError, Fault, NotFoundError
 
 
 def folder(kind: str) -> Path:
-    """The folder of shipped files of a kind (``configs``). Raises NotFoundError where the installation lacks it.
+    """The folder of shipped files of a kind (``configs``, ``recipes``). Raises NotFoundError where it is missing.
 
     A wheel carries it inside the package; a checkout, and an editable install of one, has it at its top.
     """
@@ -22,6 +23,19 @@ def folder(kind: str) -> Path:
 def configs() -> dict[str, Path]:
     """name -> file of the shipped configs."""
     return {path.stem: path for path in sorted(folder("configs").glob("*.yaml"))}
+
+
+def recipes() -> dict[str, Path]:
+    """name -> folder of the shipped recipes."""
+    return {path.parent.name: path.parent for path in sorted(folder("recipes").glob("*/claim.yaml"))}
+
+
+def nearest_of(name: str, known: Iterable[str]) -> str:
+    """The fix for a name that there is not."""
+    from tuner.config.words import nearest
+
+    near = nearest(name, known)
+    return f"Did you mean {near}?" if near else f"There are {', '.join(known)}."
 
 
 def find_config(reference: str) -> str:

@@ -32,7 +32,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
-    os.environ.pop("TUNER_RUNS", None)
+    for name in ("TUNER_RUNS", "PYTHONDONTWRITEBYTECODE"):  # compiled once, as an installed program is
+        os.environ.pop(name, None)
     print(f"{machine.cpu_model()}, {machine.cores()} cores, Python {machine.versions()['python']}, {rounds} rounds")
     with tempfile.TemporaryDirectory() as folder:
         for settings in (["model.dropout=0.1"], ["optimizer=sgd"]):

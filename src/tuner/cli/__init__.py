@@ -18,7 +18,7 @@ from tuner.errors import NotFoundError, ResourceError, TunerError, UsageError
 __all__ = ["app", "main"]
 
 
-COMMANDS = ("train", "check", "runs", "show", "curves", "diff", "compare", "early_stop", "info")
+COMMANDS = ("train", "check", "runs", "show", "curves", "diff", "compare", "early_stop", "recipe", "info")
 """The modules that register the commands, in the order of `--help`."""
 
 
@@ -44,7 +44,7 @@ def run() -> int:
     """Runs the command that was asked for; its exit code."""
     try:
         here()
-        for name in COMMANDS:
+        for name in modules():
             import_module(f"tuner.cli.{name}")
         return int(app(standalone_mode=False) or 0)
     except KeyboardInterrupt:
@@ -69,6 +69,12 @@ def run() -> int:
     except Exception as error:  # a bug: told in one line, with the details in a file
         return _bug(error)
     return 130
+
+
+def modules() -> tuple[str, ...]:
+    """The modules to import: all, or only that of the command asked for, where it is called like the command."""
+    word = sys.argv[1].replace("-", "_") if len(sys.argv) > 1 else ""
+    return (word,) if word in COMMANDS and word != "info" else COMMANDS
 
 
 def open_closed_streams() -> None:

@@ -84,11 +84,22 @@ def names(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer gives
     return _starting(dict.fromkeys(name for name in known() if " " not in name), incomplete)
 
 
+def recipes(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer gives both
+    """The recipes that come with tuner."""
+    from tuner.errors import TunerError
+    from tuner.shipped import recipes as shipped
+
+    try:
+        return _starting(shipped(), incomplete)
+    except TunerError:
+        return []
+
+
 def lists(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer gives both
     """What `list` lists."""
     from tuner.explain.language import kinds, plural
 
-    return _starting([*map(plural, kinds()), "configs"], incomplete)
+    return _starting([*map(plural, kinds()), "configs", "recipes"], incomplete)
 
 
 def _starting(candidates: Iterable[str], start: str) -> list[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tuner.cli.app import RUNS, Json, RunsDir, app, say_error
-from tuner.errors import UsageError
+from tuner.cli.output import json_text, one_form, say
 
 if TYPE_CHECKING:
     from tuner.listing import Listing
@@ -79,28 +79,6 @@ def runs(
         show(listing, markdown=form == "--md")
     for note in listing.notes():
         say_error(note)
-
-
-def one_form(asked: dict[str, bool]) -> str:
-    """The form of the output that was asked for, or "". Raises UsageError for several."""
-    given = [form for form, is_asked in asked.items() if is_asked]
-    if len(given) > 1:
-        raise UsageError(f"{' and '.join(given)} are different forms of the output", fix="Give one of them.")
-    return given[0] if given else ""
-
-
-def say(text: str) -> None:
-    typer.echo(text, nl=False)
-    sys.stdout.flush()  # before anything goes to stderr
-
-
-def json_text(data: dict[str, Any]) -> str:
-    """One line; what is not finite is null."""
-    import json
-
-    from tuner.durable import json_bytes
-
-    return f"{json.dumps(json.loads(json_bytes(data)))}\n"
 
 
 def show(listing: Listing, markdown: bool) -> None:

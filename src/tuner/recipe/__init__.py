@@ -1,0 +1,17 @@
+"""A recipe: configs that differ in one thing, trained with paired seeds, and a claim about what that thing does."""
+
+from __future__ import annotations
+
+from tuner.recipe.reading import Claim, Recipe, find_recipes, read_recipe
+from tuner.recipe.results import Outcome, groups_of, outcomes, shipped_outcomes
+
+__all__ = [
+    "Claim",
+    "Outcome",
+    "Recipe",
+    "find_recipes",
+    "groups_of",
+    "outcomes",
+    "read_recipe",
+    "shipped_outcomes",
+]

@@ -1,0 +1,112 @@
+"""Results of recipes: the table in a terminal and in Markdown, and the page of all recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tuner.recipe import Outcome, Recipe
+from tuner.render.tables import table
+from tuner.render.text import number
+
+START, END = "<!-- result -->", "<!-- /result -->"
+HEADERS = ("claim", "metric", "pairs", "difference", "95 % interval", "p", "verdict", "holds")
+ALIGN = "llrrrrll"
+PAGE_HEAD = """# Recipes
+
+Each folder proves one technique on real data: configs that differ in one thing, paired seeds, the effect with its
+interval. `tuner recipe run NAME` trains one again and prints what it finds beside what is written here;
+`tuner recipe verify` says by its exit code whether the claims still hold. This page is written by
+`tuner recipe run --update`: every number in it was measured, none typed.
+"""
+
+
+def claim_text(claim: Mapping[str, Any]) -> str:
+    """``dropout against baseline``."""
+    return f"{claim['treatment']} against {claim['baseline']}"
+
+
+def result_rows(claims: Sequence[Mapping[str, Any]]) -> list[list[str | int | None]]:
+    """A row for each claim of a result.json."""
+    return [
+        [
+            claim_text(claim),
+            f"{claim['metric']} ({claim['direction']} is better)",
+            claim["pairs"],
+            signed(claim["mean"]),
+            interval(claim),
+            number(claim["p"]) if claim["p"] is not None else None,
+            claim["verdict"],
+            "yes" if claim["holds"] else f"no, expected {' or '.join(claim['expect'])}",
+        ]
+        for claim in claims
+    ]
+
+
+def result_table(claims: Sequence[Mapping[str, Any]]) -> str:
+    """What was found for each claim, in Markdown."""
+    return table(HEADERS, result_rows(claims), ALIGN, markdown=True)
+
+
+def readme_with(text: str, claims: Sequence[Mapping[str, Any]]) -> str | None:
+    """A recipe's README with its result table between the marks; None where the marks are missing."""
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    return f"{before}{START}\n{result_table(claims)}\n{END}{after}" if start and end else None
+
+
+def run_text(recipe: Recipe, found: Sequence[Outcome], shipped: Sequence[Mapping[str, Any]] | None) -> str:
+    """What was found for each claim, beside what the recipe's own result.json says."""
+    rows: list[list[str | int | None]] = []
+    for index, (claim, one) in enumerate(zip(recipe.claims, found, strict=True)):
+        before = shipped[index] if shipped else None
+        rows.append(
+            [
+                f"{claim.treatment} against {claim.baseline}",
+                claim.metric,
+                one.pairs,
+                signed(one.mean),
+                interval(one.__dict__),
+                number(one.p) if one.p is not None else None,
+                one.verdict,
+                "yes" if one.holds else "NO",
+                f"{signed(before['mean'])} {before['verdict']}" if before else "-",
+            ]
+        )
+    head = f"{recipe.name}: {recipe.about.title}"
+    return f"{head}\n{table([*HEADERS, 'shipped'], rows, ALIGN + 'l')}"
+
+
+def page(recipes: Sequence[tuple[Recipe, Sequence[Mapping[str, Any]]]]) -> str:
+    """recipes/README.md: all claims with what was found, and the cheat sheet that follows from them."""
+    claims = [
+        [f"[{recipe.name}]({recipe.name}/README.md)", *row[:1], *row[1:]]
+        for recipe, found in recipes
+        for row in result_rows(found)
+    ]
+    sheet = [
+        [
+            recipe.about.symptom,
+            f"`{recipe.about.knob}`" if recipe.about.knob else "",
+            f"[{recipe.about.title}]({recipe.name}/README.md)",
+        ]
+        for recipe, _ in recipes
+        if recipe.about.symptom
+    ]
+    parts = [
+        PAGE_HEAD,
+        "## Cheat sheet\n",
+        table(["what you see", "what to turn", "recipe"], sheet, "lll", markdown=True) + "\n",
+        "## All claims\n",
+        table(["recipe", *HEADERS], claims, "l" + ALIGN, markdown=True) + "\n",
+    ]
+    return "\n".join(parts)
+
+
+def signed(value: float | None) -> str:
+    return "-" if value is None else f"{'+' if value > 0 else ''}{number(value)}"
+
+
+def interval(found: Mapping[str, Any]) -> str:
+    low, high = found["low"], found["high"]
+    return "-" if low is None or high is None else f"[{signed(low)}, {signed(high)}]"

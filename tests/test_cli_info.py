@@ -18,7 +18,8 @@ import pytest
 
 from tuner.cli.app import app
 from tuner.cli.doctor import MISSING, numbers, package, packages
-from tuner.cli.info import bar, first_comment, fitted, meaning_text
+from tuner.cli.fetching import bar
+from tuner.cli.info import first_comment, fitted, meaning_text
 from tuner.config.schema import json_schema
 from tuner.data.download import Progress
 from tuner.errors import UsageError

@@ -68,15 +68,15 @@ def test_there_are_five() -> None:
 def test_the_best_learning_rate_interrupted_and_repeated(place: Path) -> None:
     process = start(place, "best-lr.sh", "small.yaml")
     assert process.stdout is not None
-    assert process.stdout.readline() == "runs/small-1\n"
-    assert process.stdout.readline() == "runs/small-2\n"  # the second of them trains
+    assert process.stdout.readline() == "runs/best-lr/small-1\n"
+    assert process.stdout.readline() == "runs/best-lr/small-2\n"  # the second of them trains
     os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGINT
 
     code, said, errors = run(place, "best-lr.sh", "small.yaml")
     lines = said.splitlines()
-    assert (code, errors, lines[:4]) == (0, "", [f"runs/small-{number}" for number in (1, 2, 3, 4)])
+    assert (code, errors, lines[:4]) == (0, "", [f"runs/best-lr/small-{number}" for number in (1, 2, 3, 4)])
     assert re.fullmatch(r"optimizer\.lr=0?\.\d+|optimizer\.lr=1e-\d+", lines[4])
     assert run(place, "best-lr.sh", "small.yaml")[1] == said
 

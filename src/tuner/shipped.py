@@ -30,6 +30,13 @@ def recipes() -> dict[str, Path]:
     return {path.parent.name: path.parent for path in sorted(folder("recipes").glob("*/claim.yaml"))}
 
 
+def title_of(recipe: Path) -> str:
+    """What a recipe shows, in a line. Raises NotFoundError."""
+    from tuner.document import plain
+
+    return str(plain(recipe / "claim.yaml").get("title", ""))
+
+
 def nearest_of(name: str, known: Iterable[str]) -> str:
     """The fix for a name that there is not."""
     from tuner.config.words import nearest

@@ -1,6 +1,6 @@
 """`tuner diff`: in what runs, groups and configs differ."""
 
-#FUT
+from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -93,7 +93,7 @@ def chosen(only: list[str], parts: tuple[str, ...]) -> list[str]:
     return [part for part in parts if part in only or not only]
 
 
-def text_of(found: "Diff", form: str, parts: list[str], everything: bool, ignore: list[str]) -> str:
+def text_of(found: Diff, form: str, parts: list[str], everything: bool, ignore: list[str]) -> str:
     """What goes to stdout."""
     if form == "--as-args":
         from tuner.diff import is_ignored
@@ -114,13 +114,13 @@ def text_of(found: "Diff", form: str, parts: list[str], everything: bool, ignore
     return f"{diff_text(found, parts, everything, look())}\n"
 
 
-def notes_of(found: "Diff") -> list[str]:
+def notes_of(found: Diff) -> list[str]:
     """What has to be said beside the diff."""
     unused = [f"nothing fits --ignore {pattern}" for pattern in found.unused]
     return [*(note for side in found.sides for note in side.notes), *unused]
 
 
-def look() -> "Look":
+def look() -> Look:
     """As stdout can show it."""
     from tuner.render.diff import Look
     from tuner.render.text import ASCII_LEVELS, LEVELS, is_colored, is_terminal, is_unicode, terminal_width

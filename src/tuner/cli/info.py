@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from tuner.choice import Choice
     from tuner.explain import Meaning
 
-CONFIGS = "configs"
+CONFIGS, RECIPES = "configs", "recipes"
 
 
 @app.command("list")
 def list_(
     kind: Annotated[
         str | None,
-        typer.Argument(metavar="KIND", help="A kind of choice, or configs.", autocompletion=completion.lists),
+        typer.Argument(metavar="KIND", help="A kind of choice, configs or recipes.", autocompletion=completion.lists),
     ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -39,19 +39,25 @@ def list_(
     tuner list                                  the kinds and the names in them
     tuner list optimizers                       what each is, with its settings and their defaults
     tuner list configs                          the configs that come with tuner
+    tuner list recipes                          the recipes, each with what it shows
     tuner list activations -q                   the names alone, one a line
     """
     from tuner.explain import find_kind, kinds, plain, plural
 
     if kind is None:
-        found = {CONFIGS: list(configs()), **{plural(name): list(kind.members) for name, kind in kinds().items()}}
+        found = {
+            CONFIGS: list(configs()),
+            RECIPES: list(recipes()),
+            **{plural(name): list(kind.members) for name, kind in kinds().items()},
+        }
         say(found, list(found), kinds_table(found), quiet, as_json)
         return
-    if plain(kind) in ("config", CONFIGS):
-        rows = configs()
-        data = {CONFIGS: [{"name": name, **about} for name, about in rows.items()]}
-        say(data, list(rows), configs_table(rows), quiet, as_json)
-        return
+    for word, rows_of in ((CONFIGS, configs), (RECIPES, recipes)):
+        if plain(kind) in (word, word.removesuffix("s")):
+            rows = rows_of()
+            data = {word: [{"name": name, **about} for name, about in rows.items()]}
+            say(data, list(rows), shipped_table(rows), quiet, as_json)
+            return
     chosen = find_kind(kind)
     if chosen is None:
         raise no_kind(kind)
@@ -71,7 +77,7 @@ def no_kind(name: str) -> UsageError:
     from tuner.config.words import nearest
     from tuner.explain import kinds, plural
 
-    known = [CONFIGS, *map(plural, kinds())]
+    known = [CONFIGS, RECIPES, *map(plural, kinds())]
     near = nearest(name, known)
     if name in ("runs", "run"):
         return UsageError("runs are not among what comes with tuner", fix="tuner runs lists them")
@@ -83,6 +89,13 @@ def configs() -> dict[str, dict[str, str]]:
     from tuner import shipped
 
     return {name: {"what": first_comment(path), "path": str(path)} for name, path in shipped.configs().items()}
+
+
+def recipes() -> dict[str, dict[str, str]]:
+    """The shipped recipes: name -> what each shows and where it lies."""
+    from tuner import shipped
+
+    return {name: {"what": shipped.title_of(path), "path": str(path)} for name, path in shipped.recipes().items()}
 
 
 def first_comment(path: Path) -> str:
@@ -105,7 +118,7 @@ def kinds_table(found: dict[str, list[str]]) -> str:
     return table(["kind", "names"], [[kind, ", ".join(names)] for kind, names in found.items()], "ll")
 
 
-def configs_table(rows: dict[str, dict[str, str]]) -> str:
+def shipped_table(rows: dict[str, dict[str, str]]) -> str:
     from tuner.render.tables import table
 
     return table(["name", "what it is"], [[name, about["what"]] for name, about in rows.items()], "ll", width=width())
@@ -221,90 +234,6 @@ def fitted(text: str, columns: int | None) -> str:
     paragraphs = re.split(r"\n(?=\n|[0-9]+\. |(?:Formula|Choose it when|Source|Look at|Settings|Stands at): )", text)
     wrapped = [textwrap.fill(" ".join(part.split()), max(20, columns)) for part in paragraphs]
     return "\n".join("\n" * part.startswith("\n") + lines for part, lines in zip(paragraphs, wrapped, strict=True))
-
-
-@app.command()
-def copy(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A config that comes with tuner: `tuner list configs`.")],
-    to: Annotated[Path | None, typer.Argument(metavar="DEST", help="A file or a folder; default: ./NAME.yaml.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
-) -> None:
-    """Copy a config that comes with tuner, to make it your own.
-
-    \b
-    tuner copy digits                           ./digits.yaml
-    tuner copy digits my.yaml
-    tuner train "$(tuner copy digits experiments/)"
-    """
-    from tuner.config.words import nearest
-    from tuner.durable import make_folder, write_file
-    from tuner.shipped import configs as shipped_configs
-
-    known = shipped_configs()
-    source = known.get(name.removesuffix(".yaml").removesuffix(".yml"))
-    if source is None:
-        near = nearest(name, known)
-        raise UsageError(
-            f"no config called {name} comes with tuner",
-            fix=f"did you mean {near}?" if near else f"there are {', '.join(known)}",
-        )
-    target = to if to is not None else Path(source.name)
-    if to is not None and (target.is_dir() or not target.suffix):
-        target = target / source.name
-        make_folder(target.parent)
-    if not target.parent.is_dir():
-        raise UsageError(f"there is no folder {target.parent}", fix=f"mkdir -p {target.parent}")
-    if (target.exists() or target.is_symlink()) and not force:
-        raise UsageError(f"{target} is there already", fix="--force replaces it")
-    lines = source.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if not line.startswith("# yaml-language-server:")]  # the schema stays where it is
-    write_file(target, "".join(kept).encode())
-    typer.echo(str(target))
-
-
-@app.command()
-def download(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A data set, e.g. mnist.")],
-    root: Annotated[
-        Path | None, typer.Option("--root", metavar="DIR", help="Data folder; default: $TUNER_DATA, ./data or a cache.")
-    ] = None,
-    quiet: Quiet = False,
-) -> None:
-    """Download a data set and check it.
-
-    \b
-    tuner download mnist
-    tuner download cifar10 --root /big/data
-    """
-    from tuner.data.download import fetch
-    from tuner.render.screen import Screen
-
-    screen = Screen(None if quiet else sys.stderr)
-    steps = fetch(name, root)
-    told = ""
-    try:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as stop:
-                folder: Path = stop.value
-                break
-            if step.file != told:
-                told = step.file
-                screen.line(f"downloading {step.file}")
-            screen.bar(lambda columns, step=step: bar(step, columns))  # type: ignore[misc]
-        screen.line(f"all of {name} is there, and it is what it should be" + ("" if told else ": nothing to download"))
-    finally:
-        screen.close()
-    typer.echo(str(folder))
-
-
-def bar(step: Any, columns: int) -> str:
-    """How much of a file is here; without a bar where the server does not say how much there is."""
-    from tuner.render.epochs import bar_text
-
-    done = f"{step.done / 1e6:,.1f} MB"
-    return bar_text(step.done / step.total, f"{done} of {step.total / 1e6:,.1f} MB", columns) if step.total else done
 
 
 @app.command()

@@ -8,13 +8,11 @@ from typing import Any
 
 from tuner.durable import shown
 from tuner.errors import NotFoundError, UsageError
-from tuner.results import Group, Metric, metrics_of_run, parse_metric
+from tuner.results import MINIMISED_ONLY, Group, Metric, metrics_of_run, parse_metric
 from tuner.run import Run
 
 FEWEST, MOST = 2, 20
 WORDS = {"up": "up is better", "down": "down is better"}
-MINIMISED_ONLY = ("label_smoothing", "class_weights")
-"""Settings of a loss that shape what is minimised (batch_loss), but not the loss that is reported."""
 
 
 def check_groups(groups: Sequence[Group]) -> None:

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.diff.sides import Side, settings_of
-from tuner.results import WHOLE_RUN, metrics_of_run, parse_metric, value
+from tuner.results import MINIMISED_ONLY, WHOLE_RUN, metrics_of_run, parse_metric, value
 from tuner.run import Run
 
-MINIMISED_ONLY = ("loss.label_smoothing", "loss.class_weights")
-"""Settings of a loss that shape what is minimised, but not the loss that is reported."""
 PARTS = ("val", "test", "train")
 EPOCHS = {"best_epoch": "best_epoch", "epochs": "epoch"}
 """What is told of the epochs, and where status.json has it."""
@@ -74,7 +72,7 @@ def outcomes_of(sides: Sequence[Side]) -> list[Outcome]:
 
 def _changes_loss(key: str) -> bool:
     """Whether a loss that is reported measures something else once this setting changes."""
-    is_loss = key == "loss" or (key.startswith("loss.") and key not in MINIMISED_ONLY)
+    is_loss = key == "loss" or (key.startswith("loss.") and key.removeprefix("loss.") not in MINIMISED_ONLY)
     return is_loss or key == "data.standardize_target"
 
 

@@ -72,7 +72,8 @@ def find_side(reference: str, runs_dir: Path) -> Side:
 
     A shipped config's whole name wins over the mere beginning of a run's.
     """
-    if reference == STDIN or re.search(r"\.ya?ml$", reference) or os.path.isfile(reference):  # noqa: PTH113
+    names_file = re.search(r"\.ya?ml$", reference) and not os.path.isdir(reference)  # noqa: PTH112
+    if reference == STDIN or names_file or os.path.isfile(reference):  # noqa: PTH113
         return _config(shipped.find_config(reference))
     ready = shipped.configs().get(reference)
     try:

@@ -35,6 +35,7 @@ from tuner.explain.language import (
     settings,
 )
 from tuner.explain.numbers import column_text, columns
+from tuner.explain.recipes import proofs, recipe_names, recipe_text
 from tuner.explain.topics import Topic, topics
 
 __all__ = [
@@ -91,6 +92,8 @@ def meanings(name: str) -> list[Meaning]:
     found += keys or of_other_tool(name)
     found += of_column(name)
     found += of_exit_code(name)
+    recipe = recipe_text(name)
+    found += [Meaning(recipe[0], "recipe", recipe[1])] if recipe else []
     return found or of_other_name(name)
 
 
@@ -117,6 +120,7 @@ def names() -> Iterator[str]:
         yield from (setting.key, setting.path)
     yield from columns()
     yield from map(str, EXIT_CODES)
+    yield from recipe_names()
 
 
 # ---- techniques and choices ------------------------------------------------------------------------------------------
@@ -126,7 +130,11 @@ def of_topic(topic: Topic) -> Meaning:
     """A technique."""
     also = tuple(word for word in topic.also if plain(word) != plain(topic.title))
     return Meaning(
-        topic.title, "technique", f"{topic.text}\nSettings: {', '.join(topic.keys)}.", also=also, yaml=topic.example
+        topic.title,
+        "technique",
+        "\n".join([topic.text, f"Settings: {', '.join(topic.keys)}.", *proofs([topic.title, *topic.also])]),
+        also=also,
+        yaml=topic.example,
     )
 
 
@@ -153,7 +161,7 @@ def of_choice(choice: type[Choice]) -> Meaning:
     return Meaning(
         choice.name,
         choice.kind,
-        f"{cleandoc(choice.__doc__ or '')}\n{places(kind)}",
+        "\n".join([cleandoc(choice.__doc__ or ""), places(kind), *proofs([choice.name])]),
         ("setting", "allowed", "default", "what it is"),
         rows,
         choice.aliases,
@@ -206,7 +214,7 @@ def of_setting(group: Sequence[Setting], paths: Sequence[str]) -> Meaning:
     else:
         lines = []
     values = example_of_setting(first)
-    lines += [*belongs_to(group), *remarks(first, paths)]
+    lines += [*belongs_to(group), *remarks(first, paths), *proofs(paths)]
     headers, rows = variants(group) if len(told) > 1 else below(first)
     return Meaning(
         ", ".join(paths),

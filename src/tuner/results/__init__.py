@@ -6,6 +6,7 @@ from tuner.results.conditions import Condition, parse_condition
 from tuner.results.groups import Group, average, find_group, read_group, seed_of, without_seed
 from tuner.results.metrics import (
     LAYER_NUMBERS,
+    MINIMISED_ONLY,
     WHOLE_RUN,
     Metric,
     metrics_of_run,
@@ -18,6 +19,7 @@ from tuner.results.requirements import Requirement, parse_requirements
 
 __all__ = [
     "LAYER_NUMBERS",
+    "MINIMISED_ONLY",
     "WHOLE_RUN",
     "Condition",
     "Group",

@@ -15,6 +15,8 @@ from tuner.run import Row, Run, parse_rows
 
 FORMS = "val_accuracy, val_accuracy@last, val_accuracy@7, epochs(val_accuracy>=0.9), parameters, seconds_per_epoch"
 WHOLE_RUN = ("parameters", "seconds_per_epoch")
+MINIMISED_ONLY = ("label_smoothing", "class_weights")
+"""Settings of a loss that shape what is minimised (batch_loss), but not the loss that is reported."""
 _FORM = re.compile(r"([A-Za-z_][A-Za-z0-9_.()\[\]]*)(?:@(last|[0-9]{1,9}))?")
 LAYER_NUMBERS = ("activation_mean", "activation_std", "zero_units", "gradient_norm")
 _LAYER = re.compile(rf"({'|'.join(LAYER_NUMBERS)})\(([a-z0-9_.]+)\)")

@@ -1,0 +1,118 @@
+"""`tuner copy` and `tuner download`: ready configs, recipes and data sets brought here."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tuner.cli.app import Quiet, app
+from tuner.errors import UsageError
+
+
+@app.command()
+def copy(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A config or recipe that comes with tuner.")],
+    to: Annotated[Path | None, typer.Argument(metavar="DEST", help="A file or a folder; default: ./NAME.yaml.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Copy a config or recipe that comes with tuner.
+
+    \b
+    tuner copy digits                           ./digits.yaml
+    tuner copy digits my.yaml
+    tuner copy dropout                          ./dropout/, a recipe's folder
+    tuner train "$(tuner copy digits experiments/)"
+    """
+    from tuner.shipped import configs, nearest_of, recipes
+
+    known, folders = configs(), recipes()
+    source = known.get(name.removesuffix(".yaml").removesuffix(".yml"))
+    if source is None and name in folders:
+        typer.echo(str(copy_recipe(folders[name], to, force)))
+        return
+    if source is None:
+        fix = nearest_of(name, [*known, *folders])
+        raise UsageError(f"no config or recipe called {name} comes with tuner", fix=fix)
+    typer.echo(str(copy_config(source, to, force)))
+
+
+def copy_config(source: Path, to: Path | None, force: bool) -> Path:
+    """Where it was copied to. Raises UsageError."""
+    from tuner.durable import make_folder, write_file
+
+    target = to if to is not None else Path(source.name)
+    if to is not None and (target.is_dir() or not target.suffix):
+        target = target / source.name
+        make_folder(target.parent)
+    check_target(target, force)
+    lines = source.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith("# yaml-language-server:")]  # the schema stays where it is
+    write_file(target, "".join(kept).encode())
+    return target
+
+
+def copy_recipe(source: Path, to: Path | None, force: bool) -> Path:
+    """Where its configs and its claim.yaml were copied to, without what was found. Raises UsageError."""
+    from tuner.durable import make_folder
+
+    target = to / source.name if to is not None and to.is_dir() else to or Path(source.name)
+    check_target(target, force)
+    make_folder(target)
+    for file in sorted(source.glob("*.yaml")):
+        copy_config(file, target / file.name, force)
+    return target
+
+
+def check_target(target: Path, force: bool) -> None:
+    if not target.parent.is_dir():
+        raise UsageError(f"there is no folder {target.parent}", fix=f"mkdir -p {target.parent}")
+    if (target.exists() or target.is_symlink()) and not force:
+        raise UsageError(f"{target} is there already", fix="--force replaces it")
+
+
+@app.command()
+def download(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A data set, e.g. mnist.")],
+    root: Annotated[
+        Path | None, typer.Option("--root", metavar="DIR", help="Data folder; default: $TUNER_DATA, ./data or a cache.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Download a data set and check it.
+
+    \b
+    tuner download mnist
+    tuner download cifar10 --root /big/data
+    """
+    from tuner.data.download import fetch
+    from tuner.render.screen import Screen
+
+    screen = Screen(None if quiet else sys.stderr)
+    steps = fetch(name, root)
+    told = ""
+    try:
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as stop:
+                folder: Path = stop.value
+                break
+            if step.file != told:
+                told = step.file
+                screen.line(f"downloading {step.file}")
+            screen.bar(lambda columns, step=step: bar(step, columns))  # type: ignore[misc]
+        screen.line(f"all of {name} is there, and it is what it should be" + ("" if told else ": nothing to download"))
+    finally:
+        screen.close()
+    typer.echo(str(folder))
+
+
+def bar(step: Any, columns: int) -> str:
+    """How much of a file is here; without a bar where the server does not say how much there is."""
+    from tuner.render.epochs import bar_text
+
+    done = f"{step.done / 1e6:,.1f} MB"
+    return bar_text(step.done / step.total, f"{done} of {step.total / 1e6:,.1f} MB", columns) if step.total else done

@@ -100,6 +100,7 @@ def write_run() -> Callable[..., Path]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--recipe-seed", type=int, default=0, help="which recipes the slow test trains again")
     parser.addoption("--update-golden", action="store_true", help="write the expected texts in tests/cases anew")
 
 

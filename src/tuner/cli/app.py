@@ -47,7 +47,7 @@ RunArgument = Annotated[
 RunsArgument = Annotated[
     list[str],
     typer.Argument(
-        metavar="RUN...",
+        metavar="RUN",
         help="Runs or groups: a folder, name, unique prefix, a config's name, or @1 (newest).",
         autocompletion=completion.runs,
     ),
@@ -111,5 +111,8 @@ def tuner(
     tuner train my.yaml optimizer.lr=3e-4       train your own, one setting changed
     tuner check my.yaml --resolved              see every setting, layer and cost first
     tuner curves my-1                           look at how it went
+    tuner runs --sort -val_accuracy             what was trained, best first
+    tuner diff my-1 my-2                        what differs, and where it was set
+    tuner compare my-3 my-4                     did it matter? groups of seeds (train --seeds 6)
     tuner explain dropout                       what a choice, key or word means
     """

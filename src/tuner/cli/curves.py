@@ -45,7 +45,9 @@ def curves(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Draw the curves of runs in the terminal and as a picture; a group is its mean with a band.
+    """Draw the curves of runs, in the terminal and as a picture.
+
+    A group is its mean with a band.
 
     \b
     tuner curves digits-1

@@ -52,7 +52,7 @@ def diff(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing; implies --exit-code.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show in what runs, groups and configs differ: settings, where they were set, results.
+    """Show in what runs, groups and configs differ.
 
     \b
     tuner diff digits-1 digits-2

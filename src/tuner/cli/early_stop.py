@@ -36,7 +36,7 @@ def early_stop(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Tell where early stopping would have ended a run, and what that would have cost, without training again.
+    """Tell where early stopping would have ended a run.
 
     \b
     tuner early-stop digits-1 --patience 3,5,10

@@ -166,7 +166,7 @@ def choice_data(choice: type[Choice]) -> dict[str, Any]:
 @app.command()
 def explain(
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME...", help="What to explain.", autocompletion=completion.names)
+        list[str], typer.Argument(metavar="NAME", help="What to explain.", autocompletion=completion.names)
     ],
     as_json: Json = False,
 ) -> None:

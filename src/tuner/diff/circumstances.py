@@ -49,7 +49,7 @@ def circumstances_of(sides: Sequence[Side]) -> list[Circumstance]:
 def _values(side: Side, key: str) -> tuple[Any, ...]:
     if side.group is None:
         asked = side.config.get("training", {}).get(key)  # device and threads: what a run would have
-        return () if asked in (None, "auto") else (asked,)
+        return () if asked in (None, "auto") else ("cuda:0" if asked == "cuda" else asked,)
     return tuple(dict.fromkeys(value for run in side.runs.values() if (value := _of_run(run, key)) is not None))
 
 

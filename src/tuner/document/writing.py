@@ -92,4 +92,4 @@ def _escaped(code: int) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-_HARMLESS = "_./-+=,:;@%"
+_HARMLESS = "_./-+=,:@%"

@@ -52,7 +52,7 @@ def value_text(diff: Diff, outcome: Outcome, index: int, plus_minus: str) -> str
     value, spread = outcome.values[index], outcome.spreads[index]
     text = _number(outcome.metric, value)
     if value is not None and spread is not None and (spread or outcome.metric not in WHOLE_NUMBERS):
-        text += f" {plus_minus} {_number(outcome.metric, spread)}"
+        text += f" {plus_minus} {_like(outcome, spread)}"
     count, runs = outcome.counts[index], len(diff.sides[index].runs)
     return f"{text} ({count} of {runs})" if 0 < count < runs else text
 
@@ -61,14 +61,14 @@ def delta_text(outcome: Outcome, index: int) -> str:
     delta = outcome.delta(index)
     if delta is None:
         return ""
-    sign = "+" if delta > 0 else "-" if delta < 0 else ""
-    text = _number(outcome.metric, abs(delta))
-    is_figure = all(value is None or text_of == f"{value:.4f}" for value, text_of in _shown(outcome))
-    return sign + (f"{abs(delta):.4f}" if is_figure and abs(delta) >= 5e-5 else text)
+    return ("+" if delta > 0 else "-" if delta < 0 else "") + _like(outcome, abs(delta))
 
 
-def _shown(outcome: Outcome) -> list[tuple[float | None, str]]:
-    return [(value, _number(outcome.metric, value)) for value in outcome.values]
+def _like(outcome: Outcome, size: float) -> str:
+    """A difference or spread with as many decimals as the values that it belongs to."""
+    known = [value for value in outcome.values if value is not None]
+    alike = all(_number(outcome.metric, value) == f"{value:.4f}" for value in known)
+    return f"{size:.4f}" if alike and size >= 5e-5 else _number(outcome.metric, size)
 
 
 def _number(metric: str, value: float | None) -> str:

@@ -1,0 +1,254 @@
+"""`tuner diff A B --as-args`: put on A, however A is written, the arguments make it mean what B means."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast, get_args, get_origin
+
+import pytest
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic.fields import FieldInfo
+
+from tuner.choice import Choice, Section
+from tuner.config import Config, Loaded, load, words
+from tuner.config.schema import plain_default
+from tuner.diff.arguments import arguments, as_text
+from tuner.document import Place, parse, to_plain, to_yaml, word
+from tuner.errors import ConfigError
+
+# ---- random configs, drawn from the classes of the language ---------------------------------------------------------
+
+SHELLS_OWN = r"[\s'*?$`!&|;<>()#~]"
+"""What a shell would take for itself outside quotes; brackets and braces in the result of ``$(...)`` stay."""
+MONITORS = ("val_loss", "val_accuracy", "train_loss", "val_r2", "val_mae")
+TEXTS = ("a b", "x.y", "auto", "/data/my file.csv")
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> dict[str, Any]:
+    """Settings as somebody might write them; those that contradict others go again in `valid`."""
+    drawn: dict[str, Any] = draw(sections(Config))
+    if draw(st.booleans()):
+        drawn.setdefault("training", {})["monitor"] = draw(st.sampled_from(MONITORS))
+    return drawn
+
+
+@st.composite
+def sections(draw: st.DrawFn, cls: type[Section]) -> dict[str, Any]:
+    drawn = {}
+    for key, info in cls.model_fields.items():
+        if key != "monitor" and (cls is Config or info.is_required() or draw(st.booleans())):
+            drawn[key] = draw(values_of(info))
+    return drawn
+
+
+@st.composite
+def choices(draw: st.DrawFn, kind: type[Choice]) -> Any:
+    member = draw(st.sampled_from(list(kind.members.values())))
+    inside = draw(sections(member))
+    if kind.kind == "layer":
+        return inside
+    return {"name": member.name, **inside} if inside or draw(st.booleans()) else member.name
+
+
+def values_of(info: FieldInfo) -> st.SearchStrategy[Any]:
+    kind, part, listed = (find(info.annotation) for find in (words.family, words.section, words.listed_family))
+    if listed is not None:
+        return st.lists(choices(cast(type[Choice], listed)), max_size=3)
+    if kind is None and part is None:
+        return leaves(info.annotation, list(info.metadata))
+    inside: st.SearchStrategy[Any] = choices(cast(type[Choice], kind)) if kind else sections(cast(type[Section], part))
+    return st.one_of(inside, st.just("none")) if words.optional(info.annotation) else inside
+
+
+def leaves(annotation: Any, bounds: list[Any]) -> st.SearchStrategy[Any]:
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        unpacked = [each for item in parts[1:] for each in (item.metadata if isinstance(item, FieldInfo) else [item])]
+        return leaves(parts[0], bounds + unpacked)
+    if origin is Literal:
+        return st.sampled_from(parts)
+    if origin is list:
+        least = next((bound.min_length for bound in bounds if isinstance(bound, MinLen)), 0)
+        most = next((bound.max_length for bound in bounds if isinstance(bound, MaxLen)), 3)
+        return st.lists(leaves(parts[0], []), min_size=least, max_size=min(most, least + 3))
+    if parts:
+        return st.one_of(*(leaves(part, bounds if part is not type(None) else []) for part in parts))
+    if annotation is type(None):
+        return st.none()
+    if annotation in (bool, str):
+        return st.booleans() if annotation is bool else st.sampled_from(TEXTS)
+    return numbers(annotation, bounds)
+
+
+def numbers(annotation: Any, bounds: list[Any]) -> st.SearchStrategy[Any]:
+    """Within the bounds, and at most 40 above the lower one."""
+    given_low: Any = next(
+        (getattr(bound, "ge", getattr(bound, "gt", None)) for bound in bounds if isinstance(bound, Ge | Gt)), 0
+    )
+    low: Any = given_low
+    high: Any = next(
+        (getattr(bound, "le", getattr(bound, "lt", None)) for bound in bounds if isinstance(bound, Le | Lt)), low + 40
+    )
+    high = min(high, low + 40)
+    if annotation is int:
+        return st.integers(low, high)
+    open_low, open_high = (any(isinstance(bound, kind) for bound in bounds) for kind in (Gt, Lt))
+    return st.floats(low, high, exclude_min=open_low, exclude_max=open_high, allow_subnormal=False)
+
+
+def valid(drawn: dict[str, Any], file: Path, above: str = "") -> Loaded:
+    """The config in `file` of the settings drawn, less those that its faults name; `above` are lines before them."""
+    for _ in range(200):
+        file.write_text(above + (to_yaml(drawn) if drawn else ""))
+        try:
+            return load(str(file))
+        except ConfigError as error:
+            for key in {fault.key for fault in error.faults}:
+                if key == "loss.name":
+                    drawn["loss"] = "mse" if drawn.get("loss") != "mse" else "cross_entropy"
+                else:
+                    leave_out(drawn, re.split(r"[.\[]", key))
+    raise AssertionError(f"nothing valid is left: {drawn}")
+
+
+def leave_out(drawn: dict[str, Any], path: list[str]) -> None:
+    """Removes the setting there, or what is nearest above it, or any."""
+    inner = drawn.get(path[0])
+    if isinstance(inner, dict) and len(path) > 1 and path[1] in inner and path[1] != "name":
+        leave_out(inner, path[1:])
+    elif path[0] in drawn:
+        del drawn[path[0]]
+    elif drawn:
+        drawn.popitem()
+
+
+def without_defaults(cls: type[Section], resolved: dict[str, Any]) -> dict[str, Any]:
+    """The settings that have other values than by default, written as shortly as can be."""
+    kept: dict[str, Any] = {}
+    for key, info in cls.model_fields.items():
+        default = None if info.is_required() else plain_default(info)
+        if key not in resolved or (resolved[key] == default and not info.is_required()):
+            continue
+        kind, part = words.family(info.annotation), words.section(info.annotation)
+        value = resolved[key]
+        if kind is not None and isinstance(value, dict):
+            inside = without_defaults(kind.members[value["name"]], value)
+            value = {"name": value["name"], **inside} if inside else value["name"]
+        elif part is not None and isinstance(value, dict):
+            value = without_defaults(part, value) if default != "none" else value
+        kept[key] = value
+    return kept
+
+
+@pytest.fixture(scope="module", autouse=True)
+def somewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("arguments"))
+        yield
+
+
+SEEN: set[str] = set()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(configs(), configs())
+def test_put_on_a_they_make_it_b(first: dict[str, Any], second: dict[str, Any]) -> None:
+    a, b = valid(first, Path("a.yaml")), valid(second, Path("b.yaml"))
+    given_arguments = list(map(as_text, arguments(a.resolved, b.resolved)))
+    assert not any(re.search(SHELLS_OWN, each) for each in given_arguments)
+    Path("resolved.yaml").write_text(to_yaml(a.resolved))
+    Path("short.yaml").write_text(to_yaml(without_defaults(Config, a.resolved)))
+    assert load("short.yaml").hash == a.hash
+    for file in ("a.yaml", "resolved.yaml", "short.yaml"):
+        assert load(file, given_arguments).hash == b.hash, (file, given_arguments)
+    SEEN.update(
+        f"{key} {value['name']}" for key, value in b.resolved.items() if isinstance(value, dict) and "name" in value
+    )
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(configs(), configs(), configs())
+def test_put_on_a_config_that_extends_another_one(
+    below: dict[str, Any], above: dict[str, Any], other: dict[str, Any]
+) -> None:
+    valid(below, Path("below.yaml"))
+    a, b = valid(above, Path("above.yaml"), "extends: below.yaml\n"), valid(other, Path("b.yaml"))
+    given_arguments = list(map(as_text, arguments(a.resolved, b.resolved)))
+    assert load("above.yaml", given_arguments).hash == b.hash, given_arguments
+
+
+def test_the_pairs_were_of_many_kinds() -> None:
+    """After the test above: over the whole catalogue, not always the same few."""
+    if SEEN:
+        assert len(SEEN) > 25, sorted(SEEN)
+
+
+def turned(a: str, b: str) -> list[str]:
+    Path("a.yaml").write_text(a)
+    Path("b.yaml").write_text(b)
+    return list(map(as_text, arguments(load("a.yaml").resolved, load("b.yaml").resolved)))
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "wanted"),
+    [
+        ("data: digits", "data: {name: digits}", ""),
+        ("optimizer: {lr: 0.1}", "", "optimizer.lr=0.001"),
+        ("", "model: {hidden: [256, 128]}", "model.hidden=[256,128]"),
+        ("", "optimizer: sgd", "optimizer=sgd optimizer.lr=0.01"),
+        ("optimizer: {lr: 0.01}", "optimizer: sgd", "optimizer=sgd"),
+        (
+            "optimizer: {weight_decay: 0.1}",
+            "optimizer: sgd",
+            "optimizer=sgd optimizer.lr=0.01 optimizer.weight_decay=0.0",
+        ),
+        ("", "optimizer: {name: sgd, momentum: 0.9}", "optimizer=sgd optimizer.lr=0.01 optimizer.momentum=0.9"),
+        ("", "early_stopping: {}", "early_stopping.patience=5"),
+        ("", "early_stopping: {min_delta: 0.1}", "early_stopping.min_delta=0.1"),
+        ("early_stopping: {patience: 3}", "", "early_stopping=none"),
+        ("early_stopping: {patience: 3}", "early_stopping: {}", "early_stopping.patience=5"),
+        ("model: {activation: tanh}", "model: cnn", "model=cnn model.activation=relu"),
+        ("", "data: {limit: 100}", "data.limit=100"),
+        ("data: {limit: 100}", "", "data.limit=null"),
+        ("", "data: {augment: [{name: shift, pixels: 3}]}", 'data.augment=[{"name":shift,"pixels":3}]'),
+        ("loss: {name: mse, outputs: raw}", "data: diabetes\nloss: mse", "data=diabetes loss.outputs=softmax"),
+        ("name: x\ntags: [a]\ncheckpoint: {keep: 5}", "training: {device: cpu}", ""),
+    ],
+)
+def test_they_are_few_where_that_is_safe(a: str, b: str, wanted: str) -> None:
+    assert turned(a, b) == wanted.split()
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT.filter(bool), inner, max_size=3),
+    )
+)
+def test_a_word_is_one_argument_and_reads_back_the_same(value: Any) -> None:
+    text = word(value)
+    assert text.split() == [text]
+    assert not re.search(SHELLS_OWN, text)
+    node, faults = parse(text, Place("test", 1, 1))
+    assert not faults
+    assert node is not None
+    assert to_plain(node) == value
+
+
+def test_a_shell_hands_them_on_as_they_are(tmp_path: Path) -> None:
+    values = [["a b", "tab\there", "*", "?", "[x]", "~", "$HOME", "\\n", "it's", 'say "é"', ""], {"name": "no"}, "1e3"]
+    words_of_it = [as_text(("some.key", value)) for value in values]
+    (tmp_path / "words").write_text("".join(f"{each}\n" for each in words_of_it))
+    for shell in ("sh", "bash"):
+        script = 'printf "%s\\n" $(cat words)'
+        done = subprocess.run([shell, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines() == words_of_it

@@ -1,0 +1,240 @@
+"""Recipes: what is read, what is refused, what is trained and written; and the ones that come with tuner."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuner.document import plain
+from tuner.errors import ConfigError, UsageError
+from tuner.explain import explain
+from tuner.recipe import find_recipes, read_recipe, shipped_outcomes
+from tuner.render.recipe import page, readme_with
+from tuner.shipped import folder, recipes
+
+BASELINE = """
+name: slow-baseline
+data: {name: digits, limit: 200}
+model: {hidden: [16]}
+optimizer: {lr: 0.01}
+training: {epochs: 4}
+"""
+SLOW = "extends: baseline.yaml\nname: slow-low\noptimizer: {lr: 1e-5}\n"
+CLAIM = """
+title: A low rate is slow
+symptom: the training loss falls slowly
+knob: optimizer.lr
+proves: [optimizer.lr]
+seeds: 6
+minutes: 0.5
+curves: {metrics: [val_loss]}
+claims:
+  - {baseline: baseline, treatment: low, keys: [optimizer.lr], metric: val_loss, direction: down, expect: [worse]}
+  - {baseline: baseline, treatment: low, keys: [optimizer.lr], metric: train_accuracy@last, direction: up,
+     least_effect: 0.01, expect: [better]}
+"""
+README = "# A low rate is slow\n\n## Result\n\n<!-- result -->\nold\n<!-- /result -->\n\n## Sources\n"
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    """A recipe with one claim that holds and one that does not."""
+    return written(tmp_path / "slow")
+
+
+def written(path: Path) -> Path:
+    path.mkdir()
+    for name, text in {"baseline.yaml": BASELINE, "low.yaml": SLOW, "claim.yaml": CLAIM, "README.md": README}.items():
+        (path / name).write_text(text)
+    return path
+
+
+def environment(**more: str) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if key != "TUNER_RUNS"}
+    return {**kept, "NO_COLOR": "1", "COLUMNS": "100", **more}
+
+
+def tuner(*words: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tuner", *words],
+        cwd=cwd,
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_what_a_recipe_says(recipe: Path) -> None:
+    read = read_recipe(recipe)
+    assert (read.name, read.about.title, read.about.seeds) == ("slow", "A low rate is slow", 6)
+    assert list(read.configs) == ["baseline", "low"]
+    assert [claim.expect for claim in read.claims] == [["worse"], ["better"]]
+    assert shipped_outcomes(read) is None
+
+
+def test_run_update_verify_and_the_same_again(recipe: Path) -> None:
+    """Interrupted, continued, verified; result.json made anew is the same."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tuner", "recipe", "run", "slow", "-q"],
+        cwd=recipe.parent,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    members = recipe.parent / "runs" / "slow-baseline-1"
+    deadline = time.monotonic() + 60
+    while not list(members.glob("seed-*/best.safetensors")):
+        assert time.monotonic() < deadline
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == ("", "")
+    assert process.returncode == -signal.SIGINT
+
+    first = tuner("recipe", "run", "slow", "--json", cwd=recipe.parent)
+    assert (first.returncode, first.stderr) == (0, "")
+    said = json.loads(first.stdout)["recipes"][0]
+    assert (said["name"], said["shipped"]) == ("slow", None)
+    holds, fails = said["claims"]
+    assert (holds["pairs"], holds["verdict"], holds["holds"]) == (6, "worse", True)
+    assert holds["p"] == 0.03125
+    assert holds["low"] < holds["mean"] < holds["high"]
+    assert (fails["verdict"], fails["holds"]) == ("worse", False)
+    assert not (recipe / "result.json").exists()
+
+    told = tuner("recipe", "verify", "slow", cwd=recipe.parent)
+    assert told.returncode == 1
+    assert "low against baseline" in told.stdout
+    assert tuner("recipe", "verify", "slow", "-q", cwd=recipe.parent).stdout == "slow fails\n"
+
+    results = []
+    for _ in range(2):
+        done = tuner(
+            "recipe", "run", "slow", "--update", "-q", TUNER_RUNS=str(recipe.parent / "runs"), cwd=recipe.parent
+        )
+        assert done.returncode == 0, done.stderr
+        results.append([(recipe / name).read_bytes() for name in ("result.json", "curves.svg", "README.md")])
+        (recipe / "result.json").unlink()
+    assert results[0] == results[1]
+    (recipe / "result.json").write_bytes(results[0][0])
+    assert json.loads(results[0][0])["claims"] == said["claims"]
+    assert shipped_outcomes(read_recipe(recipe)) == said["claims"]
+    text = (recipe / "README.md").read_text()
+    assert "\nold\n" not in text
+    assert "| low against baseline | val_loss (down is better) | 6 |" in text
+    assert text.endswith("<!-- /result -->\n\n## Sources\n")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("claim.yaml", "seeds: 6", "seeds: six", "expected an integer"),
+        ("claim.yaml", "minutes: 0.5", "", "minutes is missing"),
+        ("claim.yaml", "expect: [worse]", "expect: [wrose]", "got the text wrose"),
+        ("claim.yaml", "metric: val_loss,", "metric: val loss,", "is not a metric"),
+        ("claim.yaml", "knob:", "nob:", "unknown key nob"),
+        ("claim.yaml", "claims:", "claims: [", "not YAML"),
+        ("claim.yaml", CLAIM, "title: [", "not YAML"),
+        ("claim.yaml", CLAIM, "title: A\nminutes: 1\n", "claims are missing"),
+        ("low.yaml", "slow-low", "low", "its name is low"),
+        ("low.yaml", "{lr: 1e-5}", "{lr: 1e-5, weight_decay: 0.1}", "differ in more than the claim says"),
+        ("low.yaml", "{lr: 1e-5}", "{lr: 0.01}", "do not differ in optimizer.lr"),
+        ("low.yaml", "{lr: 1e-5}", "{lr: low}", "expected a number"),
+    ],
+)
+def test_what_is_wrong_is_said(recipe: Path, file: str, old: str, new: str, said: str) -> None:
+    text = (recipe / file).read_text()
+    assert old in text
+    (recipe / file).write_text(text.replace(old, new))
+    with pytest.raises(ConfigError) as found:
+        read_recipe(recipe)
+    assert any(said in fault.message for fault in found.value.faults), found.value.faults
+    assert all(fault.file.endswith((file, "claim.yaml")) and fault.line for fault in found.value.faults)
+
+
+def test_unknown_recipes_and_missing_data(recipe: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no recipe"):
+        find_recipes([str(tmp_path / "nothing")])
+    (recipe / "baseline.yaml").write_text(BASELINE.replace("digits", "mnist"))
+    done = tuner("recipe", "run", "slow", cwd=recipe.parent, TUNER_DATA=str(tmp_path))
+    assert done.returncode == 4
+    assert "tuner download mnist" in done.stderr
+    assert not (recipe.parent / "runs").exists()
+
+
+# ---- the recipes that come with tuner --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", recipes())
+def test_a_shipped_recipe_is_whole(name: str) -> None:
+    """Its files, its claims, its configs, its result; its README holds what result.json says."""
+    path = recipes()[name]
+    recipe = read_recipe(path)
+    assert {file.stem for file in path.glob("*.yaml")} == {*recipe.configs, "claim"}
+    assert recipe.about.minutes <= 4
+    assert recipe.about.seeds >= 6
+    found = shipped_outcomes(recipe)
+    assert found is not None, "tuner recipe run --update has not been run since its claims changed"
+    text = (path / "README.md").read_text()
+    assert readme_with(text, found) == text
+    headings = [line for line in text.splitlines() if line.startswith("#")]
+    wanted = ["## Claim", "## Why", "## Setting", "## Result", "## When it does not hold", "## Sources"]
+    assert headings == [headings[0], *wanted]
+    assert "](curves.svg)" in text
+    assert (path / "curves.svg").read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize("name", recipes())
+def test_what_a_recipe_proves_links_to_it(name: str) -> None:
+    about = read_recipe(recipes()[name]).about
+    assert about.proves
+    for proven in about.proves:
+        assert any(f"Recipe: {name} " in meaning.text for meaning in explain(proven)), proven
+    assert any(meaning.what == "recipe" for meaning in explain(name))
+
+
+def test_the_page_of_all_recipes_is_not_stale() -> None:
+    read = [read_recipe(path) for path in recipes().values()]
+    found: list[tuple[Any, Any]] = [(recipe, shipped_outcomes(recipe)) for recipe in read]
+    text = page([(recipe, claims) for recipe, claims in found if claims])
+    assert (folder("recipes") / "README.md").read_text() == text
+
+
+@pytest.mark.slow
+def test_three_recipes_chosen_by_chance_still_hold(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """`pytest -m slow --recipe-seed N`; the verdicts are those of the shipped result."""
+    seed = request.config.getoption("--recipe-seed")
+    chosen = sorted(random.Random(seed).sample(sorted(recipes()), min(3, len(recipes()))))  # noqa: S311
+    done = tuner("recipe", "run", *chosen, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for told in json.loads(done.stdout)["recipes"]:
+        assert [claim["verdict"] for claim in told["claims"]] == [claim["verdict"] for claim in told["shipped"]], told
+
+
+def test_a_copied_recipe_is_a_recipe(tmp_path: Path) -> None:
+    name = next(iter(recipes()))
+    done = tuner("copy", name, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"{name}\n")
+    assert read_recipe(tmp_path / name).name == name
+    assert not (tmp_path / name / "result.json").exists()
+    assert tuner("copy", name, cwd=tmp_path).returncode == 2
+    shutil.rmtree(tmp_path / name)
+
+
+def test_listed_and_explained() -> None:
+    name, path = next(iter(recipes().items()))
+    listed = tuner("list", "recipes", "--json", cwd=path)
+    assert {each["name"]: each["what"] for each in json.loads(listed.stdout)["recipes"]}[name] == plain(
+        path / "claim.yaml"
+    )["title"]

@@ -75,11 +75,11 @@ def test_answers_without_torch_and_numpy(tmp_path: Path) -> None:
 
 def test_list_shows_every_kind_and_every_name(said: Said) -> None:
     lines = said("list").splitlines()
-    assert [line.split()[0] for line in lines[1:]] == ["configs", *map(plural, kinds())]
+    assert [line.split()[0] for line in lines[1:]] == ["configs", "recipes", *map(plural, kinds())]
     for kind, line in zip(kinds().values(), lines[2:], strict=True):
         assert line.split(maxsplit=1)[1] == ", ".join(kind.members)
     assert json.loads(said("list", "--json"))["optimizers"] == list(kinds()["optimizer"].members)
-    assert said("list", "-q").split() == ["configs", *map(plural, kinds())]
+    assert said("list", "-q").split() == ["configs", "recipes", *map(plural, kinds())]
 
 
 @pytest.mark.parametrize("kind", kinds())
@@ -118,7 +118,7 @@ def test_list_of_nothing_known_names_the_nearest() -> None:
     done = tuner("list", "optimisers")
     assert (done.returncode, done.stdout) == (2, "")
     assert "did you mean optimizers?" in done.stderr
-    assert "one of configs, data" in tuner("list", "qqq").stderr
+    assert "one of configs, recipes, data" in tuner("list", "qqq").stderr
 
 
 # ---- explain ---------------------------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ def test_explain_takes_several_words_as_one_name_or_as_many(said: Said) -> None:
 def test_explain_as_json(said: Said) -> None:
     (one,) = json.loads(said("explain", "dropout", "--json"))
     assert one["name"] == "dropout"
-    assert [meaning["what"] for meaning in one["meanings"]] == ["technique", "layer", "setting"]
+    assert [meaning["what"] for meaning in one["meanings"]] == ["technique", "layer", "setting", "recipe"]
     (adam,) = json.loads(said("explain", "adam", "--json"))
     table = adam["meanings"][0]["table"]
     assert {row["setting"]: row["default"] for row in table}["lr"] == "0.001"

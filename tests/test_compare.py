@@ -411,7 +411,7 @@ def test_losses_of_targets_in_other_units(make: Make) -> None:
         (["a", "b"], {"metric": "epochs(val_accuracy)"}, 2, "no operator"),
         (["a", "b"], {"metric": "epochs(val_f1>=0.5)"}, 2, "no metric val_f1"),
         (["a", "b"], {"metric": ""}, 2, "is not a metric"),
-        (["a", "b"], {"metric": "activation_std(hidden.3)@0"}, 2, "no run of a has a value of activation"),
+        (["a", "b"], {"metric": "activation_std(hidden.3)@0"}, 2, "Its layers were not measured"),
         (["a", "b"], {"metric": "activation_std(hidden.3)@1", "direction": "up"}, 2, "no metric"),
         (["a", "b"], {"metric": "step"}, 2, "not known which way is better for step"),
         (["a", "b"], {"metric": "step", "direction": "sideways"}, 2, "up or down, not sideways"),

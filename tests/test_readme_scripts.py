@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -110,3 +111,30 @@ def test_a_nightly_comparison_fails_when_worse(place: Path) -> None:
     assert code == 1
     assert "worse" in said.splitlines()[-1]
     assert run(place, "nightly.sh", "worse.yaml", "small.yaml")[0] == 0
+
+
+def test_the_afternoon_of_learning(tmp_path: Path) -> None:
+    """The eight commands: bad on the training data, then on the validation data, then good."""
+    section = README.read_text().split("\n## Learn tuning in an afternoon\n")[1].split("\n## ")[0]
+    config = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)[0]
+    commands = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[0].splitlines()
+    assert len(commands) == 8
+    assert section.count("\n8. ") == 1
+    (tmp_path / "learn.yaml").write_text(config)
+    for number, command in enumerate(commands, 1):
+        (tmp_path / f"{number}.sh").write_text(command)
+        code, _, errors = run(tmp_path, f"{number}.sh")
+        assert code == 0, errors
+
+    def mean(group: str, metric: str) -> float:
+        (tmp_path / "ask.sh").write_text(f"tuner runs name=learn --json --cols {metric}")
+        rows = json.loads(run(tmp_path, "ask.sh")[1])["runs"]
+        return float(next(row["best"][metric] for row in rows if Path(row["run"]).name == group))
+
+    assert mean("first", "train_accuracy") < 0.8
+    assert mean("second", "train_accuracy") > 0.99
+    assert mean("second", "val_accuracy") < mean("second", "train_accuracy") - 0.05
+    assert mean("fourth", "val_accuracy") > 0.95
+    (tmp_path / "ask.sh").write_text(commands[-1] + " --json")
+    verdicts = {each["group"]: each["verdict"] for each in json.loads(run(tmp_path, "ask.sh")[1])["differences"]}
+    assert verdicts == {"third": "worse", "fourth": "better"}

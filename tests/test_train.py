@@ -245,6 +245,7 @@ class TestFolder:
             "run.json",
             "metrics.csv",
             "timing.csv",
+            "layer_stats.jsonl",
             "status.json",
             "best.safetensors",
             "checkpoints",

@@ -62,9 +62,9 @@ def diff(
     tuner diff base dropout wide                three groups
     tuner train a.yaml $(tuner diff a.yaml b.yaml --as-args)
 
-    What counts is what settings mean: a setting that is left out is the same as its default, `name`, `tags`,
-    `data.root`, `checkpoint`, `training.device` and `training.threads` do not count, and another choice, with all
-    settings that come and go with it, is one difference. --exit-code looks at settings and at what has to agree for
+    What counts is what settings mean: a setting that is left out is the same as its default, and another choice, with
+    all settings that come and go with it, is one difference. `name`, `tags`, `data.root`, `checkpoint`, `layer_stats`,
+    `training.device` and `training.threads` do not count. --exit-code looks at settings and at what has to agree for
     the same bits (code, data, device, threads), not at results, unless --only says what to look at.
     """
     from tuner.diff import PARTS, compare_sides, find_sides

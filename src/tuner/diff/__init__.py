@@ -78,7 +78,7 @@ class Diff:
 def compare_sides(sides: list[Side], ignore: Sequence[str] = ()) -> Diff:
     """What differs, but for the settings and circumstances that a pattern of `ignore` fits."""
     settings, identity = settings_of(sides), circumstances_of(sides)
-    keys = [*(setting.key for setting in _flat(settings)), *(each.key for each in identity)]
+    keys = [*_keys(settings), *(each.key for each in identity)]
     unused = tuple(pattern for pattern in ignore if not any(is_ignored(key, [pattern]) for key in keys))
     identity = [each for each in identity if not is_ignored(each.key, ignore)]
     return Diff(sides, _without(settings, ignore), identity, outcomes_of(sides), course_of(sides), unused)
@@ -102,5 +102,9 @@ def _without(settings: Sequence[Setting], patterns: Sequence[str]) -> list[Setti
     return kept
 
 
-def _flat(settings: Sequence[Setting]) -> list[Setting]:
-    return [each for setting in settings for each in (setting, *_flat(setting.inside))]
+def _keys(settings: Sequence[Setting]) -> list[str]:
+    """All that a pattern may fit, the names of switched choices included."""
+    keys = []
+    for setting in settings:
+        keys += [setting.key, f"{setting.key}.name", *_keys(setting.inside)] if setting.inside else [setting.key]
+    return keys

@@ -38,7 +38,7 @@ class Outcome:
         here, there = self.values[index], self.values[self.base]
         if not self.comparable or index == self.base or here is None or there is None:
             return None
-        return here - there
+        return 0.0 if math.isclose(here, there, rel_tol=1e-12) else here - there  # a mean has its last bits wrong
 
     def better(self, index: int) -> bool | None:
         """Whether a side is better than the first one, as the figures stand; None where they are equal or it is not
@@ -117,6 +117,8 @@ def _deviation(numbers: Sequence[float]) -> float | None:
     if len(numbers) < 2:
         return None
     mean = _mean(numbers)
+    if all(math.isclose(number, mean, rel_tol=1e-12) for number in numbers):
+        return 0.0
     return math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / (len(numbers) - 1))
 
 

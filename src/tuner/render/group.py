@@ -27,7 +27,6 @@ class GroupDisplay:
         self._started: GroupStarted | None = None
         self._shares: dict[int, float] = {}
         self._trends: dict[int, list[float | None]] = {}
-        self._seconds: dict[int, float] = {}
         self._monitor = ""
         self._columns: list[str] = []
         self._statuses: dict[int, Mapping[str, Any]] = {}
@@ -91,7 +90,6 @@ class GroupDisplay:
         elif isinstance(told, EpochDone):
             self._shares[seed] = int(told.row.get("epoch") or 0) / epochs
             self._trends.setdefault(seed, []).append(told.row.get(self._monitor))
-            self._seconds[seed] = self._seconds.get(seed, 0.0) + told.seconds
         elif isinstance(told, Ended):
             self._shares[seed] = 1.0
             self._end_member(seed, told.status)
@@ -105,7 +103,7 @@ class GroupDisplay:
         levels = LEVELS if self._screen.unicode else ASCII_LEVELS
         trend = spark(self._trends.get(seed, []), width=TREND, levels=levels)
         style = STYLES.get(str(status["state"]), "")
-        for line in _member_lines(seed, status, self._columns, duration(self._seconds.get(seed)), trend):
+        for line in _member_lines(seed, status, self._columns, trend):
             self._line(line, style)
 
     def _share(self) -> float:
@@ -147,22 +145,20 @@ def members_table(
     """A line for each member's status, with the course of the monitor; their mean and spread below."""
     columns = _columns(next((each for each in statuses.values() if each.get("best")), {}), monitor)
     trends = {seed: spark(course, width=TREND) for seed, course in courses.items()}
-    lines = [line for seed, each in statuses.items() for line in _member_lines(seed, each, columns, "", trends[seed])]
-    return "\n".join([_header(columns, ""), *lines, *_mean_lines(statuses, columns)])
+    lines = [line for seed, each in statuses.items() for line in _member_lines(seed, each, columns, trends[seed])]
+    return "\n".join([_header(columns), *lines, *_mean_lines(statuses, columns)])
 
 
-def _header(columns: Sequence[str], taken: str = "time") -> str:
-    return _row(["seed", "state", "epochs", "best"], columns, columns, [taken, "trend"])
+def _header(columns: Sequence[str]) -> str:
+    return _row(["seed", "state", "best"], columns, columns, "trend")
 
 
-def _member_lines(
-    seed: int, status: Mapping[str, Any], columns: Sequence[str], taken: str = "", trend: str = ""
-) -> list[str]:
-    """The member's row, and why it ended where it did not finish."""
+def _member_lines(seed: int, status: Mapping[str, Any], columns: Sequence[str], trend: str) -> list[str]:
+    """The member's row, its best epoch of those it had among it, and why it ended where it did not finish."""
     state, texts = str(status["state"]), [_figure(_value(status, column)) for column in columns]
-    head = [str(seed), state, number(status.get("epoch")), number(status.get("best_epoch"))]
+    head = [str(seed), state, f"{number(status.get('best_epoch'))}/{number(status.get('epoch'))}"]
     reason = status.get("reason") if state != "finished" else None
-    return [_row(head, texts, columns, [taken, trend]), *([f"{'':8}{reason}"] if reason else [])]
+    return [_row(head, texts, columns, trend), *([f"{'':8}{reason}"] if reason else [])]
 
 
 def _mean_lines(statuses: Mapping[int, Mapping[str, Any]], columns: Sequence[str]) -> list[str]:
@@ -171,25 +167,25 @@ def _mean_lines(statuses: Mapping[int, Mapping[str, Any]], columns: Sequence[str
     if len(finished) < 2:
         return []
     rows = (("mean", fmean), ("sd", stdev))
-    return [_row([name, "", "", ""], [_figure(_over(finished, column, of)) for column in columns], columns)
+    return [_row([name, "", ""], [_figure(_over(finished, column, of)) for column in columns], columns)
             for name, of in rows]  # fmt: skip
 
 
-def _row(head: Sequence[str], texts: Sequence[str], columns: Sequence[str], tail: Sequence[str] = ("", "")) -> str:
+def _row(head: Sequence[str], texts: Sequence[str], columns: Sequence[str], trend: str = "") -> str:
     """One line: `texts` under the names of their columns."""
-    cells = [pad(head[0], 6, "r"), pad(head[1], STATE), pad(head[2], 6, "r"), pad(head[3], 4, "r")]
+    cells = [pad(head[0], 6, "r"), pad(head[1], STATE), pad(head[2], 7, "r")]
     cells += [pad(text, max(FIGURE, len(name)), "r") for text, name in zip(texts, columns, strict=True)]
-    return "  ".join([*cells, *([pad(tail[0], 10, "r")] if tail[0] else []), tail[1]]).rstrip()
+    return "  ".join([*cells, trend]).rstrip()
 
 
 def _columns(status: Mapping[str, Any], monitor: str) -> list[str]:
-    """The monitor, its part's other metric, and the test's: what tells members apart."""
+    """The monitor, and one metric of the training, validation and test samples, in that order."""
+    best, test = status.get("best") or {}, status.get("test") or {}
     part, _, name = monitor.partition("_")
-    best = [key for key in status.get("best") or {} if key.startswith(f"{part}_")] or [monitor]
-    other = [key for key in best if key != monitor][:1]
-    wanted = (other or [monitor])[0].partition("_")[2]
-    test = [f"test_{key}" for key in status.get("test") or {} if key == wanted]
-    return [monitor, *other, *test] if name else best
+    metrics = [key.partition("_")[2] for key in best if key.startswith(f"{part}_")]
+    metric = name if name != "loss" else next((each for each in metrics if each != "loss"), "loss")
+    found = [f"{each}_{metric}" for each in ("train", "val") if f"{each}_{metric}" in best]
+    return list(dict.fromkeys([monitor, *found, *([f"test_{metric}"] if metric in test else [])]))
 
 
 def _value(status: Mapping[str, Any], column: str) -> float | None:

@@ -143,7 +143,7 @@ def _of_layer(run: Run, number: str, layer: str, metric: Metric) -> float | None
     rows = [row for row in run.layers if row["layer"] == layer]
     if not rows:
         layers = ", ".join(dict.fromkeys(str(row["layer"]) for row in run.layers))
-        fix = f"Its layers are {layers}." if layers else "Its layers were not measured (layer_stats: none)."
+        fix = f"Its layers are {layers}." if layers else "Its layers were not measured."
         raise UsageError(f"{shown(run.path.name)} has no metric {shown(metric)}", fix=fix)
     if metric.at is None:
         best = run.status.get("best_epoch")

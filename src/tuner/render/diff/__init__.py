@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 
 from tuner.config import brief
@@ -58,7 +59,7 @@ def _identity(diff: Diff, everything: bool, look: Look) -> str:
     agreed = [each.name for each in known if not each.differs]
     heading = "identity" + f"  same: {', '.join(agreed)}" * bool(agreed)
     lines = [line for each in known if each.differs or everything for line in _circumstance(each)]
-    return laid_out(lines, look, heading) if lines else look.sentence(heading, "dim")
+    return laid_out(lines, look, heading, "side") if lines else look.sentence(heading, "dim")
 
 
 def _circumstance(each: Circumstance) -> list[Line]:
@@ -78,7 +79,7 @@ def _config(diff: Diff, everything: bool, look: Look) -> str:
     count = f"{len(diff.changed)} of {plural(len(diff.settings), 'setting')}"
     heading = f"config  {count} differ{'s' * (len(diff.changed) == 1)}"
     lines = setting_lines(diff.settings, diff.sides, everything)
-    return laid_out(lines, look, heading) if lines else ""
+    return laid_out(lines, look, heading, "set in" if len(diff.sides) == 2 else "side (set in)") if lines else ""
 
 
 def summary(diff: Diff, parts: Collection[str]) -> str:
@@ -118,5 +119,8 @@ def _evidence(diff: Diff) -> list[str]:
     groups = [side for side in diff.sides if side.runs]
     if all(len(side.runs) == 1 for side in groups):
         return ["one seed each is no evidence: train with --seeds 6, then tuner compare"]
+    places = [os.path.realpath(run.path) for side in groups for run in side.runs.values()]
+    if len(set(places)) < len(places):  # a run beside its own group
+        return []
     paths = " ".join(escape(side.path) for side in groups)
     return [f"whether it is more than chance: tuner compare {paths}"]

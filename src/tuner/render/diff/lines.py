@@ -139,14 +139,14 @@ def _change(key: str, old: Any, new: Any) -> str:
     return f"({'+' * (new > old)}{number(new - old)})"
 
 
-def laid_out(lines: Sequence[Line], look: Look, heading: str) -> str:
-    """The lines in columns under a heading: key, value, where it was set."""
+def laid_out(lines: Sequence[Line], look: Look, heading: str, notes: str = "set in") -> str:
+    """The lines in columns under a heading: key, value, and what the notes say (``set in``)."""
     start = 2 + max((cells(line.key) for line in lines), default=0) + 2
     texts = [_text(line, look) for line in lines]
     most = look.width * 6 // 10
     room = max([cells(text) for text in texts if start + cells(text) <= most], default=0)
     aside = max(start + room, cells(heading)) + 2
-    head = pad(heading, aside) + "set in" if any(line.note for line in lines) else heading
+    head = pad(heading, aside) + notes if any(line.note for line in lines) else heading
     shown = [paint(head, "bold", look.color)]
     for line, text in zip(lines, texts, strict=True):
         shown += _one(line, text, look, start, aside)

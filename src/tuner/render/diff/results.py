@@ -66,6 +66,8 @@ def delta_text(outcome: Outcome, index: int) -> str:
 
 def _like(outcome: Outcome, size: float) -> str:
     """A difference or spread with as many decimals as the values that it belongs to."""
+    if size == 0:
+        return "0"
     known = [value for value in outcome.values if value is not None]
     alike = all(_number(outcome.metric, value) == f"{value:.4f}" for value in known)
     return f"{size:.4f}" if alike and size >= 5e-5 else _number(outcome.metric, size)

@@ -76,7 +76,7 @@ def test_answers_without_torch_and_numpy(tmp_path: Path) -> None:
 def test_list_shows_every_kind_and_every_name(said: Said) -> None:
     lines = said("list").splitlines()
     assert [line.split()[0] for line in lines[1:]] == ["configs", "recipes", *map(plural, kinds())]
-    for kind, line in zip(kinds().values(), lines[2:], strict=True):
+    for kind, line in zip(kinds().values(), lines[3:], strict=True):
         assert line.split(maxsplit=1)[1] == ", ".join(kind.members)
     assert json.loads(said("list", "--json"))["optimizers"] == list(kinds()["optimizer"].members)
     assert said("list", "-q").split() == ["configs", "recipes", *map(plural, kinds())]

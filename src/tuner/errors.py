@@ -121,7 +121,7 @@ class StoppedError(TunerError):
 
 EXIT_CODES: dict[int, tuple[str, str]] = {
     0: ("done (early stopping included; a finished run found finished)", "no need"),
-    1: ("the answer is no: a difference asked about is there, a requirement is missed", "no"),
+    1: ("the answer is no: `diff --exit-code` differs, `--fail-on` is met, `--require` is missed", "no"),
     2: ("bad command line or bad config", "no"),
     3: ("training diverged: a loss, gradient or weight is not finite", "no"),
     4: ("data, run or checkpoint missing, corrupt or refused", "no"),
@@ -130,8 +130,8 @@ EXIT_CODES: dict[int, tuple[str, str]] = {
         "after making room",
     ),
     70: ("a bug in tuner: one line and the path of a crash report", "report it"),
-    73: ("a live process holds the run; nothing was done", "later"),
-    75: ("stopped with its state saved", "yes"),
+    73: ("a live process holds the run; nothing was done", "later, or with --wait 30m"),
+    75: ("stopped with its state saved (`--max-time`, SIGUSR1)", "yes"),
     130: ("interrupted (SIGINT, Ctrl-C) after saving its state", "yes"),
     143: ("terminated (SIGTERM) after saving its state", "yes"),
 }

@@ -13,12 +13,10 @@ from tuner.events import Ended, GroupEnded, GroupEvent, GroupStarted, Member, Me
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tuner.config import Loaded
+    from tuner.cli.train import Asked
     from tuner.group import GroupSession
-    from tuner.results import Requirement
+    from tuner.render.group import GroupDisplay
     from tuner.run import Run
-    from tuner.session import Request
-    from tuner.stopping import StopRequests
 
 MOST = 10_000
 
@@ -46,47 +44,34 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def train_seeds(
-    source: str,
-    overrides: Sequence[str],
-    loaded: Loaded,
-    seeds: str,
-    request: Request,
-    stop: StopRequests,
-    requirements: Sequence[Requirement],
-    quiet: bool,
-    as_json: bool,
-) -> int:
+def train_seeds(asked: Asked, seeds: str) -> int:
     """Trains the members that are still to do, and reports the group; the exit code."""
     from tuner.group import group_code, open_group
 
-    session = open_group(source, overrides, loaded, parse_seeds(seeds), request)
+    session = open_group(asked.source, asked.overrides, asked.loaded, parse_seeds(seeds), asked.request)
     trained = session.trained()
-    if len(trained) == len(session.seeds):
-        assert session.path is not None  # noqa: S101 - its members are there
-        code = group_code([int(run.status["exit_code"] or 0) for run in trained.values()])
-        if not as_json and (quiet or not sys.stdout.isatty()):
-            say(str(session.path))
-        return report(session, session.path, code, requirements, quiet, as_json)
-    return follow(session, stop, requirements, quiet, as_json)
+    if len(trained) < len(session.seeds):
+        return follow(asked, session)
+    assert session.path is not None  # noqa: S101 - its members are there
+    if not asked.as_json and (asked.quiet or not sys.stdout.isatty()):
+        say(str(session.path))
+    return report(asked, session, session.path, group_code([run.status["exit_code"] for run in trained.values()]))
 
 
-def follow(
-    session: GroupSession, stop: StopRequests, requirements: Sequence[Requirement], quiet: bool, as_json: bool
-) -> int:
+def follow(asked: Asked, session: GroupSession) -> int:
     """Shows a group while it trains; its exit code."""
     from tuner.group import train_group
     from tuner.render.group import GroupDisplay
 
-    with GroupDisplay(quiet=quiet or as_json) as display:
-        for event in train_group(session, stop):
+    with GroupDisplay(quiet=asked.quiet or asked.as_json) as display:
+        for event in train_group(session, asked.stop):
             display.show(event)
-            if as_json and not quiet:
+            if asked.as_json and not asked.quiet:
                 tell(event)
-            elif isinstance(event, GroupStarted) and not as_json and (quiet or not sys.stdout.isatty()):
+            elif isinstance(event, GroupStarted) and not asked.as_json and (asked.quiet or not sys.stdout.isatty()):
                 say(str(event.group))
             if isinstance(event, GroupEnded):
-                return report(session, event.group, event.exit_code, requirements, quiet, as_json, display)
+                return report(asked, session, event.group, event.exit_code, display)
     raise AssertionError("a group ends with GroupEnded")
 
 
@@ -103,25 +88,17 @@ def tell(event: GroupEvent) -> None:
         say(dumps({"event": "error", "seed": event.seed, "exit_code": event.exit_code, "errors": [told]}))
 
 
-def report(
-    session: GroupSession,
-    path: Path,
-    code: int,
-    requirements: Sequence[Requirement],
-    quiet: bool,
-    as_json: bool,
-    display: Any = None,
-) -> int:
+def report(asked: Asked, session: GroupSession, path: Path, code: int, display: GroupDisplay | None = None) -> int:
     """The end of a group, on `display` or, where it was trained before, on one of its own; the exit code."""
     from tuner.results import read_group
 
     runs = {seed: run for seed, run in read_group(path).runs.items() if seed in session.seeds}
-    judged = judge(requirements, runs) if code == 0 else []
+    judged = judge(asked.requirements, runs) if code == 0 else []
     code = code if all(each["holds"] for each in judged) else 1
-    if as_json:
-        say(dumps(end_event(path, runs, code, judged, bool(requirements))))
+    if asked.as_json:
+        say(dumps(end_event(path, runs, code, judged, bool(asked.requirements))))
         return code
-    if not quiet:
+    if not asked.quiet:
         show_end(session, path, runs, display)
         if display is not None and "finished" in [run.state for run in runs.values()]:
             draw(path)
@@ -148,7 +125,7 @@ def end_event(
     }
 
 
-def show_end(session: GroupSession, path: Path, runs: dict[int, Run], display: Any) -> None:
+def show_end(session: GroupSession, path: Path, runs: dict[int, Run], display: GroupDisplay | None) -> None:
     """The last lines for a person."""
     from tuner.render.epochs import labelled
     from tuner.render.group import GroupDisplay

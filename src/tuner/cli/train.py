@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -74,45 +75,49 @@ def train(
     requirements = parse_requirements(require or [], loaded.config)
     request = Request(runs_dir, run, again, seconds(wait), command_line())
     with StopRequests(None if max_time is None else seconds(max_time)) as stop:
-        if seeds is None:
-            code = train_one(loaded, request, stop, requirements, quiet, as_json)
-        else:
-            code = train_seeds(source, overrides or [], loaded, seeds, request, stop, requirements, quiet, as_json)
+        asked = Asked(source, overrides or [], loaded, request, stop, requirements, quiet, as_json)
+        code = train_one(asked) if seeds is None else train_seeds(asked, seeds)
     if stop.asked is not None and stop.asked.signal is not None and code == stop.asked.exit_code:
         sys.stdout.flush()
         die_of(stop.asked.signal)
     raise typer.Exit(code)
 
 
-def train_one(
-    loaded: Loaded,
-    request: Request,
-    stop: StopRequests,
-    requirements: Sequence[Requirement],
-    quiet: bool,
-    as_json: bool,
-) -> int:
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for on the command line, the config read and checked."""
+
+    source: str
+    overrides: list[str]
+    loaded: Loaded
+    request: Request
+    stop: StopRequests
+    requirements: list[Requirement]
+    quiet: bool
+    as_json: bool
+
+
+def train_one(asked: Asked) -> int:
     """Trains one run, or reports it; the exit code."""
+    from tuner.run import glance
     from tuner.session import Session, open_session
 
-    opened = open_session(loaded, request)
+    opened = open_session(asked.loaded, asked.request)
     if isinstance(opened, Session):
-        ended = follow(begin(opened, stop), quiet, as_json)
+        ended = follow(begin(opened, asked.stop), asked.quiet, asked.as_json)
     else:
         ended = Ended(opened.run.path, opened.run.status)
-        if not as_json:
-            answer(opened, quiet)
+        if not asked.as_json:
+            answer(opened, asked.quiet)
     code, judged = int(ended.status["exit_code"] or 0), []
-    if code == 0:
-        from tuner.run import glance
-
-        judged = judge(requirements, {loaded.config.seed: glance(ended.run)} if requirements else {})
+    if code == 0 and asked.requirements:
+        judged = judge(asked.requirements, {asked.loaded.config.seed: glance(ended.run)})
         code = 0 if all(each["holds"] for each in judged) else 1
-    if as_json:
-        more = {"require": judged} if requirements else {}
+    if asked.as_json:
+        more = {"require": judged} if asked.requirements else {}
         say(dumps({"event": "end", "run": str(ended.run), **ended.status, **more, "exit_code": code}))
     else:
-        if isinstance(opened, Session) and not quiet and ended.status["state"] in ("finished", "diverged"):
+        if isinstance(opened, Session) and not asked.quiet and ended.status["state"] in ("finished", "diverged"):
             draw(ended.run)
         say_missed(judged)
     return code

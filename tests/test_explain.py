@@ -181,7 +181,12 @@ def test_topics_have_names_of_their_own() -> None:
 
 
 def test_a_name_that_means_several_things_tells_all() -> None:
-    assert titles("dropout") == ["Dropout (technique)", "dropout (layer)", "model.dropout (setting)"]
+    assert titles("dropout") == [
+        "Dropout (technique)",
+        "dropout (layer)",
+        "model.dropout (setting)",
+        "dropout (recipe)",
+    ]
     assert titles("lr") == ["optimizer.lr (setting)", "lr (measured by a run)"]
 
 

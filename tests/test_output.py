@@ -21,7 +21,7 @@ COMMANDS = {
     "help": "--help",
     "train-help": "train --help",
     "list": "list optimizers",
-    "explain": "explain dropout",
+    "explain": "explain gelu",
     "check": "check small.yaml",
     "check-resolved": "check small.yaml --resolved",
     "check-origin": "check small.yaml optimizer=sgd --origin",

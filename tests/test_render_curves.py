@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tuner.render import Line, Look, Panel, Track, chart, metric_panel, run_panels
+from tuner.render.lines import SMALLEST
 from tuner.render.scale import Scale
 
 ROWS: list[dict[str, float | int | None]] = [
@@ -140,7 +141,7 @@ def test_ticks_are_round_numbers(scale: Scale, labels: list[str]) -> None:
 
 @given(st.lists(st.floats(-1e300, 1e300), min_size=1), st.booleans(), st.integers(1, 12))
 def test_ticks_stand_on_the_scale(values: list[float], log: bool, wanted: int) -> None:
-    positive = [value for value in values if value > 0]
+    positive = [value for value in values if value >= SMALLEST]
     scale = Scale.around(positive if log else values, log)
     assert all(-1e-6 <= scale.share(value) <= 1 + 1e-6 for value in (positive if log else values))
     ticks = scale.ticks(wanted)

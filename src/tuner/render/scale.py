@@ -22,12 +22,12 @@ class Scale:
 
     @classmethod
     def around(cls, values: Sequence[float], log: bool = False) -> Scale:
-        """The scale that holds all `values` (positive ones if `log`); room around a single value; 0 to 1 for none."""
+        """The scale that holds all `values` (if `log`: from 1e-100 on, smaller ones are not drawn); room around a single value; 0 to 1 for none."""
         if not values:
             return cls(1.0, 10.0, log) if log else cls(0.0, 1.0)
         low, high = min(values), max(values)
         if log:
-            return cls(low, high, log) if high / low > 1.001 else cls(low / 2 or low, high * 2, log)
+            return cls(low, high, log) if high / low > 1.001 else cls(low / 2, high * 2, log)
         if high / 2 - low / 2 > max(abs(low), abs(high), 1e-290) * 1e-9:
             return cls(low, high)
         room = max(abs(high) * 0.1, 1e-3)

@@ -22,7 +22,10 @@ class Scale:
 
     @classmethod
     def around(cls, values: Sequence[float], log: bool = False) -> Scale:
-        """The scale that holds all `values` (if `log`: from 1e-100 on, smaller ones are not drawn); room around a single value; 0 to 1 for none."""
+        """The scale that holds all `values` (if `log`: from 1e-100 on, smaller ones are not drawn).
+
+        It has room around a single value, and goes from 0 to 1 for none.
+        """
         if not values:
             return cls(1.0, 10.0, log) if log else cls(0.0, 1.0)
         low, high = min(values), max(values)

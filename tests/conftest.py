@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 os.environ.pop("TUNER_RUNS", None)  # tests make their runs where they say
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of small processes would compile every module anew
 
 
 class Workplace:

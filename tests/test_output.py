@@ -41,7 +41,18 @@ COMMANDS = {
     "curves": "curves lr-0.001 lr-0.01",
     "curves-run": "curves lr-0.01/seed-0 --metric val_accuracy -o out.svg",
     "early-stop": "early-stop lr-0.01 --patience 1,2",
+    "copy": "copy digits",
+    "copy-unknown": "copy digitz",
+    "recipe-help": "recipe run --help",
+    "recipe-unknown": "recipe verify dropuot",
+    "download": "download wine",
 }
+TRAINED = {
+    "train": "train small.yaml training.epochs=2",
+    "train-again": "train small.yaml training.epochs=2",
+    "train-seeds": "train small.yaml training.epochs=2 --seeds 2 --require val_accuracy>2",
+}
+"""What they print holds figures that differ from machine to machine: every digit stands as 0 in the golden file."""
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +90,26 @@ def test_output(place: Path, name: str, update_golden: bool) -> None:
     assert text == file.read_text()
 
 
+def test_training_output(tmp_path: Path, update_golden: bool) -> None:
+    """The layout of what `train` prints, alone and for a group, from its first line to the next command."""
+    source = (CASES / "older" / "lr-0.01" / "seed-0" / "source.yaml").read_text()
+    (tmp_path / "small.yaml").write_text(source)
+    for name, line in TRAINED.items():
+        text, file = masked(said(tmp_path, line)), OUTPUT / f"{name}.txt"
+        if update_golden:
+            file.write_text(text)
+        assert text == file.read_text()
+
+
+def masked(text: str) -> str:
+    """Without what differs from machine to machine: the processor and its cores, numbers and how they are spaced, units
+    of time, curves."""
+    text = re.sub(r"(device +cpu, ).*", r"\1PROCESSOR", text)
+    text = re.sub(r"[▁▂▃▄▅▆▇█]+", "CURVE", text)
+    text = re.sub(r"[0-9][0-9,.]*(e[+-]?[0-9]+)?", "0", text)
+    return re.sub(r" {2,}", "  ", re.sub(r"(?<= 0) +(ms|s)\b", " TIME", text))
+
+
 def test_nothing_but_the_picture_was_written(place: Path) -> None:
     """Readers leave run folders as they are."""
     there = {path.relative_to(place / "runs") for path in (place / "runs").rglob("*") if path.is_file()}
@@ -89,5 +120,6 @@ def test_every_command_has_its_output() -> None:
     listed = (OUTPUT / "help.txt").read_text().split("Commands:\n")[1]
     commands = set(re.findall(r"^  ([a-z-]+) ", listed, re.MULTILINE))
     shown = {words.split()[0] for words in COMMANDS.values()}
-    elsewhere = {"doctor", "copy", "download", "schema", "recipe", "train"}  # tests of their own
+    shown |= {words.split()[0] for words in TRAINED.values()}
+    elsewhere = {"doctor", "schema"}  # this machine's facts; a file of its own, configs/schema.json
     assert commands - shown == elsewhere - shown

@@ -64,14 +64,14 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "NO_COLOR": "1", "COLUMNS": "100", **more}
 
 
-def tuner(*words: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
+def tuner(*words: str, cwd: Path, timeout: float = 300, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "tuner", *words],
         cwd=cwd,
         env=environment(**more),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=timeout,
     )
 
 
@@ -131,6 +131,11 @@ def test_run_update_verify_and_the_same_again(recipe: Path) -> None:
     assert shipped_outcomes(read_recipe(recipe)) == said["claims"]
     still = tuner("recipe", "verify", "slow", "-q", cwd=recipe.parent)
     assert (still.returncode, still.stdout) == (0, "slow holds\n")  # one claim is shipped as one that does not
+    for _ in range(2):  # the second time beside the members of other seeds
+        other = tuner("recipe", "run", "slow", "--seeds", "2,9", "--json", cwd=recipe.parent)
+        assert [claim["pairs"] for claim in json.loads(other.stdout)["recipes"][0]["claims"]] == [2, 2]
+        assert tuner("recipe", "run", "slow", "--update", "-q", cwd=recipe.parent).returncode == 0
+        assert (recipe / "result.json").read_bytes() == results[0][0]
     text = (recipe / "README.md").read_text()
     assert "\nold\n" not in text
     assert "| low against baseline | val_loss (down is better) | 6 |" in text
@@ -217,7 +222,7 @@ def test_three_recipes_chosen_by_chance_still_hold(tmp_path: Path, request: pyte
     """`pytest -m slow --recipe-seed N`; the verdicts are those of the shipped result."""
     seed = request.config.getoption("--recipe-seed")
     chosen = sorted(random.Random(seed).sample(sorted(recipes()), min(3, len(recipes()))))  # noqa: S311
-    done = tuner("recipe", "run", *chosen, "--json", cwd=tmp_path)
+    done = tuner("recipe", "run", *chosen, "--json", cwd=tmp_path, timeout=3600)
     assert done.returncode == 0, done.stderr
     for told in json.loads(done.stdout)["recipes"]:
         assert [claim["verdict"] for claim in told["claims"]] == [claim["verdict"] for claim in told["shipped"]], told

@@ -16,7 +16,12 @@ from tuner.config import load
 from tuner.errors import ConfigError
 
 PROJECT = Path(__file__).parents[1]
-ASK = "from tuner import shipped; print(*shipped.configs()); print(shipped.find_config('digits'))"
+ASK = """
+from tuner import shipped
+print(*shipped.configs())
+print(shipped.find_config("digits"))
+print(shipped.recipes()["momentum"])
+"""
 
 
 def answer(python: str, cwd: Path, **environment: str) -> list[str]:
@@ -28,9 +33,10 @@ def answer(python: str, cwd: Path, **environment: str) -> list[str]:
 
 
 def test_from_a_checkout(tmp_path: Path) -> None:
-    names, path = answer(sys.executable, tmp_path, PYTHONPATH=str(PROJECT / "src"))
+    names, config, recipe = answer(sys.executable, tmp_path, PYTHONPATH=str(PROJECT / "src"))
     assert "mnist-mlp" in names.split()
-    assert Path(path) == PROJECT / "configs" / "digits.yaml"
+    assert Path(config) == PROJECT / "configs" / "digits.yaml"
+    assert Path(recipe) == PROJECT / "recipes" / "momentum"
 
 
 def site_packages(python: Path) -> Path:
@@ -67,13 +73,14 @@ def test_from_an_install(bare: Path, tmp_path: Path, editable: bool) -> None:
         str(PROJECT),
     ]
     subprocess.run(command, check=True, capture_output=True, text=True)
-    names, path = answer(str(bare), tmp_path)
+    names, config, recipe = answer(str(bare), tmp_path)
     assert "mnist-mlp" in names.split()
-    inside = site_packages(bare) / "tuner" / "configs" / "digits.yaml"
-    assert Path(path) == (PROJECT / "configs" / "digits.yaml" if editable else inside)
+    root = PROJECT if editable else site_packages(bare) / "tuner"
+    assert Path(config) == root / "configs" / "digits.yaml"
+    assert Path(recipe) == root / "recipes" / "momentum"
 
 
-def test_the_wheel_carries_the_configs_and_the_types(tmp_path: Path) -> None:
+def test_the_wheel_carries_configs_recipes_and_types(tmp_path: Path) -> None:
     subprocess.run(
         [
             sys.executable,
@@ -92,7 +99,9 @@ def test_the_wheel_carries_the_configs_and_the_types(tmp_path: Path) -> None:
     )
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert {f"tuner/configs/{path.name}" for path in (PROJECT / "configs").iterdir()} <= set(names)
+    for kind in ("configs", "recipes"):
+        files = [path for path in (PROJECT / kind).rglob("*") if path.is_file()]
+        assert {f"tuner/{path.relative_to(PROJECT)}" for path in files} <= set(names)
     assert "tuner/py.typed" in names
 
 

@@ -1,7 +1,5 @@
 """A choice: one named option of a kind (an activation, an optimizer, a data source, ...), declared by one class."""
 
-from __future__ import annotations
-
 import re
 from typing import Any, ClassVar, Self
 

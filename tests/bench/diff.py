@@ -2,7 +2,8 @@
 
     python tests/bench/diff.py [--rounds 15]
 
-Both commands take turns within a round. Two configs instead of runs take longer: they have to be checked first.
+The commands take turns within a round. Two configs instead of runs take longer, for they have to be checked first.
+`import pydantic` alone loads little of it: what one model takes is printed beside it, as the floor of that.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from tuner import machine
 
 TUNER = str(Path(sys.executable).with_name("tuner"))
 ALONE = [sys.executable, "-c", "import typer, pydantic, yaml"]
+MODEL = "import typer, pydantic, yaml\nclass Model(pydantic.BaseModel):\n    a: int = 1\nModel()"
+FLOOR = [sys.executable, "-c", MODEL]
 
 
 def seconds(command: list[str], folder: str) -> float:
@@ -38,8 +41,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for settings in (["model.dropout=0.1"], ["optimizer=sgd"]):
             seconds([TUNER, "train", "digits", "training.epochs=10", *settings], folder)
-        for what, sides in (("two runs", ("digits-1", "digits-2")), ("two configs", ("circles", "digits-cnn"))):
-            command = [TUNER, "diff", *sides]
+        runs, configs = [TUNER, "diff", "digits-1", "digits-2"], [TUNER, "diff", "circles", "digits-cnn"]
+        for what, command in (("two runs", runs), ("two configs", configs), ("one model", FLOOR)):
             seconds(command, folder)  # files are read once before
             pairs = [(seconds(command, folder), seconds(ALONE, folder)) for _ in range(rounds)]
             ratio = statistics.median(ours / alone for ours, alone in pairs)

@@ -29,7 +29,10 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="NAME", help="A recipe's name or folder; default: all.", autocompletion=completion.recipes),
 ]
-Seeds = Annotated[int | None, typer.Option("--seeds", metavar="N", min=1, help="Pairs; default: the recipe's own.")]
+Seeds = Annotated[
+    str | None,
+    typer.Option("--seeds", metavar="N|LIST", help="Pairs, or their seeds: 10-15; default: the recipe's own number."),
+]
 PASSED_OVER = (0, 3)
 """Exit codes of a group with which its recipe goes on: a member that diverged is a result."""
 
@@ -51,6 +54,7 @@ def run(
     tuner recipe run dropout
     tuner recipe run                            all of them
     tuner recipe run my-recipe/ --seeds 8       a folder of your own
+    tuner recipe run dropout --seeds 10-15      on seeds that nobody has looked at
     """
     judge(names or [], seeds, update, runs_dir, quiet, as_json)
 
@@ -75,24 +79,27 @@ def verify(
         raise typer.Exit(1)
 
 
-def judge(names: Sequence[str], seeds: int | None, update: bool, runs_dir: Path, quiet: bool, as_json: bool) -> bool:
+def judge(names: Sequence[str], seeds: str | None, update: bool, runs_dir: Path, quiet: bool, as_json: bool) -> bool:
     """Trains what is missing and reports; whether no claim fell. Dies of a signal that asked to stop."""
+    from tuner.cli.seeds import parse_seeds
     from tuner.recipe import find_recipes, outcomes, read_recipe, shipped_outcomes
     from tuner.recipe.results import result_data
     from tuner.render.recipe import run_text
     from tuner.results import read_group
     from tuner.stopping import StopRequests, die_of
 
+    chosen = None if seeds is None else parse_seeds(seeds)
     recipes = [read_recipe(path) for path in find_recipes(names)]
     told: list[dict[str, Any]] = []
     with StopRequests() as stop:
         for number, recipe in enumerate(recipes, 1):
             if not quiet and not as_json:
                 say_error(f"recipe {number} of {len(recipes)}: {recipe.name}, {recipe.about.title}")
-            paths = train(recipe, seeds or recipe.about.seeds, runs_dir, stop, quiet or as_json)
+            pairs = chosen or range(recipe.about.seeds)
+            paths = train(recipe, pairs, runs_dir, stop, quiet or as_json)
             if stop.asked is not None:
                 break
-            groups = {stem: read_group(path) for stem, path in paths.items()}
+            groups = {stem: read_group(path).only(pairs) for stem, path in paths.items()}
             found, shipped = outcomes(recipe, groups), shipped_outcomes(recipe)
             data = result_data(recipe, found)
             fallen = fallen_claims(data["claims"], shipped)
@@ -116,7 +123,7 @@ def judge(names: Sequence[str], seeds: int | None, update: bool, runs_dir: Path,
     return not any(each["fallen"] for each in told)
 
 
-def train(recipe: Recipe, seeds: int, runs_dir: Path, stop: StopRequests, silent: bool) -> dict[str, Path]:
+def train(recipe: Recipe, seeds: Sequence[int], runs_dir: Path, stop: StopRequests, silent: bool) -> dict[str, Path]:
     """Trains the members of the recipe's groups that are missing; the groups' folders.
 
     Raises TunerError where one could not be trained.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,13 @@ class Outcome:
     holds: bool
 
 
-def groups_of(recipe: Recipe, seeds: int, runs_dir: Path, argv: tuple[str, ...]) -> Iterator[tuple[str, GroupSession]]:
+def groups_of(
+    recipe: Recipe, seeds: Sequence[int], runs_dir: Path, argv: tuple[str, ...]
+) -> Iterator[tuple[str, GroupSession]]:
     """The groups that the recipe's claims compare, each ready to be trained or found trained."""
     for stem, loaded in recipe.configs.items():
         request = Request(runs_dir, argv=argv)
-        yield stem, open_group(recipe.source(stem), (), loaded, range(seeds), request)
+        yield stem, open_group(recipe.source(stem), (), loaded, seeds, request)
 
 
 def outcomes(recipe: Recipe, groups: Mapping[str, Group]) -> list[Outcome]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,10 @@ class Group:
         states = [run.state for run in self.runs.values()]
         counts = {state: states.count(state) for state in STATES if state in states}
         return states[0] if len(counts) == 1 else ", ".join(f"{count} {state}" for state, count in counts.items())
+
+    def only(self, seeds: Collection[int]) -> Group:
+        """The group without its members of other seeds."""
+        return replace(self, runs={seed: run for seed, run in self.runs.items() if seed in seeds})
 
     def diverged(self) -> list[int]:
         return [seed for seed, run in self.runs.items() if run.state in FAILED]

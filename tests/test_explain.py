@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import tuner
 from tuner.choice import Choice
 from tuner.config import Config, advice, load, metrics_of, words
 from tuner.errors import EXIT_CODES, UsageError
 from tuner.explain import Meaning, explain, find_kind, kinds, meanings, names, nearest_names, plural, settings
 from tuner.explain.topics import Topic, topics
+from tuner.results import LAYER_NUMBERS
+from tuner.shipped import folder
 
 HEADINGS = (
     "Loss function|Square Error|Cross Entropy|Mini-batch|mini_batch|Activation function|Rectified Linear Unit (ReLU)|"
@@ -121,6 +128,27 @@ def test_every_column_of_a_run_answers(tmp_path: Path) -> None:
     assert "higher" in only("val_accuracy").text
     assert "lower" in only("test_mae").text
     assert "Formula" in only("r2").text
+
+
+@pytest.mark.parametrize("number", LAYER_NUMBERS)
+def test_every_number_of_a_layer_answers(number: str) -> None:
+    assert "layer_stats.jsonl" in of(number, "measured by a run").text
+    assert of(f"{number}(hidden.0)@0", "measured by a run").text == of(number, "measured by a run").text
+
+
+def test_a_damaged_recipe_hides_no_other(tmp_path: Path) -> None:
+    """In a copy of the installed package."""
+    package = tmp_path / "tuner"
+    shutil.copytree(Path(tuner.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    for kind in ("configs", "recipes"):
+        shutil.copytree(folder(kind), package / kind)
+    (package / "recipes/batch-norm/claim.yaml").write_text("{")
+    command = [sys.executable, "-m", "tuner", "explain", "dropout", "batch_norm"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(tmp_path)}, check=True
+    )
+    assert "Recipe: dropout " in done.stdout
+    assert "Recipe: batch-norm " not in done.stdout
 
 
 @pytest.mark.parametrize("code", EXIT_CODES)

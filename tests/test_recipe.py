@@ -94,6 +94,7 @@ def test_run_update_verify_and_the_same_again(recipe: Path) -> None:
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
+    page_before = (folder("recipes") / "README.md").stat().st_mtime_ns
     members = recipe.parent / "runs" / "slow-baseline-1"
     deadline = time.monotonic() + 60
     while not list(members.glob("seed-*/best.safetensors")):
@@ -136,6 +137,7 @@ def test_run_update_verify_and_the_same_again(recipe: Path) -> None:
         assert [claim["pairs"] for claim in json.loads(other.stdout)["recipes"][0]["claims"]] == [2, 2]
         assert tuner("recipe", "run", "slow", "--update", "-q", cwd=recipe.parent).returncode == 0
         assert (recipe / "result.json").read_bytes() == results[0][0]
+    assert (folder("recipes") / "README.md").stat().st_mtime_ns == page_before  # it lists those that tuner ships
     text = (recipe / "README.md").read_text()
     assert "\nold\n" not in text
     assert "| low against baseline | val_loss (down is better) | 6 |" in text

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def check(
     config: Annotated[str, typer.Argument(metavar="CONFIG|RUN", help="A config as for `train`, or a run to verify.")],
     overrides: Overrides = None,
-    resolved: Annotated[bool, typer.Option("--resolved", help="Print every setting, the layers and the cost.")] = False,
+    resolved: Annotated[
+        bool, typer.Option("--resolved", help="Print every setting as YAML, the layers and the cost.")
+    ] = False,
     origin: Annotated[bool, typer.Option("--origin", help="Print where each setting was set.")] = False,
     runs_dir: RunsDir = RUNS,
     quiet: Quiet = False,
@@ -31,6 +33,7 @@ def check(
     \b
     tuner check my.yaml                         all faults at once, or one line
     tuner check my.yaml --resolved              every setting, the layers, the cost of an epoch
+    tuner check my.yaml --resolved > full.yaml  that is a config again
     tuner check my.yaml optimizer=sgd --origin  where each setting was set
     tuner check digits-1                        the checksums of a run's or a group's files
     """
@@ -133,16 +136,20 @@ def print_report(loaded: Any, source: str, resolved: bool, origin: bool, quiet: 
 
     for note in [*loaded.notes, *missing(loaded.config)]:
         say_error(f"note: {note}")
-    if quiet:
-        return
+    plan = plan_of(loaded.config)
+    parts = [summary(loaded, source, plan, sizes(loaded.config.data))]
+    if origin:
+        parts = [origin_table(loaded), *parts]
     if resolved:
         typer.echo(to_yaml(loaded.resolved))
-        typer.echo(layer_table(plan_of(loaded.config)))
-        typer.echo()
-    if origin:
-        typer.echo(origin_table(loaded))
-        typer.echo()
-    typer.echo(summary(loaded, source, plan_of(loaded.config), sizes(loaded.config.data)))
+        parts = [layer_table(plan), *parts]
+    if not quiet:
+        typer.echo(commented(parts) if resolved else "\n\n".join(parts))
+
+
+def commented(parts: list[str]) -> str:
+    """As comments, so that what stands on stdout with ``--resolved`` is a config."""
+    return "\n#\n".join("\n".join(f"# {line}".rstrip() for line in part.splitlines()) for part in parts)
 
 
 def missing(config: Any) -> list[str]:

@@ -118,7 +118,7 @@ def judge(names: Sequence[str], seeds: str | None, update: bool, runs_dir: Path,
         raise typer.Exit(stop.asked.exit_code)
     if as_json:
         typer.echo(json.dumps({"recipes": told}))
-    if update:
+    if update and any(is_shipped(recipe) for recipe in recipes):
         write_page()
     return not any(each["fallen"] for each in told)
 
@@ -193,6 +193,13 @@ def write(recipe: Recipe, data: dict[str, Any], groups: dict[str, Group]) -> Non
     drawing = drawing_of(tracks, metrics, View.of(tracks, curves.x))
     replace(drawing, title=recipe.about.title).save(recipe.path / "curves.svg")
     write_file(readme, text.encode())
+
+
+def is_shipped(recipe: Recipe) -> bool:
+    """Whether it stands on the page of all recipes."""
+    from tuner.shipped import recipes
+
+    return recipe.path.resolve() in [path.resolve() for path in recipes().values()]
 
 
 def write_page() -> None:

@@ -14,7 +14,7 @@ from tuner.config.comparison import meaning_hash
 from tuner.config.layers import OVERRIDE, STDIN, Layers
 from tuner.config.reader import Reader
 from tuner.config.settings import Config, dump
-from tuner.document import MAX_BYTES, Place, decode, folder_of, read_bytes
+from tuner.document import MAX_BYTES, Place, decode, folder_of, is_handed_over, read_bytes
 from tuner.errors import ConfigError, Fault
 
 
@@ -63,15 +63,12 @@ def load(
     shown_as = "stdin" if source == STDIN else source
     data = _read(source) if given is None else given
     layers = Layers()
-    if source == STDIN:
-        layers.add_text(decode(data, shown_as), Place(shown_as, 1, 1, base=Path.cwd()), ())
-    else:
-        path = Path(source)
-        layers.add_text(decode(data, shown_as), Place(shown_as, 1, 1, base=folder_of(path)), (path,))
+    base, chain = (Path.cwd(), ()) if is_handed_over(source) else (folder_of(Path(source)), (Path(source),))
+    layers.add_text(decode(data, shown_as), Place(shown_as, 1, 1, base=base), chain)
     layers.add_overrides(overrides)
     if layers.unread:  # what is missing would make faults of what is there
         raise ConfigError(_sorted(layers.faults))
-    stem = "stdin" if source == STDIN else Path(source).stem
+    stem = "stdin" if is_handed_over(source) else Path(source).stem
     return _check(layers, data, _run_name(default_name or stem), Place(shown_as))
 
 

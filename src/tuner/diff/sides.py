@@ -72,8 +72,9 @@ def find_side(reference: str, runs_dir: Path) -> Side:
 
     A shipped config's whole name wins over the mere beginning of a run's.
     """
-    names_file = re.search(r"\.ya?ml$", reference) and not os.path.isdir(reference)  # noqa: PTH112
-    if reference == STDIN or names_file or os.path.isfile(reference):  # noqa: PTH113
+    is_folder = os.path.isdir(reference)  # noqa: PTH112 - Path.is_dir raises on a name that is too long
+    is_file = os.path.exists(reference) or re.search(r"\.ya?ml$", reference)  # noqa: PTH110 - a shell's <(...) is a pipe
+    if reference == STDIN or (is_file and not is_folder):
         return _config(shipped.find_config(reference))
     ready = shipped.configs().get(reference)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,19 @@ from tuner.document.quick import quick_map
 from tuner.errors import ConfigError, Fault, NotFoundError
 
 MAX_BYTES = 1 << 20
+_HANDED_OVER = re.compile(r"-|/dev/stdin|/dev/fd/[0-9]+")
+
+
+def is_handed_over(source: str) -> bool:
+    """Whether it stands for what the shell has opened: ``-`` (standard input), or what its ``<(command)`` becomes."""
+    return _HANDED_OVER.fullmatch(source) is not None
 
 
 def read_bytes(path: Path) -> bytes:
     """What a file holds, up to a byte more than a config may have. Raises OSError, also for what is no file."""
     try:
-        if path.exists() and not path.is_file() and not path.is_char_device():
+        is_stream = path.is_char_device() or is_handed_over(str(path))  # reading another pipe might wait for ever
+        if path.exists() and not path.is_file() and not (is_stream and not path.is_dir()):
             raise OSError("it is a folder" if path.is_dir() else "it is a pipe or socket; - reads standard input")
         with path.open("rb") as stream:
             return stream.read(MAX_BYTES + 1)

@@ -29,6 +29,18 @@ COLUMNS = {
     "Look at: near 0 while train_loss is still bad, the gradient vanishes; where it jumps by orders of magnitude,\n"
     "lower optimizer.lr or set training.gradient_clip.",
 }
+LAYERS = {
+    "activation_mean": "The mean of the numbers that a layer hands on for 256 training samples.",
+    "activation_std": "The standard deviation of the numbers that a layer hands on for 256 training samples.\n"
+    "Look at: from the first layer to the last, before the first step, it should stay of one size. Where it shrinks\n"
+    "towards 0 or grows, change the initializer, the activation or set batch_norm.",
+    "zero_units": "The share of a layer's units (channels of a convolution) that are 0 on all of 256 training samples.\n"
+    "Look at: such a unit of a relu passes no gradient on; where many of them stay zero, lower optimizer.lr or choose\n"
+    "leaky_relu.",
+    "gradient_norm": "The norm of the gradient of the mean loss of 256 training samples by a layer's parameters.\n"
+    "Formula: sqrt of the sum over the layer's parameters of g^2.\n"
+    "Look at: where it is far smaller in the first layers than in the last, the gradient vanishes on its way back.",
+}
 TIMING = {
     "seconds": "How long the epoch took, with its evaluation.",
     "samples_per_second": "Training samples of the epoch a second.",
@@ -37,11 +49,15 @@ TIMING = {
 
 def columns() -> list[str]:
     """Every column there can be."""
-    return [*COLUMNS, *TIMING, *METRICS, *(f"{part}_{metric}" for part in PARTS for metric in METRICS)]
+    return [*COLUMNS, *TIMING, *LAYERS, *METRICS, *(f"{part}_{metric}" for part in PARTS for metric in METRICS)]
 
 
 def column_text(name: str) -> str | None:
-    """What a column holds; None where there is no such column."""
+    """What a column, or ``activation_std(LAYER)@EPOCH``, holds; None where there is no such column."""
+    number = name.partition("(")[0]
+    if number in LAYERS:
+        how = f"Of one layer, in layer_stats.jsonl: `compare --metric '{number}(hidden.0)@0' --direction up` reads it"
+        return f"{LAYERS[number]}\n{how};\n@0 is before the first step, @last the last time it was measured."
     if name in COLUMNS or name in TIMING:
         return {**COLUMNS, **TIMING}[name]
     part, _, metric = name.rpartition("_")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tuner.document import plain as plain_map
-from tuner.errors import NotFoundError
+from tuner.errors import ConfigError, NotFoundError
 from tuner.explain.language import plain
 from tuner.shipped import recipes
 
@@ -16,10 +17,12 @@ from tuner.shipped import recipes
 @cache
 def _claims() -> dict[str, dict[str, Any]]:
     """name -> claim.yaml, of the recipes that can be read."""
-    try:
-        return {name: plain_map(path / "claim.yaml") for name, path in recipes().items()}
-    except NotFoundError:
-        return {}
+    found: dict[str, dict[str, Any]] = {}
+    with suppress(NotFoundError):  # an installation without recipes explains all the rest
+        for name, path in recipes().items():
+            with suppress(NotFoundError, ConfigError):  # one that is damaged hides no other
+                found[name] = plain_map(path / "claim.yaml")
+    return found
 
 
 def proofs(names: Iterable[str]) -> list[str]:

@@ -33,8 +33,10 @@ def resolve(reference: str, runs_dir: Path) -> Path:
     """The folder of the run or group that `reference` names.
 
     In this order: a path, a folder's exact name, GROUP/seed-3, a config name (its newest run), the unique beginning
-    of a folder's name, @1 for the newest. Raises NotFoundError with what fits or comes near.
+    of a folder's name, @1 for the newest. A shell completes a folder with a / at its end. Raises NotFoundError with
+    what fits or comes near.
     """
+    reference = reference.rstrip("/") or reference
     if reference and "\0" not in reference:
         if _is_result(Path(reference)):
             return Path(reference)

@@ -34,7 +34,7 @@ LAYERS = {
     "activation_std": "The standard deviation of the numbers that a layer hands on for 256 training samples.\n"
     "Look at: from the first layer to the last, before the first step, it should stay of one size. Where it shrinks\n"
     "towards 0 or grows, change the initializer, the activation or set batch_norm.",
-    "zero_units": "The share of a layer's units (channels of a convolution) that are 0 on all of 256 training samples.\n"
+    "zero_units": "The share of a layer's units (a convolution: channels) that are 0 on all of 256 training samples.\n"
     "Look at: such a unit of a relu passes no gradient on; where many of them stay zero, lower optimizer.lr or choose\n"
     "leaky_relu.",
     "gradient_norm": "The norm of the gradient of the mean loss of 256 training samples by a layer's parameters.\n"

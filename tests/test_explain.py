@@ -136,6 +136,14 @@ def test_every_number_of_a_layer_answers(number: str) -> None:
     assert of(f"{number}(hidden.0)@0", "measured by a run").text == of(number, "measured by a run").text
 
 
+@pytest.mark.parametrize("choice", [m for m in MEMBERS if m.kind != "data"], ids=lambda m: f"{m.kind}.{m.name}")
+def test_every_choice_names_a_recipe(choice: type[Choice]) -> None:
+    """Its own, or the one on its kind; a data set proves nothing."""
+    texts = [meaning.text for meaning in explain(choice.name) if meaning.what == choice.kind]
+    assert texts
+    assert all(re.search(r"^Recipe(?: on its kind)?: [a-z-]+ \(", text, re.MULTILINE) for text in texts)
+
+
 def test_a_damaged_recipe_hides_no_other(tmp_path: Path) -> None:
     """In a copy of the installed package."""
     package = tmp_path / "tuner"

@@ -158,10 +158,11 @@ def of_choice(choice: type[Choice]) -> Meaning:
     kind = kinds()[choice.kind]
     rows = tuple(row(key, info) for key, info in choice.model_fields.items())
     values = example_of_choice(choice, kind)
+    proven = proofs([choice.name]) or proofs(paths_of(kind), "Recipe on its kind")
     return Meaning(
         choice.name,
         choice.kind,
-        "\n".join([cleandoc(choice.__doc__ or ""), places(kind), *proofs([choice.name])]),
+        "\n".join([cleandoc(choice.__doc__ or ""), places(kind), *proven]),
         ("setting", "allowed", "default", "what it is"),
         rows,
         choice.aliases,
@@ -172,8 +173,13 @@ def of_choice(choice: type[Choice]) -> Meaning:
 
 def places(kind: type[Choice]) -> str:
     """Where a config names a choice of this kind."""
+    return f"Stands at: {', '.join(paths_of(kind))}."
+
+
+def paths_of(kind: type[Choice]) -> list[str]:
+    """The settings whose value is a choice of this kind; ``[]``: a list of them."""
     found = (f"{setting.path}{'[]' if setting.listed else ''}" for setting in settings() if setting.kind is kind)
-    return f"Stands at: {', '.join(dict.fromkeys(found))}."
+    return list(dict.fromkeys(found))
 
 
 def row(key: str, info: FieldInfo) -> tuple[str, str, str, str]:

@@ -25,14 +25,14 @@ def _claims() -> dict[str, dict[str, Any]]:
     return found
 
 
-def proofs(names: Iterable[str]) -> list[str]:
+def proofs(names: Iterable[str], said: str = "Recipe") -> list[str]:
     """A line for each recipe that proves one of the names: ``Recipe: dropout (title)``."""
     asked = {plain(name) for name in names}
     found = []
     for recipe, claim in _claims().items():
         proven = claim.get("proves")
         if isinstance(proven, list) and asked & {plain(str(name)) for name in proven}:
-            found.append(f"Recipe: {recipe} ({claim.get('title', '')}).")
+            found.append(f"{said}: {recipe} ({claim.get('title', '')}).")
     return found
 
 

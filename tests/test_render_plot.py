@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import math
 import struct
 import subprocess
@@ -85,6 +86,20 @@ def test_neither_time_nor_version_is_written() -> None:
 def test_the_image_has_the_size_of_its_panels() -> None:
     width, height = struct.unpack(">II", chunks(curves_image("png", "run", run_panels(RUN, 7)))["IHDR"][:8])
     assert (width, height) == (1060, 510)
+
+
+@pytest.mark.parametrize("panels", [1, 2])
+@pytest.mark.parametrize("letter", ["m", "i"])
+def test_a_long_title_stays_inside_the_picture(panels: int, letter: str) -> None:
+    """The outermost pixels left and right of it stay white."""
+    from matplotlib.image import imread
+
+    title = " ".join([letter * 7] * 16)
+    image = imread(io.BytesIO(curves_image("png", title, run_panels(RUN, 7)[:panels])))
+    assert (image[:, :4, :3] == 1).all()
+    assert (image[:, -4:, :3] == 1).all()
+    short = imread(io.BytesIO(curves_image("png", "run", run_panels(RUN, 7)[:panels])))
+    assert image.shape == short.shape
 
 
 def test_the_svg_shows_every_curve_and_the_best_epoch() -> None:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg")
 FONT_SIZE, SMALL = 12, 11
-TITLE_LETTERS = 8.0  # an inch, of the title's bold type
 DPI = 100
 LONGEST_NAME = 72
 STYLE: dict[Any, Any] = {
@@ -92,8 +91,7 @@ def _figure(title: str, panels: Sequence[Panel], named: bool) -> Figure:
     size = (5.3 * columns if columns > 1 else 7.0, 0.5 + 3.4 * rows + 1.2 * len(strips))
     figure = Figure(figsize=size, dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    lines = textwrap.wrap(escape(title), int(size[0] * TITLE_LETTERS)) or [""]
-    figure.suptitle("\n".join(lines), x=0.012, ha="left", fontweight="bold", fontsize=13)
+    figure.suptitle(escape(title), x=0.012, ha="left", fontweight="bold", fontsize=13, wrap=True)
     grid = figure.add_gridspec(rows + len(strips), columns, height_ratios=[4.0] * rows + [1.0] * len(strips))
     for place, panel in enumerate(wide):
         draw_panel(figure.add_subplot(grid[divmod(place, columns)]), panel, FONT_SIZE, named)

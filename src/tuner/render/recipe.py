@@ -14,10 +14,16 @@ HEADERS = ("claim", "metric", "pairs", "difference", "95 % interval", "p", "verd
 ALIGN = "llrrrrll"
 PAGE_HEAD = """# Recipes
 
-Each folder proves one technique on real data: configs that differ in one thing, paired seeds, the effect with its
-interval. `tuner recipe run NAME` trains one again and prints what it finds beside what is written here;
-`tuner recipe verify` says by its exit code whether the claims still hold. This page is written by
+Each folder proves one technique on real data: configs that differ in one thing, or in the two that a claim names,
+paired seeds, the effect with its interval. `tuner recipe run NAME` trains one again and prints what it finds beside
+what is written here; `tuner recipe verify` says by its exit code whether the claims still hold. This page is written by
 `tuner recipe run --update`: every number in it was measured, none typed.
+
+A difference is that of the first-named from the second. Seeds change the first weights, the order of the samples and
+dropout; the split, the part of a data set that is used and its wrong labels are the same in all pairs, so that an
+interval does not cover other data. p is that of one claim alone, not corrected for the number of claims. A claim holds
+where the verdict is one that its claim.yaml expects; one that does not hold is kept. All recipes first ran with six
+pairs; four were added to each of them after those had been seen.
 """
 
 

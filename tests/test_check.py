@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +52,43 @@ def test_a_config_from_a_command(tmp_path: Path) -> None:
     wrong = shell("$T check <(echo 'data: digts')", tmp_path)
     assert wrong.returncode == 2
     assert "did you mean digits?" in wrong.stderr
+
+
+def test_a_name_of_an_open_file_as_zsh_gives_it(tmp_path: Path) -> None:
+    done = shell("echo 'data: digits' | $T check /proc/self/fd/0", tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_run_from_a_command_goes_on_by_its_folder(tmp_path: Path) -> None:
+    """The config that the shell handed over is gone by then."""
+    config = "data: {name: digits, limit: 200}\\nmodel: {hidden: [8]}\\ntraining: {epochs: 1000000}"
+    done = shell(f"$T train <(printf '{config}') --max-time 0.1s -q", tmp_path)
+    assert done.returncode == 75, done.stderr
+    assert json.loads((tmp_path / "runs/stdin-1/status.json").read_text())["next"] == "tuner train runs/stdin-1"
+
+
+def test_settings_of_runs_and_groups(tmp_path: Path) -> None:
+    small = "'model.hidden=[4]' training.epochs=1 data.limit=200"
+    assert shell(f"$T train digits {small} --seeds 2 -q", tmp_path).returncode == 0
+    for reference in ("runs/digits-1", "runs/digits-1/", "digits-1", "runs/digits-1/seed-0"):
+        assert "all checksums agree" in shell(f"$T check {reference}", tmp_path).stdout
+        assert shell(f"$T check {reference} --resolved > full.yaml", tmp_path).returncode == 0
+        assert load(str(tmp_path / "full.yaml")).config.model.hidden == [4]  # type: ignore[attr-defined]
+        assert shell(f"$T check {reference} no.such=key", tmp_path).returncode == 2
+    (tmp_path / "digits").mkdir()
+    assert shell("$T check digits -q", tmp_path).returncode == 0
+    assert "is a folder, but not of a run" in shell("$T check runs", tmp_path).stderr
+
+
+def test_a_folder_that_may_not_be_entered(tmp_path: Path) -> None:
+    if os.geteuid() == 0 and shutil.which("setpriv") is None:
+        pytest.skip("root may enter every folder, and there is no setpriv to do without that")
+    bound = "-dac_override,-dac_read_search"
+    without = f"setpriv --inh-caps={bound} --bounding-set={bound} " if os.geteuid() == 0 else ""
+    (tmp_path / "locked").mkdir(mode=0)
+    for words in ("train locked/a.yaml", "check locked", "recipe run locked", "diff locked digits", "runs locked"):
+        done = shell(f"{without}$T {words}", tmp_path)
+        assert done.returncode in (2, 4), (words, done.stderr)
 
 
 def test_a_pipe_that_nobody_writes_to_is_refused(tmp_path: Path) -> None:

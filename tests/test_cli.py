@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -236,6 +237,17 @@ def test_errors_as_json(tmp_path: Path) -> None:
     assert (error["file"], error["line"], error["column"], error["key"]) == ("c.yaml", 1, 18, "model.dropout")
     end = tuner("train", "c.yaml", "--json", cwd=tmp_path)
     assert json.loads(end.stdout)["event"] == "error"
+
+
+@pytest.mark.parametrize("words", [("list", "activations"), ("show", "digits-1"), ("runs",), ("explain", "adam")])
+def test_a_pipe_without_a_reader_is_no_answer(trained: Path, words: tuple[str, ...]) -> None:
+    """It ends as other programs do, and not with the exit code of a "no"."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "tuner", *words]
+    done = subprocess.run(command, cwd=trained, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
 
 
 def test_a_reader_that_goes_away_is_no_error(trained: Path) -> None:

@@ -147,6 +147,16 @@ def test_73_75_130_143(place: Path) -> None:
     assert ended(process)[0] == 143
 
 
+@pytest.mark.parametrize("words", [[], ["-q"], ["--json"]])
+def test_a_group_stopped_before_its_first_member_began(place: Path, words: list[str]) -> None:
+    """The time is up before a worker has even loaded torch."""
+    code, said, errors = run(place, "train", "small.yaml", "--seeds", "2", "--max-time", "0s", *words)
+    assert (code, "error" in errors) == (75, False)
+    if words == ["--json"]:
+        end = json.loads(said.splitlines()[-1])
+        assert (end["event"], end["state"], end["members"], end["exit_code"]) == ("end", "stopped", [], 75)
+
+
 def test_every_row_has_its_test() -> None:
     tested = {
         int(code) for name in globals() for code in name.split("_") if name.startswith("test_") and code.isdigit()

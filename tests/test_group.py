@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tuner.cli.seeds import parse_seeds
 from tuner.config import load
 from tuner.errors import HeldError, NotFoundError, TunerError, UsageError
 from tuner.events import Ended, EpochDone, GroupEnded, GroupStarted, Member, MemberFailed, Note, Progress, Started
-from tuner.group import group_code, open_group, train_group
+from tuner.group import command_of, group_code, open_group, train_group
 from tuner.group.messages import Failed, Task, from_line, to_line
 from tuner.results import average, read_group
 from tuner.run import holder, is_run, read
@@ -67,6 +68,12 @@ def test_a_group_is_whole_runs_that_grow_by_more_seeds(workplace: Any) -> None:
     assert json.loads((ended.group / "seed-2" / "origins.json").read_text())["seed"] == "--seeds"
     values = [run.status["test"]["accuracy"] for run in group.runs.values()]
     assert average(group.runs.values(), "test")["accuracy"] == pytest.approx(sum(values) / 3)
+
+    session = opened(workplace, SMALL, (0, 2))
+    assert command_of(session, ended.group) == ("tuner", "train", "c.yaml", "--seeds", "2")
+    on_stdin = command_of(replace(session, source="-"), ended.group)  # it cannot be read a second time
+    assert on_stdin[:3] == ("tuner", "train", str(ended.group / "seed-0" / "config.yaml"))
+    assert on_stdin[3:] == ("--run", "c-1", "--seeds", "0,2", "--runs-dir", str(workplace.runs))
 
     alone = workplace.train(SMALL, "seed=1").run  # one thread, as the members have
     assert result(alone) == result(ended.group / "seed-1")

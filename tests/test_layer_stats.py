@@ -15,6 +15,8 @@ import torch
 from tuner.errors import NotFoundError, UsageError
 from tuner.events import EpochDone
 from tuner.layer_stats import PROBE, epochs_measured, measure, probe_of
+from tuner.listing.columns import find_column
+from tuner.listing.entries import entries
 from tuner.results import LAYER_NUMBERS, parse_metric, parse_requirements, value
 from tuner.run import read
 
@@ -83,7 +85,7 @@ def test_measuring_changes_nothing(workplace: Any, text: str) -> None:
     assert [module.training for module in network.modules()] == modes
     assert all(parameter.grad is None for parameter in network.parameters())
     assert torch.equal(torch.get_rng_state(), state)
-    assert all(math.isfinite(row[number]) for row in rows for number in LAYER_NUMBERS)  # type: ignore[arg-type]
+    assert all(math.isfinite(row[number]) for row in rows for number in LAYER_NUMBERS)
     assert [row["layer"] for row in rows] == [block.name for block in network.plan.blocks if block.parameters]
 
     on = workplace.train(text).run
@@ -118,12 +120,18 @@ def test_the_file_and_its_metrics(workplace: Any) -> None:
     assert value(run, parse_metric("activation_std(hidden.1)@0")) == std[0]
     assert value(run, parse_metric("activation_std(hidden.1)@last")) == std[1]
     assert value(run, parse_metric("activation_std(hidden.1)@6")) == std[1]
-    assert value(run, parse_metric("activation_std(hidden.1)@3")) is None
+    with pytest.raises(UsageError, match="not measured after epoch 3"):
+        value(run, parse_metric("activation_std(hidden.1)@3"))
+    assert value(run, parse_metric("activation_std(hidden.1)@7")) is None
     best = run.status["best_epoch"]
     assert value(run, parse_metric("activation_std(hidden.1)")) == std[best == 6]
     assert parse_metric("activation_std(hidden.1)").direction is None
     with pytest.raises(UsageError, match=r"Its layers are hidden\.0, hidden\.1, output"):
         value(run, parse_metric("zero_units(hidden.9)"))
+    everything = entries(run.path.parent)
+    assert find_column("zero_units(output)@0", everything).of(everything[0], {}) == 0
+    with pytest.raises(UsageError, match="no run here has"):
+        find_column("zero_units(hidden.9)@0", everything)
     config = workplace.loaded(MLP).config
     assert parse_requirements(["gradient_norm(output)@0<100"], config)[0].judge({0: run})["holds"]
     with pytest.raises(UsageError, match="no metric"):
@@ -149,7 +157,16 @@ def test_damage_is_named(workplace: Any) -> None:
     lines = (run / "layer_stats.jsonl").read_text()
     (run / "layer_stats.jsonl").write_text(lines + '{"epoch": 7')  # a torn last line is no damage
     assert len(read(run).layers) == lines.count("\n")
-    for damage in ("not json\n", "[1]\n", json.dumps({"epoch": "x", "layer": "a"}) + "\n"):
+    number = lines.partition('"activation_std": ')[2].partition(",")[0]
+    for damage in (
+        "",
+        "not json\n",
+        "[1]\n",
+        "[" * 100_000 + "\n",
+        json.dumps({"epoch": "x", "layer": "a"}) + "\n",
+        lines.partition("\n")[2].partition("\n")[2].partition("\n")[2],
+        *(lines.replace(number, other, 1) for other in ('"x"', "[1]", "true", "9" * 400, "NaN")),
+    ):
         (run / "layer_stats.jsonl").write_text(damage)
         with pytest.raises(NotFoundError, match=r"layer_stats\.jsonl is damaged"):
             _ = read(run).layers

@@ -452,7 +452,7 @@ def test_with_members_every_run_is_asked_for_itself(runs_dir: Path) -> None:
         ("seed=x", "right side is not a number", ""),
         ("when>yesterday", "no date", "when>=2026"),
         ("state=done", "no run can be done", "finished"),
-        ("test_loss@2<1", "test data is touched once", ""),
+        ("test_loss@2<1", "measured once, not epoch by epoch", ""),
         ("epochs(val_loss)<2", "no operator", ""),
         ("=3", "one side is missing", ""),
     ],

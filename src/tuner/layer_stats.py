@@ -15,14 +15,13 @@ from torch import Tensor, nn
 from tuner.loop import Normalizer, Samples
 from tuner.network import Network
 from tuner.results import LAYER_NUMBERS
+from tuner.run import LayerRow
 
 PROBE = 256
 """Training samples that are looked at."""
 
 SHARE = 0.01
 """Of an epoch's work, how much measuring may take on average."""
-
-LayerRow = dict[str, float | int | str | None]
 
 
 def probe_of(samples: Samples, normalizer: Normalizer | None) -> Samples:

@@ -52,14 +52,16 @@ def find_config(reference: str) -> str:
     """
     if reference == "-":
         return reference
+    path = Path(reference)
     try:
-        path = Path(reference)
         if (path / "config.yaml").is_file():
             return str(path / "config.yaml")
-        if path.exists():
+        is_folder = path.is_dir()
+        if path.exists() and not is_folder:
             return reference
-    except (OSError, ValueError):
-        raise ConfigError([Fault(f"cannot read {reference!r}: not a path", given=reference)]) from None
+    except (OSError, ValueError) as error:
+        why = "not a path" if isinstance(error, ValueError) or error.strerror is None else error.strerror
+        raise ConfigError([Fault(f"cannot read {reference!r}: {why}", given=reference)]) from None
     known = configs()
     name = reference.removesuffix(".yaml").removesuffix(".yml")
     if name in known and "/" not in reference:
@@ -72,7 +74,7 @@ def find_config(reference: str) -> str:
     raise ConfigError(
         [
             Fault(
-                f"there is no config {reference}",
+                f"{reference} is a folder, but not of a run" if is_folder else f"there is no config {reference}",
                 given=reference,
                 suggestion=suggestion,
                 allowed=f"a YAML file, a run folder, - for standard input, or one of {', '.join(known)}",

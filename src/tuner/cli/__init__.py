@@ -60,6 +60,10 @@ def run() -> int:
         return report(_usage(error))
     except typer.Exit as ended:
         return ended.exit_code
+    except SystemExit as left:  # the parser makes exit code 1 of a pipe without a reader
+        if isinstance(left.__context__, BrokenPipeError):
+            raise left.__context__ from None
+        raise
     except typer.Abort:  # what click makes of Ctrl-C
         _die_of_interrupt()
     except MemoryError:

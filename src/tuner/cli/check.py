@@ -36,18 +36,23 @@ def check(
     tuner check my.yaml --resolved > full.yaml  that is a config again
     tuner check my.yaml optimizer=sgd --origin  where each setting was set
     tuner check digits-1                        the checksums of a run's or a group's files
+    tuner check digits-1 --resolved             the config of a run
     """
     from tuner.config import load
     from tuner.errors import ConfigError
     from tuner.shipped import find_config
 
+    asks_settings = bool(resolved or origin or overrides)
     try:
         source = find_config(config)
     except ConfigError:
-        if not check_run_named(config, runs_dir, quiet, as_json):
+        found = settings_of_run(config, runs_dir) if asks_settings else None
+        if found is None and check_run_named(config, runs_dir, quiet, as_json):
+            return
+        if found is None:
             raise
-        return
-    if Path(source).name == "config.yaml" and Path(source).parent == Path(config):
+        source = found
+    if not asks_settings and Path(source).name == "config.yaml" and Path(source).parent == Path(config):
         check_run_named(config, runs_dir, quiet, as_json)
         return
     loaded = load(source, overrides or [])
@@ -55,6 +60,17 @@ def check(
         print_report(loaded, source, resolved, origin, quiet)
         return
     typer.echo(json.dumps({"ok": True, "errors": [], **as_data(loaded)}))
+
+
+def settings_of_run(reference: str, runs_dir: Path) -> str | None:
+    """The config.yaml of the run that `reference` names, or of the first of a group; None where it names none."""
+    from tuner.errors import NotFoundError
+    from tuner.results import find_group
+
+    try:
+        return str(find_group(reference, runs_dir).first.path / "config.yaml")
+    except NotFoundError:
+        return None
 
 
 def check_run_named(reference: str, runs_dir: Path, quiet: bool, as_json: bool) -> bool:

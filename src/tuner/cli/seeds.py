@@ -91,8 +91,10 @@ def tell(event: GroupEvent) -> None:
 def report(asked: Asked, session: GroupSession, path: Path, code: int, display: GroupDisplay | None = None) -> int:
     """The end of a group, on `display` or, where it was trained before, on one of its own; the exit code."""
     from tuner.results import read_group
+    from tuner.run import members
 
-    runs = {seed: run for seed, run in read_group(path).runs.items() if seed in session.seeds}
+    there = read_group(path).runs if members(path) else {}  # none where it was stopped before the first one began
+    runs = {seed: run for seed, run in there.items() if seed in session.seeds}
     judged = judge(asked.requirements, runs) if code == 0 else []
     code = code if all(each["holds"] for each in judged) else 1
     if asked.as_json:
@@ -117,7 +119,7 @@ def end_event(
     return {
         "event": "end",
         "run": str(path),
-        "state": Group(path, runs).state,
+        "state": Group(path, runs).state or "stopped",
         "members": members,
         "mean": {table: average(finished, table) for table in ("best", "test")},
         **({"require": list(judged)} if asked else {}),

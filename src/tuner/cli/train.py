@@ -68,7 +68,8 @@ def train(
     from tuner.shipped import find_config
     from tuner.stopping import StopRequests, die_of
 
-    if run is None and not overrides and not again and Path(config, "run.json").is_file():
+    is_run = os.path.isfile(Path(config, "run.json"))  # noqa: PTH113 - Path's own raises for what cannot be read
+    if run is None and not overrides and not again and is_run:
         run, runs_dir = Path(config).resolve().name, Path(config).parent  # a run folder: that very run goes on
     source = find_config(config)
     loaded = load(source, overrides or [])

@@ -82,8 +82,11 @@ def check_losses(groups: Sequence[Group], names: Sequence[str], metric: Metric) 
 
 
 def _measured(run: Run, column: str) -> dict[str, Any]:
-    """The settings that decide what the loss in `column` measures."""
-    loss, data = setting(run, "loss"), setting(run, "data")
+    return measured_loss(setting(run, "loss"), setting(run, "data"), column)
+
+
+def measured_loss(loss: Any, data: Any, column: str) -> dict[str, Any]:
+    """What decides what the loss in `column` measures, from a config's resolved `loss` and `data`."""
     measured = {"name": loss} if not isinstance(loss, dict) else dict(loss)
     if column != "batch_loss":
         measured = {key: value for key, value in measured.items() if key not in MINIMISED_ONLY}

@@ -20,6 +20,8 @@ from tuner.compare.statistics import (
 BETTER, WORSE, EQUIVALENT, UNDECIDED = VERDICTS = ("better", "worse", "equivalent", "undecided")
 FEW_PAIRS, DIVERGED, CHANCE = "too few pairs", "more diverged seeds", "may be chance"
 """Why a comparison is undecided."""
+DUST = 1e-14
+"""Differences that cancel leave so much of themselves in binary fractions."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ def _measured(base: Side, side: Side, comparisons: int) -> Difference:
     values = {seed: side.values[seed] - base.values[seed] for seed in base.values if seed in side.values}
     numbers = list(values.values())
     mean = mean_of(numbers) if numbers else None
+    if mean is not None and abs(mean) < DUST * max(map(abs, numbers)):
+        mean = 0.0
     deviation = deviation_of(numbers) if len(numbers) > 1 else None
     low, high = t_interval(numbers) or (None, None)
     least = least_pairs(comparisons)

@@ -58,7 +58,7 @@ class Side:
 def sides_of(groups: Sequence[Group], names: Sequence[str], metric: Metric) -> list[Side]:
     """The values of every group, its seeds in their order; `left_out` covers the seeds of all groups.
 
-    Raises UsageError where a group's runs have no such metric.
+    Raises UsageError where a group's runs have no such metric, NotFoundError where all that have it are damaged.
     """
     seeds = sorted({seed for group in groups for seed in group.runs})
     return [_side(group, name, metric, seeds) for group, name in zip(groups, names, strict=True)]
@@ -79,6 +79,8 @@ def _side(group: Group, name: str, metric: Metric, seeds: Sequence[int]) -> Side
         else:
             values[seed] = found
     ended = [run for run in group.runs.values() if run.state == "finished"]
+    if ended and not values and damaged:
+        raise NotFoundError(f"no run of {name} has a value of {metric}: {damaged[0]}")
     if ended and not values and metric.reached is None:
         there = ", ".join(metrics_of_run(ended[0]))
         raise UsageError(f"no run of {name} has a value of {metric}", fix=f"There are {there}.")

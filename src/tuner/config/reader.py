@@ -28,14 +28,16 @@ BAD = object()
 class Reader:
     """What is found on the way through a document.
 
-    `top` is the place to name where there is no better one. `origins` says where each key was set, `items` the same of
-    each number or text in a list, `dropped` where a setting was set that fell away with its choice, and why. `bad`
-    holds the keys with faults; the config has their defaults instead.
+    `top` is the place to name where there is no better one, `also` the keys of the top that were read before.
+    `origins` says where each key was set, `items` the same of each number or text in a list, `dropped` where a
+    setting was set that fell away with its choice, and why. `bad` holds the keys with faults; the config has their
+    defaults instead.
     """
 
     root: type[Section]
     top: Place
     faults: list[Fault] = field(default_factory=list)
+    also: tuple[str, ...] = ("extends",)
     notes: list[str] = field(default_factory=list)
     origins: dict[str, Place] = field(default_factory=dict)
     items: dict[str, Place] = field(default_factory=dict)
@@ -281,7 +283,7 @@ class Reader:
                 owners = words.owners(cls, key)
                 message += f"; it belongs to {', '.join(owners[:6])}" * bool(owners)
         if not path:
-            keys.append("extends")
+            keys += self.also
         suggestion = advice.key(key, cls, keys, self.root) if self.has_patience else None
         self.fault(
             place, f"{path}.{key}".lstrip("."), message, given=key, allowed=", ".join(keys), suggestion=suggestion

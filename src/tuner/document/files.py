@@ -13,7 +13,7 @@ from tuner.document.quick import quick_map
 from tuner.errors import ConfigError, Fault, NotFoundError
 
 MAX_BYTES = 1 << 20
-_HANDED_OVER = re.compile(r"-|/dev/stdin|/dev/fd/[0-9]+")
+_HANDED_OVER = re.compile(r"-|/dev/stdin|/dev/fd/[0-9]+|/proc/(self|[0-9]+)/fd/[0-9]+")
 
 
 def is_handed_over(source: str) -> bool:

@@ -15,6 +15,7 @@ from tuner.durable import json_bytes, read_json, shown, write_file
 from tuner.errors import NotFoundError
 from tuner.plan import Plan
 from tuner.run import (
+    ENDED,
     FORMAT,
     GROUP,
     Identity,
@@ -28,8 +29,6 @@ from tuner.run import (
     now,
 )
 from tuner.session import Request, device_for, identify, made_meanwhile
-
-ENDED = ("finished", "diverged")
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,12 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from tuner.document import is_handed_over
 from tuner.errors import BUG, ResourceError
 from tuner.events import Ended, GroupEnded, GroupEvent, GroupStarted, Member, MemberFailed
 from tuner.group.messages import Failed, Task, from_line, to_line
 from tuner.group.opening import GroupSession, hold
+from tuner.run import is_run
 from tuner.stopping import StopRequests
 
 FIRST = (70, 143, 130, 75, 73, 5, 4, 3)
@@ -195,8 +197,14 @@ class _Pool:
 
 
 def command_of(session: GroupSession, path: Path) -> tuple[str, ...]:
-    """The command that goes on with this group: the same one, but after --again, which would begin another."""
+    """The command that goes on with this group: the same one, but after --again, which would begin another, and for a
+    config that the shell handed over, which is gone."""
     words = session.request.argv
+    begun = [path / f"seed-{seed}" for seed in session.seeds if is_run(path / f"seed-{seed}")]
+    if is_handed_over(session.source) and begun:
+        seeds = ",".join(map(str, session.seeds)) + "," * (len(session.seeds) == 1)
+        where = [] if path.parent == Path("runs") else ["--runs-dir", str(path.parent)]
+        return ("tuner", "train", str(begun[0] / "config.yaml"), "--run", path.name, "--seeds", seeds, *where)
     return (*(word for word in words if word != "--again"), "--run", path.name) if session.request.again else words
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from tuner.config import ABSENT, Setting, meaning, name_of, side_by_side
 from tuner.durable import shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.listing.entries import Entry
-from tuner.results import Metric, metrics_of_run, parse_metric, seconds, value
+from tuner.results import LAYER_NUMBERS, Metric, metrics_of_run, parse_metric, seconds, value
 from tuner.run import Run
 
 Problems = dict[str, None]
@@ -87,7 +88,7 @@ def find_column(text: str, everything: Sequence[Entry]) -> Column:
     if len(ending) == 1:
         return Column(ending[0])
     measured = _measured(everything)
-    metric = _metric(text, measured) if not ending else None
+    metric = _metric(text, measured) or _layer_metric(text, everything) if not ending else None
     if metric is not None:
         return Column(text, metric)
     raise _unknown(text, ending or [each for each in measured if each.endswith(f"_{text}")], [*OWN, *measured, *keys])
@@ -108,10 +109,20 @@ def _metric(text: str, measured: Sequence[str]) -> Metric | None:
         if "(" in text or "@" in text:
             raise
         return None
-    if metric.column.startswith("test_") and (metric.at is not None or metric.reached is not None):
-        raise UsageError(f"{shown(text)}: test data is touched once, with the weights of the best epoch")
     known = not measured and metric.column.partition("_")[0] in ("train", "val", "test")
     return metric if known or metric.column in measured else None
+
+
+def _layer_metric(text: str, everything: Sequence[Entry]) -> Metric | None:
+    """The metric of a layer that `text` is; None where it is another, or no run has that layer."""
+    if not text.startswith(LAYER_NUMBERS):
+        return None
+    metric = parse_metric(text)
+    for run in (run for entry in everything for run in entry.runs):
+        with suppress(UsageError, NotFoundError):  # others may have it; what is damaged is told when it is read
+            value(run, metric)
+            return metric
+    return None
 
 
 def _unknown(text: str, near: Sequence[str], known: Sequence[str]) -> UsageError:

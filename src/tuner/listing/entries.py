@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -126,9 +127,9 @@ def _entry(path: Path, label: str, run: Run | None = None) -> Entry:
 
 def _begun(path: Path) -> list[Entry]:
     """A group before its first member, or a run that lost its run.json; [] for a folder that is neither."""
-    if (path / GROUP).is_file():
+    if os.path.lexists(path / GROUP):
         state = "crashed" if holder(path) is None else "running"
         return [Entry(path, path.name, state, problem=f"{shown(path)} holds no run yet")]
-    if any((path / name).is_file() for name in _LEFT_BY_A_RUN) and holder(path) is None:
+    if any(os.path.lexists(path / name) for name in _LEFT_BY_A_RUN) and holder(path) is None:
         return [Entry(path, path.name, DAMAGED, problem=f"{shown(path / 'run.json')} is missing")]
     return []

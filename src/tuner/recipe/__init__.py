@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tuner.recipe.reading import Claim, Recipe, find_recipes, read_recipe
+from tuner.recipe.reading import Claim, Recipe, find_recipes, read_recipe, read_recipes
 from tuner.recipe.results import Outcome, groups_of, outcomes, shipped_outcomes
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "groups_of",
     "outcomes",
     "read_recipe",
+    "read_recipes",
     "shipped_outcomes",
 ]

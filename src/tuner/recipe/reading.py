@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from tuner.choice import Section
-from tuner.config import Loaded, load, meaning, side_by_side
+from tuner.config import Loaded, load
 from tuner.config.reader import Reader
-from tuner.document import Items, Map, Node, Place, Scalar, decode, parse, read_bytes
+from tuner.document import Items, Map, Node, Place, decode, parse, read_bytes
+from tuner.durable import shown
 from tuner.errors import ConfigError, Fault, NotFoundError, UsageError
-from tuner.results import parse_metric
+from tuner.recipe.checks import Places, differences, drawn, measured, named_apart
 from tuner.shipped import nearest_of, recipes
 
 CLAIM = "claim.yaml"
@@ -80,12 +82,30 @@ def find_recipes(names: Sequence[str]) -> list[Path]:
         return list(known.values())
     found = []
     for name in names:
-        if Path(name, CLAIM).is_file():
-            found.append(Path(name))
+        path = Path(name).parent if os.path.basename(name) == CLAIM else Path(name)  # noqa: PTH119
+        if os.path.isfile(path / CLAIM):  # noqa: PTH113 - Path's own raises for what cannot be read
+            found.append(path)
         elif name in known:
             found.append(known[name])
+        elif os.path.isdir(name):  # noqa: PTH112
+            raise UsageError(f"{shown(name)} is no recipe: it has no {CLAIM} that can be read",
+                             fix="`tuner copy dropout` brings a recipe to start from.")  # fmt: skip
         else:
-            raise UsageError(f"there is no recipe {name}", fix=nearest_of(name, known))
+            raise UsageError(f"there is no recipe {shown(name)}", fix=nearest_of(name, known))
+    return found
+
+
+def read_recipes(paths: Sequence[Path]) -> list[Recipe]:
+    """Raises ConfigError with the mistakes of all of them, and NotFoundError."""
+    found: list[Recipe] = []
+    faults: list[Fault] = []
+    for path in paths:
+        try:
+            found.append(read_recipe(path))
+        except ConfigError as error:
+            faults += error.faults
+    if faults:
+        raise ConfigError(faults)
     return found
 
 
@@ -93,25 +113,37 @@ def read_recipe(path: Path) -> Recipe:
     """Raises ConfigError with every mistake in claim.yaml, in its configs and between the two; NotFoundError."""
     top, file = _parse(path / CLAIM)
     listed = file.entries.pop("claims", None)
-    reader = Reader(ClaimFile, top, [])
-    about: ClaimFile = reader.section(ClaimFile, [file], "")
+    reader = Reader(ClaimFile, top, [], also=("claims",))
+    about = reader.section(ClaimFile, [file], "")
     claims = list(_claims(reader, top, listed))
-    if reader.faults:
-        raise ConfigError(reader.faults)
-    configs: dict[str, Loaded] = {}
-    faults: list[Fault] = []
+    configs = _configs(path, claims, reader.faults)
+    faults = [*reader.faults, *named_apart(path.resolve(), configs)]
+    for claim, places in claims:
+        if claim.baseline in configs and claim.treatment in configs:
+            faults += differences(claim, places, configs)
+        faults += measured(claim, places, configs)
+    if isinstance(about, ClaimFile):
+        faults += drawn(about.curves.metrics, reader.origins.get("curves.metrics", top), configs)
+    if faults:
+        raise ConfigError(list(dict.fromkeys(faults)))
+    return Recipe(path, about, tuple(claim for claim, _ in claims), configs)
+
+
+def _configs(path: Path, claims: Sequence[tuple[Claim, Places]], faults: list[Fault]) -> dict[str, Loaded]:
+    """The configs that the claims name; what is wrong with the others is added to `faults`."""
+    found: dict[str, Loaded] = {}
+    named = {getattr(claim, key): (key, places[key]) for claim, places in claims for key in ("treatment", "baseline")}
     for stem in dict.fromkeys(stem for claim, _ in claims for stem in (claim.baseline, claim.treatment)):
+        key, place = named[stem]
+        if not os.path.lexists(path / f"{stem}.yaml"):
+            there = ", ".join(sorted(file.stem for file in path.glob("*.yaml") if file.name != CLAIM))
+            faults.append(place.fault(f"there is no {stem}.yaml in this recipe", key=key, given=stem, allowed=there))
+            continue
         try:
-            configs[stem] = load(str(path / f"{stem}.yaml"))
-            faults += _name_faults(path, stem, configs[stem])
+            found[stem] = load(str(path / f"{stem}.yaml"), default_name=f"{path.resolve().name}-{stem}")
         except ConfigError as error:
             faults += error.faults
-    for claim, place in claims:
-        if claim.baseline in configs and claim.treatment in configs:
-            faults += _differences(claim, place, configs)
-    if faults:
-        raise ConfigError(faults)
-    return Recipe(path, about, tuple(claim for claim, _ in claims), configs)
+    return found
 
 
 def _parse(file: Path) -> tuple[Place, Map]:
@@ -128,45 +160,14 @@ def _parse(file: Path) -> tuple[Place, Map]:
     return top, node
 
 
-def _claims(reader: Reader, top: Place, listed: tuple[Place, Node] | None) -> Iterator[tuple[Claim, Place]]:
+def _claims(reader: Reader, top: Place, listed: tuple[Place, Node] | None) -> Iterator[tuple[Claim, Places]]:
+    """The claims without mistakes of their own, each with the places of its values."""
     nodes: Sequence[Any] = listed[1].nodes if listed and isinstance(listed[1], Items) else ()
     if not nodes:
         reader.fault(listed[0] if listed else top, "claims", "claims are missing", allowed="a list of claims")
     for index, node in enumerate(nodes):
         before = len(reader.faults)
+        reader.origins[f"claims[{index}]"] = node.place
         claim = reader.section(Claim, [node], f"claims[{index}]")
-        if len(reader.faults) > before or not isinstance(claim, Claim):
-            continue
-        place = node.entries["keys"][1].place
-        try:
-            parse_metric(claim.metric)
-        except UsageError as error:
-            metric = node.entries["metric"][1]
-            reader.fault(metric.place, f"claims[{index}].metric", error.message, suggestion=error.fix,
-                         given=metric.text if isinstance(metric, Scalar) else "")  # fmt: skip
-        yield claim, place
-
-
-def _name_faults(path: Path, stem: str, loaded: Loaded) -> Iterator[Fault]:
-    wanted = f"{path.resolve().name}-{stem}"
-    if loaded.config.name != wanted:
-        message = f"its name is {loaded.config.name}; the runs of a recipe are told apart by RECIPE-CONFIG"
-        yield Fault(message, str(path / f"{stem}.yaml"), 1, 1, key="name", suggestion=f"name: {wanted}")
-
-
-def _differences(claim: Claim, place: Place, configs: dict[str, Loaded]) -> Iterator[Fault]:
-    """The claim's two configs differ in its keys, in all of them and in nothing else."""
-    both = [meaning(configs[stem].resolved) for stem in (claim.baseline, claim.treatment)]
-    differing = [setting.key for setting in side_by_side(both) if setting.differs]
-    pair = f"{claim.baseline} and {claim.treatment}"
-    more = [key for key in differing if not any(_covers(said, key) for said in claim.keys)]
-    if more:
-        message = f"{pair} differ in more than the claim says: {', '.join(more)}"
-        yield place.fault(message, key="keys", suggestion=f"[{', '.join([*claim.keys, *more])}]")
-    same = [said for said in claim.keys if not any(_covers(said, key) or _covers(key, said) for key in differing)]
-    if same:
-        yield place.fault(f"{pair} do not differ in {', '.join(same)}", key="keys", allowed=", ".join(differing))
-
-
-def _covers(said: str, key: str) -> bool:
-    return key == said or key.startswith(f"{said}.")
+        if len(reader.faults) == before and isinstance(claim, Claim):
+            yield claim, {key: value.place for key, (_, value) in node.entries.items()}

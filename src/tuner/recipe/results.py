@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from tuner.compare import compare
-from tuner.durable import read_json
+from tuner.durable import read_json, shown
 from tuner.errors import NotFoundError
 from tuner.group import GroupSession, open_group
 from tuner.recipe.reading import Claim, Recipe
@@ -32,11 +33,11 @@ class Outcome:
 
 
 def groups_of(
-    recipe: Recipe, seeds: Sequence[int], runs_dir: Path, argv: tuple[str, ...]
+    recipe: Recipe, seeds: Sequence[int], runs_dir: Path, argv: tuple[str, ...], wait: float = 0.0
 ) -> Iterator[tuple[str, GroupSession]]:
     """The groups that the recipe's claims compare, each ready to be trained or found trained."""
     for stem, loaded in recipe.configs.items():
-        request = Request(runs_dir, argv=argv)
+        request = Request(runs_dir, argv=argv, wait=wait)
         yield stem, open_group(recipe.source(stem), (), loaded, seeds, request)
 
 
@@ -47,7 +48,12 @@ def outcomes(recipe: Recipe, groups: Mapping[str, Group]) -> list[Outcome]:
 
 def _outcome(claim: Claim, baseline: Group, treatment: Group) -> Outcome:
     metric = parse_metric(claim.metric)
-    found = compare([baseline, treatment], metric, None, claim.least_effect, claim.direction).differences[0]
+    compared = compare([baseline, treatment], metric, None, claim.least_effect, claim.direction)
+    for side in compared.sides:
+        for complaint in side.damaged:
+            fix = f"Remove the member's folder in {shown(side.path)}; the same command trains it again."
+            raise NotFoundError(complaint, fix=fix)
+    found = compared.differences[0]
     return Outcome(
         found.pairs, found.mean, found.low, found.high, found.p, found.verdict, found.verdict in claim.expect
     )
@@ -58,13 +64,29 @@ def result_data(recipe: Recipe, found: list[Outcome]) -> dict[str, Any]:
     return {"claims": [{**claim.__dict__, **asdict(one)} for claim, one in zip(recipe.claims, found, strict=True)]}
 
 
-def shipped_outcomes(recipe: Recipe) -> list[dict[str, Any]] | None:
-    """The claims of the recipe's result.json; None where there is none, or it is of other claims."""
-    try:
-        claims = read_json(recipe.path / RESULT).get("claims")
-    except NotFoundError:
+def shipped_outcomes(recipe: Recipe) -> list[dict[str, Any] | None] | None:
+    """What the recipe's result.json says of each claim, None of one that was changed since; None where there is none.
+
+    Raises NotFoundError where it is damaged.
+    """
+    file = recipe.path / RESULT
+    if not os.path.lexists(file):
         return None
-    if not isinstance(claims, list) or len(claims) != len(recipe.claims):
-        return None
-    said = [{key: one.get(key) for key in Claim.model_fields} for one in claims if isinstance(one, dict)]
-    return claims if said == [claim.__dict__ for claim in recipe.claims] else None
+    claims = read_json(file).get("claims")
+    if not isinstance(claims, list) or not all(_is_result(one) for one in claims):
+        raise NotFoundError(f"{shown(file)} is damaged: it does not hold a result for each claim",
+                            fix="`tuner recipe run --update` writes it anew.")  # fmt: skip
+    known = [(({key: one.get(key) for key in Claim.model_fields}), one) for one in claims]
+    return [next((one for said, one in known if said == claim.__dict__), None) for claim in recipe.claims]
+
+
+def _is_result(one: Any) -> bool:
+    """Whether it holds what an Outcome holds."""
+    if not isinstance(one, dict):
+        return False
+    numbers = [one.get(key) for key in ("mean", "low", "high", "p")]
+    return (
+        all(number is None or type(number) in (int, float) for number in numbers)
+        and isinstance(one.get("verdict"), str)
+        and type(one.get("holds")) is bool
+    )

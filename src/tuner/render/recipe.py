@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from tuner.render.tables import table
 from tuner.render.text import number
 
 START, END = "<!-- result -->", "<!-- /result -->"
+_MARKED = re.compile(rf"^{START}[ \t]*\r?$.*?^{END}(?=[ \t]*\r?$)", re.MULTILINE | re.DOTALL)
 HEADERS = ("claim", "metric", "pairs", "difference", "95 % interval", "p", "verdict", "holds")
 ALIGN = "llrrrrll"
 PAGE_HEAD = """# Recipes
@@ -55,13 +57,17 @@ def result_table(claims: Sequence[Mapping[str, Any]]) -> str:
 
 
 def readme_with(text: str, claims: Sequence[Mapping[str, Any]]) -> str | None:
-    """A recipe's README with its result table between the marks; None where the marks are missing."""
-    before, start, rest = text.partition(START)
-    _, end, after = rest.partition(END)
-    return f"{before}{START}\n{result_table(claims)}\n{END}{after}" if start and end else None
+    """A recipe's README with its result table between the marks, each on a line of its own; None where they are
+    missing."""
+    found = _MARKED.search(text)
+    if found is None:
+        return None
+    line_end = "\r\n" if "\r\n" in text else "\n"
+    table_text = line_end.join([START, *result_table(claims).split("\n"), END])
+    return text[: found.start()] + table_text + text[found.end() :]
 
 
-def run_text(recipe: Recipe, found: Sequence[Outcome], shipped: Sequence[Mapping[str, Any]] | None) -> str:
+def run_text(recipe: Recipe, found: Sequence[Outcome], shipped: Sequence[Mapping[str, Any] | None] | None) -> str:
     """What was found for each claim, beside what the recipe's own result.json says."""
     rows: list[list[str | int | None]] = []
     for index, (claim, one) in enumerate(zip(recipe.claims, found, strict=True)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from dataclasses import dataclass
@@ -45,9 +46,12 @@ class Condition:
     def number(self) -> float:
         """The right side. Raises UsageError."""
         try:
-            return float(self.right)
+            number = float(self.right)
         except ValueError:
-            raise UsageError(f"in {shown(self)} the right side is not a number: {shown(self.right)}") from None
+            number = math.nan
+        if math.isnan(number):
+            raise UsageError(f"in {shown(self)} the right side is not a number: {shown(self.right)}")
+        return number
 
 
 def parse_condition(text: str) -> Condition:

@@ -13,7 +13,10 @@ from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.results.conditions import Condition, parse_condition
 from tuner.run import Row, Run, parse_rows
 
-FORMS = "val_accuracy, val_accuracy@last, val_accuracy@7, epochs(val_accuracy>=0.9), parameters, seconds_per_epoch"
+FORMS = (
+    "val_accuracy, val_accuracy@last, val_accuracy@7, epochs(val_accuracy>=0.9), activation_std(hidden.0)@0, "
+    "parameters, seconds_per_epoch"
+)
 WHOLE_RUN = ("parameters", "seconds_per_epoch")
 MINIMISED_ONLY = ("label_smoothing", "class_weights")
 """Settings of a loss that shape what is minimised (batch_loss), but not the loss that is reported."""
@@ -55,13 +58,22 @@ def parse_metric(text: str) -> Metric:
     if text.startswith("epochs(") and text.endswith(")"):
         condition = parse_condition(text[len("epochs(") : -1])
         _ = condition.number
+        _check_has_epochs(condition.left)
         return Metric(f"epochs({condition})", condition.left, reached=condition)
     found = _FORM.fullmatch(text)
     if found is None:
         raise UsageError(f"{shown(text) or repr(text)} is not a metric", fix=f"These are: {FORMS}.")
     place = found[2]
     at = None if place is None else -1 if place == "last" else int(place)
+    if place is not None:
+        _check_has_epochs(found[1])
     return Metric(text, found[1], at)
+
+
+def _check_has_epochs(column: str) -> None:
+    """Raises UsageError for what a run has one value of."""
+    if column.startswith("test_") or column in WHOLE_RUN:
+        raise UsageError(f"{column} is measured once, not epoch by epoch", fix=f"Leave the epoch out: {column}.")
 
 
 def value(run: Run, metric: Metric) -> float | None:
@@ -143,17 +155,28 @@ def _of_layer(run: Run, number: str, layer: str, metric: Metric) -> float | None
     rows = [row for row in run.layers if row["layer"] == layer]
     if not rows:
         layers = ", ".join(dict.fromkeys(str(row["layer"]) for row in run.layers))
-        fix = f"Its layers are {layers}." if layers else "Its layers were not measured."
-        raise UsageError(f"{shown(run.path.name)} has no metric {shown(metric)}", fix=fix)
+        unmeasured = "Its layers were not measured; --again with layer_stats=auto trains one of which they are."
+        raise UsageError(f"{_named(run)} has no metric {shown(metric)}",
+                         fix=f"Its layers are {layers}." if layers else unmeasured)  # fmt: skip
     if metric.at is None:
         best = run.status.get("best_epoch")
         rows = [row for row in rows if best is not None and row["epoch"] <= best][-1:]
     elif metric.at == -1:
         rows = rows[-1:]
     else:
+        epochs = [row["epoch"] for row in rows]
         rows = [row for row in rows if row["epoch"] == metric.at]
+        if not rows and metric.at < epochs[-1]:
+            fix = f"They were after epochs {', '.join(map(str, epochs))}."
+            raise UsageError(f"the layers of {_named(run)} were not measured after epoch {metric.at}", fix=fix)
     found: float | None = rows[0].get(number) if rows else None
     return found
+
+
+def _named(run: Run) -> str:
+    """The run's name, of a member of a group with the group's."""
+    path = run.path
+    return shown(f"{path.parent.name}/{path.name}" if path.name.startswith("seed-") else path.name)
 
 
 def _first_epoch(run: Run, condition: Condition) -> float | None:
@@ -169,6 +192,6 @@ def _known(run: Run, row: dict[str, Any] | Row, name: str, metric: Metric) -> fl
         there = ", ".join(metrics_of_run(run))
         near = [known for known in metrics_of_run(run) if known.endswith(f"_{metric.column}")]
         fix = f"Did you mean {' or '.join(near)}?" if near else f"There are {there}."
-        raise UsageError(f"{shown(run.path.name)} has no metric {shown(metric)}", fix=fix)
+        raise UsageError(f"{_named(run)} has no metric {shown(metric)}", fix=fix)
     found: float | None = row[name]
     return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tuner.run.creating import check_name, create, create_held, now, write_status
 from tuner.run.folder import (
+    ENDED,
     FORMAT,
     GROUP,
     NAME_LIMIT,
@@ -24,15 +25,17 @@ from tuner.run.folder import (
 )
 from tuner.run.identity import Identity
 from tuner.run.lock import Lock, describe_holder, held, holder, making
-from tuner.run.metrics import Row, format_header, format_row, parse_rows
+from tuner.run.metrics import LayerRow, Row, format_header, format_row, parse_rows
 from tuner.run.references import newest, resolve, results_in
 
 __all__ = [
+    "ENDED",
     "FORMAT",
     "GROUP",
     "NAME_LIMIT",
     "STATES",
     "Identity",
+    "LayerRow",
     "Lock",
     "Row",
     "Run",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 from collections.abc import Sequence
@@ -25,10 +24,11 @@ from tuner.durable import (
 from tuner.errors import NotFoundError
 from tuner.run.identity import Identity
 from tuner.run.lock import holder
-from tuner.run.metrics import Row, parse_rows
+from tuner.run.metrics import LayerRow, Row, parse_layer_rows, parse_rows
 
 FORMAT = 1
 STATES = ("running", "stopped", "finished", "diverged", "failed", "crashed")
+ENDED = ("finished", "diverged")
 GROUP = "group.json"
 IDENTITY, STATUS, _METRICS, _CONFIG = "run.json", "status.json", "metrics.csv", "config.yaml"
 _LAYERS = "layer_stats.jsonl"
@@ -76,18 +76,12 @@ class Run:
         return rows
 
     @cached_property
-    def layers(self) -> list[dict[str, Any]]:
+    def layers(self) -> list[LayerRow]:
         """The whole lines of layer_stats.jsonl: what a layer did after an epoch. Raises NotFoundError."""
         file = self.path / _LAYERS
-        if not os.path.lexists(file):
-            return []
-        lines = read_bytes(file, JOURNAL_LIMIT).split(b"\n")[:-1]
-        try:
-            rows = [json.loads(line) for line in lines]
-        except ValueError as error:
-            raise NotFoundError(f"{shown(file)} is damaged: it holds a line that is no JSON") from error
-        if not all(isinstance(row, dict) and type(row.get("epoch")) is int and "layer" in row for row in rows):
-            raise NotFoundError(f"{shown(file)} is damaged: a line has no epoch or no layer")
+        rows = parse_layer_rows(read_bytes(file, JOURNAL_LIMIT), shown(file)) if os.path.lexists(file) else []
+        if self.state in ENDED and self.config.get("layer_stats") == "auto" and (not rows or rows[0]["epoch"] != 0):
+            raise NotFoundError(f"{shown(file)} is damaged: what was measured before the first step is missing")
         return rows
 
 
@@ -212,7 +206,7 @@ def folders_in(folder: Path) -> list[Path]:
 
 def is_group(path: Path) -> bool:
     """Whether `path` holds runs: a group made by --seeds, or any folder with run folders in it."""
-    return not is_run(path) and ((path / GROUP).is_file() or any(is_run(inner) for inner in folders_in(path)))
+    return not is_run(path) and (os.path.lexists(path / GROUP) or any(is_run(inner) for inner in folders_in(path)))
 
 
 def headline(path: Path) -> tuple[str, str]:

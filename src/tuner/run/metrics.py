@@ -1,15 +1,19 @@
-"""Rows of metrics.csv: plain numbers, written so that reading them gives the same numbers back."""
+"""Rows of metrics.csv and layer_stats.jsonl: plain numbers, which reading gives back as they were written."""
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tuner.durable import shown
 from tuner.errors import NotFoundError
 
 Row = dict[str, float | int | None]
+LayerRow = dict[str, Any]
+"""What a layer did after an epoch: its name under ``layer``, numbers or None under all other keys."""
 
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_.@()\[\]-]{0,63}")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
@@ -70,4 +74,25 @@ def _parse(columns: list[str], line: str, where: str) -> Row:
             row[column] = float(cell)
         else:
             raise NotFoundError(f"{where}, {column}: {shown(cell[:40])} is not a number")
+    return row
+
+
+def parse_layer_rows(data: bytes, file: str) -> list[LayerRow]:
+    """The whole lines of layer_stats.jsonl. Raises NotFoundError naming `file` and the line that is damaged."""
+    rows = []
+    for number, line in enumerate(data.split(b"\n")[:-1], 1):
+        try:
+            rows.append(_layer_row(json.loads(line)))
+        except (ValueError, RecursionError, OverflowError) as error:
+            raise NotFoundError(f"{file} is damaged: line {number} is not what a layer did after an epoch") from error
+    return rows
+
+
+def _layer_row(row: Any) -> LayerRow:
+    """Raises ValueError."""
+    if not isinstance(row, dict) or type(row.get("epoch")) is not int or not isinstance(row.get("layer"), str):
+        raise ValueError("no epoch or no layer")
+    numbers = [value for key, value in row.items() if key != "layer" and value is not None]
+    if not all(type(value) in (int, float) and math.isfinite(value) for value in numbers):
+        raise ValueError("not a number")
     return row

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tuner.document import is_handed_over
 from tuner.errors import DivergedError, ResourceError
 from tuner.events import Ended, EpochDone, Event, Progress
 from tuner.layer_stats import epochs_measured, measure, probe_of
@@ -223,8 +224,11 @@ class Training:
         return self.end(self.status("stopped", said, asked.exit_code, next=self.go_on_command()))
 
     def go_on_command(self) -> str:
-        """The command that goes on with this run: the same one, but after --again, which would begin another."""
+        """The command that goes on with this run: the same one, but after --again, which would begin another, and for a
+        config that the shell handed over, which is gone."""
         words = list(self.session.request.argv)
+        if any(map(is_handed_over, words)):
+            return shlex.join(["tuner", "train", str(self.folder.path)])
         if self.session.request.again:
             words = [word for word in words if word != "--again"] + ["--run", self.folder.path.name]
         return shlex.join(words)

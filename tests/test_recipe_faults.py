@@ -1,0 +1,174 @@
+"""Recipes on a bad day: damaged files, groups that diverge, folders that cannot be read, pictures without numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tuner.errors import ConfigError, NotFoundError, UsageError
+from tuner.recipe import find_recipes, read_recipe, read_recipes, shipped_outcomes
+from tuner.render.recipe import END, START, readme_with
+
+BASE = "name: wider-base\ndata: {name: digits, limit: 200}\nmodel: {hidden: [8]}\ntraining: {epochs: 2}\n"
+WIDE = "extends: base.yaml\nname: wider-wide\nmodel: {hidden: [16]}\n"
+CLAIM = """
+title: Wider is better
+minutes: 1
+seeds: 2
+claims:
+  - {baseline: base, treatment: wide, keys: [model.hidden], metric: test_accuracy, direction: up, expect: [better]}
+"""
+README = f"# Wider\n\n{START}\n{END}\n"
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "wider"
+    path.mkdir()
+    for name, text in {"base.yaml": BASE, "wide.yaml": WIDE, "claim.yaml": CLAIM, "README.md": README}.items():
+        (path / name).write_text(text)
+    return path
+
+
+def change(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def tuner(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    kept = {key: value for key, value in os.environ.items() if key != "TUNER_RUNS"}
+    command = [sys.executable, "-m", "tuner", *words]
+    done = subprocess.run(
+        command, cwd=cwd, env={**kept, "NO_COLOR": "1"}, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode != 70, done.stderr
+    return done
+
+
+def test_a_group_that_diverges_at_once_is_left_out_of_the_picture(recipe: Path) -> None:
+    change(recipe / "wide.yaml", "model: {hidden: [16]}", "optimizer: {name: sgd, lr: 1e30}")
+    change(recipe / "claim.yaml", "model.hidden", "optimizer")
+    done = tuner("recipe", "run", "wider", "--update", "-q", cwd=recipe.parent)
+    assert (done.returncode, done.stdout) == (0, "wider fails\n")
+    assert "<!-- validation accuracy -->" in (recipe / "curves.svg").read_text()
+    change(recipe / "base.yaml", "training:", "optimizer: {name: sgd, lr: 1e29}\ntraining:")
+    change(recipe / "claim.yaml", "optimizer", "optimizer.lr")
+    (recipe / "curves.svg").unlink()
+    done = tuner("recipe", "run", "wider", "--update", "-q", cwd=recipe.parent)
+    assert (done.returncode, done.stdout) == (0, "wider fails\n")
+    assert json.loads((recipe / "result.json").read_text())["claims"][0]["pairs"] == 0
+    assert not (recipe / "curves.svg").exists()
+
+
+def test_a_damaged_member_is_no_fallen_claim(recipe: Path) -> None:
+    change(recipe / "claim.yaml", "metric: test_accuracy", "metric: activation_std(hidden.0)@0")
+    assert tuner("recipe", "run", "wider", "-q", cwd=recipe.parent).returncode == 0
+    file = recipe.parent / "runs/wider-base-1/seed-0/layer_stats.jsonl"
+    file.write_text("garbage\n")
+    done = tuner("recipe", "verify", "wider", cwd=recipe.parent)
+    assert done.returncode == 4
+    assert "layer_stats.jsonl is damaged" in done.stderr
+    assert "trains it again" in done.stderr
+    shutil.rmtree(file.parent)
+    assert tuner("recipe", "run", "wider", "-q", cwd=recipe.parent).returncode == 0
+
+
+def test_a_damaged_result_is_said_before_anything_is_trained(recipe: Path) -> None:
+    assert tuner("recipe", "run", "wider", "--update", "-q", cwd=recipe.parent).returncode == 0
+    written = (recipe / "result.json").read_text()
+    shutil.rmtree(recipe.parent / "runs")
+    holds = '"holds": ' + ("true" if '"holds": true' in written else "false")
+    mean = f'"mean": {json.loads(written)["claims"][0]["mean"]}'
+    for damage in ("", "{", "{}", '{"claims": [1]}', written.replace(holds, '"held": true'),
+                   written.replace(mean, '"mean": "x"')):  # fmt: skip
+        assert damage != written
+        (recipe / "result.json").write_text(damage)
+        with pytest.raises(NotFoundError, match=r"result\.json is damaged"):
+            shipped_outcomes(read_recipe(recipe))
+    assert tuner("recipe", "verify", "wider", cwd=recipe.parent).returncode == 4
+    assert not (recipe.parent / "runs").exists()
+
+
+def test_a_changed_claim_leaves_the_results_of_the_others(recipe: Path) -> None:
+    first = CLAIM.splitlines()[-1]
+    (recipe / "claim.yaml").write_text(f"{CLAIM}{first.replace('test_accuracy', 'val_accuracy')}\n")
+    assert tuner("recipe", "run", "wider", "--update", "-q", cwd=recipe.parent).returncode == 0
+    change(recipe / "claim.yaml", "metric: test_accuracy", "metric: test_accuracy, least_effect: 0.5")
+    found = shipped_outcomes(read_recipe(recipe))
+    assert found is not None
+    assert [one and one["metric"] for one in found] == [None, "val_accuracy"]
+
+
+@pytest.mark.parametrize("text", [b"# No marks\n", b"\xff", f"see `{START}`\n{END}\n".encode()])
+def test_a_readme_that_cannot_take_the_result_is_said_before_anything_is_trained(recipe: Path, text: bytes) -> None:
+    (recipe / "README.md").write_bytes(text)
+    done = tuner("recipe", "run", "wider", "--update", cwd=recipe.parent)
+    assert done.returncode == (4 if text == b"\xff" else 2)
+    assert "README.md" in done.stderr
+    assert not (recipe.parent / "runs").exists()
+
+
+def test_a_readme_keeps_its_line_ends_and_its_link(recipe: Path) -> None:
+    (recipe / "README.md").rename(recipe.parent / "text.md")
+    (recipe / "README.md").symlink_to("../text.md")
+    (recipe.parent / "text.md").write_bytes(f"# `{START}`\r\n{START}\r\n{END}\r\nend\r\n".encode())
+    assert tuner("recipe", "run", "wider", "--update", "-q", cwd=recipe.parent).returncode == 0
+    assert (recipe / "README.md").is_symlink()
+    text = (recipe.parent / "text.md").read_bytes()
+    assert text.startswith(f"# `{START}`\r\n{START}\r\n| claim".encode())
+    assert text.endswith(f" |\r\n{END}\r\nend\r\n".encode())
+    assert text.count(b"\r\n") == text.count(b"\n")
+    assert readme_with("no marks", []) is None
+
+
+def test_without_a_readme_the_result_is_written_all_the_same(recipe: Path) -> None:
+    (recipe / "README.md").unlink()
+    assert tuner("recipe", "run", "wider", "--update", "-q", cwd=recipe.parent).returncode == 0
+    assert (recipe / "result.json").is_file()
+    assert "validation accuracy" in (recipe / "curves.svg").read_text()  # the curve that belongs to test_accuracy
+    assert not (recipe / "README.md").exists()
+
+
+def test_layers_that_are_not_measured_are_said_at_the_claim(recipe: Path) -> None:
+    change(recipe / "claim.yaml", "metric: test_accuracy", "metric: activation_std(hidden.0)@0")
+    (recipe / "base.yaml").write_text(f"{BASE}layer_stats: none\n")
+    with pytest.raises(ConfigError) as found:
+        read_recipe(recipe)
+    assert {fault.line for fault in found.value.faults} == {6}
+    assert "its layer_stats is none" in found.value.faults[0].message
+
+
+def test_all_faults_of_all_recipes_at_once(recipe: Path) -> None:
+    other = recipe.parent / "other"
+    shutil.copytree(recipe, other)
+    change(recipe / "claim.yaml", "minutes: 1", "minuts: 1")
+    change(recipe / "wide.yaml", "[16]", "[16], dropout: 0.1")
+    change(other / "wide.yaml", "[16]", "[8]")
+    with pytest.raises(ConfigError) as found:
+        read_recipes([recipe, other])
+    said = "\n".join(fault.message for fault in found.value.faults)
+    for part in ("unknown key minuts", "minutes is missing", "differ in more than", "do not differ in model.hidden"):
+        assert part in said
+    assert "claims" in str(next(fault.allowed for fault in found.value.faults if "minuts" in fault.message))
+
+
+def test_a_copy_under_another_name_is_a_recipe(tmp_path: Path) -> None:
+    assert tuner("copy", "signal", "über mein", cwd=tmp_path).returncode == 0
+    assert read_recipe(tmp_path / "über mein").name == "über mein"
+
+
+def test_what_is_no_recipe_is_said(recipe: Path) -> None:
+    assert find_recipes([str(recipe), str(recipe / "claim.yaml")]) == [recipe, recipe]
+    (recipe / "claim.yaml").unlink()
+    with pytest.raises(UsageError, match=r"it has no claim\.yaml"):
+        find_recipes([str(recipe)])
+    with pytest.raises(UsageError, match="there is no recipe xxx"):
+        find_recipes(["x" * 300])

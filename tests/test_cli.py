@@ -239,6 +239,22 @@ def test_errors_as_json(tmp_path: Path) -> None:
     assert json.loads(end.stdout)["event"] == "error"
 
 
+def test_ctrl_c_while_the_program_is_being_loaded(tmp_path: Path) -> None:
+    code = """
+import os, signal, sys
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["tuner", "list"]
+from tuner.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
 @pytest.mark.parametrize("words", [("list", "activations"), ("show", "digits-1"), ("runs",), ("explain", "adam")])
 def test_a_pipe_without_a_reader_is_no_answer(trained: Path, words: tuple[str, ...]) -> None:
     """It ends as other programs do, and not with the exit code of a "no"."""

@@ -19,7 +19,8 @@ from tuner.config import Config, advice, load, metrics_of, words
 from tuner.errors import EXIT_CODES, UsageError
 from tuner.explain import Meaning, explain, find_kind, kinds, meanings, names, nearest_names, plural, settings
 from tuner.explain.topics import Topic, topics
-from tuner.results import LAYER_NUMBERS
+from tuner.results import LAYER_NUMBERS, parse_metric
+from tuner.results.metrics import FORMS
 from tuner.shipped import folder
 
 HEADINGS = (
@@ -134,6 +135,17 @@ def test_every_column_of_a_run_answers(tmp_path: Path) -> None:
 def test_every_number_of_a_layer_answers(number: str) -> None:
     assert "layer_stats.jsonl" in of(number, "measured by a run").text
     assert of(f"{number}(hidden.0)@0", "measured by a run").text == of(number, "measured by a run").text
+
+
+@pytest.mark.parametrize("form", FORMS.split(", "))
+def test_every_form_of_a_metric_answers(form: str) -> None:
+    assert parse_metric(form)
+    assert of(form, "measured by a run").text
+
+
+@pytest.mark.parametrize("form", ["activation_std(", "val_loss@", "val_loss@x", "test_loss@7", "parameters@last"])
+def test_what_is_no_form_of_a_metric_does_not(form: str) -> None:
+    assert not [meaning for meaning in meanings(form) if meaning.what == "measured by a run"]
 
 
 @pytest.mark.parametrize("choice", [m for m in MEMBERS if m.kind != "data"], ids=lambda m: f"{m.kind}.{m.name}")

@@ -48,7 +48,9 @@ def compare(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Compare groups of runs, paired by seed: better, worse, equivalent or undecided.
+    """Compare groups of runs, paired by seed.
+
+    Each verdict is better, worse, equivalent or undecided.
 
     \b
     tuner compare base dropout                  two groups (train each with --seeds 6 or more)

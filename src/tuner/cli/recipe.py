@@ -68,9 +68,9 @@ def verify(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Train recipes and say whether their claims still hold: exit 1 if one does not.
+    """Train recipes and say whether their claims still hold.
 
-    A claim that is shipped as one that does not hold is no reason for that.
+    Exit 1 if one does not. A claim that is shipped as one that does not hold is no reason for that.
 
     \b
     tuner recipe verify dropout momentum

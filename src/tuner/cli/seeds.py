@@ -23,9 +23,11 @@ MOST = 10_000
 
 def parse_seeds(text: str) -> tuple[int, ...]:
     """``6`` is 0 to 5, ``3,5,8`` and ``3-5,8`` are those, ``7,`` is 7 alone. Raises UsageError."""
+    from tuner.durable import shown
     from tuner.errors import UsageError
 
-    wrong = UsageError(f"--seeds {text or repr(text)} is no number of seeds", fix="6 is seeds 0 to 5; 3,5,8 are those")
+    fix = f"6 is seeds 0 to 5; 3,5,8 and 3-5 are those; {MOST:,} seeds at most."
+    wrong = UsageError(f"--seeds {shown(text[:60]) or repr(text)} is no number of seeds and no list of them", fix=fix)
     if re.fullmatch(r"[0-9]+", text):
         seeds = list(range(min(int(text), MOST + 1) if len(text) < 20 else 0))
     elif re.fullmatch(r"([0-9]{1,19}(-[0-9]{1,19})?)(,[0-9]{1,19}(-[0-9]{1,19})?)*,?", text):
@@ -40,7 +42,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     if not 0 < len(seeds) <= MOST or max(seeds) >= 2**63:
         raise wrong
     if len(set(seeds)) < len(seeds):
-        raise UsageError(f"--seeds {text} names a seed twice")
+        raise UsageError(f"--seeds {shown(text[:60])} names a seed twice", fix="Name each seed once.")
     return tuple(seeds)
 
 

@@ -32,6 +32,8 @@ def _is_worth_it(difference: Difference) -> bool:
 def _command(side: Side, count: int) -> str:
     """Trains the seeds below `count` that `side` lacks; "" where it lacks none."""
     config = str(side.group.first.path / "config.yaml")
+    if side.group.is_single and (side.path.parent / GROUP).is_file():
+        return ""  # one of several seeds: its group is what has more pairs
     if side.group.is_single:
         return shlex.join(["tuner", "train", config, "--seeds", str(count), *_runs_dir(side.path.parent)])
     lacking = [seed for seed in range(count) if _is_lacking(side, seed)]

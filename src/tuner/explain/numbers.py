@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tuner.monitor import higher_is_better
 
 PARTS = {
@@ -41,6 +43,16 @@ LAYERS = {
     "Formula: sqrt of the sum over the layer's parameters of g^2.\n"
     "Look at: where it is far smaller in the first layers than in the last, the gradient vanishes on its way back.",
 }
+WHOLE = {
+    "parameters": "How many numbers the network learns. The fewer the better, at the same result.",
+    "seconds_per_epoch": "The mean over a run's epochs of how long one took, evaluation included.",
+}
+FORMS = {
+    "last": "Of the last epoch of a run.",
+    "epochs": "The first epoch of a run in which the condition holds; a run that never gets there has none.\n"
+    "For example epochs(val_accuracy>=0.9), in compare, runs and --require. The lower the better.",
+}
+_OF_LAYER = re.compile(r"(\([a-z0-9_.]+\))?(@(last|[0-9]+))?")
 TIMING = {
     "seconds": "How long the epoch took, with its evaluation.",
     "samples_per_second": "Training samples of the epoch a second.",
@@ -49,17 +61,32 @@ TIMING = {
 
 def columns() -> list[str]:
     """Every column there can be."""
-    return [*COLUMNS, *TIMING, *LAYERS, *METRICS, *(f"{part}_{metric}" for part in PARTS for metric in METRICS)]
+    return [*COLUMNS, *TIMING, *WHOLE, *LAYERS, *METRICS, *(f"{part}_{metric}" for part in PARTS for metric in METRICS)]
 
 
 def column_text(name: str) -> str | None:
-    """What a column, or ``activation_std(LAYER)@EPOCH``, holds; None where there is no such column."""
-    number = name.partition("(")[0]
-    if number in LAYERS:
+    """What a metric holds: a column, ``COLUMN@last``, ``epochs(...)``, ``activation_std(LAYER)@EPOCH``; None for what is
+    none of them."""
+    number = re.split(r"[(@]", name, maxsplit=1)[0]
+    if number in LAYERS and _OF_LAYER.fullmatch(name[len(number) :]):
         how = f"Of one layer, in layer_stats.jsonl: `compare --metric '{number}(hidden.0)@0' --direction up` reads it"
         return f"{LAYERS[number]}\n{how};\n@0 is before the first step, @last the last time it was measured."
-    if name in COLUMNS or name in TIMING:
-        return {**COLUMNS, **TIMING}[name]
+    if number == "epochs" and name.endswith(")"):
+        return FORMS["epochs"]
+    column, at, epoch = name.partition("@")
+    text = plain_column_text(column)
+    if not at:
+        return text
+    when = FORMS["last"] if epoch == "last" else f"Of epoch {epoch}." if epoch.isdecimal() else ""
+    once = column in WHOLE or column.startswith("test_")
+    return f"{text}\n{when}" if text and when and not once else None
+
+
+def plain_column_text(name: str) -> str | None:
+    """What a column holds; None where there is no such column."""
+    known = {**COLUMNS, **TIMING, **WHOLE}
+    if name in known:
+        return known[name]
     part, _, metric = name.rpartition("_")
     if metric not in METRICS or part not in ("", *PARTS):
         return None

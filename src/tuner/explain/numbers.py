@@ -65,8 +65,7 @@ def columns() -> list[str]:
 
 
 def column_text(name: str) -> str | None:
-    """What a metric holds: a column, ``COLUMN@last``, ``epochs(...)``, ``activation_std(LAYER)@EPOCH``; None for what is
-    none of them."""
+    """What a metric holds: a column, ``COLUMN@last``, ``epochs(...)``, ``activation_std(LAYER)@EPOCH``; else None."""
     number = re.split(r"[(@]", name, maxsplit=1)[0]
     if number in LAYERS and _OF_LAYER.fullmatch(name[len(number) :]):
         how = f"Of one layer, in layer_stats.jsonl: `compare --metric '{number}(hidden.0)@0' --direction up` reads it"

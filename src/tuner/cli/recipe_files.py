@@ -43,11 +43,11 @@ def write(recipe: Recipe, data: dict[str, Any], groups: dict[str, Group]) -> Non
     from tuner.render.recipe import readme_with
 
     readme, drawing = readme_of(recipe), draw(recipe, groups)
-    write_file(recipe.path / RESULT, json_bytes(data))
-    if readme is not None:
-        write_file(readme[0], (readme_with(readme[1], data["claims"]) or readme[1]).encode())
     if drawing is not None:
         drawing.save(recipe.path / "curves.svg")
+    if readme is not None:
+        write_file(readme[0], (readme_with(readme[1], data["claims"]) or readme[1]).encode())
+    write_file(recipe.path / RESULT, json_bytes(data))  # last: what the others show is judged by it
 
 
 def draw(recipe: Recipe, groups: dict[str, Group]) -> Drawing | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,7 +33,9 @@ def curves(
     metric: Annotated[
         list[str] | None, typer.Option("--metric", metavar="M", help="A metric, e.g. loss or val_accuracy; repeatable.")
     ] = None,
-    axis: Annotated[str, typer.Option("--x", metavar="epoch|step|time", help="The axis that runs share.")] = "epoch",
+    axis: Annotated[
+        str, typer.Option("--x", metavar="epoch|step|time|layer", help="The axis that runs share.")
+    ] = "epoch",
     smooth: Annotated[
         float, typer.Option("--smooth", metavar="S", help="Moving average with weight S (0 to below 1).")
     ] = 0.0,
@@ -54,23 +56,24 @@ def curves(
     tuner curves digits-1 digits-2 --metric val_loss -o both.svg
     tuner curves adam sgd --x time              two groups of seeds
     tuner curves adam --members --smooth 0.6
+    tuner curves adam --x layer --metric activation_std@0   from layer to layer, before the first step
     """
     from tuner.render.captions import not_drawn
     from tuner.render.series import View
-    from tuner.render.tracks import tracks_of
     from tuner.results import find_group
 
     check_view(axis, smooth)
+    metric = metrics_on(axis, metric)
     groups = [find_group(reference, runs_dir) for reference in runs]
     is_run = len(groups) == 1 and groups[0].is_single
     is_plain = not metric and axis == "epoch" and not smooth and log is None
     target = output if output or not (is_run and is_plain) else groups[0].path / "curves.png"
     check_target(target)
-    tracks, remarks = tracks_of(groups, members, timed=axis == "time")
+    tracks, remarks = tracks_on(axis, metric, groups, members)
     check_metrics(metric or [], tracks)
     if as_json:
         say_all(remarks)
-        typer.echo(json.dumps(as_data(groups)))
+        typer.echo(json.dumps(as_data(groups, metric if axis == "layer" else None)))
         return
     drawing = drawing_of(tracks, metric, View.of(tracks, axis, smooth, log))
     if members and all(group.is_single for group in groups):
@@ -149,14 +152,40 @@ def check_view(axis: str, smooth: float) -> None:
         raise UsageError(f"cannot smooth by {smooth:g}", fix="--smooth takes a number from 0 (not at all) to below 1")
 
 
+def metrics_on(axis: str, metrics: list[str] | None) -> list[str] | None:
+    """What is drawn over that axis; None: what is usual. Raises UsageError for what no layer has over ``layer``."""
+    from tuner.render.layers import USUAL, check_layer_metrics
+
+    if axis == "layer":
+        check_layer_metrics(metrics or [])
+        return metrics or list(USUAL)
+    return metrics
+
+
+def tracks_on(
+    axis: str, metrics: list[str] | None, groups: list[Group], members: bool = False
+) -> tuple[list[Track], list[str]]:
+    """`tracks_of` what is drawn over that axis."""
+    from tuner.render.layers import rows_by_layer
+    from tuner.render.tracks import tracks_of
+
+    if axis != "layer":
+        return tracks_of(groups, members, timed=axis == "time")
+    tracks, remarks = tracks_of(groups, members, False, rows_by_layer(metrics or []))
+    return [replace(track, best=None) for track in tracks], remarks
+
+
 def check_metrics(metrics: list[str], tracks: list[Track]) -> None:
     """Raises UsageError where one is nowhere."""
     from tuner.errors import UsageError
     from tuner.render.panels import columns_of, known_metrics
+    from tuner.results import LAYER_NUMBERS
 
     for metric in metrics:
         if not columns_of(tracks, metric):
-            raise UsageError(f"there is no metric {metric}", fix=f"there are {', '.join(known_metrics(tracks))}")
+            of_layers = "it is measured layer by layer: --x layer draws it"
+            there = of_layers if metric.startswith(LAYER_NUMBERS) else f"there are {', '.join(known_metrics(tracks))}"
+            raise UsageError(f"there is no metric {metric}", fix=there)
 
 
 def losses_differ(groups: list[Group], metrics: list[str]) -> list[str]:
@@ -175,8 +204,9 @@ def losses_differ(groups: list[Group], metrics: list[str]) -> list[str]:
     return found
 
 
-def as_data(groups: list[Group]) -> Any:
-    """The rows of a single run; of several runs a list with each one's rows under ``runs``."""
+def as_data(groups: list[Group], of_layers: list[str] | None = None) -> Any:
+    """The rows of a single run; of several runs a list with each one's rows under ``runs``. With `of_layers` a row is
+    a layer with these metrics."""
     from tuner.durable import json_bytes
 
     found = [
@@ -186,7 +216,7 @@ def as_data(groups: list[Group]) -> Any:
             "group": None if group.is_single else str(group.path),
             "seed": seed,
             "state": run.state,
-            "metrics": rows_of(run),
+            "metrics": rows_of(run) if of_layers is None else layers_of(run, of_layers),
         }
         for group in groups
         for seed, run in group.runs.items()
@@ -201,6 +231,17 @@ def rows_of(run: Run) -> list[Row] | None:
 
     try:
         return run.rows
+    except NotFoundError:
+        return None
+
+
+def layers_of(run: Run, metrics: list[str]) -> list[dict[str, Any]] | None:
+    """None where they are damaged, which was said before."""
+    from tuner.errors import NotFoundError
+    from tuner.render.layers import by_layer
+
+    try:
+        return [{"layer": layer, **values} for layer, values in by_layer(run, metrics).items()]
     except NotFoundError:
         return None
 

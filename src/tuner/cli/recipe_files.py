@@ -52,19 +52,19 @@ def write(recipe: Recipe, data: dict[str, Any], groups: dict[str, Group]) -> Non
 
 def draw(recipe: Recipe, groups: dict[str, Group]) -> Drawing | None:
     """The picture of all the groups that have an epoch to show; None where none has."""
-    from tuner.cli.curves import drawing_of
+    from tuner.cli.curves import drawing_of, metrics_on, tracks_on
     from tuner.errors import NotFoundError
     from tuner.render.series import View
-    from tuner.render.tracks import tracks_of
 
     axis = recipe.about.curves.x
+    metrics = metrics_on(axis, recipe.about.curves.metrics or None)
     try:
-        tracks, _ = tracks_of(list(groups.values()), members=False, timed=axis == "time")
+        tracks, _ = tracks_on(axis, metrics, list(groups.values()))
     except NotFoundError:  # all of them diverged at once
         return None
     stems = {str(group.path): stem for stem, group in groups.items()}
     tracks = [replace(track, name=stems[track.family]) for track in tracks]
-    metrics = recipe.about.curves.metrics or curves_of(recipe, {name for track in tracks for name in track.columns()})
+    metrics = metrics or curves_of(recipe, {name for track in tracks for name in track.columns()})
     return replace(drawing_of(tracks, metrics, View.of(tracks, axis)), title=recipe.about.title)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from tuner.results import LAYER_NUMBERS, WHOLE_RUN, Metric, parse_metric
 from tuner.results.requirements import layer_metrics, possible_metrics
 
 if TYPE_CHECKING:
-    from tuner.recipe.reading import Claim
+    from tuner.recipe.reading import Claim, Curves
 
 Places = Mapping[str, Place]
 """Where a claim's values stand: key -> place."""
@@ -90,12 +90,18 @@ def _has(loaded: Loaded, stem: str, metric: Metric, place: Place) -> Iterator[Fa
                       suggestion=near)  # fmt: skip
 
 
-def drawn(metrics: Sequence[str], place: Place, configs: Mapping[str, Loaded]) -> Iterator[Fault]:
+def drawn(curves: Curves, place: Place, configs: Mapping[str, Loaded]) -> Iterator[Fault]:
     """Faults where a run of no config has one of the metrics that curves.svg is to show."""
+    if curves.x == "layer":
+        for metric in curves.metrics:
+            if metric.partition("@")[0] not in LAYER_NUMBERS:
+                message = f"{metric} is nothing that a layer has"
+                yield place.fault(message, key="curves.metrics", given=metric, allowed=", ".join(LAYER_NUMBERS))
+        return
     columns = [each for loaded in configs.values() for each in possible_metrics(loaded.config)]
     known = dict.fromkeys(each for each in columns if not each.startswith("test_") and each not in WHOLE_RUN)
     known |= dict.fromkeys(each.partition("_")[2] for each in known if each.startswith(("train_", "val_")))
-    for metric in metrics:
+    for metric in curves.metrics:
         if known and metric not in known:
             message = f"there are no curves of {metric}"
             yield place.fault(message, key="curves.metrics", given=metric, allowed=", ".join(known))

@@ -40,7 +40,7 @@ class Curves(Section):
     """What curves.svg shows; no metrics: those of the claims."""
 
     metrics: list[str] = Field([], description="columns of metrics.csv")
-    x: Literal["epoch", "step", "time"] = Field("epoch", description="the x axis")
+    x: Literal["epoch", "step", "time", "layer"] = Field("epoch", description="the x axis")
 
 
 class ClaimFile(Section):
@@ -123,7 +123,7 @@ def read_recipe(path: Path) -> Recipe:
             faults += differences(claim, places, configs)
         faults += measured(claim, places, configs)
     if isinstance(about, ClaimFile):
-        faults += drawn(about.curves.metrics, reader.origins.get("curves.metrics", top), configs)
+        faults += drawn(about.curves, reader.origins.get("curves.metrics", top), configs)
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
     return Recipe(path, about, tuple(claim for claim, _ in claims), configs)

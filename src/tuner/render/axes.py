@@ -28,6 +28,12 @@ Y_LABELS = {
     "batch_loss": "loss of the batches",
     "grad_norm": "norm of the gradient",
 }
+LAYER_LABELS = {
+    "activation_mean": "mean of the activations",
+    "activation_std": "std of the activations",
+    "zero_units": "share of the units that are zero",
+    "gradient_norm": "norm of the gradient",
+}
 CHANGE_GAP = 0.09  # of the plane's width: the number of members
 LONG_LABEL = 30
 PARTS = {"train": "train ", "val": "validation "}
@@ -62,6 +68,10 @@ def y_label(panel: Panel) -> str:
     """What the y axis counts: ``validation accuracy (share correct)`` for val_accuracy; two lines where long."""
     part, _, metric = panel.title.partition("_")
     name = PARTS[part] + Y_LABELS.get(metric, metric) if part in PARTS and metric else Y_LABELS.get(panel.title)
+    number, _, epoch = panel.title.partition("@")
+    if number in LAYER_LABELS:
+        when = {"0": "before the first step", "last": "at the end", "": "at the best epoch"}
+        name = f"{LAYER_LABELS[number]} ({when.get(epoch, f'after epoch {epoch}')})"
     text = escape(name or panel.title) + (", log scale" if panel.log else "")
     start, bracket, rest = text.partition(" (")
     return f"{start}\n({rest}" if bracket and len(text) > LONG_LABEL else text

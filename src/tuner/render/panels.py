@@ -12,6 +12,8 @@ from tuner.render.series import Track, View, series_of
 
 LABELS = {"train": "train", "val": "validation"}
 LOG_FROM = 30.0
+SIZES = ("activation_std", "gradient_norm")
+"""Numbers of a layer that grow or shrink by a factor a layer."""
 MOST_LINES = 24
 PLAIN = View()
 
@@ -164,4 +166,9 @@ def _is_log(metric: str, lines: Sequence[Line], asked: bool | None) -> bool:
     if asked is not None:
         return asked
     known = [point[1] for point in Panel(metric, lines).extent()]
-    return metric.endswith(("loss", "lr")) and bool(known) and min(known) > 0 and max(known) / LOG_FROM > min(known)
+    return (
+        (metric.endswith(("loss", "lr")) or metric.startswith(SIZES))
+        and bool(known)
+        and min(known) > 0
+        and max(known) / LOG_FROM > min(known)
+    )

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from tuner.render.lines import Row, is_shown
 
-AXES = ("epoch", "step", "time")
+AXES = ("epoch", "step", "time", "layer")
 UNITS = ((3 * 3600, 3600, "h"), (180, 60, "min"), (0, 1, "s"))  # from how many seconds on, seconds in one, its name
 
 
@@ -74,7 +74,7 @@ class View:
 
     @property
     def label(self) -> str:
-        return f"time ({self.unit[1]})" if self.axis == "time" else self.axis
+        return {"time": f"time ({self.unit[1]})", "layer": "layer, the first is 1"}.get(self.axis, self.axis)
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def positions(track: Track, view: View, epochs: Sequence[int]) -> list[float]:
     Steps are the mean over the members that got there. Times are cumulated: each epoch adds the mean of the seconds
     that it took the members that got there, so that the end of a slow member does not turn time back.
     """
-    if view.axis == "epoch":
+    if view.axis in ("epoch", "layer"):
         return [float(epoch) for epoch in epochs]
     if view.axis == "step":
         steps = [_values(member, "step") for member in track.members]

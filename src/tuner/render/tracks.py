@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tuner.durable import JOURNAL_LIMIT, read_bytes, shown
@@ -14,10 +14,14 @@ from tuner.render.text import plural
 from tuner.results import Group
 from tuner.run import Row, Run, parse_rows
 
+Reading = Callable[[Run], Sequence[Mapping[str, float | int | None]]]
 
-def tracks_of(groups: Sequence[Group], members: bool, timed: bool) -> tuple[list[Track], list[str]]:
+
+def tracks_of(
+    groups: Sequence[Group], members: bool, timed: bool, read: Reading = lambda run: run.rows
+) -> tuple[list[Track], list[str]]:
     """A track a run or group, or one a member with `members`; with the seconds of epochs where `timed`. Beside them,
-    what could not be read, has nothing to draw or was named twice.
+    what could not be read, has nothing to draw or was named twice. `read` gives a run's rows.
 
     Raises NotFoundError when a run that was named is damaged, or when nothing is left.
     """
@@ -25,16 +29,16 @@ def tracks_of(groups: Sequence[Group], members: bool, timed: bool) -> tuple[list
     entries = _entries(groups, members, complaints)
     tracks = []
     for (path, group, runs), name in zip(entries, distinct([path for path, *_ in entries]), strict=True):
-        read = [_member(run, timed, complaints, must=group.is_single) for run in runs]
+        found = [_member(run, read, timed, complaints, must=group.is_single) for run in runs]
         monitor, family = own_monitor(runs[0]), str(group.path)
-        if not any(member.rows for member in read):
+        if not any(member.rows for member in found):
             complaints.append(f"{name} has no finished epoch yet")
         elif path == group.path and not group.is_single:
             lost = [Member(()) for _ in group.damaged]
-            tracks.append(Track(name, [*read, *lost], True, _mean_of(group, read), family, monitor))
+            tracks.append(Track(name, [*found, *lost], True, _mean_of(group, found), family, monitor))
         else:
             about = "" if runs[0].state == "finished" else runs[0].state
-            tracks.append(Track(name, read, False, about, family, monitor, runs[0].status.get("best_epoch")))
+            tracks.append(Track(name, found, False, about, family, monitor, runs[0].status.get("best_epoch")))
     if not tracks:
         raise NotFoundError("; ".join(dict.fromkeys(complaints)), fix=f"tuner show {shown(groups[0].path)} says more")
     if timed and not any(member.seconds for track in tracks for member in track.members):
@@ -78,10 +82,10 @@ def seconds_of(run: Run) -> dict[int, float]:
     return {int(epoch): float(seconds) for epoch, seconds in pairs if epoch is not None and seconds is not None}
 
 
-def _member(run: Run, timed: bool, complaints: list[str], must: bool) -> Member:
+def _member(run: Run, read: Reading, timed: bool, complaints: list[str], must: bool) -> Member:
     """A run's rows; none, and a complaint, where a member's are damaged."""
     try:
-        rows = run.rows
+        rows = read(run)
     except NotFoundError as error:
         if must:
             raise

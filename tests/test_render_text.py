@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -89,6 +89,7 @@ def test_a_spark_line_follows_the_values() -> None:
 
 
 @given(st.lists(ANY_FLOAT), st.integers(1, 20))
+@example([sys.float_info.max] * 3, 1)
 def test_a_spark_line_is_as_long_as_its_values_or_its_width(values: list[float | None], width: int) -> None:
     line = spark(values)
     assert len(line) == len(values)

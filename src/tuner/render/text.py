@@ -239,4 +239,7 @@ def _level(point: float, low: float, high: float, count: int) -> int:
 
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
-    return math.fsum(value / len(known) for value in known) if known else None
+    if not known:
+        return None
+    half = math.fsum(value / (2 * len(known)) for value in known)  # whole, the largest floats overflow on the way
+    return 2 * min(max(half, min(known) / 2), max(known) / 2)

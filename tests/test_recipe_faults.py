@@ -27,13 +27,32 @@ claims:
 README = f"# Wider\n\n{START}\n{END}\n"
 
 
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    path = tmp_path / "wider"
+def written(folder: Path) -> Path:
+    path = folder / "wider"
     path.mkdir()
     for name, text in {"base.yaml": BASE, "wide.yaml": WIDE, "claim.yaml": CLAIM, "README.md": README}.items():
         (path / name).write_text(text)
     return path
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    return written(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recipe's groups, trained once."""
+    folder = written(tmp_path_factory.mktemp("trained")).parent
+    assert tuner("recipe", "run", "wider", "-q", cwd=folder).returncode == 0
+    return folder / "runs"
+
+
+@pytest.fixture
+def trained(recipe: Path, runs: Path) -> Path:
+    """The recipe with its groups beside it."""
+    shutil.copytree(runs, recipe.parent / "runs")
+    return recipe
 
 
 def change(file: Path, old: str, new: str) -> None:
@@ -68,41 +87,41 @@ def test_a_group_that_diverges_at_once_is_left_out_of_the_picture(recipe: Path) 
     assert not (recipe / "curves.svg").exists()
 
 
-def test_a_damaged_member_is_no_fallen_claim(recipe: Path) -> None:
-    change(recipe / "claim.yaml", "metric: test_accuracy", "metric: activation_std(hidden.0)@0")
-    assert tuner("recipe", "run", "wider", "-q", cwd=recipe.parent).returncode == 0
-    file = recipe.parent / "runs/wider-base-1/seed-0/layer_stats.jsonl"
+def test_a_damaged_member_is_no_fallen_claim(trained: Path) -> None:
+    change(trained / "claim.yaml", "metric: test_accuracy", "metric: activation_std(hidden.0)@0")
+    assert tuner("recipe", "run", "wider", "-q", cwd=trained.parent).returncode == 0
+    file = trained.parent / "runs/wider-base-1/seed-0/layer_stats.jsonl"
     file.write_text("garbage\n")
-    done = tuner("recipe", "verify", "wider", cwd=recipe.parent)
+    done = tuner("recipe", "verify", "wider", cwd=trained.parent)
     assert done.returncode == 4
     assert "layer_stats.jsonl is damaged" in done.stderr
     assert "trains it again" in done.stderr
     shutil.rmtree(file.parent)
-    assert tuner("recipe", "run", "wider", "-q", cwd=recipe.parent).returncode == 0
+    assert tuner("recipe", "run", "wider", "-q", cwd=trained.parent).returncode == 0
 
 
-def test_a_damaged_result_is_said_before_anything_is_trained(recipe: Path) -> None:
-    assert tuner("recipe", "run", "wider", "--update", "-q", cwd=recipe.parent).returncode == 0
-    written = (recipe / "result.json").read_text()
-    shutil.rmtree(recipe.parent / "runs")
+def test_a_damaged_result_is_said_before_anything_is_trained(trained: Path) -> None:
+    assert tuner("recipe", "run", "wider", "--update", "-q", cwd=trained.parent).returncode == 0
+    written = (trained / "result.json").read_text()
+    shutil.rmtree(trained.parent / "runs")
     holds = '"holds": ' + ("true" if '"holds": true' in written else "false")
     mean = f'"mean": {json.loads(written)["claims"][0]["mean"]}'
     for damage in ("", "{", "{}", '{"claims": [1]}', written.replace(holds, '"held": true'),
                    written.replace(mean, '"mean": "x"')):  # fmt: skip
         assert damage != written
-        (recipe / "result.json").write_text(damage)
+        (trained / "result.json").write_text(damage)
         with pytest.raises(NotFoundError, match=r"result\.json is damaged"):
-            shipped_outcomes(read_recipe(recipe))
-    assert tuner("recipe", "verify", "wider", cwd=recipe.parent).returncode == 4
-    assert not (recipe.parent / "runs").exists()
+            shipped_outcomes(read_recipe(trained))
+    assert tuner("recipe", "verify", "wider", cwd=trained.parent).returncode == 4
+    assert not (trained.parent / "runs").exists()
 
 
-def test_a_changed_claim_leaves_the_results_of_the_others(recipe: Path) -> None:
+def test_a_changed_claim_leaves_the_results_of_the_others(trained: Path) -> None:
     first = CLAIM.splitlines()[-1]
-    (recipe / "claim.yaml").write_text(f"{CLAIM}{first.replace('test_accuracy', 'val_accuracy')}\n")
-    assert tuner("recipe", "run", "wider", "--update", "-q", cwd=recipe.parent).returncode == 0
-    change(recipe / "claim.yaml", "metric: test_accuracy", "metric: test_accuracy, least_effect: 0.5")
-    found = shipped_outcomes(read_recipe(recipe))
+    (trained / "claim.yaml").write_text(f"{CLAIM}{first.replace('test_accuracy', 'val_accuracy')}\n")
+    assert tuner("recipe", "run", "wider", "--update", "-q", cwd=trained.parent).returncode == 0
+    change(trained / "claim.yaml", "metric: test_accuracy", "metric: test_accuracy, least_effect: 0.5")
+    found = shipped_outcomes(read_recipe(trained))
     assert found is not None
     assert [one and one["metric"] for one in found] == [None, "val_accuracy"]
 
@@ -116,25 +135,25 @@ def test_a_readme_that_cannot_take_the_result_is_said_before_anything_is_trained
     assert not (recipe.parent / "runs").exists()
 
 
-def test_a_readme_keeps_its_line_ends_and_its_link(recipe: Path) -> None:
-    (recipe / "README.md").rename(recipe.parent / "text.md")
-    (recipe / "README.md").symlink_to("../text.md")
-    (recipe.parent / "text.md").write_bytes(f"# `{START}`\r\n{START}\r\n{END}\r\nend\r\n".encode())
-    assert tuner("recipe", "run", "wider", "--update", "-q", cwd=recipe.parent).returncode == 0
-    assert (recipe / "README.md").is_symlink()
-    text = (recipe.parent / "text.md").read_bytes()
+def test_a_readme_keeps_its_line_ends_and_its_link(trained: Path) -> None:
+    (trained / "README.md").rename(trained.parent / "text.md")
+    (trained / "README.md").symlink_to("../text.md")
+    (trained.parent / "text.md").write_bytes(f"# `{START}`\r\n{START}\r\n{END}\r\nend\r\n".encode())
+    assert tuner("recipe", "run", "wider", "--update", "-q", cwd=trained.parent).returncode == 0
+    assert (trained / "README.md").is_symlink()
+    text = (trained.parent / "text.md").read_bytes()
     assert text.startswith(f"# `{START}`\r\n{START}\r\n| claim".encode())
     assert text.endswith(f" |\r\n{END}\r\nend\r\n".encode())
     assert text.count(b"\r\n") == text.count(b"\n")
     assert readme_with("no marks", []) is None
 
 
-def test_without_a_readme_the_result_is_written_all_the_same(recipe: Path) -> None:
-    (recipe / "README.md").unlink()
-    assert tuner("recipe", "run", "wider", "--update", "-q", cwd=recipe.parent).returncode == 0
-    assert (recipe / "result.json").is_file()
-    assert "validation accuracy" in (recipe / "curves.svg").read_text()  # the curve that belongs to test_accuracy
-    assert not (recipe / "README.md").exists()
+def test_without_a_readme_the_result_is_written_all_the_same(trained: Path) -> None:
+    (trained / "README.md").unlink()
+    assert tuner("recipe", "run", "wider", "--update", "-q", cwd=trained.parent).returncode == 0
+    assert (trained / "result.json").is_file()
+    assert "validation accuracy" in (trained / "curves.svg").read_text()  # the curve that belongs to test_accuracy
+    assert not (trained / "README.md").exists()
 
 
 def test_layers_that_are_not_measured_are_said_at_the_claim(recipe: Path) -> None:

@@ -232,6 +232,17 @@ def test_the_page_of_all_recipes_is_not_stale() -> None:
     assert (folder("recipes") / "README.md").read_text() == text
 
 
+def test_the_example_of_the_page_is_a_recipe(tmp_path: Path) -> None:
+    example = (folder("recipes") / "README.md").read_text().partition("```yaml\n")[2].partition("```")[0]
+    (tmp_path / "claim.yaml").write_text(example)
+    (tmp_path / "baseline.yaml").write_text("data: digits\n")
+    (tmp_path / "dropout.yaml").write_text("model: {dropout: 0.5}\n")
+    read = read_recipe(tmp_path)
+    assert (read.claims[0].metric, read.claims[0].least_effect) == ("test_accuracy", 0.005)
+    names = [loaded.config.name for loaded in read.configs.values()]
+    assert names == [f"{tmp_path.name}-baseline"[:64], f"{tmp_path.name}-dropout"[:64]]
+
+
 @pytest.mark.slow
 def test_three_recipes_chosen_by_chance_still_hold(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """`pytest -m slow --recipe-seed N`; the verdicts are those of the shipped result."""

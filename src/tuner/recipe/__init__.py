@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from tuner.recipe.reading import Claim, Recipe, find_recipes, read_recipe, read_recipes
+from tuner.recipe.reading import Claim, ClaimFile, Curves, Recipe, find_recipes, read_recipe, read_recipes
 from tuner.recipe.results import Outcome, groups_of, outcomes, shipped_outcomes
 
 __all__ = [
     "Claim",
+    "ClaimFile",
+    "Curves",
     "Outcome",
     "Recipe",
     "find_recipes",

@@ -39,7 +39,7 @@ class Claim(Section):
 class Curves(Section):
     """What curves.svg shows; no metrics: those of the claims."""
 
-    metrics: list[str] = Field([], description="columns of metrics.csv")
+    metrics: list[str] = Field([], description="columns of metrics.csv, or activation_std@0 and the like over layer")
     x: Literal["epoch", "step", "time", "layer"] = Field("epoch", description="the x axis")
 
 

@@ -6,11 +6,35 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tuner.recipe import Outcome, Recipe
+from tuner.choice import Section
+from tuner.explain import allowed, default_text
+from tuner.recipe import Claim, ClaimFile, Curves, Outcome, Recipe
 from tuner.render.tables import table
 from tuner.render.text import number
 
 START, END = "<!-- result -->", "<!-- /result -->"
+PAGE_OWN = """## A recipe of your own
+
+A folder with configs and a `claim.yaml` is a recipe; `tuner recipe run FOLDER` trains it and judges its claims, and
+`tuner copy dropout` brings one to start from. The configs may extend one another; each needs a name of its own.
+
+```yaml
+title: Dropout helps on little data
+minutes: 1
+seeds: 10
+claims:
+  - baseline: baseline             # baseline.yaml
+    treatment: dropout             # dropout.yaml
+    keys: [model.dropout]          # in which they differ, and in nothing else
+    metric: test_accuracy          # also val_loss@last, epochs(val_accuracy>=0.9), activation_std(hidden.0)@0
+    direction: up
+    least_effect: 0.005
+    expect: [better]
+```
+
+`--update` writes `result.json` and `curves.svg` beside it and, in a `README.md`, the table of results between the lines
+`<!-- result -->` and `<!-- /result -->`.
+"""
 _MARKED = re.compile(rf"^{START}[ \t]*\r?$.*?^{END}(?=[ \t]*\r?$)", re.MULTILINE | re.DOTALL)
 HEADERS = ("claim", "metric", "pairs", "difference", "95 % interval", "p", "verdict", "holds")
 ALIGN = "llrrrrll"
@@ -111,8 +135,21 @@ def page(recipes: Sequence[tuple[Recipe, Sequence[Mapping[str, Any]]]]) -> str:
         table(["what you see", "what to turn", "recipe"], sheet, "lll", markdown=True) + "\n",
         "## All claims\n",
         table(["recipe", *HEADERS], claims, "l" + ALIGN, markdown=True) + "\n",
+        PAGE_OWN,
+        table(["key", "allowed", "default", "what it is"], key_rows(), "llll", markdown=True) + "\n",
     ]
     return "\n".join(parts)
+
+
+def key_rows() -> list[list[str]]:
+    """A row for each key of a claim.yaml."""
+    parts: dict[str, type[Section]] = {"": ClaimFile, "curves.": Curves, "claims[].": Claim}
+    return [
+        [f"`{start}{key}`", allowed(info), default_text(info), info.description or ""]
+        for start, part in parts.items()
+        for key, info in part.model_fields.items()
+        if key != "curves"
+    ]
 
 
 def signed(value: float | None) -> str:

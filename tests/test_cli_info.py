@@ -164,9 +164,10 @@ def test_explain_of_nothing_known_is_a_usage_error() -> None:
 
 
 def test_explain_is_written_where_the_encoding_lacks_letters() -> None:
-    done = tuner("explain", "其他", given={"PYTHONIOENCODING": "latin-1"})
-    assert done.returncode == 0
-    assert "\\u5176\\u4ed6" in done.stdout
+    assert tuner("explain", "其他", given={"PYTHONIOENCODING": "latin-1"}).returncode == 0
+    done = tuner("explain", "不知道", given={"PYTHONIOENCODING": "latin-1"})
+    assert done.returncode == 2
+    assert "nothing is called \\u4e0d\\u77e5\\u9053" in done.stderr
 
 
 def test_explain_fits_a_narrow_terminal() -> None:
@@ -412,3 +413,32 @@ def test_every_requirement_is_looked_at() -> None:
 )
 def test_numbers_of_a_version(version: str, parts: tuple[int, ...]) -> None:
     assert numbers(version) == parts
+
+
+def test_every_command_takes_quiet_and_json() -> None:
+    from importlib import import_module
+
+    from typer.main import get_command
+
+    from tuner.cli import COMMANDS
+
+    for name in COMMANDS:
+        import_module(f"tuner.cli.{name}")
+    commands: dict[str, Any] = dict(get_command(app).commands)  # type: ignore[attr-defined]
+    commands |= commands.pop("recipe").commands
+    assert len(commands) > 15
+    for name, command in commands.items():
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert {"-q", "--quiet", "--json"} <= options, name
+
+
+def test_explain_in_one_line_and_where_copies_went_as_json(tmp_path: Path) -> None:
+    assert tuner("explain", "-q", "dropout", "leaky_relu").stdout.count("\n") >= 2
+    done = tuner("copy", "wine", "--json", cwd=tmp_path)
+    assert json.loads(done.stdout) == {"path": "wine.yaml"}
+    assert tuner("copy", "momentum", "mine", "-q", cwd=tmp_path).stdout == "mine\n"
+    again = tuner("copy", "momentum", "mine", cwd=tmp_path)
+    assert (again.returncode, again.stdout) == (2, "")
+    assert "mine is there already" in again.stderr
+    assert json.loads(tuner("schema", "-o", "s.json", "--json", cwd=tmp_path).stdout) == {"path": "s.json"}
+    assert tuner("doctor", "-q", cwd=tmp_path).stdout.count("\n") == 1

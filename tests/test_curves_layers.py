@@ -59,7 +59,7 @@ def test_a_row_a_layer(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_before_the_first_step_unless_asked_otherwise(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     draw(run.name)
     text = capsys.readouterr().out
-    for part in ("activation_std@0", "gradient_norm@0", "layer, the first is 1"):
+    for part in ("activation_std@0", "gradient_norm@0", "layer, the first is 1", "1 hidden.0, 2 hidden.1, 3 hidden.2"):
         assert part in text
     draw(run.name, metric=["zero_units@last"], output=Path("layers.svg"))
     assert "zero_units@last" in capsys.readouterr().out

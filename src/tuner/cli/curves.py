@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -59,7 +60,6 @@ def curves(
     tuner curves adam --x layer --metric activation_std@0   from layer to layer, before the first step
     """
     from tuner.render.captions import not_drawn
-    from tuner.render.series import View
     from tuner.results import find_group
 
     check_view(axis, smooth)
@@ -75,7 +75,7 @@ def curves(
         say_all(remarks)
         typer.echo(json.dumps(as_data(groups, metric if axis == "layer" else None)))
         return
-    drawing = drawing_of(tracks, metric, View.of(tracks, axis, smooth, log))
+    drawing = drawing_of(tracks, metric, view_of(axis, tracks, groups, smooth, log))
     if members and all(group.is_single for group in groups):
         remarks.append("--members changes nothing: none of them is a group")
     say_all(remarks + losses_differ(groups, drawing.metrics) + not_drawn(tracks, drawing.metrics, drawing.view))
@@ -173,6 +173,18 @@ def tracks_on(
         return tracks_of(groups, members, timed=axis == "time")
     tracks, remarks = tracks_of(groups, members, False, rows_by_layer(metrics or []))
     return [replace(track, best=None) for track in tracks], remarks
+
+
+def view_of(
+    axis: str, tracks: list[Track], groups: Sequence[Group], smooth: float = 0.0, log: bool | None = None
+) -> View:
+    """How the tracks of groups are looked at; over ``layer`` with the layers' names."""
+    from tuner.render.layers import common_layers
+    from tuner.render.series import View
+
+    view = View.of(tracks, axis, smooth, log)
+    runs = [run for group in groups for run in group.runs.values()]
+    return replace(view, layers=common_layers(runs)) if axis == "layer" else view
 
 
 def check_metrics(metrics: list[str], tracks: list[Track]) -> None:

@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.app import RUNS, Json, RunsDir, app
+from tuner.cli.app import RUNS, Json, Quiet, RunsDir, app
 
 ROOM = 100 << 20
 """Bytes that should be free where the runs lie."""
@@ -38,6 +38,7 @@ class Finding:
 def doctor(
     with_torch: Annotated[bool, typer.Option("--torch", help="Import torch, too, and compare what it says.")] = False,
     runs_dir: RunsDir = RUNS,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Check the installation and the machine. Exits with 5 when something is missing.
@@ -54,6 +55,8 @@ def doctor(
     missing = [finding for finding in found if finding.state == MISSING]
     if as_json:
         typer.echo(json.dumps({"ok": not missing, "findings": [asdict(finding) for finding in found]}))
+    elif quiet:
+        typer.echo(verdict(missing))
     else:
         rows = [[finding.what, "" if finding.state == GOOD else finding.state, finding.found] for finding in found]
         typer.echo(table(["what", "", "found"], rows, "lll"))

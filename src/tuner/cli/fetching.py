@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from tuner.cli.app import Quiet, app
+from tuner.cli.app import Json, Quiet, app
 from tuner.errors import UsageError
 
 
@@ -17,6 +18,8 @@ def copy(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A config or recipe that comes with tuner.")],
     to: Annotated[Path | None, typer.Argument(metavar="DEST", help="A file or a folder; default: ./NAME.yaml.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    quiet: Quiet = False,  # noqa: ARG001 - with it and without, the result is all that is printed
+    as_json: Json = False,
 ) -> None:
     """Copy a config or recipe that comes with tuner.
 
@@ -31,12 +34,17 @@ def copy(
     known, folders = configs(), recipes()
     source = known.get(name.removesuffix(".yaml").removesuffix(".yml"))
     if source is None and name in folders:
-        typer.echo(str(copy_recipe(folders[name], to, force)))
+        say(copy_recipe(folders[name], to, force), as_json)
         return
     if source is None:
         fix = nearest_of(name, [*known, *folders])
         raise UsageError(f"no config or recipe called {name} comes with tuner", fix=fix)
-    typer.echo(str(copy_config(source, to, force)))
+    say(copy_config(source, to, force), as_json)
+
+
+def say(path: Path, as_json: bool) -> None:
+    """Where something is now: all that these commands print, with ``-q`` and without."""
+    typer.echo(json.dumps({"path": str(path)}) if as_json else str(path))
 
 
 def copy_config(source: Path, to: Path | None, force: bool) -> Path:
@@ -58,7 +66,8 @@ def copy_recipe(source: Path, to: Path | None, force: bool) -> Path:
     """Where its configs and its claim.yaml were copied to, without what was found. Raises UsageError."""
     from tuner.durable import make_folder
 
-    target = to / source.name if to is not None and to.is_dir() else to or Path(source.name)
+    into = to is not None and to.is_dir() and not (to / "claim.yaml").exists()
+    target = to / source.name if to is not None and into else to or Path(source.name)
     check_target(target, force)
     make_folder(target)
     for file in sorted(source.glob("*.yaml")):
@@ -80,6 +89,7 @@ def download(
         Path | None, typer.Option("--root", metavar="DIR", help="Data folder; default: $TUNER_DATA, ./data or a cache.")
     ] = None,
     quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Download a data set and check it.
 
@@ -90,7 +100,7 @@ def download(
     from tuner.data.download import fetch
     from tuner.render.screen import Screen
 
-    screen = Screen(None if quiet else sys.stderr)
+    screen = Screen(None if quiet or as_json else sys.stderr)
     steps = fetch(name, root)
     told = ""
     try:
@@ -107,7 +117,7 @@ def download(
         screen.line(f"all of {name} is there, and it is what it should be" + ("" if told else ": nothing to download"))
     finally:
         screen.close()
-    typer.echo(str(folder))
+    say(folder, as_json)
 
 
 def bar(step: Any, columns: int) -> str:

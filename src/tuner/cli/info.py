@@ -168,6 +168,7 @@ def explain(
     names: Annotated[
         list[str], typer.Argument(metavar="NAME", help="What to explain.", autocompletion=completion.names)
     ],
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Explain what a name means.
@@ -179,6 +180,7 @@ def explain(
     tuner explain early stopping                a technique: when, how, what to look at
     tuner explain val_accuracy                  a column of metrics.csv
     tuner explain 3                             an exit code
+    tuner explain -q relu                       in one line
     """
     from tuner.explain import explain as explained
     from tuner.explain import meanings
@@ -190,6 +192,9 @@ def explain(
     if as_json:
         data = [{"name": name, "meanings": list(map(meaning_data, told))} for name, told in found.items()]
         typer.echo(json.dumps(data))
+        return
+    if quiet:
+        typer.echo("\n".join(meaning.text.partition("\n")[0] for told in found.values() for meaning in told))
         return
     typer.echo("\n\n".join(meaning_text(meaning) for told in found.values() for meaning in told))
 
@@ -239,6 +244,8 @@ def fitted(text: str, columns: int | None) -> str:
 @app.command()
 def schema(
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it to a file.")] = None,
+    quiet: Quiet = False,  # noqa: ARG001 - with it and without, the result is all that is printed
+    as_json: Json = False,
 ) -> None:
     """Print the JSON Schema of configs, for editors.
 
@@ -255,4 +262,4 @@ def schema(
         typer.echo(text)
         return
     write_file(output, f"{text}\n".encode())
-    typer.echo(str(output))
+    typer.echo(json.dumps({"path": str(output)}) if as_json else str(output))

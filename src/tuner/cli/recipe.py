@@ -32,6 +32,8 @@ Seeds = Annotated[
     str | None,
     typer.Option("--seeds", metavar="N|LIST", help="Pairs, or their seeds: 10-15; default: the recipe's own number."),
 ]
+FEWEST = 6
+"""Pairs: with fewer no exact test of two groups can fall below 0.05."""
 PASSED_OVER = (0, 3)
 """Exit codes of a group with which its recipe goes on: a member that diverged is a result."""
 
@@ -76,7 +78,7 @@ def verify(
     tuner recipe verify dropout momentum
     tuner recipe verify -q || echo "a claim fell"
     """
-    if not judge(names or [], Asked(seeds, False, seconds(wait), runs_dir, quiet, as_json)):
+    if not judge(names or [], Asked(seeds, False, seconds(wait), runs_dir, quiet, as_json), verifies=True):
         raise typer.Exit(1)
 
 
@@ -96,14 +98,18 @@ class Asked:
         return self.quiet or self.as_json
 
 
-def judge(names: Sequence[str], asked: Asked) -> bool:
+def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
     """Trains what is missing and reports; whether no claim fell. Dies of a signal that asked to stop."""
     from tuner.cli.recipe_files import is_shipped, readme_of, write_page
     from tuner.cli.seeds import parse_seeds
+    from tuner.errors import UsageError
     from tuner.recipe import find_recipes, read_recipes, shipped_outcomes
+    from tuner.shipped import recipes as shipped_recipes
     from tuner.stopping import StopRequests, die_of
 
     chosen = None if asked.seeds is None else parse_seeds(asked.seeds)
+    if verifies and chosen is not None and len(chosen) < FEWEST:
+        raise UsageError(f"a verdict takes {FEWEST} pairs, and --seeds names {len(chosen)}", fix=f"--seeds {FEWEST}")
     recipes = read_recipes(find_recipes(names))
     for recipe in recipes:  # what is missing or damaged is told before hours of training
         check_machine(recipe)
@@ -114,7 +120,9 @@ def judge(names: Sequence[str], asked: Asked) -> bool:
     with StopRequests() as stop:
         for number, recipe in enumerate(recipes, 1):
             if not asked.silent:
-                say_error(f"recipe {number} of {len(recipes)}: {recipe.name}, {recipe.about.title}")
+                here = "" if is_shipped(recipe) else f" in {recipe.path}, not the one that comes with tuner"
+                own = here if recipe.name in shipped_recipes() else ""
+                say_error(f"recipe {number} of {len(recipes)}: {recipe.name}{own}, {recipe.about.title}")
             pairs = chosen or range(recipe.about.seeds)
             paths = train(recipe, pairs, asked, stop)
             if stop.asked is not None:
@@ -144,7 +152,7 @@ def check_machine(recipe: Recipe) -> None:
 def report(recipe: Recipe, pairs: Sequence[int], paths: dict[str, Path], asked: Asked) -> dict[str, Any]:
     """Judges a recipe whose groups are trained, prints and writes what is found; what --json says of it."""
     from tuner.cli.recipe_files import write
-    from tuner.recipe import outcomes, shipped_outcomes
+    from tuner.recipe import outcomes, shipped_outcomes, too_few_pairs
     from tuner.recipe.results import result_data
     from tuner.render.recipe import run_text
     from tuner.results import read_group
@@ -155,6 +163,9 @@ def report(recipe: Recipe, pairs: Sequence[int], paths: dict[str, Path], asked: 
     fallen = fallen_claims(data["claims"], shipped)
     if asked.update:
         write(recipe, data, groups)
+    few = [too_few_pairs(claim, groups[claim.baseline], groups[claim.treatment]) for claim in recipe.claims]
+    for remark in filter(None, few):
+        say_error(f"note: {remark}")
     if not asked.as_json:
         line = f"{recipe.name} {'fails' if fallen else 'holds'}"
         typer.echo(line if asked.quiet else run_text(recipe, found, shipped) + "\n")

@@ -52,9 +52,8 @@ def write(recipe: Recipe, data: dict[str, Any], groups: dict[str, Group]) -> Non
 
 def draw(recipe: Recipe, groups: dict[str, Group]) -> Drawing | None:
     """The picture of all the groups that have an epoch to show; None where none has."""
-    from tuner.cli.curves import drawing_of, metrics_on, tracks_on
+    from tuner.cli.curves import drawing_of, metrics_on, tracks_on, view_of
     from tuner.errors import NotFoundError
-    from tuner.render.series import View
 
     axis = recipe.about.curves.x
     metrics = metrics_on(axis, recipe.about.curves.metrics or None)
@@ -65,7 +64,7 @@ def draw(recipe: Recipe, groups: dict[str, Group]) -> Drawing | None:
     stems = {str(group.path): stem for stem, group in groups.items()}
     tracks = [replace(track, name=stems[track.family]) for track in tracks]
     metrics = metrics or curves_of(recipe, {name for track in tracks for name in track.columns()})
-    return replace(drawing_of(tracks, metrics, View.of(tracks, axis)), title=recipe.about.title)
+    return replace(drawing_of(tracks, metrics, view_of(axis, tracks, list(groups.values()))), title=recipe.about.title)
 
 
 def curves_of(recipe: Recipe, columns: set[str]) -> list[str] | None:

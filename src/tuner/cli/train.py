@@ -41,7 +41,10 @@ def train(
     config: ConfigArgument,
     overrides: Overrides = None,
     seeds: Annotated[
-        str | None, typer.Option("--seeds", metavar="N|LIST", help="Train a group: seeds 0 to N-1, or a list: 3,5,8.")
+        str | None,
+        typer.Option(
+            "--seeds", metavar="N|LIST", help="Train a group: seeds 0 to N-1, or a list: 3,5,8; more of them are added."
+        ),
     ] = None,
     run: Annotated[str | None, typer.Option("--run", metavar="NAME", help="Name the run folder yourself.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Train it again, in a new run folder.")] = False,

@@ -128,7 +128,7 @@ def names() -> Iterator[str]:
 
 def of_topic(topic: Topic) -> Meaning:
     """A technique."""
-    also = tuple(word for word in topic.also if plain(word) != plain(topic.title))
+    also = tuple(word for word in topic.also if plain(word) != plain(topic.title) and word.isascii())
     return Meaning(
         topic.title,
         "technique",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tuner.recipe.reading import Claim, ClaimFile, Curves, Recipe, find_recipes, read_recipe, read_recipes
-from tuner.recipe.results import Outcome, groups_of, outcomes, shipped_outcomes
+from tuner.recipe.results import Outcome, groups_of, outcomes, shipped_outcomes, too_few_pairs
 
 __all__ = [
     "Claim",
@@ -17,4 +17,5 @@ __all__ = [
     "read_recipe",
     "read_recipes",
     "shipped_outcomes",
+    "too_few_pairs",
 ]

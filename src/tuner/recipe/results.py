@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tuner.compare import compare
+from tuner.compare import MISSING, compare
 from tuner.durable import read_json, shown
 from tuner.errors import NotFoundError
 from tuner.group import GroupSession, open_group
@@ -21,7 +21,7 @@ RESULT = "result.json"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was found for a claim, as `compare` says it."""
+    """What was found for a claim, as `compare` says it. With fewer pairs than a verdict takes no claim holds."""
 
     pairs: int
     mean: float | None
@@ -54,8 +54,26 @@ def _outcome(claim: Claim, baseline: Group, treatment: Group) -> Outcome:
             fix = f"Remove the member's folder in {shown(side.path)}; the same command trains it again."
             raise NotFoundError(complaint, fix=fix)
     found = compared.differences[0]
-    return Outcome(
-        found.pairs, found.mean, found.low, found.high, found.p, found.verdict, found.verdict in claim.expect
+    holds = found.verdict in claim.expect and not found.missing
+    return Outcome(found.pairs, found.mean, found.low, found.high, found.p, found.verdict, holds)
+
+
+def too_few_pairs(claim: Claim, baseline: Group, treatment: Group) -> str | None:
+    """Why there are fewer pairs than a verdict takes, in a line; None where there are enough."""
+    compared = compare([baseline, treatment], parse_metric(claim.metric), None, None, claim.direction)
+    found = compared.differences[0]
+    if not found.missing:
+        return None
+    left_out = [
+        f"{stem} seed {seed}: {why}"
+        for stem, side in zip((claim.baseline, claim.treatment), compared.sides, strict=True)
+        for seed, why in side.left_out.items()
+        if why != MISSING
+    ]
+    more = f" ({', '.join(left_out[:4])}{', ...' * (len(left_out) > 4)})" if left_out else ""
+    return (
+        f"{claim.treatment} against {claim.baseline}, {claim.metric}: {found.pairs} pairs{more}, and a verdict takes "
+        f"{found.least}"
     )
 
 

@@ -19,6 +19,9 @@ def captions(tracks: Sequence[Track], metrics: Sequence[str], view: View, raw: s
     if groups:
         time = "; time is the mean, too" if view.axis == "time" else ""
         found.append(f"A group's line is the mean over its seeds, its band goes from the lowest to the highest{time}.")
+    if view.layers:
+        places = ", ".join(f"{place} {name}" for place, name in enumerate(view.layers, 1))
+        found.append(f"Layers with weights: {places}.")
     if view.smooth:
         seeds = ", each seed by itself" if groups else ""
         before = f"; {raw}: before smoothing" if raw else ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from tuner.durable import shown
@@ -34,6 +35,15 @@ def rows_by_layer(metrics: Sequence[str]) -> Callable[[Run], list[Row]]:
         ]
 
     return read
+
+
+def common_layers(runs: Iterable[Run]) -> tuple[str, ...]:
+    """The names of the layers, first to last; none where runs have different ones. Damaged runs do not count."""
+    found: set[tuple[str, ...]] = set()
+    for run in runs:
+        with suppress(NotFoundError):
+            found.add(tuple(dict.fromkeys(str(row["layer"]) for row in run.layers)))
+    return found.pop() if len(found) == 1 else ()
 
 
 def by_layer(run: Run, metrics: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -62,6 +62,7 @@ class View:
     smooth: float = 0.0
     log: bool | None = None
     unit: tuple[float, str] = (1.0, "s")
+    layers: tuple[str, ...] = ()  # the names of the places on the axis of layers, where all tracks have the same
 
     @classmethod
     def of(cls, tracks: Sequence[Track], axis: str, smooth: float = 0.0, log: bool | None = None) -> View:

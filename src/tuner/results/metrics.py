@@ -189,9 +189,13 @@ def _first_epoch(run: Run, condition: Condition) -> float | None:
 
 def _known(run: Run, row: dict[str, Any] | Row, name: str, metric: Metric) -> float | None:
     if name not in row:
+        from tuner.config.words import nearest
+
         there = ", ".join(metrics_of_run(run))
         near = [known for known in metrics_of_run(run) if known.endswith(f"_{metric.column}")]
-        fix = f"Did you mean {' or '.join(near)}?" if near else f"There are {there}."
+        typo = nearest(metric.column, metrics_of_run(run))
+        meant = " or ".join(near) or typo
+        fix = f"Did you mean {meant}? There are {there}." if meant else f"There are {there}."
         raise UsageError(f"{_named(run)} has no metric {shown(metric)}", fix=fix)
     found: float | None = row[name]
     return found

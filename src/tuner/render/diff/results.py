@@ -40,11 +40,11 @@ def heads_of_two(diff: Diff, shown: Sequence[int]) -> list[str]:
 
 
 def row_of(diff: Diff, outcome: Outcome, shown: Sequence[int], plus_minus: str = "±") -> list[str]:
-    """A metric of two sides: its name, both values, how far apart they are, whether that is better."""
-    better = outcome.better(shown[1])
-    verdict = "" if better is None else "better" if better else "worse"
+    """A metric of two sides: its name, both values, how far apart they are, which way is better; whether a difference
+    is more than chance is not for `diff` to say."""
     values = [value_text(diff, outcome, index, plus_minus) for index in shown]
-    return [outcome.metric, *values, delta_text(outcome, shown[1]), verdict]
+    way = f"{outcome.direction} is better" if outcome.direction else ""
+    return [outcome.metric, *values, delta_text(outcome, shown[1]), way]
 
 
 def value_text(diff: Diff, outcome: Outcome, index: int, plus_minus: str) -> str:
@@ -85,10 +85,9 @@ def _of_two(diff: Diff, look: Look, places: Sequence[int]) -> str:
     rows = [row_of(diff, outcome, places, look.plus_minus) for outcome in diff.outcomes]
     heads = heads_of_two(diff, places)
     styles = {(-1, column): "bold" for column in range(5)}
-    colors = {"better": "green", "worse": "red"}
-    for index, row in enumerate(rows):
-        if row[4]:
-            styles |= {(index, column): colors[row[4]] for column in (3, 4)}
+    for index, outcome in enumerate(diff.outcomes):
+        good = outcome.better(places[1])
+        styles |= {} if good is None else {(index, 3): "green" if good else "red"}
     shown = [[f"  {row[0]}", *row[1:]] for row in rows]
     return table(heads, shown, "lrrrl", styles=styles if look.color else None)
 

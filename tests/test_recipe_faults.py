@@ -87,6 +87,28 @@ def test_a_group_that_diverges_at_once_is_left_out_of_the_picture(recipe: Path) 
     assert not (recipe / "curves.svg").exists()
 
 
+def test_too_few_pairs_are_no_proof_that_nothing_differs(trained: Path) -> None:
+    change(trained / "claim.yaml", "expect: [better]", "expect: [better, undecided]")
+    done = tuner("recipe", "run", "wider", "--json", cwd=trained.parent)
+    (claim,) = json.loads(done.stdout)["recipes"][0]["claims"]
+    assert (claim["verdict"], claim["pairs"], claim["holds"]) == ("undecided", 2, False)
+    assert done.stderr == "note: wide against base, test_accuracy: 2 pairs, and a verdict takes 6\n"
+    change(
+        trained / "claim.yaml", "metric: test_accuracy, direction: up", "metric: epochs(val_loss<=0), direction: down"
+    )
+    done = tuner("recipe", "run", "wider", "--json", cwd=trained.parent)
+    assert "0 pairs (base seed 0: never, base seed 1: never, wide seed 0: never" in done.stderr
+    done = tuner("recipe", "verify", "wider", "--seeds", "1-5", cwd=trained.parent)
+    assert done.returncode == 2
+    assert "a verdict takes 6 pairs, and --seeds names 5" in done.stderr
+
+
+def test_a_copy_is_told_from_the_recipe_that_comes_with_tuner(trained: Path) -> None:
+    trained.rename(trained.parent / "momentum")
+    done = tuner("recipe", "run", "momentum", cwd=trained.parent)
+    assert "momentum in momentum, not the one that comes with tuner" in done.stderr
+
+
 def test_a_damaged_member_is_no_fallen_claim(trained: Path) -> None:
     change(trained / "claim.yaml", "metric: test_accuracy", "metric: activation_std(hidden.0)@0")
     assert tuner("recipe", "run", "wider", "-q", cwd=trained.parent).returncode == 0

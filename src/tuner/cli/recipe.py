@@ -152,7 +152,7 @@ def check_machine(recipe: Recipe) -> None:
 def report(recipe: Recipe, pairs: Sequence[int], paths: dict[str, Path], asked: Asked) -> dict[str, Any]:
     """Judges a recipe whose groups are trained, prints and writes what is found; what --json says of it."""
     from tuner.cli.recipe_files import write
-    from tuner.recipe import outcomes, shipped_outcomes, too_few_pairs
+    from tuner.recipe import outcomes, shipped_outcomes
     from tuner.recipe.results import result_data
     from tuner.render.recipe import run_text
     from tuner.results import read_group
@@ -163,9 +163,9 @@ def report(recipe: Recipe, pairs: Sequence[int], paths: dict[str, Path], asked: 
     fallen = fallen_claims(data["claims"], shipped)
     if asked.update:
         write(recipe, data, groups)
-    few = [too_few_pairs(claim, groups[claim.baseline], groups[claim.treatment]) for claim in recipe.claims]
-    for remark in filter(None, few):
-        say_error(f"note: {remark}")
+    for one in found:
+        if one.note:
+            say_error(f"note: {one.note}")
     if not asked.as_json:
         line = f"{recipe.name} {'fails' if fallen else 'holds'}"
         typer.echo(line if asked.quiet else run_text(recipe, found, shipped) + "\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tuner.recipe.reading import Claim, ClaimFile, Curves, Recipe, find_recipes, read_recipe, read_recipes
-from tuner.recipe.results import Outcome, groups_of, outcomes, shipped_outcomes, too_few_pairs
+from tuner.recipe.results import Outcome, groups_of, outcomes, shipped_outcomes
 
 __all__ = [
     "Claim",
@@ -17,5 +17,4 @@ __all__ = [
     "read_recipe",
     "read_recipes",
     "shipped_outcomes",
-    "too_few_pairs",
 ]

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tuner.compare import MISSING, compare
+from tuner.compare import MISSING, Comparison, compare
 from tuner.durable import read_json, shown
 from tuner.errors import NotFoundError
 from tuner.group import GroupSession, open_group
@@ -30,6 +30,7 @@ class Outcome:
     p: float | None
     verdict: str
     holds: bool
+    note: str = ""  # for people: why there are too few pairs
 
 
 def groups_of(
@@ -55,15 +56,13 @@ def _outcome(claim: Claim, baseline: Group, treatment: Group) -> Outcome:
             raise NotFoundError(complaint, fix=fix)
     found = compared.differences[0]
     holds = found.verdict in claim.expect and not found.missing
-    return Outcome(found.pairs, found.mean, found.low, found.high, found.p, found.verdict, holds)
+    note = _too_few(claim, compared) if found.missing else ""
+    return Outcome(found.pairs, found.mean, found.low, found.high, found.p, found.verdict, holds, note)
 
 
-def too_few_pairs(claim: Claim, baseline: Group, treatment: Group) -> str | None:
-    """Why there are fewer pairs than a verdict takes, in a line; None where there are enough."""
-    compared = compare([baseline, treatment], parse_metric(claim.metric), None, None, claim.direction)
+def _too_few(claim: Claim, compared: Comparison) -> str:
+    """Why there are fewer pairs than a verdict takes, in a line."""
     found = compared.differences[0]
-    if not found.missing:
-        return None
     left_out = [
         f"{stem} seed {seed}: {why}"
         for stem, side in zip((claim.baseline, claim.treatment), compared.sides, strict=True)
@@ -71,15 +70,14 @@ def too_few_pairs(claim: Claim, baseline: Group, treatment: Group) -> str | None
         if why != MISSING
     ]
     more = f" ({', '.join(left_out[:4])}{', ...' * (len(left_out) > 4)})" if left_out else ""
-    return (
-        f"{claim.treatment} against {claim.baseline}, {claim.metric}: {found.pairs} pairs{more}, and a verdict takes "
-        f"{found.least}"
-    )
+    what = f"{claim.treatment} against {claim.baseline}, {claim.metric}"
+    return f"{what}: {found.pairs} pairs{more}, and a verdict takes {found.least}"
 
 
 def result_data(recipe: Recipe, found: list[Outcome]) -> dict[str, Any]:
     """result.json."""
-    return {"claims": [{**claim.__dict__, **asdict(one)} for claim, one in zip(recipe.claims, found, strict=True)]}
+    results = [{key: value for key, value in asdict(one).items() if key != "note"} for one in found]
+    return {"claims": [{**claim.__dict__, **one} for claim, one in zip(recipe.claims, results, strict=True)]}
 
 
 def shipped_outcomes(recipe: Recipe) -> list[dict[str, Any] | None] | None:

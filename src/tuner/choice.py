@@ -1,5 +1,6 @@
 """A choice: one named option of a kind (an activation, an optimizer, a data source, ...), declared by one class."""
 
+# Annotations are not postponed here: pydantic would evaluate those of Choice anew for each of its subclasses.
 import re
 from typing import Any, ClassVar, Self
 

@@ -54,7 +54,7 @@ def run() -> int:
     except TunerError as error:
         return report(error)
     except typer.TyperException as error:
-        if message_of(error).startswith("Usage:"):  # `tuner` alone: its help
+        if message_of(error).startswith("Usage:"):  # `tuner` or `tuner recipe` alone: its help
             say_error(message_of(error))
             return 2
         return report(_usage(error))

@@ -32,8 +32,6 @@ Seeds = Annotated[
     str | None,
     typer.Option("--seeds", metavar="N|LIST", help="Pairs, or their seeds: 10-15; default: the recipe's own number."),
 ]
-FEWEST = 6
-"""Pairs: with fewer no exact test of two groups can fall below 0.05."""
 PASSED_OVER = (0, 3)
 """Exit codes of a group with which its recipe goes on: a member that diverged is a result."""
 
@@ -102,14 +100,16 @@ def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
     """Trains what is missing and reports; whether no claim fell. Dies of a signal that asked to stop."""
     from tuner.cli.recipe_files import is_shipped, readme_of, write_page
     from tuner.cli.seeds import parse_seeds
+    from tuner.compare.statistics import least_pairs
     from tuner.errors import UsageError
     from tuner.recipe import find_recipes, read_recipes, shipped_outcomes
     from tuner.shipped import recipes as shipped_recipes
     from tuner.stopping import StopRequests, die_of
 
     chosen = None if asked.seeds is None else parse_seeds(asked.seeds)
-    if verifies and chosen is not None and len(chosen) < FEWEST:
-        raise UsageError(f"a verdict takes {FEWEST} pairs, and --seeds names {len(chosen)}", fix=f"--seeds {FEWEST}")
+    least = least_pairs(1)
+    if verifies and chosen is not None and len(chosen) < least:
+        raise UsageError(f"a verdict takes {least} pairs, and --seeds names {len(chosen)}", fix=f"--seeds {least}")
     recipes = read_recipes(find_recipes(names))
     for recipe in recipes:  # what is missing or damaged is told before hours of training
         check_machine(recipe)
@@ -120,8 +120,8 @@ def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
     with StopRequests() as stop:
         for number, recipe in enumerate(recipes, 1):
             if not asked.silent:
-                here = "" if is_shipped(recipe) else f" in {recipe.path}, not the one that comes with tuner"
-                own = here if recipe.name in shipped_recipes() else ""
+                is_namesake = recipe.name in shipped_recipes() and not is_shipped(recipe)
+                own = f" in {recipe.path}, not the one that comes with tuner" if is_namesake else ""
                 say_error(f"recipe {number} of {len(recipes)}: {recipe.name}{own}, {recipe.about.title}")
             pairs = chosen or range(recipe.about.seeds)
             paths = train(recipe, pairs, asked, stop)

@@ -103,11 +103,11 @@ def test_a_stop_at_the_last_epoch_is_a_stop_that_saves_nothing() -> None:
     assert (found.verdict, found.stop, found.saved) == ("stopped", 3, 0)
 
 
-def test_without_validation_the_last_epoch_is_kept() -> None:
+def test_without_validation_the_best_epoch_is_kept() -> None:
     run: list[Row] = [{"epoch": epoch, "train_loss": loss} for epoch, loss in enumerate([0.5, 0.6, 0.7, 0.1], 1)]
     found = replay(run, 4, Setting("train_loss", 2))
-    assert (found.stop, found.best_epoch) == (3, 3)
-    assert found.cost == pytest.approx(0.6)
+    assert (found.stop, found.best_epoch) == (3, 1)
+    assert found.cost == pytest.approx(0.4)
 
 
 def test_a_group_is_the_mean_over_what_is_known() -> None:

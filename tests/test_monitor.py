@@ -42,9 +42,9 @@ def test_best(metric: str, values: list[float | None], best: int | None) -> None
     assert best_index([{"epoch": 1, metric: value} for value in values], metric) == best
 
 
-def test_without_validation_the_last_epoch_is_best() -> None:
+def test_the_best_epoch_is_the_monitors_with_validation_and_without() -> None:
     rows = [{"epoch": epoch, "train_loss": loss} for epoch, loss in ((1, 0.1), (2, 0.9), (3, 0.5))]
-    assert best_index(rows, "train_loss") == 2
+    assert best_index(rows, "train_loss") == 0
     assert best_index([{**row, "val_loss": 1.0} for row in rows], "train_loss") == 0
 
 

@@ -128,6 +128,8 @@ def lowered(plateau: Plateau, history: list[float]) -> list[int]:
     ("plateau", "history", "falls"),
     [
         (Plateau(patience=2), [5, 4, 3, 2, 1], []),
+        (Plateau(patience=2), [math.inf] * 6, []),  # never finite: nothing was there to be worse than
+        (Plateau(patience=2), [math.inf, math.inf, math.inf, 5, 6, math.inf, 6], [6]),
         (Plateau(patience=2), [5, 4, 4, 4, 4, 4, 4], [4, 6]),
         (Plateau(patience=2), [5, 6, 4, 6, 3, 6, 6], [7]),
         (Plateau(patience=1), [5, 5, 5, 5], [2, 3, 4]),

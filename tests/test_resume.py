@@ -210,21 +210,33 @@ class TestDamage:
         assert found["timed"] == [5, 6]
         assert {**found, "timed": []} == {**expected, "timed": []}
 
-    @pytest.mark.parametrize("damage", ["flip", "unlink"])
-    def test_damaged_best_weights_are_not_tested(self, workplace: Any, damage: str) -> None:
-        """The first epoch is the best one: later ones change no weight."""
-        text = "data: iris\nscheduler: {name: multistep, milestones: [1], gamma: 1e-30}\ntraining: {epochs: 4}\n"
-        events = workplace.begin(text)
-        run = next(event for event in events if getattr(event, "epoch", 0) == 3) and next(workplace.runs.iterdir())
+    BEST_FIRST = "data: iris\nscheduler: {name: multistep, milestones: [1], gamma: 1e-30}\ntraining: {epochs: 4}\n"
+    """The first epoch is the best one: later ones change no weight."""
+
+    def crashed(self, workplace: Any) -> Path:
+        """A run of BEST_FIRST that died within its third epoch."""
+        events = workplace.begin(self.BEST_FIRST, again=True)
+        run: Path = next(events).run
+        assert next(event for event in events if getattr(event, "epoch", 0) == 3)
         events.close()
-        said = "damaged" if damage == "flip" else "missing"
-        if damage == "flip":
-            self.flip(run / "best.safetensors")
-        else:
-            (run / "best.safetensors").unlink()
+        return run
+
+    def test_damaged_best_weights_are_not_tested(self, workplace: Any) -> None:
+        """Every checkpoint counts on them, and a flipped bit is in all of their names."""
+        run = self.crashed(workplace)
+        self.flip(run / "best.safetensors")
         for _ in range(2):
-            with pytest.raises(NotFoundError, match=rf"best\.safetensors is {said}"):
-                workplace.train(text)
+            with pytest.raises(NotFoundError, match=r"best\.safetensors is damaged"):
+                workplace.train(self.BEST_FIRST)
+
+    @pytest.mark.parametrize("there", [True, False])
+    def test_best_weights_come_back_from_the_checkpoint(self, workplace: Any, there: bool) -> None:
+        run = self.crashed(workplace)
+        (run / "best.safetensors").unlink()
+        if there:
+            (run / "best.safetensors").write_bytes(b"of another run")
+        assert workplace.train(self.BEST_FIRST).run == run
+        assert result(run) == whole(workplace, self.BEST_FIRST)[0]
 
 
 KILLER = """

@@ -161,12 +161,25 @@ class TestBest:
             assert event.best == (best_index(rows, "val_loss") == index)
         assert {event.best for event in done} == {True, False}
 
-    def test_without_validation_the_last_epoch_is_best(self, workplace: Any) -> None:
+    def test_without_validation_the_monitor_chooses_too(self, workplace: Any) -> None:
+        """A run that its learning rate throws off: the best epoch is far from the last one."""
+        text = "data: {name: digits, limit: 150, validation: 0}\nmodel: {hidden: [16]}\n"
+        text += "optimizer: {name: sgd, lr: 1.2, momentum: 0.9}\n"
+        text += "training: {epochs: 11, monitor: train_loss}\nearly_stopping: {patience: 4}\n"
+        events = list(workplace.begin(text))
+        run = events[-1].run
+        values = [row["train_loss"] for row in rows_of(run)]
+        marked = [event.best for event in events if isinstance(event, EpochDone)]
+        assert marked == [value == min(values[: index + 1]) for index, value in enumerate(values)]
+        assert {True, False} == set(marked)
+        assert status_of(run)["best_epoch"] == values.index(min(values)) + 1
+
+    def test_without_validation_the_columns_are_those_of_the_training_part(self, workplace: Any) -> None:
         run = workplace.train(DIGITS, "data.validation=0", "training.monitor=train_loss", "optimizer.lr=0.2").run
         rows, status = rows_of(run), status_of(run)
         assert list(rows[0]) == ["epoch", "step", "lr", "batch_loss", "train_loss", "train_accuracy", "grad_norm"]
-        assert status["best_epoch"] == 4
-        last = read_folder(run / "checkpoints/epoch-0004")
+        assert status["best_epoch"] == 3
+        last = read_folder(run / "checkpoints/epoch-0003")
         assert (run / "best.safetensors").read_bytes() == last["model.safetensors"]
 
     @pytest.mark.parametrize("monitor", ["val_accuracy", "train_loss"])
@@ -176,18 +189,19 @@ class TestBest:
         wanted = max(values) if monitor == "val_accuracy" else min(values)
         assert status_of(run)["best_epoch"] == values.index(wanted) + 1
 
-    def test_a_validation_that_is_not_finite_is_never_best(self, workplace: Any) -> None:
-        """Training goes on; without any finite value the last weights are tested."""
+    def test_a_monitor_that_is_never_finite_is_divergence(self, workplace: Any) -> None:
+        """Training goes on, for it may become finite; without any finite value there is no best epoch to test."""
         text = "data: {name: iris, shift: [{name: noise, std: 10}]}\nmodel: {hidden: [8, 8], activation: exponential}\n"
         small = "model.initializer={name: normal, std: 0.3}"
         run = workplace.train(text, small, "training.epochs=5", "optimizer.lr=1e-4", "early_stopping={patience: 3}").run
         rows, status = rows_of(run), status_of(run)
         assert [math.isfinite(row["val_loss"]) for row in rows] == [False] * 3
         assert all(math.isfinite(row["train_loss"]) for row in rows)
-        assert (status["state"], status["best_epoch"], status["best"]) == ("finished", None, {})
-        assert status["reason"] == "early stopping: val_loss not better for 3 epochs"
+        assert (status["state"], status["exit_code"]) == ("diverged", 3)
+        assert (status["best_epoch"], status["best"], status["test"]) == (None, {}, {})
+        assert status["reason"] == "val_loss was not finite in any of its 3 epochs"
         assert not (run / "best.safetensors").exists()
-        assert read(run).state == "finished"
+        assert read(run).state == "diverged"
 
 
 class TestEarlyStopping:

@@ -21,12 +21,9 @@ def oriented(rows: Sequence[Row], metric: str) -> tuple[float, ...]:
 
 
 def best_index(rows: Sequence[Row], monitor: str) -> int | None:
-    """The first row with the best value of `monitor`; the last row where nothing was held out (a train_ monitor
-    without validation); None where no value is finite."""
+    """The first row with the best value of `monitor`; None where no value is finite."""
     if not rows:
         return None
-    if not any(column.startswith("val_") for column in rows[-1]):
-        return len(rows) - 1
     values = oriented(rows, monitor)
     best = min(range(len(values)), key=values.__getitem__)
     return best if math.isfinite(values[best]) else None

@@ -73,6 +73,8 @@ class Session:
     held: Lock | None = None
     known: frozenset[str] = frozenset()
     """The runs that were there when this one was looked for."""
+    changed: tuple[str, ...] = ()
+    """The settings outside the identity that are others than those the run went by before, in words."""
 
     def files(self) -> dict[str, bytes]:
         """The small files of a new run folder."""
@@ -208,7 +210,10 @@ def _take_up(session: Session, path: Path) -> Session | Answered:
     try:
         after = glance(path)
         if after.state not in ("finished", "diverged"):
-            return replace(session, held=lock, identity=after.identity)
+            config = session.loaded.config.model_copy(update={"name": after.name})
+            loaded = replace(session.loaded, config=config)
+            changed = _changes(after.config, loaded.resolved, "before", "from here on")
+            return replace(session, held=lock, identity=after.identity, loaded=loaded, changed=changed)
         answered = Answered(read(path))
     except BaseException:
         lock.release()
@@ -238,7 +243,7 @@ def _named(session: Session) -> Path | None:
         return None
     run = read(path)
     if run.identity.config_hash != session.identity.config_hash:
-        changes = _changes(run.config, session.loaded.resolved)
+        changes = _changes(meaning(run.config), meaning(session.loaded.resolved), "there", "here")
         raise NotFoundError(
             f"{path} holds a run of another config: {'; '.join(changes[:5])}",
             fix="choose another name with --run, or leave --run out",
@@ -253,10 +258,10 @@ def _named(session: Session) -> Path | None:
     return path
 
 
-def _changes(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
+def _changes(one: dict[str, Any], other: dict[str, Any], where: str, elsewhere: str) -> tuple[str, ...]:
     """The settings that differ, as ``optimizer.lr: 0.1 there, 0.01 here``."""
-    found = side_by_side([meaning(there), meaning(here)])
-    return [f"{one.key}: {brief(one.values[0])} there, {brief(one.values[1])} here" for one in found if one.differs]
+    found = [(each.key, *map(brief, each.values)) for each in side_by_side([one, other]) if each.differs]
+    return tuple(f"{key}: {first} {where}, {second} {elsewhere}" for key, first, second in found)
 
 
 def _begun_elsewhere(session: Session) -> str | None:

@@ -13,12 +13,10 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from tuner.durable import Digest
 from tuner.errors import NotFoundError
 from tuner.network import Network
 from tuner.options.optimizers import Optimizer
-
-Beside = tuple[int, str]
-"""Bytes and sha256 of a file beside the checkpoint that it counts on; of a journal, of its first so many bytes."""
 
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 
@@ -72,13 +70,15 @@ class State:
         self.epoch, self.batch, self.step = 1, 0, 0
         device = self.updater.parameters[0].device
         self.sums = torch.zeros(2, dtype=torch.float64, device=device)
+        tensors = [*network.parameters(), *network.buffers()]
+        self.watched = [tensor.detach() for tensor in tensors if tensor.is_floating_point()]
 
     def next_epoch(self) -> None:
         """The epoch is over: its sums are read."""
         self.epoch, self.batch = self.epoch + 1, 0
         self.sums.zero_()
 
-    def capture(self, beside: Mapping[str, Beside]) -> dict[str, bytes]:
+    def capture(self, beside: Mapping[str, Digest]) -> dict[str, bytes]:
         """The files of a checkpoint. `beside` says how far the run folder's own files are that belong to it."""
         position = {
             "epoch": self.epoch,
@@ -93,7 +93,7 @@ class State:
             STATE: json.dumps(position, indent=1, sort_keys=True).encode() + b"\n",
         }
 
-    def restore(self, files: Mapping[str, bytes]) -> dict[str, Beside]:
+    def restore(self, files: Mapping[str, bytes]) -> dict[str, Digest]:
         """Takes over a checkpoint; returns what `capture` was told. Raises NotFoundError if it does not fit."""
         position = _position(files)
         load_weights(self.network, files.get(MODEL, b""), MODEL)
@@ -103,8 +103,8 @@ class State:
         return {name: (one["bytes"], one["sha256"]) for name, one in position["beside"].items()}
 
     def finite(self) -> bool:
-        """Whether every weight and both sums are finite numbers."""
-        largest = torch._foreach_norm([parameter.detach() for parameter in self.updater.parameters], ord=math.inf)
+        """Whether every weight, every statistic of batch norm and both sums are finite numbers."""
+        largest = torch._foreach_norm(self.watched, ord=math.inf)
         return bool(torch.stack(largest).isfinite().all()) and all(map(math.isfinite, self.sums.tolist()))
 
 
@@ -125,9 +125,9 @@ def load_weights(network: Network, data: bytes, what: str) -> None:
 
 
 def _copy_into(own: Mapping[str, Tensor], given: Mapping[str, Tensor], what: str) -> None:
-    shapes = {name: tuple(tensor.shape) for name, tensor in own.items()}
-    if shapes != {name: tuple(tensor.shape) for name, tensor in given.items()}:
-        odd = sorted(set(shapes) ^ set(given)) or [n for n in shapes if shapes[n] != tuple(given[n].shape)]
+    kinds, found = ({name: (one.dtype, one.shape) for name, one in tensors.items()} for tensors in (own, given))
+    if kinds != found:
+        odd = sorted(set(kinds) ^ set(found)) or [name for name in kinds if kinds[name] != found[name]]
         raise NotFoundError(f"{what} does not fit the network: {', '.join(odd[:3])}")
     with torch.no_grad():
         for name, tensor in given.items():
@@ -148,9 +148,9 @@ def _position(files: Mapping[str, bytes]) -> dict[str, Any]:
         counts += [one["bytes"] for one in position["beside"].values()]
         whole = all(type(count) is int and count >= 0 for count in counts)
         digests = all(isinstance(one["sha256"], str) for one in position["beside"].values())
-        if whole and digests and len(position["sums"]) == 2 and all(map(math.isfinite, position["sums"])):
-            found: dict[str, Any] = position
-            return found
-    except (KeyError, ValueError, TypeError, AttributeError):
+        sums = [float(each) for each in position["sums"]]
+        if whole and digests and len(sums) == 2 and all(map(math.isfinite, sums)):
+            return {**position, "sums": sums}
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         pass
     raise NotFoundError(f"{STATE} is damaged")

@@ -11,13 +11,24 @@ from tuner.durable.folders import (
     FOLDER_LIMIT,
     MANIFEST,
     commit_folder,
+    put_link,
     read_folder,
     remove_folder,
     sweep_leftovers,
     verify_folder,
 )
 from tuner.durable.journal import JOURNAL_LIMIT, Journal
-from tuner.durable.reading import JSON_LIMIT, is_plain_name, json_bytes, read_bytes, read_json, shown
+from tuner.durable.reading import (
+    JSON_LIMIT,
+    Digest,
+    digest_of,
+    is_at,
+    is_plain_name,
+    json_bytes,
+    read_bytes,
+    read_json,
+    shown,
+)
 from tuner.durable.writing import in_the_way, make_folder, sync_folder, write_file, write_files, writing
 
 __all__ = [
@@ -25,12 +36,16 @@ __all__ = [
     "JOURNAL_LIMIT",
     "JSON_LIMIT",
     "MANIFEST",
+    "Digest",
     "Journal",
     "commit_folder",
+    "digest_of",
     "in_the_way",
+    "is_at",
     "is_plain_name",
     "json_bytes",
     "make_folder",
+    "put_link",
     "read_bytes",
     "read_folder",
     "read_json",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import shutil
@@ -10,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from tuner.durable.reading import is_plain_name, json_bytes, read_bytes, read_json, shown
+from tuner.durable.reading import Digest, digest_of, is_plain_name, json_bytes, read_bytes, read_json, shown
 from tuner.durable.writing import TEMPORARY, make_inner_folder, sync_folder, temporary_name, write_new, writing
 from tuner.errors import NotFoundError, ResourceError
 
@@ -19,18 +18,23 @@ FOLDER_LIMIT = 8 << 30
 _TRASH, _OLD = ".trash-", ".old-"
 
 
-def commit_folder(parent: Path, name: str, files: Mapping[str, bytes]) -> Path:
+def commit_folder(
+    parent: Path, name: str, files: Mapping[str, bytes], links: Mapping[Path, Digest] | None = None
+) -> Path:
     """Puts the folder `name` with `files` and a manifest of their sha256s into `parent`; an older one is replaced.
 
-    It is there whole and read back, or not at all. `parent` is made, what is above it has to be there.
-    Raises NotFoundError (a file is in its place), ResourceError.
+    `links` are files from elsewhere, and what they hold: each is in the folder, too, under its own name, as a hard
+    link, or a copy where links are refused. It is there whole and read back, or not at all. `parent` is made, what is
+    above it has to be there. Raises NotFoundError (a file is in its place), ResourceError.
     """
-    for wanted in (name, *files):
+    links = links or {}
+    digests = {key: digest_of(data) for key, data in files.items()} | {
+        path.name: known for path, known in links.items()
+    }
+    for wanted in (name, *digests):
         if not is_plain_name(wanted) or wanted == MANIFEST:
             raise ValueError(f"not a plain file name: {wanted!r}")
-    manifest = {
-        key: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for key, data in sorted(files.items())
-    }
+    manifest = {key: {"bytes": size, "sha256": digest} for key, (size, digest) in sorted(digests.items())}
     content = {**files, MANIFEST: json_bytes({"files": manifest})}
     final, built = parent / name, parent / temporary_name()
     make_inner_folder(parent)
@@ -38,6 +42,8 @@ def commit_folder(parent: Path, name: str, files: Mapping[str, bytes]) -> Path:
         try:
             built.mkdir()
             write_new({built / key: data for key, data in content.items()})
+            for path in links:
+                _link(path, built / path.name)
             sync_folder(built)
             _read_back(built, final)
             _publish(built, final)
@@ -77,6 +83,32 @@ def _publish(built: Path, final: Path) -> None:
         remove_folder(old)
 
 
+def put_link(source: Path, target: Path) -> None:
+    """Makes `target` the file that `source` is: a hard link, or a copy where links are refused.
+
+    `target` is old or new, never half. Raises NotFoundError, ResourceError.
+    """
+    if target.exists() and target.samefile(source):
+        return
+    temporary = target.with_name(temporary_name())
+    with writing(target):
+        try:
+            _link(source, temporary)
+            temporary.replace(target)
+            sync_folder(target.parent)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        write_new({target: read_bytes(source, FOLDER_LIMIT)})
+
+
 def read_folder(path: Path, limit: int = FOLDER_LIMIT) -> dict[str, bytes]:
     """The files of a folder that `commit_folder` made, checked against its manifest.
 
@@ -99,13 +131,13 @@ def _checked(path: Path, limit: int) -> Iterator[tuple[str, bytes]]:
         raise NotFoundError(f"{shown(path)} is too large: its files may have {limit} bytes in all")
     for name, (size, digest) in listed.items():
         data = read_bytes(path / name, size)
-        if len(data) != size or hashlib.sha256(data).hexdigest() != digest:
+        if digest_of(data) != (size, digest):
             raise NotFoundError(f"{shown(path / name)} is damaged: it is not what {MANIFEST} says")
         yield name, data
 
 
-def _manifest(path: Path) -> dict[str, tuple[int, str]]:
-    """File name -> (bytes, sha256)."""
+def _manifest(path: Path) -> dict[str, Digest]:
+    """File name -> what it holds."""
     files = read_json(path / MANIFEST).get("files")
     bad = NotFoundError(f"{shown(path / MANIFEST)} is damaged: it lists no files with their bytes and sha256")
     if not isinstance(files, dict) or not files or len(files) > 1000:

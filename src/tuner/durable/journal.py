@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Self
 
-from tuner.durable.reading import CAREFUL, read_open, shown
+from tuner.durable.reading import CAREFUL, is_at, read_open, shown
 from tuner.durable.writing import sync_folder, write_all, writing
 from tuner.errors import NotFoundError, ResourceError
 
@@ -98,13 +98,8 @@ class Journal:
     def check_place(self) -> None:
         """Raises ResourceError when the file that is written is no longer the one at its path: deleted or moved."""
         with writing(self.path):
-            opened = os.fstat(self._descriptor)
-            try:
-                found = os.stat(self.path, follow_symlinks=False)  # noqa: PTH116 - as the call above
-            except (FileNotFoundError, NotADirectoryError):
-                found = None
-        if found is not None and (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino):
-            return
+            if is_at(self.path, self._descriptor):
+                return
         what = shown(self.path) if self.path.parent.is_dir() else f"the run folder {shown(self.path.parent)}"
         raise ResourceError(
             f"{what} is gone: it was deleted or moved while it was in use",

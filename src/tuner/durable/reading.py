@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import math
 import os
@@ -18,6 +19,13 @@ JSON_LIMIT = 1 << 20
 # O_NONBLOCK keeps a pipe that stands where a file should be from blocking the open; it does nothing to a file.
 CAREFUL = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+
+Digest = tuple[int, str]
+"""How many bytes a file, or the beginning of a journal, has, and their sha256 (hex)."""
+
+
+def digest_of(data: bytes) -> Digest:
+    return len(data), hashlib.sha256(data).hexdigest()
 
 
 def shown(value: object) -> str:
@@ -56,6 +64,16 @@ def read_open(descriptor: int, path: Path, limit: int) -> bytes:
     except OSError as error:
         raise _unreadable(path, error) from error
     return b"".join(parts)
+
+
+def is_at(path: Path, descriptor: int) -> bool:
+    """Whether the open file is still the one at `path`: not deleted, moved or replaced. Raises OSError."""
+    opened = os.fstat(descriptor)
+    try:
+        found = os.stat(path, follow_symlinks=False)  # noqa: PTH116 - as the call above
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino)
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> NotFoundError | ResourceError:

@@ -263,7 +263,7 @@ class Plateau(Scheduler, name="plateau", aliases=("reduce_on_plateau", "reduce_l
         for value in history:
             better = value < best - self.threshold  # False for nan: a miss
             best = value if better else best
-            misses = 0 if better or resting else misses + 1
+            misses = 0 if better or resting or best == math.inf else misses + 1  # nothing yet to be worse than
             resting = max(0, resting - 1)
             if misses == self.patience:
                 misses, resting, falls = 0, self.cooldown, falls + 1

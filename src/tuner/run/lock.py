@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from tuner.durable import make_folder, shown, writing
+from tuner.durable import is_at, make_folder, shown, writing
 from tuner.errors import HeldError, NotFoundError, ResourceError
 
 NAME = "lock"
@@ -79,6 +79,17 @@ class Lock:
             os.ftruncate(descriptor, 0)
             os.write(descriptor, json.dumps(content).encode())
         return None
+
+    def check_place(self) -> None:
+        """Raises ResourceError when the file that is locked is no longer the one at its path: others can take it."""
+        file = self.path / NAME
+        with writing(file):
+            if is_at(file, self._descriptor):
+                return
+        raise ResourceError(
+            f"{shown(file)} is gone: it was deleted or moved while this process trained, and another may have the run",
+            fix="Run the same command again: it goes on with the run once nobody else does.",
+        )
 
     def release(self) -> None:
         """Gives the run free. The file stays: taking it away would let two holders lock two files of one name."""

@@ -71,7 +71,9 @@ def _create(session: Session) -> Lock:
 def go_on(training: Training) -> int | None:
     """Takes up the newest checkpoint; the number of whole epochs before it, or None for a run from the start."""
     folder = training.folder
-    found = folder.newest_checkpoint(training.setup.state.restore)
+    found = folder.newest_checkpoint(training.take_up)
+    if training.session.changed:
+        folder.settings(training.session.files())
     folder.status(training.status("running", ""))
     if found is None:
         return 0 if training.session.held is not None else None
@@ -85,7 +87,7 @@ def started(training: Training, resumed: int | None) -> Started:
     samples |= {"validation": len(setup.validation)} if setup.validation is not None else {}
     samples |= {"test": len(setup.test)} if setup.test is not None else {}
     last, size = setup.task.batches[-1], session.loaded.config.training.batch_size
-    notes = [*session.loaded.notes, *session.notes]
+    notes = [*session.loaded.notes, *session.notes, *session.changed]
     if size != "full" and last[1] - last[0] > size:
         notes.append("the lone last sample of an epoch joins the batch before it: batch norm needs two")
     training.folder.log(f"started on {session.identity.device_model}, {session.identity.threads} threads")

@@ -31,7 +31,7 @@ def locate(
             handle = parameter.register_hook(_watch_gradient(name, found))  # type: ignore[no-untyped-call]
             hooks.callback(handle.remove)
         for _ in _steps(task, state, history, last_epoch):
-            if found or not all(map(math.isfinite, state.sums.tolist())):
+            if found or not state.finite():
                 break
     return state.step, found[0] if found else _what(state)
 
@@ -54,7 +54,7 @@ def _what(state: State) -> str:
         return "the loss"
     if not math.isfinite(norm):
         return "the norm of the gradient"
-    spoilt = [name for name, weight in state.network.named_parameters() if not bool(weight.isfinite().all())]
+    spoilt = [name for name, tensor in state.network.state_dict().items() if not bool(tensor.isfinite().all())]
     return spoilt[0] if spoilt else "the loss"
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tuner.document import is_handed_over
-from tuner.errors import DivergedError, ResourceError
+from tuner.durable import Digest
+from tuner.errors import DivergedError, NotFoundError, ResourceError
 from tuner.events import Ended, EpochDone, Event, Progress
 from tuner.layer_stats import epochs_measured, measure, probe_of
 from tuner.loop import NonFinite, evaluate, train_epoch
@@ -20,7 +21,7 @@ from tuner.monitor import best_index, epochs_waited, oriented
 from tuner.options.schedulers import learning_rate
 from tuner.run import Row
 from tuner.session import Session
-from tuner.state import load_weights, weights
+from tuner.state import STATE, load_weights, weights
 from tuner.stopping import StopRequests
 from tuner.train.diverged import locate
 from tuner.train.folder import BEST, Folder, checkpoint_name
@@ -53,6 +54,17 @@ class Training:
         path = self.folder.path
         return shlex.quote(path.name if path.parent == Path("runs") else str(path))
 
+    def take_up(self, name: str, files: dict[str, bytes]) -> dict[str, Digest]:
+        """Goes back to the checkpoint `name`; what it counts on. Raises NotFoundError where it contradicts itself."""
+        state, epochs = self.setup.state, self.session.loaded.config.training.epochs
+        beside = state.restore(files)
+        whole = state.epoch - 1
+        fits = name == checkpoint_name(whole, state.batch) and whole <= epochs and state.batch < self.steps
+        if not fits or state.step != whole * self.steps + state.batch or (not state.batch and bool(state.sums.any())):
+            said = f"epoch {state.epoch}, batch {state.batch}, step {state.step}"
+            raise NotFoundError(f"{name}/{STATE} is damaged: {said} is not the moment in this run that its name says")
+        return beside
+
     def epochs(self) -> Iterator[Event]:
         """Trains to the end, a stop or divergence; the last event is Ended."""
         config, state = self.session.loaded.config, self.setup.state
@@ -60,25 +72,42 @@ class Training:
             self.measure_layers(0)
         self.take_snapshot()
         reason = self.reason_to_end()
+        if reason is not None:  # it went on from its last checkpoint, and was killed before it had tidied up
+            self.folder.tidy(checkpoint_name(state.epoch - 1), True, config.checkpoint)
         while reason is None:
             try:
                 yield from self.one_epoch()
             except NonFinite:
-                yield self.diverged()
+                reason = self.located()
+                self.folder.tidy(None, False, config.checkpoint)
+                yield self.diverged(reason)
                 return
             if state.batch:
                 yield self.stopped()
                 return
             reason = self.reason_to_end()
-            done, asked = state.epoch - 1, self.stop.asked is not None
-            if done % config.checkpoint.every == 0 or reason is not None or asked:
-                self.folder.checkpoint(checkpoint_name(done), self.capture(), config.checkpoint.keep)
+            scheduled = (state.epoch - 1) % config.checkpoint.every == 0 or reason is not None
+            asked = self.stop.asked is not None
+            if scheduled or asked:
+                self.save(checkpoint_name(state.epoch - 1), scheduled)
             if reason is None:
                 if asked:
                     yield self.stopped()
                     return
                 self.folder.status(self.status("running", ""))
-        yield self.finished(reason)
+        if self.best_of(self.folder.rows) is None:
+            yield self.diverged(f"{config.training.monitor} was not finite in any of its {state.epoch - 1} epochs")
+        else:
+            yield self.finished(reason)
+
+    def best_of(self, rows: list[Row]) -> int | None:
+        """Which row the monitor says is the best one."""
+        return best_index(rows, self.session.loaded.config.training.monitor)
+
+    def save(self, name: str, scheduled: bool) -> None:
+        """Commits a checkpoint of this moment; older ones go."""
+        self.folder.checkpoint(name, self.capture())
+        self.folder.tidy(name, scheduled, self.session.loaded.config.checkpoint)
 
     def reason_to_end(self) -> str | None:
         """Why training is over, or None."""
@@ -116,10 +145,9 @@ class Training:
         taken = time.monotonic() - began
         share = (self.steps - first) / self.steps
         rate = share * len(setup.task.train) / taken
-        self.folder.epoch(row, taken, rate)
-        is_best = best_index(self.folder.rows, self.session.loaded.config.training.monitor) == len(self.folder.rows) - 1
-        if is_best:
-            self.folder.save_best(weights(state.network))
+        rows = self.folder.rows
+        is_best = self.best_of([*rows, row]) == len(rows)
+        self.folder.epoch(row, taken, rate, weights(state.network) if is_best else None)
         if (state.epoch - 1) % self.session.loaded.config.checkpoint.every == 0:
             self.take_snapshot()
         yield EpochDone(row, is_best, taken, rate, self.seconds_left())
@@ -144,7 +172,7 @@ class Training:
     def measure_layers(self, epoch: int) -> None:
         """Adds what happens inside the network after this epoch to layer_stats.jsonl."""
         setup, state, folder = self.setup, self.setup.state, self.folder
-        if folder.layers is None:
+        if self.session.loaded.config.layer_stats == "none":
             return
         probe = probe_of(setup.train_evaluated, setup.normalizer)
         folder.measured_layers(measure(state.network, probe, setup.task.objective, epoch, state.step))
@@ -179,7 +207,7 @@ class Training:
     def status(self, state: str, reason: str, exit_code: int | None = None, **more: Any) -> dict[str, Any]:
         """status.json."""
         rows = self.folder.rows
-        best = best_index(rows, self.session.loaded.config.training.monitor)
+        best = self.best_of(rows)
         return {
             "state": state,
             "reason": reason,
@@ -206,19 +234,17 @@ class Training:
         status = self.status("finished", reason, 0)
         if len(self.folder.rows) not in self.layer_epochs:
             self.measure_layers(len(self.folder.rows))
-        if status["best_epoch"] is not None:
-            load_weights(setup.state.network, self.folder.best(), BEST)
+        load_weights(setup.state.network, self.folder.best(), BEST)
         if setup.test is not None:
             test = evaluate(setup.state.network, setup.test, setup.measure, setup.normalizer)
         return self.end({**status, "test": test})
 
     def stopped(self) -> Ended:
         """Saves the state where it is and says how to go on."""
-        state, keep = self.setup.state, self.session.loaded.config.checkpoint.keep
-        asked = self.stop.asked
+        state, asked = self.setup.state, self.stop.asked
         assert asked is not None  # noqa: S101 - a run stops only when asked to
         if state.batch:
-            self.folder.checkpoint(checkpoint_name(state.epoch - 1, state.batch), self.capture(), keep)
+            self.save(checkpoint_name(state.epoch - 1, state.batch), scheduled=False)
         where = f"in epoch {state.epoch}, batch {state.batch}" if state.batch else f"after epoch {state.epoch - 1}"
         said = f"{asked.reason} {where}"
         return self.end(self.status("stopped", said, asked.exit_code, next=self.go_on_command()))
@@ -233,14 +259,16 @@ class Training:
             words = [word for word in words if word != "--again"] + ["--run", self.folder.path.name]
         return shlex.join(words)
 
-    def diverged(self) -> Ended:
-        """Finds the step and the layer, and closes the run; the last finite checkpoint stands."""
+    def located(self) -> str:
+        """Finds the step and the layer where the numbers stopped being finite."""
         state = self.setup.state
         step, what = locate(self.setup.task, state, self.snapshot, self.history(), state.epoch)
-        epoch = (step - 1) // self.steps + 1
+        return f"{what} was not finite in epoch {(step - 1) // self.steps + 1}, step {step}"
+
+    def diverged(self, reason: str) -> Ended:
+        """Closes the run; the last finite checkpoint made on schedule stands."""
         optimizer = self.session.loaded.config.optimizer
         lr = min(optimizer.lr / 10, float(type(optimizer).model_fields["lr"].default))
-        reason = f"{what} was not finite in epoch {epoch}, step {step}"
         again = f"tuner train {shlex.quote(str(self.folder.path))} optimizer.lr={lr:g}"
         return self.end(self.status("diverged", reason, DivergedError.exit_code, next=again))
 

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from math import isfinite
 from types import TracebackType
 from typing import Any
 
+from tuner.config import Checkpoint
 from tuner.durable import (
     JOURNAL_LIMIT,
+    Digest,
     Journal,
     commit_folder,
+    digest_of,
+    put_link,
     read_bytes,
     read_folder,
     remove_folder,
     shown,
     sweep_leftovers,
     write_file,
+    write_files,
     writing,
 )
 from tuner.errors import NotFoundError, ResourceError
 from tuner.run import Lock, Row, format_header, format_row, now, parse_rows, write_status
-from tuner.state import Beside
 
 BEST = "best.safetensors"
 METRICS, TIMING, LOG, LAYERS = "metrics.csv", "timing.csv", "log.txt", "layer_stats.jsonl"
@@ -44,7 +47,7 @@ class Folder:
         self.checkpoints = self.path / "checkpoints"
         self.header = f"{format_header(columns)}\n".encode()
         self.rows: list[Row] = []
-        self.best_known: Beside | None = None
+        self.best_known: Digest | None = None
         with ExitStack() as opened:
             opened.callback(lock.release)
             self._check_places()
@@ -54,7 +57,8 @@ class Folder:
             self.metrics = opened.enter_context(Journal.open(self.path / METRICS, format_header(columns)))
             self.log_file = opened.enter_context(Journal.open(self.path / LOG))
             self.timing = opened.enter_context(self._open_timing())
-            self.layers = opened.enter_context(Journal.open(self.path / LAYERS)) if with_layers else None
+            kept = with_layers or os.path.lexists(self.path / LAYERS)  # from before they were turned off
+            self.layers = opened.enter_context(Journal.open(self.path / LAYERS)) if kept else None
             self.opened = opened.pop_all()
 
     def __enter__(self) -> Folder:
@@ -87,30 +91,54 @@ class Folder:
             path.replace(aside)
         return Journal.open(path, format_header(TIMING_COLUMNS))
 
-    def beside(self) -> dict[str, Beside]:
+    def check_place(self) -> None:
+        """Raises ResourceError when the run was deleted, moved or taken by another process while it was trained."""
+        self.metrics.check_place()
+        self.lock.check_place()
+
+    def beside(self) -> dict[str, Digest]:
         """How far the files are that a checkpoint counts on. timing.csv is not among them, for it holds times, and a
         checkpoint is the same bytes whenever it is made."""
-        found: dict[str, Beside] = {METRICS: (self.metrics.length, self.metrics.digest)}
+        found: dict[str, Digest] = {METRICS: (self.metrics.length, self.metrics.digest)}
         if self.best_known:
             found[BEST] = self.best_known
         if self.layers is not None:
             found[LAYERS] = (self.layers.length, self.layers.digest)
         return found
 
-    def go_back(self, beside: dict[str, Beside]) -> None:
-        """Cuts the journals back to where a checkpoint found them; {}: to their headers.
+    def go_back(self, name: str, beside: Mapping[str, Digest], best: bytes | None) -> None:
+        """Cuts the journals back to where the checkpoint `name` found them, and puts back the `best` weights that it
+        holds; without a checkpoint ("" and {}) to their headers, and no best weights.
 
-        Raises NotFoundError when metrics.csv is not what the checkpoint counts on.
+        Raises NotFoundError when metrics.csv or the best weights are not what the checkpoint counts on.
         """
-        length, digest = beside.get(METRICS, (len(self.header), hashlib.sha256(self.header).hexdigest()))
-        before = self.text_of(METRICS).encode()[:length]
-        if hashlib.sha256(before).hexdigest() != digest:
+        known = beside.get(METRICS, digest_of(self.header))
+        before = self.text_of(METRICS).encode()[: known[0]]
+        if digest_of(before) != known:
             raise NotFoundError(f"{shown(self.path / METRICS)} is damaged: it is not what the checkpoint counts on")
-        self.metrics.cut(length)
-        self.rows = parse_rows(before.decode(), shown(self.path / METRICS))
-        self.best_known = beside.get(BEST)
+        rows = parse_rows(before.decode(), shown(self.path / METRICS))
+        if name and [row["epoch"] for row in rows] != list(range(1, _position(name)[0] + 1)):
+            raise NotFoundError(f"{name} counts on other epochs than {shown(self.path / METRICS)} has")
+        self._put_back_best(name, beside.get(BEST), best)
+        self.metrics.cut(known[0])
+        self.rows = rows
         self._cut_timing()
         self._cut_layers(beside.get(LAYERS))
+
+    def _put_back_best(self, name: str, known: Digest | None, held: bytes | None) -> None:
+        """Makes the best weights those that the checkpoint counts on; one of an older tuner does not hold them.
+
+        Raises NotFoundError when they are lost.
+        """
+        place = self.path / BEST
+        if known is None:
+            with writing(place):
+                place.unlink(missing_ok=True)
+        elif digest_of(read_bytes(place, WEIGHTS_LIMIT) if held is None else held) != known:
+            raise NotFoundError(f"{shown(place)} is damaged: it is not what {name} counts on")
+        elif held is not None:
+            put_link(self.checkpoints / name / BEST, place)
+        self.best_known = known
 
     def _cut_timing(self) -> None:
         """Takes the epochs that are to come again out of timing.csv."""
@@ -122,13 +150,12 @@ class Folder:
             kept = 1
         self.timing.cut(sum(map(len, text.splitlines(keepends=True)[:kept])))
 
-    def _cut_layers(self, known: Beside | None) -> None:
+    def _cut_layers(self, known: Digest | None) -> None:
         """Takes what is to be measured again out of layer_stats.jsonl; all of it where it is not what it was."""
         if self.layers is None:
             return
-        length, digest = known or (0, "")
-        before = read_bytes(self.path / LAYERS, JOURNAL_LIMIT)[:length]
-        if known and hashlib.sha256(before).hexdigest() != digest:
+        length = known[0] if known else 0
+        if known and digest_of(read_bytes(self.path / LAYERS, JOURNAL_LIMIT)[:length]) != known:
             self.log(f"{LAYERS} was damaged: what it held of the epochs before is gone")
             length = 0
         self.layers.cut(length)
@@ -145,29 +172,56 @@ class Folder:
     def text_of(self, name: str) -> str:
         return read_bytes(self.path / name, JOURNAL_LIMIT).decode("ascii", "replace")
 
-    def epoch(self, row: Row, seconds: float, samples_per_second: float) -> None:
-        """Adds an epoch to the journals."""
+    def epoch(self, row: Row, seconds: float, samples_per_second: float, best: bytes | None) -> None:
+        """Adds an epoch to the journals, and its weights where it is the best; where that fails, no trace of it stays,
+        so that no row stands there whose weights were lost."""
         timing: Row = {
             "epoch": row["epoch"],
             "seconds": round(seconds, 6),
             "samples_per_second": round(samples_per_second, 1),
         }
-        self.metrics.append(format_row(self.columns, row))
-        self.timing.append(format_row(TIMING_COLUMNS, timing))
+        self.check_place()
+        lengths = self.metrics.length, self.timing.length
+        try:
+            self.metrics.append(format_row(self.columns, row))
+            self.timing.append(format_row(TIMING_COLUMNS, timing))
+            if best is not None:
+                self.save_best(best)
+        except BaseException:
+            self.metrics.cut(lengths[0])
+            self.timing.cut(lengths[1])
+            raise
         self.rows.append(row)
 
-    def checkpoint(self, name: str, files: dict[str, bytes], keep: int) -> None:
-        """Commits a checkpoint whose journals are safe on disk, then lets older ones go: the newest `keep` of whole
-        epochs stay, and one inside an epoch only until the next."""
+    def checkpoint(self, name: str, files: dict[str, bytes]) -> None:
+        """Commits a checkpoint whose journals are safe on disk; it holds the best weights, too."""
+        self.check_place()
         self.metrics.sync()
         with _during_training():
             self._check_places()
-            commit_folder(self.checkpoints, name, files)
+            best = {self.path / BEST: self.best_known} if self.best_known else {}
+            commit_folder(self.checkpoints, name, files, best)
+
+    def tidy(self, newest: str | None, scheduled: bool, setting: Checkpoint) -> None:
+        """Lets go of what a run that nothing disturbed would not have beside its `newest` checkpoint.
+
+        The newest `keep` of those made on schedule stay: every `every` epochs, and at the run's end. One made at a stop
+        stays only until the next, and none that is newer, for it was passed over. Leftovers of killed or failed writes
+        and deletions go, too.
+        """
         names = self.names()
-        whole = [each for each in names if "-batch-" not in each]
-        for old in names:
-            if old != name and old not in whole[-keep:]:
-                remove_folder(self.checkpoints / old)
+        older = names[: names.index(newest)] if newest else names
+        regular = [name for name in older if _position(name)[1] == 0 and _position(name)[0] % setting.every == 0]
+        room = setting.keep - (1 if newest and scheduled else 0)
+        kept = {newest, *regular[max(0, len(regular) - room) :]}
+        for name in names:
+            if name not in kept:
+                remove_folder(self.checkpoints / name)
+        try:
+            sweep_leftovers(self.path)
+            sweep_leftovers(self.checkpoints)
+        except ResourceError as error:  # no reason not to train
+            self.log(error.message)
 
     def names(self) -> list[str]:
         """The checkpoints, oldest first."""
@@ -176,15 +230,16 @@ class Folder:
         found = [path.name for path in self.checkpoints.iterdir() if _NAME.fullmatch(path.name)]
         return sorted(found, key=_position)
 
-    def newest_checkpoint(self, take_up: Callable[[dict[str, bytes]], dict[str, Beside]]) -> str | None:
+    def newest_checkpoint(self, take_up: Callable[[str, dict[str, bytes]], dict[str, Digest]]) -> str | None:
         """Goes on from the newest checkpoint that is whole and fits what stands beside it; None when there is none.
 
-        `take_up` is given its files and returns what it counts on. Raises NotFoundError when all are damaged.
+        `take_up` is given its name and files and returns what it counts on. Raises NotFoundError when all are damaged.
         """
         damaged = []
         for name in reversed(self.names()):
             try:
-                self.go_back(take_up(read_folder(self.checkpoints / name)))
+                files = read_folder(self.checkpoints / name)
+                self.go_back(name, take_up(name, files), files.get(BEST))
             except NotFoundError as error:
                 damaged.append(error.message)
                 self.log(f"passed over {name}: {error.message}")
@@ -194,36 +249,35 @@ class Folder:
             raise NotFoundError(
                 f"every checkpoint of {shown(self.path)} is damaged: {damaged[0]}", fix="train it anew with --again"
             )
-        self.go_back({})
+        self.go_back("", {}, None)
         return None
 
     def save_best(self, data: bytes) -> None:
-        self.metrics.check_place()
         with _during_training():
             write_file(self.path / BEST, data)
-        self.best_known = (len(data), hashlib.sha256(data).hexdigest())
+        self.best_known = digest_of(data)
 
     def best(self) -> bytes:
         """The best weights. Raises NotFoundError when they are missing or not what was saved."""
-        self.metrics.check_place()
+        self.check_place()
         data = read_bytes(self.path / BEST, WEIGHTS_LIMIT)
-        if self.best_known != (len(data), hashlib.sha256(data).hexdigest()):
+        if self.best_known != digest_of(data):
             raise NotFoundError(
                 f"{shown(self.path / BEST)} is damaged: it is not what was saved", fix="train it anew with --again"
             )
         return data
 
+    def settings(self, files: Mapping[str, bytes]) -> None:
+        """Records settings that are others from now on."""
+        self.check_place()
+        write_files(self.path, {name: files[name] for name in ("config.yaml", "origins.json")})
+
     def status(self, status: dict[str, Any]) -> None:
-        self.metrics.check_place()
+        self.check_place()
         write_status(self.path, status)
 
     def log(self, text: str) -> None:
         self.log_file.append(f"{now()} {text}".replace("\n", " / "))
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no numbers that are not finite: null stands for them."""
-    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 @contextmanager

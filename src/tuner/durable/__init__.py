@@ -17,20 +17,39 @@ from tuner.durable.folders import (
     verify_folder,
 )
 from tuner.durable.journal import JOURNAL_LIMIT, Journal
-from tuner.durable.reading import JSON_LIMIT, is_plain_name, json_bytes, read_bytes, read_json, shown
-from tuner.durable.writing import in_the_way, make_folder, sync_folder, write_file, write_files, writing
+from tuner.durable.reading import (
+    JSON_LIMIT,
+    Checksum,
+    checksum,
+    files_below,
+    in_the_way,
+    is_plain_name,
+    json_bytes,
+    list_folder,
+    parse_json,
+    read_bytes,
+    read_json,
+    shown,
+    unreadable,
+)
+from tuner.durable.writing import make_folder, sync_folder, write_file, write_files, writing
 
 __all__ = [
     "FOLDER_LIMIT",
     "JOURNAL_LIMIT",
     "JSON_LIMIT",
     "MANIFEST",
+    "Checksum",
     "Journal",
+    "checksum",
     "commit_folder",
+    "files_below",
     "in_the_way",
     "is_plain_name",
     "json_bytes",
+    "list_folder",
     "make_folder",
+    "parse_json",
     "read_bytes",
     "read_folder",
     "read_json",
@@ -38,6 +57,7 @@ __all__ = [
     "shown",
     "sweep_leftovers",
     "sync_folder",
+    "unreadable",
     "verify_folder",
     "write_file",
     "write_files",

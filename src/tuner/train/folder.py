@@ -14,8 +14,11 @@ from typing import Any
 
 from tuner.durable import (
     JOURNAL_LIMIT,
+    JSON_LIMIT,
     Journal,
+    checksum,
     commit_folder,
+    list_folder,
     read_bytes,
     read_folder,
     remove_folder,
@@ -25,7 +28,7 @@ from tuner.durable import (
     writing,
 )
 from tuner.errors import NotFoundError, ResourceError
-from tuner.run import Lock, Row, format_header, format_row, now, parse_rows, write_status
+from tuner.run import WRITTEN_ONCE, Lock, Row, format_header, format_row, now, parse_rows, write_status
 from tuner.state import Beside
 
 BEST = "best.safetensors"
@@ -51,6 +54,8 @@ class Folder:
             sweep_leftovers(self.path)
             if self.checkpoints.is_dir():
                 sweep_leftovers(self.checkpoints)
+            there = [name for name in WRITTEN_ONCE if os.path.lexists(self.path / name)]
+            self.written_once = {name: checksum(read_bytes(self.path / name, JSON_LIMIT)) for name in there}
             self.metrics = opened.enter_context(Journal.open(self.path / METRICS, format_header(columns)))
             self.log_file = opened.enter_context(Journal.open(self.path / LOG))
             self.timing = opened.enter_context(self._open_timing())
@@ -173,7 +178,7 @@ class Folder:
         """The checkpoints, oldest first."""
         if not self.checkpoints.is_dir():
             return []
-        found = [path.name for path in self.checkpoints.iterdir() if _NAME.fullmatch(path.name)]
+        found = [name for name in list_folder(self.checkpoints) if _NAME.fullmatch(name)]
         return sorted(found, key=_position)
 
     def newest_checkpoint(self, take_up: Callable[[dict[str, bytes]], dict[str, Beside]]) -> str | None:
@@ -214,8 +219,10 @@ class Folder:
         return data
 
     def status(self, status: dict[str, Any]) -> None:
+        """Writes status.json, which tells what the other files are now."""
         self.metrics.check_place()
-        write_status(self.path, status)
+        timing = (self.timing.length, self.timing.digest)
+        write_status(self.path, status, {**self.written_once, TIMING: timing, **self.beside()})
 
     def log(self, text: str) -> None:
         self.log_file.append(f"{now()} {text}".replace("\n", " / "))

@@ -411,7 +411,7 @@ def test_losses_of_targets_in_other_units(make: Make) -> None:
         (["a", "b"], {"metric": "epochs(val_accuracy)"}, 2, "no operator"),
         (["a", "b"], {"metric": "epochs(val_f1>=0.5)"}, 2, "no metric val_f1"),
         (["a", "b"], {"metric": ""}, 2, "is not a metric"),
-        (["a", "b"], {"metric": "activation_std(hidden.3)@0"}, 4, "measured before the first step is missing"),
+        (["a", "b"], {"metric": "activation_std(hidden.3)@0"}, 4, "what was measured is missing"),
         (["a", "b"], {"metric": "val_accuracy@last", "direction": "down"}, 2, "up is better, not down"),
         (["a", "b"], {"metric": "epochs(test_accuracy>=0.1)"}, 2, "measured once, not epoch by epoch"),
         (["a", "b"], {"metric": "epochs(val_accuracy>=nan)"}, 2, "is not a number: nan"),

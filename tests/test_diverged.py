@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import signal
@@ -32,8 +31,7 @@ HUGE_OUTPUT = "output: {initializer: {name: uniform, scale: 1.6e38}}"
 
 
 def status_of(run: Path) -> dict[str, Any]:
-    status: dict[str, Any] = json.loads((run / "status.json").read_text())
-    return status
+    return read(run).status
 
 
 def diverged_in(run: Path) -> tuple[str, int, int]:

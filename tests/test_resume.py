@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -49,7 +48,7 @@ def result(run: Path) -> dict[str, Any]:
     last = max(path.name for path in (run / "checkpoints").iterdir())
     kept: dict[str, Any] = {f"{last}/{name}": data for name, data in read_folder(run / "checkpoints" / last).items()}
     kept |= {name: (run / name).read_bytes() for name in ("metrics.csv", "best.safetensors")}
-    status = json.loads((run / "status.json").read_text())
+    status = dict(read(run).status)
     del status["next"]
     timing = parse_rows((run / "timing.csv").read_text())
     return kept | {"status": status, "timed": [row["epoch"] for row in timing]}

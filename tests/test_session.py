@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 import torch
 
+from tuner.durable import checksum
 from tuner.errors import HeldError, NotFoundError, ResourceError, TunerError, UsageError
 from tuner.events import EpochDone, Started
 from tuner.machine import versions
 from tuner.options.models import MLP
 from tuner.plan import plan
-from tuner.run import Lock, read
+from tuner.run import Lock, glance, read, write_status
 from tuner.session import Answered, Session, threads_for
 from tuner.stopping import Stop, StopRequests
 from tuner.train.prepare import set_up_torch
@@ -38,7 +39,19 @@ def stopped(workplace: Any, *overrides: str, **request: Any) -> Path:
 def edit_identity(run: Path, **changes: Any) -> None:
     about = json.loads((run / "run.json").read_text())
     about["identity"] |= changes
-    (run / "run.json").write_text(json.dumps(about))
+    write_about(run, about)
+
+
+def write_about(run: Path, about: dict[str, Any]) -> None:
+    """run.json anew, and the status.json that tells its checksum."""
+    found, data = glance(run), json.dumps(about).encode()
+    (run / "run.json").write_bytes(data)
+    write_status(run, found.status, {**found.files, "run.json": checksum(data)})
+
+
+def fail(run: Path) -> None:
+    found = glance(run)
+    write_status(run, found.status | {"state": "failed"}, found.files)
 
 
 class TestAgain:
@@ -94,8 +107,7 @@ class TestAgain:
 
     def test_a_failed_run_is_left_alone(self, workplace: Any) -> None:
         run = workplace.train(IRIS, run_name="mine").run
-        status = json.loads((run / "status.json").read_text())
-        (run / "status.json").write_text(json.dumps(status | {"state": "failed"}))
+        fail(run)
         assert workplace.open(IRIS).notes == ("mine failed before; this is a new run",)
         with pytest.raises(NotFoundError, match="cannot go on"):
             workplace.open(IRIS, run_name="mine")
@@ -268,8 +280,7 @@ class TestAtOnce:
 
     def test_a_run_that_failed_before_is_not_in_the_way(self, workplace: Any) -> None:
         run = workplace.train(IRIS).run
-        status = json.loads((run / "status.json").read_text())
-        (run / "status.json").write_text(json.dumps(status | {"state": "failed"}))
+        fail(run)
         assert workplace.train(IRIS).run.name == "c-2"
 
 

@@ -42,8 +42,7 @@ def rows_of(run: Path) -> list[Any]:
 
 
 def status_of(run: Path) -> dict[str, Any]:
-    status: dict[str, Any] = json.loads((run / "status.json").read_text())
-    return status
+    return read(run).status
 
 
 def pieces(run: Path) -> dict[str, bytes]:
@@ -269,7 +268,7 @@ class TestFolder:
         assert {path.name for path in run.iterdir()} == names
         assert [path.name for path in sorted((run / "checkpoints").iterdir())] == ["epoch-0002", "epoch-0003"]
         status = status_of(run)
-        assert list(status) == STATUS
+        assert list(json.loads((run / "status.json").read_text())) == [*STATUS, "files", "sha256"]
         assert status == json.loads(json.dumps(events[-1].status))
         assert (status["state"], status["exit_code"], status["epoch"], status["step"]) == ("finished", 0, 3, 12)
         assert status["reason"] == "all 3 epochs done"

@@ -15,17 +15,18 @@ def load(run: str | Path, runs_dir: str | Path = "runs") -> nn.Module:
     """The network of a run with its best weights, on the CPU, in eval mode.
 
     `run` is a run folder or what a command accepts as RUN. The module takes samples (N, *shape) as float32, normalised
-    as `data.normalize` says. Raises NotFoundError where the run or its weights are missing or damaged.
+    as `data.normalize` says. Raises NotFoundError where the run or its weights are missing or damaged, or the weights
+    are not those of the best epoch that its status.json speaks of.
     """
     from tuner.config import load as load_config
     from tuner.config import plan_of
-    from tuner.durable import read_bytes
     from tuner.network import build
-    from tuner.run import resolve
+    from tuner.run import BEST, CONFIG, best_weights, glance, resolve
     from tuner.state import load_weights
 
-    path = resolve(str(run), Path(runs_dir))
-    config = load_config(str(path / "config.yaml")).config
+    found = glance(resolve(str(run), Path(runs_dir)))
+    _ = found.config  # checked, as the config's own reader does not
+    config = load_config(str(found.path / CONFIG)).config
     network = build(plan_of(config), config.seed)
-    load_weights(network, read_bytes(path / "best.safetensors", 8 << 30), str(path / "best.safetensors"))
+    load_weights(network, best_weights(found.path, found.told), str(found.path / BEST))
     return network.eval()

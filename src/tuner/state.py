@@ -13,7 +13,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from tuner.durable import Digest
+from tuner.durable import Checksum
 from tuner.errors import NotFoundError
 from tuner.network import Network
 from tuner.options.optimizers import Optimizer
@@ -78,7 +78,7 @@ class State:
         self.epoch, self.batch = self.epoch + 1, 0
         self.sums.zero_()
 
-    def capture(self, beside: Mapping[str, Digest]) -> dict[str, bytes]:
+    def capture(self, beside: Mapping[str, Checksum]) -> dict[str, bytes]:
         """The files of a checkpoint. `beside` says how far the run folder's own files are that belong to it."""
         position = {
             "epoch": self.epoch,
@@ -93,7 +93,7 @@ class State:
             STATE: json.dumps(position, indent=1, sort_keys=True).encode() + b"\n",
         }
 
-    def restore(self, files: Mapping[str, bytes]) -> dict[str, Digest]:
+    def restore(self, files: Mapping[str, bytes]) -> dict[str, Checksum]:
         """Takes over a checkpoint; returns what `capture` was told. Raises NotFoundError if it does not fit."""
         position = _position(files)
         load_weights(self.network, files.get(MODEL, b""), MODEL)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -99,23 +99,37 @@ def check_run_named(reference: str, runs_dir: Path, quiet: bool, as_json: bool) 
 def verify(run: Run) -> list[str]:
     """The names of a run's checkpoints, all files checked against their checksums. Raises NotFoundError."""
     from tuner.config import meaning_hash
-    from tuner.durable import read_json, verify_folder
     from tuner.errors import NotFoundError
+    from tuner.run import apart, check_files
 
     if meaning_hash(run.config) != run.identity.config_hash:
         raise NotFoundError(f"{run.path / 'config.yaml'} is damaged: it is not the config that run.json names")
-    folders = sorted(run.path.glob("checkpoints/epoch-*"))
-    for folder in folders:
-        verify_folder(folder)
-    if not folders and run.state == "finished":
+    names = verify_checkpoints(run)
+    if not names and run.state == "finished":
         raise NotFoundError(f"{run.path} has no checkpoints, though it finished")
-    counted = read_json(folders[-1] / "state.json").get("beside", {}) if folders else {}
-    for name, told in counted.items():
-        path = run.path / name
-        data = path.read_bytes()[: told["bytes"]] if path.is_file() else b""
-        if hashlib.sha256(data).hexdigest() != told["sha256"]:
-            raise NotFoundError(f"{path} is damaged: it is not what {folders[-1].name} counts on")
-    return [folder.name for folder in folders]
+    disagreeing = apart(run.path, run.told)
+    if disagreeing:
+        raise NotFoundError("\n".join(disagreeing))
+    check_files(run.path, run.told)
+    return names
+
+
+def verify_checkpoints(run: Run) -> list[str]:
+    """Their names, oldest first, without those that a process that trains the run took away meanwhile."""
+    from tuner.durable import verify_folder
+    from tuner.errors import NotFoundError
+    from tuner.run import checkpoints
+
+    found = []
+    for folder in checkpoints(run.path):
+        try:
+            verify_folder(folder)
+        except NotFoundError:
+            if os.path.lexists(folder):
+                raise
+        else:
+            found.append(folder.name)
+    return found
 
 
 def as_data(loaded: Any) -> dict[str, Any]:

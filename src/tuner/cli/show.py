@@ -35,6 +35,7 @@ def show(
     tuner show @1 metrics
     tuner show digits-1 config
     """
+    from tuner.durable import files_below
     from tuner.errors import UsageError
     from tuner.run import is_run, read, resolve
 
@@ -50,6 +51,7 @@ def show(
         show_group(path, part, quiet, as_json)
         return
     found = read(path)
+    say_apart(found)
     if as_json:
         data = as_data(found)
         typer.echo(json.dumps(data.get(part, data)))
@@ -57,14 +59,13 @@ def show(
         typer.echo(str(found.path))
     elif part in ("config", "metrics", "timing", "log"):
         suffix = {"config": "yaml", "log": "txt"}.get(part, "csv")
-        typer.echo(text_of(found.path / f"{part}.{suffix}"), nl=False)
+        typer.echo(text_of(found, f"{part}.{suffix}"), nl=False)
     elif part == "files":
-        names = [path for path in sorted(found.path.rglob("*")) if path.is_file()]
-        typer.echo("\n".join(str(path) for path in names))
+        typer.echo("\n".join(str(path) for path in files_below(found.path)))
     elif part == "summary":
         typer.echo(summary(found))
     else:
-        typer.echo(pairs(found.identity.as_json() if part == "identity" else origins(found.path)))
+        typer.echo(pairs(found.identity.as_json() if part == "identity" else origins(found)))
 
 
 def show_group(path: Path, part: str, quiet: bool, as_json: bool) -> None:
@@ -81,10 +82,12 @@ def show_group(path: Path, part: str, quiet: bool, as_json: bool) -> None:
         )
     for damage in group.damaged:
         say_error(damage)
+    for member in group.runs.values():
+        say_apart(member)
     if as_json:
         typer.echo(json.dumps(group_data(group) if part == "summary" else shared[part]))
     elif part == "config":
-        typer.echo(text_of(group.first.path / "config.yaml"), nl=False)
+        typer.echo(text_of(group.first, "config.yaml"), nl=False)
     elif part == "identity":
         typer.echo(pairs(shared[part]))
     else:
@@ -148,7 +151,7 @@ def as_data(run: Any) -> dict[str, Any]:
         "config": run.config,
         "identity": run.identity.as_json(),
         "metrics": run.rows,
-        "origins": origins(run.path),
+        "origins": origins(run),
     }
     plain: dict[str, Any] = json.loads(json_bytes(values))
     return plain
@@ -200,16 +203,25 @@ def pairs(values: dict[str, Any]) -> str:
     return "\n".join(f"{key.ljust(width)}  {value}" for key, value in values.items())
 
 
-def origins(path: Path) -> dict[str, Any]:
-    from tuner.durable import read_json
+def say_apart(run: Run) -> None:
+    """Notes on what of an unfinished run does not agree, because its process died between two writes."""
+    from tuner.cli.app import say_error
+    from tuner.run import apart
 
-    return read_json(path / "origins.json")
+    for line in apart(run.path, run.told) if run.state in ("stopped", "crashed") else []:
+        say_error(f"note: {line}")
 
 
-def text_of(path: Path) -> str:
+def origins(run: Run) -> dict[str, Any]:
+    from tuner.durable import parse_json
+    from tuner.run import ORIGINS
+
+    return parse_json(run.content(ORIGINS), run.path / ORIGINS)
+
+
+def text_of(run: Run, name: str) -> str:
     """A text file of a run. Raises NotFoundError."""
-    from tuner.durable import read_bytes
     from tuner.render.text import escape
 
-    lines = read_bytes(path, 1 << 30).decode("utf-8", "backslashreplace").split("\n")
+    lines = run.content(name).decode("utf-8", "backslashreplace").split("\n")
     return "\n".join(escape(line) for line in lines)

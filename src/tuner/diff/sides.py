@@ -11,10 +11,10 @@ from typing import Any
 
 from tuner import shipped
 from tuner.config import ABSENT, Setting, meaning, side_by_side
-from tuner.durable import read_json, shown
+from tuner.durable import parse_json, shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.results import Group, read_group
-from tuner.run import Run, resolve
+from tuner.run import ORIGINS, Run, resolve
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 STDIN = "-"
@@ -112,14 +112,14 @@ def _config(source: str) -> Side:
 def _runs(group: Group) -> Side:
     first = group.first
     notes = tuple(f"left out of {shown(group.name)}: {each}" for each in group.damaged)
-    return Side(str(group.path), first.config, _origins(first.path), group, notes)
+    return Side(str(group.path), first.config, _origins(first), group, notes)
 
 
-def _origins(run: Path) -> dict[str, str]:
+def _origins(run: Run) -> dict[str, str]:
     """Where a run's settings were set; {} for a folder without origins.json."""
-    if not os.path.lexists(run / "origins.json"):
+    if not os.path.lexists(run.path / ORIGINS):
         return {}
-    return {key: str(place) for key, place in read_json(run / "origins.json").items()}
+    return {key: str(place) for key, place in parse_json(run.content(ORIGINS), run.path / ORIGINS).items()}
 
 
 def settings_of(sides: Sequence[Side]) -> list[Setting]:

@@ -58,10 +58,13 @@ def decode(data: bytes, shown_as: str) -> str:
         raise ConfigError([place.fault(message, suggestion="save the file as UTF-8")]) from None
 
 
-def plain(path: Path) -> dict[str, Any]:
-    """The map in a YAML file that tuner wrote. Raises NotFoundError if it is missing or damaged."""
+def plain(path: Path, data: bytes | None = None) -> dict[str, Any]:
+    """The map in a YAML file that tuner wrote; `data` is what it holds, where it was read before.
+
+    Raises NotFoundError if it is missing or damaged.
+    """
     try:
-        text = decode(read_bytes(path), str(path))
+        text = decode(read_bytes(path) if data is None else data, str(path))
         values = quick_map(text)
         if values is not None:
             return values

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from tuner.durable.reading import Digest, digest_of, is_plain_name, json_bytes, read_bytes, read_json, shown
+from tuner.durable.reading import Checksum, checksum, is_plain_name, json_bytes, read_bytes, read_json, shown
 from tuner.durable.writing import TEMPORARY, make_inner_folder, sync_folder, temporary_name, write_new, writing
 from tuner.errors import NotFoundError, ResourceError
 
@@ -19,7 +19,7 @@ _TRASH, _OLD = ".trash-", ".old-"
 
 
 def commit_folder(
-    parent: Path, name: str, files: Mapping[str, bytes], links: Mapping[Path, Digest] | None = None
+    parent: Path, name: str, files: Mapping[str, bytes], links: Mapping[Path, Checksum] | None = None
 ) -> Path:
     """Puts the folder `name` with `files` and a manifest of their sha256s into `parent`; an older one is replaced.
 
@@ -28,9 +28,7 @@ def commit_folder(
     above it has to be there. Raises NotFoundError (a file is in its place), ResourceError.
     """
     links = links or {}
-    digests = {key: digest_of(data) for key, data in files.items()} | {
-        path.name: known for path, known in links.items()
-    }
+    digests = {key: checksum(data) for key, data in files.items()} | {path.name: known for path, known in links.items()}
     for wanted in (name, *digests):
         if not is_plain_name(wanted) or wanted == MANIFEST:
             raise ValueError(f"not a plain file name: {wanted!r}")
@@ -131,12 +129,12 @@ def _checked(path: Path, limit: int) -> Iterator[tuple[str, bytes]]:
         raise NotFoundError(f"{shown(path)} is too large: its files may have {limit} bytes in all")
     for name, (size, digest) in listed.items():
         data = read_bytes(path / name, size)
-        if digest_of(data) != (size, digest):
+        if checksum(data) != (size, digest):
             raise NotFoundError(f"{shown(path / name)} is damaged: it is not what {MANIFEST} says")
         yield name, data
 
 
-def _manifest(path: Path) -> dict[str, Digest]:
+def _manifest(path: Path) -> dict[str, Checksum]:
     """File name -> what it holds."""
     files = read_json(path / MANIFEST).get("files")
     bad = NotFoundError(f"{shown(path / MANIFEST)} is damaged: it lists no files with their bytes and sha256")

@@ -19,12 +19,13 @@ JSON_LIMIT = 1 << 20
 # O_NONBLOCK keeps a pipe that stands where a file should be from blocking the open; it does nothing to a file.
 CAREFUL = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
-Digest = tuple[int, str]
-"""How many bytes a file, or the beginning of a journal, has, and their sha256 (hex)."""
+Checksum = tuple[int, str]
+"""Bytes and sha256 (hex) of a file; of a journal, of its first so many bytes."""
 
 
-def digest_of(data: bytes) -> Digest:
+def checksum(data: bytes) -> Checksum:
     return len(data), hashlib.sha256(data).hexdigest()
 
 
@@ -39,11 +40,14 @@ def is_plain_name(name: str, longest: int = 64) -> bool:
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
-    """The content of the regular file `path`. Raises NotFoundError: missing, a link, unreadable, above `limit`."""
+    """The content of the regular file `path`.
+
+    Raises NotFoundError (missing, a link, unreadable, above `limit`), ResourceError (out of memory or file handles).
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | CAREFUL)
     except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     try:
         return read_open(descriptor, path, limit)
     finally:
@@ -51,6 +55,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
 
 
 def read_open(descriptor: int, path: Path, limit: int) -> bytes:
+    """`read_bytes` of a file that is open."""
     about = os.fstat(descriptor)
     if not stat.S_ISREG(about.st_mode):
         raise NotFoundError(f"{shown(path)} is not a regular file")
@@ -62,7 +67,7 @@ def read_open(descriptor: int, path: Path, limit: int) -> bytes:
             parts.append(part)
             room -= len(part)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     return b"".join(parts)
 
 
@@ -76,23 +81,72 @@ def is_at(path: Path, descriptor: int) -> bool:
     return (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino)
 
 
-def _unreadable(path: Path, error: OSError | ValueError) -> NotFoundError | ResourceError:
+def list_folder(path: Path) -> list[str]:
+    """The names in the folder `path`, sorted; [] when it is not there. Raises NotFoundError, ResourceError."""
+    try:
+        return sorted(os.listdir(path))  # noqa: PTH208 - the one place that lists
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOTDIR, errno.ELOOP):
+            raise NotFoundError(f"cannot list {shown(path)}: {in_the_way(path)}") from error
+        raise unreadable(path, error, "list") from error
+
+
+def files_below(path: Path) -> list[Path]:
+    """The regular files in `path` and in its folders, in the order of their names, no link followed.
+
+    Raises NotFoundError, ResourceError.
+    """
+    found = []
+    for each in (path / name for name in list_folder(path)):
+        if os.path.islink(each):  # noqa: PTH114 - never raises
+            continue
+        if os.path.isdir(each):  # noqa: PTH112
+            found += files_below(each)
+        elif os.path.isfile(each):  # noqa: PTH113
+            found.append(each)
+    return found
+
+
+def unreadable(path: Path, error: OSError | ValueError, verb: str = "read") -> NotFoundError | ResourceError:
+    """What a failed reading of `path` is: the machine's limits, or (EACCES, EIO and all others) this very file."""
     if isinstance(error, FileNotFoundError):
         return NotFoundError(f"{shown(path)} is missing")
     if not isinstance(error, OSError):
-        return NotFoundError(f"cannot read {shown(path)}: {error}")
-    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        return NotFoundError(f"cannot {verb} {shown(path)}: {error}")
+    if error.errno in _EXHAUSTED:
         return ResourceError(
-            f"cannot read {shown(path)}: {error.strerror}",
+            f"cannot {verb} {shown(path)}: {error.strerror}",
             fix="Close other programs or raise the limits (ulimit -n), then run the same command again.",
         )
     reason = "it is a link, and links are not followed" if error.errno == errno.ELOOP else error.strerror
-    return NotFoundError(f"cannot read {shown(path)}: {reason}")
+    return NotFoundError(f"cannot {verb} {shown(path)}: {reason}")
+
+
+def in_the_way(path: Path, number: int = errno.ENOTDIR) -> str:
+    """Which part of `path` is not the folder or file it has to be; `number` is the errno of who tried to use it."""
+    for folder in reversed(path.parents):
+        if os.path.lexists(folder) and not folder.is_dir():
+            return _no_folder(folder)
+    if number == errno.EISDIR:
+        return f"{shown(path)} is a folder, and a file belongs there"
+    if number == errno.ELOOP:
+        return f"{shown(path)} is a link, and links are not followed"
+    return _no_folder(path)
+
+
+def _no_folder(path: Path) -> str:
+    return f"{shown(path)} is {'a link that leads to no folder' if path.is_symlink() else 'not a folder'}"
 
 
 def read_json(path: Path, limit: int = JSON_LIMIT) -> dict[str, Any]:
-    """The JSON object in `path`. Raises NotFoundError: missing, too large, no JSON, a repeated key, an infinity."""
-    data = read_bytes(path, limit)
+    """The JSON object in `path`. Raises NotFoundError as `read_bytes` and `parse_json` do, ResourceError."""
+    return parse_json(read_bytes(path, limit), path)
+
+
+def parse_json(data: bytes, path: Path) -> dict[str, Any]:
+    """The JSON object that `path` holds. Raises NotFoundError: no JSON, a repeated key, an infinity."""
     try:
         value = json.loads(data, object_pairs_hook=_unique, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError) as error:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tuner.durable.reading import CAREFUL, shown
+from tuner.durable.reading import CAREFUL, in_the_way, shown
 from tuner.errors import NotFoundError, ResourceError
 
 TEMPORARY = ".tmp-"
@@ -49,22 +49,6 @@ def writing(path: Path) -> Iterator[None]:
             f"cannot write {shown(path)}: {reason}",
             fix=f"What was saved before is still in place: {remedy}, then run the same command again.",
         ) from error
-
-
-def in_the_way(path: Path, number: int = errno.ENOTDIR) -> str:
-    """Which part of `path` is not the folder or file it has to be; `number` is the errno of who tried to use it."""
-    for folder in reversed(path.parents):
-        if os.path.lexists(folder) and not folder.is_dir():
-            return _no_folder(folder)
-    if number == errno.EISDIR:
-        return f"{shown(path)} is a folder, and a file belongs there"
-    if number == errno.ELOOP:
-        return f"{shown(path)} is a link, and links are not followed"
-    return _no_folder(path)
-
-
-def _no_folder(path: Path) -> str:
-    return f"{shown(path)} is {'a link that leads to no folder' if path.is_symlink() else 'not a folder'}"
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tuner.durable import JOURNAL_LIMIT, read_bytes, shown
+from tuner.durable import shown
 from tuner.early_stop import own_monitor
 from tuner.errors import NotFoundError
 from tuner.render.series import Member, Track
 from tuner.render.text import plural
 from tuner.results import Group
-from tuner.run import Row, Run, parse_rows
+from tuner.run import TIMING, Row, Run, parse_rows
 
 Reading = Callable[[Run], Sequence[Mapping[str, float | int | None]]]
 
@@ -76,8 +76,7 @@ def distinct(paths: Sequence[Path]) -> list[str]:
 
 def seconds_of(run: Run) -> dict[int, float]:
     """Epoch -> the seconds it took. Raises NotFoundError."""
-    file = run.path / "timing.csv"
-    rows: list[Row] = parse_rows(read_bytes(file, JOURNAL_LIMIT).decode("ascii", "replace"), shown(file))
+    rows: list[Row] = parse_rows(run.content(TIMING).decode("ascii", "replace"), shown(run.path / TIMING))
     pairs = [(row.get("epoch"), row.get("seconds")) for row in rows]
     return {int(epoch): float(seconds) for epoch, seconds in pairs if epoch is not None and seconds is not None}
 

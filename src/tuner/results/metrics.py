@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tuner.durable import JOURNAL_LIMIT, read_bytes, shown
+from tuner.durable import shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.results.conditions import Condition, parse_condition
-from tuner.run import Row, Run, parse_rows
+from tuner.run import TIMING, Row, Run, parse_rows
 
 FORMS = (
     "val_accuracy, val_accuracy@last, val_accuracy@7, epochs(val_accuracy>=0.9), activation_std(hidden.0)@0, "
@@ -136,8 +136,8 @@ def seconds(run: Run) -> float | None:
 
 def _epoch_seconds(run: Run) -> list[float]:
     try:
-        text = read_bytes(run.path / "timing.csv", JOURNAL_LIMIT).decode("ascii", "replace")
-        return [taken for row in parse_rows(text, "timing.csv") if (taken := row["seconds"]) is not None]
+        text = run.content(TIMING).decode("ascii", "replace")
+        return [taken for row in parse_rows(text, TIMING) if (taken := row["seconds"]) is not None]
     except (NotFoundError, KeyError):
         return []
 

@@ -6,12 +6,25 @@ Readers take no lock, write nothing, and accept any beginning of a journal. A fo
 from __future__ import annotations
 
 from tuner.run.creating import check_name, create, create_held, now, write_status
-from tuner.run.folder import (
+from tuner.run.files import (
+    BEST,
+    CONFIG,
     ENDED,
+    LAYERS,
+    METRICS,
+    ORIGINS,
+    STATES,
+    TIMING,
+    WRITTEN_ONCE,
+    apart,
+    best_weights,
+    check_files,
+    checkpoints,
+)
+from tuner.run.folder import (
     FORMAT,
     GROUP,
     NAME_LIMIT,
-    STATES,
     Run,
     folders_in,
     glance,
@@ -29,17 +42,28 @@ from tuner.run.metrics import LayerRow, Row, format_header, format_row, parse_ro
 from tuner.run.references import newest, resolve, results_in
 
 __all__ = [
+    "BEST",
+    "CONFIG",
     "ENDED",
     "FORMAT",
     "GROUP",
+    "LAYERS",
+    "METRICS",
     "NAME_LIMIT",
+    "ORIGINS",
     "STATES",
+    "TIMING",
+    "WRITTEN_ONCE",
     "Identity",
     "LayerRow",
     "Lock",
     "Row",
     "Run",
+    "apart",
+    "best_weights",
+    "check_files",
     "check_name",
+    "checkpoints",
     "create",
     "create_held",
     "describe_holder",

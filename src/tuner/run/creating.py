@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tuner.durable import (
     is_plain_name,
-    json_bytes,
+    list_folder,
     make_folder,
     shown,
     sweep_leftovers,
@@ -21,7 +21,8 @@ from tuner.durable import (
     writing,
 )
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
-from tuner.run.folder import GROUP, IDENTITY, STATUS, is_run
+from tuner.run.files import IDENTITY, STATUS, Files, status_bytes
+from tuner.run.folder import GROUP, is_run
 from tuner.run.lock import NAME as LOCK
 from tuner.run.lock import Lock, describe_holder, held
 
@@ -106,9 +107,8 @@ def _claim_next(runs_dir: Path, name: str, files: Mapping[str, bytes]) -> Lock:
 
 
 def _highest(runs_dir: Path, name: str) -> int:
-    with writing(runs_dir):
-        found = (re.fullmatch(rf"{re.escape(name)}-([0-9]{{1,9}})", entry) for entry in os.listdir(runs_dir))  # noqa: PTH208
-        return max((int(match[1]) for match in found if match), default=0)
+    found = (re.fullmatch(rf"{re.escape(name)}-([0-9]{{1,9}})", entry) for entry in list_folder(runs_dir))
+    return max((int(match[1]) for match in found if match), default=0)
 
 
 def _claim(folder: Path, files: Mapping[str, bytes]) -> Lock | None:
@@ -135,10 +135,12 @@ def _is_blank(folder: Path, files: Mapping[str, bytes]) -> bool:
     if folder.is_symlink() or not folder.is_dir():
         return False
     left = {LOCK, *files} - {_key(files)}
-    with writing(folder):
-        return all(name in left or name.startswith(".tmp-") for name in os.listdir(folder))  # noqa: PTH208
+    return all(name in left or name.startswith(".tmp-") for name in list_folder(folder))
 
 
-def write_status(path: Path, status: Mapping[str, Any]) -> None:
-    """Puts `status` into the run's status.json, old or new and never half; numbers that are not finite become null."""
-    write_file(path / STATUS, json_bytes(status))
+def write_status(path: Path, status: Mapping[str, Any], files: Files = MappingProxyType({})) -> None:
+    """Puts `status` into the run's status.json, old or new and never half; numbers that are not finite become null.
+
+    `files` are the checksums of the files that it speaks of, which are on disk before it.
+    """
+    write_file(path / STATUS, status_bytes(status, files))

@@ -6,37 +6,25 @@ import errno
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tuner.durable import (
-    JOURNAL_LIMIT,
-    in_the_way,
-    is_plain_name,
-    read_bytes,
-    read_json,
-    shown,
-)
+from tuner.durable import JOURNAL_LIMIT, JSON_LIMIT, is_plain_name, list_folder, parse_json, read_bytes, shown
 from tuner.errors import NotFoundError
+from tuner.run.files import CONFIG, ENDED, IDENTITY, LAYERS, METRICS, Files, Status, checked, read_status
 from tuner.run.identity import Identity
 from tuner.run.lock import holder
 from tuner.run.metrics import LayerRow, Row, parse_layer_rows, parse_rows
 
 FORMAT = 1
-STATES = ("running", "stopped", "finished", "diverged", "failed", "crashed")
-ENDED = ("finished", "diverged")
 GROUP = "group.json"
-IDENTITY, STATUS, _METRICS, _CONFIG = "run.json", "status.json", "metrics.csv", "config.yaml"
-_LAYERS = "layer_stats.jsonl"
 _CONFIG_LIMIT = 1 << 20
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)
 NAME_LIMIT = 80  # of a folder: a config's name and a number
-_WHOLE = ("epoch", "step", "best_epoch", "exit_code")
-_TEXTS = ("reason", "next")
-_TABLES = ("best", "last", "test")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,23 +38,32 @@ class Run:
     about: dict[str, Any]  # all of run.json
     status: dict[str, Any]  # {} before the first status was written
     state: str  # one of STATES
+    files: Files = field(default_factory=dict)  # what status.json says of the other files
+
+    @property
+    def told(self) -> Status:
+        """status.json: what the files are checked against."""
+        return Status(self.status, self.files)
+
+    def content(self, name: str, limit: int = JOURNAL_LIMIT) -> bytes:
+        """The content of one of its files, checked where status.json tells its checksum. Raises NotFoundError."""
+        return checked(self.path, name, limit, self.told)
 
     @cached_property
     def config(self) -> dict[str, Any]:
         """Every value the run used. Raises NotFoundError."""
         from tuner.document import plain
 
-        read_bytes(self.path / _CONFIG, _CONFIG_LIMIT)  # a link or a pipe is refused here
-        return plain(self.path / _CONFIG)
+        return plain(self.path / CONFIG, self.content(CONFIG, _CONFIG_LIMIT))
 
     @cached_property
     def rows(self) -> list[Row]:
         """The whole lines of metrics.csv, in the order of their epochs. Raises NotFoundError."""
-        file = self.path / _METRICS
-        if not os.path.lexists(file):
+        file = self.path / METRICS
+        if not self._has(METRICS):
             return []
         try:
-            text = read_bytes(file, JOURNAL_LIMIT).decode("ascii")
+            text = self.content(METRICS).decode("ascii")
         except UnicodeDecodeError as error:
             raise NotFoundError(f"{shown(file)} is damaged: it holds bytes that are no text") from error
         rows = parse_rows(text, shown(file))
@@ -78,11 +75,15 @@ class Run:
     @cached_property
     def layers(self) -> list[LayerRow]:
         """The whole lines of layer_stats.jsonl: what a layer did after an epoch. Raises NotFoundError."""
-        file = self.path / _LAYERS
-        rows = parse_layer_rows(read_bytes(file, JOURNAL_LIMIT), shown(file)) if os.path.lexists(file) else []
+        file = self.path / LAYERS
+        rows = parse_layer_rows(self.content(LAYERS), shown(file)) if self._has(LAYERS) else []
         if self.state in ENDED and self.config.get("layer_stats") == "auto" and not rows:
             raise NotFoundError(f"{shown(file)} is damaged: what was measured is missing")
         return rows
+
+    def _has(self, name: str) -> bool:
+        """Whether a journal is there, or ought to be."""
+        return name in self.files or os.path.lexists(self.path / name)
 
 
 def read(path: Path) -> Run:
@@ -99,14 +100,14 @@ def glance(path: Path) -> Run:
     """
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises on a name that is too long
         raise NotFoundError(f"there is no run folder {shown(path)}", fix=_beside(path))
-    about = _about(path)
-    status = _status(path)
-    state = status.get("state", "running")
+    status = read_status(path)
+    about = _about(path, checked(path, IDENTITY, JSON_LIMIT, status))
+    state = status.values.get("state", "running")
     if state == "running" and holder(path) is None:
-        status = _status(path)  # its holder may have written the end between our two looks
-        state = status.get("state", "crashed").replace("running", "crashed")
+        status = read_status(path)  # its holder may have written the end between our two looks
+        state = status.values.get("state", "crashed").replace("running", "crashed")
     identity = Identity.from_json(about.get("identity"), shown(path / IDENTITY))
-    return Run(path, about["name"], about["created"], identity, about, status, state)
+    return Run(path, about["name"], about["created"], identity, about, status.values, state, status.files)
 
 
 def _beside(path: Path) -> str:
@@ -127,10 +128,10 @@ def there_are(newest_first: Sequence[Path]) -> str:
     return f"There {verb} {names}{more}; --runs-dir says where else to look."
 
 
-def _about(path: Path) -> dict[str, Any]:
-    """run.json with its `format`, `name` and `created` checked."""
+def _about(path: Path, data: bytes) -> dict[str, Any]:
+    """run.json, which holds `data`, with its `format`, `name` and `created` checked."""
     file = path / IDENTITY
-    about = read_json(file)
+    about = parse_json(data, file)
     written = about.get("format")
     if type(written) is int and written > FORMAT:
         raise NotFoundError(f"{shown(file)} was written by a later tuner (format {written})", fix="Update tuner.")
@@ -150,26 +151,6 @@ def _time(value: Any, file: str) -> str:
         return time.astimezone(UTC).isoformat(timespec="microseconds")
     except (TypeError, ValueError, OverflowError) as error:
         raise NotFoundError(f"{file} is damaged: its time of creation is missing or not one") from error
-
-
-def _status(path: Path) -> dict[str, Any]:
-    """status.json; {} when it is not there yet. The keys that readers rely on have their types, others are let be."""
-    if not os.path.lexists(path / STATUS):
-        return {}
-    status, file = read_json(path / STATUS), shown(path / STATUS)
-    if status.get("state") not in STATES[:-1]:
-        raise NotFoundError(f"{file} is damaged: its state is none of {', '.join(STATES[:-1])}")
-    for key in _WHOLE:
-        if not (status.get(key) is None or type(status[key]) is int):
-            raise NotFoundError(f"{file} is damaged: {key} is not a whole number")
-    for key in _TEXTS:
-        if not isinstance(status.get(key, ""), str | None):
-            raise NotFoundError(f"{file} is damaged: {key} is not text")
-    for key in _TABLES:
-        table = status.get(key) or {}
-        if not isinstance(table, dict) or not all(v is None or type(v) in (int, float) for v in table.values()):
-            raise NotFoundError(f"{file} is damaged: {key} is not a row of numbers")
-    return status
 
 
 # ---- many ------------------------------------------------------------------------------------------------------------
@@ -192,15 +173,9 @@ def members(group: Path) -> list[Path]:
 def folders_in(folder: Path) -> list[Path]:
     """The folders in `folder` that can be runs or groups. Raises NotFoundError when it cannot be listed."""
     try:
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if is_plain_name(entry.name, NAME_LIMIT)]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        known = error.errno in (errno.ENOTDIR, errno.ELOOP)
-        reason = in_the_way(folder) if known else error.strerror
-        fix = "Choose a folder with --runs-dir."
-        raise NotFoundError(f"cannot list {shown(folder)}: {reason}", fix=fix) from error
+        names = [name for name in list_folder(folder) if is_plain_name(name, NAME_LIMIT)]
+    except NotFoundError as error:
+        raise NotFoundError(error.message, fix="Choose a folder with --runs-dir.") from error
     return [folder / name for name in names if os.path.isdir(folder / name)]  # noqa: PTH112 - never raises
 
 
@@ -212,7 +187,7 @@ def is_group(path: Path) -> bool:
 def headline(path: Path) -> tuple[str, str]:
     """(time of creation, config name) in a run folder's run.json; two "" (older than any) when it is damaged."""
     try:
-        about = _about(path)
+        about = _about(path, read_bytes(path / IDENTITY, JSON_LIMIT))
     except NotFoundError:
         return "", ""
     return about["created"], about["name"]
@@ -224,5 +199,11 @@ def natural(name: str) -> list[tuple[str, int]]:
 
 
 def is_run(path: Path) -> bool:
-    """Whether `path` is a run folder: it has a run.json, damaged or not."""
-    return os.path.lexists(path / IDENTITY)
+    """Whether `path` is a run folder: it has a run.json, damaged or not, or may not be looked into."""
+    try:
+        os.lstat(path / IDENTITY)
+    except OSError as error:
+        return error.errno in _CLOSED
+    except ValueError:  # a path that cannot be one
+        return False
+    return True

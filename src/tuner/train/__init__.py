@@ -73,7 +73,7 @@ def go_on(training: Training) -> int | None:
     folder = training.folder
     found = folder.newest_checkpoint(training.take_up)
     if training.session.changed:
-        folder.settings(training.session.files())
+        folder.settings(training.session.files(), training.status("running", ""))
     folder.status(training.status("running", ""))
     if found is None:
         return 0 if training.session.held is not None else None

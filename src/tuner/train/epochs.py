@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from tuner.document import is_handed_over
-from tuner.durable import Digest
+from tuner.durable import Checksum
 from tuner.errors import DivergedError, NotFoundError, ResourceError
 from tuner.events import Ended, EpochDone, Event, Progress
 from tuner.layer_stats import epochs_measured, measure, probe_of
 from tuner.loop import NonFinite, evaluate, train_epoch
 from tuner.monitor import best_index, epochs_waited, oriented
 from tuner.options.schedulers import learning_rate
-from tuner.run import Row
+from tuner.run import BEST, Row
 from tuner.session import Session
 from tuner.state import STATE, load_weights, weights
 from tuner.stopping import StopRequests
 from tuner.train.diverged import locate
-from tuner.train.folder import BEST, Folder, checkpoint_name
+from tuner.train.folder import Folder, checkpoint_name
 from tuner.train.prepare import Setup
 
 PROGRESS_EVERY = 0.1
@@ -54,7 +54,7 @@ class Training:
         path = self.folder.path
         return shlex.quote(path.name if path.parent == Path("runs") else str(path))
 
-    def take_up(self, name: str, files: dict[str, bytes]) -> dict[str, Digest]:
+    def take_up(self, name: str, files: dict[str, bytes]) -> dict[str, Checksum]:
         """Goes back to the checkpoint `name`; what it counts on. Raises NotFoundError where it contradicts itself."""
         state, epochs = self.setup.state, self.session.loaded.config.training.epochs
         beside = state.restore(files)

@@ -14,10 +14,12 @@ from typing import Any
 from tuner.config import Checkpoint
 from tuner.durable import (
     JOURNAL_LIMIT,
-    Digest,
+    JSON_LIMIT,
+    Checksum,
     Journal,
+    checksum,
     commit_folder,
-    digest_of,
+    list_folder,
     put_link,
     read_bytes,
     read_folder,
@@ -29,10 +31,24 @@ from tuner.durable import (
     writing,
 )
 from tuner.errors import NotFoundError, ResourceError
-from tuner.run import Lock, Row, format_header, format_row, now, parse_rows, write_status
+from tuner.run import (
+    BEST,
+    CONFIG,
+    LAYERS,
+    METRICS,
+    ORIGINS,
+    TIMING,
+    WRITTEN_ONCE,
+    Lock,
+    Row,
+    format_header,
+    format_row,
+    now,
+    parse_rows,
+    write_status,
+)
 
-BEST = "best.safetensors"
-METRICS, TIMING, LOG, LAYERS = "metrics.csv", "timing.csv", "log.txt", "layer_stats.jsonl"
+LOG = "log.txt"
 TIMING_COLUMNS = ("epoch", "seconds", "samples_per_second")
 WEIGHTS_LIMIT = 8 << 30
 _MOVE = "Move it away, then run the same command again."
@@ -47,13 +63,15 @@ class Folder:
         self.checkpoints = self.path / "checkpoints"
         self.header = f"{format_header(columns)}\n".encode()
         self.rows: list[Row] = []
-        self.best_known: Digest | None = None
+        self.best_known: Checksum | None = None
         with ExitStack() as opened:
             opened.callback(lock.release)
             self._check_places()
             sweep_leftovers(self.path)
             if self.checkpoints.is_dir():
                 sweep_leftovers(self.checkpoints)
+            there = [name for name in WRITTEN_ONCE if os.path.lexists(self.path / name)]
+            self.written_once = {name: checksum(read_bytes(self.path / name, JSON_LIMIT)) for name in there}
             self.metrics = opened.enter_context(Journal.open(self.path / METRICS, format_header(columns)))
             self.log_file = opened.enter_context(Journal.open(self.path / LOG))
             self.timing = opened.enter_context(self._open_timing())
@@ -96,25 +114,25 @@ class Folder:
         self.metrics.check_place()
         self.lock.check_place()
 
-    def beside(self) -> dict[str, Digest]:
+    def beside(self) -> dict[str, Checksum]:
         """How far the files are that a checkpoint counts on. timing.csv is not among them, for it holds times, and a
         checkpoint is the same bytes whenever it is made."""
-        found: dict[str, Digest] = {METRICS: (self.metrics.length, self.metrics.digest)}
+        found: dict[str, Checksum] = {METRICS: (self.metrics.length, self.metrics.digest)}
         if self.best_known:
             found[BEST] = self.best_known
         if self.layers is not None:
             found[LAYERS] = (self.layers.length, self.layers.digest)
         return found
 
-    def go_back(self, name: str, beside: Mapping[str, Digest], best: bytes | None) -> None:
+    def go_back(self, name: str, beside: Mapping[str, Checksum], best: bytes | None) -> None:
         """Cuts the journals back to where the checkpoint `name` found them, and puts back the `best` weights that it
         holds; without a checkpoint ("" and {}) to their headers, and no best weights.
 
         Raises NotFoundError when metrics.csv or the best weights are not what the checkpoint counts on.
         """
-        known = beside.get(METRICS, digest_of(self.header))
+        known = beside.get(METRICS, checksum(self.header))
         before = self.text_of(METRICS).encode()[: known[0]]
-        if digest_of(before) != known:
+        if checksum(before) != known:
             raise NotFoundError(f"{shown(self.path / METRICS)} is damaged: it is not what the checkpoint counts on")
         rows = parse_rows(before.decode(), shown(self.path / METRICS))
         if name and [row["epoch"] for row in rows] != list(range(1, _position(name)[0] + 1)):
@@ -125,7 +143,7 @@ class Folder:
         self._cut_timing()
         self._cut_layers(beside.get(LAYERS))
 
-    def _put_back_best(self, name: str, known: Digest | None, held: bytes | None) -> None:
+    def _put_back_best(self, name: str, known: Checksum | None, held: bytes | None) -> None:
         """Makes the best weights those that the checkpoint counts on; one of an older tuner does not hold them.
 
         Raises NotFoundError when they are lost.
@@ -134,7 +152,7 @@ class Folder:
         if known is None:
             with writing(place):
                 place.unlink(missing_ok=True)
-        elif digest_of(read_bytes(place, WEIGHTS_LIMIT) if held is None else held) != known:
+        elif checksum(read_bytes(place, WEIGHTS_LIMIT) if held is None else held) != known:
             raise NotFoundError(f"{shown(place)} is damaged: it is not what {name} counts on")
         elif held is not None:
             put_link(self.checkpoints / name / BEST, place)
@@ -150,12 +168,12 @@ class Folder:
             kept = 1
         self.timing.cut(sum(map(len, text.splitlines(keepends=True)[:kept])))
 
-    def _cut_layers(self, known: Digest | None) -> None:
+    def _cut_layers(self, known: Checksum | None) -> None:
         """Takes what is to be measured again out of layer_stats.jsonl; all of it where it is not what it was."""
         if self.layers is None:
             return
         length = known[0] if known else 0
-        if known and digest_of(read_bytes(self.path / LAYERS, JOURNAL_LIMIT)[:length]) != known:
+        if known and checksum(read_bytes(self.path / LAYERS, JOURNAL_LIMIT)[:length]) != known:
             self.log(f"{LAYERS} was damaged: what it held of the epochs before is gone")
             length = 0
         self.layers.cut(length)
@@ -227,10 +245,10 @@ class Folder:
         """The checkpoints, oldest first."""
         if not self.checkpoints.is_dir():
             return []
-        found = [path.name for path in self.checkpoints.iterdir() if _NAME.fullmatch(path.name)]
+        found = [name for name in list_folder(self.checkpoints) if _NAME.fullmatch(name)]
         return sorted(found, key=_position)
 
-    def newest_checkpoint(self, take_up: Callable[[str, dict[str, bytes]], dict[str, Digest]]) -> str | None:
+    def newest_checkpoint(self, take_up: Callable[[str, dict[str, bytes]], dict[str, Checksum]]) -> str | None:
         """Goes on from the newest checkpoint that is whole and fits what stands beside it; None when there is none.
 
         `take_up` is given its name and files and returns what it counts on. Raises NotFoundError when all are damaged.
@@ -255,26 +273,31 @@ class Folder:
     def save_best(self, data: bytes) -> None:
         with _during_training():
             write_file(self.path / BEST, data)
-        self.best_known = digest_of(data)
+        self.best_known = checksum(data)
 
     def best(self) -> bytes:
         """The best weights. Raises NotFoundError when they are missing or not what was saved."""
         self.check_place()
         data = read_bytes(self.path / BEST, WEIGHTS_LIMIT)
-        if self.best_known != digest_of(data):
+        if self.best_known != checksum(data):
             raise NotFoundError(
                 f"{shown(self.path / BEST)} is damaged: it is not what was saved", fix="train it anew with --again"
             )
         return data
 
-    def settings(self, files: Mapping[str, bytes]) -> None:
-        """Records settings that are others from now on."""
-        self.check_place()
-        write_files(self.path, {name: files[name] for name in ("config.yaml", "origins.json")})
+    def settings(self, files: Mapping[str, bytes], status: dict[str, Any]) -> None:
+        """Records settings that are others from now on; meanwhile `status` tells nothing of the files they stand in."""
+        written = {name: files[name] for name in (CONFIG, ORIGINS)}
+        self.written_once = {name: known for name, known in self.written_once.items() if name not in written}
+        self.status(status)
+        write_files(self.path, written)
+        self.written_once |= {name: checksum(data) for name, data in written.items()}
 
     def status(self, status: dict[str, Any]) -> None:
+        """Writes status.json, which tells what the other files are now."""
         self.check_place()
-        write_status(self.path, status)
+        timing = (self.timing.length, self.timing.digest)
+        write_status(self.path, status, {**self.written_once, TIMING: timing, **self.beside()})
 
     def log(self, text: str) -> None:
         self.log_file.append(f"{now()} {text}".replace("\n", " / "))

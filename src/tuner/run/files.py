@@ -1,0 +1,269 @@
+"""The files of a run folder: their names, and whether they are what status.json says of them.
+
+status.json is written last, after whatever it speaks of, and ends with checksums: of the other files as they were then,
+and of its own bytes before. So what a reader shows was checked, by nothing more than reading it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tuner.durable import (
+    JOURNAL_LIMIT,
+    JSON_LIMIT,
+    Checksum,
+    checksum,
+    json_bytes,
+    list_folder,
+    parse_json,
+    read_bytes,
+    read_json,
+    shown,
+)
+from tuner.errors import NotFoundError
+from tuner.run.lock import holder
+
+IDENTITY, STATUS, CONFIG, SOURCE, ORIGINS = "run.json", "status.json", "config.yaml", "source.yaml", "origins.json"
+METRICS, TIMING, LAYERS, BEST = "metrics.csv", "timing.csv", "layer_stats.jsonl", "best.safetensors"
+CHECKPOINTS = "checkpoints"
+WRITTEN_ONCE = (IDENTITY, CONFIG, SOURCE, ORIGINS)
+WEIGHTS_LIMIT = 8 << 30
+STATES = ("running", "stopped", "finished", "diverged", "failed", "crashed")
+ENDED = ("finished", "diverged")
+
+_JOURNALS = (METRICS, TIMING, LAYERS)
+_CHECKPOINT = re.compile(r"epoch-([0-9]{4,8})(?:-batch-([0-9]{6,12}))?")
+_WHOLE = ("epoch", "step", "best_epoch", "exit_code")
+_TEXTS = ("reason", "next")
+_TABLES = ("best", "last", "test")
+_LOOKS = tuple(0.001 * 2**n for n in range(12))  # seconds between the looks at a run that is being written: 4 in all
+_DIED = "The run died between writing the two: the same command goes on from its checkpoint and puts that right."
+_LIVES = "A live process writes it: look again in a moment."
+
+Files = Mapping[str, Checksum]
+"""What status.json says of the other files: of a journal, which may have grown since, its first so many bytes."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What status.json says. `files` is empty where an older tuner wrote it, or before there is one."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    files: Files = field(default_factory=dict)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a process may go on with the run."""
+        return self.values.get("state", "running") in ("running", "stopped")
+
+
+def status_bytes(values: Mapping[str, Any], files: Files) -> bytes:
+    """status.json. A number that is not finite becomes null."""
+    told = {name: _entry(*each) for name, each in files.items()}
+    known = {key: value for key, value in values.items() if key not in ("files", "sha256")}
+    head = json_bytes({**known, "files": told}).removesuffix(b"\n}\n") + b",\n"
+    return head + _own(head)
+
+
+def _entry(size: int, digest: str) -> dict[str, Any]:
+    return {"bytes": size, "sha256": digest}
+
+
+def _own(head: bytes) -> bytes:
+    """The last lines of status.json: the checksum of all bytes before them."""
+    return f'  "sha256": "{hashlib.sha256(head).hexdigest()}"\n}}\n'.encode()
+
+
+def read_status(run: Path) -> Status:
+    """status.json of the run folder `run`. The keys that readers rely on have their types, others are let be.
+
+    Raises NotFoundError when it is damaged.
+    """
+    path = run / STATUS
+    if not os.path.lexists(path):
+        return Status()
+    data = read_bytes(path, JSON_LIMIT)
+    values, file = parse_json(data, path), shown(path)
+    told, own = values.pop("files", None), values.pop("sha256", None)
+    is_older = told is None and own is None
+    head = data[: -len(_own(b""))]
+    if not is_older and data != head + _own(head):
+        raise NotFoundError(f"{file} is damaged: it is not what its own checksum says")
+    _check_types(values, file)
+    return Status(values, {} if is_older else _checksums(told, file))
+
+
+def _check_types(values: Mapping[str, Any], file: str) -> None:
+    if values.get("state") not in STATES[:-1]:
+        raise NotFoundError(f"{file} is damaged: its state is none of {', '.join(STATES[:-1])}")
+    for key in _WHOLE:
+        if not (values.get(key) is None or type(values[key]) is int):
+            raise NotFoundError(f"{file} is damaged: {key} is not a whole number")
+    for key in _TEXTS:
+        if not isinstance(values.get(key, ""), str | None):
+            raise NotFoundError(f"{file} is damaged: {key} is not text")
+    for key in _TABLES:
+        table = values.get(key) or {}
+        if not isinstance(table, dict) or not all(v is None or type(v) in (int, float) for v in table.values()):
+            raise NotFoundError(f"{file} is damaged: {key} is not a row of numbers")
+
+
+def _checksums(told: Any, file: str) -> dict[str, Checksum]:
+    """File name -> (bytes, sha256), as status.json and a checkpoint's state.json have it."""
+    try:
+        found = {str(name): (each["bytes"], each["sha256"]) for name, each in told.items()}
+    except (AttributeError, TypeError, KeyError):
+        found = {"": (-1, "")}
+    if not all(type(size) is int and size >= 0 and isinstance(digest, str) for size, digest in found.values()):
+        raise NotFoundError(f"{file} is damaged: it does not tell files with their bytes and sha256")
+    return found
+
+
+# ---- checked ---------------------------------------------------------------------------------------------------------
+
+
+def checked(run: Path, name: str, limit: int, status: Status) -> bytes:
+    """The content of a file of the run folder `run`, which is what `status` says of it.
+
+    While a process trains the run, it may be between two writes: then both are read again. A journal of a run that is
+    to go on may have been cut back to a checkpoint, as `apart` tells. Raises NotFoundError naming the file that is
+    missing or damaged.
+    """
+    return _checked(run, name, status, limit)[0]
+
+
+def _checked(run: Path, name: str, status: Status, limit: int = JOURNAL_LIMIT) -> tuple[bytes, Status]:
+    """The content, and the status that speaks of it."""
+    data, status = _looked_at(run, name, limit, status)
+    if _fits(name, data, status) or _is_cut_back(run, name, data, status):
+        return data, status
+    raise NotFoundError(_damaged(run / name))
+
+
+def _damaged(file: Path) -> str:
+    return f"{shown(file)} is damaged: it is not what was written"
+
+
+def best_weights(run: Path, status: Status) -> bytes:
+    """The weights of the best epoch of which `status` speaks: best.safetensors, checked.
+
+    Of an ended run whose status.json tells no checksums its newest checkpoint is asked; of an unfinished one nobody.
+    Raises NotFoundError where they are missing or damaged, or are another epoch's.
+    """
+    data, found = _looked_at(run, BEST, WEIGHTS_LIMIT, status)
+    if not found.files and not found.goes_on:
+        found = Status(found.values, _counted_on(run))
+    if _fits(BEST, data, found):
+        return data
+    if found.goes_on:
+        raise NotFoundError(_not_as_told(run / BEST), fix=_how_come(run))
+    raise NotFoundError(_damaged(run / BEST), fix="Train it again with --again.")
+
+
+def check_files(run: Path, status: Status) -> None:
+    """Raises NotFoundError for the first file of a run folder that is not what its status.json says, or, where an
+    older tuner wrote that, what its newest checkpoint counts on."""
+    for name in status.files:
+        if name != BEST:
+            checked(run, name, JOURNAL_LIMIT, status)
+    if not status.files:
+        for name, told in _counted_on(run).items():
+            if name in _JOURNALS and checksum(read_bytes(run / name, JOURNAL_LIMIT)[: told[0]]) != told:
+                raise NotFoundError(_damaged(run / name))
+    if BEST in status.files or os.path.lexists(run / BEST):
+        best_weights(run, status)
+
+
+def apart(run: Path, status: Status) -> list[str]:
+    """What of an unfinished run does not agree with its status.json, a line each: as a rule because its process died
+    between writing the two."""
+    names = [name for name in (*_JOURNALS, BEST) if name in status.files or os.path.lexists(run / name)]
+    told = [_apart(run, name, status) for name in names if status.files and status.goes_on]
+    return [line for line in told if line]
+
+
+def _apart(run: Path, name: str, status: Status) -> str:
+    try:
+        if name == BEST:
+            best_weights(run, status)
+        elif _is_cut_back(run, name, *_checked(run, name, status)):
+            return f"{_not_as_told(run / name)}. {_how_come(run)}"
+    except NotFoundError as error:
+        return f"{error.message}. {error.fix}".removesuffix(". ")
+    return ""
+
+
+def _how_come(run: Path) -> str:
+    return _DIED if holder(run) is None else _LIVES
+
+
+def _not_as_told(file: Path) -> str:
+    return f"{shown(file)} is not the one that {STATUS} speaks of"
+
+
+def _looked_at(run: Path, name: str, limit: int, status: Status) -> tuple[bytes, Status]:
+    """A file and the status that speaks of it, both read again where they do not agree and a process trains the run."""
+    data = read_bytes(run / name, limit)
+    for pause in _LOOKS:
+        if _fits(name, data, status):
+            break
+        held = holder(run) is not None
+        before, status = data, read_status(run)
+        data = read_bytes(run / name, limit)
+        if _fits(name, before, status):  # the status that speaks of it came after it
+            return before, status
+        if not held:
+            break
+        time.sleep(pause)
+    return data, status
+
+
+def _fits(name: str, data: bytes, status: Status) -> bool:
+    told = status.files.get(name)
+    if told is None:
+        return name != BEST or not status.files
+    grows = name in _JOURNALS and status.values.get("state") not in ENDED
+    return checksum(data[: told[0]] if grows else data) == told
+
+
+def _is_cut_back(run: Path, name: str, data: bytes, status: Status) -> bool:
+    """Whether a process that died before it said so went back to a checkpoint, or a power failure took the last rows.
+
+    What a checkpoint counts on is on disk before it is.
+    """
+    told = status.files.get(name)
+    if told is None or name not in _JOURNALS or not status.goes_on or len(data) >= told[0]:
+        return False
+    counted = [each[name] for each in _all_counted_on(run) if name in each]
+    return not counted or any(checksum(data[:size]) == (size, digest) for size, digest in counted)
+
+
+# ---- checkpoints -----------------------------------------------------------------------------------------------------
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """The checkpoints in a run folder, oldest first. Raises NotFoundError when they cannot be listed."""
+    names = [match for name in list_folder(run / CHECKPOINTS) if (match := _CHECKPOINT.fullmatch(name))]
+    return [run / CHECKPOINTS / each[0] for each in sorted(names, key=lambda m: (int(m[1]), int(m[2] or 0)))]
+
+
+def _counted_on(run: Path) -> Files:
+    """What the newest checkpoint counts on; {} where there is none."""
+    return next(iter(reversed(_all_counted_on(run))), {})
+
+
+def _all_counted_on(run: Path) -> list[Files]:
+    """What each checkpoint counts on, oldest first; those that are damaged or gone meanwhile are passed over."""
+    found: list[Files] = []
+    for folder in checkpoints(run):
+        with suppress(NotFoundError):
+            found.append(_checksums(read_json(folder / "state.json").get("beside"), shown(folder / "state.json")))
+    return found

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # what type checkers take for true; `typing` takes milliseconds before the program's first act
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import nn
 
 __all__ = ["load"]
@@ -17,6 +17,8 @@ def load(run: str | Path, runs_dir: str | Path = "runs") -> nn.Module:
     `run` is a run folder or what a command accepts as RUN. The module takes samples (N, *shape) as float32, normalised
     as `data.normalize` says. Raises NotFoundError where the run or its weights are missing or damaged.
     """
+    from pathlib import Path
+
     from tuner.config import load as load_config
     from tuner.config import plan_of
     from tuner.durable import read_bytes

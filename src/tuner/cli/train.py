@@ -69,7 +69,7 @@ def train(
     from tuner.results import parse_requirements
     from tuner.session import Request, command_line
     from tuner.shipped import find_config
-    from tuner.stopping import StopRequests, die_of
+    from tuner.stopping import StopRequests
 
     is_run = os.path.isfile(Path(config, "run.json"))  # noqa: PTH113 - Path's own raises for what cannot be read
     if run is None and not overrides and not again and is_run:
@@ -81,9 +81,6 @@ def train(
     with StopRequests(None if max_time is None else seconds(max_time)) as stop:
         asked = Asked(source, overrides or [], loaded, request, stop, requirements, quiet, as_json)
         code = train_one(asked) if seeds is None else train_seeds(asked, seeds)
-    if stop.asked is not None and stop.asked.signal is not None and code == stop.asked.exit_code:
-        sys.stdout.flush()
-        die_of(stop.asked.signal)
     raise typer.Exit(code)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,9 @@ import pytest
 
 os.environ.pop("TUNER_RUNS", None)  # tests make their runs where they say
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of small processes would compile every module anew
+for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+    if signal.getsignal(_number) is signal.SIG_IGN:  # nohup, or a job in the background of a script
+        signal.signal(_number, lambda *_: None)  # ignored here as before; what tests start, starts with the default
 
 
 class Workplace:

@@ -165,7 +165,6 @@ def start(workplace: Any) -> Iterator[Callable[..., subprocess.Popen[str]]]:
                 text=True,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )
             processes.enter_context(process)
             processes.callback(process.kill)

@@ -92,7 +92,6 @@ def test_run_update_verify_and_the_same_again(recipe: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     page_before = (folder("recipes") / "README.md").stat().st_mtime_ns
     members = recipe.parent / "runs" / "slow-baseline-1"

@@ -65,12 +65,22 @@ class TestRequests:
             assert all(callable(signal.getsignal(number)) for number in ASKED)
         assert [signal.getsignal(number) for number in ASKED] == before
 
-    def test_the_second_ctrl_c_interrupts(self) -> None:
+    def test_once_all_is_saved_it_ends_the_process_again_and_a_request_is_only_noted(self) -> None:
+        with StopRequests() as stop:
+            with stop.listening():
+                assert all(callable(signal.getsignal(number)) for number in ASKED)
+            assert [signal.getsignal(number) for number in DEADLY] == [signal.SIG_DFL] * 3
+            os.kill(os.getpid(), signal.SIGUSR1)
+            assert stop.asked == Stop("SIGUSR1")
+
+    @pytest.mark.parametrize("first", [signal.SIGUSR1, signal.SIGHUP])
+    def test_the_first_deadly_one_is_what_the_process_dies_of(self, first: signal.Signals) -> None:
         with StopRequests() as stop:
             stop.listen()
-            os.kill(os.getpid(), signal.SIGINT)
-            with pytest.raises(KeyboardInterrupt):
-                os.kill(os.getpid(), signal.SIGINT)
+            for number in (first, signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+                os.kill(os.getpid(), number)
+            died_of = first if first in DEADLY else signal.SIGTERM
+            assert stop.asked == Stop(died_of.name, died_of)
 
     def test_a_second_term_does_not(self) -> None:
         """Schedulers send it to the group and to the process."""
@@ -125,8 +135,6 @@ def start(workplace: Any) -> Iterator[Callable[..., subprocess.Popen[str]]]:
                 text=True,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                # a pytest in the background may have SIGINT ignored, which its children would take over
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )
             processes.enter_context(process)
             processes.callback(process.kill)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # what type checkers take for true; `typing` takes milliseconds before the program's first act
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import nn
 
 __all__ = ["load"]
@@ -18,6 +18,8 @@ def load(run: str | Path, runs_dir: str | Path = "runs") -> nn.Module:
     as `data.normalize` says. Raises NotFoundError where the run or its weights are missing or damaged, or the weights
     are not those of the best epoch that its status.json speaks of.
     """
+    from pathlib import Path
+
     from tuner.config import load as load_config
     from tuner.config import plan_of
     from tuner.network import build

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import signal
+from tuner.signals import begin, end
 
 
 def main() -> None:
-    """Runs the command line. Ctrl-C while it is still being imported ends the process without a traceback."""
-    handler = signal.getsignal(signal.SIGINT)
-    if handler is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from tuner.cli import main as run
+    """Runs the command line."""
+    begin()
+    try:
+        from tuner.cli import main as run
 
-    signal.signal(signal.SIGINT, handler)
-    run()
+        run()
+    finally:
+        end()
 
 
 if __name__ == "__main__":

@@ -111,6 +111,8 @@ class HeldError(TunerError):
     """A live process holds the run."""
 
     exit_code = 73
+    meanwhile = False
+    """Whether the run was made after this command had looked for it, so that looking again helps."""
 
 
 class StoppedError(TunerError):

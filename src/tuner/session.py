@@ -193,14 +193,15 @@ def taken_meanwhile(session: Session) -> Path | None:
 
 
 def made_meanwhile(path: Path) -> HeldError:
-    """The error for a run that `taken_meanwhile` found."""
+    """The error for a run that `taken_meanwhile` found; opened anew, the session waits for that run or answers."""
     holder = describe_holder(path)
-    if holder is not None:
-        return held(path, holder)
-    return HeldError(
+    error = HeldError(
         f"{path} was made meanwhile by the same command",
         fix="Run the same command again: it reports that run or goes on with it.",
     )
+    error = error if holder is None else held(path, holder)
+    error.meanwhile = True
+    return error
 
 
 def _take_up(session: Session, path: Path) -> Session | Answered:

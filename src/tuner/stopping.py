@@ -6,15 +6,20 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from types import FrameType, TracebackType
+from types import FrameType
 
+from tuner import signals
 from tuner.errors import StoppedError
 
-DEADLY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+DEADLY = tuple(map(signal.Signals, signals.DEADLY))
 ASKED = (*DEADLY, signal.SIGUSR1)
 AT_ONCE = 2.0
 """Seconds within which a second Ctrl-C ends the run without saving."""
+CLEAR = b"\r\x1b[2K"
+"""Takes away the line that a terminal's cursor is in."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +37,19 @@ class Stop:
 class StopRequests:
     """While entered, a signal is a request; so is the end of `max_time` seconds, shown as ``--max-time``.
 
-    Until `listen` there is nothing to save, and a signal ends the process at once and silently, wherever it is: inside
-    an import, too. After `listen` it only asks; a second Ctrl-C within two seconds raises KeyboardInterrupt, of which,
-    once everything is tidied up, the process dies when the ``with`` block is left.
+    Between `listen` and `rest` there is something to save, and a signal only asks; once entered with its state saved,
+    the process dies of it at its end (`signals.end`). A second Ctrl-C within two seconds ends it at once, after calling
+    `before_dying`. Outside of them a signal ends the process at once and silently, SIGUSR1 with exit code 75
+    before `listen`; after `rest` that one is only noted.
     Signals that whoever started the process has it ignore (`nohup`, a job in the background) stay ignored.
     """
 
     def __init__(self, max_time: float | None = None) -> None:
         self._asked: Stop | None = None
         self._deadline = None if max_time is None else time.monotonic() + max_time
-        self._at = 0.0
+        self._interrupted = float("-inf")
         self._before: dict[signal.Signals, object] = {}
+        self.before_dying: Callable[[], None] | None = None
 
     @property
     def asked(self) -> Stop | None:
@@ -61,36 +68,56 @@ class StopRequests:
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     at_once = signal.SIG_DFL if number in DEADLY else _leave
                     self._before[number] = signal.signal(number, at_once)
+            if signals.came_early():
+                _leave(signal.SIGUSR1, None)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
         self._before = {}
-        if kind is KeyboardInterrupt:
-            die_of(signal.SIGINT)
+        if self._asked is not None and self._asked.signal is not None:
+            signals.die_at_the_end(self._asked.signal)
 
     def listen(self) -> None:
         """From now on there is something to save."""
         for number in self._before:
             signal.signal(number, self._note)
 
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """`listen`, then `rest`."""
+        self.listen()
+        try:
+            yield
+        finally:
+            self.rest()
+
+    def rest(self) -> None:
+        """What there was to save is saved."""
+        for number in self._before:
+            signal.signal(number, signal.SIG_DFL if number in DEADLY else self._note)
+
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        now = time.monotonic()
-        if self._asked is not None and number == signal.SIGINT and now - self._at < AT_ONCE:
-            raise KeyboardInterrupt
+        if number == signal.SIGINT:
+            now = time.monotonic()
+            if now - self._interrupted < AT_ONCE:
+                self._die()
+            self._interrupted = now
         found = signal.Signals(number)
-        self._asked, self._at = Stop(found.name, found if found in DEADLY else None), now
+        if self._asked is None or self._asked.signal is None:
+            self._asked = Stop(found.name, found if found in DEADLY else None)
+
+    def _die(self) -> None:
+        """Not by an exception: an import, a destructor or a library's own `except` would swallow it."""
+        if self.before_dying is not None:
+            self.before_dying()
+        with suppress(OSError):
+            if os.isatty(2):
+                os.write(2, CLEAR)  # the progress bar
+        signals.die_of(signal.SIGINT)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
     """SIGUSR1 before there is anything to save: the same command goes on from nothing."""
     os._exit(StoppedError.exit_code)
-
-
-def die_of(number: signal.Signals) -> None:
-    """Ends this process by the signal itself, so that shells and schedulers see what happened."""
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)

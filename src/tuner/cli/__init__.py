@@ -49,8 +49,6 @@ def run() -> int:
         for name in modules():
             import_module(f"tuner.cli.{name}")
         return int(app(standalone_mode=False) or 0)
-    except KeyboardInterrupt:
-        _die_of_interrupt()
     except TunerError as error:
         return report(error)
     except typer.TyperException as error:
@@ -64,8 +62,6 @@ def run() -> int:
         if isinstance(left.__context__, BrokenPipeError):
             raise left.__context__ from None
         raise
-    except typer.Abort:  # what click makes of Ctrl-C
-        _die_of_interrupt()
     except MemoryError:
         return report(ResourceError("this machine's memory ran out", fix="make room and run the same command again"))
     except OSError as error:
@@ -74,7 +70,6 @@ def run() -> int:
         return _bug(error)
     except Exception as error:  # a bug: told in one line, with the details in a file
         return _bug(error)
-    return 130
 
 
 def modules() -> tuple[str, ...]:
@@ -172,12 +167,6 @@ def _reader_left() -> int:
     """The reader of a pipe went away: silence, and the exit code that shells expect."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 128 + signal.SIGPIPE
-
-
-def _die_of_interrupt() -> None:
-    from tuner.stopping import die_of
-
-    die_of(signal.SIGINT)
 
 
 def _bug(error: Exception) -> int:

@@ -97,14 +97,14 @@ class Asked:
 
 
 def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
-    """Trains what is missing and reports; whether no claim fell. Dies of a signal that asked to stop."""
+    """Trains what is missing and reports; whether no claim fell."""
     from tuner.cli.recipe_files import is_shipped, readme_of, write_page
     from tuner.cli.seeds import parse_seeds
     from tuner.compare.statistics import least_pairs
     from tuner.errors import UsageError
     from tuner.recipe import find_recipes, read_recipes, shipped_outcomes
     from tuner.shipped import recipes as shipped_recipes
-    from tuner.stopping import StopRequests, die_of
+    from tuner.stopping import StopRequests
 
     chosen = None if asked.seeds is None else parse_seeds(asked.seeds)
     least = least_pairs(1)
@@ -129,8 +129,6 @@ def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
                 break
             told.append(report(recipe, pairs, paths, asked))
     if stop.asked is not None:
-        if stop.asked.signal is not None:
-            die_of(stop.asked.signal)
         raise typer.Exit(stop.asked.exit_code)
     if asked.as_json:
         typer.echo(json.dumps({"recipes": told}))

@@ -55,6 +55,7 @@ def train_seeds(asked: Asked, seeds: str) -> int:
     if len(trained) < len(session.seeds):
         return follow(asked, session)
     assert session.path is not None  # noqa: S101 - its members are there
+    asked.stop.rest()
     if not asked.as_json and (asked.quiet or not sys.stdout.isatty()):
         say(str(session.path))
     return report(asked, session, session.path, group_code([run.status["exit_code"] for run in trained.values()]))
@@ -65,6 +66,7 @@ def follow(asked: Asked, session: GroupSession) -> int:
     from tuner.group import train_group
     from tuner.render.group import GroupDisplay
 
+    ended: GroupEnded | None = None
     with GroupDisplay(quiet=asked.quiet or asked.as_json) as display:
         for event in train_group(session, asked.stop):
             display.show(event)
@@ -73,8 +75,9 @@ def follow(asked: Asked, session: GroupSession) -> int:
             elif isinstance(event, GroupStarted) and not asked.as_json and (asked.quiet or not sys.stdout.isatty()):
                 say(str(event.group))
             if isinstance(event, GroupEnded):
-                return report(asked, session, event.group, event.exit_code, display)
-    raise AssertionError("a group ends with GroupEnded")
+                ended = event
+        assert ended is not None  # noqa: S101 - training ends with GroupEnded or raises
+        return report(asked, session, ended.group, ended.exit_code, display)
 
 
 def tell(event: GroupEvent) -> None:

@@ -69,7 +69,7 @@ def train(
     from tuner.results import parse_requirements
     from tuner.session import Request, command_line
     from tuner.shipped import find_config
-    from tuner.stopping import StopRequests, die_of
+    from tuner.stopping import StopRequests
 
     is_run = os.path.isfile(Path(config, "run.json"))  # noqa: PTH113 - Path's own raises for what cannot be read
     if run is None and not overrides and not again and is_run:
@@ -81,9 +81,6 @@ def train(
     with StopRequests(None if max_time is None else seconds(max_time)) as stop:
         asked = Asked(source, overrides or [], loaded, request, stop, requirements, quiet, as_json)
         code = train_one(asked) if seeds is None else train_seeds(asked, seeds)
-    if stop.asked is not None and stop.asked.signal is not None and code == stop.asked.exit_code:
-        sys.stdout.flush()
-        die_of(stop.asked.signal)
     raise typer.Exit(code)
 
 
@@ -104,15 +101,12 @@ class Asked:
 def train_one(asked: Asked) -> int:
     """Trains one run, or reports it; the exit code."""
     from tuner.run import glance
-    from tuner.session import Session, open_session
+    from tuner.session import Session
 
-    opened = open_session(asked.loaded, asked.request)
-    if isinstance(opened, Session):
-        ended = follow(begin(opened, asked.stop), asked.quiet, asked.as_json)
-    else:
-        ended = Ended(opened.run.path, opened.run.status)
-        if not asked.as_json:
-            answer(opened, asked.quiet)
+    opened, ended = train_or_find(asked)
+    asked.stop.rest()
+    if not isinstance(opened, Session) and not asked.as_json:
+        answer(opened, asked.quiet)
     code, judged = int(ended.status["exit_code"] or 0), []
     if code == 0 and asked.requirements:
         judged = judge(asked.requirements, {asked.loaded.config.seed: glance(ended.run)})
@@ -125,6 +119,23 @@ def train_one(asked: Asked) -> int:
             draw(ended.run)
         say_missed(judged)
     return code
+
+
+def train_or_find(asked: Asked) -> tuple[Session | Answered, Ended]:
+    """What was found on disk, and the end of the run. Where the same command made the run since it was looked for,
+    this one looks again, as if it had come a moment later."""
+    from tuner.errors import HeldError
+    from tuner.session import Session, open_session
+
+    opened = open_session(asked.loaded, asked.request)
+    while isinstance(opened, Session):
+        try:
+            return opened, follow(begin(opened, asked.stop), asked.quiet, asked.as_json)
+        except HeldError as error:
+            if not error.meanwhile:
+                raise
+        opened = open_session(asked.loaded, asked.request, opened.splits)
+    return opened, Ended(opened.run.path, opened.run.status)
 
 
 def judge(requirements: Sequence[Requirement], runs: dict[int, Run]) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from tuner.run import (
     making,
     now,
 )
-from tuner.session import Request, device_for, identify, made_meanwhile
+from tuner.session import Request, device_for, identify
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def open_group(
 def hold(session: GroupSession) -> tuple[GroupSession, Lock]:
     """The group with its folder, made if it is not there, and the lock on it.
 
-    Raises HeldError when another process trains it, ResourceError.
+    Raises HeldError when another process trains it for longer than is to be waited, ResourceError.
     """
     if session.path is not None:
         lock = Lock(session.path, session.request.wait)
@@ -117,10 +117,10 @@ def hold(session: GroupSession) -> tuple[GroupSession, Lock]:
     config, request = session.loaded.config, session.request
     with making(request.runs_dir):
         faster = None if request.again else _look_up(session)
-        if faster is not None and faster.name not in session.known:
-            raise made_meanwhile(faster)
-        lock = create_held(request.runs_dir, config.name, request.run_name, session.files(session.seeds))
-    return replace(session, path=lock.path), lock
+        if faster is None or faster.name in session.known:
+            lock = create_held(request.runs_dir, config.name, request.run_name, session.files(session.seeds))
+            return replace(session, path=lock.path), lock
+    return hold(replace(session, path=faster))  # the same command was faster by a moment
 
 
 def _widen(session: GroupSession) -> None:

@@ -19,6 +19,7 @@ from tuner.events import Ended, GroupEnded, GroupEvent, GroupStarted, Member, Me
 from tuner.group.messages import Failed, Task, from_line, to_line
 from tuner.group.opening import GroupSession, hold
 from tuner.run import is_run
+from tuner.signals import ignore_here_alone
 from tuner.stopping import StopRequests
 
 FIRST = (70, 143, 130, 75, 73, 5, 4, 3)
@@ -37,6 +38,7 @@ class Worker:
     def __init__(self) -> None:
         self.seed: int | None = None
         self.ended = False
+        ignore_here_alone(signal.SIGUSR1)  # what a worker is told at the end of --max-time
         self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         # -P: a file torch.py in the working directory is not imported. A session of its own: Ctrl-C reaches the group
         # alone, which passes it on once.
@@ -87,7 +89,7 @@ def train_group(session: GroupSession, stop: StopRequests) -> Generator[GroupEve
     session, lock = hold(session)
     with ExitStack() as held:
         held.callback(lock.release)
-        stop.listen()
+        held.enter_context(stop.listening())
         before = session.trained()
         codes = {seed: int(run.status.get("exit_code") or 0) for seed, run in before.items()}
         waiting = [seed for seed in session.seeds if seed not in codes]
@@ -114,6 +116,7 @@ class _Pool:
         self.selector = held.enter_context(selectors.DefaultSelector())
         self.workers: list[Worker] = []
         self.told = False
+        stop.before_dying = self.kill
 
     def run(self) -> Iterator[GroupEvent]:
         for _ in range(min(self.session.at_once, len(self.waiting))):
@@ -172,6 +175,11 @@ class _Pool:
         worker.close()
         if self.waiting and self.stop.asked is None:
             self.start()
+
+    def kill(self) -> None:
+        """Ends the workers at once."""
+        for worker in self.workers:
+            worker.process.kill()
 
     def pass_on_stop(self) -> None:
         """Tells the workers what this process was told."""

@@ -15,6 +15,7 @@ from tuner.errors import BUG, NotFoundError, TunerError
 from tuner.events import Ended, Event
 from tuner.group.messages import Failed, Task, from_line, to_line
 from tuner.session import Answered, Request, open_session
+from tuner.signals import begin, end
 from tuner.stopping import Stop, StopRequests
 
 if TYPE_CHECKING:
@@ -24,6 +25,15 @@ GONE = Stop("the command that trained the group is gone", signal.SIGTERM)
 
 
 def main() -> None:
+    """The process."""
+    begin()
+    try:
+        work()
+    finally:
+        end()
+
+
+def work() -> None:
     """Trains until there are no more tasks, or until it is asked to stop."""
     answers = _own_stdout()
     splits: Splits | None = None

@@ -26,10 +26,9 @@ def train(session: Session, stop: StopRequests) -> Iterator[Event]:
     try:
         session = set_up_torch(session)
         setup = prepare(session)
-        stop.listen()
-        lock = session.held or _create(session)
+        lock = session.held or _create(session, stop)
         with_layers = session.loaded.config.layer_stats == "auto"
-        with Folder(lock, columns(setup), with_layers) as folder:
+        with stop.listening(), Folder(lock, columns(setup), with_layers) as folder:
             training = Training(session, setup, folder, stop)
             try:
                 resumed = go_on(training)
@@ -58,13 +57,14 @@ def columns(setup: Setup) -> tuple[str, ...]:
     return ("epoch", "step", "lr", "batch_loss", *measured, "grad_norm")
 
 
-def _create(session: Session) -> Lock:
+def _create(session: Session, stop: StopRequests) -> Lock:
     """The new run folder, held. Raises HeldError when the same command was faster by a moment."""
     config, request = session.loaded.config, session.request
     with making(request.runs_dir):
         faster = taken_meanwhile(session)
         if faster is not None:
             raise made_meanwhile(faster)
+        stop.listen()  # the folder that comes now is left in order
         return create_held(request.runs_dir, config.name, request.run_name, session.files())
 
 

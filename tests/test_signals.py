@@ -1,0 +1,236 @@
+"""Signals at any moment of a process: no traceback, and the exit that whoever sent them expects."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuner.run import holder, read
+from tuner.stopping import ASKED, DEADLY
+
+SMALL = "{name: c, data: iris, model: {hidden: [8]}, training: {epochs: 2, batch_size: 64, threads: 1}}"
+LONG = "{name: c, data: iris, model: {hidden: [8]}, training: {epochs: 100, threads: 1}, checkpoint: {every: 100}}"
+
+AT_A_PLACE = """
+import atexit, os, sys
+place, number = sys.argv[1], int(sys.argv[2])
+def hit():
+    os.kill(os.getpid(), number)
+class Importing:
+    def find_spec(self, name, *_):
+        if name == place:
+            hit()
+if place == "atexit":
+    atexit.register(hit)
+sys.meta_path.insert(0, Importing())
+sys.argv = ["tuner", *sys.argv[3:]]
+from tuner.__main__ import main
+main()
+"""
+"""tuner, to which a signal comes at the import of a module, or at the interpreter's end."""
+
+AFTER_A_MARK = """
+import os, sys
+sys.argv = ["tuner", *sys.argv[1:]]
+os.write(1, b"!")
+from tuner.__main__ import main
+main()
+"""
+"""tuner, which says when its own first line is next."""
+
+TWICE = """
+import os, signal, sys, time
+from tuner.stopping import StopRequests
+with StopRequests() as stop:
+    with stop.listening():
+        stop.before_dying = lambda: os.write(1, b"first this")
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.asked is not None
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except BaseException:
+            pass
+    os.write(1, b"went on")
+"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    said: str
+    errors: str
+
+
+def begin(place: Path, *command: str) -> subprocess.Popen[str]:
+    environment = {key: value for key, value in os.environ.items() if key not in ("TUNER_RUNS", "PYTHONWARNINGS")}
+    return subprocess.Popen(
+        [*command], cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def end(process: subprocess.Popen[str]) -> Ended:
+    try:
+        said, errors = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    return Ended(process.returncode, said, errors)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a config and its finished run, c-1."""
+    folder = tmp_path_factory.mktemp("signals")
+    (folder / "c.yaml").write_text(SMALL)
+    assert end(begin(folder, sys.executable, "-m", "tuner", "train", "c.yaml", "-q")).code == 0
+    return folder
+
+
+def at_places(folder: Path, words: Sequence[str], places: Sequence[str], number: signal.Signals) -> dict[str, Ended]:
+    """What becomes of one command for each place at which the signal hits it."""
+    begun = {
+        place: begin(folder, sys.executable, "-c", AT_A_PLACE, place, str(int(number)), *words) for place in places
+    }
+    return {place: end(process) for place, process in begun.items()}
+
+
+class TestAtEveryPlace:
+    @pytest.mark.parametrize("number", DEADLY)
+    def test_where_nothing_is_to_be_saved_the_process_dies_of_it_silently(
+        self, trained: Path, number: signal.Signals
+    ) -> None:
+        places = ("tuner.cli", "typer", "pydantic", "tuner.cli.check", "atexit")
+        ends = at_places(trained, ("check", "c.yaml", "-q"), places, number)
+        assert ends == dict.fromkeys(places, Ended(-number, "", ""))
+
+    def test_sigusr1_means_nothing_to_a_command_that_does_not_train(self, trained: Path) -> None:
+        places = ("tuner.cli", "pydantic", "atexit")
+        ends = at_places(trained, ("check", "c.yaml", "-q"), places, signal.SIGUSR1)
+        assert ends == dict.fromkeys(places, Ended(0, "", ""))
+
+    def test_sigusr1_before_training_asks_for_the_same_command_again(self, trained: Path) -> None:
+        (trained / "new.yaml").write_text(SMALL.replace("name: c", "name: new"))
+        places = ("tuner.cli", "pydantic", "tuner.session", "torch")
+        ends = at_places(trained, ("train", "new.yaml", "-q"), places, signal.SIGUSR1)
+        assert ends == dict.fromkeys(places, Ended(75, "", ""))
+        assert [path.name for path in (trained / "runs").iterdir()] == ["c-1"]
+
+    def test_sigusr1_after_the_end_is_too_late(self, trained: Path) -> None:
+        places = ("tuner.render.epochs", "atexit")
+        ends = at_places(trained, ("train", "c.yaml", "-q"), places, signal.SIGUSR1)
+        assert ends == dict.fromkeys(places, Ended(0, "runs/c-1\n", ""))
+
+
+def test_the_second_ctrl_c_ends_it_at_once_and_no_except_can_catch_it(tmp_path: Path) -> None:
+    done = end(begin(tmp_path, sys.executable, "-c", TWICE))
+    assert done == Ended(-signal.SIGINT, "first this", "")
+
+
+def moments(count: int) -> Iterator[tuple[tuple[str, ...], signal.Signals, float, float]]:
+    """(command, signal, seconds from tuner's first line or from a finished run, seconds to a second one)."""
+    drawn = random.Random(16)  # noqa: S311 - for moments, not for secrets
+    for turn in range(count):
+        light = turn % 3 != 0
+        words = ("check", "c.yaml") if light else ("train", "c.yaml", "--again")
+        number = ASKED[turn // 3 % len(ASKED)]
+        yield words, number, drawn.uniform(0, 0.5 if light else 1.0), drawn.choice((0.0, 0.0, 0.001, 0.05))
+
+
+def test_at_any_moment(trained: Path, tmp_path: Path) -> None:
+    """Whatever it hits: silence, and one of the exits that can be right."""
+    (tmp_path / "c.yaml").write_text(SMALL)
+    seen: list[tuple[Any, ...]] = []
+    for words, number, after, second in moments(24):
+        from_the_end = words[0] == "train" and len(seen) % 2 == 1
+        process = begin(tmp_path, sys.executable, "-c", AFTER_A_MARK, *words)
+        assert process.stdout is not None
+        assert process.stdout.read(1) == "!"
+        if from_the_end:
+            assert process.stdout.readline().startswith("runs/c-")
+        deadline = time.monotonic() + after
+        while process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.001)
+        process.send_signal(number)
+        if second and number == signal.SIGINT:
+            time.sleep(second)
+            process.send_signal(number)
+        done = end(process)
+        right = {0, 75} if number == signal.SIGUSR1 else {0, -number}
+        seen.append((words, number.name, after, done))
+        assert done.code in right - ({75} if words[0] == "check" else set()), seen[-1]
+        assert not re.search(r"Traceback|Exception ignored|Interrupt|bug in tuner|Errno", done.errors), seen[-1]
+    assert any(done.code < 0 for *_, done in seen)
+
+
+@pytest.fixture
+def ignoring(workplace: Any) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts tuner as `nohup` and a script's background job do: SIGHUP and SIGINT are ignored from the start."""
+    (workplace.folder / "c.yaml").write_text(LONG)
+    with ExitStack() as processes:
+
+        def started(*words: str) -> subprocess.Popen[str]:
+            command = 'trap "" HUP INT; exec "$@"'
+            process = begin(workplace.folder, "sh", "-c", command, "sh", sys.executable, "-m", "tuner", *words)
+            processes.enter_context(process)
+            processes.callback(process.kill)
+            return process
+
+        yield started
+
+
+def pid_of_holder(run: Path) -> int:
+    deadline = time.monotonic() + 60
+    while (found := holder(run) if run.is_dir() else None) is None:
+        assert time.monotonic() < deadline, "nobody came"
+        time.sleep(0.002)
+    return int(found["pid"])
+
+
+def test_what_is_to_be_ignored_is_ignored_by_a_run_and_by_the_workers_of_a_group(workplace: Any, ignoring: Any) -> None:
+    run, group = workplace.folder / "runs" / "one", workplace.folder / "runs" / "some"
+    processes = {
+        run: ignoring("train", "c.yaml", "--run", "one", "-q"),
+        group: ignoring("train", "c.yaml", "--run", "some", "--seeds", "2", "-q"),
+    }
+    for path in (run, group / "seed-0", group):
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGINT):
+            os.kill(pid_of_holder(path), number)
+    assert [end(process).code for process in processes.values()] == [0, 0]
+    assert [read(path).state for path in (run, group / "seed-0", group / "seed-1")] == ["finished"] * 3
+
+
+def test_max_time_reaches_the_workers_of_a_group_that_ignores_sigusr1(workplace: Any) -> None:
+    (workplace.folder / "c.yaml").write_text(LONG.replace("epochs: 100", "epochs: 100000"))
+    command = 'trap "" USR1; exec "$@"'
+    words = ("train", "c.yaml", "--seeds", "1", "--max-time", "0.1s", "-q")
+    done = end(begin(workplace.folder, "sh", "-c", command, "sh", sys.executable, "-m", "tuner", *words))
+    assert done == Ended(75, "runs/c-1\n", "")
+
+
+def test_these_tests_do_not_depend_on_what_pytest_was_told_to_ignore() -> None:
+    command = "trap '' INT HUP TERM USR1; exec \"$@\""
+    chosen = f"{__file__}::test_the_second_ctrl_c_ends_it_at_once_and_no_except_can_catch_it"
+    words = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", chosen)
+    done = end(begin(Path(__file__).parents[1], "sh", "-c", command, "sh", *words))
+    assert (done.code, "1 passed" in done.said) == (0, True), done
+
+
+def test_one_place_sets_handlers() -> None:
+    source = Path(__file__).parents[1] / "src" / "tuner"
+    setting = [
+        str(path.relative_to(source))
+        for path in sorted(source.rglob("*.py"))
+        if re.search(r"\bsignal\.signal\(|KeyboardInterrupt", path.read_text())
+    ]
+    assert setting == ["signals.py", "stopping.py"]

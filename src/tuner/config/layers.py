@@ -10,7 +10,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tuner.config.words import nearest
-from tuner.document import Items, Map, Node, Place, Scalar, decode, folder_of, located, parse, parse_value, read_bytes, shown
+from tuner.document import (
+    Items,
+    Map,
+    Node,
+    Place,
+    Scalar,
+    decode,
+    folder_of,
+    located,
+    parse,
+    parse_value,
+    read_bytes,
+    shown,
+)
 from tuner.errors import ConfigError, Fault
 
 STDIN = "-"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,14 @@ from tuner.document import (
     core_value,
     decode,
     parse,
+    parse_value,
     parsing,
     plain,
     read_bytes,
     shown,
     to_plain,
     to_yaml,
+    word,
 )
 from tuner.errors import ConfigError, Fault, NotFoundError
 
@@ -441,3 +444,112 @@ def test_messages_quote_yaml_and_are_short() -> None:
     assert isinstance(node, Map)
     assert shown(node.entries["a"][1]) == "[1, {b: true, c: null}, '']"
     assert shown(node.entries["d"][1]) == "x" * 57 + "..."
+
+
+# The right side of key=value
+
+ARGUMENT = Place("override", 1, 5, "key=", 1, Path(), argument=True)
+
+
+def value_of(text: str) -> Any:
+    """What ``key=text`` sets; the faults' messages where it is refused."""
+    node, faults = parse_value(text, replace(ARGUMENT, excerpt=f"key={text}"))
+    assert (node is None) == bool(faults)
+    for fault in faults:
+        at(f"key={text}".replace("\n", " "), replace(fault, excerpt=f"key={text}".replace("\n", " ")))
+    return to_plain(node) if node is not None else [fault.message for fault in faults]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("/a #b", "/a #b"),
+        ("#b", "#b"),
+        ("3 # c", "3 # c"),
+        ("null # c", "null # c"),
+        ("a: b", "a: b"),
+        ("a:", "a:"),
+        ("- a", "- a"),
+        ("? a", "? a"),
+        ("| a", "| a"),
+        (">a", ">a"),
+        ("%a", "%a"),
+        ("@a", "@a"),
+        ("`a", "`a"),
+        ("---", "---"),
+        ("...", "..."),
+        ("--- a", "--- a"),
+        ("1\n---\n2", "1\n---\n2"),
+        ("a\nb", "a\nb"),
+        ("a\tb", "a\tb"),
+        ("a, b]", "a, b]"),
+        ("it's", "it's"),
+        (" 0.5\t\n", 0.5),
+        ("~", None),
+        ("null", None),
+        ("''", ""),
+        ("'a #b' ", "a #b"),
+        ('"a\\n---"', "a\n---"),
+        ("[1, 'a #b']", [1, "a #b"]),
+        ("[a#b,\n c]", ["a#b", "c"]),
+        ("{a: [1, {b: '#'}]}", {"a": [1, {"b": "#"}]}),
+    ],
+)
+def test_a_value_on_the_command_line_goes_to_its_end(text: str, value: Any) -> None:
+    assert same(value_of(text), value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[1, 2] # c", "the value has ended before #"),
+        ("{a: 1} # c", "the value has ended before #"),
+        ("'a' #b", "the value has ended before #b"),
+        ("[1, # c\n 2]", "the value has ended before #"),
+        ("[1]\n...\n", "the value has ended before ..."),
+        ("[1]\n---\n[2]", "a second document starts here"),
+        ("[1] [2]", "not YAML: nothing can follow here: the document is complete"),
+        ("'a' b", "not YAML: nothing can follow here: the document is complete"),
+        ("[a #b]", "not YAML: this bracket is never closed"),
+        ("[a]: b", "a key is a word"),
+        ("&a 1", "YAML's anchor is not part of the language"),
+        ("*a", "YAML's alias is not part of the language"),
+        ("!!int 1", "the tag !!int is not part of the language"),
+        ("a\x01", "not YAML: the character U+0001 is not allowed"),
+        ("a\udcff", "not YAML: the character U+DCFF is not allowed"),
+    ],
+)
+def test_a_value_on_the_command_line_is_refused_where_it_is_not_one(text: str, message: str) -> None:
+    assert message in value_of(text)
+
+
+@settings(max_examples=500, deadline=None)
+@given(YAMLISH.filter(str.strip))
+def test_no_letter_of_a_value_on_the_command_line_is_dropped(text: str) -> None:
+    """What is no list, map or quoted text is the text itself; of the others every letter that means something is in
+    what is read back."""
+    node, faults = parse_value(text, ARGUMENT)
+    if isinstance(node, Scalar) and not node.quoted:
+        assert node.text == text.strip(" \t\r\n")
+    elif node is not None and "\\" not in text:
+        assert not faults
+        assert sorted(filter(str.isalnum, text)) == sorted(filter(str.isalnum, "".join(words_in(node))))
+
+
+def words_in(node: Node) -> list[str]:
+    """The texts of a node's keys and values, as they were written."""
+    if isinstance(node, Scalar):
+        return [node.text]
+    if isinstance(node, Items):
+        return [text for item in node.nodes for text in words_in(item)]
+    return [text for key, (_, value) in node.entries.items() for text in (key, *words_in(value))]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(trees(SCALARS))
+@example("/a #b")
+@example("---")
+@example(" a ")
+@example("")
+def test_what_word_writes_can_be_given_on_the_command_line(value: Any) -> None:
+    assert same(value_of(word(value)), value)

@@ -83,7 +83,7 @@ class TestEveryChoice:
         told = of(f"{member.kind}.{member.name}", member.kind)
         given = loaded(tmp_path, told.yaml)
         assert member.name in str(given)
-        assert loaded(tmp_path, "", tuple(shlex.split(" ".join(told.overrides)))) == given
+        assert loaded(tmp_path, "{}", tuple(shlex.split(" ".join(told.overrides)))) == given
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -92,7 +92,7 @@ def test_every_setting_answers_and_its_example_loads(path: str, tmp_path: Path) 
     assert told.title == path
     assert told.text
     given = loaded(tmp_path, told.yaml)
-    assert loaded(tmp_path, "", tuple(shlex.split(" ".join(told.overrides)))) == given
+    assert loaded(tmp_path, "{}", tuple(shlex.split(" ".join(told.overrides)))) == given
 
 
 def test_every_key_path_of_the_language_is_a_setting() -> None:
@@ -199,7 +199,7 @@ def test_every_kind_answers_with_its_members(kind: str) -> None:
 class TestEveryTopic:
     def test_its_example_loads_and_touches_its_settings(self, topic: Topic, tmp_path: Path) -> None:
         given = loaded(tmp_path, topic.example)
-        default = loaded(tmp_path, "")
+        default = loaded(tmp_path, "{}")
         assert given != default or topic.title == "Loss function"
         assert any(key.partition(".")[0] in topic.example for key in topic.keys)
 

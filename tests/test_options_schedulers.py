@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tuner.config import Config, Training
+from tuner.config.checks import contradictions
+from tuner.options.optimizers import SGD
 from tuner.options.schedulers import (
     Cosine,
     Exponential,
@@ -64,6 +70,10 @@ FORMULAS: list[tuple[Scheduler, Callable[[Place], float]]] = [
 @pytest.mark.parametrize("warmup", [0, 1, 3])
 @pytest.mark.parametrize(("scheduler", "formula"), FORMULAS, ids=[repr(scheduler) for scheduler, _ in FORMULAS])
 def test_every_step_follows_the_formula(scheduler: Scheduler, formula: Callable[[Place], float], warmup: int) -> None:
+    if warmup and isinstance(scheduler, OneCycle):
+        with pytest.raises(ValidationError, match="its rise is one"):
+            OneCycle(warmup_epochs=warmup)
+        return
     scheduler = type(scheduler)(**{**scheduler.model_dump(), "warmup_epochs": warmup})
     for step in range(PER_EPOCH * EPOCHS):
         after = step - PER_EPOCH * warmup
@@ -163,14 +173,61 @@ def test_plateau_neither_counts_the_warm_up_nor_knows_the_future() -> None:
     assert seen == rates
 
 
-@pytest.mark.parametrize("member", Scheduler.members.values(), ids=lambda member: member.name)
-class TestEveryScheduler:
-    def test_rates_are_positive_finite_and_at_most_the_optimizers(self, member: type[Scheduler]) -> None:
-        for step in range(PER_EPOCH * EPOCHS):
-            rate = learning_rate(member(), LR, step, PER_EPOCH, EPOCHS, [1.0] * (step // PER_EPOCH))
-            assert isinstance(rate, float)
-            assert 0 < rate <= LR * (1 + 1e-12)
+def settings_of(member: type[Scheduler]) -> st.SearchStrategy[dict[str, Any]]:
+    """Settings as their bounds allow them, at their ends, too; what the checks refuse is among them."""
+    share, large = st.floats(0, 1), st.one_of(st.floats(1, 1e6), st.just(1.0))
+    values: dict[str, st.SearchStrategy[Any]] = {
+        "warmup_epochs": st.one_of(st.just(0.0), st.floats(0, EPOCHS + 2)),
+        "milestones": st.lists(st.integers(1, EPOCHS + 2), min_size=1, max_size=4),
+        "decay": st.floats(0, 1e6),
+        **dict.fromkeys(("min_lr", "end_lr"), st.one_of(share, st.just(LR))),
+        **dict.fromkeys(("gamma", "factor", "rise", "threshold"), share),
+        **dict.fromkeys(("initial_division", "final_division"), large),
+        **dict.fromkeys(("step_size", "patience"), st.integers(1, EPOCHS + 2)),
+        "cooldown": st.integers(0, 3),
+    }
+    return st.fixed_dictionaries({}, optional={key: values[key] for key in member.model_fields})
 
+
+def accepted(member: type[Scheduler], given: dict[str, Any]) -> Scheduler | None:
+    """The scheduler of a config with these settings under lr LR; None where it is refused."""
+    try:
+        scheduler = member(**given)
+    except ValidationError:
+        return None
+    optimizer, training = SGD(lr=LR), Training(epochs=EPOCHS)
+    config = Config(scheduler=scheduler, optimizer=optimizer, training=training)
+    return None if list(contradictions(config, set())) else scheduler
+
+
+HISTORIES = st.lists(st.one_of(st.floats(-3, 3), st.just(math.inf)), min_size=EPOCHS, max_size=EPOCHS)
+
+
+@pytest.mark.parametrize("member", Scheduler.members.values(), ids=lambda member: member.name)
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_whatever_is_accepted_rises_first_and_then_falls(member: type[Scheduler], data: st.DataObject) -> None:
+    """No schedule ends above lr, and after its warm-up (one_cycle: its rise) none goes up again."""
+    scheduler, history = accepted(member, data.draw(settings_of(member))), data.draw(HISTORIES)
+    if scheduler is None:
+        return
+    rates = [
+        learning_rate(scheduler, LR, step, PER_EPOCH, EPOCHS, history[: step // PER_EPOCH])
+        for step in range(PER_EPOCH * EPOCHS)
+    ]
+    assert all(0 <= rate <= LR * (1 + 1e-12) for rate in rates)
+    moves = list(itertools.pairwise(rates))
+    rise = getattr(scheduler, "rise", 0) * PER_EPOCH * EPOCHS if isinstance(scheduler, OneCycle) else 0
+    rising = math.ceil(scheduler.warmup_epochs * PER_EPOCH + rise)
+    assert all(after >= before * (1 - 1e-12) for before, after in moves[: max(0, rising - 2)])
+    assert all(after <= before * (1 + 1e-12) for before, after in moves[rising:])
+
+
+WARMED = [member for member in Scheduler.members.values() if member is not OneCycle]
+
+
+@pytest.mark.parametrize("member", WARMED, ids=lambda member: member.name)
+class TestWarmUp:
     def test_warm_up_comes_first_and_ends_at_the_rate(self, member: type[Scheduler]) -> None:
         rates = [learning_rate(member(warmup_epochs=2), LR, step, PER_EPOCH, EPOCHS) for step in range(14)]
         assert rates == pytest.approx([LR * (step + 1) / 14 for step in range(14)])
@@ -180,6 +237,15 @@ class TestEveryScheduler:
         for step in range(PER_EPOCH * (EPOCHS - 2)):
             late = learning_rate(member(warmup_epochs=2), LR, step + 14, PER_EPOCH, EPOCHS, history)
             assert late == pytest.approx(learning_rate(member(), LR, step, PER_EPOCH, EPOCHS - 2, history[2:]))
+
+
+@pytest.mark.parametrize("member", Scheduler.members.values(), ids=lambda member: member.name)
+class TestEveryScheduler:
+    def test_rates_are_positive_finite_and_at_most_the_optimizers(self, member: type[Scheduler]) -> None:
+        for step in range(PER_EPOCH * EPOCHS):
+            rate = learning_rate(member(), LR, step, PER_EPOCH, EPOCHS, [1.0] * (step // PER_EPOCH))
+            assert isinstance(rate, float)
+            assert 0 < rate <= LR * (1 + 1e-12)
 
     def test_scales_with_the_rate(self, member: type[Scheduler]) -> None:
         for step in range(0, PER_EPOCH * EPOCHS, 5):

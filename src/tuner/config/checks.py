@@ -164,6 +164,33 @@ def warmup_leaves_epochs(config: Config) -> Iterator[Contradiction]:
         yield Contradiction("scheduler.warmup_epochs", message, f"less than {epochs}")
 
 
+def schedule_falls(config: Config) -> Iterator[Contradiction]:
+    key, lr = config.scheduler.lowest, config.optimizer.lr
+    if key and (lowest := config.scheduler.__dict__[key]) > lr:
+        message = f"{lowest:g} is above optimizer.lr, {lr:g}: the learning rate would rise, not fall"
+        yield Contradiction(f"scheduler.{key}", message, f"at most {lr:g}", also=("optimizer.lr",))
+
+
+def decay_shrinks(config: Config) -> Iterator[Contradiction]:
+    """Where a step takes lr * weight_decay of each weight away, more than all of it would turn the weight round."""
+    optimizer = config.optimizer
+    if optimizer.decay_is_share and (taken := optimizer.lr * optimizer.weight_decay) > 1:
+        message = f"with lr {optimizer.lr:g} each step would take {taken:g} times the weight away, past zero"
+        allowed = f"at most 1 / lr: {1 / optimizer.lr:g}"
+        yield Contradiction("optimizer.weight_decay", message, allowed, also=("optimizer.lr",))
+
+
+def augmentations_leave_something(config: Config) -> Iterator[Contradiction]:
+    shape = config.data.describe().shape
+    if len(shape) != 3:
+        return
+    for key, listed in (("augment", config.data.augment), ("shift", config.data.shift)):
+        for index, augmentation in enumerate(listed):
+            if augmentation.covers(max(shape[1:])):
+                message = f"{augmentation.name} would cover the whole picture of {shape[1]} x {shape[2]}, always"
+                yield Contradiction(f"data.{key}[{index}]", message, f"size at most {2 * max(shape[1:]) - 2}")
+
+
 SHAPE = ("data.name", "data.own")
 """What `describe` reads: the source and the settings that not every source has."""
 
@@ -177,11 +204,14 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     ((*SHAPE, "data.validation", "training.monitor"), monitor_exists),
     ((*SHAPE, "data.validation", "training.monitor"), r2_is_defined),
     ((*SHAPE, "data.augment", "data.shift"), augmentations_fit),
+    ((*SHAPE, "data.augment", "data.shift"), augmentations_leave_something),
     ((*SHAPE, "data.validation", "data.limit", "data.label_noise", "data.order"), data_is_possible),
     ((*SHAPE, "loss.name", *LAYERS), layers_fit),
     ((*LAYERS, "model.dropout"), regularisers_act),
     ((*SHAPE, "loss.name", *LAYERS, "training.batch_size"), batch_norm_has_batches),
     (("scheduler.name", "scheduler.warmup_epochs", "training.epochs"), warmup_leaves_epochs),
+    (("scheduler.name", "scheduler.min_lr", "scheduler.end_lr", "optimizer.name", "optimizer.lr"), schedule_falls),
+    (("optimizer.name", "optimizer.lr", "optimizer.weight_decay"), decay_shrinks),
 )
 """The checks, each with the settings it needs; where one of those has a fault, the check does not run."""
 

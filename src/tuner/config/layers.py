@@ -10,7 +10,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tuner.config.words import nearest
-from tuner.document import Items, Map, Node, Place, Scalar, decode, folder_of, located, parse, read_bytes, shown
+from tuner.document import (
+    Items,
+    Map,
+    Node,
+    Place,
+    Scalar,
+    decode,
+    folder_of,
+    located,
+    parse,
+    parse_value,
+    read_bytes,
+    shown,
+)
 from tuner.errors import ConfigError, Fault
 
 STDIN = "-"
@@ -33,8 +46,12 @@ class Layers:
         """Adds what a file extends and then the file; `chain` holds the files that led here, itself the last."""
         node, found = parse(text, start)
         self.faults += found
-        if node is None or (isinstance(node, Scalar) and node.value is None):
-            self.unread |= bool(found)
+        if found and node is None:
+            self.unread = True
+            return
+        if node is None or (isinstance(node, Scalar) and node.value is None and not node.refused):
+            message = f"{start.file} is empty: whatever was to write it may have failed"
+            self.unreadable(start.fault(message, allowed="a map of settings; {} asks for all defaults"))
             return
         if not isinstance(node, Map):
             hint = "a space after the colon" if isinstance(node, Scalar) and ":" in node.text else None
@@ -93,17 +110,20 @@ class Layers:
                 self.faults.append(whole.fault(message, given=text, allowed="key=value, as in optimizer.lr=0.01"))
             elif key == "extends":
                 self.faults.append(whole.fault("it is for files; an override sets a value", key=key))
+            elif not value.strip():
+                place = replace(whole, column=len(key) + 2, width=1)
+                allowed = "a value; null for none, '' for an empty text"
+                self.faults.append(place.fault("nothing stands after the =", key=key, allowed=allowed))
             else:
                 self.add_override(key.split("."), value, whole)
 
     def add_override(self, parts: Sequence[str], value: str, whole: Place) -> None:
         end = len(".".join(parts))
         start = replace(whole, column=end + 2, width=1)
-        node, found = parse(value, start)
+        node, found = parse_value(value, start)
         self.faults += found
-        if node is None and found:
+        if node is None:
             return
-        node = node or Scalar(start, None, "")
         for part in reversed(parts):
             place = replace(whole, column=end - len(part) + 1, width=len(part))
             node = Map(place, {part: (place, node)})
@@ -123,7 +143,8 @@ def _arguments(overrides: Sequence[str]) -> Iterator[tuple[int, str, str | None]
     while number < len(overrides):
         text, after = overrides[number], list(overrides[number + 1 :])
         taken = 1
-        while text.count("[") + text.count("{") > text.count("]") + text.count("}") and after:
+        is_open = text.partition("=")[2].startswith(("[", "{"))
+        while is_open and text.count("[") + text.count("{") > text.count("]") + text.count("}") and after:
             text, taken = f"{text} {after.pop(0)}", taken + 1
         if taken == 1 and after and _KEY.fullmatch(text) and ("=" not in after[0] or after[0].startswith("=")):
             taken = 3 if after[0] == "=" and len(after) > 1 else 2

@@ -4,6 +4,7 @@ Scalars follow the core schema of YAML 1.2. Anchors, aliases, merge keys, tags, 
 refused, and size, depth and number of nodes are bounded, so that no file can surprise or exhaust its reader.
 """
 
+from tuner.document.argument import parse_value
 from tuner.document.files import MAX_BYTES, decode, folder_of, is_handed_over, located, plain, read_bytes
 from tuner.document.nodes import Items, Map, Node, Place, Plain, Scalar, shown, to_plain
 from tuner.document.parsing import MAX_DEPTH, MAX_NODES, parse
@@ -28,6 +29,7 @@ __all__ = [
     "is_handed_over",
     "located",
     "parse",
+    "parse_value",
     "plain",
     "read_bytes",
     "shown",

@@ -28,6 +28,10 @@ class Augmentation(Choice, kind="augmentation"):
     images_only: ClassVar[bool] = True
     """Whether it needs pictures (N, C, H, W)."""
 
+    def covers(self, side: int) -> bool:  # noqa: ARG002
+        """Whether nothing is left of any picture whose longer side is this many pixels."""
+        return False
+
     @abstractmethod
     def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:
         """The changed batch, of the same shape, dtype and device; the batch itself stays as it is.
@@ -108,6 +112,9 @@ class Cutout(Augmentation, name="cutout"):
     """
 
     size: int = Field(8, ge=1, le=10_000, description="side of the square, in pixels")
+
+    def covers(self, side: int) -> bool:
+        return self.size // 2 >= side - 1 and self.size - self.size // 2 >= side
 
     def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:  # noqa: ARG002
         import torch

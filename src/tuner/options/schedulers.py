@@ -49,6 +49,8 @@ class Scheduler(Choice, kind="scheduler"):
 
     every_step: ClassVar[bool] = True
     """Whether the learning rate may change within an epoch, after the warm-up."""
+    lowest: ClassVar[str] = ""
+    """The setting that is the lowest learning rate of the schedule, where it has one: it must not be above lr."""
 
     warmup_epochs: float = Field(0.0, ge=0, description="epochs over which the learning rate ramps up to lr first")
 
@@ -185,7 +187,9 @@ class Cosine(Scheduler, name="cosine", aliases=("cosine_annealing",)):
     Source: Loshchilov, Hutter (2017), "SGDR: Stochastic Gradient Descent with Warm Restarts", equation 5.
     """
 
-    min_lr: float = Field(0.0, ge=0, description="learning rate at the end")
+    lowest = "min_lr"
+
+    min_lr: float = Field(0.0, ge=0, description="learning rate at the end, at most lr")
 
     def rate(self, lr: float, at: Moment) -> float:
         return self.min_lr + (lr - self.min_lr) * (1 + math.cos(math.pi * at.progress)) / 2
@@ -201,7 +205,9 @@ class LinearDecay(Scheduler, name="linear", aliases=("linear_decay",)):
     (2020), "Budgeted Training: Rethinking Deep Neural Network Training under Resource Constraints".
     """
 
-    end_lr: float = Field(0.0, ge=0, description="learning rate at the end")
+    lowest = "end_lr"
+
+    end_lr: float = Field(0.0, ge=0, description="learning rate at the end, at most lr")
 
     def rate(self, lr: float, at: Moment) -> float:
         return lr + (self.end_lr - lr) * at.progress
@@ -214,14 +220,22 @@ class OneCycle(Scheduler, name="one_cycle", aliases=("super_convergence",)):
     lr(p) = low + (lr - low) * (1 - cos(pi * p / rise)) / 2 for p < rise, else
     lr(p) = end + (lr - end) * (1 + cos(pi * (p - rise) / (1 - rise))) / 2, at every step.
     Choose it when: a good result should come in few epochs: the rise allows a peak lr several times the best constant
-    one (find it with a range test). It needs no warm-up_epochs: the rise is one. Momentum is not cycled.
+    one (find it with a range test). There is no warm-up before it: the rise is one. Momentum is not cycled.
     Source: Smith, Topin (2019), "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
     Rates", section 3 (there in straight lines).
     """
 
+    warmup_epochs: float = Field(0.0, ge=0, description="0: the rise is the warm-up")
     rise: float = Field(0.3, gt=0, lt=1, description="share of the schedule in which the learning rate rises")
     initial_division: float = Field(25.0, ge=1, description="the first learning rate is lr / initial_division")
     final_division: float = Field(1e4, ge=1, description="the last learning rate is the first one / final_division")
+
+    @field_validator("warmup_epochs")
+    @classmethod
+    def _none(cls, warmup_epochs: float) -> float:
+        if warmup_epochs:
+            raise ValueError("one_cycle has no warm-up before it, its rise is one: leave warmup_epochs out or at 0")
+        return warmup_epochs
 
     def rate(self, lr: float, at: Moment) -> float:
         low = lr / self.initial_division
@@ -248,12 +262,13 @@ class Plateau(Scheduler, name="plateau", aliases=("reduce_on_plateau", "reduce_l
     """
 
     every_step = False
+    lowest = "min_lr"
 
     factor: float = Field(0.1, gt=0, lt=1, description="factor at each fall")
     patience: int = Field(5, ge=1, description="epochs in a row without improvement before it falls")
     threshold: float = Field(1e-4, ge=0, description="an improvement has to be larger than this")
     cooldown: int = Field(0, ge=0, description="epochs after a fall in which misses do not count")
-    min_lr: float = Field(0.0, ge=0, description="the learning rate does not fall below this")
+    min_lr: float = Field(0.0, ge=0, description="the learning rate does not fall below this, which is at most lr")
 
     def rate(self, lr: float, at: Moment) -> float:
         return min(lr, max(self.min_lr, lr * self.factor ** self._falls(at.history)))

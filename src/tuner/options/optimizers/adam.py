@@ -53,6 +53,7 @@ class AdamW(Optimizer, name="adamw"):
     """
 
     decoupled = True
+    decay_is_share = True
 
     betas: Betas = Field([0.9, 0.999], description=BETAS)
     eps: float = Field(1e-8, gt=0, le=3e38, description=EPS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from tuner.options.optimizers.base import EPS, LR, Optimizer, Share
 
@@ -73,6 +73,13 @@ class RMSprop(Optimizer, name="rmsprop"):
     eps: float = Field(1e-8, gt=0, le=3e38, description=EPS)
     momentum: Share = Field(0.0, description="share of the last update that is kept")
     centered: bool = Field(False, description="divide by the gradient's standard deviation, not its root mean square")
+
+    @field_validator("centered")
+    @classmethod
+    def _needs_a_mean(cls, centered: bool, info: ValidationInfo) -> bool:
+        if centered and info.data.get("alpha") == 0:
+            raise ValueError("centered needs an alpha above 0: a single gradient has no standard deviation")
+        return centered
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
         import torch

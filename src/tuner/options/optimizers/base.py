@@ -26,6 +26,8 @@ class Optimizer(Choice, kind="optimizer"):
 
     decoupled: ClassVar[bool] = False
     """Whether weight decay shrinks the weights directly; otherwise it is added to the gradient (L2)."""
+    decay_is_share: ClassVar[bool] = False
+    """Whether a step takes lr * weight_decay of each weight away, whatever its gradients are."""
 
     lr: float = Field(1e-3, gt=0, le=3e38, description=LR)
     weight_decay: float = Field(

@@ -30,6 +30,8 @@ class SGD(Optimizer, name="sgd", aliases=("stochastic_gradient_descent", "gradie
     Importance of Initialization and Momentum in Deep Learning", section 2.
     """
 
+    decay_is_share = True
+
     lr: float = Field(0.01, gt=0, le=3e38, description=LR)
     momentum: Share = Field(0.0, description="share of the last update that is kept: B; 0.9 is usual")
     nesterov: bool = Field(False, description="look ahead along the momentum (needs momentum above 0)")

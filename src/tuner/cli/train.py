@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tuner.config import Loaded
     from tuner.results import Requirement
     from tuner.run import Run
-    from tuner.session import Answered, Request, Session
+    from tuner.session import Request, Session
     from tuner.stopping import StopRequests
 
 
@@ -103,16 +103,16 @@ class Asked:
 
 def train_one(asked: Asked) -> int:
     """Trains one run, or reports it; the exit code."""
-    from tuner.run import glance
+    from tuner.run import glance, next_command
     from tuner.session import Session, open_session
 
     opened = open_session(asked.loaded, asked.request)
     if isinstance(opened, Session):
         ended = follow(begin(opened, asked.stop), asked.quiet, asked.as_json)
     else:
-        ended = Ended(opened.run.path, opened.run.status)
+        ended = Ended(opened.run.path, {**opened.run.status, "next": next_command(opened.run)})
         if not asked.as_json:
-            answer(opened, asked.quiet)
+            answer(ended, asked.quiet)
     code, judged = int(ended.status["exit_code"] or 0), []
     if code == 0 and asked.requirements:
         judged = judge(asked.requirements, {asked.loaded.config.seed: glance(ended.run)})
@@ -198,15 +198,14 @@ def dumps(value: dict[str, Any]) -> str:
     return json.dumps(json.loads(json_bytes(value)))
 
 
-def answer(answered: Answered, quiet: bool) -> None:
+def answer(ended: Ended, quiet: bool) -> None:
     """Reports a run that was made before."""
     from tuner.render.epochs import ended_lines
 
-    run = answered.run
     if quiet or not sys.stdout.isatty():
-        say(str(run.path))
+        say(str(ended.run))
     if not quiet:
-        lines = [f"{run.path} was trained before; --again trains it again", *ended_lines(run.status)]
+        lines = [f"{ended.run} was trained before; --again trains it again", *ended_lines(ended.status)]
         say_error("\n".join(lines))
 
 

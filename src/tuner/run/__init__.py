@@ -5,6 +5,7 @@ Readers take no lock, write nothing, and accept any beginning of a journal. A fo
 
 from __future__ import annotations
 
+from tuner.run.commands import calmer_command, next_command, reference
 from tuner.run.creating import check_name, create, create_held, now, write_status
 from tuner.run.folder import (
     ENDED,
@@ -39,6 +40,7 @@ __all__ = [
     "Lock",
     "Row",
     "Run",
+    "calmer_command",
     "check_name",
     "create",
     "create_held",
@@ -56,9 +58,11 @@ __all__ = [
     "members",
     "natural",
     "newest",
+    "next_command",
     "now",
     "parse_rows",
     "read",
+    "reference",
     "resolve",
     "results_in",
     "runs_in",

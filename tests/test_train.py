@@ -287,7 +287,7 @@ class TestFolder:
         assert isinstance(started, Started)
         assert any("lone last sample" in note for note in started.notes)
         assert "lone last sample" in (started.run / "log.txt").read_text()
-        assert not next(iter(workplace.begin(CNN, "training.batch_size=16"))).notes
+        assert not next(iter(workplace.begin(CNN, "training.batch_size=16", again=True))).notes
 
     def test_checkpoints_follow_every_and_keep(self, workplace: Any) -> None:
         text = DIGITS.replace("epochs: 4", "epochs: 7")

@@ -22,6 +22,7 @@ class Started:
     steps_per_epoch: int
     monitor: str
     notes: tuple[str, ...] = ()
+    batch: int = 0  # how many batches of the epoch after `resumed` were done before
 
 
 @dataclass(frozen=True)

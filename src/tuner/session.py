@@ -168,7 +168,7 @@ def open_session(loaded: Loaded, request: Request, splits: Splits | None = None)
     if path is None and request.run_name is not None:
         check_name(request.run_name)
     if path is None:
-        note = None if request.run_name else _begun_elsewhere(session)
+        note = None if request.run_name else _begun_elsewhere(session) or _other_config(session)
         return replace(session, notes=(note,)) if note else session
     run = glance(path)
     if run.state in ("finished", "diverged"):
@@ -276,6 +276,26 @@ def _begun_elsewhere(session: Session) -> str | None:
         if same and run.state in ("stopped", "crashed"):
             what = ", ".join(key for key, *_ in session.identity.differences(run.identity, _ignored(session)))
             return f"{path.name} is unfinished, but was begun under another identity ({what}); this is a new run"
+    return None
+
+
+def _other_config(session: Session) -> str | None:
+    """What the newest run of this name has otherwise, where one may have meant to go on with it: it was to train for
+    another number of epochs, or it is unfinished. None where more than two settings differ: that is another config."""
+    here = session.loaded
+    for path in runs_in(session.request.runs_dir):
+        try:
+            run = glance(path)
+            if run.name != here.config.name:
+                continue
+            differing = [one for one in side_by_side([meaning(run.config), meaning(here.resolved)]) if one.differs]
+        except NotFoundError:
+            return None
+        keys = [one.key for one in differing]
+        if not 0 < len(keys) <= 2 or not ("training.epochs" in keys or run.state in ("stopped", "crashed")):
+            return None
+        has = ", ".join(f"{one.key} {brief(one.values[0])}, not {brief(one.values[1])}" for one in differing)
+        return f"{path.name} ({run.state}) has {has}: this is a new run, from the start"
     return None
 
 

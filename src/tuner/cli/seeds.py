@@ -154,10 +154,10 @@ def show_end(session: GroupSession, path: Path, runs: dict[int, Run], display: G
 def next_command(session: GroupSession, path: Path, runs: dict[int, Run]) -> str:
     """What to type next: the same command where members are missing, else a look at the curves."""
     import shlex
-    from pathlib import Path
 
     from tuner.group import command_of
+    from tuner.run import reference
 
     if len(runs) < len(session.seeds) or any(run.state not in ("finished", "diverged") for run in runs.values()):
         return shlex.join(command_of(session, path))
-    return f"tuner curves {shlex.quote(path.name if path.parent == Path('runs') else str(path))}"
+    return f"tuner curves {reference(path)}"

@@ -141,6 +141,7 @@ def group_summary(group: Group) -> str:
 def as_data(run: Any) -> dict[str, Any]:
     """What `show --json` tells."""
     from tuner.durable import json_bytes
+    from tuner.run import next_command
 
     values = {
         "run": str(run.path),
@@ -148,6 +149,7 @@ def as_data(run: Any) -> dict[str, Any]:
         "created": run.created,
         **run.status,
         "state": run.state,
+        "next": next_command(run),
         "config": run.config,
         "identity": run.identity.as_json(),
         "metrics": run.rows,
@@ -160,6 +162,7 @@ def as_data(run: Any) -> dict[str, Any]:
 def summary(run: Any) -> str:
     """The result of a run in a few lines."""
     from tuner.render.text import number, plural, spark
+    from tuner.run import next_command
 
     status, best = run.status, run.status.get("best") or {}
     try:
@@ -181,8 +184,7 @@ def summary(run: Any) -> str:
         lines.append(("test", ", ".join(f"{key} {number(value)}" for key, value in status["test"].items())))
     if run.rows:
         lines.append((monitor, spark([row.get(monitor) for row in run.rows], width=40)))
-    if status.get("next"):
-        lines.append(("next", status["next"]))
+    lines.append(("next", next_command(run)))
     width = max(len(key) for key, _ in lines)
     return "\n".join(f"{key.ljust(width)}  {value}" for key, value in lines)
 

@@ -106,7 +106,7 @@ def train_one(asked: Asked) -> int:
     opened, ended = train_or_find(asked)
     asked.stop.rest()
     if not isinstance(opened, Session) and not asked.as_json:
-        answer(opened, asked.quiet)
+        answer(ended, asked.quiet)
     code, judged = int(ended.status["exit_code"] or 0), []
     if code == 0 and asked.requirements:
         judged = judge(asked.requirements, {asked.loaded.config.seed: glance(ended.run)})
@@ -125,6 +125,7 @@ def train_or_find(asked: Asked) -> tuple[Session | Answered, Ended]:
     """What was found on disk, and the end of the run. Where the same command made the run since it was looked for,
     this one looks again, as if it had come a moment later."""
     from tuner.errors import HeldError
+    from tuner.run import next_command
     from tuner.session import Session, open_session
 
     opened = open_session(asked.loaded, asked.request)
@@ -135,7 +136,7 @@ def train_or_find(asked: Asked) -> tuple[Session | Answered, Ended]:
             if not error.meanwhile:
                 raise
         opened = open_session(asked.loaded, asked.request, opened.splits)
-    return opened, Ended(opened.run.path, opened.run.status)
+    return opened, Ended(opened.run.path, {**opened.run.status, "next": next_command(opened.run)})
 
 
 def judge(requirements: Sequence[Requirement], runs: dict[int, Run]) -> list[dict[str, Any]]:
@@ -209,15 +210,14 @@ def dumps(value: dict[str, Any]) -> str:
     return json.dumps(json.loads(json_bytes(value)))
 
 
-def answer(answered: Answered, quiet: bool) -> None:
+def answer(ended: Ended, quiet: bool) -> None:
     """Reports a run that was made before."""
     from tuner.render.epochs import ended_lines
 
-    run = answered.run
     if quiet or not sys.stdout.isatty():
-        say(str(run.path))
+        say(str(ended.run))
     if not quiet:
-        lines = [f"{run.path} was trained before; --again trains it again", *ended_lines(run.status)]
+        lines = [f"{ended.run} was trained before; --again trains it again", *ended_lines(ended.status)]
         say_error("\n".join(lines))
 
 

@@ -10,7 +10,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from tuner.durable.reading import Checksum, checksum, is_plain_name, json_bytes, read_bytes, read_json, shown
-from tuner.durable.writing import TEMPORARY, make_inner_folder, sync_folder, temporary_name, write_new, writing
+from tuner.durable.writing import (
+    TEMPORARY,
+    has_content,
+    make_inner_folder,
+    sync_folder,
+    temporary_name,
+    write_new,
+    writing,
+)
 from tuner.errors import NotFoundError, ResourceError
 
 MANIFEST = "manifest.json"
@@ -36,7 +44,7 @@ def commit_folder(
     content = {**files, MANIFEST: json_bytes({"files": manifest})}
     final, built = parent / name, parent / temporary_name()
     make_inner_folder(parent)
-    with writing(final):
+    with writing(final, parent):
         try:
             built.mkdir()
             write_new({built / key: data for key, data in content.items()})
@@ -57,7 +65,8 @@ def _read_back(built: Path, final: Path) -> None:
     except NotFoundError as error:
         raise ResourceError(
             f"cannot write {shown(final)}: what was written reads back differently ({error.message})",
-            fix="What was saved before is still in place. Check the disk and the memory of this machine.",
+            fix="What was saved before is still in place. " * has_content(final.parent)
+            + "Check the disk and the memory of this machine.",
         ) from error
 
 

@@ -29,9 +29,10 @@ _IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Path, *saved: Path) -> Iterator[None]:
     """Turns an OSError of a write into a ResourceError that names `path`, the reason and what to do.
 
+    `saved` are the places of earlier writes, which the failed one leaves as they were; without any that is `path`.
     Where something else stands at a place that has to be a file or a folder, it is a NotFoundError naming that place.
     """
     try:
@@ -44,11 +45,25 @@ def writing(path: Path) -> Iterator[None]:
                 fix="Move it away or choose another place, then run the same command again.",
             ) from error
         reason = error.strerror or type(error).__name__
-        remedy = _REMEDY.get(error.errno or 0, "see to the cause above")
+        remedy = f"{_REMEDY.get(error.errno or 0, 'see to the cause above')}, then run the same command again."
+        kept = any(map(has_content, saved or [path]))
         raise ResourceError(
             f"cannot write {shown(path)}: {reason}",
-            fix=f"What was saved before is still in place: {remedy}, then run the same command again.",
+            fix=f"What was saved before is still in place: {remedy}" if kept else remedy[:1].upper() + remedy[1:],
         ) from error
+
+
+def has_content(path: Path) -> bool:
+    """Whether something was saved at `path`: a file that is not empty, a folder with more in it than unfinished files;
+    also where that cannot be seen."""
+    try:
+        if path.is_dir():
+            return any(not name.startswith(".") for name in os.listdir(path))  # noqa: PTH208
+        return path.lstat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -62,7 +77,8 @@ def write_file(path: Path, data: bytes) -> None:
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """`write_file` for several files of one folder, which is flushed once. Each file is old or new, not all of them."""
     temporary = {name: folder / temporary_name() for name in files}
-    with writing(folder / next(iter(files)) if len(files) == 1 else folder):
+    places = [folder / name for name in files]
+    with writing(places[0] if len(places) == 1 else folder, *places):
         try:
             write_new({temporary[name]: data for name, data in files.items()})
             for name, path in temporary.items():

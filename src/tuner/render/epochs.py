@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tuner.errors import ResourceError
 from tuner.events import EpochDone, Started
 from tuner.render.text import ASCII_LEVELS, LEVELS, cells, duration, escape, figure, number, pad, plural, spark
 
@@ -124,9 +125,7 @@ def _fit(columns: Sequence[Column], width: int) -> list[Column]:
 
 def started_lines(event: Started, encoding: str = "utf-8") -> list[str]:
     """Which run, what network, what data, on what; then the notes."""
-    run = str(event.run)
-    if event.resumed is not None:
-        run += f", goes on after epoch {number(event.resumed)}"
+    run = str(event.run) + ("" if event.resumed is None else f", {_where(event.resumed, event)}")
     model = plural(event.parameters, "parameter")
     data = ", ".join(f"{number(count)} {part}" for part, count in event.samples.items())
     machine = ", ".join(part for part in (event.device, event.device_model, plural(event.threads, "thread")) if part)
@@ -136,12 +135,25 @@ def started_lines(event: Started, encoding: str = "utf-8") -> list[str]:
     return [labelled(label, text, encoding) for label, text in lines if text]
 
 
+def _where(resumed: int, event: Started) -> str:
+    """Where a run goes on that was begun before."""
+    if event.batch:
+        batch, batches = number(event.batch), number(event.steps_per_epoch)
+        return f"goes on in epoch {number(resumed + 1)}, after batch {batch} of {batches}"
+    if resumed:
+        return f"goes on after epoch {number(resumed)}"
+    return "begun before, and nothing of it was saved: starts anew"
+
+
 def ended_lines(status: Mapping[str, Any], encoding: str = "utf-8") -> list[str]:
-    """How the run ended, its best epoch, its test result; the last line is the next command."""
+    """How the run ended, what was saved, its best epoch, its test result; the last line is the next command."""
     end = ", ".join(str(status[key]) for key in ("state", "reason") if status.get(key))
     best = status.get("best") or {}
     epoch = status.get("best_epoch", best.get("epoch"))
     lines = [("end", end)]
+    if status.get("state") == "stopped" and status.get("exit_code") != ResourceError.exit_code:
+        none_yet = "" if status.get("epoch") else "; no epoch is over, so there are no metrics and no best weights yet"
+        lines.append(("saved", f"its state: the next command goes on from there{none_yet}"))
     if epoch is not None:
         values = {name: value for name, value in best.items() if name.startswith(("train_", "val_"))}
         lines.append(("best", ": ".join(part for part in (f"epoch {number(epoch)}", _values(values)) if part)))

@@ -22,13 +22,10 @@ PLAIN = View()
 
 
 def run_panels(track: Track, best: int | None = None, view: View = PLAIN) -> list[Panel]:
-    """The panels of one run or group: loss, the first other metric, and lr where it varies."""
-    panels = []
-    loss = metric_panel(track, "loss", best, view)
-    if loss.lines:
-        panels.append(loss)
-    for name in other_metrics(track)[:1]:
-        panels.append(metric_panel(track, name, best, view))
+    """The panels of one run or group: the loss, what is monitored or else the first other metric, and lr where it
+    varies."""
+    panels = [metric_panel(track, name, best, view) for name in dict.fromkeys(["loss", *watched_metrics(track)])]
+    panels = [panel for panel in panels if panel.lines]
     lr = line_of(track, "lr", replace(view, smooth=0.0), "lr")
     rates = [point[1] for point in lr.points() if point] if lr else []
     if lr and len(set(rates)) > 1:
@@ -47,6 +44,13 @@ def metric_panel(track: Track, metric: str, best: int | None = None, view: View 
     series = series_of(track, "epoch", view)
     at = dict(zip(series.epochs, series.x, strict=True)).get(best, math.nan)
     return replace(panel, best=best, best_at=at) if math.isfinite(at) else panel
+
+
+def watched_metrics(track: Track) -> list[str]:
+    """What is drawn beside the loss: the metric that is monitored, else the first one that the track has values of."""
+    watched = track.monitor.partition("_")[2]
+    others = other_metrics(track)
+    return [watched] if watched in others else others[:1]
 
 
 def other_metrics(track: Track) -> list[str]:
@@ -71,14 +75,16 @@ def side_by_side(tracks: Sequence[Track], metrics: Sequence[str], view: View = P
 
 
 def usual_metrics(tracks: Sequence[Track]) -> list[str]:
-    """What is drawn of several tracks unless something else is asked for: the loss, and each one's monitor where that
-    is another metric, else its first other metric; on the validation part, if any has one."""
+    """What is drawn of several tracks unless something else is asked for: the loss, and each one's monitor; its first
+    other metric, too, where it monitors a loss. What is not monitored: on the validation part, if any has one."""
     part = "val" if any(column.startswith("val_") for track in tracks for column in track.columns()) else "train"
-    names = {"loss": None}
+    names = {f"{part}_loss": None}
     for track in tracks:
-        watched = track.monitor.partition("_")[2]
-        names |= dict.fromkeys([watched] if watched not in ("", "loss") else other_metrics(track)[:1])
-    return [f"{part}_{name}" for name in names]
+        there = track.monitor in track.columns()
+        names |= {track.monitor: None} if there else {}
+        if not there or track.monitor.endswith("_loss"):
+            names |= dict.fromkeys(f"{part}_{name}" for name in other_metrics(track)[:1])
+    return list(names)
 
 
 def columns_of(tracks: Sequence[Track], metric: str) -> list[str]:

@@ -59,7 +59,7 @@ class TrainDisplay:
         for line in started_lines(event, self._screen.encoding):
             self._line(line, "yellow" if line.startswith("note") else "")
         self._line("")
-        self._move((event.resumed or 0) + 1, 0.0, None)
+        self._move((event.resumed or 0) + 1, event.batch / max(1, event.steps_per_epoch), None)
         self._screen.flush()
 
     def _move(self, epoch: int, inside: float, left: float | None) -> None:

@@ -5,6 +5,7 @@ Readers take no lock, write nothing, and accept any beginning of a journal. A fo
 
 from __future__ import annotations
 
+from tuner.run.commands import calmer_command, next_command, reference
 from tuner.run.creating import check_name, create, create_held, now, write_status
 from tuner.run.files import (
     BEST,
@@ -61,6 +62,7 @@ __all__ = [
     "Run",
     "apart",
     "best_weights",
+    "calmer_command",
     "check_files",
     "check_name",
     "checkpoints",
@@ -80,9 +82,11 @@ __all__ = [
     "members",
     "natural",
     "newest",
+    "next_command",
     "now",
     "parse_rows",
     "read",
+    "reference",
     "resolve",
     "results_in",
     "runs_in",

@@ -105,6 +105,7 @@ def started(training: Training, resumed: int | None) -> Started:
         steps_per_epoch=training.steps,
         monitor=session.loaded.config.training.monitor,
         notes=tuple(notes),
+        batch=setup.state.batch,
     )
 
 

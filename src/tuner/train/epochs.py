@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from tuner.document import is_handed_over
@@ -19,7 +18,7 @@ from tuner.layer_stats import epochs_measured, measure, probe_of
 from tuner.loop import NonFinite, evaluate, train_epoch
 from tuner.monitor import best_index, epochs_waited, oriented
 from tuner.options.schedulers import learning_rate
-from tuner.run import BEST, Row
+from tuner.run import BEST, Row, calmer_command, reference
 from tuner.session import Session
 from tuner.state import STATE, load_weights, weights
 from tuner.stopping import StopRequests
@@ -47,12 +46,6 @@ class Training:
     @property
     def steps(self) -> int:
         return len(self.setup.task.batches)
-
-    @property
-    def reference(self) -> str:
-        """How a command names this run."""
-        path = self.folder.path
-        return shlex.quote(path.name if path.parent == Path("runs") else str(path))
 
     def take_up(self, name: str, files: dict[str, bytes]) -> dict[str, Checksum]:
         """Goes back to the checkpoint `name`; what it counts on. Raises NotFoundError where it contradicts itself."""
@@ -218,7 +211,7 @@ class Training:
             "last": dict(rows[-1]) if rows else {},
             "test": {},
             "exit_code": exit_code,
-            "next": f"tuner curves {self.reference}",
+            "next": f"tuner curves {reference(self.folder.path)}" if state == "finished" else self.go_on_command(),
             **more,
         }
 
@@ -245,9 +238,10 @@ class Training:
         assert asked is not None  # noqa: S101 - a run stops only when asked to
         if state.batch:
             self.save(checkpoint_name(state.epoch - 1, state.batch), scheduled=False)
-        where = f"in epoch {state.epoch}, batch {state.batch}" if state.batch else f"after epoch {state.epoch - 1}"
+        inside = f"in epoch {state.epoch}, batch {state.batch:,} of {self.steps:,}"
+        where = inside if state.batch else f"after epoch {state.epoch - 1}"
         said = f"{asked.reason} {where}"
-        return self.end(self.status("stopped", said, asked.exit_code, next=self.go_on_command()))
+        return self.end(self.status("stopped", said, asked.exit_code))
 
     def go_on_command(self) -> str:
         """The command that goes on with this run: the same one, but after --again, which would begin another, and for a
@@ -267,9 +261,7 @@ class Training:
 
     def diverged(self, reason: str) -> Ended:
         """Closes the run; the last finite checkpoint made on schedule stands."""
-        optimizer = self.session.loaded.config.optimizer
-        lr = min(optimizer.lr / 10, float(type(optimizer).model_fields["lr"].default))
-        again = f"tuner train {shlex.quote(str(self.folder.path))} optimizer.lr={lr:g}"
+        again = calmer_command(self.folder.path, self.session.loaded.resolved["optimizer"])
         return self.end(self.status("diverged", reason, DivergedError.exit_code, next=again))
 
     def failed(self, error: ResourceError) -> None:

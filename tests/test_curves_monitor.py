@@ -1,0 +1,45 @@
+"""`curves` and the picture that `train` ends with draw what the run monitors, whatever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tuner.cli.curves import curves, picture
+from tuner.config import load, metrics_of
+from tuner.render.axes import Y_LABELS
+
+DATA: dict[str, list[str]] = {
+    "classes": [],
+    "classes, nothing held out": ["data.validation=0"],
+    "numbers": ["data=diabetes", "loss=mse"],
+    "numbers, nothing held out": ["data=diabetes", "loss=mse", "data.validation=0"],
+}
+
+
+@pytest.mark.parametrize("overrides", DATA.values(), ids=DATA)
+def test_whatever_can_be_monitored_is_drawn(
+    overrides: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    write_run: Callable[..., Path],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("c.yaml").write_text("data: digits\n")
+    measured = metrics_of(load("c.yaml", [*overrides, "training.monitor=train_loss"]).config)
+    rows = [{"epoch": epoch, **{name: epoch / (3 + at) for at, name in enumerate(measured)}} for epoch in (1, 2)]
+    for monitor in measured:
+        metric = monitor.partition("_")[2]
+        one, two = (
+            write_run(tmp_path / monitor / name, rows, *overrides, f"training.monitor={monitor}", best_epoch=1)
+            for name in ("one", "two")
+        )
+        curves([str(one)])
+        assert metric in capsys.readouterr().out.splitlines(), "the title of a panel of one run"
+        curves([str(one), str(two)])
+        assert monitor in capsys.readouterr().out.splitlines(), "the title of a panel of several runs"
+        picture(one, Path("last.svg"))
+        assert f"<!-- {Y_LABELS.get(metric, metric)} -->" in Path("last.svg").read_text()

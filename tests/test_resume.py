@@ -244,10 +244,17 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from conftest import Workplace
 import torch
-from tuner.run import read
+from tuner.durable import read_folder
+from tuner.run import apart, read
 torch.set_num_threads(1)
 place = Workplace(Path({folder!r}))
 text = {text!r}
+list(place.begin(text, run_name="whole"))
+weights = {{}}
+for event in place.begin(text, "checkpoint.keep=99", run_name="kept"):
+    pass
+for folder in (place.runs / "kept/checkpoints").iterdir():
+    weights[int(folder.name[-4:])] = read_folder(folder)["model.safetensors"]
 list(place.begin(text, "seed=9", again=True))  # pays for what is imported late
 started = time.monotonic()
 list(place.begin(text, "seed=9", again=True))
@@ -257,7 +264,20 @@ draw, kills = random.Random(4), 0
 def finished():
     return (place.runs / "killed/run.json").exists() and read(place.runs / "killed").state == "finished"
 
-while kills < 25:
+def best_of(run):  # the epoch whose weights are kept
+    file = run / "best.safetensors"
+    return next(epoch for epoch, data in weights.items() if data == file.read_bytes()) if file.exists() else None
+
+def tells_the_truth(run):  # the status names the best weights' epoch and rows that are there, or a reader says not
+    found = read(run)
+    rows = [row["epoch"] for row in found.rows]
+    named, best = found.status.get("best_epoch"), found.status.get("best", {{}})
+    agrees = named == best_of(run) and found.status.get("epoch", 0) <= len(rows)
+    agrees = agrees and (named is None or (named in rows and found.rows[named - 1] == best))
+    return agrees or bool(apart(run, found.told))
+
+lies = told = 0
+while kills < 40:
     child = os.fork()
     if child == 0:
         try:
@@ -268,12 +288,15 @@ while kills < 25:
     os.kill(child, signal.SIGKILL)
     killed = os.waitpid(child, 0)[1] == signal.SIGKILL
     kills += killed
+    run = place.runs / "killed"
+    if (run / "run.json").exists():
+        lies += not tells_the_truth(run)
+        told += bool(apart(run, read(run).told))
     if finished():
         os.rename(place.runs / "killed", place.runs / f"done-{{kills}}-{{draw.random()}}")
-print(kills)
 if not finished():
     list(place.begin(text, run_name="killed"))
-list(place.begin(text, run_name="whole"))
+print(kills, lies, told)
 """
 
 
@@ -282,7 +305,9 @@ def test_killed_at_random_moments(workplace: Any) -> None:
     text = textwrap.dedent(KILLER).format(tests=str(Path(__file__).parent), folder=str(workplace.folder), text=CNN)
     ran = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stderr
-    assert int(ran.stdout.split()[-1]) >= 25
+    kills, lies, _ = map(int, ran.stdout.split()[-3:])
+    assert kills >= 40
+    assert lies == 0
     runs = [path for path in workplace.runs.iterdir() if path.name.startswith(("killed", "done"))]
     expected = result(workplace.runs / "whole")
     for run in runs:

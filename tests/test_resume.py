@@ -251,7 +251,7 @@ place = Workplace(Path({folder!r}))
 text = {text!r}
 list(place.begin(text, run_name="whole"))
 weights = {{}}
-for event in place.begin(text, "checkpoint.keep=99", run_name="kept"):
+for event in place.begin(text, "checkpoint.keep=99", "checkpoint.every=1", run_name="kept"):
     pass
 for folder in (place.runs / "kept/checkpoints").iterdir():
     weights[int(folder.name[-4:])] = read_folder(folder)["model.safetensors"]

@@ -19,7 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuner import run as runs
+from tuner.durable import checksum
 from tuner.errors import HeldError, NotFoundError, UsageError
+from tuner.run.files import status_bytes
 
 IDENTITY = runs.Identity("c" * 8, "d" * 8, "cpu", "AMD EPYC", "AVX512", 2, "2.10.0", "0.1.0")
 ROWS: list[runs.Row] = [{"epoch": 1, "loss": 0.5, "val_loss": None}, {"epoch": 2, "loss": 0.25, "val_loss": 0.3}]
@@ -682,7 +684,8 @@ def test_a_reference_that_names_nothing_says_what_is_near(
 
 def test_a_thousand_runs_are_listed_quickly(tmp_path: Path) -> None:
     content = files()
-    status = b'{"state": "finished", "epoch": 2, "best": {"epoch": 2, "loss": 0.25}}'
+    counted = {name: checksum(content[name]) for name in ("run.json", "config.yaml")}
+    status = status_bytes({"state": "finished", "epoch": 2, "best": {"epoch": 2, "loss": 0.25}}, counted)
     for number in range(1000):
         path = tmp_path / f"mnist-{number}"
         path.mkdir()

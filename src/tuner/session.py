@@ -152,8 +152,8 @@ def identify(
 def open_session(loaded: Loaded, request: Request, splits: Splits | None = None) -> Session | Answered:
     """Reads the data, unless it was read before, and looks whether the run is there already.
 
-    Raises NotFoundError (data missing; `--run` names a run of another config or identity), ResourceError (no CUDA),
-    HeldError (a live process holds the run), UsageError.
+    Raises NotFoundError (data missing; `--run` names a run of another config or identity; a run that may be the one
+    cannot be read), ResourceError (no CUDA), HeldError (a live process holds the run), UsageError.
     """
     request.check()
     device = device_for(loaded.config.training.device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,10 @@ from tuner.run import (
     glance,
     is_run,
     making,
+    may_be_there,
     now,
+    number_of,
+    unreadable_one,
 )
 from tuner.session import Request, device_for, identify
 
@@ -96,7 +99,7 @@ def open_group(
     plan, splits = plan_of(loaded.config), data.load(loaded.config.data)
     identity = replace(identify(loaded, splits, plan, device, 1), config_hash=loaded.group_hash)
     session = GroupSession(source, tuple(overrides), loaded, tuple(seeds), splits, plan, identity, request)
-    known = frozenset(path.name for path, _ in _groups(request.runs_dir))
+    known = frozenset(path.name for path in _groups(request.runs_dir))
     return replace(session, path=None if request.again else _look_up(session), known=known)
 
 
@@ -134,24 +137,38 @@ def _widen(session: GroupSession) -> None:
 
 
 def _look_up(session: GroupSession) -> Path | None:
-    """The newest group that this session would make anew, or the folder that --run names."""
+    """The newest group that this session would make anew, or the folder that --run names.
+
+    Raises NotFoundError for a folder that cannot be read, may be the one, and is newer.
+    """
     request = session.request
     if request.run_name is not None:
         return _named(session, request.runs_dir / request.run_name)
     name = session.loaded.config.name
-    fitting = [
-        (about["created"], path)
-        for path, about in _groups(request.runs_dir)
-        if about.get("name") == name and isinstance(about.get("created"), str) and _is_same(session, path, about)
-    ]
-    return max(fitting)[1] if fitting else None
+    fitting: list[tuple[str, Path]] = []
+    unreadable: list[tuple[Path, NotFoundError]] = []
+    for path in _groups(request.runs_dir):
+        try:
+            created, its_name, identity = _headline(path)
+        except NotFoundError as error:
+            unreadable += [(path, error)] * bool(number_of(path, name))
+            continue
+        if its_name == name and identity == session.identity:
+            fitting.append((created, path))
+    found = max(fitting)[1] if fitting else None
+    for path, why in unreadable:
+        if found is None or number_of(path, name) > number_of(found, name):
+            raise unreadable_one(path, why) from why
+    return found
 
 
-def _is_same(session: GroupSession, path: Path, about: dict[str, Any]) -> bool:
-    try:
-        return Identity.from_json(about.get("identity"), shown(path / GROUP)) == session.identity
-    except NotFoundError:
-        return False
+def _headline(path: Path) -> tuple[str, str, Identity]:
+    """(time of creation, config name, identity) in a group's group.json. Raises NotFoundError where it is damaged."""
+    about = read_json(path / GROUP)
+    created, name = about.get("created"), about.get("name")
+    if not isinstance(created, str) or not isinstance(name, str):
+        raise NotFoundError(f"{shown(path / GROUP)} is damaged: its name or time of creation is missing")
+    return created, name, Identity.from_json(about.get("identity"), shown(path / GROUP))
 
 
 def _named(session: GroupSession, path: Path) -> Path | None:
@@ -173,11 +190,6 @@ def _named(session: GroupSession, path: Path) -> Path | None:
     return path
 
 
-def _groups(runs_dir: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The groups made by --seeds in `runs_dir`, each with its group.json; what is damaged is passed over."""
-    for path in folders_in(runs_dir):
-        if os.path.lexists(path / GROUP):
-            try:
-                yield path, read_json(path / GROUP)
-            except NotFoundError:
-                continue
+def _groups(runs_dir: Path) -> list[Path]:
+    """The groups made by --seeds in `runs_dir`, and what may be one."""
+    return [path for path in folders_in(runs_dir) if may_be_there(path / GROUP)]

@@ -32,6 +32,7 @@ from tuner.run.folder import (
     headline,
     is_group,
     is_run,
+    may_be_there,
     members,
     natural,
     read,
@@ -40,7 +41,7 @@ from tuner.run.folder import (
 from tuner.run.identity import Identity
 from tuner.run.lock import Lock, describe_holder, held, holder, making
 from tuner.run.metrics import LayerRow, Row, format_header, format_row, parse_rows
-from tuner.run.references import newest, resolve, results_in
+from tuner.run.references import newest, number_of, resolve, results_in, unreadable_one
 
 __all__ = [
     "BEST",
@@ -79,16 +80,19 @@ __all__ = [
     "is_group",
     "is_run",
     "making",
+    "may_be_there",
     "members",
     "natural",
     "newest",
     "next_command",
     "now",
+    "number_of",
     "parse_rows",
     "read",
     "reference",
     "resolve",
     "results_in",
     "runs_in",
+    "unreadable_one",
     "write_status",
 ]

@@ -44,7 +44,8 @@ _CHECKPOINT = re.compile(r"epoch-([0-9]{4,8})(?:-batch-([0-9]{6,12}))?")
 _WHOLE = ("epoch", "step", "best_epoch", "exit_code")
 _TEXTS = ("reason", "next")
 _TABLES = ("best", "last", "test")
-_LOOKS = tuple(0.001 * 2**n for n in range(12))  # seconds between the looks at a run that is being written: 4 in all
+_LOOKS = tuple(0.001 * 2**n for n in range(12))
+"""Seconds between the looks at a run that is being written: 4 in all, for between two writes lies a checkpoint."""
 _DIED = "The run died between writing the two: the same command goes on from its checkpoint and puts that right."
 _LIVES = "A live process writes it: look again in a moment."
 
@@ -212,7 +213,7 @@ def _not_as_told(file: Path) -> str:
 def _looked_at(run: Path, name: str, limit: int, status: Status) -> tuple[bytes, Status]:
     """A file and the status that speaks of it, both read again where they do not agree and a process trains the run."""
     data = read_bytes(run / name, limit)
-    for pause in _LOOKS:
+    for pause in _LOOKS[:8] if name in WRITTEN_ONCE else _LOOKS:
         if _fits(name, data, status):
             break
         held = holder(run) is not None

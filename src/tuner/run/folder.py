@@ -199,9 +199,14 @@ def natural(name: str) -> list[tuple[str, int]]:
 
 
 def is_run(path: Path) -> bool:
-    """Whether `path` is a run folder: it has a run.json, damaged or not, or may not be looked into."""
+    """Whether `path` is a run folder: it has a run.json, damaged or not."""
+    return may_be_there(path / IDENTITY)
+
+
+def may_be_there(path: Path) -> bool:
+    """Whether a file is there, or stands where nobody may look: its reader then says why."""
     try:
-        os.lstat(path / IDENTITY)
+        os.lstat(path)
     except OSError as error:
         return error.errno in _CLOSED
     except ValueError:  # a path that cannot be one

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from tuner.durable import is_at, make_folder, shown, writing
+from tuner.durable import is_at, make_folder, shown, unreadable, writing
 from tuner.errors import HeldError, NotFoundError, ResourceError
 
 NAME = "lock"
@@ -146,7 +146,7 @@ def _taken(descriptor: int) -> bool:
 def holder(path: Path) -> dict[str, Any] | None:
     """What is known of the live process that holds the run folder `path`: host, pid, start, command; None if none does.
 
-    Asks the kernel; takes nothing and writes nothing. Raises NotFoundError when the file cannot be asked.
+    Asks the kernel; takes nothing and writes nothing. Raises NotFoundError or ResourceError when it cannot be asked.
     """
     file = path / NAME
     mine = _mine(file)
@@ -157,14 +157,21 @@ def holder(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise NotFoundError(f"cannot read {shown(file)}: {error.strerror}", fix=_MOVE) from error
+        raise _unreadable(file, error) from error
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise NotFoundError(f"{shown(file)} is not a regular file", fix=_MOVE)
         pid = _locked_by(descriptor)
         return None if pid is None else {"pid": pid} | _read_content(descriptor)
+    except OSError as error:
+        raise _unreadable(file, error) from error
     finally:
         os.close(descriptor)
+
+
+def _unreadable(file: Path, error: OSError) -> NotFoundError | ResourceError:
+    told = unreadable(file, error)
+    return told if told.fix else NotFoundError(told.message, fix=_MOVE)
 
 
 def describe_holder(path: Path) -> str | None:

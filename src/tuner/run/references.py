@@ -8,25 +8,71 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from tuner.durable import is_plain_name, shown
+from tuner.durable import JSON_LIMIT, is_plain_name, read_bytes, shown
 from tuner.errors import NotFoundError
+from tuner.run.files import CONFIG
 from tuner.run.folder import NAME_LIMIT, folders_in, glance, headline, is_group, is_run, natural, runs_in, there_are
 from tuner.run.identity import Identity
 
+_LATEST = "9"  # later than any time of creation, as text
+
 
 def newest(runs_dir: Path, name: str, identity: Identity, ignore: Collection[str] = ()) -> Path | None:
-    """The newest run right in `runs_dir` of the config name `name` and of `identity`, but for the parts in `ignore`."""
-    for path in runs_in(runs_dir):
-        if headline(path)[1] == name and _has(path, identity, ignore):
+    """The newest run right in `runs_dir` of the config name `name` and of `identity`, but for the parts in `ignore`.
+
+    Raises NotFoundError for a run that cannot be read, may be the one, and is newer than any other that is.
+    """
+    for path in _of_name(runs_dir, name):
+        try:
+            found = glance(path)
+        except NotFoundError as error:
+            if _is_another(path, identity):
+                continue
+            raise unreadable_one(path, error) from error
+        if found.name == name and not identity.differences(found.identity, ignore):
             return path
     return None
 
 
-def _has(path: Path, identity: Identity, ignore: Collection[str]) -> bool:
+def unreadable_one(path: Path, error: NotFoundError) -> NotFoundError:
+    """The error for a folder that cannot be read and may be what was asked for: it is not trained anew unasked."""
+    name = shown(path.name)
+    fix = f"{name} may be what this command trains: repair it or move it away, or train beside it with --again."
+    return NotFoundError(error.message, fix=f"{error.fix} {fix}".strip())
+
+
+def _of_name(runs_dir: Path, name: str) -> list[Path]:
+    """The runs whose config or folder has this name, newest first.
+
+    One whose run.json cannot be read counts as NAME-<number> does: made before all with a higher number.
+    """
+    found = [(path, *headline(path)) for path in runs_in(runs_dir)]
+    times = [(number_of(path, name), created) for path, created, _ in found if created]
+    dated = []
+    for path, created, its_name in found:
+        number = number_of(path, name)
+        if number or its_name == name:
+            time = created or min((time for other, time in times if other > number), default=_LATEST)
+            dated.append((time, number, path))
+    return [path for *_, path in sorted(dated, reverse=True)]
+
+
+def number_of(path: Path, name: str) -> int:
+    """The number of a folder called NAME-<number>; 0 for another one."""
+    found = re.fullmatch(rf"{re.escape(name)}-([0-9]{{1,9}})", path.name)
+    return int(found[1]) if found else 0
+
+
+def _is_another(path: Path, identity: Identity) -> bool:
+    """Whether a run that cannot be read is known by its config not to be of `identity`."""
+    from tuner.config import meaning_hash
+    from tuner.document import plain
+
     try:
-        return not identity.differences(glance(path).identity, ignore)
+        config = plain(path / CONFIG, read_bytes(path / CONFIG, JSON_LIMIT))
     except NotFoundError:
         return False
+    return meaning_hash(config) != identity.config_hash
 
 
 def resolve(reference: str, runs_dir: Path) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from tuner.durable.folders import (
     FOLDER_LIMIT,
+    LEFTOVERS,
     MANIFEST,
     commit_folder,
     read_folder,
@@ -17,6 +18,7 @@ from tuner.durable.folders import (
     verify_folder,
 )
 from tuner.durable.journal import JOURNAL_LIMIT, Journal
+from tuner.durable.names import NAME_PATTERN, is_run_name, normal, run_name
 from tuner.durable.reading import JSON_LIMIT, is_plain_name, json_bytes, read_bytes, read_json, shown
 from tuner.durable.writing import in_the_way, make_folder, sync_folder, write_file, write_files, writing
 
@@ -24,17 +26,22 @@ __all__ = [
     "FOLDER_LIMIT",
     "JOURNAL_LIMIT",
     "JSON_LIMIT",
+    "LEFTOVERS",
     "MANIFEST",
+    "NAME_PATTERN",
     "Journal",
     "commit_folder",
     "in_the_way",
     "is_plain_name",
+    "is_run_name",
     "json_bytes",
     "make_folder",
+    "normal",
     "read_bytes",
     "read_folder",
     "read_json",
     "remove_folder",
+    "run_name",
     "shown",
     "sweep_leftovers",
     "sync_folder",

@@ -137,7 +137,7 @@ def _look_up(session: GroupSession) -> Path | None:
     """The newest group that this session would make anew, or the folder that --run names."""
     request = session.request
     if request.run_name is not None:
-        return _named(session, request.runs_dir / request.run_name)
+        return _named(session, request.named_folder)
     name = session.loaded.config.name
     fitting = [
         (about["created"], path)

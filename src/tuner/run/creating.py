@@ -11,8 +11,10 @@ from typing import Any
 
 from tuner.durable import (
     is_plain_name,
+    is_run_name,
     json_bytes,
     make_folder,
+    normal,
     shown,
     sweep_leftovers,
     sync_folder,
@@ -72,9 +74,9 @@ def _key(files: Mapping[str, bytes]) -> str:
     return found[0]
 
 
-def check_name(name: str, longest: int = 64) -> None:
+def check_name(name: str) -> None:
     """Raises UsageError when `name` cannot name a run, and so may not become a part of a path."""
-    if not is_plain_name(name, longest):
+    if not is_run_name(name):
         raise UsageError(
             f"{shown(name)!r} cannot name a run",
             fix="Use letters, digits, `.`, `_` and `-`: 64 at most, not starting with `.` or `-`.",
@@ -107,7 +109,8 @@ def _claim_next(runs_dir: Path, name: str, files: Mapping[str, bytes]) -> Lock:
 
 def _highest(runs_dir: Path, name: str) -> int:
     with writing(runs_dir):
-        found = (re.fullmatch(rf"{re.escape(name)}-([0-9]{{1,9}})", entry) for entry in os.listdir(runs_dir))  # noqa: PTH208
+        there = map(normal, os.listdir(runs_dir))  # noqa: PTH208
+        found = (re.fullmatch(rf"{re.escape(name)}-([0-9]{{1,9}})", entry) for entry in there)
         return max((int(match[1]) for match in found if match), default=0)
 
 

@@ -15,8 +15,10 @@ from typing import Any
 
 from tuner.durable import (
     JOURNAL_LIMIT,
+    LEFTOVERS,
     in_the_way,
-    is_plain_name,
+    is_run_name,
+    normal,
     read_bytes,
     read_json,
     shown,
@@ -33,7 +35,6 @@ GROUP = "group.json"
 IDENTITY, STATUS, _METRICS, _CONFIG = "run.json", "status.json", "metrics.csv", "config.yaml"
 _LAYERS = "layer_stats.jsonl"
 _CONFIG_LIMIT = 1 << 20
-NAME_LIMIT = 80  # of a folder: a config's name and a number
 _WHOLE = ("epoch", "step", "best_epoch", "exit_code")
 _TEXTS = ("reason", "next")
 _TABLES = ("best", "last", "test")
@@ -136,8 +137,9 @@ def _about(path: Path) -> dict[str, Any]:
         raise NotFoundError(f"{shown(file)} was written by a later tuner (format {written})", fix="Update tuner.")
     if type(written) is not int or written != FORMAT:
         raise NotFoundError(f"{shown(file)} is damaged: its format is not {FORMAT}")
-    if not isinstance(about.get("name"), str) or not is_plain_name(about["name"]):
+    if not isinstance(about.get("name"), str) or not is_run_name(normal(about["name"])):
         raise NotFoundError(f"{shown(file)} is damaged: its name is missing or not a name")
+    about["name"] = normal(about["name"])
     about["created"] = _time(about.get("created"), shown(file))
     return about
 
@@ -190,10 +192,13 @@ def members(group: Path) -> list[Path]:
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """The folders in `folder` that can be runs or groups. Raises NotFoundError when it cannot be listed."""
+    """The folders in `folder`, whatever they are called, but for what a killed writer left.
+
+    Raises NotFoundError when it cannot be listed.
+    """
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if is_plain_name(entry.name, NAME_LIMIT)]
+            names = [entry.name for entry in entries if not entry.name.startswith(LEFTOVERS)]
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -202,6 +207,17 @@ def folders_in(folder: Path) -> list[Path]:
         fix = "Choose a folder with --runs-dir."
         raise NotFoundError(f"cannot list {shown(folder)}: {reason}", fix=fix) from error
     return [folder / name for name in names if os.path.isdir(folder / name)]  # noqa: PTH112 - never raises
+
+
+def folder_called(folder: Path, name: str) -> Path:
+    """The folder `name` in `folder`; where there is none, one whose name is the same in another Unicode form.
+
+    Raises NotFoundError when `folder` cannot be listed.
+    """
+    path = folder / name
+    if name.isascii() or os.path.lexists(path):
+        return path
+    return next((other for other in folders_in(folder) if normal(other.name) == normal(name)), folder / normal(name))
 
 
 def is_group(path: Path) -> bool:

@@ -135,7 +135,7 @@ class TestNamed:
         with pytest.raises(UsageError, match="--again"):
             workplace.open(IRIS, run_name="mine", again=True)
 
-    @pytest.mark.parametrize("name", ["", "../outside", "/outside", ".", "..", "a/b", "-x", "é"])
+    @pytest.mark.parametrize("name", ["", "../outside", "/outside", ".", "..", "a/b", "-x", "é é"])
     def test_a_bad_name_is_refused_before_anything_is_looked_up(self, workplace: Any, name: str) -> None:
         outside = stopped(workplace).rename(workplace.folder / "outside")
         before = {path: path.stat().st_mtime_ns for path in outside.rglob("*")}

@@ -18,12 +18,12 @@ from tuner.durable import json_bytes
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
 from tuner.plan import Plan
 from tuner.run import (
-    NAME_LIMIT,
     Identity,
     Lock,
     Run,
     check_name,
     describe_holder,
+    folder_called,
     glance,
     held,
     newest,
@@ -51,11 +51,23 @@ class Request:
     auto_threads: int | None = None
     """What `training.threads: auto` stands for; None: as many as the work keeps busy."""
 
+    @property
+    def named_folder(self) -> Path:
+        """The folder that `run_name` stands for: one that is there may be called otherwise than a new one may be.
+
+        Raises UsageError for what is no name of a folder in `runs_dir`.
+        """
+        name = str(self.run_name)
+        if "/" in name or "\0" in name or name in ("", ".", ".."):
+            check_name(name)
+        return folder_called(self.runs_dir, name)
+
     def check(self) -> None:
         """Raises UsageError for a name that cannot be one, and for options that exclude each other."""
         if self.run_name is None:
             return
-        check_name(self.run_name, NAME_LIMIT)  # a number makes a name longer than a new one may be
+        if not os.path.lexists(self.named_folder):
+            check_name(self.run_name)
         if self.again:
             raise UsageError("--again makes a new run folder and --run names one: give one of the two")
 
@@ -166,7 +178,7 @@ def open_session(loaded: Loaded, request: Request, splits: Splits | None = None)
     session = replace(session, known=frozenset(path.name for path in runs_in(request.runs_dir)))
     path = _look_up(session)
     if path is None and request.run_name is not None:
-        check_name(request.run_name)
+        check_name(request.run_name)  # a folder that is there, but no run
     if path is None:
         note = None if request.run_name else _begun_elsewhere(session) or _other_config(session)
         return replace(session, notes=(note,)) if note else session
@@ -239,7 +251,7 @@ def _latest(session: Session) -> Path | None:
 
 def _named(session: Session) -> Path | None:
     """The folder that --run names, if it is there; it has to be a run of this config and identity."""
-    path = session.request.runs_dir / str(session.request.run_name)
+    path = session.request.named_folder
     if not os.path.lexists(path / "run.json"):
         return None
     run = read(path)

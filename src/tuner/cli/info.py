@@ -74,14 +74,16 @@ def say(data: Any, names: list[str], table: str, quiet: bool, as_json: bool) -> 
 
 def no_kind(name: str) -> UsageError:
     """The error for a kind that there is not."""
-    from tuner.config.words import nearest
     from tuner.explain import kinds, plural
+    from tuner.explain.nearness import near
 
     known = [CONFIGS, RECIPES, *map(plural, kinds())]
-    near = nearest(name, known)
+    meant = near(name, known, 1)
     if name in ("runs", "run"):
         return UsageError("runs are not among what comes with tuner", fix="tuner runs lists them")
-    return UsageError(f"there is no kind {name}", fix=f"did you mean {near}?" if near else f"one of {', '.join(known)}")
+    return UsageError(
+        f"there is no kind {name}", fix=f"did you mean {meant[0]}?" if meant else f"one of {', '.join(known)}"
+    )
 
 
 def configs() -> dict[str, dict[str, str]]:
@@ -179,6 +181,7 @@ def explain(
     tuner explain optimizer.lr                  a setting: what it does, what it takes
     tuner explain early stopping                a technique: when, how, what to look at
     tuner explain val_accuracy                  a column of metrics.csv
+    tuner explain undecided                     a word that a command printed
     tuner explain 3                             an exit code
     tuner explain -q relu                       in one line
     """
@@ -188,7 +191,7 @@ def explain(
     together = " ".join(names)
     found = {together: meanings(together)} if len(names) > 1 else {}
     if not found.get(together):
-        found = {name: explained(name) for name in names}
+        found = {name: [*meanings(name), *of_command(name)] or explained(name) for name in names}
     if as_json:
         data = [{"name": name, "meanings": list(map(meaning_data, told))} for name, told in found.items()]
         typer.echo(json.dumps(data))
@@ -197,6 +200,20 @@ def explain(
         typer.echo("\n".join(meaning.text.partition("\n")[0] for told in found.values() for meaning in told))
         return
     typer.echo("\n\n".join(meaning_text(meaning) for told in found.values() for meaning in told))
+
+
+def of_command(name: str) -> list[Meaning]:
+    """The command that is called so, told by its help."""
+    from importlib import import_module
+
+    from tuner.cli import COMMANDS
+    from tuner.explain import Meaning
+
+    for module in COMMANDS:
+        import_module(f"tuner.cli.{module}")
+    commands = getattr(typer.main.get_command(app), "commands", {})
+    told = commands[name].get_short_help_str(200) if name in commands else ""
+    return [Meaning(f"tuner {name}", "command", f"{told}\n`tuner {name} --help` shows examples.")] if told else []
 
 
 def meaning_data(meaning: Meaning) -> dict[str, Any]:

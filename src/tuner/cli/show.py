@@ -161,6 +161,7 @@ def as_data(run: Any) -> dict[str, Any]:
 
 def summary(run: Any) -> str:
     """The result of a run in a few lines."""
+    from tuner.durable import shown
     from tuner.render.text import number, plural, spark
     from tuner.run import next_command
 
@@ -178,15 +179,17 @@ def summary(run: Any) -> str:
         ("device", f"{run.identity.device} ({run.identity.device_model}), {plural(run.identity.threads, 'thread')}"),
     ]
     if best:
-        shown = ", ".join(f"{key} {number(value)}" for key, value in best.items() if key.startswith(("train_", "val_")))
-        lines.append(("best", f"epoch {best['epoch']} of {epochs}: {shown}"))
+        values = ", ".join(
+            f"{key} {number(value)}" for key, value in best.items() if key.startswith(("train_", "val_"))
+        )
+        lines.append(("best", f"epoch {best['epoch']} of {epochs}: {values}"))
     if status.get("test"):
         lines.append(("test", ", ".join(f"{key} {number(value)}" for key, value in status["test"].items())))
     if run.rows:
         lines.append((monitor, spark([row.get(monitor) for row in run.rows], width=40)))
     lines.append(("next", next_command(run)))
     width = max(len(key) for key, _ in lines)
-    return "\n".join(f"{key.ljust(width)}  {value}" for key, value in lines)
+    return "\n".join(f"{key.ljust(width)}  {shown(value)}" for key, value in lines)
 
 
 def settings_missing(run: Run) -> NotFoundError:
@@ -201,8 +204,10 @@ def _name(choice: Any) -> str:
 
 def pairs(values: dict[str, Any]) -> str:
     """One ``key  value`` a line."""
+    from tuner.durable import shown
+
     width = max((len(key) for key in values), default=0)
-    return "\n".join(f"{key.ljust(width)}  {value}" for key, value in values.items())
+    return "\n".join(f"{key.ljust(width)}  {shown(value)}" for key, value in values.items())
 
 
 def say_apart(run: Run) -> None:

@@ -66,13 +66,16 @@ def train(
     """
     from tuner.cli.seeds import train_seeds
     from tuner.config import load
+    from tuner.durable import normal
     from tuner.results import parse_requirements
     from tuner.session import Request, command_line
     from tuner.shipped import find_config
     from tuner.stopping import StopRequests
 
     is_run = os.path.isfile(Path(config, "run.json"))  # noqa: PTH113 - Path's own raises for what cannot be read
-    if run is None and not overrides and not again and is_run:
+    if run is not None:
+        run = normal(run)
+    elif not overrides and not again and is_run:
         run, runs_dir = Path(config).resolve().name, Path(config).parent  # a run folder: that very run goes on
     source = find_config(config)
     loaded = load(source, overrides or [])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tuner.choice import Choice, Section, fold
 from tuner.config import words
 from tuner.document import Items, Map, Node, Scalar, core_value, shown
+from tuner.durable import run_name
 
 OTHER_NAMES: dict[str, dict[str, str]] = {
     "loss": {
@@ -192,7 +193,7 @@ def _text(allowed: str, text: str) -> str | None:
         if number is not None:
             return number
     if allowed.startswith("1 to 64 letters"):
-        return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip(".-")[:64] or None
+        return run_name(text)
     offered = [word for word in re.split(r", | or ", allowed.removeprefix("one of ")) if " " not in word]
     if lower in NO and "none" in offered:
         return "none"

@@ -15,6 +15,7 @@ from tuner.config.layers import OVERRIDE, STDIN, Layers
 from tuner.config.reader import Reader
 from tuner.config.settings import Config, dump
 from tuner.document import MAX_BYTES, Place, decode, folder_of, is_handed_over, read_bytes
+from tuner.durable import run_name
 from tuner.errors import ConfigError, Fault
 
 
@@ -69,7 +70,7 @@ def load(
     if layers.unread:  # what is missing would make faults of what is there
         raise ConfigError(_sorted(layers.faults))
     stem = "stdin" if is_handed_over(source) else Path(source).stem
-    return _check(layers, data, _run_name(default_name or stem), Place(shown_as))
+    return _check(layers, data, run_name(default_name or stem), Place(shown_as))
 
 
 def _read(source: str) -> bytes:
@@ -116,9 +117,3 @@ def _place_of(paths: Sequence[str], reader: Reader) -> Place:
         if above in known:
             return known.get(f"{above}.name", known[above])
     return reader.top
-
-
-def _run_name(stem: str) -> str:
-    """A file's stem as the name of a run."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).lstrip(".-")[:64]
-    return name or "run"

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from tuner.choice import Choice, Section
 from tuner.config import words
 from tuner.data import Source
 from tuner.data.embedded import Digits
+from tuner.durable import NAME_PATTERN, is_run_name, normal
 from tuner.options.losses import CrossEntropy, Loss
 from tuner.options.models import MLP, Layer, Model
 from tuner.options.optimizers import Adam, Optimizer
 from tuner.options.schedulers import NoSchedule, Scheduler
 
-RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
+
+def _name(text: str) -> str:
+    """The name in its normal form."""
+    if not is_run_name(normal(text)):
+        raise PydanticCustomError("run_name", "no name")
+    return normal(text)
+
+
+RunName = Annotated[str, Field(pattern=NAME_PATTERN), AfterValidator(_name)]
 
 
 class Training(Section):

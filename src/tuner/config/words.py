@@ -14,6 +14,7 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from pydantic.fields import FieldInfo
 
 from tuner.choice import Choice, Section, fold
+from tuner.durable import NAME_PATTERN
 
 OTHER_TOOLS = {
     "learningrate": "optimizer.lr",
@@ -119,7 +120,7 @@ USUAL = ("adam", "sgd", "cosine", "step", "cross_entropy", "mse", "mlp", "cnn", 
 
 PATTERNS = {
     r"^(auto|cpu|cuda(:[0-9]+)?)$": "one of auto, cpu, cuda, cuda:N",
-    r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$": "1 to 64 letters, digits, dots, dashes, underscores, no dot or dash first",
+    NAME_PATTERN: "1 to 64 letters, digits, dots, dashes, underscores, no dot or dash first",
 }
 """What the patterns of the language mean, in words."""
 

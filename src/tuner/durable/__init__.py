@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from tuner.durable.folders import (
     FOLDER_LIMIT,
+    LEFTOVERS,
     MANIFEST,
     commit_folder,
     put_link,
@@ -18,6 +19,7 @@ from tuner.durable.folders import (
     verify_folder,
 )
 from tuner.durable.journal import JOURNAL_LIMIT, Journal
+from tuner.durable.names import NAME_PATTERN, is_run_name, normal, run_name
 from tuner.durable.reading import (
     JSON_LIMIT,
     Checksum,
@@ -40,7 +42,9 @@ __all__ = [
     "FOLDER_LIMIT",
     "JOURNAL_LIMIT",
     "JSON_LIMIT",
+    "LEFTOVERS",
     "MANIFEST",
+    "NAME_PATTERN",
     "Checksum",
     "Journal",
     "checksum",
@@ -49,15 +53,18 @@ __all__ = [
     "in_the_way",
     "is_at",
     "is_plain_name",
+    "is_run_name",
     "json_bytes",
     "list_folder",
     "make_folder",
+    "normal",
     "parse_json",
     "put_link",
     "read_bytes",
     "read_folder",
     "read_json",
     "remove_folder",
+    "run_name",
     "shown",
     "sweep_leftovers",
     "sync_folder",

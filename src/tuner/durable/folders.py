@@ -24,6 +24,8 @@ from tuner.errors import NotFoundError, ResourceError
 MANIFEST = "manifest.json"
 FOLDER_LIMIT = 8 << 30
 _TRASH, _OLD = ".trash-", ".old-"
+LEFTOVERS = (TEMPORARY, _TRASH, _OLD)
+"""How the names of what a killed writer leaves begin."""
 
 
 def commit_folder(
@@ -182,7 +184,7 @@ def sweep_leftovers(parent: Path) -> None:
             if old != name and not os.path.lexists(parent / old):
                 (parent / name).rename(parent / old)
                 sync_folder(parent)
-            elif name.startswith((TEMPORARY, _TRASH, _OLD)):
+            elif name.startswith(LEFTOVERS):
                 _delete(parent / name)
 
 

@@ -35,7 +35,8 @@ def shown(value: object) -> str:
 
 
 def is_plain_name(name: str, longest: int = 64) -> bool:
-    """Whether `name` can stand alone as a file's name: [A-Za-z0-9._-], at most `longest`, no leading dot or dash."""
+    """Whether `name` can stand alone as the name of a file of tuner's own: [A-Za-z0-9._-], at most `longest`, no
+    leading dot or dash. Runs are named by people: `is_run_name`."""
     return len(name) <= longest and _NAME.fullmatch(name) is not None
 
 

@@ -19,6 +19,7 @@ from tuner.config.comparison import NOT_MEANING
 from tuner.config.schema import EXTENDS
 from tuner.document import flow, to_yaml
 from tuner.errors import EXIT_CODES, UsageError
+from tuner.explain.glossary import Word, glossary
 from tuner.explain.language import (
     Setting,
     allowed,
@@ -34,6 +35,7 @@ from tuner.explain.language import (
     plural,
     settings,
 )
+from tuner.explain.nearness import near
 from tuner.explain.numbers import column_text, columns
 from tuner.explain.recipes import proofs, recipe_names, recipe_text
 from tuner.explain.topics import Topic, topics
@@ -74,8 +76,8 @@ def explain(name: str) -> list[Meaning]:
     """Everything that a name means, most general first. Raises UsageError naming the nearest where it is nothing."""
     found = meanings(name)
     if not found:
-        near = nearest_names(name)
-        hint = f"did you mean {' or '.join(near)}?" if near else "`tuner list` shows the kinds of choices"
+        meant = nearest_names(name)
+        hint = f"did you mean {' or '.join(meant)}?" if meant else "`tuner list` shows the kinds of choices"
         raise UsageError(f"nothing is called {name}", fix=hint)
     return found
 
@@ -88,6 +90,7 @@ def meanings(name: str) -> list[Meaning]:
     found = [of_topic(topic) for topic in topics() if plain(name) in map(plain, (topic.title, *topic.also))]
     found += [of_kind(kind)] if kind else []
     found += [of_choice(choice) for choice in choices(name)]
+    found += [of_word(word) for word in glossary() if plain(name) in map(plain, (word.title, *word.also))]
     keys = of_keys(name)
     found += keys or of_other_tool(name)
     found += of_column(name)
@@ -98,19 +101,16 @@ def meanings(name: str) -> list[Meaning]:
 
 
 def nearest_names(name: str, count: int = 3) -> list[str]:
-    """The names that were probably meant, best first."""
-    candidates = dict.fromkeys(other for other in names() if fold(other))
-    near: list[str] = []
-    while len(near) < count and (found := words.nearest(name, candidates)):
-        near.append(found)
-        candidates = {other: None for other in candidates if fold(other) != fold(found)}
-    return near
+    """The names that were probably meant, best first; none where that is anyone's guess."""
+    return near(name, names(), count)
 
 
 def names() -> Iterator[str]:
     """Every name that has a meaning, but for other tools' words."""
     for topic in topics():
         yield from (topic.title, *topic.also)
+    for word in glossary():
+        yield from (word.title, *word.also)
     for kind in kinds().values():
         yield kind.kind
         for member in kind.members.values():
@@ -136,6 +136,12 @@ def of_topic(topic: Topic) -> Meaning:
         also=also,
         yaml=topic.example,
     )
+
+
+def of_word(word: Word) -> Meaning:
+    """A word of tuner's output, or of the field."""
+    also = tuple(other for other in word.also if plain(other) != plain(word.title))
+    return Meaning(word.title, word.kind, word.text, also=also)
 
 
 def of_kind(kind: type[Choice]) -> Meaning:

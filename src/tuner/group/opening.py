@@ -143,7 +143,7 @@ def _look_up(session: GroupSession) -> Path | None:
     """
     request = session.request
     if request.run_name is not None:
-        return _named(session, request.runs_dir / request.run_name)
+        return _named(session, request.named_folder)
     name = session.loaded.config.name
     fitting: list[tuple[str, Path]] = []
     unreadable: list[tuple[Path, NotFoundError]] = []

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tuner.document import Place, core_value, parse, to_plain
-from tuner.durable import shown
+from tuner.durable import normal, shown
 from tuner.errors import UsageError
 from tuner.listing.columns import NUMBERS, Column, Problems, find_column
 from tuner.listing.entries import DAMAGED, Entry
@@ -43,7 +43,7 @@ class Filter:
         if name in ("tags", "changed"):
             return (condition.right in (self.column.of(entry, problems) or ())) == (condition.operator == "=")
         texts = [each.state for each in entry.members or (entry,)] if name == "state" else [self.column.of(entry, {})]
-        return any(condition.compare(text, condition.right) for text in texts if text is not None)
+        return any(condition.compare(normal(text), normal(condition.right)) for text in texts if text is not None)
 
     @property
     def is_number(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from tuner.document import flow, word
 from tuner.listing import DAMAGED, NUMBERS, Column, Entry, Listing
 from tuner.render.tables import table
-from tuner.render.text import cells, duration, figure, number, shorten
+from tuner.render.text import cells, duration, in_one_notation, number, shorten
 
 COLORS = {"crashed": "magenta", "stopped": "magenta", "running": "yellow", "finished": "green"}
 UNFINISHED = ("running", "stopped", "crashed")
@@ -35,7 +35,7 @@ def runs_table(listing: Listing, terminal: Terminal | None = None, *, markdown: 
     """The table, and the names of the columns that the terminal has no room for."""
     rows, columns = list(listing.rows()), listing.columns
     brief = _brief(listing.everything) if terminal is not None else {}
-    grid = [[_text(listing, column, row, terminal, brief) for column in columns] for row in rows]
+    grid = [list(line) for line in zip(*(_texts(listing, column, terminal, brief) for column in columns), strict=True)]
     heads = [_head(column, terminal, brief) for column in columns]
     sides = [_side(column, rows) for column in columns]
     if terminal is None:
@@ -53,7 +53,8 @@ def runs_table(listing: Listing, terminal: Terminal | None = None, *, markdown: 
 
 
 def runs_csv(listing: Listing) -> str:
-    """One line a row, under the names of the columns. Nothing is rounded; times are ISO 8601, and seconds."""
+    """One line a row, under the names of the columns. Nothing is rounded; times are ISO 8601, and seconds; in
+    what changed a space stands only between two settings."""
     import csv
     import io
 
@@ -67,30 +68,48 @@ def runs_csv(listing: Listing) -> str:
 
 def _plain(column: Column, value: Any) -> Any:
     if column == Column("changed"):
-        return None if value is None else _changes(value, {})
+        return None if value is None else _changes(value, {}, {key: word(each) for key, each in value.items()})
     return word(value) if isinstance(value, list | dict | bool) else value
 
 
-def _changes(changed: dict[str, Any], brief: dict[str, str]) -> str:
-    """``optimizer.lr=0.01 model.hidden=[256]``, as overrides are written."""
-    return " ".join(f"{brief.get(key, key)}={word(value)}" for key, value in changed.items())
+def _changes(changed: dict[str, Any], brief: dict[str, str], texts: Mapping[str, str]) -> str:
+    """``optimizer.lr=0.01 model.hidden=[256, 128]``; `texts` has the numbers by key, others are written as YAML."""
+    return " ".join(f"{brief.get(key, key)}={texts.get(key) or flow(value)}" for key, value in changed.items())
 
 
-def _text(listing: Listing, column: Column, row: Entry, terminal: Terminal | None, brief: dict[str, str]) -> str:
-    value = listing.cell(column, row)
+def _texts(listing: Listing, column: Column, terminal: Terminal | None, brief: dict[str, str]) -> list[str]:
+    """The cells of a column. Numbers that stand below each other are written alike, those of a setting exactly."""
+    rows = list(listing.rows())
+    values = [listing.cell(column, row) for row in rows]
+    if column == Column("changed"):
+        keys = dict.fromkeys(key for each in values for key in each or ())
+        numbers = {key: _numbers([(each or {}).get(key) for each in values], exact=True) for key in keys}
+        texts = [{key: known[at] for key, known in numbers.items() if at in known} for at in range(len(rows))]
+        changes = zip(values, texts, strict=True)
+        return ["-" if each is None else _changes(each, brief, text) or "same" for each, text in changes]
     if column.is_setting:
-        return flow(value) if column.name in row.settings else "-"
+        alike = _numbers(values, exact=True)
+        there = [column.name in row.settings for row in rows]
+        return [alike.get(at) or flow(value) if there[at] else "-" for at, value in enumerate(values)]
+    if column.metric is not None and column.metric.reached is None:
+        return in_one_notation(values)
+    return [_text(column, value, row, terminal) for value, row in zip(values, rows, strict=True)]
+
+
+def _numbers(values: Sequence[Any], exact: bool) -> dict[int, str]:
+    """The numbers among the values, by their places."""
+    places = [at for at, value in enumerate(values) if type(value) in (int, float)]
+    return dict(zip(places, in_one_notation([values[at] for at in places], exact=exact), strict=True))
+
+
+def _text(column: Column, value: Any, row: Entry, terminal: Terminal | None) -> str:
     if value is None:
         return "-"
-    if column.metric is not None:
-        return figure(value) if column.metric.reached is None else number(value)
     match column.name:
         case "when":
             return _age(value, terminal.now) if terminal is not None else str(value[:16].replace("T", " "))
         case "state":
             return f"{value}{_progress(row)}"
-        case "changed":
-            return _changes(value, brief) or "same"
         case "time":
             return duration(value)
         case "tags":

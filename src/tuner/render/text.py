@@ -9,11 +9,15 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 LEVELS = "▁▂▃▄▅▆▇█"
 ASCII_LEVELS = ".:-=+*#@"
 USUAL_WIDTH = 100
+MOST_DECIMALS = 6
 
 _STYLES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36}
 
@@ -177,6 +181,46 @@ def figure(value: float | None) -> str:
     if value is None or isinstance(value, int) or not math.isfinite(value):
         return number(value)
     return f"{value:.4f}" if value == 0 or 0.01 <= abs(value) < 1000 else number(value)
+
+
+def in_one_notation(values: Sequence[float | None], *, exact: bool = False) -> list[str]:
+    """The numbers of one column, all in one notation: exactly as YAML writes them, or rounded as `figure` does.
+
+    Where some would have an exponent and others not, all are written out while six decimals are enough, else all have
+    one. 0 stays as it is.
+    """
+    write = repr if exact else figure
+    texts = ["-" if value is None else write(value) for value in values]
+    known = [(at, value) for at, value in enumerate(values) if value and math.isfinite(value)]
+    if len({"e" in texts[at] for at, _ in known}) < 2:
+        return texts
+    sizes = [abs(value) for _, value in known]
+    places = max(map(_decimals, sizes)) if exact else max(4, 1 - math.floor(math.log10(min(sizes))))
+    for at, value in known:
+        if places > MOST_DECIMALS or max(sizes) >= 1e6:
+            texts[at] = _with_exponent(value, exact)
+        else:
+            texts[at] = f"{_decimal(repr(value)):f}" if exact else f"{value:,.{places}f}"
+    return texts
+
+
+def _decimal(text: str) -> Decimal:
+    from decimal import Decimal
+
+    return Decimal(text).normalize()
+
+
+def _decimals(value: float) -> int:
+    """How many decimals `value` has when it is written out."""
+    return max(0, -int(_decimal(repr(value)).as_tuple().exponent))
+
+
+def _with_exponent(value: float, exact: bool) -> str:
+    """All its digits and the exponent as YAML writes it, ``2.5e-05``; or four, as `number` does, ``2.5e-5``."""
+    sign, digits, last = _decimal(repr(value) if exact else f"{value:.3e}").as_tuple()
+    first, rest = str(digits[0]), "".join(map(str, digits[1:]))
+    power = int(last) + len(rest)
+    return f"{'-' * sign}{first}{rest and '.'}{rest}e" + (f"{power:+03}" if exact else str(power))
 
 
 def duration(seconds: float | None) -> str:

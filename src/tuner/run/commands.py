@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,6 +44,6 @@ def reference(path: Path) -> str:
 
 
 def _typed(path: Path) -> str:
-    """A path as an argument: quoted, and none that reads as an option."""
-    text = str(path)
-    return shlex.quote(f"./{text}" if text.startswith("-") else text)
+    """A path as an argument: quoted where a shell needs it (letters of any script do not), and no option."""
+    text = f"./{path}" if str(path).startswith("-") else str(path)
+    return text if re.fullmatch(r"[\w./-]+", text) else shlex.quote(text)

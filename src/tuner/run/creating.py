@@ -11,8 +11,10 @@ from typing import Any
 
 from tuner.durable import (
     is_plain_name,
+    is_run_name,
     list_folder,
     make_folder,
+    normal,
     shown,
     sweep_leftovers,
     sync_folder,
@@ -73,9 +75,9 @@ def _key(files: Mapping[str, bytes]) -> str:
     return found[0]
 
 
-def check_name(name: str, longest: int = 64) -> None:
+def check_name(name: str) -> None:
     """Raises UsageError when `name` cannot name a run, and so may not become a part of a path."""
-    if not is_plain_name(name, longest):
+    if not is_run_name(name):
         raise UsageError(
             f"{shown(name)!r} cannot name a run",
             fix="Use letters, digits, `.`, `_` and `-`: 64 at most, not starting with `.` or `-`.",
@@ -107,7 +109,7 @@ def _claim_next(runs_dir: Path, name: str, files: Mapping[str, bytes]) -> Lock:
 
 
 def _highest(runs_dir: Path, name: str) -> int:
-    found = (re.fullmatch(rf"{re.escape(name)}-([0-9]{{1,9}})", entry) for entry in list_folder(runs_dir))
+    found = (re.fullmatch(rf"{re.escape(name)}-([0-9]{{1,9}})", normal(entry)) for entry in list_folder(runs_dir))
     return max((int(match[1]) for match in found if match), default=0)
 
 

@@ -13,7 +13,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tuner.durable import JOURNAL_LIMIT, JSON_LIMIT, is_plain_name, list_folder, parse_json, read_bytes, shown
+from tuner.durable import (
+    JOURNAL_LIMIT,
+    JSON_LIMIT,
+    LEFTOVERS,
+    is_run_name,
+    list_folder,
+    normal,
+    parse_json,
+    read_bytes,
+    shown,
+)
 from tuner.errors import NotFoundError
 from tuner.run.files import CONFIG, ENDED, IDENTITY, LAYERS, METRICS, Files, Status, checked, read_status
 from tuner.run.identity import Identity
@@ -24,7 +34,6 @@ FORMAT = 1
 GROUP = "group.json"
 _CONFIG_LIMIT = 1 << 20
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)
-NAME_LIMIT = 80  # of a folder: a config's name and a number
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,8 +146,9 @@ def _about(path: Path, data: bytes) -> dict[str, Any]:
         raise NotFoundError(f"{shown(file)} was written by a later tuner (format {written})", fix="Update tuner.")
     if type(written) is not int or written != FORMAT:
         raise NotFoundError(f"{shown(file)} is damaged: its format is not {FORMAT}")
-    if not isinstance(about.get("name"), str) or not is_plain_name(about["name"]):
+    if not isinstance(about.get("name"), str) or not is_run_name(normal(about["name"])):
         raise NotFoundError(f"{shown(file)} is damaged: its name is missing or not a name")
+    about["name"] = normal(about["name"])
     about["created"] = _time(about.get("created"), shown(file))
     return about
 
@@ -171,12 +181,26 @@ def members(group: Path) -> list[Path]:
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """The folders in `folder` that can be runs or groups. Raises NotFoundError when it cannot be listed."""
+    """The folders in `folder`, whatever they are called, but for what a killed writer left.
+
+    Raises NotFoundError when it cannot be listed.
+    """
     try:
-        names = [name for name in list_folder(folder) if is_plain_name(name, NAME_LIMIT)]
+        names = [name for name in list_folder(folder) if not name.startswith(LEFTOVERS)]
     except NotFoundError as error:
         raise NotFoundError(error.message, fix="Choose a folder with --runs-dir.") from error
     return [folder / name for name in names if os.path.isdir(folder / name)]  # noqa: PTH112 - never raises
+
+
+def folder_called(folder: Path, name: str) -> Path:
+    """The folder `name` in `folder`; where there is none, one whose name is the same in another Unicode form.
+
+    Raises NotFoundError when `folder` cannot be listed.
+    """
+    path = folder / name
+    if name.isascii() or os.path.lexists(path):
+        return path
+    return next((other for other in folders_in(folder) if normal(other.name) == normal(name)), folder / normal(name))
 
 
 def is_group(path: Path) -> bool:

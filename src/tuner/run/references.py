@@ -8,10 +8,10 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from tuner.durable import JSON_LIMIT, is_plain_name, read_bytes, shown
+from tuner.durable import JSON_LIMIT, normal, read_bytes, shown
 from tuner.errors import NotFoundError
 from tuner.run.files import CONFIG
-from tuner.run.folder import NAME_LIMIT, folders_in, glance, headline, is_group, is_run, natural, runs_in, there_are
+from tuner.run.folder import folder_called, folders_in, glance, headline, is_group, is_run, natural, runs_in, there_are
 from tuner.run.identity import Identity
 
 _LATEST = "9"  # later than any time of creation, as text
@@ -59,7 +59,7 @@ def _of_name(runs_dir: Path, name: str) -> list[Path]:
 
 def number_of(path: Path, name: str) -> int:
     """The number of a folder called NAME-<number>; 0 for another one."""
-    found = re.fullmatch(rf"{re.escape(name)}-([0-9]{{1,9}})", path.name)
+    found = re.fullmatch(rf"{re.escape(name)}-([0-9]{{1,9}})", normal(path.name))
     return int(found[1]) if found else 0
 
 
@@ -86,15 +86,16 @@ def resolve(reference: str, runs_dir: Path) -> Path:
     if reference and "\0" not in reference:
         if _is_result(Path(reference)):
             return Path(reference)
-        if all(is_plain_name(part, NAME_LIMIT) for part in reference.split("/")) and _is_result(runs_dir / reference):
-            return runs_dir / reference
+        inside = _inside(runs_dir, reference)
+        if inside is not None and _is_result(inside):
+            return inside
         if os.path.isdir(reference) and "/" in reference:  # noqa: PTH112 - Path.is_dir raises on a name that is too long
             raise NotFoundError(f"{shown(reference)} is not a run folder: it has no run.json and no runs in it")
     everything = results_in(runs_dir)
-    named = [path for path, name in everything if name and name == reference]
+    named = [path for path, name in everything if name and name == normal(reference)]
     if named:
         return named[0]
-    starting = [path for path, _ in everything if reference and path.name.startswith(reference)]
+    starting = [path for path, _ in everything if reference and normal(path.name).startswith(normal(reference))]
     if len(starting) == 1:
         return starting[0]
     if len(starting) > 1:
@@ -107,6 +108,16 @@ def resolve(reference: str, runs_dir: Path) -> Path:
         f"there is no run {shown(reference)} in {shown(runs_dir)}" + (f"; near: {_list(near)}" if near else ""),
         fix=there_are([path for path, _ in everything]),
     )
+
+
+def _inside(runs_dir: Path, reference: str) -> Path | None:
+    """The place in `runs_dir` that a folder's name, or GROUP/seed-3, stands for; None for what leads out of it."""
+    place = runs_dir
+    for part in reference.split("/"):
+        if part in ("", ".", ".."):
+            return None
+        place = folder_called(place, part)
+    return place
 
 
 def _is_result(place: Path) -> bool:

@@ -1,0 +1,39 @@
+"""What runs and their folders may be called, in any script: what every file system and shell takes as it is."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+NAME_PATTERN = r"^[^\x00-/:-@\[-^`{-\x7f][^\x00-,/:-@\[-^`{-\x7f]{0,63}$"
+"""What a JSON Schema can say of a run's name; `is_run_name` asks for more."""
+LONGEST, MOST_BYTES = 64, 240
+"""Of a name: with a dash and a number it is still one that file systems take, 255 bytes."""
+
+
+def normal(text: str) -> str:
+    """`text` in Unicode's normal form C: the same letters are the same text, however they were typed or copied."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def run_name(text: str) -> str:
+    """`text` as a run's name: in normal form, a dash for what a name may not hold, cut to its length.
+
+    A name holds letters, digits and signs of every script; of ASCII's signs the dot, the dash and the underscore, for
+    shells, filters and overrides have a use for the others. It does not begin with a dot or a dash.
+    """
+    marked = "".join(char if _stays(char) else "\0" for char in normal(text))
+    name = re.sub("\0+", "-", marked.rstrip("\0")).lstrip(".-")[:LONGEST]
+    while len(name.encode()) > MOST_BYTES:
+        name = name[:-1]
+    return name or "run"
+
+
+def _stays(char: str) -> bool:
+    """Spaces, control and format characters, and bytes that are no text, are not printable."""
+    return char.isalnum() or char in "._-" if char.isascii() else char.isprintable()
+
+
+def is_run_name(name: str) -> bool:
+    """Whether `name` can name a run, and stand alone as a folder's name, as it is."""
+    return name == run_name(name)

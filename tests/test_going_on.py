@@ -83,7 +83,7 @@ def test_a_stop_inside_the_first_epoch_says_what_was_saved_and_the_resume_where_
     ended = list(workplace.begin(TEXT, stop=asked()))[-1]
     said = "\n".join(ended_lines(ended.status))
     assert "in epoch 1, batch 1 of 3" in said
-    assert "saved   its state: the next command goes on from there; no epoch is over" in said
+    assert "saved   its state: the next command goes on from it; no best weights before epoch 1 is over" in said
     assert "\nnext    tuner train" in said
     stop = StopRequests()
     events = workplace.begin(TEXT, stop=stop)

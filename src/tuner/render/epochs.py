@@ -152,8 +152,8 @@ def ended_lines(status: Mapping[str, Any], encoding: str = "utf-8") -> list[str]
     epoch = status.get("best_epoch", best.get("epoch"))
     lines = [("end", end)]
     if status.get("state") == "stopped" and status.get("exit_code") != ResourceError.exit_code:
-        none_yet = "" if status.get("epoch") else "; no epoch is over, so there are no metrics and no best weights yet"
-        lines.append(("saved", f"its state: the next command goes on from there{none_yet}"))
+        none_yet = "" if status.get("epoch") else "; no best weights before epoch 1 is over"
+        lines.append(("saved", f"its state: the next command goes on from it{none_yet}"))
     if epoch is not None:
         values = {name: value for name, value in best.items() if name.startswith(("train_", "val_"))}
         lines.append(("best", ": ".join(part for part in (f"epoch {number(epoch)}", _values(values)) if part)))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner import shipped
-from tuner.config import ABSENT, Setting, meaning, side_by_side
+from tuner.config import ABSENT, STAYED, Setting, meaning, side_by_side
 from tuner.durable import read_json, shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.results import Group, read_group
@@ -111,8 +111,10 @@ def _config(source: str) -> Side:
 
 def _runs(group: Group) -> Side:
     first = group.first
-    notes = tuple(f"left out of {shown(group.name)}: {each}" for each in group.damaged)
-    return Side(str(group.path), first.config, _origins(first.path), group, notes)
+    origins = _origins(first.path)
+    notes = [f"left out of {shown(group.name)}: {each}" for each in group.damaged]
+    notes += [f"{shown(group.name)}: {key} is from {place}" for key, place in origins.items() if STAYED in place]
+    return Side(str(group.path), first.config, origins, group, tuple(notes))
 
 
 def _origins(run: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 from tuner.config.checks import contradictions
 from tuner.config.comparison import STAYED, meaning_hash
 from tuner.config.layers import OVERRIDE, STDIN, Layers
+from tuner.config.notes import notes_on
 from tuner.config.reader import Reader
 from tuner.config.settings import Config, dump
 from tuner.document import MAX_BYTES, Place, decode, folder_of, is_handed_over, read_bytes
@@ -96,7 +97,8 @@ def _check(layers: Layers, source: bytes, name: str, top: Place) -> Loaded:
     if reader.faults:
         raise ConfigError(_sorted(reader.faults))
     origins = {key: f"{place}{_stayed(reader, key)}" for key, place in reader.origins.items()}
-    return Loaded(config, dict(sorted({**reader.dropped, **origins}.items())), tuple(reader.notes), source)
+    notes = (*reader.notes, *notes_on(config))
+    return Loaded(config, dict(sorted({**reader.dropped, **origins}.items())), notes, source)
 
 
 def _stayed(reader: Reader, key: str) -> str:

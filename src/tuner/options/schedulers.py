@@ -51,6 +51,8 @@ class Scheduler(Choice, kind="scheduler"):
 
     every_step: ClassVar[bool] = True
     """Whether the learning rate may change within an epoch, after the warm-up."""
+    spans: ClassVar[bool] = False
+    """Whether it is laid out over all of training.epochs."""
     lowest: ClassVar[str] = ""
     """The setting that is the lowest learning rate of the schedule, where it has one: it must not be above lr."""
 
@@ -189,6 +191,7 @@ class Cosine(Scheduler, name="cosine", aliases=("cosine_annealing",)):
     Source: Loshchilov, Hutter (2017), "SGDR: Stochastic Gradient Descent with Warm Restarts", equation 5.
     """
 
+    spans = True
     lowest = "min_lr"
 
     min_lr: Lowest = Field(0.0, ge=0, description="learning rate at the end, at most lr")
@@ -207,6 +210,7 @@ class LinearDecay(Scheduler, name="linear", aliases=("linear_decay",)):
     (2020), "Budgeted Training: Rethinking Deep Neural Network Training under Resource Constraints".
     """
 
+    spans = True
     lowest = "end_lr"
 
     end_lr: float = Field(0.0, ge=0, description="learning rate at the end, at most lr")
@@ -226,6 +230,8 @@ class OneCycle(Scheduler, name="one_cycle", aliases=("super_convergence",)):
     Source: Smith, Topin (2019), "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
     Rates", section 3 (there in straight lines).
     """
+
+    spans = True
 
     warmup_epochs: Annotated[float, Shared("none")] = Field(0.0, ge=0, description="0: the rise is the warm-up")
     rise: float = Field(0.3, gt=0, lt=1, description="share of the schedule in which the learning rate rises")

@@ -29,7 +29,7 @@ model: {name: mlp, hidden: [16]}
 training: {batch_size: 32, epochs: 4}
 """
 CNN = """
-data: {name: digits, limit: 120}
+data: {name: digits, limit: 120, validation: 0.08}
 model: {name: cnn, channels: [4, 6], hidden: [12], batch_norm: true}
 optimizer: {name: adam, lr: 0.01, weight_decay: 0.01}
 training: {batch_size: 32, epochs: 3}

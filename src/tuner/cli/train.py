@@ -27,6 +27,7 @@ from tuner.cli.app import (
     seconds,
 )
 from tuner.events import Ended, EpochDone, Event, Started
+from tuner.paths import expanded
 
 if TYPE_CHECKING:
     from tuner.config import Loaded
@@ -71,6 +72,7 @@ def train(
     from tuner.shipped import find_config
     from tuner.stopping import StopRequests, die_of
 
+    config = expanded(config)
     is_run = os.path.isfile(Path(config, "run.json"))  # noqa: PTH113 - Path's own raises for what cannot be read
     if run is None and not overrides and not again and is_run:
         run, runs_dir = Path(config).resolve().name, Path(config).parent  # a run folder: that very run goes on

@@ -13,6 +13,7 @@ from tuner import shipped
 from tuner.config import ABSENT, STAYED, Setting, meaning, side_by_side
 from tuner.durable import read_json, shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
+from tuner.paths import expanded
 from tuner.results import Group, read_group
 from tuner.run import Run, resolve
 
@@ -72,6 +73,7 @@ def find_side(reference: str, runs_dir: Path) -> Side:
 
     A shipped config's whole name wins over the mere beginning of a run's.
     """
+    reference = expanded(reference)
     is_folder = os.path.isdir(reference)  # noqa: PTH112 - Path.is_dir raises on a name that is too long
     is_file = os.path.exists(reference) or re.search(r"\.ya?ml$", reference)  # noqa: PTH110 - a shell's <(...) is a pipe
     if reference == STDIN or (is_file and not is_folder):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tuner.durable import is_plain_name, shown
 from tuner.errors import NotFoundError
+from tuner.paths import expanded
 from tuner.run.folder import NAME_LIMIT, folders_in, glance, headline, is_group, is_run, natural, runs_in, there_are
 from tuner.run.identity import Identity
 
@@ -36,7 +37,7 @@ def resolve(reference: str, runs_dir: Path) -> Path:
     of a folder's name, @1 for the newest. A shell completes a folder with a / at its end. Raises NotFoundError with
     what fits or comes near.
     """
-    reference = reference.rstrip("/") or reference
+    reference = expanded(reference.rstrip("/") or reference)
     if reference and "\0" not in reference:
         if _is_result(Path(reference)):
             return Path(reference)

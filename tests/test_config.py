@@ -333,6 +333,30 @@ def test_overrides(read: Read, overrides: list[str], path: str, value: Any) -> N
     assert found == value
 
 
+@pytest.mark.parametrize(
+    ("override", "path", "value"),
+    [
+        ("data.root=/a #b", "data.root", "/a #b"),
+        ("data.root=/a: b", "data.root", "/a: b"),
+        ("data.root=/a [1", "data.root", "/a [1"),
+        ("data.root='/a #b' ", "data.root", "/a #b"),
+        ("data.root= /a ", "data.root", "/a"),
+        ("optimizer.lr= 0.5 ", "optimizer.lr", 0.5),
+        ("tags=[a, 'b #c']", "tags", ["a", "b #c"]),
+    ],
+)
+def test_an_override_is_one_value_to_its_end(read: Read, override: str, path: str, value: Any) -> None:
+    assert at(read("{}", override, "seed=1").resolved, path) == value
+
+
+@pytest.mark.parametrize(
+    "override", ["seed=3 # c", "seed=", "seed= ", "data.limit=", "tags=[a] # b", "tags='a'", "name=a\n---", "name=a #b"]
+)
+def test_an_override_that_is_no_value_to_its_end_is_refused(read: Read, override: str) -> None:
+    ((key, _),) = faults(read, "{}", override)
+    assert key in ("", override.partition("=")[0])
+
+
 def test_several_overrides_are_one_layer(read: Read) -> None:
     said = faults(read, "optimizer: adam", "optimizer=sgd", "optimizer.betas=[0.9, 0.99]")
     assert said == [

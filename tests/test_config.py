@@ -446,7 +446,7 @@ SWITCHES = [
     ("model: {hidden: [9]}", "model=cnn", [9], None),
     ("data: {name: blobs, noise: 2}", "data=moons", 0.1, "where noise would mean something else"),
     ("data: {name: circles, noise: 0.3}", "data=moons", 0.3, None),
-    ("data: {name: circles, limit: 30}", "data=moons", 30, None),
+    ("data: {name: circles, limit: 300}", "data=moons", 300, None),
 ]
 
 
@@ -537,6 +537,8 @@ def test_under_an_unknown_choice_shared_keys_are_checked(read: Read) -> None:
 def test_a_wrong_name_below_and_a_right_one_above(read: Read) -> None:
     said = faults(read, "optimizer: adm", "optimizer={name: sgd, momentum: 7}")
     assert [key for key, _ in said] == ["optimizer.name", "optimizer.momentum"]
+    said = faults(read, "optimizer: {name: adm, lr: 1, eps: 1}", "optimizer=sgd")
+    assert [key for key, _ in said] == ["optimizer.name"]
 
 
 # Null and none, aliases, bare names

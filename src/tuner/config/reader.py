@@ -86,8 +86,8 @@ class Reader:
         if member is not None and known:
             self.note_stayed(member, settings, set_for, path)
             return self.build(member, settings, path)
-        shared = {key: given for key, given in settings.items() if key in kind.model_fields}
-        self.build(default or next(iter(kind.members.values())), shared, path)
+        common = {key: given for key, given in settings.items() if key in kind.model_fields}
+        self.build(default or next(iter(kind.members.values())), common, path)
         return BAD
 
     def collect(
@@ -161,7 +161,7 @@ class Reader:
         others = {
             key: given
             for key, given in settings.items()
-            if key not in lacking and shared(member, key).meaning != shared(set_for[key], key).meaning
+            if key not in lacking and shared(member, key).meaning != shared(set_for.get(key, member), key).meaning
         }
         self.fall_away(others, f"{why}, where {' and '.join(others)} would mean something else", path)
         return {key: given for key, given in settings.items() if key not in lacking and key not in others}
@@ -169,7 +169,7 @@ class Reader:
     def note_stayed(self, member: type[Choice], settings: Entries, set_for: dict[str, type[Choice]], path: str) -> None:
         """Notes settings that stay though they were tuned for another choice, where this one's defaults are others."""
         for key, given in settings.items():
-            before, (place, node), default = set_for[key], given[-1], member.model_fields[key].default
+            before, (place, node), default = set_for.get(key, member), given[-1], member.model_fields[key].default
             if before is member or not shared(member, key).tuned or to_plain(node) == default:
                 continue
             why = f"{before.name} and stays under {member.name}, whose default is {flow(default)}"

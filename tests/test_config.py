@@ -333,6 +333,30 @@ def test_overrides(read: Read, overrides: list[str], path: str, value: Any) -> N
     assert found == value
 
 
+@pytest.mark.parametrize(
+    ("override", "path", "value"),
+    [
+        ("data.root=/a #b", "data.root", "/a #b"),
+        ("data.root=/a: b", "data.root", "/a: b"),
+        ("data.root=/a [1", "data.root", "/a [1"),
+        ("data.root='/a #b' ", "data.root", "/a #b"),
+        ("data.root= /a ", "data.root", "/a"),
+        ("optimizer.lr= 0.5 ", "optimizer.lr", 0.5),
+        ("tags=[a, 'b #c']", "tags", ["a", "b #c"]),
+    ],
+)
+def test_an_override_is_one_value_to_its_end(read: Read, override: str, path: str, value: Any) -> None:
+    assert at(read("{}", override, "seed=1").resolved, path) == value
+
+
+@pytest.mark.parametrize(
+    "override", ["seed=3 # c", "seed=", "seed= ", "data.limit=", "tags=[a] # b", "tags='a'", "name=a\n---", "name=a #b"]
+)
+def test_an_override_that_is_no_value_to_its_end_is_refused(read: Read, override: str) -> None:
+    ((key, _),) = faults(read, "{}", override)
+    assert key in ("", override.partition("=")[0])
+
+
 def test_several_overrides_are_one_layer(read: Read) -> None:
     said = faults(read, "optimizer: adam", "optimizer=sgd", "optimizer.betas=[0.9, 0.99]")
     assert said == [
@@ -388,14 +412,76 @@ def test_switching_keeps_what_the_new_choice_has_and_names_the_rest(write: Write
     assert (found.config.optimizer.name, found.config.optimizer.lr) == ("adam", 0.5)
     assert found.notes == (
         "optimizer.momentum (base.yaml:4), optimizer.nesterov (base.yaml:5) fall away: optimizer is now adam (c.yaml:3)",  # noqa: E501
+        "optimizer.lr: 0.5 (base.yaml:3) was set for sgd and stays under adam, whose default is 0.001",
     )
     assert found.origins["optimizer.momentum"] == "base.yaml:4; fell away: optimizer is now adam (c.yaml:3)"
-    assert found.origins["optimizer.lr"] == "base.yaml:3"
+    stays = "base.yaml:3; set for sgd and stays under adam, whose default is 0.001"
+    assert found.origins["optimizer.lr"] == stays
+
+
+SWITCHES = [
+    # what is set below, what is said above it, where the setting ends, what notes say of it
+    ("optimizer: {name: sgd, lr: 0.1}", "optimizer=adam", 0.1, "stays under adam, whose default is 0.001"),
+    ("optimizer: {lr: 0.1}", "optimizer=sgd", 0.1, "set for adam and stays under sgd, whose default is 0.01"),
+    ("optimizer: {lr: 0.01}", "optimizer=sgd", 0.01, None),
+    ("optimizer: {lr: 0.1}", "optimizer=adam", 0.1, None),
+    ("optimizer: {lr: 0.1}", "optimizer={name: sgd, lr: 0.2}", 0.2, None),
+    (
+        "optimizer: {weight_decay: 0.1}",
+        "optimizer=adamw",
+        0.1,
+        "stays under adamw, whose default is 0",
+    ),
+    ("optimizer: {name: sgd, momentum: 0.9}", "optimizer=rmsprop", 0.9, "stays under rmsprop, whose default is 0"),
+    ("optimizer: {betas: [0.5, 0.9]}", "optimizer=radam", [0.5, 0.9], None),
+    ("optimizer: {eps: 0.1}", "optimizer=rmsprop", 0.1, None),
+    ("optimizer: {eps: 0.1}", "optimizer=adadelta", 1e-6, "falls away: optimizer is now adadelta"),
+    ("scheduler: {name: step, gamma: 0.5}", "scheduler=multistep", 0.5, None),
+    ("scheduler: {name: step, gamma: 0.1}", "scheduler=exponential", 0.95, "where gamma would mean something else"),
+    ("scheduler: {name: exponential, gamma: 0.9}", "scheduler=step", 0.1, "where gamma would mean something else"),
+    ("scheduler: {name: cosine, min_lr: 1e-5}", "scheduler=plateau", 1e-5, None),
+    ("scheduler: {name: cosine, warmup_epochs: 2}", "scheduler=linear", 2, None),
+    ("scheduler: {name: cosine, warmup_epochs: 2}", "scheduler=one_cycle", 0, "where warmup_epochs would mean"),
+    ("loss: {name: mse, outputs: raw}", "loss=mae", "raw", None),
+    ("model: {hidden: [9]}", "model=cnn", [9], None),
+    ("data: {name: blobs, noise: 2}", "data=moons", 0.1, "where noise would mean something else"),
+    ("data: {name: circles, noise: 0.3}", "data=moons", 0.3, None),
+    ("data: {name: circles, limit: 300}", "data=moons", 300, None),
+]
+
+
+@pytest.mark.parametrize(("text", "override", "value", "note"), SWITCHES)
+def test_what_a_setting_becomes_when_its_choice_is_switched(
+    read: Read, text: str, override: str, value: Any, note: str | None
+) -> None:
+    kind, _, rest = text.partition(": {")
+    key = f"{kind}.{rest.rpartition(', ')[2] if '[' not in rest or 'name' in rest else rest}".partition(":")[0]
+    found = read(text, override)
+    assert at(found.resolved, key) == value
+    about = [said for said in found.notes if said.startswith((f"{key}: ", f"{key} ("))]
+    assert len(about) == (note is not None)
+    if note is not None:
+        assert note in about[0]
+        assert "c.yaml:1" in about[0], "with its origin"
+    if note is not None and "stays" in note:
+        assert found.origins[key] == f"c.yaml:1; set for {about[0].partition(' was set for ')[2]}"
+
+
+def test_what_stays_over_two_switches_is_told_once(write: Write) -> None:
+    write("a.yaml", "optimizer: {name: sgd, lr: 0.1}\nscheduler: {name: step, gamma: 0.1}")
+    write("b.yaml", "extends: a.yaml\noptimizer: adam\nscheduler: exponential")
+    found = load(write("c.yaml", "extends: b.yaml\noptimizer: nadam\nscheduler: step"))
+    assert sorted(found.notes) == [
+        "optimizer.lr: 0.1 (a.yaml:1) was set for sgd and stays under nadam, whose default is 0.001",
+        "scheduler.gamma (a.yaml:2) falls away: scheduler is now exponential (b.yaml:3), where gamma would mean something else",  # noqa: E501
+    ]
+    assert len(load("c.yaml", ["optimizer.lr=0.1"]).notes) == 1, "said anew for the choice it has now"
 
 
 def test_switching_drops_defaults_silently(read: Read) -> None:
     found = read("optimizer: {name: adam, weight_decay: 0.1}", "optimizer=sgd")
-    assert (found.config.optimizer.lr, found.config.optimizer.weight_decay, found.notes) == (0.01, 0.1, ())
+    assert (found.config.optimizer.lr, found.config.optimizer.weight_decay) == (0.01, 0.1)
+    assert not any("lr" in note for note in found.notes)
 
 
 def test_the_default_choice_is_switched_as_any_other(read: Read) -> None:
@@ -451,6 +537,8 @@ def test_under_an_unknown_choice_shared_keys_are_checked(read: Read) -> None:
 def test_a_wrong_name_below_and_a_right_one_above(read: Read) -> None:
     said = faults(read, "optimizer: adm", "optimizer={name: sgd, momentum: 7}")
     assert [key for key, _ in said] == ["optimizer.name", "optimizer.momentum"]
+    said = faults(read, "optimizer: {name: adm, lr: 1, eps: 1}", "optimizer=sgd")
+    assert [key for key, _ in said] == ["optimizer.name"]
 
 
 # Null and none, aliases, bare names
@@ -687,7 +775,7 @@ def test_any_config_is_read_back_from_its_dump(write: Write) -> None:
         seen |= {f"{key}={value}" for key, value in leaves(found.resolved) if key.endswith("name")}
         again = load(write("again.yaml", to_yaml(found.resolved)))
         assert (again.config, again.resolved) == (found.config, found.resolved), text
-        assert again.hash == found.hash and again.notes == ()
+        assert (again.hash, again.notes) == (found.hash, found.notes)
         everything = {key for key, _ in leaves(found.resolved)}
         assert everything <= set(again.origins) | {"name"}, "every value that counts stands in the dump"
     assert good > 150

@@ -332,6 +332,20 @@ def test_where_each_side_set_it(filled: Place) -> None:
     assert told["training.epochs"]["set_in"] == ["default", "default", "override: training.epochs=8"]
 
 
+def test_a_setting_that_stayed_though_its_choice_was_switched_is_told(place: Place) -> None:
+    """lr is 0.1 on both sides, so that no line of the diff would say that it was found for another optimizer."""
+    text = "data: digits\noptimizer: {name: sgd, lr: 0.1}\n"
+    place.run("digits-1", text=text)
+    place.run("digits-2", "optimizer=adam", text=text)
+    place.config("other.yaml", "extends: digits.yaml\noptimizer: nadam")
+    stays = "set for sgd and stays under {}, whose default is 0.001"
+    said = place.tuner("diff digits-1 digits-2 other.yaml").stderr
+    assert f"note: digits-2: optimizer.lr is from digits.yaml:2; {stays.format('adam')}" in said
+    assert f"note: other.yaml: optimizer.lr: 0.1 (digits.yaml:2) was {stays.format('nadam')}" in said
+    data = as_data(place.diff("digits-1", "digits-2"), ["config"], True)
+    assert data["changed"][0]["key"] == "optimizer"
+
+
 def test_a_run_without_origins_is_still_shown(place: Place) -> None:
     (place.run("digits-1", "seed=3") / "origins.json").unlink()
     place.run("digits-2")

@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "tuner"
 RANKS: dict[str, int] = {}
 for _rank, _names in enumerate(
     [
-        "errors seeding choice signals",
+        "errors seeding choice signals paths",
         "events monitor durable machine stopping",
         "crash",
         "options document",

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import ValidationError
 
-from tuner.choice import Choice, fold
-from tuner.options import Activation, Augmentation, Initializer, Loss, Optimizer, Scheduler
+from tuner.choice import Choice, fold, shared
+from tuner.data import Source
+from tuner.options import Activation, Augmentation, Initializer, Loss, Model, Optimizer, Scheduler
 
 FAMILIES: list[type[Choice]] = [Activation, Augmentation, Initializer, Loss, Optimizer, Scheduler]
 MEMBERS: list[type[Any]] = [member for family in FAMILIES for member in family.members.values()]
@@ -127,6 +128,28 @@ class TestEveryChoice:
         for spelling in (member.name, member.name.upper(), member.name.replace("_", "-"), *member.aliases):
             family = next(family for family in FAMILIES if family.kind == member.kind)
             assert family.find(spelling) is member
+
+
+SWITCHED: list[type[Choice]] = [Activation, Initializer, Loss, Model, Optimizer, Scheduler, Source]
+"""The kinds of which a layer of a config may name another choice than the layers below it."""
+
+
+def declared(choice: type[Any], key: str) -> type[Any]:
+    """The class that says what a setting is."""
+    return next(cls for cls in choice.__mro__ if key in vars(cls).get("__annotations__", {}))
+
+
+@pytest.mark.parametrize("family", SWITCHED, ids=lambda family: family.kind)
+def test_of_each_setting_that_choices_share_it_is_known_what_a_switch_does_to_it(family: type[Choice]) -> None:
+    """It is declared once for all of them, or each says what it means there."""
+    having: dict[str, list[type[Any]]] = {}
+    for member in family.members.values():
+        for key in member.model_fields:
+            having.setdefault(key, []).append(member)
+    for key, members in having.items():
+        if len({declared(member, key) for member in members}) > 1:
+            unmarked = [member.name for member in members if not shared(member, key).meaning]
+            assert not unmarked, f"{family.kind}.{key} needs a mark of what it means: tuner.choice.Shared"
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.kind)

@@ -277,9 +277,10 @@ class TestFolder:
         assert [line.split(",")[0] for line in timing[1:]] == ["1", "2", "3"]
         assert all(float(cell) > 0 for line in timing[1:] for cell in line.split(",")[1:])
         log = (run / "log.txt").read_text().splitlines()
-        assert len(log) == 2
+        assert len(log) == 3
         assert "started on" in log[0]
-        assert log[1].endswith("finished: all 3 epochs done")
+        assert "data.limit: 120 leaves 120 samples to train on" in log[1]
+        assert log[2].endswith("finished: all 3 epochs done")
         assert read(run).rows == [event.row for event in events if isinstance(event, EpochDone)]
 
     def test_a_lone_last_sample_is_told(self, workplace: Any) -> None:
@@ -287,7 +288,8 @@ class TestFolder:
         assert isinstance(started, Started)
         assert any("lone last sample" in note for note in started.notes)
         assert "lone last sample" in (started.run / "log.txt").read_text()
-        assert not next(iter(workplace.begin(CNN, "training.batch_size=16", again=True))).notes
+        told = next(iter(workplace.begin(CNN, "training.batch_size=16", again=True))).notes
+        assert not any("lone last sample" in note for note in told)
 
     def test_checkpoints_follow_every_and_keep(self, workplace: Any) -> None:
         text = DIGITS.replace("epochs: 4", "epochs: 7")

@@ -18,15 +18,14 @@ def load(run: str | Path, runs_dir: str | Path = "runs") -> nn.Module:
     as `data.normalize` says. Raises NotFoundError where the run or its weights are missing or damaged, or the weights
     are not those of the best epoch that its status.json speaks of.
     """
-    from pathlib import Path
-
     from tuner.config import load as load_config
     from tuner.config import plan_of
     from tuner.network import build
+    from tuner.paths import path_of
     from tuner.run import BEST, CONFIG, best_weights, glance, resolve
     from tuner.state import load_weights
 
-    found = glance(resolve(str(run), Path(runs_dir)))
+    found = glance(resolve(str(run), path_of(runs_dir)))
     _ = found.config  # checked, as the config's own reader does not
     config = load_config(str(found.path / CONFIG)).config
     network = build(plan_of(config), config.seed)

@@ -2,6 +2,7 @@
 
 # Annotations are not postponed here: pydantic would evaluate those of Choice anew for each of its subclasses.
 import re
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -11,6 +12,25 @@ class Section(BaseModel):
     """A group of settings: its fields are the YAML keys, with their bounds and help."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Marks a setting that several choices of a kind have, each for itself: what becomes of it when a layer above names
+    another choice.
+
+    It falls away where the other choice's setting of that key has another `meaning`, and stays otherwise. `tuned`: what
+    is a good value depends on the choice, so that a note tells when it stays.
+    """
+
+    meaning: str
+    tuned: bool = False
+
+
+def shared(choice: type["Choice"], key: str) -> Shared:
+    """The mark of a setting; without one it means the same under every choice of its kind."""
+    marks = (mark for mark in choice.model_fields[key].metadata if isinstance(mark, Shared))
+    return next(marks, Shared(""))
 
 
 class Choice(Section):

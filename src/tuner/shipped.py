@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tuner.errors import ConfigError, Fault, NotFoundError
+from tuner.paths import expanded
 
 
 def folder(kind: str) -> Path:
@@ -52,6 +53,7 @@ def find_config(reference: str) -> str:
     """
     if reference == "-":
         return reference
+    reference = expanded(reference)
     path = Path(reference)
     try:
         if (path / "config.yaml").is_file():

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from tuner.cli import completion
+from tuner.paths import path_of
 
 app = typer.Typer(
     name="tuner",
@@ -20,7 +21,10 @@ app = typer.Typer(
 )
 
 RunsDir = Annotated[
-    Path, typer.Option("--runs-dir", envvar="TUNER_RUNS", metavar="DIR", help="Folder of the runs.", show_default=True)
+    Path,
+    typer.Option(
+        "--runs-dir", parser=path_of, envvar="TUNER_RUNS", metavar="DIR", help="Folder of the runs.", show_default=True
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Leave only the result on stdout.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tuner.cli.app import RUNS, Json, Overrides, Quiet, RunsDir, app, say_error
+from tuner.paths import expanded
 from tuner.render.text import plural
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def check(
     from tuner.errors import ConfigError
     from tuner.shipped import find_config
 
+    config = expanded(config)
     asks_settings = bool(resolved or origin or overrides)
     try:
         source = find_config(config)

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
+from tuner.paths import path_of
+
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
@@ -19,12 +21,12 @@ def runs(ctx: Any, incomplete: str) -> list[str]:
     from tuner.errors import TunerError
     from tuner.run import folders_in, headline, is_group, is_run, members
 
-    place = ctx.params.get("runs_dir") or os.environ.get("TUNER_RUNS") or "runs"
+    place = _runs_dir(ctx)
     group, slash, _ = incomplete.partition("/")
     try:
         if slash:
-            return _starting((f"{group}/{path.name}" for path in members(Path(place, group))), incomplete)
-        found = [path for path in folders_in(Path(place)) if is_run(path) or is_group(path)]
+            return _starting((f"{group}/{path.name}" for path in members(place / group)), incomplete)
+        found = [path for path in folders_in(place) if is_run(path) or is_group(path)]
         found.sort(key=lambda path: (headline(path)[0], path.name), reverse=True)
         return _starting((path.name for path in found), incomplete)
     except (TunerError, OSError):
@@ -38,7 +40,7 @@ def configs(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer giv
 
     folder, slash, _ = incomplete.rpartition("/")
     try:
-        entries = sorted(Path(folder or ".").iterdir())
+        entries = sorted(path_of(folder or ".").iterdir())
         known = [] if slash else list(shipped())
     except (OSError, TunerError):
         return []
@@ -70,9 +72,9 @@ def metrics(ctx: Any, incomplete: str) -> list[str]:
 
     named = [value for value in ctx.params.values() if isinstance(value, list | tuple) and value]
     named += [[value] for key, value in ctx.params.items() if key == "run" and value]
-    place = ctx.params.get("runs_dir") or os.environ.get("TUNER_RUNS") or "runs"
+    place = _runs_dir(ctx)
     try:
-        return _starting(metrics_of_run(find_group(str(named[0][0]), Path(place)).first), incomplete) if named else []
+        return _starting(metrics_of_run(find_group(str(named[0][0]), place).first), incomplete) if named else []
     except (TunerError, OSError):
         return []
 
@@ -100,6 +102,10 @@ def lists(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer gives
     from tuner.explain.language import kinds, plural
 
     return _starting([*map(plural, kinds()), "configs", "recipes"], incomplete)
+
+
+def _runs_dir(ctx: Any) -> Path:
+    return path_of(ctx.params.get("runs_dir") or os.environ.get("TUNER_RUNS") or "runs")
 
 
 def _starting(candidates: Iterable[str], start: str) -> list[str]:

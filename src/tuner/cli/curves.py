@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tuner.cli.app import RUNS, Json, Quiet, RunsArgument, RunsDir, app, say_error
+from tuner.paths import path_of
 
 if TYPE_CHECKING:
     from tuner.render.lines import Panel
@@ -29,7 +30,13 @@ def curves(
     runs: RunsArgument,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="PNG or SVG; one run's plain picture: its curves.png."),
+        typer.Option(
+            "-o",
+            "--output",
+            parser=path_of,
+            metavar="FILE",
+            help="PNG or SVG; one run's plain picture: its curves.png.",
+        ),
     ] = None,
     metric: Annotated[
         list[str] | None, typer.Option("--metric", metavar="M", help="A metric, e.g. loss or val_accuracy; repeatable.")

@@ -11,12 +11,15 @@ import typer
 
 from tuner.cli.app import Json, Quiet, app
 from tuner.errors import UsageError
+from tuner.paths import path_of
 
 
 @app.command()
 def copy(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A config or recipe that comes with tuner.")],
-    to: Annotated[Path | None, typer.Argument(metavar="DEST", help="A file or a folder; default: ./NAME.yaml.")] = None,
+    to: Annotated[
+        Path | None, typer.Argument(parser=path_of, metavar="DEST", help="A file or a folder; default: ./NAME.yaml.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     quiet: Quiet = False,  # noqa: ARG001 - with it and without, the result is all that is printed
     as_json: Json = False,
@@ -86,7 +89,10 @@ def check_target(target: Path, force: bool) -> None:
 def download(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A data set, e.g. mnist.")],
     root: Annotated[
-        Path | None, typer.Option("--root", metavar="DIR", help="Data folder; default: $TUNER_DATA, ./data or a cache.")
+        Path | None,
+        typer.Option(
+            "--root", parser=path_of, metavar="DIR", help="Data folder; default: $TUNER_DATA, ./data or a cache."
+        ),
     ] = None,
     quiet: Quiet = False,
     as_json: Json = False,

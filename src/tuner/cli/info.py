@@ -16,6 +16,7 @@ from tuner.cli import (
 )
 from tuner.cli.app import Json, Quiet, app
 from tuner.errors import UsageError
+from tuner.paths import path_of
 
 if TYPE_CHECKING:
     from tuner.choice import Choice
@@ -260,7 +261,9 @@ def fitted(text: str, columns: int | None) -> str:
 
 @app.command()
 def schema(
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it to a file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", parser=path_of, metavar="FILE", help="Write it to a file.")
+    ] = None,
     quiet: Quiet = False,  # noqa: ARG001 - with it and without, the result is all that is printed
     as_json: Json = False,
 ) -> None:

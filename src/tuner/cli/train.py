@@ -27,6 +27,7 @@ from tuner.cli.app import (
     seconds,
 )
 from tuner.events import Ended, EpochDone, Event, Started
+from tuner.paths import expanded
 
 if TYPE_CHECKING:
     from tuner.config import Loaded
@@ -72,6 +73,7 @@ def train(
     from tuner.shipped import find_config
     from tuner.stopping import StopRequests
 
+    config = expanded(config)
     is_run = os.path.isfile(Path(config, "run.json"))  # noqa: PTH113 - Path's own raises for what cannot be read
     if run is not None:
         run = normal(run)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tuner.config.comparison import ABSENT, Setting, brief, meaning, meaning_hash, name_of, side_by_side
+from tuner.config.comparison import ABSENT, STAYED, Setting, brief, meaning, meaning_hash, name_of, side_by_side
 
 if TYPE_CHECKING:
     from tuner.config.checks import metrics_of, plan_of, target_of, units_of
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ABSENT",
+    "STAYED",
     "Checkpoint",
     "Config",
     "EarlyStopping",

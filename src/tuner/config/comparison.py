@@ -16,6 +16,9 @@ from tuner.document import flow
 NOT_MEANING = ("name", "tags", "data.root", "checkpoint", "layer_stats", "training.device", "training.threads")
 """Keys that do not count when two configs are compared (they name, place or save a run, but do not change it)."""
 
+STAYED = "; set for "
+"""Stands in the origin of a setting that was set for another choice and stayed, before the name of that one."""
+
 ABSENT: Any = object()
 """Stands for the value of a setting in a config that has no such setting."""
 

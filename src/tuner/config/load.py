@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tuner.config.checks import contradictions
-from tuner.config.comparison import meaning_hash
+from tuner.config.comparison import STAYED, meaning_hash
 from tuner.config.layers import OVERRIDE, STDIN, Layers
+from tuner.config.notes import notes_on
 from tuner.config.reader import Reader
 from tuner.config.settings import Config, dump
 from tuner.document import MAX_BYTES, Place, decode, folder_of, is_handed_over, read_bytes
@@ -24,8 +25,9 @@ class Loaded:
     """A config that passed every check.
 
     `origins` maps each set key to where it was set (``base.yaml:12``, ``override: optimizer.lr=1``), also those that
-    fell away with their choice (``base.yaml:3; fell away: optimizer is now adam (my.yaml:2)``); keys that are not there
-    have their defaults. `source` holds the bytes of the file as given; `notes` are for the user to read.
+    fell away with their choice (``base.yaml:3; fell away: optimizer is now adam (my.yaml:2)``) and those that were
+    tuned for another one (``base.yaml:3; set for sgd and stays under adam, whose default is 0.001``); keys that are not
+    there have their defaults. `source` holds the bytes of the file as given; `notes` are for the user to read.
     """
 
     config: Config
@@ -95,8 +97,13 @@ def _check(layers: Layers, source: bytes, name: str, top: Place) -> Loaded:
                      given=given)  # fmt: skip
     if reader.faults:
         raise ConfigError(_sorted(reader.faults))
-    origins = {key: str(place) for key, place in reader.origins.items()}
-    return Loaded(config, dict(sorted({**reader.dropped, **origins}.items())), tuple(reader.notes), source)
+    origins = {key: f"{place}{_stayed(reader, key)}" for key, place in reader.origins.items()}
+    notes = (*reader.notes, *notes_on(config))
+    return Loaded(config, dict(sorted({**reader.dropped, **origins}.items())), notes, source)
+
+
+def _stayed(reader: Reader, key: str) -> str:
+    return f"{STAYED}{reader.stayed[key]}" if key in reader.stayed else ""
 
 
 def _sorted(faults: Sequence[Fault]) -> list[Fault]:

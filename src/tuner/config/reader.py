@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from tuner.choice import Choice, Section
+from tuner.choice import Choice, Section, shared
 from tuner.config import advice, words
-from tuner.document import Items, Map, Node, Place, Scalar, located, shown, to_plain
+from tuner.document import Items, Map, Node, Place, Scalar, flow, located, shown, to_plain
 from tuner.errors import Fault
 
 Given = tuple[Place, Node]
@@ -30,8 +30,8 @@ class Reader:
 
     `top` is the place to name where there is no better one, `also` the keys of the top that were read before.
     `origins` says where each key was set, `items` the same of each number or text in a list, `dropped` where a
-    setting was set that fell away with its choice, and why. `bad` holds the keys with faults; the config has their
-    defaults instead.
+    setting was set that fell away with its choice, and why, `stayed` for which other choice one was set that stayed.
+    `bad` holds the keys with faults; the config has their defaults instead.
     """
 
     root: type[Section]
@@ -42,6 +42,7 @@ class Reader:
     origins: dict[str, Place] = field(default_factory=dict)
     items: dict[str, Place] = field(default_factory=dict)
     dropped: dict[str, str] = field(default_factory=dict)
+    stayed: dict[str, str] = field(default_factory=dict)
     bad: set[str] = field(default_factory=set)
 
     def fault(self, place: Place, path: str, message: str, **details: Any) -> None:
@@ -65,6 +66,7 @@ class Reader:
     def choice(self, kind: type[Choice], default: type[Choice] | None, layers: Sequence[Node], path: str) -> Any:
         """A choice from its layers: an upper layer may switch it, and then settings below that it lacks fall away."""
         member, settings = default, Entries()
+        set_for: dict[str, type[Choice]] = {}
         known = True
         listed = self.choice_layers(kind, layers, path)
         if default is None and not any("name" in entries for entries in listed):
@@ -77,13 +79,15 @@ class Reader:
                 found = self.named(kind, entries["name"][-1][1], path)
                 known = found is not None
                 if found is not None and found is not member:
-                    settings = self.switched(found, settings, entries["name"][-1][0], path)
+                    settings = self.switched(found, settings, set_for, entries["name"][-1][0], path)
                 member = found or member
             self.collect(kind, member if known else None, entries, settings, path)
+            set_for |= dict.fromkeys(entries, member) if member is not None and known else {}
         if member is not None and known:
+            self.note_stayed(member, settings, set_for, path)
             return self.build(member, settings, path)
-        shared = {key: given for key, given in settings.items() if key in kind.model_fields}
-        self.build(default or next(iter(kind.members.values())), shared, path)
+        common = {key: given for key, given in settings.items() if key in kind.model_fields}
+        self.build(default or next(iter(kind.members.values())), common, path)
         return BAD
 
     def collect(
@@ -147,11 +151,30 @@ class Reader:
                        allowed=", ".join(kind.members), suggestion=meant)  # fmt: skip
         return None
 
-    def switched(self, member: type[Choice], settings: Entries, place: Place, path: str) -> Entries:
-        """The settings from lower layers that the new choice also has; the others are named in a note."""
-        self.fall_away({key: given for key, given in settings.items() if key not in member.model_fields},
-                       f"{path} is now {member.name} ({place})", path)  # fmt: skip
-        return {key: given for key, given in settings.items() if key in member.model_fields}
+    def switched(
+        self, member: type[Choice], settings: Entries, set_for: dict[str, type[Choice]], place: Place, path: str
+    ) -> Entries:
+        """The settings from lower layers that the new choice also has; the others are named in notes."""
+        why = f"{path} is now {member.name} ({place})"
+        lacking = {key: given for key, given in settings.items() if key not in member.model_fields}
+        self.fall_away(lacking, why, path)
+        others = {
+            key: given
+            for key, given in settings.items()
+            if key not in lacking and shared(member, key).meaning != shared(set_for.get(key, member), key).meaning
+        }
+        self.fall_away(others, f"{why}, where {' and '.join(others)} would mean something else", path)
+        return {key: given for key, given in settings.items() if key not in lacking and key not in others}
+
+    def note_stayed(self, member: type[Choice], settings: Entries, set_for: dict[str, type[Choice]], path: str) -> None:
+        """Notes settings that stay though they were tuned for another choice, where this one's defaults are others."""
+        for key, given in settings.items():
+            before, (place, node), default = set_for.get(key, member), given[-1], member.model_fields[key].default
+            if before is member or not shared(member, key).tuned or to_plain(node) == default:
+                continue
+            why = f"{before.name} and stays under {member.name}, whose default is {flow(default)}"
+            self.stayed[f"{path}.{key}"] = why
+            self.notes.append(f"{path}.{key}: {shown(node)} ({place}) was set for {why}")
 
     def fall_away(self, settings: Entries, why: str, path: str) -> None:
         """Notes settings that no longer count, with where they were set."""

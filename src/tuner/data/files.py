@@ -6,12 +6,12 @@ import errno
 import gzip
 import os
 import zlib
-from contextlib import suppress
 from pathlib import Path
 
 from tuner import durable
 from tuner.data.source import Array, Source
 from tuner.errors import NotFoundError, ResourceError
+from tuner.paths import path_of
 
 
 def roots(source: Source) -> list[Path]:
@@ -25,11 +25,12 @@ def default_roots() -> list[Path]:
     """$TUNER_DATA where it is set, ./data, the user's cache folder."""
     found = []
     if os.environ.get("TUNER_DATA"):
-        found.append(Path(os.environ["TUNER_DATA"]))
+        found.append(path_of(os.environ["TUNER_DATA"]))
     found.append(Path("data"))
     cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    with suppress(RuntimeError):  # a user without a home folder has no cache folder
-        found.append((cache if cache.is_absolute() else Path("~/.cache").expanduser()) / "tuner")
+    cache = cache if cache.is_absolute() else path_of("~/.cache")
+    if cache.is_absolute():  # a user without a home folder has no cache folder
+        found.append(cache / "tuner")
     return found
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tuner import shipped
-from tuner.config import ABSENT, Setting, meaning, side_by_side
+from tuner.config import ABSENT, STAYED, Setting, meaning, side_by_side
 from tuner.durable import parse_json, shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
+from tuner.paths import expanded
 from tuner.results import Group, read_group
 from tuner.run import ORIGINS, Run, resolve
 
@@ -72,6 +73,7 @@ def find_side(reference: str, runs_dir: Path) -> Side:
 
     A shipped config's whole name wins over the mere beginning of a run's.
     """
+    reference = expanded(reference)
     is_folder = os.path.isdir(reference)  # noqa: PTH112 - Path.is_dir raises on a name that is too long
     is_file = os.path.exists(reference) or re.search(r"\.ya?ml$", reference)  # noqa: PTH110 - a shell's <(...) is a pipe
     if reference == STDIN or (is_file and not is_folder):
@@ -111,8 +113,10 @@ def _config(source: str) -> Side:
 
 def _runs(group: Group) -> Side:
     first = group.first
-    notes = tuple(f"left out of {shown(group.name)}: {each}" for each in group.damaged)
-    return Side(str(group.path), first.config, _origins(first), group, notes)
+    origins = _origins(first)
+    notes = [f"left out of {shown(group.name)}: {each}" for each in group.damaged]
+    notes += [f"{shown(group.name)}: {key} is from {place}" for key, place in origins.items() if STAYED in place]
+    return Side(str(group.path), first.config, origins, group, tuple(notes))
 
 
 def _origins(run: Run) -> dict[str, str]:

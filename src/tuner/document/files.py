@@ -11,6 +11,7 @@ from tuner.document.nodes import Map, Place, to_plain
 from tuner.document.parsing import BREAK, parse
 from tuner.document.quick import quick_map
 from tuner.errors import ConfigError, Fault, NotFoundError
+from tuner.paths import expanded
 
 MAX_BYTES = 1 << 20
 _HANDED_OVER = re.compile(r"-|/dev/stdin|/dev/fd/[0-9]+|/proc/(self|[0-9]+)/fd/[0-9]+")
@@ -35,7 +36,7 @@ def read_bytes(path: Path) -> bytes:
 
 def located(text: str, base: Path) -> Path:
     """The file or folder that a path said in a config means: relative to `base`, with ``~`` for the home folder."""
-    return Path(os.path.normpath(base / os.path.expanduser(text)))  # noqa: PTH111 - Path's raises for an unknown user
+    return Path(os.path.normpath(base / expanded(text)))
 
 
 def folder_of(path: Path) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from tuner.choice import Choice
+from tuner.choice import Choice, Shared
 from tuner.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Compare = Callable[[Tensor, Tensor], Tensor]
 
 OUTPUTS = "what is compared with the one-hot target: softmax of the outputs, or the outputs as they are (raw)"
+Outputs = Annotated[Literal["softmax", "raw"], Shared("what is compared")]
 CLASS = frozenset({"class"})
 CLASS_OR_NUMBER = frozenset({"class", "number"})
 
@@ -116,7 +117,7 @@ class MSE(Loss, name="mse", aliases=("mean_squared_error", "square_error", "squa
 
     targets = CLASS_OR_NUMBER
 
-    outputs: Literal["softmax", "raw"] = Field("softmax", description=f"class targets only: {OUTPUTS}")
+    outputs: Outputs = Field("softmax", description=f"class targets only: {OUTPUTS}")
 
     @property
     def activates(self) -> bool:
@@ -139,7 +140,7 @@ class MAE(Loss, name="mae", aliases=("mean_absolute_error", "absolute_error", "l
 
     targets = CLASS_OR_NUMBER
 
-    outputs: Literal["softmax", "raw"] = Field("softmax", description=f"class targets only: {OUTPUTS}")
+    outputs: Outputs = Field("softmax", description=f"class targets only: {OUTPUTS}")
 
     @property
     def activates(self) -> bool:
@@ -163,7 +164,7 @@ class Huber(Loss, name="huber", aliases=("smooth_l1",)):
     targets = CLASS_OR_NUMBER
 
     delta: float = Field(1.0, gt=0, le=3e38, description="difference above which the loss grows linearly")
-    outputs: Literal["softmax", "raw"] = Field("softmax", description=f"class targets only: {OUTPUTS}")
+    outputs: Outputs = Field("softmax", description=f"class targets only: {OUTPUTS}")
 
     @property
     def activates(self) -> bool:

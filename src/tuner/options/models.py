@@ -6,12 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tuner.choice import Choice, Section
+from tuner.choice import Choice, Section, Shared
 from tuner.options.activations import Activation, Linear, ReLU
 from tuner.options.initializers import Default, HeNormal, Initializer
 
 Width = Annotated[int, Field(ge=1, le=1_000_000)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Hidden = Annotated[list[Width], Shared("dense layers before the output")]
+Dropped = Annotated[Share, Shared("after each dense layer")]
 Cell = Literal["rnn", "gru", "lstm"]
 
 
@@ -109,8 +111,8 @@ class MLP(Model, name="mlp", aliases=("dense", "fully_connected", "feedforward")
     Source: Rumelhart, Hinton, Williams (1986), "Learning Representations by Back-Propagating Errors".
     """
 
-    hidden: list[Width] = Field([128], max_length=1_000, description="units of each hidden layer; [] is a linear model")
-    dropout: Share = Field(0.0, description="share of units dropped after each hidden layer")
+    hidden: Hidden = Field([128], max_length=1_000, description="units of each hidden layer; [] is a linear model")
+    dropout: Dropped = Field(0.0, description="share of units dropped after each hidden layer")
 
 
 class CNN(Model, name="cnn", aliases=("convnet", "conv")):
@@ -123,8 +125,8 @@ class CNN(Model, name="cnn", aliases=("convnet", "conv")):
 
     channels: list[Width] = Field([16, 32], min_length=1, max_length=100, description="channels of each convolution")
     kernel_size: int = Field(3, ge=1, le=1_000, description="side of the square kernels, in pixels")
-    hidden: list[Width] = Field([128], max_length=1_000, description="units of each dense layer after the convolutions")
-    dropout: Share = Field(0.0, description="share of units dropped after each dense layer")
+    hidden: Hidden = Field([128], max_length=1_000, description="units of each dense layer after the convolutions")
+    dropout: Dropped = Field(0.0, description="share of units dropped after each dense layer")
 
 
 class RNN(Model, name="rnn", aliases=("recurrent",)):
@@ -137,8 +139,8 @@ class RNN(Model, name="rnn", aliases=("recurrent",)):
 
     units: list[Width] = Field([128], min_length=1, max_length=100, description="state size of each recurrent layer")
     cell: Cell = Field("rnn", description="the kind of cell")
-    hidden: list[Width] = Field([], max_length=1_000, description="units of each dense layer after the last state")
-    dropout: Share = Field(0.0, description="share of units dropped after each dense layer")
+    hidden: Hidden = Field([], max_length=1_000, description="units of each dense layer after the last state")
+    dropout: Dropped = Field(0.0, description="share of units dropped after each dense layer")
 
 
 class Layers(Model, name="layers", aliases=("sequential",)):

@@ -10,9 +10,11 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
-from tuner.choice import Choice
+from tuner.choice import Choice, Shared
 
 Gamma = Annotated[float, Field(gt=0, le=1)]
+Lowest = Annotated[float, Shared("lowest learning rate")]
+WarmUp = Annotated[float, Shared("warm-up")]
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,12 @@ class Scheduler(Choice, kind="scheduler"):
 
     every_step: ClassVar[bool] = True
     """Whether the learning rate may change within an epoch, after the warm-up."""
+    spans: ClassVar[bool] = False
+    """Whether it is laid out over all of training.epochs."""
     lowest: ClassVar[str] = ""
     """The setting that is the lowest learning rate of the schedule, where it has one: it must not be above lr."""
 
-    warmup_epochs: float = Field(0.0, ge=0, description="epochs over which the learning rate ramps up to lr first")
+    warmup_epochs: WarmUp = Field(0.0, ge=0, description="epochs over which the learning rate ramps up to lr first")
 
     @abstractmethod
     def rate(self, lr: float, at: Moment) -> float:
@@ -110,7 +114,7 @@ class Step(Scheduler, name="step"):
     every_step = False
 
     step_size: int = Field(10, ge=1, description="epochs between two falls")
-    gamma: Gamma = Field(0.1, description="factor at each fall")
+    gamma: Annotated[Gamma, Shared("a fall")] = Field(0.1, description="factor at each fall")
 
     def rate(self, lr: float, at: Moment) -> float:
         return float(lr * self.gamma ** (at.epoch // self.step_size))
@@ -131,7 +135,7 @@ class MultiStep(Scheduler, name="multistep", aliases=("piecewise_constant",)):
     milestones: list[Annotated[int, Field(ge=1)]] = Field(
         [10, 15], min_length=1, max_length=1000, description="epochs (after the warm-up) after which it falls"
     )
-    gamma: Gamma = Field(0.1, description="factor at each milestone")
+    gamma: Annotated[Gamma, Shared("a fall")] = Field(0.1, description="factor at each milestone")
 
     @field_validator("milestones")
     @classmethod
@@ -155,7 +159,7 @@ class Exponential(Scheduler, name="exponential"):
     Recognition" (compared with other forms).
     """
 
-    gamma: Gamma = Field(0.95, description="factor an epoch")
+    gamma: Annotated[Gamma, Shared("an epoch")] = Field(0.95, description="factor an epoch")
 
     def rate(self, lr: float, at: Moment) -> float:
         return float(lr * self.gamma**at.epochs)
@@ -187,9 +191,10 @@ class Cosine(Scheduler, name="cosine", aliases=("cosine_annealing",)):
     Source: Loshchilov, Hutter (2017), "SGDR: Stochastic Gradient Descent with Warm Restarts", equation 5.
     """
 
+    spans = True
     lowest = "min_lr"
 
-    min_lr: float = Field(0.0, ge=0, description="learning rate at the end, at most lr")
+    min_lr: Lowest = Field(0.0, ge=0, description="learning rate at the end, at most lr")
 
     def rate(self, lr: float, at: Moment) -> float:
         return self.min_lr + (lr - self.min_lr) * (1 + math.cos(math.pi * at.progress)) / 2
@@ -205,6 +210,7 @@ class LinearDecay(Scheduler, name="linear", aliases=("linear_decay",)):
     (2020), "Budgeted Training: Rethinking Deep Neural Network Training under Resource Constraints".
     """
 
+    spans = True
     lowest = "end_lr"
 
     end_lr: float = Field(0.0, ge=0, description="learning rate at the end, at most lr")
@@ -225,7 +231,9 @@ class OneCycle(Scheduler, name="one_cycle", aliases=("super_convergence",)):
     Rates", section 3 (there in straight lines).
     """
 
-    warmup_epochs: float = Field(0.0, ge=0, description="0: the rise is the warm-up")
+    spans = True
+
+    warmup_epochs: Annotated[float, Shared("none")] = Field(0.0, ge=0, description="0: the rise is the warm-up")
     rise: float = Field(0.3, gt=0, lt=1, description="share of the schedule in which the learning rate rises")
     initial_division: float = Field(25.0, ge=1, description="the first learning rate is lr / initial_division")
     final_division: float = Field(1e4, ge=1, description="the last learning rate is the first one / final_division")
@@ -268,7 +276,7 @@ class Plateau(Scheduler, name="plateau", aliases=("reduce_on_plateau", "reduce_l
     patience: int = Field(5, ge=1, description="epochs in a row without improvement before it falls")
     threshold: float = Field(1e-4, ge=0, description="an improvement has to be larger than this")
     cooldown: int = Field(0, ge=0, description="epochs after a fall in which misses do not count")
-    min_lr: float = Field(0.0, ge=0, description="the learning rate does not fall below this, which is at most lr")
+    min_lr: Lowest = Field(0.0, ge=0, description="the learning rate does not fall below this, which is at most lr")
 
     def rate(self, lr: float, at: Moment) -> float:
         return min(lr, max(self.min_lr, lr * self.factor ** self._falls(at.history)))

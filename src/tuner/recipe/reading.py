@@ -16,6 +16,7 @@ from tuner.config.reader import Reader
 from tuner.document import Items, Map, Node, Place, decode, parse, read_bytes
 from tuner.durable import shown
 from tuner.errors import ConfigError, Fault, NotFoundError, UsageError
+from tuner.paths import expanded
 from tuner.recipe.checks import Places, differences, drawn, measured, named_apart
 from tuner.shipped import nearest_of, recipes
 
@@ -81,7 +82,7 @@ def find_recipes(names: Sequence[str]) -> list[Path]:
     if not names:
         return list(known.values())
     found = []
-    for name in names:
+    for name in map(expanded, names):
         path = Path(name).parent if os.path.basename(name) == CLAIM else Path(name)  # noqa: PTH119
         if os.path.isfile(path / CLAIM):  # noqa: PTH113 - Path's own raises for what cannot be read
             found.append(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tuner.durable import JSON_LIMIT, normal, read_bytes, shown
 from tuner.errors import NotFoundError
+from tuner.paths import expanded
 from tuner.run.files import CONFIG
 from tuner.run.folder import folder_called, folders_in, glance, headline, is_group, is_run, natural, runs_in, there_are
 from tuner.run.identity import Identity
@@ -82,7 +83,7 @@ def resolve(reference: str, runs_dir: Path) -> Path:
     of a folder's name, @1 for the newest. A shell completes a folder with a / at its end. Raises NotFoundError with
     what fits or comes near.
     """
-    reference = reference.rstrip("/") or reference
+    reference = expanded(reference.rstrip("/") or reference)
     if reference and "\0" not in reference:
         if _is_result(Path(reference)):
             return Path(reference)

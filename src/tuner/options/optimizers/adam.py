@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from tuner.options.optimizers.base import EPS, Optimizer, Share
+from tuner.choice import Shared
+from tuner.options.optimizers.base import EPS, Eps, Optimizer, Share
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Betas = Annotated[list[Share], Field(min_length=2, max_length=2)]
+Betas = Annotated[list[Share], Field(min_length=2, max_length=2), Shared("running means")]
 BETAS = "how much of the running mean of the gradient, and of its square, is kept each step"
 
 
@@ -29,7 +30,7 @@ class Adam(Optimizer, name="adam"):
     """
 
     betas: Betas = Field([0.9, 0.999], description=BETAS)
-    eps: float = Field(1e-8, gt=0, le=3e38, description=EPS)
+    eps: Eps = Field(1e-8, gt=0, le=3e38, description=EPS)
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
         return _adam_state(parameter)
@@ -56,7 +57,7 @@ class AdamW(Optimizer, name="adamw"):
     decay_is_share = True
 
     betas: Betas = Field([0.9, 0.999], description=BETAS)
-    eps: float = Field(1e-8, gt=0, le=3e38, description=EPS)
+    eps: Eps = Field(1e-8, gt=0, le=3e38, description=EPS)
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
         return _adam_state(parameter)
@@ -79,7 +80,7 @@ class NAdam(Optimizer, name="nadam"):
     """
 
     betas: Betas = Field([0.9, 0.999], description=BETAS)
-    eps: float = Field(1e-8, gt=0, le=3e38, description=EPS)
+    eps: Eps = Field(1e-8, gt=0, le=3e38, description=EPS)
     momentum_decay: float = Field(4e-3, ge=0, description="how fast the momentum rises from b1 / 2 towards b1")
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
@@ -126,7 +127,7 @@ class RAdam(Optimizer, name="radam"):
     """
 
     betas: Betas = Field([0.9, 0.999], description=BETAS)
-    eps: float = Field(1e-8, gt=0, le=3e38, description=EPS)
+    eps: Eps = Field(1e-8, gt=0, le=3e38, description=EPS)
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
         import torch

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from tuner.options.optimizers.base import EPS, LR, Optimizer, Share
+from tuner.choice import Shared
+from tuner.options.optimizers.base import EPS, LR, Eps, Momentum, Optimizer, Rate, Share
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,8 +24,8 @@ class Adagrad(Optimizer, name="adagrad"):
     Optimization", section 1.1 (the diagonal form).
     """
 
-    lr: float = Field(0.01, gt=0, le=3e38, description=LR)
-    eps: float = Field(1e-10, gt=0, le=3e38, description=EPS)
+    lr: Rate = Field(0.01, gt=0, le=3e38, description=LR)
+    eps: Eps = Field(1e-10, gt=0, le=3e38, description=EPS)
     initial_accumulator: float = Field(
         0.0, ge=0, le=3e38, description="what the sum of squares starts at; damps first steps"
     )
@@ -70,8 +71,8 @@ class RMSprop(Optimizer, name="rmsprop"):
     """
 
     alpha: Share = Field(0.99, description="how much of the running mean of the squared gradient is kept each step")
-    eps: float = Field(1e-8, gt=0, le=3e38, description=EPS)
-    momentum: Share = Field(0.0, description="share of the last update that is kept")
+    eps: Eps = Field(1e-8, gt=0, le=3e38, description=EPS)
+    momentum: Momentum = Field(0.0, description="share of the last update that is kept")
     centered: bool = Field(False, description="divide by the gradient's standard deviation, not its root mean square")
 
     @field_validator("centered")
@@ -124,11 +125,13 @@ class Adadelta(Optimizer, name="adadelta"):
     Source: Zeiler (2012), "ADADELTA: An Adaptive Learning Rate Method", algorithm 1.
     """
 
-    lr: float = Field(
+    lr: Rate = Field(
         1.0, gt=0, le=3e38, description="factor on the step, before warm-up and schedule; 1 is the paper's method"
     )
     rho: Share = Field(0.9, description="how much of the running means is kept each step")
-    eps: float = Field(1e-6, gt=0, le=3e38, description="added under both roots; sets the size of the first steps")
+    eps: Annotated[float, Shared("added under both roots")] = Field(
+        1e-6, gt=0, le=3e38, description="added under both roots; sets the size of the first steps"
+    )
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
         import torch

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from tuner.choice import Choice
+from tuner.choice import Choice, Shared
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Share = Annotated[float, Field(ge=0, lt=1)]
+Rate = Annotated[float, Shared("learning rate", tuned=True)]
+Momentum = Annotated[Share, Shared("share of the last update that is kept", tuned=True)]
+Eps = Annotated[float, Shared("added to the root")]
 LR = "learning rate, before warm-up and schedule"
 EPS = "added to the denominator, so that it is never zero"
 
@@ -29,8 +32,8 @@ class Optimizer(Choice, kind="optimizer"):
     decay_is_share: ClassVar[bool] = False
     """Whether a step takes lr * weight_decay of each weight away, whatever its gradients are."""
 
-    lr: float = Field(1e-3, gt=0, le=3e38, description=LR)
-    weight_decay: float = Field(
+    lr: Rate = Field(1e-3, gt=0, le=3e38, description=LR)
+    weight_decay: Annotated[float, Shared("weight decay", tuned=True)] = Field(
         0.0, ge=0, le=3e38, description="pull of the weights towards zero; parameters of 2 or more dims"
     )
     decay_bias_and_norm: bool = Field(False, description="weight decay on biases and batch norm parameters, too")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from tuner.options.optimizers.base import LR, Optimizer, Share
+from tuner.options.optimizers.base import LR, Momentum, Optimizer, Rate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,8 +32,8 @@ class SGD(Optimizer, name="sgd", aliases=("stochastic_gradient_descent", "gradie
 
     decay_is_share = True
 
-    lr: float = Field(0.01, gt=0, le=3e38, description=LR)
-    momentum: Share = Field(0.0, description="share of the last update that is kept: B; 0.9 is usual")
+    lr: Rate = Field(0.01, gt=0, le=3e38, description=LR)
+    momentum: Momentum = Field(0.0, description="share of the last update that is kept: B; 0.9 is usual")
     nesterov: bool = Field(False, description="look ahead along the momentum (needs momentum above 0)")
 
     @field_validator("nesterov")

@@ -118,6 +118,13 @@ def test_70(place: Path) -> None:
     report.unlink()
 
 
+def test_70_where_no_report_can_be_written(place: Path) -> None:
+    command = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", sys.executable, "-c", BROKEN]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (70, "", 1)
+    assert done.stderr.startswith("tuner: a bug in tuner: KeyError: 'nobody thought of this'; please report it (")
+
+
 def test_73_75_130_143(place: Path) -> None:
     words = ("train", "long.yaml", "-q", "--run", "held")
     status = place / "runs" / "held" / "status.json"

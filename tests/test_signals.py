@@ -66,6 +66,20 @@ with StopRequests() as stop:
 """
 
 
+TOO_LATE_TO_STOP = """
+import os, signal
+from tuner.signals import begin, end
+from tuner.stopping import StopRequests
+begin()
+with StopRequests() as stop:
+    with stop.listening():
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.write(1, b"saved")
+os.write(1, b" and told")
+end()
+"""
+
+
 @dataclass(frozen=True)
 class Ended:
     code: int
@@ -137,26 +151,40 @@ def test_the_second_ctrl_c_ends_it_at_once_and_no_except_can_catch_it(tmp_path: 
     assert done == Ended(-signal.SIGINT, "first this", "")
 
 
-def moments(count: int) -> Iterator[tuple[tuple[str, ...], signal.Signals, float, float]]:
-    """(command, signal, seconds from tuner's first line or from a finished run, seconds to a second one)."""
+def test_what_came_while_the_end_was_saved_is_not_swallowed(tmp_path: Path) -> None:
+    """A script's loop must not go on with the next run after Ctrl-C."""
+    assert end(begin(tmp_path, sys.executable, "-c", TOO_LATE_TO_STOP)) == Ended(-signal.SIGTERM, "saved and told", "")
+
+
+def test_once_the_run_is_saved_ctrl_c_ends_the_drawing_of_its_picture(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(SMALL)
+    done = at_places(tmp_path, ("train", "c.yaml"), ["matplotlib"], signal.SIGINT)["matplotlib"]
+    assert (done.code, done.said) == (-signal.SIGINT, "runs/c-1\n")
+    assert done.errors.endswith("next    tuner curves c-1\n")
+    run = tmp_path / "runs" / "c-1"
+    assert (read(run).state, (run / "curves.png").exists()) == ("finished", False)
+
+
+def moments() -> Iterator[tuple[tuple[str, ...], signal.Signals, bool, float, float]]:
+    """(command, signal, whether from a run's first sign of life or from tuner's first line, seconds from then, seconds
+    from there to a second signal): a command that trains with every signal, and three times as many that do not."""
     drawn = random.Random(16)  # noqa: S311 - for moments, not for secrets
-    for turn in range(count):
-        light = turn % 3 != 0
-        words = ("check", "c.yaml") if light else ("train", "c.yaml", "--again")
-        number = ASKED[turn // 3 % len(ASKED)]
-        yield words, number, drawn.uniform(0, 0.5 if light else 1.0), drawn.choice((0.0, 0.0, 0.001, 0.05))
+    for turn in range(16):
+        words = ("check", "c.yaml") if turn % 4 else ("train", "c.yaml", "--again")
+        number = ASKED[(turn + turn // 4) % 4]
+        late = turn in (4, 12)
+        yield words, number, late, drawn.uniform(0, 0.4 if turn % 4 else 1.0), drawn.choice((0.0, 0.0, 0.001, 0.05))
 
 
-def test_at_any_moment(trained: Path, tmp_path: Path) -> None:
+def test_at_any_moment(tmp_path: Path) -> None:
     """Whatever it hits: silence, and one of the exits that can be right."""
     (tmp_path / "c.yaml").write_text(SMALL)
     seen: list[tuple[Any, ...]] = []
-    for words, number, after, second in moments(24):
-        from_the_end = words[0] == "train" and len(seen) % 2 == 1
+    for words, number, late, after, second in moments():
         process = begin(tmp_path, sys.executable, "-c", AFTER_A_MARK, *words)
         assert process.stdout is not None
         assert process.stdout.read(1) == "!"
-        if from_the_end:
+        if late:
             assert process.stdout.readline().startswith("runs/c-")
         deadline = time.monotonic() + after
         while process.poll() is None and time.monotonic() < deadline:
@@ -166,9 +194,9 @@ def test_at_any_moment(trained: Path, tmp_path: Path) -> None:
             time.sleep(second)
             process.send_signal(number)
         done = end(process)
-        right = {0, 75} if number == signal.SIGUSR1 else {0, -number}
-        seen.append((words, number.name, after, done))
-        assert done.code in right - ({75} if words[0] == "check" else set()), seen[-1]
+        seen.append((words, number.name, late, after, done))
+        too_soon = {75} if words[0] == "train" else set()
+        assert done.code in {0} | (too_soon if number == signal.SIGUSR1 else {-number}), seen[-1]
         assert not re.search(r"Traceback|Exception ignored|Interrupt|bug in tuner|Errno", done.errors), seen[-1]
     assert any(done.code < 0 for *_, done in seen)
 
@@ -208,6 +236,20 @@ def test_what_is_to_be_ignored_is_ignored_by_a_run_and_by_the_workers_of_a_group
             os.kill(pid_of_holder(path), number)
     assert [end(process).code for process in processes.values()] == [0, 0]
     assert [read(path).state for path in (run, group / "seed-0", group / "seed-1")] == ["finished"] * 3
+
+
+def test_the_second_ctrl_c_ends_the_workers_of_a_group_too(workplace: Any) -> None:
+    (workplace.folder / "c.yaml").write_text(LONG.replace("epochs: 100", "epochs: 100000"))
+    process = begin(workplace.folder, sys.executable, "-m", "tuner", "train", "c.yaml", "--seeds", "1", "-q")
+    member = workplace.folder / "runs" / "c-1" / "seed-0"
+    os.kill(pid_of_holder(member), signal.SIGSTOP)  # it can save nothing: its group waits for it after the first one
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+    assert end(process) == Ended(-signal.SIGINT, "runs/c-1\n", "")
+    while holder(member) is not None:
+        assert time.monotonic() < deadline, "it lives"
 
 
 def test_max_time_reaches_the_workers_of_a_group_that_ignores_sigusr1(workplace: Any) -> None:

@@ -13,6 +13,10 @@ def report(error: Exception) -> str:
     """Writes the report; what to tell the user in one line."""
     trace = traceback.format_exception(type(error), error, error.__traceback__)
     lines = [f"command: {' '.join(sys.argv)}", f"versions: {versions()}", "", *(line.rstrip() for line in trace)]
-    with tempfile.NamedTemporaryFile("w", prefix="tuner-crash-", suffix=".txt", delete=False) as file:
-        file.write("\n".join(lines) + "\n")
-    return f"a bug in tuner: {type(error).__name__}: {error}; please report {file.name}"
+    said = f"a bug in tuner: {type(error).__name__}: {error}; please report"
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="tuner-crash-", suffix=".txt", delete=False) as file:
+            file.write("\n".join(lines) + "\n")
+    except OSError as refused:
+        return f"{said} it (its details could not be written: {refused.strerror or refused})"
+    return f"{said} {file.name}"

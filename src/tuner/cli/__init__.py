@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import warnings
 from importlib import import_module
 from typing import TextIO
 
@@ -26,6 +27,8 @@ COMMANDS = ("train", "check", "runs", "show", "curves", "diff", "compare", "earl
 def main() -> None:
     """The program: every way out has its documented exit code and no traceback."""
     open_closed_streams()
+    if not sys.warnoptions:  # what libraries warn of is for who writes programs with them
+        warnings.simplefilter("ignore")
     from tuner.render.text import prepare
 
     prepare(sys.stdout)

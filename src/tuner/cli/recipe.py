@@ -185,12 +185,12 @@ def train(recipe: Recipe, seeds: Sequence[int], asked: Asked, stop: StopRequests
         if len(session.trained()) == len(session.seeds) and session.path is not None:
             paths[stem] = session.path
             continue
+        if stop.asked is not None:
+            break
         try:
             paths[stem] = follow(session, stop, asked.silent)
         except HeldError as error:
             raise HeldError(error.message, fix="Wait for it: --wait 30m.") from None
-        if stop.asked is not None:
-            break
     return paths
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner.durable import write_file
-from tuner.errors import UsageError
+from tuner.errors import ResourceError, UsageError
 from tuner.render.axes import GREY, draw_panel, marker, stroke
 from tuner.render.lines import Panel
 from tuner.render.text import escape, shorten_middle
@@ -45,7 +46,7 @@ def save_curves(
     """Draw the panels side by side, strips below them, into `path`, whose suffix says how: .png or .svg.
 
     With `legend` the curves are named below all panels, else each beside its end; `notes` stand at the bottom.
-    Raises UsageError for another suffix, ResourceError when the file cannot be written.
+    Raises UsageError for another suffix, ResourceError when the file cannot be written or matplotlib not imported.
     """
     kind = path.suffix.removeprefix(".").lower()
     write_file(path, curves_image(kind, title, panels, legend=legend, notes=notes))
@@ -70,9 +71,29 @@ def curves_image(
 
 @contextmanager
 def _style() -> Iterator[None]:
-    """matplotlib's own defaults and ours, whatever the user's matplotlibrc says; what was set before comes back."""
-    import matplotlib
+    """matplotlib's own defaults and ours, whatever the user's matplotlibrc says; what was set before comes back.
 
+    It is kept from talking of that file, of fonts, and of a home folder in which it cannot keep its list of them.
+    Raises ResourceError where it cannot be imported.
+    """
+    logger = logging.getLogger("matplotlib")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with _own_settings():
+            yield
+    finally:
+        logger.setLevel(before)
+
+
+@contextmanager
+def _own_settings() -> Iterator[None]:
+    try:
+        import matplotlib
+    except Exception as error:  # MPLBACKEND and matplotlibrc are read then, and a place to write to is looked for
+        said = (str(error) or type(error).__name__).splitlines()[0]
+        fix = "Its settings in MPLBACKEND or a matplotlibrc, a full disk or a broken installation are the usual causes."
+        raise ResourceError(f"matplotlib cannot be imported: {said}", fix=fix) from error
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # its font has no Chinese: boxes stand for it
         matplotlib.rcdefaults()

@@ -46,7 +46,7 @@ def read(text: str) -> Any:
 
 
 def faults_of(text: str) -> list[Fault]:
-    return parse(text, START)[1]
+    return list(parse(text, START)[1])
 
 
 def fault_of(text: str) -> Fault:

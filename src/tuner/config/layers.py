@@ -11,10 +11,9 @@ from pathlib import Path
 
 from tuner.config.words import nearest
 from tuner.document import Items, Map, Node, Place, Scalar, decode, folder_of, located, parse, read_bytes, shown
-from tuner.errors import ConfigError, Fault
+from tuner.errors import OVERRIDE, ConfigError, Fault, Faults
 
 STDIN = "-"
-OVERRIDE = "override"
 MAX_FILES = 100
 MAX_CHAIN = 16
 _KEY = re.compile(r"(?!.*\.ya?ml$)[a-z_]+(\.[a-z_]+)*=?")
@@ -25,7 +24,7 @@ class Layers:
     """The maps found, lowest first, and the faults on the way; `unread` if something could not be read at all."""
 
     nodes: list[Map] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
     unread: bool = False
     files: int = 0
 
@@ -74,7 +73,7 @@ class Layers:
         try:
             self.add_text(decode(data, shown_as), Place(shown_as, 1, 1, base=folder_of(path)), (*chain, path))
         except ConfigError as error:
-            self.faults += error.faults
+            self.faults += error.found
             self.unread = True
 
     def add_overrides(self, overrides: Sequence[str]) -> None:

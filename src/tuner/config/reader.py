@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from tuner.choice import Choice, Section
 from tuner.config import advice, words
 from tuner.document import Items, Map, Node, Place, Scalar, located, shown, to_plain
-from tuner.errors import Fault
+from tuner.errors import FIRST, Faults
 
 Given = tuple[Place, Node]
 """A key's place and its value, in one layer of the document."""
@@ -36,7 +36,7 @@ class Reader:
 
     root: type[Section]
     top: Place
-    faults: list[Fault] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
     also: tuple[str, ...] = ("extends",)
     notes: list[str] = field(default_factory=list)
     origins: dict[str, Place] = field(default_factory=dict)
@@ -292,7 +292,7 @@ class Reader:
     @property
     def has_patience(self) -> bool:
         """Whether to look for what was meant: that takes a millisecond, and a file may hold thousands of faults."""
-        return len(self.faults) < 200
+        return self.faults.count < 2 * FIRST
 
 
 def _is_none(node: Node) -> bool:

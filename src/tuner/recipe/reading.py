@@ -15,7 +15,7 @@ from tuner.config import Loaded, load
 from tuner.config.reader import Reader
 from tuner.document import Items, Map, Node, Place, decode, parse, read_bytes
 from tuner.durable import shown
-from tuner.errors import ConfigError, Fault, NotFoundError, UsageError
+from tuner.errors import ConfigError, Faults, NotFoundError, UsageError
 from tuner.recipe.checks import Places, differences, drawn, measured, named_apart
 from tuner.shipped import nearest_of, recipes
 
@@ -98,12 +98,12 @@ def find_recipes(names: Sequence[str]) -> list[Path]:
 def read_recipes(paths: Sequence[Path]) -> list[Recipe]:
     """Raises ConfigError with the mistakes of all of them, and NotFoundError."""
     found: list[Recipe] = []
-    faults: list[Fault] = []
+    faults = Faults()
     for path in paths:
         try:
             found.append(read_recipe(path))
         except ConfigError as error:
-            faults += error.faults
+            faults += error.found
     if faults:
         raise ConfigError(faults)
     return found
@@ -113,11 +113,12 @@ def read_recipe(path: Path) -> Recipe:
     """Raises ConfigError with every mistake in claim.yaml, in its configs and between the two; NotFoundError."""
     top, file = _parse(path / CLAIM)
     listed = file.entries.pop("claims", None)
-    reader = Reader(ClaimFile, top, [], also=("claims",))
+    reader = Reader(ClaimFile, top, also=("claims",))
     about = reader.section(ClaimFile, [file], "")
     claims = list(_claims(reader, top, listed))
     configs = _configs(path, claims, reader.faults)
-    faults = [*reader.faults, *named_apart(path.resolve(), configs)]
+    faults = reader.faults
+    faults += named_apart(path.resolve(), configs)
     for claim, places in claims:
         if claim.baseline in configs and claim.treatment in configs:
             faults += differences(claim, places, configs)
@@ -125,11 +126,11 @@ def read_recipe(path: Path) -> Recipe:
     if isinstance(about, ClaimFile):
         faults += drawn(about.curves, reader.origins.get("curves.metrics", top), configs)
     if faults:
-        raise ConfigError(list(dict.fromkeys(faults)))
+        raise ConfigError(faults)
     return Recipe(path, about, tuple(claim for claim, _ in claims), configs)
 
 
-def _configs(path: Path, claims: Sequence[tuple[Claim, Places]], faults: list[Fault]) -> dict[str, Loaded]:
+def _configs(path: Path, claims: Sequence[tuple[Claim, Places]], faults: Faults) -> dict[str, Loaded]:
     """The configs that the claims name; what is wrong with the others is added to `faults`."""
     found: dict[str, Loaded] = {}
     named = {getattr(claim, key): (key, places[key]) for claim, places in claims for key in ("treatment", "baseline")}
@@ -142,7 +143,7 @@ def _configs(path: Path, claims: Sequence[tuple[Claim, Places]], faults: list[Fa
         try:
             found[stem] = load(str(path / f"{stem}.yaml"), default_name=f"{path.resolve().name}-{stem}")
         except ConfigError as error:
-            faults += error.faults
+            faults += error.found
     return found
 
 
@@ -166,8 +167,8 @@ def _claims(reader: Reader, top: Place, listed: tuple[Place, Node] | None) -> It
     if not nodes:
         reader.fault(listed[0] if listed else top, "claims", "claims are missing", allowed="a list of claims")
     for index, node in enumerate(nodes):
-        before = len(reader.faults)
+        before = reader.faults.count
         reader.origins[f"claims[{index}]"] = node.place
         claim = reader.section(Claim, [node], f"claims[{index}]")
-        if len(reader.faults) == before and isinstance(claim, Claim):
+        if reader.faults.count == before and isinstance(claim, Claim):
             yield claim, {key: value.place for key, (_, value) in node.entries.items()}

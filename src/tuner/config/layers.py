@@ -16,6 +16,7 @@ from tuner.errors import OVERRIDE, ConfigError, Fault, Faults
 STDIN = "-"
 MAX_FILES = 100
 MAX_CHAIN = 16
+LONGEST_PATH = 4096
 _KEY = re.compile(r"(?!.*\.ya?ml$)[a-z_]+(\.[a-z_]+)*=?")
 
 
@@ -53,10 +54,12 @@ class Layers:
                 self.unreadable(node.place.fault(message, key="extends", allowed="a path or a list of paths"))
 
     def add_parent(self, node: Scalar, chain: tuple[Path, ...]) -> None:
-        path = located(node.text, node.place.base)
+        path = located(node.text[:LONGEST_PATH], node.place.base)
         self.files += 1
         problem = None
-        if os.path.realpath(path) in map(os.path.realpath, chain):
+        if len(node.text) > LONGEST_PATH:
+            problem = f"cannot read {shown(node)}: File name too long"
+        elif os.path.realpath(path) in map(os.path.realpath, chain):
             problem = f"{node.text} leads back to itself"
         elif len(chain) >= MAX_CHAIN or self.files > MAX_FILES:
             problem = f"more than {MAX_CHAIN} files one after the other, or {MAX_FILES} in all"
@@ -124,6 +127,8 @@ def _arguments(overrides: Sequence[str]) -> Iterator[tuple[int, str, str | None]
         taken = 1
         while text.count("[") + text.count("{") > text.count("]") + text.count("}") and after:
             text, taken = f"{text} {after.pop(0)}", taken + 1
+        if text.count("[") + text.count("{") > text.count("]") + text.count("}"):  # it is never closed
+            text, after, taken = overrides[number], list(overrides[number + 1 :]), 1
         if taken == 1 and after and _KEY.fullmatch(text) and ("=" not in after[0] or after[0].startswith("=")):
             taken = 3 if after[0] == "=" and len(after) > 1 else 2
             text = f"{text.rstrip('=')}={overrides[number + taken - 1].lstrip('=')}"
@@ -134,7 +139,7 @@ def _arguments(overrides: Sequence[str]) -> Iterator[tuple[int, str, str | None]
 def _neighbour(text: str, path: Path) -> str | None:
     """The file beside `path`, which is missing, that `text` was probably meant to name."""
     try:
-        names = [] if path.exists() else [other.name for other in path.parent.glob("*.y*ml")]
+        names = [] if path.exists() else [other.name for other in path.parent.glob("*.y*ml") if other.is_file()]
     except OSError:
         return None
     near = nearest(path.name, sorted(names))

@@ -54,7 +54,6 @@ OTHER_TOOLS = {
     "schedule": "scheduler",
     "lrschedulertype": "scheduler",
     "warmup": "scheduler.warmup_epochs",
-    "warmupsteps": "scheduler.warmup_epochs",
     "earlystop": "early_stopping",
     "arch": "model",
     "network": "model",
@@ -105,17 +104,69 @@ OTHER_TOOLS = {
     "filters": "model.channels",
     "outchannels": "model.channels",
     "kernel": "model.kernel_size",
-    "loggingsteps": "checkpoint.every",
     "labelnoiserate": "data.label_noise",
     "gpu": "training.device",
     "gpus": "training.device",
     "iterations": "training.epochs",
     "niter": "training.epochs",
+    "maxiter": "training.epochs",
+    "trainer": "training",
+    "epsilon": "optimizer.eps",
+    "lrmax": "optimizer.lr",
+    "learningrateinit": "optimizer.lr",
+    "opt": "optimizer",
+    "optfunc": "optimizer",
+    "solver": "optimizer",
+    "sched": "scheduler",
+    "lossfunc": "loss",
+    "drop": "model.dropout",
+    "smoothing": "loss.label_smoothing",
+    "validpct": "data.validation",
+    "validationfraction": "data.validation",
+    "niternochange": "early_stopping.patience",
+    "tol": "early_stopping.min_delta",
+    "minlearningrate": "scheduler.min_lr",
+    "validationmetric": "training.monitor",
+    "seedeverything": "seed",
+    "classpath": "name",
+    "target": "name",
 }
 """Keys that other tools use, folded, and where tuner keeps the same thing."""
 
+NOT_NEEDED = {
+    **dict.fromkeys(("restorebestweights", "savebestonly", "loadbestmodelatend", "savelast", "savebest"),
+                    "the best weights and the last state are always kept"),
+    **dict.fromkeys(("mode", "greaterisbetter"), "each metric knows which way is better"),
+    **dict.fromkeys(("verbose", "progressbar", "enableprogressbar", "logeverynsteps", "loggingsteps", "disabletqdm"),
+                    "every epoch is told; -q tells only the result"),
+    **dict.fromkeys(("evalstrategy", "evaluationstrategy", "checkvaleverynepoch", "doeval", "validationfreq"),
+                    "every epoch is measured on the validation part"),
+    **dict.fromkeys(("numworkers", "workers", "dataloadernumworkers", "pinmemory", "persistentworkers"),
+                    "the data stays in memory"),
+    **dict.fromkeys(("amp", "fp16", "bf16", "precision", "mixedprecision", "useamp", "half"), "training is in float32"),
+    **dict.fromkeys(("deterministic", "cudnnbenchmark", "cudnndeterministic", "benchmark"),
+                    "the same config gives the same run"),
+    **dict.fromkeys(("inputshape", "inputsize", "inputdim", "inchannels", "infeatures", "imgsz", "imagesize",
+                     "numclasses", "nclasses", "nc", "outputdim", "numlabels", "outputsize"),
+                    "it is read from the data"),
+    **dict.fromkeys(("reportto", "logger", "wandb", "tensorboard", "logdir", "outputdir", "savedir", "dirpath"),
+                    "a run folder holds all of it; --runs-dir says where"),
+    **dict.fromkeys(("metrics", "evalmetric"), "every metric of the target is measured"),
+    **dict.fromkeys(("resume", "resumefromcheckpoint"), "the same command again goes on where it was"),
+    **dict.fromkeys(("numdevices", "devices", "numnodes", "strategy"), "one process trains on training.device"),
+    **dict.fromkeys(("perdeviceevalbatchsize", "evalbatchsize"), "it changes no result"),
+    **dict.fromkeys(("pretrained", "weights"), "a run starts from model.initializer"),
+    **dict.fromkeys(("warmupsteps", "warmupratio"), "scheduler.warmup_epochs counts epochs"),
+    **dict.fromkeys(("rescale", "scale"), "data.normalize scales the data"),
+    "fromlogits": "the loss applies its own softmax or sigmoid",
+}  # fmt: skip
+"""Keys that other tools use, folded, for what needs no setting here, and why."""
+
 USUAL = ("adam", "sgd", "cosine", "step", "cross_entropy", "mse", "mlp", "cnn", "blobs", "digits", "leaky_relu")
 """The choices that come first where several would do."""
+
+LONGEST_WORD = 64
+"""Letters of a word that can be a slip for another."""
 
 PATTERNS = {
     r"^(auto|cpu|cuda(:[0-9]+)?)$": "one of auto, cpu, cuda, cuda:N",
@@ -123,13 +174,18 @@ PATTERNS = {
 }
 """What the patterns of the language mean, in words."""
 
+PATTERN_WORDS = ("auto", "cpu", "cuda")
+"""The words among what the patterns allow."""
 
-def nearest(word: str, candidates: Iterable[str]) -> str | None:
+
+def nearest(word: str, candidates: Iterable[str], cutoff: float = 0.7) -> str | None:
     """The candidate that was probably meant, or None."""
+    if len(word) > LONGEST_WORD:
+        return None
     by_fold = {fold(candidate): candidate for candidate in candidates}
     if fold(word) in by_fold:
         return by_fold[fold(word)]
-    close = get_close_matches(fold(word), by_fold, n=1, cutoff=0.6)
+    close = get_close_matches(fold(word), by_fold, n=1, cutoff=cutoff)
     return by_fold[close[0]] if close else None
 
 
@@ -170,6 +226,12 @@ def holds_path(annotation: Any) -> bool:
 def optional(annotation: Any) -> bool:
     """Whether a field may be null."""
     return type(None) in _parts(annotation)
+
+
+def options(field: FieldInfo) -> list[str]:
+    """The words that a field may be."""
+    found = [str(value) for part in _parts(field.annotation) if get_origin(part) is Literal for value in get_args(part)]
+    return found or [*PATTERN_WORDS]
 
 
 def allowed(field: FieldInfo) -> str:
@@ -270,7 +332,7 @@ def elsewhere(key: str, root: type[Section]) -> str | None:
     for path in key_paths(root):
         if fold(path.rsplit(".", 1)[-1]) == fold(key):
             return path
-    close = nearest(key, OTHER_TOOLS)
+    close = nearest(key, OTHER_TOOLS, 0.8)
     return OTHER_TOOLS[close] if close else None
 
 

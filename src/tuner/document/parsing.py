@@ -26,7 +26,8 @@ class _Composer:
     def __init__(self, text: str, start: Place) -> None:
         self.text = text
         self.start = start
-        self.starts = array("L", (0, *(found.end() for found in BREAK.finditer(text))))
+        self.starts = array("L", (0,))
+        self.starts.extend(found.end() for found in BREAK.finditer(text))
         self.faults = Faults()
         self.line, self.excerpt = -1, ""
         self.count = 0

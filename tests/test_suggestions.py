@@ -13,14 +13,20 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from tuner.config import load
+from tuner.config import Config, load
+from tuner.config.words import key_paths
 from tuner.errors import ConfigError, Fault
+from tuner.shipped import configs
 
 CASES = Path(__file__).parent / "cases" / "config"
 NAMES = sorted(path.stem for path in CASES.glob("*.yaml"))
 MARK = "# overrides: "
+DIGITS = str(configs()["digits"])
 LEAVE = "leave it out"
+TOP = ", at the top"
 SPACED = ", with a space after the colon"
 
 
@@ -116,9 +122,9 @@ def edited(text: str, fault: Fault, fix: str) -> str:
         layers.value.insert(int(re.findall(r"\[(\d+)\]", fault.key)[-1]) + 1, node_of(fix.partition(": ")[2]))
     elif spot is not None and spot.is_key:
         assert spot.parent is not None
-        key, _, value = fix.removesuffix(SPACED).partition(": ")
+        key, _, value = fix.removesuffix(SPACED).removesuffix(TOP).partition(": ")
         node = node_of(value) if value else spot.parent.value[spot.index][1]
-        if key in allowed:
+        if key in allowed and not fix.endswith(TOP):
             spot.parent.value[spot.index] = (node_of(key), node)
         else:
             del spot.parent.value[spot.index]
@@ -187,7 +193,7 @@ BY_HAND: list[tuple[str, Callable[[str, Fault], str]]] = [
 
 def override_mended(overrides: list[str], fault: Fault) -> list[str]:
     """The overrides with one suggestion put in place."""
-    fix, number = fault.suggestion or "", fault.line - 1
+    fix, number = (fault.suggestion or "").removesuffix(TOP), fault.line - 1
     key, _, value = overrides[number].partition("=")
     if fix.startswith(LEAVE):
         return overrides[:number] + overrides[number + 1 :]
@@ -218,7 +224,7 @@ def faults_in(source: str, overrides: list[str]) -> list[Fault]:
 
 def where(fault: Fault) -> set[str]:
     """The settings that a suggestion touches."""
-    fix = (fault.suggestion or "").partition(":")[0]
+    fix = (fault.suggestion or "").removesuffix(TOP).partition(":")[0]
     return {fault.key, f"{fault.key}.name", fault.key.removesuffix(".name"), fix, f"{fix}.name",
             f"{fault.key.rpartition('.')[0]}.{fix}"}  # fmt: skip
 
@@ -249,6 +255,48 @@ def test_what_is_suggested_passes(name: str, tmp_path: Path, monkeypatch: pytest
             assert left.count(fault.message) < told.count(fault.message), (fault, new, arguments)
             worse = [each for each in after if each.key in where(fault) and each.message not in told]
             assert not worse, (fault.suggestion, worse, new, arguments)
+
+
+ODD = [
+    "10%",
+    "150%",
+    "50",
+    "-1",
+    "0",
+    "1.5",
+    "true",
+    "false",
+    "off",
+    "none",
+    "null",
+    "None",
+    "2024",
+    "[1]",
+    "[]",
+    "relu",
+    "adam",
+    "'0.1'",
+    "1/3",
+    "1,5",
+    "10k",
+    "auto",
+    "all",
+    "balanced",
+    "[64,32]",
+    "[relu]",
+    "max",
+    "gpu",
+]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(key_paths(Config)), st.sampled_from(ODD))
+def test_what_is_suggested_for_any_setting_passes(path: str, value: str) -> None:
+    overrides = [f"{path}={value}"]
+    for fault in faults_in(DIGITS, overrides):
+        if fault.suggestion:
+            after = faults_in(DIGITS, override_mended(overrides, fault))
+            assert not [each for each in after if each.message == fault.message or each.key in where(fault)], fault
 
 
 def test_the_corpus_has_much_to_suggest() -> None:

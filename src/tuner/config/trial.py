@@ -182,7 +182,7 @@ def key(
             return f"leave it out: {candidate} is there, too" if isinstance(node, Scalar) else None
         found = _renamed(reader, cls, path, candidate, node) if here else _moved(reader, candidate, node)
         if found:
-            return found
+            return f"{found}, at the top" if path and not here and "." not in candidate else found
     return None if path else _named(reader, given, node, entries)
 
 

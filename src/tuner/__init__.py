@@ -21,10 +21,10 @@ def load(run: str | Path, runs_dir: str | Path = "runs") -> nn.Module:
     from tuner.config import plan_of
     from tuner.durable import read_bytes
     from tuner.network import build
-    from tuner.run import resolve
+    from tuner.run import resolve_run
     from tuner.state import load_weights
 
-    path = resolve(str(run), Path(runs_dir))
+    path = resolve_run(str(run), Path(runs_dir))
     config = load_config(str(path / "config.yaml")).config
     network = build(plan_of(config), config.seed)
     load_weights(network, read_bytes(path / "best.safetensors", 8 << 30), str(path / "best.safetensors"))

@@ -26,7 +26,7 @@ from tuner.run.folder import (
 from tuner.run.identity import Identity
 from tuner.run.lock import Lock, describe_holder, held, holder, making
 from tuner.run.metrics import LayerRow, Row, format_header, format_row, parse_rows
-from tuner.run.references import newest, resolve, results_in
+from tuner.run.references import instead_of_config, newest, resolve, resolve_run, results_in
 
 __all__ = [
     "ENDED",
@@ -50,6 +50,7 @@ __all__ = [
     "headline",
     "held",
     "holder",
+    "instead_of_config",
     "is_group",
     "is_run",
     "making",
@@ -60,6 +61,7 @@ __all__ = [
     "parse_rows",
     "read",
     "resolve",
+    "resolve_run",
     "results_in",
     "runs_in",
     "write_status",

@@ -10,11 +10,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tuner.config import load
+from tuner.config import Config, load, words
 from tuner.errors import ConfigError, Fault
+from tuner.options.augmentations import Augmentation
+from tuner.options.models import Layer
 from tuner.render.errors import error_text
 
 CASES = Path(__file__).parent / "cases" / "config"
@@ -137,6 +140,23 @@ def test_every_fault_points_at_what_it_is_about(name: str, monkeypatch: pytest.M
 def test_suggestions(tmp_path: Path, wrong: str, right: str | None) -> None:
     (fault,) = faults_of(tmp_path, wrong)
     assert fault.suggestion == right
+
+
+def test_every_list_of_the_language_is_bounded(tmp_path: Path) -> None:
+    """A list that may have any length would have as many faults, each of them with all that it says."""
+    kinds = [kind for info in Config.model_fields.values() if (kind := words.family(info.annotation))]
+    everything: list[Any] = [
+        Config,
+        *(member for kind in [*kinds, Layer, Augmentation] for member in kind.members.values()),
+    ]
+    lists = [
+        (cls, key) for cls in everything for key, info in cls.model_fields.items() if "list[" in repr(info.annotation)
+    ]
+    assert len(lists) > 40
+    for cls, key in lists:
+        assert words.most(cls.model_fields[key]) <= 10_000, (cls, key)
+    (fault,) = faults_of(tmp_path, f"tags: [{'a, ' * 101}]")
+    assert fault.message.startswith("expected a list of text, at most 100 of them, got [a, a")
 
 
 def test_ten_mistakes_are_told_at_once_without_torch(tmp_path: Path) -> None:

@@ -91,6 +91,35 @@ OTHER_VALUES = {
 }
 """Values that other tools use, folded, and what to write here where it is allowed."""
 
+NOT_NEEDED = {
+    **dict.fromkeys(("restorebestweights", "savebestonly", "loadbestmodelatend", "savelast", "savebest"),
+                    "the best weights and the last state are always kept"),
+    **dict.fromkeys(("mode", "greaterisbetter"), "each metric knows which way is better"),
+    **dict.fromkeys(("verbose", "progressbar", "enableprogressbar", "logeverynsteps", "loggingsteps", "disabletqdm"),
+                    "every epoch is told; -q tells only the result"),
+    **dict.fromkeys(("evalstrategy", "evaluationstrategy", "checkvaleverynepoch", "doeval", "validationfreq"),
+                    "every epoch is measured on the validation part"),
+    **dict.fromkeys(("numworkers", "workers", "dataloadernumworkers", "pinmemory", "persistentworkers"),
+                    "the data stays in memory"),
+    **dict.fromkeys(("amp", "fp16", "bf16", "precision", "mixedprecision", "useamp", "half"), "training is in float32"),
+    **dict.fromkeys(("deterministic", "cudnnbenchmark", "cudnndeterministic", "benchmark"),
+                    "the same config gives the same run"),
+    **dict.fromkeys(("inputshape", "inputsize", "inputdim", "inchannels", "infeatures", "imgsz", "imagesize",
+                     "numclasses", "nclasses", "nc", "outputdim", "numlabels", "outputsize"),
+                    "it is read from the data"),
+    **dict.fromkeys(("reportto", "logger", "wandb", "tensorboard", "logdir", "outputdir", "savedir", "dirpath"),
+                    "a run folder holds all of it; --runs-dir says where"),
+    **dict.fromkeys(("metrics", "evalmetric"), "every metric of the target is measured"),
+    **dict.fromkeys(("resume", "resumefromcheckpoint"), "the same command again goes on where it was"),
+    **dict.fromkeys(("numdevices", "devices", "numnodes", "strategy"), "one process trains on training.device"),
+    **dict.fromkeys(("perdeviceevalbatchsize", "evalbatchsize"), "it changes no result"),
+    **dict.fromkeys(("pretrained", "weights"), "a run starts from model.initializer"),
+    **dict.fromkeys(("warmupsteps", "warmupratio"), "scheduler.warmup_epochs counts epochs"),
+    **dict.fromkeys(("rescale", "scale"), "data.normalize scales the data"),
+    "fromlogits": "the loss applies its own softmax or sigmoid",
+}  # fmt: skip
+"""Keys that other tools use, folded, for what needs no setting here, and why."""
+
 YES = ("yes", "on", "y", "1", "true")
 NO = ("no", "off", "n", "0", "false", "never")
 NOTHING = ("none", "nil", "nan", "-", "auto", "n/a", *NO)

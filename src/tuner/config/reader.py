@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from tuner.choice import Choice, Section
+from tuner.choice import Choice, Section, fold
 from tuner.config import trial, words
 from tuner.document import Items, Map, Node, Place, Scalar, located, shown, to_plain
 from tuner.errors import FIRST, Faults
@@ -277,6 +277,8 @@ class Reader:
         target, at, allowed = node, path, words.allowed(info)
         if index is not None and isinstance(node, Items) and index < len(node.nodes):
             target, at, allowed = node.nodes[index], f"{path}[{index}]", words.allowed_item(info)
+        elif isinstance(node, Items) and len(node.nodes) > (most := words.most(info)):
+            allowed += f", at most {most:,} of them"
         self.expected(target, at, allowed, lambda: trial.value(self, cls, key, node, path, index))
 
     def expected(self, node: Node, path: str, allowed: str, meant: Callable[[], str | None]) -> None:
@@ -307,7 +309,7 @@ class Reader:
             else {}
         )
         meant = trial.key(self, cls, path, key, there) if there else None
-        if meant in keys:
+        if meant in keys and fold(meant or "") == fold(key):  # it is there: not missing, too
             self.bad.add(f"{path}.{meant}".lstrip("."))
         last = entries[key][-1] if isinstance(entries[key], list) else entries[key]
         self.fault(last[0], f"{path}.{key}".lstrip("."), message, given=key, allowed=", ".join(keys), suggestion=meant)

@@ -162,8 +162,8 @@ def key(
         return spaced(reader, given, path, lambda probe, found: probe.section(cls, [found], path))
     if "[" in given:
         return "give the whole list: an override replaces it"
-    if fold(given) in words.NOT_NEEDED:
-        return f"leave it out: {words.NOT_NEEDED[fold(given)]}"
+    if fold(given) in advice.NOT_NEEDED:
+        return f"leave it out: {advice.NOT_NEEDED[fold(given)]}"
     if given in words.key_paths(reader.root) and "." in given:
         return _nested(reader, given, node)
     if issubclass(cls, Choice) and cls.kind == "layer" and fold(given) == fold(cls.name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import types
 from collections.abc import Iterable
@@ -133,35 +134,6 @@ OTHER_TOOLS = {
 }
 """Keys that other tools use, folded, and where tuner keeps the same thing."""
 
-NOT_NEEDED = {
-    **dict.fromkeys(("restorebestweights", "savebestonly", "loadbestmodelatend", "savelast", "savebest"),
-                    "the best weights and the last state are always kept"),
-    **dict.fromkeys(("mode", "greaterisbetter"), "each metric knows which way is better"),
-    **dict.fromkeys(("verbose", "progressbar", "enableprogressbar", "logeverynsteps", "loggingsteps", "disabletqdm"),
-                    "every epoch is told; -q tells only the result"),
-    **dict.fromkeys(("evalstrategy", "evaluationstrategy", "checkvaleverynepoch", "doeval", "validationfreq"),
-                    "every epoch is measured on the validation part"),
-    **dict.fromkeys(("numworkers", "workers", "dataloadernumworkers", "pinmemory", "persistentworkers"),
-                    "the data stays in memory"),
-    **dict.fromkeys(("amp", "fp16", "bf16", "precision", "mixedprecision", "useamp", "half"), "training is in float32"),
-    **dict.fromkeys(("deterministic", "cudnnbenchmark", "cudnndeterministic", "benchmark"),
-                    "the same config gives the same run"),
-    **dict.fromkeys(("inputshape", "inputsize", "inputdim", "inchannels", "infeatures", "imgsz", "imagesize",
-                     "numclasses", "nclasses", "nc", "outputdim", "numlabels", "outputsize"),
-                    "it is read from the data"),
-    **dict.fromkeys(("reportto", "logger", "wandb", "tensorboard", "logdir", "outputdir", "savedir", "dirpath"),
-                    "a run folder holds all of it; --runs-dir says where"),
-    **dict.fromkeys(("metrics", "evalmetric"), "every metric of the target is measured"),
-    **dict.fromkeys(("resume", "resumefromcheckpoint"), "the same command again goes on where it was"),
-    **dict.fromkeys(("numdevices", "devices", "numnodes", "strategy"), "one process trains on training.device"),
-    **dict.fromkeys(("perdeviceevalbatchsize", "evalbatchsize"), "it changes no result"),
-    **dict.fromkeys(("pretrained", "weights"), "a run starts from model.initializer"),
-    **dict.fromkeys(("warmupsteps", "warmupratio"), "scheduler.warmup_epochs counts epochs"),
-    **dict.fromkeys(("rescale", "scale"), "data.normalize scales the data"),
-    "fromlogits": "the loss applies its own softmax or sigmoid",
-}  # fmt: skip
-"""Keys that other tools use, folded, for what needs no setting here, and why."""
-
 USUAL = ("adam", "sgd", "cosine", "step", "cross_entropy", "mse", "mlp", "cnn", "blobs", "digits", "leaky_relu")
 """The choices that come first where several would do."""
 
@@ -232,6 +204,14 @@ def options(field: FieldInfo) -> list[str]:
     """The words that a field may be."""
     found = [str(value) for part in _parts(field.annotation) if get_origin(part) is Literal for value in get_args(part)]
     return found or [*PATTERN_WORDS]
+
+
+def most(field: FieldInfo) -> float:
+    """How many items a field's list may have."""
+    extra = [bound for part in get_args(field.annotation) for bound in get_args(part)[1:]]  # Annotated, or null
+    unpacked = [bound for item in extra for bound in (item.metadata if isinstance(item, FieldInfo) else [item])]
+    found = [bound.max_length for bound in (*field.metadata, *unpacked) if isinstance(bound, MaxLen)]
+    return min(found, default=math.inf)
 
 
 def allowed(field: FieldInfo) -> str:

@@ -27,19 +27,23 @@ class Claim(Section):
 
     baseline: str = Field(min_length=1, description="a config of the recipe: its file without .yaml")
     treatment: str = Field(min_length=1, description="another one")
-    keys: list[str] = Field(min_length=1, description="the settings in which the two differ, and no others")
+    keys: list[str] = Field(
+        min_length=1, max_length=100, description="the settings in which the two differ, and no others"
+    )
     metric: str = Field(min_length=1, description="what is compared, e.g. test_accuracy or val_loss@last")
     direction: Literal["up", "down"] = Field(description="which way is better")
     least_effect: float | None = Field(None, gt=0, description="the least difference worth having")
     expect: list[Literal["better", "worse", "equivalent", "undecided"]] = Field(
-        min_length=1, description="the verdicts under which the claim holds"
+        min_length=1, max_length=10, description="the verdicts under which the claim holds"
     )
 
 
 class Curves(Section):
     """What curves.svg shows; no metrics: those of the claims."""
 
-    metrics: list[str] = Field([], description="columns of metrics.csv, or activation_std@0 and the like over layer")
+    metrics: list[str] = Field(
+        [], max_length=100, description="columns of metrics.csv, or activation_std@0 and the like over layer"
+    )
     x: Literal["epoch", "step", "time", "layer"] = Field("epoch", description="the x axis")
 
 
@@ -49,7 +53,7 @@ class ClaimFile(Section):
     title: str = Field(min_length=1, description="the claim in one line")
     symptom: str = Field("", description="what someone sees who needs it")
     knob: str = Field("", description="which setting to turn")
-    proves: list[str] = Field([], description="the names whose explanation links here")
+    proves: list[str] = Field([], max_length=1000, description="the names whose explanation links here")
     seeds: int = Field(6, ge=1, le=1000, description="how many pairs")
     minutes: float = Field(gt=0, description="what it takes on 2 cores")
     curves: Curves = Field(Curves(), description="what is drawn")

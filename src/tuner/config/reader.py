@@ -303,12 +303,10 @@ class Reader:
                 message += f"; it belongs to {', '.join(owners[:6])}" * bool(owners)
         if not path:
             keys += self.also
-        there = (
-            {each: given[-1] if isinstance(given, list) else given for each, given in entries.items()}
-            if self.has_patience
-            else {}
-        )
-        meant = trial.key(self, cls, path, key, there) if there else None
+        meant, last = None, entries[key][-1] if isinstance(entries[key], list) else entries[key]
+        if self.has_patience:
+            there = {each: given[-1] if isinstance(given, list) else given for each, given in entries.items()}
+            meant = trial.key(self, cls, path, key, there)
         if meant in keys and fold(meant or "") == fold(key):  # it is there: not missing, too
             self.bad.add(f"{path}.{meant}".lstrip("."))
         last = entries[key][-1] if isinstance(entries[key], list) else entries[key]

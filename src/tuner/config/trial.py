@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Read = Callable[["Reader", Node], Any]
 """Reads a node at its path with the reader it is handed."""
 
+LONGEST_LIST = 50
+"""Items of a list in which one is looked for anew: all of it is read each time, and all its faults have to be seen."""
+
 
 def is_good(reader: Reader, path: str, node: Node, read: Read, inside: str = "") -> bool:
     """Whether `node` can stand at `path`: what is wrong `inside` a map there (a pattern) counts, too."""
@@ -76,7 +79,7 @@ def value(reader: Reader, cls: type[Section], key: str, node: Node, path: str, i
     whole, target, at = node, node, path
     if index is not None and isinstance(node, Items):
         target, at = node.nodes[index], f"{path}[{index}]"
-        if len(node.nodes) > advice.LONGEST:
+        if len(node.nodes) > LONGEST_LIST:
             return None
 
     def read(probe: Reader, found: Node) -> None:

@@ -94,8 +94,9 @@ def survives(overrides: list[str]) -> None:
         json.dumps(error.as_json())
         error_text(error)
         for fault in error.faults:
-            end = fault.column - 1 + fault.width
-            assert fault.line == 0 or 0 < fault.column <= end <= max(len(fault.excerpt), fault.column)
+            column = fault.column - fault.skipped
+            end = column - 1 + fault.width
+            assert fault.line == 0 or 0 < column <= end <= max(len(fault.excerpt), column)
         return
     assert time.process_time() - began < 1
     Path("again.yaml").write_text(to_yaml(found.resolved))

@@ -26,6 +26,7 @@ from tuner.document import (
     Scalar,
     core_value,
     decode,
+    nodes,
     parse,
     parse_value,
     parsing,
@@ -49,7 +50,7 @@ def read(text: str) -> Any:
 
 
 def faults_of(text: str) -> list[Fault]:
-    return parse(text, START)[1]
+    return list(parse(text, START)[1])
 
 
 def fault_of(text: str) -> Fault:
@@ -224,6 +225,23 @@ def at(text: str, fault: Fault) -> str:
     line = re.split("\r\n|[\n\r\x85\u2028\u2029]", text)[fault.line - 1]
     assert line == fault.excerpt
     return line[fault.column - 1 : fault.column - 1 + fault.width]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 3000), st.integers(1, 1500), st.integers(0, 3000))
+@example(0, 1, 0)
+@example(400, 1, 400)
+@example(401, 1, 401)
+def test_a_fault_shows_what_stands_around_it_in_a_long_line(before: int, width: int, behind: int) -> None:
+    line = "é" * before + "x" * width + "y" * behind
+    fault = Place("c.yaml", 7, before + 1, line, width).fault("wrong" * 1000, given="g" * 10_000)
+    assert (fault.line, fault.column) == (7, before + 1)
+    assert len(fault.excerpt) <= 2 * nodes.AROUND + 7
+    assert len(fault.message) == len(fault.given) == nodes.LONGEST
+    token = fault.excerpt[fault.column - fault.skipped - 1 :][: fault.width]
+    assert token.removesuffix("...").strip("x") == ""
+    assert token.startswith("x") and (fault.width == width or fault.excerpt.endswith("..."))
+    assert fault.excerpt.strip(".") in line
 
 
 # Bounds

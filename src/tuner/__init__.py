@@ -22,10 +22,10 @@ def load(run: str | Path, runs_dir: str | Path = "runs") -> nn.Module:
     from tuner.config import plan_of
     from tuner.network import build
     from tuner.paths import path_of
-    from tuner.run import BEST, CONFIG, best_weights, glance, resolve
+    from tuner.run import BEST, CONFIG, best_weights, glance, resolve_run
     from tuner.state import load_weights
 
-    found = glance(resolve(str(run), path_of(runs_dir)))
+    found = glance(resolve_run(str(run), path_of(runs_dir)))
     _ = found.config  # checked, as the config's own reader does not
     config = load_config(str(found.path / CONFIG)).config
     network = build(plan_of(config), config.seed)

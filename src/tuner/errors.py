@@ -17,14 +17,17 @@ A bug in tuner itself is any other exception: exit 70. Death by a signal is 128 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong in a config: where it stands, what was given, what is allowed."""
+    """One thing wrong in a config: where it stands, what was given, what is allowed.
+
+    `excerpt` is the line, or the part of it that begins behind `skipped` characters.
+    """
 
     message: str
     file: str = ""
@@ -36,12 +39,59 @@ class Fault:
     suggestion: str | None = None
     excerpt: str = ""
     width: int = 1
+    skipped: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """The shape that ``check --json`` promises."""
         shown = asdict(self)
         order = ("file", "line", "column", "key", "given", "message", "allowed", "suggestion")
         return {key: shown[key] for key in order}
+
+
+OVERRIDE = "override"
+"""The file of a fault that stands on the command line."""
+
+FIRST = 100
+"""So many faults of a config are told; a file may hold a hundred thousand."""
+
+
+class Faults:
+    """The faults of a config, each once: the first ones are kept, in the order of the files and their lines, the
+    command line last; all of them are counted."""
+
+    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+        self._kept: list[Fault] = []
+        self._seen: set[int] = set()
+        self += faults
+
+    def append(self, fault: Fault) -> None:
+        if hash(fault) not in self._seen:
+            self._seen.add(hash(fault))
+            self._kept.append(fault)
+        if len(self._kept) >= 2 * FIRST:
+            self._kept = list(self)
+
+    def __iadd__(self, faults: Iterable[Fault]) -> Self:
+        for fault in faults:
+            self.append(fault)
+        if isinstance(faults, Faults):
+            self._seen |= faults._seen
+        return self
+
+    def __iter__(self) -> Iterator[Fault]:
+        return iter(sorted(self._kept, key=_order)[:FIRST])
+
+    def __bool__(self) -> bool:
+        return bool(self._kept)
+
+    @property
+    def count(self) -> int:
+        """How many there are, also those that are not kept."""
+        return len(self._seen)
+
+
+def _order(fault: Fault) -> tuple[bool, str, int, int]:
+    return fault.file == OVERRIDE, fault.file, fault.line, fault.column
 
 
 BUG = 70
@@ -58,9 +108,9 @@ class TunerError(Exception):
         self.message = message
         self.fix = fix
 
-    def as_json(self) -> list[dict[str, Any]]:
-        """The ``errors`` list of ``--json``."""
-        return [{"message": self.message, "suggestion": self.fix or None}]
+    def as_json(self) -> dict[str, Any]:
+        """What ``--json`` tells of it: its ``errors``, and of a config how many ``more`` there are than those."""
+        return {"errors": [{"message": self.message, "suggestion": self.fix or None}]}
 
 
 class AnswerNo(TunerError):  # noqa: N818 - it is an answer, not a mishap
@@ -76,17 +126,19 @@ class UsageError(TunerError):
 
 
 class ConfigError(TunerError):
-    """A config has faults; all of them are listed."""
+    """A config has faults: `found` are all of them, `faults` the first, in order, `count` says how many there are."""
 
     exit_code = 2
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        self.faults = tuple(faults)
-        count = len(self.faults)
-        super().__init__(f"{count} error{'s' if count != 1 else ''} in the config")
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.found = faults if isinstance(faults, Faults) else Faults(faults)
+        self.faults = tuple(faults)[:FIRST]
+        self.count = self.found.count
+        super().__init__(f"{self.count:,} error{'s' if self.count != 1 else ''} in the config")
 
-    def as_json(self) -> list[dict[str, Any]]:
-        return [fault.as_json() for fault in self.faults]
+    def as_json(self) -> dict[str, Any]:
+        told = [fault.as_json() for fault in self.faults]
+        return {"errors": told, **({"more": self.count - len(told)} if self.count > len(told) else {})}
 
 
 class DivergedError(TunerError):

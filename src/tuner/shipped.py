@@ -70,13 +70,17 @@ def find_config(reference: str) -> str:
         return str(known[name])
     from tuner.config.words import nearest
 
-    near = [str(file) for file in sorted(Path.cwd().glob("*.y*ml")) + sorted(Path.cwd().glob("configs/*.y*ml"))]
-    own = {str(Path(file).relative_to(Path.cwd())): file for file in near}
+    files = sorted(Path.cwd().glob("*.y*ml")) + sorted(Path.cwd().glob("configs/*.y*ml"))
+    own = [str(file.relative_to(Path.cwd())) for file in files if file.is_file()]
     suggestion = nearest(reference, own) or nearest(path.stem, known)
     raise ConfigError(
         [
             Fault(
-                f"{reference} is a folder, but not of a run" if is_folder else f"there is no config {reference}",
+                f"{reference} is a folder, but not of a run"
+                if is_folder
+                else f"{reference} is a link to what is not there"
+                if path.is_symlink()
+                else f"there is no config {reference}",
                 given=reference,
                 suggestion=suggestion,
                 allowed=f"a YAML file, a run folder, - for standard input, or one of {', '.join(known)}",

@@ -117,7 +117,7 @@ def report(error: TunerError) -> int:
 
         command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
         event = {"ok": False} if command == "check" else {"event": "error"} if command == "train" else {}
-        typer.echo(json.dumps({**event, "exit_code": error.exit_code, "errors": error.as_json()}))
+        typer.echo(json.dumps({**event, "exit_code": error.exit_code, **error.as_json()}))
         return error.exit_code
     color, width = is_colored(sys.stderr), terminal_width(sys.stderr)
     say_error(error_text(error, width=width, color=color, encoding=sys.stderr.encoding), color)

@@ -68,7 +68,9 @@ def train(
     from tuner.cli.seeds import train_seeds
     from tuner.config import load
     from tuner.durable import normal
+    from tuner.errors import ConfigError
     from tuner.results import parse_requirements
+    from tuner.run import instead_of_config
     from tuner.session import Request, command_line
     from tuner.shipped import find_config
     from tuner.stopping import StopRequests
@@ -79,7 +81,10 @@ def train(
         run = normal(run)
     elif not overrides and not again and is_run:
         run, runs_dir = Path(config).resolve().name, Path(config).parent  # a run folder: that very run goes on
-    source = find_config(config)
+    try:
+        source = find_config(config)
+    except ConfigError as error:
+        raise instead_of_config(config, runs_dir) or error from None
     loaded = load(source, overrides or [])
     requirements = parse_requirements(require or [], loaded.config)
     request = Request(runs_dir, run, again, seconds(wait), command_line())

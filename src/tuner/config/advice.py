@@ -1,13 +1,17 @@
-"""What was probably meant: the one thing to write instead of what is wrong, or None where that is anyone's guess."""
+"""What was probably meant: the candidates for what to write instead, most likely first.
+
+Whether one of them is allowed is not asked here: `tuner.config.trial` puts each in place and reads it.
+"""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tuner.choice import Choice, Section, fold
 from tuner.config import words
-from tuner.document import Items, Map, Node, Scalar, core_value, shown
+from tuner.document import Items, Map, Node, Scalar, core_value
 from tuner.durable import run_name
 
 OTHER_NAMES: dict[str, dict[str, str]] = {
@@ -16,19 +20,28 @@ OTHER_NAMES: dict[str, dict[str, str]] = {
         "nllloss": "cross_entropy",
         "categoricalcrossentropy": "cross_entropy",
         "sparsecategoricalcrossentropy": "cross_entropy",
+        "ce": "cross_entropy",
         "logistic": "binary_cross_entropy",
         "rmse": "mse",
         "l1": "mae",
         "l2": "mse",
         "svm": "hinge",
     },
-    "optimizer": {"momentum": "{name: sgd, momentum: 0.9}", "nesterov": "{name: sgd, momentum: 0.9, nesterov: true}"},
+    "optimizer": {
+        "momentum": "{name: sgd, momentum: 0.9}",
+        "nesterov": "{name: sgd, momentum: 0.9, nesterov: true}",
+        "adamwtorch": "adamw",
+        "adamwhf": "adamw",
+        "adamwtorchfused": "adamw",
+    },
     "scheduler": {
         "cosineannealinglr": "cosine",
         "cosinedecay": "cosine",
         "onecyclelr": "one_cycle",
         "polynomial": "linear",
+        "constant": "none",
         "warmup": "{name: none, warmup_epochs: 1}",
+        "constantwithwarmup": "{name: none, warmup_epochs: 1}",
     },
     "initializer": {"truncatednormal": "normal", "randomnormal": "normal", "randomuniform": "uniform"},
     "model": {
@@ -43,18 +56,30 @@ OTHER_NAMES: dict[str, dict[str, str]] = {
         "linear": "dense",
         "fc": "dense",
         "conv2d": "conv",
+        "convolution": "conv",
         "maxpool": "pool",
         "maxpool2d": "pool",
+        "maxpooling2d": "pool",
+        "avgpool": "{pool: 2, mode: mean}",
         "avgpool2d": "{pool: 2, mode: mean}",
-        "flatten": "leave it out: dense flattens by itself",
-        "relu": "dense and conv have the key activation",
+        "averagepooling2d": "{pool: 2, mode: mean}",
         "lstm": "{rnn: 128, cell: lstm}",
         "gru": "{rnn: 128, cell: gru}",
-        "batchnorm": "dense and conv have the key batch_norm",
+        "simplernn": "rnn",
+        "dropout2d": "dropout",
+        "flatten": "leave it out: dense flattens by itself",
+        "input": "leave it out: the shape of the input is read from the data",
+        "batchnorm": "leave it out: batch_norm is a key of dense and conv",
+        "batchnorm2d": "leave it out: batch_norm is a key of dense and conv",
+        "batchnormalization": "leave it out: batch_norm is a key of dense and conv",
+        "activation": "leave it out: activation is a key of dense and conv",
     },
     "data": {"cifar": "cifar10", "cancer": "breast_cancer", "fashion": "fashion_mnist", "twomoons": "moons"},
 }
 """Names that other tools use, folded, by kind, and what to write here."""
+
+LAYER_SIZES = {"pool": "2", "dropout": "0.5"}
+"""A usual size of a layer that was named without one; 32 for the others."""
 
 OTHER_VALUES = {
     "gpu": "cuda",
@@ -67,153 +92,202 @@ OTHER_VALUES = {
 }
 """Values that other tools use, folded, and what to write here where it is allowed."""
 
+NOT_NEEDED = {
+    **dict.fromkeys(("restorebestweights", "savebestonly", "loadbestmodelatend", "savelast", "savebest"),
+                    "the best weights and the last state are always kept"),
+    **dict.fromkeys(("mode", "greaterisbetter"), "each metric knows which way is better"),
+    **dict.fromkeys(("verbose", "progressbar", "enableprogressbar", "logeverynsteps", "loggingsteps", "disabletqdm"),
+                    "every epoch is told; -q tells only the result"),
+    **dict.fromkeys(("evalstrategy", "evaluationstrategy", "checkvaleverynepoch", "doeval", "validationfreq"),
+                    "every epoch is measured on the validation part"),
+    **dict.fromkeys(("numworkers", "workers", "dataloadernumworkers", "pinmemory", "persistentworkers"),
+                    "the data stays in memory"),
+    **dict.fromkeys(("amp", "fp16", "bf16", "precision", "mixedprecision", "useamp", "half"), "training is in float32"),
+    **dict.fromkeys(("deterministic", "cudnnbenchmark", "cudnndeterministic", "benchmark"),
+                    "the same config gives the same run"),
+    **dict.fromkeys(("inputshape", "inputsize", "inputdim", "inchannels", "infeatures", "imgsz", "imagesize",
+                     "numclasses", "nclasses", "nc", "outputdim", "numlabels", "outputsize"),
+                    "it is read from the data"),
+    **dict.fromkeys(("reportto", "logger", "wandb", "tensorboard", "logdir", "outputdir", "savedir", "dirpath"),
+                    "a run folder holds all of it; --runs-dir says where"),
+    **dict.fromkeys(("metrics", "evalmetric"), "every metric of the target is measured"),
+    **dict.fromkeys(("resume", "resumefromcheckpoint"), "the same command again goes on where it was"),
+    **dict.fromkeys(("numdevices", "devices", "numnodes", "strategy"), "one process trains on training.device"),
+    **dict.fromkeys(("perdeviceevalbatchsize", "evalbatchsize"), "it changes no result"),
+    **dict.fromkeys(("pretrained", "weights"), "a run starts from model.initializer"),
+    **dict.fromkeys(("warmupsteps", "warmupratio"), "scheduler.warmup_epochs counts epochs"),
+    **dict.fromkeys(("rescale", "scale"), "data.normalize scales the data"),
+    "fromlogits": "the loss applies its own softmax or sigmoid",
+}  # fmt: skip
+"""Keys that other tools use, folded, for what needs no setting here, and why."""
+
 YES = ("yes", "on", "y", "1", "true")
-NO = ("no", "off", "n", "0", "false")
+NO = ("no", "off", "n", "0", "false", "never")
+NOTHING = ("none", "nil", "nan", "-", "auto", "n/a", *NO)
+LONGEST = 200
+"""Characters of a candidate that people still read; a longer one is none."""
 
 
-def meant_choice(kind: type[Choice], name: str) -> str | None:
-    """What to write for a name that no choice of this kind has, or None."""
-    known = OTHER_NAMES.get(kind.kind, {})
-    close = words.nearest(name, [word for member in kind.members.values() for word in (member.name, *member.aliases)])
-    member = kind.find(close) if close else None
-    return known.get(fold(name)) or (member.name if member else None)
-
-
-def one_of(kind: type[Choice], node: Node) -> str:
-    """What to write for a list where one choice is expected."""
-    only = kind.find(shown(node.nodes[0])) if isinstance(node, Items) and len(node.nodes) == 1 else None
-    return only.name if only else f"one of {', '.join(kind.members)}"
-
-
-def name(kind: type[Choice], given: str) -> str | None:
-    """What to write for a name that no choice of a kind has."""
-    if given == "none":
-        return "leave it out for the default"
-    return _spaced(given) if re.match(r"\w+:\S", given) else meant_choice(kind, given)
-
-
-def section(cls: type[Section], node: Node, optional: bool) -> str | None:
-    """What to write for a value where the map of a section is expected."""
-    if not isinstance(node, Scalar):
-        return None
-    if node.value is None:
-        return "leave it out for the defaults"
-    if optional and (node.value is False or node.text.lower() in NO):
-        return "none"
-    first = next(iter(cls.model_fields))
-    return f"{{{first}: {node.text if node.value is not True else cls.model_fields[first].default}}}"
-
-
-def nameless(kind: type[Choice], node: Node) -> str:
-    """What to write for a choice of a list that lacks its name."""
-    entries = node.entries if isinstance(node, Map) else {}
-    for given, (_, inner) in entries.items():
-        if member := kind.find(given):
-            rest = shown(inner).strip("{}") if isinstance(inner, Map) else ""
-            return f"{{name: {member.name}{', ' * bool(rest)}{rest}}}"
-    owners = [owner for given in entries for owner in words.owners(kind, given)]
-    return f"{{name: {owners[0]}, {shown(node).strip('{}')}}}" if owners else f"name: one of {', '.join(kind.members)}"
-
-
-def key(given: str, cls: type[Section], keys: Sequence[str], root: type[Section]) -> str | None:
-    """What to write for a key that a section or choice, whose keys are `keys`, does not have."""
-    if given.rstrip() != given or given.lstrip() != given:
-        return given.strip()
-    if ":" in given:
-        return _spaced(given)
-    if given in words.key_paths(root):
-        return f"{given.replace('.', ': {')}: ...{'}' * given.count('.')}"
-    if "[" in given:
-        return "give the whole list: an override replaces it"
-    if issubclass(cls, Choice) and cls.kind == "layer":
-        other = cls.find(given)
-        if other or fold(given) in OTHER_NAMES["layer"]:
-            return f"a layer of its own: {layer(other.name if other else OTHER_NAMES['layer'][fold(given)])}"
-    elif issubclass(cls, Choice) and (owners := words.owners(cls, given)):
-        return f"leave it out, or name: {owners[0]}"
-    known = words.OTHER_TOOLS.get(fold(given), "")
-    if known.rpartition(".")[2] in keys:
-        return known.rpartition(".")[2]
-    return known or words.nearest(given, keys) or words.elsewhere(given, root)
-
-
-def layer(meant: str | None) -> str:
-    """What to write for something in `model.layers` that is no layer."""
-    return f"{{{meant}: 32}}" if meant and meant.isidentifier() else meant or "{dense: 32}"
-
-
-def value(allowed: str, node: Node) -> str | None:
-    """What to write for a value that is not what is `allowed`."""
+def written(node: Node) -> str:
+    """A node as YAML on one line, its numbers as they were written."""
+    if isinstance(node, Items):
+        return f"[{', '.join(map(written, node.nodes))}]"
     if isinstance(node, Map):
-        return None
-    if not isinstance(node, Scalar):
-        return shown(node.nodes[0]) if len(node.nodes) == 1 and not allowed.startswith("a list") else None
-    if allowed.startswith("a list"):
-        return _as_list(node)
-    if isinstance(node.value, str):
-        return _text(allowed, node.value)
-    if isinstance(node.value, float) and node.value.is_integer() and "integer" in allowed:
-        return f"{node.value:.0f}" if abs(node.value) < 1e15 else None
-    if node.value is False:
-        return next(
-            (word for word, sign in (("none", "none"), ("0", "number"), ("null", "null")) if sign in allowed), None
-        )
-    if node.value in (0, 1) and not isinstance(node.value, bool) and "true or false" in allowed:
-        return "true" if node.value else "false"
-    if isinstance(node.value, int | float) and "text" in allowed:
-        return f'"{node.text}"'
-    return None
-
-
-def _spaced(text: str) -> str:
-    """``lr:0.1`` as it was meant."""
-    first, _, rest = text.split(maxsplit=1)[0].partition(":")
-    return f"{first}: {rest}, with a space after the colon"
-
-
-def _as_list(node: Scalar) -> str | None:
-    """The list that a lone value stands for: ``128``, ``128, 64`` and ``128 64`` are all lists to someone."""
-    if isinstance(node.value, bool):
-        return None
-    if node.value is None or node.value == "none":
-        return "[]"
-    parts = [part for part in re.split(r"[,\s]+", node.text.strip("()")) if part]
-    return f"[{', '.join(parts)}]" if parts and len(node.text) <= 60 else None
-
-
-def _text(allowed: str, text: str) -> str | None:
-    """What to write for a text where something else is allowed."""
-    lower = text.lower()
-    if "true or false" in allowed and lower in (*YES, *NO):
-        return "true" if lower in YES else "false"
-    if lower in ("none", "nil", "nan", "-", "auto", "n/a") and re.search(r"\bnull\b", allowed):
+        return f"{{{', '.join(f'{key}: {written(inner)}' for key, (_, inner) in node.entries.items())}}}"
+    if node.value is None:
         return "null"
-    if "number" in allowed or "integer" in allowed:
-        number = _number(lower, whole="number" not in allowed)
-        if number is not None:
-            return number
-    if allowed.startswith("1 to 64 letters"):
-        return run_name(text)
-    offered = [word for word in re.split(r", | or ", allowed.removeprefix("one of ")) if " " not in word]
-    if lower in NO and "none" in offered:
-        return "none"
-    known = OTHER_VALUES.get(fold(text))
-    return known if known in offered else words.nearest(text, offered)
+    if isinstance(node.value, str) and (node.quoted or not re.fullmatch(r"[\w./+%-]+( [\w./+%-]+)*", node.text)):
+        return json.dumps(node.value, ensure_ascii=False)
+    return node.text
 
 
-def _number(text: str, whole: bool) -> str | None:
-    """The number that a text was meant to be: ``"0.1"``, ``10_000``, ``5%``, ``no``, ``1/3``."""
-    if text in ("no", "off", "none", "false", "never"):
-        return "0"
+def values(node: Node, options: Sequence[str]) -> Iterator[str]:
+    """For a value: `options` are the words it may be."""
+    if isinstance(node, Items) and len(node.nodes) == 1:
+        yield written(node.nodes[0])
+    if not isinstance(node, Scalar) or len(node.text) > LONGEST:
+        return
+    if isinstance(node.value, str):
+        yield from _texts(node.value, options)
+    elif node.value is False:
+        yield from ("none", "0", "null")
+    elif node.value is True and "none" in options:
+        yield next(word for word in options if word != "none")
+    elif isinstance(node.value, float) and node.value.is_integer() and abs(node.value) < 1e15:
+        yield f"{node.value:.0f}"
+    if node.value in (0, 1) and not isinstance(node.value, bool):
+        yield "true" if node.value else "false"
+    if isinstance(node.value, int | float):
+        yield f'"{node.text}"'
+    yield from _lists(node)
+
+
+def _lists(node: Scalar) -> Iterator[str]:
+    """The list that a lone value stands for: ``128``, ``128, 64`` and ``128 64`` are all lists to someone."""
+    if node.value is None or node.value == "none":
+        yield "[]"
+    elif not isinstance(node.value, bool):
+        between = r"[-x]" if re.fullmatch(r"\d+([-x]\d+)+", node.text) else r"[,\s]+"
+        parts = [part for part in re.split(between, node.text.strip("()")) if part]
+        yield f"[{', '.join(parts)}]"
+
+
+def _texts(text: str, options: Sequence[str]) -> Iterator[str]:
+    lower = text.lower()
+    if lower in (*YES, *NO):
+        yield "true" if lower in YES else "false"
+    if lower in NOTHING:
+        yield from ("null", "none", "false")
+    if lower in NO or lower == "none":
+        yield "0"
+    if (number := _number(lower)) is not None:
+        yield number
+    yield from filter(None, (OTHER_VALUES.get(fold(text)), words.nearest(text, options)))
+    slug = run_name(text)
+    if isinstance(core_value(slug), str):
+        yield slug
+    yield f"val_{lower}"  # a metric
+
+
+def _number(text: str) -> str | None:
+    """The number that a text was meant to be: ``"0.1"``, ``10_000``, ``5%``, ``1/3``."""
     if isinstance(core_value(text), int | float):
-        return f"{text} without quotes"
+        return text
     plain = re.sub(r"(?<=\d)[_,](?=\d{3}\b)", "", text.replace("_", ","))
     if re.fullmatch(r"\d+", plain):
         return plain
     if percent := re.fullmatch(r"(\d+(?:\.\d+)?) ?%", text):
         return f"{float(percent[1]) / 100:g}"
     if fraction := re.fullmatch(r"(\d{1,6})/(\d{1,6})", text):
-        return f"{int(fraction[1]) / int(fraction[2]):.4g}" if int(fraction[2]) and not whole else None
+        return f"{int(fraction[1]) / int(fraction[2]):.4g}" if int(fraction[2]) else None
     if decimal := re.fullmatch(r"(\d+),(\d+)", text):
         return f"{decimal[1]}.{decimal[2]}"
+    if thousands := re.fullmatch(r"(\d{1,6})k", text):
+        return f"{thousands[1]}000"
+    if power := re.fullmatch(r"10(?:\^|\*\*)(-?\d{1,2})", text):
+        return f"1e{power[1]}"
     return None
+
+
+def names(kind: type[Choice], given: str) -> Iterator[str]:
+    """For a name that no choice of a kind has: a name, or a choice with settings."""
+    if given.lower() in NOTHING:
+        yield "none"
+    own = fold(given.rpartition(".")[2])  # torch.optim.Adam
+    bare = re.sub(r"(loss|lr|initializer|optimizer)$", "", own)
+    spellings = [word for member in kind.members.values() for word in (member.name, *member.aliases)]
+    for word in dict.fromkeys((fold(given), own, bare)):
+        if known := OTHER_NAMES.get(kind.kind, {}).get(word):
+            yield known
+            yield from re.findall(r"^\{name: (\w+)", known)
+        if member := kind.find(words.nearest(word, spellings) or ""):
+            yield member.name
+
+
+def sections(cls: type[Section], node: Node, optional: bool) -> Iterator[str]:
+    """For a value where the map of a section is expected."""
+    if not isinstance(node, Scalar) or len(node.text) > LONGEST:
+        return
+    if optional and (node.value is False or node.text.lower() in NO):
+        yield "none"
+    first = next(iter(cls.model_fields))
+    yes = node.value is True or node.text.lower() in YES[:3]
+    yield f"{{{first}: {written(node) if not yes else cls.model_fields[first].default}}}"
+
+
+def choices(kind: type[Choice], node: Node) -> Iterator[str]:
+    """For what is neither the name of a choice nor a map with its name."""
+    if isinstance(node, Map):
+        for given, (_, inner) in node.entries.items():
+            if member := kind.find(given):
+                yield from _with_name(kind, member, inner)
+        owners = [owner for given in node.entries for owner in words.owners(kind, given)]
+        yield from (f"{{name: {owner}, {written(node)[1:-1]}}}" for owner in dict.fromkeys(owners))
+    elif isinstance(node, Items):
+        if len(node.nodes) == 1:
+            yield written(node.nodes[0])
+        for member in kind.members.values():
+            yield from _with_name(kind, member, node)
+
+
+def _with_name(kind: type[Choice], member: type[Choice], inner: Node) -> Iterator[str]:
+    """``adam: {lr: 1e-3}`` and ``cnn: [16, 32]`` as a map with a name."""
+    if isinstance(inner, Scalar) and inner.value is None:
+        yield member.name
+    elif isinstance(inner, Map):
+        yield f"{{name: {member.name}{', ' * bool(inner.entries)}{written(inner)[1:-1]}}}"
+    elif isinstance(inner, Items):
+        for key in sorted(member.model_fields, key=lambda key: key in kind.model_fields):
+            yield f"{{name: {member.name}, {key}: {written(inner)}}}"
+
+
+def layers(kind: type[Choice], node: Node, activation: type[Choice]) -> Iterator[str]:
+    """For something in `model.layers` that is no layer: a layer, or why to leave it out."""
+    entries = node.entries if isinstance(node, Map) else {}
+    for given in entries or ([node.text] if isinstance(node, Scalar) else ()):
+        own = fold(given).removeprefix("nn")
+        known = OTHER_NAMES["layer"].get(own)
+        if known is None and activation.find(own):
+            known = OTHER_NAMES["layer"]["activation"]
+        meant = known or getattr(kind.find(own) or kind.find(words.nearest(own, kind.members) or ""), "name", None)
+        if meant is None:
+            continue
+        if meant.startswith("leave"):
+            yield meant
+            continue
+        size = written(entries[given][1]) if entries else LAYER_SIZES.get(meant, "32")
+        rest = "".join(f", {key}: {written(inner)}" for key, (_, inner) in entries.items() if key != given)
+        if meant.startswith("{"):
+            first, _, more = meant.strip("{}").partition(", ")
+            yield f"{{{first.partition(':')[0]}: {size}, {more}{rest}}}" if entries else meant
+        else:
+            yield f"{{{meant}: {size}{rest}}}"
+            yield f"{{{meant}: {LAYER_SIZES.get(meant, '32')}}}"
+
+
+def keys(given: str, known: Sequence[str], root: type[Section]) -> Iterator[str]:
+    """For an unknown key: one of the `known` keys of the same map, or a path from the top."""
+    other = words.OTHER_TOOLS.get(fold(given), "")
+    if other.rpartition(".")[2] in known:
+        yield other.rpartition(".")[2]
+    yield from filter(None, (other, given.strip(), words.nearest(given, known), words.elsewhere(given, root)))

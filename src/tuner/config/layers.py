@@ -24,12 +24,12 @@ from tuner.document import (
     read_bytes,
     shown,
 )
-from tuner.errors import ConfigError, Fault
+from tuner.errors import OVERRIDE, ConfigError, Fault, Faults
 
 STDIN = "-"
-OVERRIDE = "override"
 MAX_FILES = 100
 MAX_CHAIN = 16
+LONGEST_PATH = 4096
 _KEY = re.compile(r"(?!.*\.ya?ml$)[a-z_]+(\.[a-z_]+)*=?")
 
 
@@ -38,7 +38,7 @@ class Layers:
     """The maps found, lowest first, and the faults on the way; `unread` if something could not be read at all."""
 
     nodes: list[Map] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
     unread: bool = False
     files: int = 0
 
@@ -71,10 +71,12 @@ class Layers:
                 self.unreadable(node.place.fault(message, key="extends", allowed="a path or a list of paths"))
 
     def add_parent(self, node: Scalar, chain: tuple[Path, ...]) -> None:
-        path = located(node.text, node.place.base)
+        path = located(node.text[:LONGEST_PATH], node.place.base)
         self.files += 1
         problem = None
-        if os.path.realpath(path) in map(os.path.realpath, chain):
+        if len(node.text) > LONGEST_PATH:
+            problem = f"cannot read {shown(node)}: File name too long"
+        elif os.path.realpath(path) in map(os.path.realpath, chain):
             problem = f"{node.text} leads back to itself"
         elif len(chain) >= MAX_CHAIN or self.files > MAX_FILES:
             problem = f"more than {MAX_CHAIN} files one after the other, or {MAX_FILES} in all"
@@ -91,7 +93,7 @@ class Layers:
         try:
             self.add_text(decode(data, shown_as), Place(shown_as, 1, 1, base=folder_of(path)), (*chain, path))
         except ConfigError as error:
-            self.faults += error.faults
+            self.faults += error.found
             self.unread = True
 
     def add_overrides(self, overrides: Sequence[str]) -> None:
@@ -146,6 +148,8 @@ def _arguments(overrides: Sequence[str]) -> Iterator[tuple[int, str, str | None]
         is_open = text.partition("=")[2].startswith(("[", "{"))
         while is_open and text.count("[") + text.count("{") > text.count("]") + text.count("}") and after:
             text, taken = f"{text} {after.pop(0)}", taken + 1
+        if text.count("[") + text.count("{") > text.count("]") + text.count("}"):  # it is never closed
+            text, after, taken = overrides[number], list(overrides[number + 1 :]), 1
         if taken == 1 and after and _KEY.fullmatch(text) and ("=" not in after[0] or after[0].startswith("=")):
             taken = 3 if after[0] == "=" and len(after) > 1 else 2
             text = f"{text.rstrip('=')}={overrides[number + taken - 1].lstrip('=')}"
@@ -156,7 +160,7 @@ def _arguments(overrides: Sequence[str]) -> Iterator[tuple[int, str, str | None]
 def _neighbour(text: str, path: Path) -> str | None:
     """The file beside `path`, which is missing, that `text` was probably meant to name."""
     try:
-        names = [] if path.exists() else [other.name for other in path.parent.glob("*.y*ml")]
+        names = [] if path.exists() else [other.name for other in path.parent.glob("*.y*ml") if other.is_file()]
     except OSError:
         return None
     near = nearest(path.name, sorted(names))

@@ -11,7 +11,7 @@ from typing import Any
 
 from tuner.config.checks import contradictions
 from tuner.config.comparison import STAYED, meaning_hash
-from tuner.config.layers import OVERRIDE, STDIN, Layers
+from tuner.config.layers import STDIN, Layers
 from tuner.config.notes import notes_on
 from tuner.config.reader import Reader
 from tuner.config.settings import Config, dump
@@ -70,7 +70,7 @@ def load(
     layers.add_text(decode(data, shown_as), Place(shown_as, 1, 1, base=base), chain)
     layers.add_overrides(overrides)
     if layers.unread:  # what is missing would make faults of what is there
-        raise ConfigError(_sorted(layers.faults))
+        raise ConfigError(layers.faults)
     stem = "stdin" if is_handed_over(source) else Path(source).stem
     return _check(layers, data, run_name(default_name or stem), Place(shown_as))
 
@@ -96,7 +96,7 @@ def _check(layers: Layers, source: bytes, name: str, top: Place) -> Loaded:
         reader.fault(place, found.path, found.message, allowed=found.allowed, suggestion=found.suggestion,
                      given=given)  # fmt: skip
     if reader.faults:
-        raise ConfigError(_sorted(reader.faults))
+        raise ConfigError(reader.faults)
     origins = {key: f"{place}{_stayed(reader, key)}" for key, place in reader.origins.items()}
     notes = (*reader.notes, *notes_on(config))
     return Loaded(config, dict(sorted({**reader.dropped, **origins}.items())), notes, source)
@@ -104,12 +104,6 @@ def _check(layers: Layers, source: bytes, name: str, top: Place) -> Loaded:
 
 def _stayed(reader: Reader, key: str) -> str:
     return f"{STAYED}{reader.stayed[key]}" if key in reader.stayed else ""
-
-
-def _sorted(faults: Sequence[Fault]) -> list[Fault]:
-    """In the order of the files and their lines, the command line last; each once (a file may be extended twice)."""
-    once = dict.fromkeys(faults)
-    return sorted(once, key=lambda fault: (fault.file == OVERRIDE, fault.file, fault.line, fault.column))
 
 
 def _place_of(paths: Sequence[str], reader: Reader) -> Place:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from tuner.choice import Choice, Section, shared
-from tuner.config import advice, words
-from tuner.document import Items, Map, Node, Place, Scalar, flow, located, shown, to_plain
-from tuner.errors import Fault
+from tuner.choice import Choice, Section, fold
+from tuner.config import switching, trial, words
+from tuner.document import Items, Map, Node, Place, Scalar, located, shown, to_plain
+from tuner.errors import FIRST, Faults
 
 Given = tuple[Place, Node]
 """A key's place and its value, in one layer of the document."""
@@ -31,12 +32,13 @@ class Reader:
     `top` is the place to name where there is no better one, `also` the keys of the top that were read before.
     `origins` says where each key was set, `items` the same of each number or text in a list, `dropped` where a
     setting was set that fell away with its choice, and why, `stayed` for which other choice one was set that stayed.
-    `bad` holds the keys with faults; the config has their defaults instead.
+    `bad` holds the keys with faults; the config has their defaults instead. `said` are the keys of the top and, of
+    choices, their names; `advises` says whether to look for what was meant.
     """
 
     root: type[Section]
     top: Place
-    faults: list[Fault] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
     also: tuple[str, ...] = ("extends",)
     notes: list[str] = field(default_factory=list)
     origins: dict[str, Place] = field(default_factory=dict)
@@ -44,6 +46,12 @@ class Reader:
     dropped: dict[str, str] = field(default_factory=dict)
     stayed: dict[str, str] = field(default_factory=dict)
     bad: set[str] = field(default_factory=set)
+    said: dict[str, str] = field(default_factory=dict)
+    advises: bool = True
+
+    def probe(self) -> Reader:
+        """A reader for what might stand in this document."""
+        return Reader(self.root, self.top, also=self.also, advises=False)
 
     def fault(self, place: Place, path: str, message: str, **details: Any) -> None:
         self.faults.append(place.fault(message, key=path, **details))
@@ -51,16 +59,18 @@ class Reader:
     def section(self, cls: type[Section], layers: Sequence[Node], path: str, optional: bool = False) -> Any:
         """A section from its layers, lowest first; `optional`: it may be ``none``."""
         settings: Entries = {}
+        if not path:
+            self.said = said(layers)
         for layer in layers:
             if not isinstance(layer, Map):
                 allowed = f"a map ({', '.join(cls.model_fields)})" + " or none" * optional
-                self.expected(layer.place, path, allowed, layer, suggestion=advice.section(cls, layer, optional))
+                self.expected(layer, path, allowed, partial(trial.section, self, cls, layer, path, optional))
                 continue
             for key, given in layer.entries.items():
                 if key in cls.model_fields:
                     settings.setdefault(key, []).append(given)
                 else:
-                    self.unknown_key(cls, given[0], path, key)
+                    self.unknown_key(cls, path, key, layer.entries)
         return self.build(cls, settings, path)
 
     def choice(self, kind: type[Choice], default: type[Choice] | None, layers: Sequence[Node], path: str) -> Any:
@@ -71,20 +81,20 @@ class Reader:
         listed = self.choice_layers(kind, layers, path)
         if default is None and not any("name" in entries for entries in listed):
             if path not in self.bad:
-                allowed = f"{words.a(words.called(kind))} with its name"
-                self.expected(layers[-1].place, path, allowed, layers[-1], advice.nameless(kind, layers[-1]))
+                allowed = f"{words.a(words.called(kind))} with its name: one of {', '.join(kind.members)}"
+                self.expected(layers[-1], path, allowed, lambda: trial.choice(self, kind, layers[-1], path))
             return BAD
         for entries in listed:
             if "name" in entries:
-                found = self.named(kind, entries["name"][-1][1], path)
+                found = self.named(kind, default, entries["name"][-1], path)
                 known = found is not None
                 if found is not None and found is not member:
-                    settings = self.switched(found, settings, set_for, entries["name"][-1][0], path)
+                    settings = switching.switched(self, found, settings, set_for, entries["name"][-1][0], path)
                 member = found or member
             self.collect(kind, member if known else None, entries, settings, path)
             set_for |= dict.fromkeys(entries, member) if member is not None and known else {}
         if member is not None and known:
-            self.note_stayed(member, settings, set_for, path)
+            switching.note_stayed(self, member, settings, set_for, path)
             return self.build(member, settings, path)
         common = {key: given for key, given in settings.items() if key in kind.model_fields}
         self.build(default or next(iter(kind.members.values())), common, path)
@@ -100,7 +110,7 @@ class Reader:
             if key in (member or kind).model_fields:
                 settings.setdefault(key, []).extend(given)
             elif member is not None or not words.owners(kind, key):
-                self.unknown_key(member or kind, given[-1][0], path, key)
+                self.unknown_key(member or kind, path, key, entries)
 
     def choice_layers(self, kind: type[Choice], layers: Sequence[Node], path: str) -> list[Entries]:
         """The layers of a choice; all arguments of the command line together are one layer, in which the last wins."""
@@ -117,7 +127,7 @@ class Reader:
 
     def choice_entries(self, kind: type[Choice], layer: Node, path: str) -> dict[str, Given] | None:
         """One layer of a choice as a map: a bare name is short for ``{name: it}``. None where it is neither."""
-        if isinstance(layer, Map):
+        if isinstance(layer, Map) and not (len(layer.entries) == 1 and self.is_a_name(kind, *layer.entries)):
             if kind.kind != "layer" or "name" in layer.entries:
                 return layer.entries
             first = next((key for key in layer.entries if kind.find(key)), None)
@@ -128,17 +138,21 @@ class Reader:
             text = "none" if layer.value is None else layer.text
             return {"name": (layer.place, Scalar(layer.place, text, text, refused=layer.refused))}
         if kind.kind == "layer":
-            names = [*layer.entries] if isinstance(layer, Map) else [shown(layer)]
-            meant = next(filter(None, (advice.meant_choice(kind, name) for name in names)), None)
             allowed = f"a map with the key {', '.join(list(kind.members)[:-1])} or {list(kind.members)[-1]}"
-            self.expected(layer.place, path, allowed, layer, suggestion=advice.layer(meant))
+            self.expected(layer, path, allowed, lambda: trial.layer(self, kind, layer, path))
         else:
             allowed = f"the name of {words.a(words.called(kind))} or a map with its name"
-            self.expected(layer.place, path, allowed, layer, suggestion=advice.one_of(kind, layer))
+            self.expected(layer, path, allowed, lambda: trial.choice(self, kind, layer, path))
         return None
 
-    def named(self, kind: type[Choice], node: Node, path: str) -> type[Choice] | None:
+    @staticmethod
+    def is_a_name(kind: type[Choice], key: str) -> bool:
+        """Whether a key is the name of a choice, as in ``{adam: {lr: 0.1}}``, and no setting of one."""
+        return kind.kind != "layer" and key != "name" and kind.find(key) is not None and not words.owners(kind, key)
+
+    def named(self, kind: type[Choice], default: type[Choice] | None, given: Given, path: str) -> type[Choice] | None:
         """The member that a name stands for; its fault is noted when there is none."""
+        place, node = given
         name = "none" if isinstance(node, Scalar) and node.value is None else shown(node)
         found = kind.find(name) if isinstance(node, Scalar) and not node.refused else None
         if found is not None:
@@ -146,43 +160,12 @@ class Reader:
             return found
         self.bad.add(path)
         if not (isinstance(node, Scalar) and node.refused):
-            meant = advice.name(kind, name) if self.has_patience else None
+            meant = None
+            if self.has_patience and isinstance(node, Scalar):
+                meant = trial.name(self, kind, default, node, path, bare=place is node.place)
             self.fault(node.place, f"{path}.name", f"there is no {words.called(kind)} called {name}", given=name,
                        allowed=", ".join(kind.members), suggestion=meant)  # fmt: skip
         return None
-
-    def switched(
-        self, member: type[Choice], settings: Entries, set_for: dict[str, type[Choice]], place: Place, path: str
-    ) -> Entries:
-        """The settings from lower layers that the new choice also has; the others are named in notes."""
-        why = f"{path} is now {member.name} ({place})"
-        lacking = {key: given for key, given in settings.items() if key not in member.model_fields}
-        self.fall_away(lacking, why, path)
-        others = {
-            key: given
-            for key, given in settings.items()
-            if key not in lacking and shared(member, key).meaning != shared(set_for.get(key, member), key).meaning
-        }
-        self.fall_away(others, f"{why}, where {' and '.join(others)} would mean something else", path)
-        return {key: given for key, given in settings.items() if key not in lacking and key not in others}
-
-    def note_stayed(self, member: type[Choice], settings: Entries, set_for: dict[str, type[Choice]], path: str) -> None:
-        """Notes settings that stay though they were tuned for another choice, where this one's defaults are others."""
-        for key, given in settings.items():
-            before, (place, node), default = set_for.get(key, member), given[-1], member.model_fields[key].default
-            if before is member or not shared(member, key).tuned or to_plain(node) == default:
-                continue
-            why = f"{before.name} and stays under {member.name}, whose default is {flow(default)}"
-            self.stayed[f"{path}.{key}"] = why
-            self.notes.append(f"{path}.{key}: {shown(node)} ({place}) was set for {why}")
-
-    def fall_away(self, settings: Entries, why: str, path: str) -> None:
-        """Notes settings that no longer count, with where they were set."""
-        for key, given in settings.items():
-            self.dropped[f"{path}.{key}"] = f"{given[-1][0]}; fell away: {why}"
-        gone = [f"{path}.{key} ({given[-1][0]})" for key, given in settings.items()]
-        if gone:
-            self.notes.append(f"{', '.join(gone)} {'falls' if len(gone) == 1 else 'fall'} away: {why}")
 
     def build(self, cls: type[Section], settings: Entries, path: str) -> Any:
         """The section or choice with these settings; those with faults are noted and left at their defaults."""
@@ -218,7 +201,7 @@ class Reader:
                 self.fault(node.place, below, error["msg"].partition(", ")[2], given=shown(node))
                 self.bad.add(below)
             elif key in settings:
-                self.leaf_fault(cls.model_fields[key], settings[key][-1][1], index, below)
+                self.leaf_fault(cls, key, settings[key][-1][1], index, below)
             elif below not in self.bad and path not in self.bad:
                 place = self.origins.get(f"{path}.name") or self.origins.get(path) or self.top
                 message = f"{key} is missing" if key else error["msg"].removeprefix("Value error, ")
@@ -253,14 +236,13 @@ class Reader:
         for node in nodes[:last]:
             for key, given in node.entries.items() if isinstance(node, Map) else ():
                 below.setdefault(key, []).append(given)
-        self.fall_away(below, f"{path} is now none ({nodes[last].place})", path)
+        switching.fall_away(self, below, f"{path} is now none ({nodes[last].place})", path)
         return nodes[last + 1 :]
 
     def choices(self, kind: type[Choice], node: Node, path: str) -> Any:
         """A list of choices; lists are replaced whole by an upper layer."""
         if not isinstance(node, Items):
-            hint = "[]" if _is_none(node) else f"[{shown(node)}]"
-            self.expected(node.place, path, f"a list of {kind.kind}s", node, suggestion=hint)
+            self.expected(node, path, f"a list of {kind.kind}s", lambda: trial.listed(self, kind, node, path))
             return BAD
         values = []
         for index, item in enumerate(node.nodes):
@@ -272,29 +254,33 @@ class Reader:
         value = to_plain(node)
         if isinstance(node, Items):
             self.items |= {f"{path}[{index}]": item.place for index, item in enumerate(node.nodes)}
-        if value is None and "none" in words.allowed(info).replace(",", " ").split():
+        if value is None and "none" in words.options(info):
             return "none"
         if words.holds_path(info.annotation) and isinstance(value, str) and value:
             return str(located(value, node.place.base))
         return value
 
-    def leaf_fault(self, info: FieldInfo, node: Node, index: int | None, path: str) -> None:
+    def leaf_fault(self, cls: type[Section], key: str, node: Node, index: int | None, path: str) -> None:
         """Says what is wrong with a value: its place, what is allowed, what was probably meant."""
+        info = cls.model_fields[key]
         self.bad.add(path)
-        target, allowed = node, words.allowed(info)
+        target, at, allowed = node, path, words.allowed(info)
         if index is not None and isinstance(node, Items) and index < len(node.nodes):
-            target, path, allowed = node.nodes[index], f"{path}[{index}]", words.allowed_item(info)
-        self.expected(target.place, path, allowed, target, suggestion=advice.value(allowed, target))
+            target, at, allowed = node.nodes[index], f"{path}[{index}]", words.allowed_item(info)
+        elif isinstance(node, Items) and len(node.nodes) > (most := words.most(info)):
+            allowed += f", at most {most:,} of them"
+        self.expected(target, at, allowed, lambda: trial.value(self, cls, key, node, path, index))
 
-    def expected(self, place: Place, path: str, allowed: str, node: Node, suggestion: str | None = None) -> None:
+    def expected(self, node: Node, path: str, allowed: str, meant: Callable[[], str | None]) -> None:
+        """Notes that something else is `allowed`; `meant` looks for what was."""
         self.bad.add(path)
         if isinstance(node, Scalar) and node.refused:
             return
         quoted = isinstance(node, Scalar) and isinstance(node.value, str)
-        self.fault(place, path, f"expected {allowed}, got {'the text ' if quoted else ''}{shown(node)}",
-                   given=shown(node), allowed=allowed, suggestion=suggestion)  # fmt: skip
+        self.fault(node.place, path, f"expected {allowed}, got {'the text ' if quoted else ''}{shown(node)}",
+                   given=shown(node), allowed=allowed, suggestion=meant() if self.has_patience else None)  # fmt: skip
 
-    def unknown_key(self, cls: type[Section], place: Place, path: str, key: str) -> None:
+    def unknown_key(self, cls: type[Section], path: str, key: str, entries: Mapping[str, Any]) -> None:
         """Notes a key that the language does not have here, with the one that was probably meant."""
         name = key if len(key) <= 60 else f"{key[:57]}..."
         message = f"unknown key {name or repr(name)}" + (f" in {path}" if path else "")
@@ -307,15 +293,46 @@ class Reader:
                 message += f"; it belongs to {', '.join(owners[:6])}" * bool(owners)
         if not path:
             keys += self.also
-        suggestion = advice.key(key, cls, keys, self.root) if self.has_patience else None
-        self.fault(
-            place, f"{path}.{key}".lstrip("."), message, given=key, allowed=", ".join(keys), suggestion=suggestion
-        )
+        meant, last = None, entries[key][-1] if isinstance(entries[key], list) else entries[key]
+        if self.has_patience:
+            there = {each: given[-1] if isinstance(given, list) else given for each, given in entries.items()}
+            meant = trial.key(self, cls, path, key, there)
+        if meant in keys and fold(meant or "") == fold(key):  # it is there: not missing, too
+            self.bad.add(f"{path}.{meant}".lstrip("."))
+        last = entries[key][-1] if isinstance(entries[key], list) else entries[key]
+        self.fault(last[0], f"{path}.{key}".lstrip("."), message, given=key, allowed=", ".join(keys), suggestion=meant)
+
+    def owner(self, path: str) -> tuple[type[Section], str] | None:
+        """The section or choice, as this document names it, that has the setting at `path`, and the setting."""
+        cls: type[Section] = self.root
+        *above, key = path.split(".")
+        for depth, part in enumerate(above):
+            if part not in cls.model_fields:
+                return None
+            info = cls.model_fields[part]
+            kind = words.family(info.annotation)
+            named = kind.find(self.said.get(part, "")) if kind and not depth else None
+            inside = named or (
+                type(info.default) if isinstance(info.default, Section) else words.section(info.annotation)
+            )
+            if inside is None:
+                return None
+            cls = inside
+        return (cls, key) if key in cls.model_fields else None
 
     @property
     def has_patience(self) -> bool:
-        """Whether to look for what was meant: that takes a millisecond, and a file may hold thousands of faults."""
-        return len(self.faults) < 200
+        """Whether to look for what was meant: that takes milliseconds, and a file may hold thousands of faults."""
+        return self.advises and self.faults.count < 2 * FIRST
+
+
+def said(layers: Sequence[Node]) -> dict[str, str]:
+    """The keys that the layers of a document have at the top, each with the name of its choice, if it has one."""
+    found: dict[str, str] = {}
+    for key, (_, node) in (entry for layer in layers if isinstance(layer, Map) for entry in layer.entries.items()):
+        named = node.entries["name"][1] if isinstance(node, Map) and "name" in node.entries else node
+        found[key] = named.text if isinstance(named, Scalar) else found.get(key, "")
+    return found
 
 
 def _is_none(node: Node) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import types
 from collections.abc import Iterable
@@ -55,7 +56,6 @@ OTHER_TOOLS = {
     "schedule": "scheduler",
     "lrschedulertype": "scheduler",
     "warmup": "scheduler.warmup_epochs",
-    "warmupsteps": "scheduler.warmup_epochs",
     "earlystop": "early_stopping",
     "arch": "model",
     "network": "model",
@@ -106,17 +106,40 @@ OTHER_TOOLS = {
     "filters": "model.channels",
     "outchannels": "model.channels",
     "kernel": "model.kernel_size",
-    "loggingsteps": "checkpoint.every",
     "labelnoiserate": "data.label_noise",
     "gpu": "training.device",
     "gpus": "training.device",
     "iterations": "training.epochs",
     "niter": "training.epochs",
+    "maxiter": "training.epochs",
+    "trainer": "training",
+    "epsilon": "optimizer.eps",
+    "lrmax": "optimizer.lr",
+    "learningrateinit": "optimizer.lr",
+    "opt": "optimizer",
+    "optfunc": "optimizer",
+    "solver": "optimizer",
+    "sched": "scheduler",
+    "lossfunc": "loss",
+    "drop": "model.dropout",
+    "smoothing": "loss.label_smoothing",
+    "validpct": "data.validation",
+    "validationfraction": "data.validation",
+    "niternochange": "early_stopping.patience",
+    "tol": "early_stopping.min_delta",
+    "minlearningrate": "scheduler.min_lr",
+    "validationmetric": "training.monitor",
+    "seedeverything": "seed",
+    "classpath": "name",
+    "target": "name",
 }
 """Keys that other tools use, folded, and where tuner keeps the same thing."""
 
 USUAL = ("adam", "sgd", "cosine", "step", "cross_entropy", "mse", "mlp", "cnn", "blobs", "digits", "leaky_relu")
 """The choices that come first where several would do."""
+
+LONGEST_WORD = 64
+"""Letters of a word that can be a slip for another."""
 
 PATTERNS = {
     r"^(auto|cpu|cuda(:[0-9]+)?)$": "one of auto, cpu, cuda, cuda:N",
@@ -124,13 +147,18 @@ PATTERNS = {
 }
 """What the patterns of the language mean, in words."""
 
+PATTERN_WORDS = ("auto", "cpu", "cuda")
+"""The words among what the patterns allow."""
 
-def nearest(word: str, candidates: Iterable[str]) -> str | None:
+
+def nearest(word: str, candidates: Iterable[str], cutoff: float = 0.7) -> str | None:
     """The candidate that was probably meant, or None."""
+    if len(word) > LONGEST_WORD:
+        return None
     by_fold = {fold(candidate): candidate for candidate in candidates}
     if fold(word) in by_fold:
         return by_fold[fold(word)]
-    close = get_close_matches(fold(word), by_fold, n=1, cutoff=0.6)
+    close = get_close_matches(fold(word), by_fold, n=1, cutoff=cutoff)
     return by_fold[close[0]] if close else None
 
 
@@ -171,6 +199,20 @@ def holds_path(annotation: Any) -> bool:
 def optional(annotation: Any) -> bool:
     """Whether a field may be null."""
     return type(None) in _parts(annotation)
+
+
+def options(field: FieldInfo) -> list[str]:
+    """The words that a field may be."""
+    found = [str(value) for part in _parts(field.annotation) if get_origin(part) is Literal for value in get_args(part)]
+    return found or [*PATTERN_WORDS]
+
+
+def most(field: FieldInfo) -> float:
+    """How many items a field's list may have."""
+    extra = [bound for part in get_args(field.annotation) for bound in get_args(part)[1:]]  # Annotated, or null
+    unpacked = [bound for item in extra for bound in (item.metadata if isinstance(item, FieldInfo) else [item])]
+    found = [bound.max_length for bound in (*field.metadata, *unpacked) if isinstance(bound, MaxLen)]
+    return min(found, default=math.inf)
 
 
 def allowed(field: FieldInfo) -> str:
@@ -271,7 +313,7 @@ def elsewhere(key: str, root: type[Section]) -> str | None:
     for path in key_paths(root):
         if fold(path.rsplit(".", 1)[-1]) == fold(key):
             return path
-    close = nearest(key, OTHER_TOOLS)
+    close = nearest(key, OTHER_TOOLS, 0.8)
     return OTHER_TOOLS[close] if close else None
 
 

@@ -9,7 +9,7 @@ import yaml
 from tuner.document.nodes import Node, Place, Scalar
 from tuner.document.parsing import parse
 from tuner.document.scalars import core_value
-from tuner.errors import Fault
+from tuner.errors import Fault, Faults
 
 MARKED = tuple("[{'\"&*!")
 """What begins a list, a map or a text in quotes, and what is refused in a file, too."""
@@ -18,7 +18,7 @@ _BLANKS = " \t\r\n"
 _NO_CHARACTER = yaml.reader.Reader.NON_PRINTABLE
 
 
-def parse_value(text: str, start: Place) -> tuple[Node | None, list[Fault]]:
+def parse_value(text: str, start: Place) -> tuple[Node | None, Faults]:
     """The node that `text` holds, and everything in it that is refused; `start` is where it begins in its argument.
 
     A list, a map or a text in quotes is read as in a file. Anything else is one scalar: all of the text without the
@@ -28,10 +28,10 @@ def parse_value(text: str, start: Place) -> tuple[Node | None, list[Fault]]:
     begin = text.index(value)
     if not value.startswith(MARKED) and not _NO_CHARACTER.search(value):
         place = _part(start, begin, len(value))
-        return Scalar(place, core_value(value), value), []
+        return Scalar(place, core_value(value), value), Faults()
     node, faults = parse(text, start)
     if not faults and node is not None:
-        faults = _beside(text, start)
+        faults += _beside(text, start)
     return (None if faults else node), faults
 
 

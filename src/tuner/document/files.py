@@ -75,5 +75,6 @@ def plain(path: Path, data: bytes | None = None) -> dict[str, Any]:
     except ConfigError as error:
         raise NotFoundError(f"{path} is damaged: {error.faults[0].message}") from None
     if faults or not isinstance(node, Map):
-        raise NotFoundError(f"{path} is damaged" + (f": {faults[0].message}" if faults else ": it holds no map"))
+        why = next((fault.message for fault in faults), "it holds no map")
+        raise NotFoundError(f"{path} is damaged: {why}")
     return {key: to_plain(value) for key, (_, value) in node.entries.items()}

@@ -11,12 +11,20 @@ from tuner.errors import Fault
 Plain = bool | int | float | str | list[Any] | dict[str, Any] | None
 
 
-@dataclass(frozen=True)
+AROUND = 400
+"""Characters of a line that a fault shows before and behind where it points: a line can be a mebibyte long."""
+
+LONGEST = 1000
+"""Characters of a text in a fault: what is quoted can be as long."""
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a node stands: the file as it was named, line and column from 1, the line itself, the token's width.
 
-    `base` is the folder that paths said there are relative to. In an `argument` of the command line `line` is its
-    number among the overrides and `column` counts from its beginning, whatever line breaks it holds.
+    The nodes of a line share its text. `base` is the folder that paths said there are relative to. In an `argument`
+    of the command line `line` is its number among the overrides and `column` counts from its beginning, whatever line
+    breaks it holds.
     """
 
     file: str
@@ -38,11 +46,18 @@ class Place:
         return self.excerpt[self.column - 1 :][: self.width] if self.line else ""
 
     def fault(self, message: str, **details: Any) -> Fault:
-        """A fault that stands here."""
-        return Fault(message, self.file, self.line, self.column, excerpt=self.excerpt, width=self.width, **details)
+        """A fault that stands here, with what stands around it in the line."""
+        first, last = max(0, self.column - 1 - AROUND), self.column + AROUND
+        line = self.excerpt[first:last] + "..." * (last < len(self.excerpt))
+        if first:
+            line, first = f"...{line}", first - 3
+        width = max(1, min(self.width, len(line) - (self.column - 1 - first)))
+        told = {name: _cut(text, LONGEST) if isinstance(text, str) else text for name, text in details.items()}
+        return Fault(_cut(message, LONGEST), self.file, self.line, self.column, excerpt=line, width=width,
+                     skipped=first, **told)  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Scalar:
     """One value.
 
@@ -57,7 +72,7 @@ class Scalar:
     refused: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Items:
     """A list."""
 
@@ -65,7 +80,7 @@ class Items:
     nodes: tuple[Node, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Map:
     """A map: key -> (where the key stands, its value)."""
 
@@ -87,8 +102,11 @@ def to_plain(node: Node) -> Plain:
 
 def shown(node: Node) -> str:
     """A node as it is quoted in a message, cut to a bearable length."""
-    text = _flow(node)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return _cut(_flow(node), 60)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def _flow(node: Node) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,7 @@ import yaml
 
 from tuner.document.nodes import Items, Map, Node, Place, Scalar, shown
 from tuner.document.scalars import core_value
-from tuner.errors import Fault
+from tuner.errors import Fault, Faults
 
 MAX_DEPTH = 32
 MAX_NODES = 50_000
@@ -25,8 +26,10 @@ class _Composer:
     def __init__(self, text: str, start: Place) -> None:
         self.text = text
         self.start = start
-        self.starts = [0, *(found.end() for found in BREAK.finditer(text))]
-        self.faults: list[Fault] = []
+        self.starts = array("L", (0,))
+        self.starts.extend(found.end() for found in BREAK.finditer(text))
+        self.faults = Faults()
+        self.line, self.excerpt = -1, ""
         self.count = 0
         self.loader: Any = None
 
@@ -37,9 +40,10 @@ class _Composer:
             return Place(self.start.file, self.start.line, column, excerpt, max(1, end - begin), self.start.base, True)
         line = bisect_right(self.starts, begin) - 1
         first, last = self.starts[line], self.starts[line + 1] if line + 1 < len(self.starts) else len(self.text)
-        excerpt = self.text[first:last].rstrip("\r\n\x85\u2028\u2029")
-        width = max(1, min(end - first, len(excerpt)) - (begin - first))
-        return Place(self.start.file, self.start.line + line, begin - first + 1, excerpt, width, self.start.base)
+        if line != self.line:  # the nodes of a line share its text
+            self.line, self.excerpt = line, self.text[first:last].rstrip("\r\n\x85\u2028\u2029")
+        width = max(1, min(end - first, len(self.excerpt)) - (begin - first))
+        return Place(self.start.file, self.start.line + line, begin - first + 1, self.excerpt, width, self.start.base)
 
     def place(self, event: Any) -> Place:
         return self.at(event.start_mark.index, event.end_mark.index)
@@ -123,7 +127,7 @@ class _Composer:
                 self.faults.append(key.place.fault("merge keys are not part of the language", suggestion=hint))
             elif key.value in entries:
                 first = entries[key.value][0]
-                message = f"the key {key.value!r} stands here a second time; first on line {first.line}"
+                message = f"the key {key.value[:60]!r} stands here a second time; first on line {first.line}"
                 self.faults.append(key.place.fault(message, suggestion="keep one of the two"))
             else:
                 entries[key.value] = (key.place, value)
@@ -134,7 +138,7 @@ class _TooMuch(Exception):  # noqa: N818 - never leaves this module
     """A bound was passed; the fault is already noted."""
 
 
-def parse(text: str, start: Place) -> tuple[Node | None, list[Fault]]:
+def parse(text: str, start: Place) -> tuple[Node | None, Faults]:
     """The node that `text` holds (None: nothing) and everything in it that is refused.
 
     `start` is where the text begins: line 1 of a file, or a column of an argument, which is then its excerpt.

@@ -75,8 +75,10 @@ class CrossEntropy(Loss, name="cross_entropy", aliases=("softmax_cross_entropy",
     """
 
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of each target spread evenly over all classes")
-    class_weights: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2)] | None = Field(
-        None, description="weight of each class in what is minimised, in the order of the classes; null: all alike"
+    class_weights: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=10_000)] | None = (
+        Field(
+            None, description="weight of each class in what is minimised, in the order of the classes; null: all alike"
+        )
     )
 
     @property

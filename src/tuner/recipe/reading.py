@@ -15,7 +15,7 @@ from tuner.config import Loaded, load
 from tuner.config.reader import Reader
 from tuner.document import Items, Map, Node, Place, decode, parse, read_bytes
 from tuner.durable import shown
-from tuner.errors import ConfigError, Fault, NotFoundError, UsageError
+from tuner.errors import ConfigError, Faults, NotFoundError, UsageError
 from tuner.paths import expanded
 from tuner.recipe.checks import Places, differences, drawn, measured, named_apart
 from tuner.shipped import nearest_of, recipes
@@ -28,19 +28,23 @@ class Claim(Section):
 
     baseline: str = Field(min_length=1, description="a config of the recipe: its file without .yaml")
     treatment: str = Field(min_length=1, description="another one")
-    keys: list[str] = Field(min_length=1, description="the settings in which the two differ, and no others")
+    keys: list[str] = Field(
+        min_length=1, max_length=100, description="the settings in which the two differ, and no others"
+    )
     metric: str = Field(min_length=1, description="what is compared, e.g. test_accuracy or val_loss@last")
     direction: Literal["up", "down"] = Field(description="which way is better")
     least_effect: float | None = Field(None, gt=0, description="the least difference worth having")
     expect: list[Literal["better", "worse", "equivalent", "undecided"]] = Field(
-        min_length=1, description="the verdicts under which the claim holds"
+        min_length=1, max_length=10, description="the verdicts under which the claim holds"
     )
 
 
 class Curves(Section):
     """What curves.svg shows; no metrics: those of the claims."""
 
-    metrics: list[str] = Field([], description="columns of metrics.csv, or activation_std@0 and the like over layer")
+    metrics: list[str] = Field(
+        [], max_length=100, description="columns of metrics.csv, or activation_std@0 and the like over layer"
+    )
     x: Literal["epoch", "step", "time", "layer"] = Field("epoch", description="the x axis")
 
 
@@ -50,7 +54,7 @@ class ClaimFile(Section):
     title: str = Field(min_length=1, description="the claim in one line")
     symptom: str = Field("", description="what someone sees who needs it")
     knob: str = Field("", description="which setting to turn")
-    proves: list[str] = Field([], description="the names whose explanation links here")
+    proves: list[str] = Field([], max_length=1000, description="the names whose explanation links here")
     seeds: int = Field(6, ge=1, le=1000, description="how many pairs")
     minutes: float = Field(gt=0, description="what it takes on 2 cores")
     curves: Curves = Field(Curves(), description="what is drawn")
@@ -99,12 +103,12 @@ def find_recipes(names: Sequence[str]) -> list[Path]:
 def read_recipes(paths: Sequence[Path]) -> list[Recipe]:
     """Raises ConfigError with the mistakes of all of them, and NotFoundError."""
     found: list[Recipe] = []
-    faults: list[Fault] = []
+    faults = Faults()
     for path in paths:
         try:
             found.append(read_recipe(path))
         except ConfigError as error:
-            faults += error.faults
+            faults += error.found
     if faults:
         raise ConfigError(faults)
     return found
@@ -114,11 +118,12 @@ def read_recipe(path: Path) -> Recipe:
     """Raises ConfigError with every mistake in claim.yaml, in its configs and between the two; NotFoundError."""
     top, file = _parse(path / CLAIM)
     listed = file.entries.pop("claims", None)
-    reader = Reader(ClaimFile, top, [], also=("claims",))
+    reader = Reader(ClaimFile, top, also=("claims",))
     about = reader.section(ClaimFile, [file], "")
     claims = list(_claims(reader, top, listed))
     configs = _configs(path, claims, reader.faults)
-    faults = [*reader.faults, *named_apart(path.resolve(), configs)]
+    faults = reader.faults
+    faults += named_apart(path.resolve(), configs)
     for claim, places in claims:
         if claim.baseline in configs and claim.treatment in configs:
             faults += differences(claim, places, configs)
@@ -126,11 +131,11 @@ def read_recipe(path: Path) -> Recipe:
     if isinstance(about, ClaimFile):
         faults += drawn(about.curves, reader.origins.get("curves.metrics", top), configs)
     if faults:
-        raise ConfigError(list(dict.fromkeys(faults)))
+        raise ConfigError(faults)
     return Recipe(path, about, tuple(claim for claim, _ in claims), configs)
 
 
-def _configs(path: Path, claims: Sequence[tuple[Claim, Places]], faults: list[Fault]) -> dict[str, Loaded]:
+def _configs(path: Path, claims: Sequence[tuple[Claim, Places]], faults: Faults) -> dict[str, Loaded]:
     """The configs that the claims name; what is wrong with the others is added to `faults`."""
     found: dict[str, Loaded] = {}
     named = {getattr(claim, key): (key, places[key]) for claim, places in claims for key in ("treatment", "baseline")}
@@ -143,7 +148,7 @@ def _configs(path: Path, claims: Sequence[tuple[Claim, Places]], faults: list[Fa
         try:
             found[stem] = load(str(path / f"{stem}.yaml"), default_name=f"{path.resolve().name}-{stem}")
         except ConfigError as error:
-            faults += error.faults
+            faults += error.found
     return found
 
 
@@ -167,8 +172,8 @@ def _claims(reader: Reader, top: Place, listed: tuple[Place, Node] | None) -> It
     if not nodes:
         reader.fault(listed[0] if listed else top, "claims", "claims are missing", allowed="a list of claims")
     for index, node in enumerate(nodes):
-        before = len(reader.faults)
+        before = reader.faults.count
         reader.origins[f"claims[{index}]"] = node.place
         claim = reader.section(Claim, [node], f"claims[{index}]")
-        if len(reader.faults) == before and isinstance(claim, Claim):
+        if reader.faults.count == before and isinstance(claim, Claim):
             yield claim, {key: value.place for key, (_, value) in node.entries.items()}

@@ -14,29 +14,34 @@ TAB = 4
 def error_text(error: TunerError, *, width: int = USUAL_WIDTH, color: bool = False, encoding: str = "utf-8") -> str:
     """What to print for `error`: all the faults of a config, or the message and what to do about it."""
     if isinstance(error, ConfigError):
-        return config_faults(error.faults, width=width, color=color, encoding=encoding)
+        return config_faults(error.faults, error.count, width=width, color=color, encoding=encoding)
     lines = [_lines(error.message, encoding), _lines(error.fix, encoding)]
     lines[0] = f"{paint('error:', 'bold red', color)} {lines[0]}"
     return "\n".join(line for line in lines if line)
 
 
 def config_faults(
-    faults: Sequence[Fault], *, width: int = USUAL_WIDTH, color: bool = False, encoding: str = "utf-8"
+    faults: Sequence[Fault], count: int = 0, *, width: int = USUAL_WIDTH, color: bool = False, encoding: str = "utf-8"
 ) -> str:
-    """Each fault with its place and its line, cut to `width` columns; the last line counts them.
+    """Each fault with its place and its line, cut to `width` columns; the last line counts all there are (`count`).
 
     `encoding` is that of the stream it will be written to: what it cannot express is written as an escape here, so that
     the caret stays under its token.
     """
     parts = [_fault(fault, width, color, encoding) for fault in faults]
-    return "\n".join([*parts, paint(plural(len(faults), "error"), "bold red", color)])
+    count = max(count, len(parts))
+    if count > len(parts):
+        dots = "…" if visible("…", encoding) == "…" else "..."
+        parts.append(f"{dots} and {count - len(parts):,} more")
+    return "\n".join([*parts, paint(plural(count, "error"), "bold red", color)])
 
 
 def _fault(fault: Fault, width: int, color: bool, encoding: str) -> str:
     lines = [_headline(fault, color, encoding)]
     number = f"{fault.line:>5} | "
     if fault.excerpt:
-        text, start, run = point_at(fault.excerpt, fault.column, fault.width, width - len(number), encoding)
+        column = fault.column - fault.skipped
+        text, start, run = point_at(fault.excerpt, column, fault.width, width - len(number), encoding)
         lines.append((number + text).rstrip())
         lines.append(" " * (len(number) + start) + paint("^" * run, "bold red", color))
     indent = " " * len(number)

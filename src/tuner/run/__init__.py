@@ -41,7 +41,15 @@ from tuner.run.folder import (
 from tuner.run.identity import Identity
 from tuner.run.lock import Lock, describe_holder, held, holder, making
 from tuner.run.metrics import LayerRow, Row, format_header, format_row, parse_rows
-from tuner.run.references import newest, number_of, resolve, results_in, unreadable_one
+from tuner.run.references import (
+    instead_of_config,
+    newest,
+    number_of,
+    resolve,
+    resolve_run,
+    results_in,
+    unreadable_one,
+)
 
 __all__ = [
     "BEST",
@@ -77,6 +85,7 @@ __all__ = [
     "headline",
     "held",
     "holder",
+    "instead_of_config",
     "is_group",
     "is_run",
     "making",
@@ -91,6 +100,7 @@ __all__ = [
     "read",
     "reference",
     "resolve",
+    "resolve_run",
     "results_in",
     "runs_in",
     "unreadable_one",

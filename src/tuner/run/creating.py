@@ -24,7 +24,7 @@ from tuner.durable import (
 )
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
 from tuner.run.files import IDENTITY, STATUS, Files, status_bytes
-from tuner.run.folder import GROUP, is_run
+from tuner.run.folder import GROUP, is_group, is_run
 from tuner.run.lock import NAME as LOCK
 from tuner.run.lock import Lock, describe_holder, held
 
@@ -91,8 +91,9 @@ def _claim_named(folder: Path, files: Mapping[str, bytes]) -> Lock:
     held_by = describe_holder(folder)
     if held_by is not None:
         raise held(folder, held_by)
+    is_no_run = " and is a group of runs" if is_group(folder) else " and is not a run folder"
     raise NotFoundError(
-        f"{shown(folder)} is already there" + ("" if is_run(folder) else " and is not a run folder"),
+        f"{shown(folder)} is already there" + ("" if is_run(folder) else is_no_run),
         fix="Choose another name with --run, or leave --run out to get the next number.",
     )
 

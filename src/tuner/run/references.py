@@ -9,10 +9,21 @@ from collections.abc import Collection
 from pathlib import Path
 
 from tuner.durable import JSON_LIMIT, normal, read_bytes, shown
-from tuner.errors import NotFoundError
+from tuner.errors import NotFoundError, UsageError
 from tuner.paths import expanded
 from tuner.run.files import CONFIG
-from tuner.run.folder import folder_called, folders_in, glance, headline, is_group, is_run, natural, runs_in, there_are
+from tuner.run.folder import (
+    folder_called,
+    folders_in,
+    glance,
+    headline,
+    is_group,
+    is_run,
+    members,
+    natural,
+    runs_in,
+    there_are,
+)
 from tuner.run.identity import Identity
 
 _LATEST = "9"  # later than any time of creation, as text
@@ -119,6 +130,26 @@ def _inside(runs_dir: Path, reference: str) -> Path | None:
             return None
         place = folder_called(place, part)
     return place
+
+
+def resolve_run(reference: str, runs_dir: Path) -> Path:
+    """As `resolve`, where one run is asked for. Raises NotFoundError also for a group, naming one of its runs."""
+    path = resolve(reference, runs_dir)
+    if is_group(path):
+        one = next(iter(members(path)), None)
+        raise NotFoundError(f"{shown(path)} is a group of runs, and one run is asked for",
+                            fix=f"Say which one: {shown(one)}." if one else "")  # fmt: skip
+    return path
+
+
+def instead_of_config(reference: str, runs_dir: Path) -> UsageError | None:
+    """What to say of a run's or group's name where a config is asked for; None for what is neither."""
+    there = [place for place in (Path(reference), runs_dir / reference) if "\0" not in reference and _is_result(place)]
+    if not there:
+        return None
+    what, path = ("group", members(there[0])[:1]) if is_group(there[0]) else ("run", there[:1])
+    return UsageError(f"{shown(reference)} is a {what}, and a config is asked for",
+                      fix=" ".join(f"`tuner train {shown(each)}` goes on with that run." for each in path))  # fmt: skip
 
 
 def _is_result(place: Path) -> bool:

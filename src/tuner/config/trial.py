@@ -1,0 +1,276 @@
+"""Suggestions that hold: each candidate of `advice` is put in place and read as the config is; the first that is good
+is told, or none."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tuner.choice import Choice, Section, fold
+from tuner.config import advice, words
+from tuner.document import Items, Map, Node, Place, Scalar, located, parse
+from tuner.errors import TunerError
+from tuner.options.activations import Activation
+
+if TYPE_CHECKING:
+    from tuner.config.reader import Reader
+
+Read = Callable[["Reader", Node], Any]
+"""Reads a node at its path with the reader it is handed."""
+
+LONGEST_LIST = 50
+"""Items of a list in which one is looked for anew: all of it is read each time, and all its faults have to be seen."""
+
+
+def is_good(reader: Reader, path: str, node: Node, read: Read, inside: str = "") -> bool:
+    """Whether `node` can stand at `path`: what is wrong `inside` a map there (a pattern) counts, too."""
+    probe = reader.probe()
+    read(probe, node)
+    own = re.compile(rf"{re.escape(path)}((\.name)?(\[\d+\])?{inside})")
+    return not any(own.fullmatch(fault.key) for fault in probe.faults) and not _contradicts(reader, path, node)
+
+
+def _contradicts(reader: Reader, path: str, node: Node) -> bool:
+    """Whether `node` at `path` cannot stand beside the choices of this document."""
+    from tuner.config.checks import contradictions
+    from tuner.config.settings import Config
+
+    if reader.root is not Config or "[" in path or not path:
+        return False
+    top, *below = path.split(".")
+    kinds = {key for key, info in Config.model_fields.items() if words.family(info.annotation)}
+    entries: dict[str, Node] = {
+        key: _text(name, node.place) for key, name in reader.said.items() if name and key in kinds
+    }
+    for part in reversed(below):
+        node = Map(node.place, {part: (node.place, node)})
+    if below and top in entries and isinstance(node, Map) and "name" not in node.entries:
+        node = Map(node.place, {"name": (node.place, entries[top]), **node.entries})
+    probe = reader.probe()
+    config = probe.section(
+        Config, [Map(node.place, {key: (node.place, each) for key, each in {**entries, top: node}.items()})], ""
+    )
+    try:
+        return any(found.path in (path, f"{path}.name") for found in contradictions(config, probe.bad))
+    except TunerError:
+        return True
+
+
+def _text(text: str, place: Place) -> Scalar:
+    return Scalar(place, text, text)
+
+
+def first(reader: Reader, path: str, candidates: Iterable[str], read: Read) -> str | None:
+    """The first of the candidates, YAML on one line, that can stand at `path`."""
+    place = Place("suggestion", 1, 1, base=reader.top.base)
+    for text in dict.fromkeys(candidates):
+        if len(text) <= advice.LONGEST:
+            node, faults = parse(text, place)
+            if node is not None and not faults and is_good(reader, path, node, read, inside=".*"):
+                return text
+    return None
+
+
+def value(reader: Reader, cls: type[Section], key: str, node: Node, path: str, index: int | None = None) -> str | None:
+    """What to write for a value, or for the item `index` of the list that it is."""
+    info = cls.model_fields[key]
+    whole, target, at = node, node, path
+    if index is not None and isinstance(node, Items):
+        target, at = node.nodes[index], f"{path}[{index}]"
+        if len(node.nodes) > LONGEST_LIST:
+            return None
+
+    def read(probe: Reader, found: Node) -> None:
+        if index is not None and isinstance(whole, Items):
+            found = Items(whole.place, (*whole.nodes[:index], found, *whole.nodes[index + 1 :]))
+        probe.build(cls, {key: [(node.place, found)]}, path.rpartition(".")[0])
+
+    text = first(reader, at, advice.values(target, words.options(info)), read)
+    quoted = isinstance(target, Scalar) and target.quoted and target.text == text
+    return f"{text} without quotes" if quoted else text
+
+
+def name(reader: Reader, kind: type[Choice], default: Any, node: Scalar, path: str, bare: bool) -> str | None:
+    """What to write for a name that no choice of a kind has; where it is `bare`, a map can take its place."""
+    given = node.text
+    if given == "none" and default is not None and bare:
+        return "leave it out for the default"
+    if re.match(r"\w+:\S", given):
+        return spaced(reader, given, path, lambda probe, found: probe.choice(kind, default, [found], path))
+
+    def read(probe: Reader, found: Node) -> None:
+        if bare:
+            probe.choice(kind, None, [found], path)
+        else:
+            probe.named(kind, None, (node.place, found), path)
+
+    return first(reader, path, advice.names(kind, given), read)
+
+
+def spaced(reader: Reader, text: str, path: str, read: Read) -> str | None:
+    """``lr:0.1`` as it was meant."""
+    key, _, rest = text.split(maxsplit=1)[0].partition(":")
+    good = first(reader, f"{path}.{key}".lstrip("."), [f"{{{key}: {rest}}}"], read)
+    return good and f"{key}: {rest}, with a space after the colon"
+
+
+def section(reader: Reader, cls: type[Section], node: Node, path: str, optional: bool) -> str | None:
+    """What to write for a value where the map of a section is expected."""
+    if isinstance(node, Scalar) and node.value is None:
+        return "leave it out for the defaults"
+    return first(reader, path, advice.sections(cls, node, optional),
+                 lambda probe, found: None if optional and _says_none(found) else
+                 probe.section(cls, [found], path) or None)  # fmt: skip
+
+
+def _says_none(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.text == "none"
+
+
+def choice(reader: Reader, kind: type[Choice], node: Node, path: str) -> str | None:
+    """What to write for what is neither the name of a choice nor a map with its name."""
+    return first(reader, path, advice.choices(kind, node), lambda probe, found: probe.choice(kind, None, [found], path))
+
+
+def listed(reader: Reader, kind: type[Choice], node: Node, path: str) -> str | None:
+    """What to write for what is no list of choices."""
+    empty = isinstance(node, Scalar) and (node.value in (None, False) or node.text.lower() in advice.NOTHING)
+    hints = ["[]"] if empty else [f"[{advice.written(node)}]"]
+    return first(reader, path, hints, lambda probe, found: probe.choices(kind, found, path))
+
+
+def layer(reader: Reader, kind: type[Choice], node: Node, path: str) -> str | None:
+    """What to write for something in `model.layers` that is no layer."""
+    for text in advice.layers(kind, node, Activation):
+        if text.startswith("leave it out"):
+            return text
+        if first(reader, path, [text], lambda probe, found: probe.choice(kind, None, [found], path)):
+            return text
+    return None
+
+
+# ---- unknown keys ----------------------------------------------------------------------------------------------------
+
+
+def key(
+    reader: Reader, cls: type[Section], path: str, given: str, entries: Mapping[str, tuple[Place, Node]]
+) -> str | None:
+    """What to write for a key that a section or choice does not have; `entries` are those of its map."""
+    node = entries[given][1]
+    if len(given) > advice.LONGEST:
+        return None
+    if re.match(r"[\w.]+:\S", given):
+        return spaced(reader, given, path, lambda probe, found: probe.section(cls, [found], path))
+    if "[" in given:
+        return "give the whole list: an override replaces it"
+    if fold(given) in advice.NOT_NEEDED:
+        return f"leave it out: {advice.NOT_NEEDED[fold(given)]}"
+    if given in words.key_paths(reader.root) and "." in given:
+        return _nested(reader, given, node)
+    if issubclass(cls, Choice) and cls.kind == "layer" and fold(given) == fold(cls.name):
+        return _renamed(reader, cls, path, cls.name, node)
+    if issubclass(cls, Choice) and cls.kind == "layer":
+        other = layer(reader, cls.base, Map(node.place, {given: entries[given]}), path)
+        if other is not None:
+            return other if other.startswith("leave") else f"a layer of its own: {other}"
+    elif issubclass(cls, Choice) and (owners := words.owners(cls, given)):
+        return _of_another(reader, cls, owners, given, node, path)
+    known = [*(["name"] if issubclass(cls, Choice) and cls.kind != "layer" else []), *cls.model_fields,
+             *(reader.also if not path else ())]  # fmt: skip
+    for candidate in dict.fromkeys(advice.keys(given, known, reader.root)):
+        here = candidate in known
+        if here and candidate in entries:
+            return f"leave it out: {candidate} is there, too" if isinstance(node, Scalar) else None
+        found = _renamed(reader, cls, path, candidate, node) if here else _moved(reader, candidate, node)
+        if found:
+            return f"{found}, at the top" if path and not here and "." not in candidate else found
+    return None if path else _named(reader, given, node, entries)
+
+
+def _renamed(reader: Reader, cls: type[Section], path: str, new: str, node: Node) -> str | None:
+    """A key of the same map, with another value where this one cannot stand there."""
+    below = f"{path}.{new}".lstrip(".")
+    if new not in cls.model_fields:
+        if new == "name" and issubclass(cls, Choice) and isinstance(node, Scalar):
+            if cls.find(node.text):
+                return new
+            meant = name(reader, cls.base, None, node, path, bare=False)
+            return meant and f"{new}: {meant}"
+        is_file = new == "extends" and isinstance(node, Scalar) and os.path.isfile(located(node.text, node.place.base))  # noqa: PTH113
+        return new if is_file or new not in ("name", "extends") else None
+    if is_good(reader, below, node, _into(cls, new, path)):
+        return new
+    meant = _instead(reader, cls, new, node, below)
+    return meant and f"{new}: {meant}"
+
+
+def _into(cls: type[Section], key: str, path: str) -> Read:
+    return lambda probe, found: probe.build(cls, {key: [(found.place, found)]}, path)
+
+
+def _instead(reader: Reader, cls: type[Section], key: str, node: Node, path: str) -> str | None:
+    """A value for the setting `key` that is like `node`."""
+    info = cls.model_fields[key]
+    kind, part = words.family(info.annotation), words.section(info.annotation)
+    if kind is not None:
+        found = (
+            name(reader, kind, type(info.default), node, path, bare=True)
+            if isinstance(node, Scalar)
+            else choice(reader, kind, node, path)
+        )
+    elif part is not None:
+        found = section(reader, part, node, path, words.optional(info.annotation))
+    elif words.listed_family(info.annotation):
+        return None
+    else:
+        found = value(reader, cls, key, node, path)
+    return None if found is None or " without " in found or found.startswith("leave") else found
+
+
+def _moved(reader: Reader, target: str, node: Node) -> str | None:
+    """A path from the top, with another value where this one cannot stand there."""
+    owner = reader.owner(target)
+    if owner is not None:
+        cls, field = owner
+        above = target.rpartition(".")[0]
+        return (found := _renamed(reader, cls, above, field, node)) and (f"{above}." if above else "") + found
+    top, _, field = target.partition(".")
+    info = reader.root.model_fields.get(top)
+    kind = words.family(info.annotation) if info else None
+    owners = words.owners(kind, field) if kind else []
+    if kind is None or not owners:
+        return None
+    if top in reader.said:
+        return f"leave it out: {field} is a key of {words.called(kind)} {owners[0]}"
+    text = f"{{name: {owners[0]}, {field}: {advice.written(node)}}}"
+    good = first(reader, f"{top}.{field}", [text], lambda probe, found: probe.choice(kind, None, [found], top))
+    return good and f"{top}: {text}"
+
+
+def _nested(reader: Reader, given: str, node: Node) -> str | None:
+    """A dotted key as the maps that it stands for."""
+    text = f"{given.replace('.', ': {')}: {advice.written(node)}{'}' * given.count('.')}"
+    good = first(reader, given, [f"{{{text}}}"], lambda probe, found: probe.section(probe.root, [found], ""))
+    return good and text
+
+
+def _of_another(reader: Reader, cls: type[Choice], owners: list[str], given: str, node: Node, path: str) -> str:
+    """For a setting that other choices of the kind have."""
+    for owner in owners:
+        member = cls.members[owner]
+        if is_good(reader, f"{path}.{given}", node, _into(member, given, path)):
+            return f"leave it out, or name: {owner}"
+    return "leave it out"
+
+
+def _named(reader: Reader, given: str, node: Node, entries: Mapping[str, Any]) -> str | None:
+    """For the name of a choice as a key of the top: ``adam: {lr: 0.1}``."""
+    for top, info in reader.root.model_fields.items():
+        kind = words.family(info.annotation)
+        if kind is not None and top not in entries and kind.find(given):
+            whole = Map(node.place, {given: entries[given]})
+            if found := choice(reader, kind, whole, top):
+                return f"{top}: {found}"
+    return None

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +54,11 @@ def start(place: Path) -> Iterator[Callable[..., list[subprocess.Popen[str]]]]:
 def opened(process: subprocess.Popen[str], folder: Path) -> bool:
     """Whether the process has the folder open."""
     assert process.poll() is None, process.communicate()
-    return any(os.path.realpath(entry) == os.path.realpath(folder) for entry in entries(process.pid))
-
-
-def entries(pid: int) -> list[Path]:
-    return list(Path(f"/proc/{pid}/fd").iterdir())
+    found = []
+    for entry in Path(f"/proc/{process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found.append(os.path.realpath(entry))
+    return os.path.realpath(folder) in found
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -47,7 +47,8 @@ def nearest_of(name: str, known: Iterable[str]) -> str:
 
 
 def find_config(reference: str) -> str:
-    """The file that CONFIG on a command line means: a path, a run folder (its config), or a shipped config's name.
+    """The file that CONFIG on a command line means: a path, a run folder (its config), or a shipped config's name,
+    without a suffix: with one it is a file, and a missing file must not train another config.
 
     ``-`` (standard input) stays as it is. Raises ConfigError naming the nearest ones.
     """
@@ -65,9 +66,8 @@ def find_config(reference: str) -> str:
         why = "not a path" if isinstance(error, ValueError) or error.strerror is None else error.strerror
         raise ConfigError([Fault(f"cannot read {reference!r}: {why}", given=reference)]) from None
     known = configs()
-    name = reference.removesuffix(".yaml").removesuffix(".yml")
-    if name in known and "/" not in reference:
-        return str(known[name])
+    if reference in known:
+        return str(known[reference])
     from tuner.config.words import nearest
 
     files = sorted(Path.cwd().glob("*.y*ml")) + sorted(Path.cwd().glob("configs/*.y*ml"))

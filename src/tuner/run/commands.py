@@ -19,7 +19,7 @@ def next_command(run: Run) -> str:
     Raises NotFoundError where the config of a diverged run cannot be read.
     """
     if run.state in UNFINISHED:
-        return f"tuner train {_typed(run.path)}"
+        return f"tuner train {typed(run.path)}"
     if run.state == "diverged":
         return calmer_command(run.path, run.config.get("optimizer"))
     return f"tuner curves {reference(run.path)}"
@@ -29,7 +29,7 @@ def calmer_command(path: Path, optimizer: Any) -> str:
     """Trains the run's config anew with a tenth of its lr, or the optimizer's default where that is smaller."""
     from tuner.options.optimizers import Optimizer
 
-    command = f"tuner train {_typed(path)}"
+    command = f"tuner train {typed(path)}"
     choice = Optimizer.find(str(optimizer.get("name"))) if isinstance(optimizer, Mapping) else None
     if choice is None or not isinstance(optimizer.get("lr"), int | float):
         return command
@@ -40,10 +40,10 @@ def reference(path: Path) -> str:
     """How a command names the run or group in `path`, quoted for a shell."""
     usual = Path("runs")
     inside = path.relative_to(usual) if usual in path.parents else path
-    return _typed(path if str(inside).startswith("-") else inside)
+    return typed(path if str(inside).startswith("-") else inside)
 
 
-def _typed(path: Path) -> str:
+def typed(path: Path) -> str:
     """A path as an argument: quoted where a shell needs it (letters of any script do not), and no option."""
     text = f"./{path}" if str(path).startswith("-") else str(path)
     return text if re.fullmatch(r"[\w./-]+", text) else shlex.quote(text)

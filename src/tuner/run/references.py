@@ -11,6 +11,7 @@ from pathlib import Path
 from tuner.durable import JSON_LIMIT, normal, read_bytes, shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.paths import expanded
+from tuner.run.commands import typed
 from tuner.run.files import CONFIG
 from tuner.run.folder import (
     folder_called,
@@ -149,7 +150,7 @@ def instead_of_config(reference: str, runs_dir: Path) -> UsageError | None:
         return None
     what, path = ("group", members(there[0])[:1]) if is_group(there[0]) else ("run", there[:1])
     return UsageError(f"{shown(reference)} is a {what}, and a config is asked for",
-                      fix=" ".join(f"`tuner train {shown(each)}` goes on with that run." for each in path))  # fmt: skip
+                      fix=" ".join(f"`tuner train {typed(each)}` goes on with that run." for each in path))  # fmt: skip
 
 
 def _is_result(place: Path) -> bool:

@@ -42,6 +42,7 @@ def lose(run: Path, name: str) -> None:
 DAMAGE: dict[str, Callable[[Path], None]] = {
     "run.json is no JSON": lambda run: break_json(run, "run.json"),
     "status.json is no JSON": lambda run: break_json(run, "status.json"),
+    "run.json is lost": lambda run: (run / "run.json").unlink(),
     "run.json is a folder": lambda run: lose(run, "run.json"),
     "another name": change_name,
     "another fingerprint": change_fingerprint,
@@ -120,3 +121,13 @@ def test_a_group_that_cannot_be_read(workplace: Any, content: str) -> None:
     assert group_at(workplace, again=True) is None
     folder.rename(workplace.runs / "d-1")  # of another name
     assert group_at(workplace) is None
+
+
+def test_a_group_that_lost_its_group_json(workplace: Any) -> None:
+    workplace.runs = workplace.folder / "runs" / "c-1"
+    for seed in (0, 1):
+        workplace.train(IRIS, f"seed={seed}", run_name=f"seed-{seed}")
+    workplace.runs = workplace.folder / "runs"
+    with pytest.raises(NotFoundError, match=r"c-1/group\.json is missing") as refused:
+        group_at(workplace)
+    assert "c-1 may be what this command trains" in refused.value.fix

@@ -13,10 +13,11 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
+from tuner.cli.check import verify
 from tuner.durable import commit_folder, read_folder
-from tuner.errors import ResourceError
+from tuner.errors import NotFoundError, ResourceError
 from tuner.events import Ended, EpochDone, Started
-from tuner.run import read
+from tuner.run import apart, read
 from tuner.stopping import Stop, StopRequests
 
 TEXT = """
@@ -142,7 +143,7 @@ class TestLeftovers:
         assert workplace.train(TEXT).run == run
         assert content(run) == expected
 
-    @pytest.mark.parametrize("place", ["checkpoints/.trash-0123", "checkpoints/.tmp-0123", ".tmp-0123"])
+    @pytest.mark.parametrize("place", ["checkpoints/.trash-0123", "checkpoints/.tmp-0123"])
     def test_what_could_not_be_deleted_at_once(self, workplace: Any, expected: dict[str, bytes], place: str) -> None:
         events = workplace.begin(TEXT, again=True)
         run = next(events).run
@@ -151,12 +152,29 @@ class TestLeftovers:
         list(events)
         assert content(run) == expected
 
+    def test_what_a_reader_is_writing_into_the_run_folder_stays(self, workplace: Any) -> None:
+        events = workplace.begin(TEXT)
+        drawn = next(events).run / ".tmp-0123"
+        drawn.write_bytes(b"half a picture")
+        list(events)
+        assert drawn.exists()
+
     def test_a_death_between_the_last_checkpoint_and_the_end(self, workplace: Any, expected: dict[str, bytes]) -> None:
         run = workplace.train(TEXT, "checkpoint.keep=99", again=True).run
         (run / "status.json").unlink()
         assert read(run).state == "crashed"
         assert workplace.train(TEXT).run == run
         assert content(run) == expected
+
+
+def test_an_ended_run_without_its_best_weights_is_told(workplace: Any) -> None:
+    run = workplace.train(TEXT).run
+    best = (run / "best.safetensors").read_bytes()
+    assert apart(run, read(run).told) == []
+    (run / "best.safetensors").unlink()
+    assert "best.safetensors is missing" in apart(run, read(run).told)[0]
+    (run / "best.safetensors").write_bytes(best[:-1])
+    assert "best.safetensors is damaged" in apart(run, read(run).told)[0]
 
 
 def test_a_deleted_lock_lets_nobody_write_beside_another(workplace: Any) -> None:
@@ -208,7 +226,13 @@ FORGED: dict[str, Callable[[dict[str, bytes]], dict[str, bytes]]] = {
     "other best weights": forged(lambda position: position["beside"]["best.safetensors"].update(sha256="0" * 64)),
     "doubles": of_another_kind("model.safetensors", torch.float64),
     "halves": of_another_kind("optimizer.safetensors", torch.float16),
+    "no numbers": lambda files: {
+        **files,
+        "model.safetensors": save({key: each * torch.nan for key, each in load(files["model.safetensors"]).items()}),
+    },
 }
+SEEN_BY_CHECK = ("deep", "a later epoch", "the last epoch", "an earlier epoch", "no epoch", "inside an epoch")
+"""What `tuner check` tells without torch."""
 
 
 @pytest.mark.parametrize("name", FORGED)
@@ -218,6 +242,9 @@ def test_a_forged_checkpoint_is_passed_over(workplace: Any, name: str) -> None:
     run = crashed_at(workplace.begin(TEXT, again=True), 6)
     newest = run / "checkpoints/epoch-0005"
     commit_folder(newest.parent, newest.name, FORGED[name](read_folder(newest)))
+    if name in SEEN_BY_CHECK:
+        with pytest.raises(NotFoundError, match=r"epoch-0005/state\.json is damaged"):
+            verify(read(run))
     assert workplace.train(TEXT).run == run
     assert "passed over epoch-0005" in (run / "log.txt").read_text()
     assert content(run) == expected

@@ -120,12 +120,13 @@ def verify_checkpoints(run: Run) -> list[str]:
     """Their names, oldest first, without those that a process that trains the run took away meanwhile."""
     from tuner.durable import verify_folder
     from tuner.errors import NotFoundError
-    from tuner.run import checkpoints
+    from tuner.run import check_position, checkpoints
 
     found = []
     for folder in checkpoints(run.path):
         try:
             verify_folder(folder)
+            check_position(folder)
         except NotFoundError:
             if os.path.lexists(folder):
                 raise

@@ -211,11 +211,11 @@ def pairs(values: dict[str, Any]) -> str:
 
 
 def say_apart(run: Run) -> None:
-    """Notes on what of an unfinished run does not agree, because its process died between two writes."""
+    """Notes on what of a run that is not being trained does not agree with its status."""
     from tuner.cli.app import say_error
     from tuner.run import apart
 
-    for line in apart(run.path, run.told) if run.state in ("stopped", "crashed") else []:
+    for line in apart(run.path, run.told) if run.state != "running" else []:
         say_error(f"note: {line}")
 
 

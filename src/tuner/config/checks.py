@@ -97,7 +97,9 @@ def monitor_exists(config: Config) -> Iterator[Contradiction]:
     allowed, also = ", ".join(names), ("data.validation", "data.name")
     if monitor.startswith("val_") and not config.data.validation:
         message = f"there is no {monitor} with data.validation: 0"
-        yield Contradiction("training.monitor", message, allowed, "training.monitor: train_loss", also)
+        same = f"train_{monitor.removeprefix('val_')}"
+        there = same if same in names else "train_loss"
+        yield Contradiction("training.monitor", message, allowed, f"training.monitor: {there}", also)
     else:
         meant = nearest(monitor, names)
         if not monitor.startswith(("train_", "val_")):  # accuracy, loss, acc

@@ -82,7 +82,8 @@ def _read(source: str) -> bytes:
         return read_bytes(Path(source))
     except OSError as error:
         message = f"cannot read {source}: {error.strerror or error}"
-        raise ConfigError([Fault(message, source, suggestion="tuner list configs")]) from None
+        where = "tuner list configs" if isinstance(error, FileNotFoundError) else None
+        raise ConfigError([Fault(message, source, suggestion=where)]) from None
 
 
 def _check(layers: Layers, source: bytes, name: str, top: Place) -> Loaded:

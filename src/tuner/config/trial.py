@@ -256,13 +256,13 @@ def _nested(reader: Reader, given: str, node: Node) -> str | None:
     return good and text
 
 
-def _of_another(reader: Reader, cls: type[Choice], owners: list[str], given: str, node: Node, path: str) -> str:
-    """For a setting that other choices of the kind have."""
-    for owner in owners:
+def _of_another(reader: Reader, cls: type[Choice], owners: list[str], given: str, node: Node, path: str) -> str | None:
+    """For a setting that other choices of the kind have; other data is no way to set one."""
+    for owner in owners if cls.kind != "data" else []:
         member = cls.members[owner]
         if is_good(reader, f"{path}.{given}", node, _into(member, given, path)):
             return f"leave it out, or name: {owner}"
-    return "leave it out"
+    return "leave it out" if isinstance(node, Scalar) else None  # a network of many layers is not left out lightly
 
 
 def _named(reader: Reader, given: str, node: Node, entries: Mapping[str, Any]) -> str | None:

@@ -27,6 +27,7 @@ from tuner.run import (
     is_run,
     making,
     may_be_there,
+    members,
     now,
     number_of,
     unreadable_one,
@@ -191,5 +192,12 @@ def _named(session: GroupSession, path: Path) -> Path | None:
 
 
 def _groups(runs_dir: Path) -> list[Path]:
-    """The groups made by --seeds in `runs_dir`, and what may be one."""
-    return [path for path in folders_in(runs_dir) if may_be_there(path / GROUP)]
+    """The groups made by --seeds in `runs_dir`, and what may be one: its group.json is lost, its members are there."""
+    return [path for path in folders_in(runs_dir) if may_be_there(path / GROUP) or _has_members(path)]
+
+
+def _has_members(path: Path) -> bool:
+    try:
+        return not is_run(path) and any(member.name.startswith("seed-") for member in members(path))
+    except NotFoundError:
+        return False

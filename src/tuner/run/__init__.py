@@ -20,6 +20,7 @@ from tuner.run.files import (
     apart,
     best_weights,
     check_files,
+    check_position,
     checkpoints,
 )
 from tuner.run.folder import (
@@ -73,6 +74,7 @@ __all__ = [
     "calmer_command",
     "check_files",
     "check_name",
+    "check_position",
     "checkpoints",
     "create",
     "create_held",

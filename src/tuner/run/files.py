@@ -47,6 +47,7 @@ _TABLES = ("best", "last", "test")
 _LOOKS = tuple(0.001 * 2**n for n in range(12))
 """Seconds between the looks at a run that is being written: 4 in all, for between two writes lies a checkpoint."""
 _DIED = "The run died between writing the two: the same command goes on from its checkpoint and puts that right."
+_REPAIR = "Put back what it was, from a copy, or train the run again with --again."
 _LIVES = "A live process writes it: look again in a moment."
 
 Files = Mapping[str, Checksum]
@@ -146,7 +147,7 @@ def _checked(run: Path, name: str, status: Status, limit: int = JOURNAL_LIMIT) -
     data, status = _looked_at(run, name, limit, status)
     if _fits(name, data, status) or _is_cut_back(run, name, data, status):
         return data, status
-    raise NotFoundError(_damaged(run / name))
+    raise NotFoundError(_damaged(run / name), fix=_REPAIR)
 
 
 def _damaged(file: Path) -> str:
@@ -166,7 +167,7 @@ def best_weights(run: Path, status: Status) -> bytes:
         return data
     if found.goes_on:
         raise NotFoundError(_not_as_told(run / BEST), fix=_how_come(run))
-    raise NotFoundError(_damaged(run / BEST), fix="Train it again with --again.")
+    raise NotFoundError(_damaged(run / BEST), fix=_REPAIR)
 
 
 def check_files(run: Path, status: Status) -> None:
@@ -178,16 +179,16 @@ def check_files(run: Path, status: Status) -> None:
     if not status.files:
         for name, told in _counted_on(run).items():
             if name in _JOURNALS and checksum(read_bytes(run / name, JOURNAL_LIMIT)[: told[0]]) != told:
-                raise NotFoundError(_damaged(run / name))
+                raise NotFoundError(_damaged(run / name), fix=_REPAIR)
     if BEST in status.files or os.path.lexists(run / BEST):
         best_weights(run, status)
 
 
 def apart(run: Path, status: Status) -> list[str]:
-    """What of an unfinished run does not agree with its status.json, a line each: as a rule because its process died
-    between writing the two."""
+    """What of a run does not agree with its status.json, a line each: as a rule because its process died between
+    writing the two. Of an ended run these are the best weights, for the rest is checked where it is read."""
     names = [name for name in (*_JOURNALS, BEST) if name in status.files or os.path.lexists(run / name)]
-    told = [_apart(run, name, status) for name in names if status.files and status.goes_on]
+    told = [_apart(run, name, status) for name in names if status.files and (status.goes_on or name == BEST)]
     return [line for line in told if line]
 
 
@@ -254,6 +255,14 @@ def checkpoints(run: Path) -> list[Path]:
     """The checkpoints in a run folder, oldest first. Raises NotFoundError when they cannot be listed."""
     names = [match for name in list_folder(run / CHECKPOINTS) if (match := _CHECKPOINT.fullmatch(name))]
     return [run / CHECKPOINTS / each[0] for each in sorted(names, key=lambda m: (int(m[1]), int(m[2] or 0)))]
+
+
+def check_position(folder: Path) -> None:
+    """Raises NotFoundError where a checkpoint's state.json is not of the moment that its folder's name says."""
+    file = folder / "state.json"
+    position, name = read_json(file), _CHECKPOINT.fullmatch(folder.name)
+    if name and (position.get("epoch"), position.get("batch")) != (int(name[1]) + 1, int(name[2] or 0)):
+        raise NotFoundError(f"{shown(file)} is damaged: it is not of the moment that its folder's name says")
 
 
 def _counted_on(run: Path) -> Files:

@@ -223,8 +223,8 @@ def natural(name: str) -> list[tuple[str, int]]:
 
 
 def is_run(path: Path) -> bool:
-    """Whether `path` is a run folder: it has a run.json, damaged or not."""
-    return may_be_there(path / IDENTITY)
+    """Whether `path` is a run folder: it has a run.json, damaged or not, or lost it, for it has what came later."""
+    return may_be_there(path / IDENTITY) or may_be_there(path / METRICS)
 
 
 def may_be_there(path: Path) -> bool:

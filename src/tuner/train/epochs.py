@@ -53,6 +53,8 @@ class Training:
         beside = state.restore(files)
         whole = state.epoch - 1
         fits = name == checkpoint_name(whole, state.batch) and whole <= epochs and state.batch < self.steps
+        if not state.finite():
+            raise NotFoundError(f"{name} is damaged: it holds numbers that are not finite")
         if not fits or state.step != whole * self.steps + state.batch or (not state.batch and bool(state.sums.any())):
             said = f"epoch {state.epoch}, batch {state.batch}, step {state.step}"
             raise NotFoundError(f"{name}/{STATE} is damaged: {said} is not the moment in this run that its name says")

@@ -235,8 +235,7 @@ class Folder:
         for name in names:
             if name not in kept:
                 remove_folder(self.checkpoints / name)
-        try:
-            sweep_leftovers(self.path)
+        try:  # not in the run folder, where a reader may be drawing curves.png
             sweep_leftovers(self.checkpoints)
         except ResourceError as error:  # no reason not to train
             self.log(error.message)
@@ -259,8 +258,8 @@ class Folder:
                 files = read_folder(self.checkpoints / name)
                 self.go_back(name, take_up(name, files), files.get(BEST))
             except NotFoundError as error:
-                damaged.append(error.message)
-                self.log(f"passed over {name}: {error.message}")
+                damaged.append(f"{name}: {error.message}")
+                self.log(f"passed over {damaged[-1]}")
             else:
                 return name
         if damaged:

@@ -543,6 +543,7 @@ def test_a_value_on_the_command_line_is_refused_where_it_is_not_one(text: str, m
 
 @settings(max_examples=500, deadline=None)
 @given(YAMLISH.filter(str.strip))
+@example("''\x85")  # a line break that only YAML knows
 def test_no_letter_of_a_value_on_the_command_line_is_dropped(text: str) -> None:
     """What is no list, map or quoted text is the text itself; of the others every letter that means something is in
     what is read back."""

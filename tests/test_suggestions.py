@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tuner.config import Config, load
-from tuner.config.words import key_paths
+from tuner.config.words import family, key_paths
 from tuner.errors import ConfigError, Fault
 from tuner.shipped import configs
 
@@ -297,6 +298,22 @@ def test_what_is_suggested_for_any_setting_passes(path: str, value: str) -> None
         if fault.suggestion:
             after = faults_in(DIGITS, override_mended(overrides, fault))
             assert not [each for each in after if each.message == fault.message or each.key in where(fault)], fault
+
+
+KINDS = {key: family(info.annotation) for key, info in Config.model_fields.items() if family(info.annotation)}
+
+
+@pytest.mark.parametrize("top", KINDS)
+@pytest.mark.parametrize("named", ["", "nosuch", "name: nosuch, ", "name: , ", "name: [1], "])
+def test_keys_beside_an_unknown_name_are_faults_not_bugs(top: str, named: str) -> None:
+    """No choice is known then: what the key was meant to be is asked of the kind."""
+    kind = KINDS[top]
+    assert kind is not None
+    shared = [key for key in kind.model_fields if key != "name"]
+    typos = [f"{key}x" for key in shared] + ["learning_rate", "lr0", "wd", "hiden", "path", "rho", "beta_1", "units"]
+    for key in [*shared, *typos]:
+        with suppress(ConfigError):  # some kinds have a default
+            load("-", [f"{top}={{{named}{key}: 0.5}}"], given=b"{}")
 
 
 def test_the_corpus_has_much_to_suggest() -> None:

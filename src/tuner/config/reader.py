@@ -97,7 +97,7 @@ class Reader:
             switching.note_stayed(self, member, settings, set_for, path)
             return self.build(member, settings, path)
         common = {key: given for key, given in settings.items() if key in kind.model_fields}
-        self.build(default or next(iter(kind.members.values())), common, path)
+        self.build(default or kind, common, path)
         return BAD
 
     def collect(
@@ -168,7 +168,10 @@ class Reader:
         return None
 
     def build(self, cls: type[Section], settings: Entries, path: str) -> Any:
-        """The section or choice with these settings; those with faults are noted and left at their defaults."""
+        """The section or choice with these settings; those with faults are noted and left at their defaults. Of a kind
+        whose choice is unknown any will do: they share what can be set."""
+        if issubclass(cls, Choice) and cls is cls.base:
+            cls = next(iter(cls.members.values()))
         values: dict[str, Any] = {}
         for key, given in settings.items():
             below = f"{path}.{key}" if path else key

@@ -45,7 +45,7 @@ def _beside(text: str, start: Place) -> list[Fault]:
         if gap.strip(_BLANKS):
             begin += len(gap) - len(gap.lstrip(_BLANKS))
             place = _part(start, begin, len(gap.strip(_BLANKS)))
-            message = f"the value has ended before {place.token.split(maxsplit=1)[0]}"
+            message = f"the value has ended before {next(iter(place.token.split()), ascii(gap))}"
             return [place.fault(message, suggestion="leave the rest out, or quotes around all of the text")]
         end = token.end_mark.index
     return []

@@ -173,8 +173,8 @@ ALL = [
     "digits-3",
     "digits-2",
     "digits-1",
-    "begun",
     "digits-6",
+    "begun",
 ]
 
 
@@ -206,7 +206,7 @@ def test_what_is_wrong_is_told_once_each(runs_dir: Path) -> None:
     notes = list_runs(runs_dir, Query()).notes()
     assert notes[0] == "runs/digits-7/config.yaml is damaged: settings are missing"
     assert notes[1].startswith("runs/digits-5/status.json is damaged: ")
-    assert notes[2:] == ["runs/begun holds no run yet", "runs/digits-6/run.json is missing"]
+    assert notes[2:] == ["runs/digits-6/run.json is missing", "runs/begun holds no run yet"]
 
 
 def test_a_run_that_is_held_is_running(tmp_path: Path) -> None:
@@ -532,7 +532,7 @@ def test_sorting(runs_dir: Path) -> None:
     assert best[:5] == ["digits-3", "sweep", "digits-2", "digits-1", "digits-10"]
     assert set(best[-8:]) >= {"digits-4", "wild", "begun", "diabetes-1", "digits-5"}
     assert labels(runs_dir, sort="when")[:2] == ["digits-1", "digits-2"]
-    assert labels(runs_dir, sort="when")[-2:] == ["begun", "digits-6"]
+    assert labels(runs_dir, sort="when")[-2:] == ["digits-6", "begun"]
     assert labels(runs_dir, "name=digits", sort="run")[-3:] == ["digits-10", "sweep", "wild"]
     assert labels(runs_dir, sort="-lr", most=1) == ["digits-4"]
     assert labels(runs_dir, sort="lr", most=0) == []

@@ -110,6 +110,23 @@ def test_a_row_whose_weights_cannot_be_saved_leaves_no_trace(workplace: Any, wei
     assert content(resumed) == content(workplace.train(TEXT, "checkpoint.every=8", again=True).run)
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_checkpoint_of_an_older_tuner_does_not_hold_the_best_weights(workplace: Any, there: bool) -> None:
+    """Those of a later epoch were written over them, or they are gone; epoch 5 becomes the best again."""
+    expected = content(workplace.train(TEXT, "checkpoint.every=3", "checkpoint.keep=1", again=True).run)
+    run = crashed_at(workplace.begin(TEXT, "checkpoint.every=3", "checkpoint.keep=1", again=True), 5)
+    files = read_folder(run / "checkpoints/epoch-0003")
+    del files["best.safetensors"]
+    commit_folder(run / "checkpoints", "epoch-0003", files)
+    if not there:
+        (run / "best.safetensors").unlink()
+    stop = StopRequests()
+    events = workplace.begin(TEXT, "checkpoint.every=3", "checkpoint.keep=1", stop=stop)
+    assert stopped_at(events, stop, 4) == run  # its checkpoint cannot hold what is lost
+    assert workplace.train(TEXT, "checkpoint.every=3", "checkpoint.keep=1").run == run
+    assert content(run) == expected
+
+
 @pytest.mark.parametrize("every", [1, 3])
 def test_stops_and_crashes_leave_the_files_of_an_undisturbed_run(workplace: Any, every: int) -> None:
     """Also a stop that falls on an epoch's end off schedule: its checkpoint takes nobody's place."""
@@ -271,6 +288,11 @@ class TestSettingsOutsideTheIdentity:
         assert (run.config["layer_stats"], run.config["checkpoint"]["keep"]) == ("none", 5)
         assert json.loads((run.path / "origins.json").read_text())["checkpoint.keep"] == "override: checkpoint.keep=5"
         assert (run.path / "layer_stats.jsonl").read_bytes() == measured
+
+    def test_what_a_finished_run_does_not_have_is_told(self, workplace: Any) -> None:
+        workplace.train(TEXT, "tags=[a]")
+        assert workplace.open(TEXT, "tags=[a]").ignored == ()
+        assert workplace.open(TEXT, "tags=[b]").ignored == ("tags: [a] there, [b] asked for",)
 
     def test_layer_stats_may_begin_late(self, workplace: Any) -> None:
         crashed_at(workplace.begin(TEXT, "layer_stats=none"), 3)

@@ -114,9 +114,11 @@ class Session:
 
 @dataclass(frozen=True)
 class Answered:
-    """The run was made before: it is reported, nothing is trained."""
+    """The run was made before: it is reported, nothing is trained. `ignored` are the settings asked for that it does
+    not have, in words."""
 
     run: Run
+    ignored: tuple[str, ...] = ()
 
 
 def threads_for(plan: Plan, batch: int) -> int:
@@ -184,7 +186,7 @@ def open_session(loaded: Loaded, request: Request, splits: Splits | None = None)
         return replace(session, notes=(note,)) if note else session
     run = glance(path)
     if run.state in ("finished", "diverged"):
-        return Answered(read(path))
+        return _answered(session, path)
     if run.state == "failed":
         note = f"{path.name} failed before; this is a new run"
         if request.run_name:
@@ -227,12 +229,18 @@ def _take_up(session: Session, path: Path) -> Session | Answered:
             loaded = replace(session.loaded, config=config)
             changed = _changes(after.config, loaded.resolved, "before", "from here on")
             return replace(session, held=lock, identity=after.identity, loaded=loaded, changed=changed)
-        answered = Answered(read(path))
+        answered = _answered(session, path)
     except BaseException:
         lock.release()
         raise
     lock.release()
     return answered
+
+
+def _answered(session: Session, path: Path) -> Answered:
+    run = read(path)
+    here = {**session.loaded.resolved, "name": run.name}
+    return Answered(run, _changes(run.config, here, "there", "asked for"))
 
 
 def _ignored(session: Session) -> set[str]:

@@ -116,7 +116,7 @@ def train_one(asked: Asked) -> int:
     opened, ended = train_or_find(asked)
     asked.stop.rest()
     if not isinstance(opened, Session) and not asked.as_json:
-        answer(ended, asked.quiet)
+        answer(ended, opened.ignored, asked.quiet)
     code, judged = int(ended.status["exit_code"] or 0), []
     if code == 0 and asked.requirements:
         judged = judge(asked.requirements, {asked.loaded.config.seed: glance(ended.run)})
@@ -220,14 +220,15 @@ def dumps(value: dict[str, Any]) -> str:
     return json.dumps(json.loads(json_bytes(value)))
 
 
-def answer(ended: Ended, quiet: bool) -> None:
-    """Reports a run that was made before."""
+def answer(ended: Ended, ignored: Sequence[str], quiet: bool) -> None:
+    """Reports a run that was made before, and what was asked for that it does not have."""
     from tuner.render.epochs import ended_lines
 
     if quiet or not sys.stdout.isatty():
         say(str(ended.run))
     if not quiet:
-        lines = [f"{ended.run} was trained before; --again trains it again", *ended_lines(ended.status)]
+        notes = [f"note: {each}: nothing is trained, so it stays" for each in ignored]
+        lines = [f"{ended.run} was trained before; --again trains it again", *notes, *ended_lines(ended.status)]
         say_error("\n".join(lines))
 
 

@@ -162,7 +162,7 @@ def best_weights(run: Path, status: Status) -> bytes:
     """
     data, found = _looked_at(run, BEST, WEIGHTS_LIMIT, status)
     if not found.files and not found.goes_on:
-        found = Status(found.values, _counted_on(run))
+        found = Status(found.values, _counted_on(run) if _knows_best(run, found) else {})
     if _fits(BEST, data, found):
         return data
     if found.goes_on:
@@ -255,6 +255,12 @@ def checkpoints(run: Path) -> list[Path]:
     """The checkpoints in a run folder, oldest first. Raises NotFoundError when they cannot be listed."""
     names = [match for name in list_folder(run / CHECKPOINTS) if (match := _CHECKPOINT.fullmatch(name))]
     return [run / CHECKPOINTS / each[0] for each in sorted(names, key=lambda m: (int(m[1]), int(m[2] or 0)))]
+
+
+def _knows_best(run: Path, status: Status) -> bool:
+    """Whether the best epoch of an ended run came before its newest checkpoint."""
+    newest = [_CHECKPOINT.fullmatch(folder.name) for folder in checkpoints(run)[-1:]]
+    return all(name is not None and (status.values.get("best_epoch") or 0) <= int(name[1]) for name in newest)
 
 
 def check_position(folder: Path) -> None:

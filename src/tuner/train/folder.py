@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from math import isfinite
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -27,7 +28,6 @@ from tuner.durable import (
     shown,
     sweep_leftovers,
     write_file,
-    write_files,
     writing,
 )
 from tuner.errors import NotFoundError, ResourceError
@@ -64,6 +64,7 @@ class Folder:
         self.header = f"{format_header(columns)}\n".encode()
         self.rows: list[Row] = []
         self.best_known: Checksum | None = None
+        self.best_kept = True  # whether best.safetensors is what is known of it
         with ExitStack() as opened:
             opened.callback(lock.release)
             self._check_places()
@@ -146,17 +147,28 @@ class Folder:
     def _put_back_best(self, name: str, known: Checksum | None, held: bytes | None) -> None:
         """Makes the best weights those that the checkpoint counts on; one of an older tuner does not hold them.
 
-        Raises NotFoundError when they are lost.
+        Raises NotFoundError when those that it holds are damaged.
         """
         place = self.path / BEST
         if known is None:
             with writing(place):
                 place.unlink(missing_ok=True)
-        elif checksum(read_bytes(place, WEIGHTS_LIMIT) if held is None else held) != known:
+        elif held is None:
+            self.best_kept = self._holds(place, known)
+        elif checksum(held) != known:
             raise NotFoundError(f"{shown(place)} is damaged: it is not what {name} counts on")
-        elif held is not None:
+        else:
             put_link(self.checkpoints / name / BEST, place)
         self.best_known = known
+
+    @staticmethod
+    def _holds(place: Path, known: Checksum) -> bool:
+        """Not where a later epoch's weights were written over those of the checkpoint: they may become the best again,
+        and if they do not, the run's end says that they are lost."""
+        try:
+            return checksum(read_bytes(place, WEIGHTS_LIMIT)) == known
+        except NotFoundError:
+            return False
 
     def _cut_timing(self) -> None:
         """Takes the epochs that are to come again out of timing.csv."""
@@ -217,7 +229,7 @@ class Folder:
         self.metrics.sync()
         with _during_training():
             self._check_places()
-            best = {self.path / BEST: self.best_known} if self.best_known else {}
+            best = {self.path / BEST: self.best_known} if self.best_known and self.best_kept else {}
             commit_folder(self.checkpoints, name, files, best)
 
     def tidy(self, newest: str | None, scheduled: bool, setting: Checkpoint) -> None:
@@ -272,7 +284,7 @@ class Folder:
     def save_best(self, data: bytes) -> None:
         with _during_training():
             write_file(self.path / BEST, data)
-        self.best_known = checksum(data)
+        self.best_known, self.best_kept = checksum(data), True
 
     def best(self) -> bytes:
         """The best weights. Raises NotFoundError when they are missing or not what was saved."""
@@ -289,7 +301,8 @@ class Folder:
         written = {name: files[name] for name in (CONFIG, ORIGINS)}
         self.written_once = {name: known for name, known in self.written_once.items() if name not in written}
         self.status(status)
-        write_files(self.path, written)
+        write_file(self.path / ORIGINS, written[ORIGINS])
+        write_file(self.path / CONFIG, written[CONFIG])  # last: by it the next start sees what has changed
         self.written_once |= {name: checksum(data) for name, data in written.items()}
 
     def status(self, status: dict[str, Any]) -> None:

@@ -1,0 +1,72 @@
+"""Run folders that an earlier tuner left (tests/cases/format-1): finished ones are read, a stopped one goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuner.machine import cpu_capability, cpu_model, versions
+
+CASES = Path(__file__).parent / "cases" / "format-1"
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """The folders, free to be changed."""
+    shutil.copytree(CASES, tmp_path / "runs")
+    return tmp_path
+
+
+def tuner(folder: Path, *arguments: str, code: int = 0) -> str:
+    environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "TUNER_RUNS")}
+    ended = subprocess.run(
+        [sys.executable, "-m", "tuner", *arguments], cwd=folder, capture_output=True, text=True, env=environment
+    )
+    assert ended.returncode == code, ended.stderr
+    return ended.stdout if code == 0 else ended.stderr
+
+
+def status_of(run: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run / "status.json").read_text())
+    return found
+
+
+def test_finished_runs_are_read_by_every_command(runs: Path) -> None:
+    test = status_of(runs / "runs/finished")["test"]
+    told = json.loads(tuner(runs, "show", "finished", "--json"))
+    assert (told["state"], told["test"]) == ("finished", test)
+    assert len(told["metrics"]) == 6
+    assert [each["run"] for each in json.loads(tuner(runs, "runs", "--json"))["runs"]]
+    changed = json.loads(tuner(runs, "diff", "finished", "group/seed-1", "--json"))["changed"]
+    assert [(each["key"], each["a"], each["b"]) for each in changed] == [("seed", 0, 1)]
+    pairs = json.loads(tuner(runs, "compare", "finished", "group", "--json"))["differences"]
+    assert [each["verdict"] for each in pairs] == ["undecided"]
+    assert "all checksums agree" in tuner(runs, "check", "finished")
+    assert "all checksums agree" in tuner(runs, "check", "group")
+    assert "val_loss" in tuner(runs, "early-stop", "group")
+    assert "validation" in tuner(runs, "curves", "finished")
+
+
+def test_a_stopped_run_goes_on_to_the_same_bytes_or_is_refused_with_the_reason(runs: Path) -> None:
+    identity = json.loads((runs / "runs/stopped/run.json").read_text())["identity"]
+    here = {
+        "device_model": cpu_model(),
+        "cpu_capability": cpu_capability(),
+        "torch": versions()["torch"],
+        "tuner": versions()["tuner"],
+    }
+    moved = [key for key, value in here.items() if identity[key] != value]
+    if moved:  # trained elsewhere, or by another tuner
+        said = tuner(runs, "train", "runs/stopped", code=4)
+        assert all(str(identity[key]) in said for key in moved), said
+        return
+    tuner(runs, "train", "runs/stopped")
+    assert status_of(runs / "runs/stopped")["state"] == "finished"
+    assert (runs / "runs/stopped/metrics.csv").read_bytes() == (CASES / "stopped-whole.csv").read_bytes()

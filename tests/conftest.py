@@ -77,28 +77,30 @@ def write_run() -> Callable[..., Path]:
     def write(
         path: Path, rows: Sequence[Mapping[str, Any]], *overrides: str, seconds: Sequence[float] = (), **status: Any
     ) -> Path:
-        from tuner import run
         from tuner.config import load
         from tuner.document import to_yaml
+        from tuner.runs import creating as run_creating
+        from tuner.runs import identity as run_identity
+        from tuner.runs import rows as run_rows
 
         path.parent.mkdir(parents=True, exist_ok=True)
         source = path.parent / "source.yaml"
         source.write_text("data: digits\n")
         resolved = load(str(source), list(overrides)).resolved
-        identity = run.Identity("c" * 64, "d" * 64, "cpu", "AMD EPYC", "AVX512", 1, "2.10.0", "0.1.0")
+        identity = run_identity.Identity("c" * 64, "d" * 64, "cpu", "AMD EPYC", "AVX512", 1, "2.10.0", "0.1.0")
         about = {"format": 1, "name": "source", "created": "2026-01-02T03:04:05+00:00", "seed": resolved["seed"]}
         about["identity"] = identity.as_json()
         files = {"config.yaml": to_yaml(resolved), "run.json": json.dumps(about), "origins.json": "{}"}
-        run.create(path.parent, "source", path.name, {name: text.encode() for name, text in files.items()})
+        run_creating.create(path.parent, "source", path.name, {name: text.encode() for name, text in files.items()})
         source.unlink()
         if rows:
             columns = list(rows[0])
-            lines = [run.format_header(columns), *(run.format_row(columns, row) for row in rows)]
+            lines = [run_rows.format_header(columns), *(run_rows.format_row(columns, row) for row in rows)]
             (path / "metrics.csv").write_text("".join(f"{line}\n" for line in lines))
         if seconds:
             lines = ["epoch,seconds", *(f"{epoch},{taken!r}" for epoch, taken in enumerate(seconds, 1))]
             (path / "timing.csv").write_text("".join(f"{line}\n" for line in lines))
-        run.write_status(path, {"state": "finished", "epoch": len(rows)} | status)
+        run_creating.write_status(path, {"state": "finished", "epoch": len(rows)} | status)
         return path
 
     return write

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tuner.run import holder, read
+from tuner.runs.folder import read
+from tuner.runs.lock import holder
 
 CONFIG = "{name: c, data: iris, model: {hidden: [8]}, training: {epochs: 60, threads: 1}, checkpoint: {every: 60}}"
 

@@ -16,24 +16,27 @@ from typing import Any
 
 import pytest
 
-from tuner import run as runs
 from tuner.cli import compare as command
 from tuner.compare import Comparison, compare
 from tuner.config import load
 from tuner.document import to_yaml
 from tuner.errors import NotFoundError, TunerError, UsageError
 from tuner.render.compare import comparison_markdown, comparison_text, conclusion
-from tuner.results import find_group, parse_metric
+from tuner.runs import creating as run_creating
+from tuner.runs import identity as run_identity
+from tuner.runs import rows as run_rows
+from tuner.runs.family import find_group
+from tuner.runs.values import parse_metric
 
 CASES = Path(__file__).parent / "cases" / "compare"
-IDENTITY = runs.Identity("c" * 64, "d" * 64, "cpu", "AMD EPYC", "AVX512", 1, "2.10.0", "0.1.0")
+IDENTITY = run_identity.Identity("c" * 64, "d" * 64, "cpu", "AMD EPYC", "AVX512", 1, "2.10.0", "0.1.0")
 COLUMNS = ["epoch", "step", "batch_loss", "train_loss", "train_accuracy", "val_loss", "val_accuracy"]
 ACCURACIES = [0.9611, 0.9667, 0.9583, 0.9639, 0.9611, 0.9694, 0.9556, 0.9639]
 
 Make = Callable[..., Path]
 
 
-def rows_up_to(accuracy: float) -> list[runs.Row]:
+def rows_up_to(accuracy: float) -> list[run_rows.Row]:
     """Three epochs; the second is the best."""
     steps = [(1, accuracy - 0.2), (2, accuracy), (3, accuracy - 0.1)]
     return [
@@ -58,20 +61,20 @@ def write_member(group: Path, name: str, seed: int, result: float | str, overrid
     about = {
         "format": 1,
         "name": "source",
-        "created": runs.now(),
+        "created": run_creating.now(),
         "seed": seed,
         "parameters": 9610,
         "identity": replace(IDENTITY, **identity).as_json(),
     }
     files = {"config.yaml": to_yaml(resolved).encode(), "run.json": json.dumps(about).encode()}
-    path = runs.create(group, "source", name, files)
+    path = run_creating.create(group, "source", name, files)
     state, accuracy = (result, 0.5) if isinstance(result, str) else ("finished", result)
     rows = rows_up_to(accuracy)
-    lines = [runs.format_header(COLUMNS), *(runs.format_row(COLUMNS, row) for row in rows)]
+    lines = [run_rows.format_header(COLUMNS), *(run_rows.format_row(COLUMNS, row) for row in rows)]
     (path / "metrics.csv").write_text("".join(f"{line}\n" for line in lines))
     (path / "timing.csv").write_text(f"epoch,seconds\n1,{1 + seed}\n2,{3 + seed}\n")
     status = {"state": state, "epoch": 3, "best_epoch": 2, "best": rows[1], "last": rows[2]}
-    runs.write_status(
+    run_creating.write_status(
         path, status | {"test": {"loss": 0.1, "accuracy": accuracy - 0.01} if state == "finished" else {}}
     )
     return path
@@ -193,7 +196,7 @@ def test_a_run_that_is_being_trained_is_left_out(make: Make) -> None:
     make("a", ACCURACIES)
     path = make("b", dict(enumerate(shifted(0.02))) | {1: "running"})
     program = (
-        "import sys, pathlib\nfrom tuner.run import Lock\n"
+        "import sys, pathlib\nfrom tuner.runs import Lock\n"
         "with Lock(pathlib.Path(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.read()\n"
     )
     holder = subprocess.Popen(
@@ -224,8 +227,8 @@ def test_a_value_that_is_not_finite_is_left_out(make: Make) -> None:
     make("a", ACCURACIES)
     path = make("b", shifted(0.02))
     status = json.loads((path / "seed-1/status.json").read_text())
-    runs.write_status(path / "seed-1", status | {"best": status["best"] | {"val_accuracy": None}})
-    runs.write_status(path / "seed-2", status | {"best": status["best"] | {"val_accuracy": 1e300}})
+    run_creating.write_status(path / "seed-1", status | {"best": status["best"] | {"val_accuracy": None}})
+    run_creating.write_status(path / "seed-2", status | {"best": status["best"] | {"val_accuracy": 1e300}})
     assert compared("a", "b").sides[1].left_out == {1: "no value", 2: "not finite"}
 
 

@@ -30,7 +30,7 @@ from tuner.compare.statistics import (
     t_interval,
     t_quantile,
 )
-from tuner.results import Group
+from tuner.runs.family import Group
 
 COUNTS = st.lists(st.integers(-9, 9), min_size=1, max_size=11)
 MIRRORED = {"better": "worse", "worse": "better"}

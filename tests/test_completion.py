@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tuner.durable import json_bytes
-from tuner.run import create
+from tuner.runs.creating import create
 
 PROGRAM = Path(sys.executable).with_name("tuner")
 CHECK = (

@@ -11,7 +11,8 @@ import torch
 
 from tuner.durable import read_folder
 from tuner.loop import GUARD_EVERY, NonFinite, train_epoch
-from tuner.run import parse_rows, read
+from tuner.runs.folder import read
+from tuner.runs.rows import parse_rows
 from tuner.stopping import Stop, StopRequests
 
 pytestmark = [

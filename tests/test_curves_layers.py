@@ -10,7 +10,7 @@ import pytest
 
 from tuner.cli.curves import curves
 from tuner.errors import NotFoundError, UsageError
-from tuner.run import read
+from tuner.runs.folder import read
 
 NET = """
 data: {name: digits, limit: 200}

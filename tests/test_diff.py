@@ -19,7 +19,6 @@ from typing import Any
 
 import pytest
 
-from tuner import run
 from tuner.config import load
 from tuner.diff import Diff, as_data, compare_sides, find_sides, warnings_of
 from tuner.document import to_yaml
@@ -27,9 +26,12 @@ from tuner.durable import json_bytes
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.render.diff import Look, diff_text
 from tuner.render.text import spark
+from tuner.runs import creating as run_creating
+from tuner.runs import identity as run_identity
+from tuner.runs import rows as run_rows
 
 GOLDEN = Path(__file__).parent / "cases" / "diff"
-IDENTITY = run.Identity("c" * 64, "d" * 64, "cpu", "AMD EPYC", "AVX512", 1, "2.10.0", "0.1.0")
+IDENTITY = run_identity.Identity("c" * 64, "d" * 64, "cpu", "AMD EPYC", "AVX512", 1, "2.10.0", "0.1.0")
 BOTH = ("config", "identity")
 
 # ---- run folders, written as training writes them -------------------------------------------------------------------
@@ -67,16 +69,16 @@ class Place:
             "run.json": json_bytes(about),
         }
         parent, _, name = folder.rpartition("/")
-        path = run.create(self.runs / parent, loaded.config.name, name, files)
+        path = run_creating.create(self.runs / parent, loaded.config.name, name, files)
         rows = curve(more.get("epochs", 6), more.get("start", 2.0), more.get("fall", 0.7))
         if rows:
             columns = list(rows[0])
-            lines = [run.format_header(columns), *(run.format_row(columns, row) for row in rows)]
+            lines = [run_rows.format_header(columns), *(run_rows.format_row(columns, row) for row in rows)]
             (path / "metrics.csv").write_text("".join(f"{line}\n" for line in lines))
             seconds = "".join(f"{row['epoch']},0.25\n" for row in rows)
             (path / "timing.csv").write_text(f"epoch,seconds\n{seconds}")
         best = {"best": rows[-1], "last": rows[-1], "best_epoch": len(rows), "test": final_of(rows)} if rows else {}
-        run.write_status(path, {"state": "finished", "epoch": len(rows), **best, **more.get("status", {})})
+        run_creating.write_status(path, {"state": "finished", "epoch": len(rows), **best, **more.get("status", {})})
         return path
 
     def diff(self, *references: str, ignore: Sequence[str] = ()) -> Diff:

@@ -15,7 +15,7 @@ from safetensors.torch import load
 
 from tuner.durable import read_folder
 from tuner.errors import ResourceError
-from tuner.run import read
+from tuner.runs.folder import read
 from tuner.session import Answered
 from tuner.stopping import Stop, StopRequests
 

@@ -19,7 +19,8 @@ from tuner.cli.early_stop import early_stop
 from tuner.early_stop import Outcome, Setting, mean_of, parse_min_delta, parse_patience, replay
 from tuner.errors import NotFoundError, UsageError
 from tuner.monitor import best_index, epochs_waited, oriented
-from tuner.run import Row, read
+from tuner.runs.folder import read
+from tuner.runs.rows import Row
 
 CASES = Path(__file__).parent / "cases" / "early_stop"
 Write = Callable[..., Path]

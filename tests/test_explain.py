@@ -19,8 +19,7 @@ from tuner.config import Config, advice, load, metrics_of, words
 from tuner.errors import EXIT_CODES, UsageError
 from tuner.explain import Meaning, explain, find_kind, kinds, meanings, names, nearest_names, plural, settings
 from tuner.explain.topics import Topic, topics
-from tuner.results import LAYER_NUMBERS, parse_metric
-from tuner.results.metrics import FORMS
+from tuner.runs.values import FORMS, LAYER_NUMBERS, parse_metric
 from tuner.shipped import folder
 
 HEADINGS = (

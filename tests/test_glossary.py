@@ -118,7 +118,8 @@ def test_states_verdicts_and_identity_are_explained() -> None:
 
     from tuner.compare import differences
     from tuner.listing import DAMAGED
-    from tuner.run import STATES, Identity
+    from tuner.runs.files import STATES
+    from tuner.runs.identity import Identity
 
     verdicts = [differences.BETTER, differences.WORSE, differences.EQUIVALENT, differences.UNDECIDED]
     for word in (*STATES, DAMAGED, *verdicts, *(field.name for field in fields(Identity))):

@@ -17,7 +17,7 @@ from tuner.cli.show import as_data, summary
 from tuner.errors import ResourceError
 from tuner.events import EpochDone
 from tuner.render.epochs import ended_lines, started_lines
-from tuner.run import glance
+from tuner.runs.folder import glance
 from tuner.stopping import Stop, StopRequests
 
 TEXT = "{data: {name: digits, limit: 150}, training: {epochs: 3, batch_size: 64}, model: {name: mlp, hidden: [4]}}"

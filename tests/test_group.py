@@ -22,8 +22,9 @@ from tuner.errors import HeldError, NotFoundError, TunerError, UsageError
 from tuner.events import Ended, EpochDone, GroupEnded, GroupStarted, Member, MemberFailed, Note, Progress, Started
 from tuner.group import command_of, group_code, open_group, train_group
 from tuner.group.messages import Failed, Task, from_line, to_line
-from tuner.results import average, read_group
-from tuner.run import holder, is_run, read
+from tuner.runs.family import average, read_group
+from tuner.runs.folder import is_run, read
+from tuner.runs.lock import holder
 from tuner.session import Request
 from tuner.stopping import Stop, StopRequests
 

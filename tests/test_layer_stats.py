@@ -17,8 +17,9 @@ from tuner.events import EpochDone
 from tuner.layer_stats import PROBE, epochs_measured, measure, probe_of
 from tuner.listing.columns import find_column
 from tuner.listing.entries import entries
-from tuner.results import LAYER_NUMBERS, parse_metric, parse_requirements, value
-from tuner.run import read
+from tuner.runs.folder import read
+from tuner.runs.requirements import parse_requirements
+from tuner.runs.values import LAYER_NUMBERS, parse_metric, value
 
 MLP = "{data: {name: digits}, model: {hidden: [12, 8]}, training: {epochs: 6}}"
 CNN = """

@@ -14,10 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuner import run
 from tuner.config import load
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.listing import Query, list_runs
+from tuner.runs import creating as run_creating
+from tuner.runs import find as run_find
+from tuner.runs import folder as run_folder
+from tuner.runs import identity as run_identity
 
 STEMS = {
     "конфиг": "конфиг",
@@ -50,7 +53,7 @@ def decomposed(text: str) -> str:
 
 
 def files(name: str) -> dict[str, bytes]:
-    identity = run.Identity("c" * 64, "d" * 64, "cpu", "AMD EPYC", "AVX512", 1, "2.10.0", "0.1.0").as_json()
+    identity = run_identity.Identity("c" * 64, "d" * 64, "cpu", "AMD EPYC", "AVX512", 1, "2.10.0", "0.1.0").as_json()
     about = {"format": 1, "name": name, "created": "2026-01-02T03:04:05+00:00", "identity": identity}
     return {"run.json": json.dumps(about).encode()}
 
@@ -66,13 +69,13 @@ def test_any_stem_becomes_a_name_under_which_a_run_is_made_and_found(
     assert is_run_name(name) and run_name(name) == name == run_name(decomposed(stem))
     assert len(os.fsencode(f"{name}-{10**9}")) <= 255
     place = tmp_path_factory.mktemp("runs")
-    made = run.create(place, name, None, files(name))
-    assert made.name == f"{name}-1" and run.glance(made).name == name
+    made = run_creating.create(place, name, None, files(name))
+    assert made.name == f"{name}-1" and run_folder.glance(made).name == name
     for reference in (name, made.name, decomposed(name), decomposed(made.name)):
-        assert run.resolve(reference, place) == made
-    assert run.create(place, name, None, files(name)).name == f"{name}-2"
+        assert run_find.resolve(reference, place) == made
+    assert run_creating.create(place, name, None, files(name)).name == f"{name}-2"
     made.rename(place / decomposed(made.name))  # as some file systems and archives do
-    assert run.resolve(made.name, place) == place / decomposed(made.name)
+    assert run_find.resolve(made.name, place) == place / decomposed(made.name)
 
 
 @pytest.mark.parametrize(("stem", "name"), STEMS.items())
@@ -113,7 +116,7 @@ def test_a_real_run_of_such_a_config_goes_on_and_is_listed(stem: str, workplace:
     assert ended.run == workplace.runs / f"{stem}-1"
     assert ended.status["next"] == f"tuner curves {ended.run}"
     assert isinstance(opened(), Answered)
-    assert run.resolve(stem, workplace.runs) == ended.run
+    assert run_find.resolve(stem, workplace.runs) == ended.run
     listing = list_runs(workplace.runs, Query([f"name={decomposed(stem)}"]))
     assert [entry.name for entry in listing.found] == [stem]
 
@@ -140,8 +143,8 @@ def test_every_folder_that_can_be_read_is_listed(tmp_path: Path, write_run: Writ
     assert {path.name for path in listing.paths()} == {*odd, "my group"}
     assert {entry.state for entry in listing.everything} == {"finished"}
     for name in odd:
-        assert run.resolve(name, tmp_path / "runs").name == name
-    assert run.resolve("my group/seed-0", tmp_path / "runs") == tmp_path / "runs/my group/seed-0"
+        assert run_find.resolve(name, tmp_path / "runs").name == name
+    assert run_find.resolve("my group/seed-0", tmp_path / "runs") == tmp_path / "runs/my group/seed-0"
 
 
 @pytest.mark.parametrize("name", ["../outside", "..", ".", "", "/", "in/../../outside", "\0"])
@@ -153,11 +156,11 @@ def test_a_reference_does_not_lead_out_of_the_runs(
     (tmp_path / "here/deep").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "here/deep")
     with pytest.raises(NotFoundError):
-        run.resolve(name, tmp_path / "runs")
+        run_find.resolve(name, tmp_path / "runs")
 
 
 @pytest.mark.parametrize("name", ["a b", ".x", "-x", "a/b", "x" * 65, "a\u0301 ", "a$b"])
 def test_a_new_run_is_not_called_what_cannot_be_typed(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot name a run"):
-        run.create(tmp_path, "c", name, files("c"))
+        run_creating.create(tmp_path, "c", name, files("c"))
     assert list(tmp_path.iterdir()) == []

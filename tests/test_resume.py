@@ -16,7 +16,8 @@ import pytest
 from tuner.durable import read_folder
 from tuner.errors import NotFoundError
 from tuner.events import Ended, Started
-from tuner.run import parse_rows, read
+from tuner.runs.folder import read
+from tuner.runs.rows import parse_rows
 from tuner.stopping import Stop, StopRequests
 
 CNN = """
@@ -245,7 +246,8 @@ sys.path.insert(0, {tests!r})
 from conftest import Workplace
 import torch
 from tuner.durable import read_folder
-from tuner.run import apart, read
+from tuner.runs.files import apart
+from tuner.runs.folder import read
 torch.set_num_threads(1)
 place = Workplace(Path({folder!r}))
 text = {text!r}

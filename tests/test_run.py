@@ -18,17 +18,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner import run as runs
 from tuner.durable import checksum
 from tuner.errors import HeldError, NotFoundError, UsageError
-from tuner.run.files import status_bytes
+from tuner.runs import creating as run_creating
+from tuner.runs import find as run_find
+from tuner.runs import folder as run_folder
+from tuner.runs import identity as run_identity
+from tuner.runs import lock as run_lock
+from tuner.runs import rows as run_rows
+from tuner.runs.files import status_bytes
 
-IDENTITY = runs.Identity("c" * 8, "d" * 8, "cpu", "AMD EPYC", "AVX512", 2, "2.10.0", "0.1.0")
-ROWS: list[runs.Row] = [{"epoch": 1, "loss": 0.5, "val_loss": None}, {"epoch": 2, "loss": 0.25, "val_loss": 0.3}]
+IDENTITY = run_identity.Identity("c" * 8, "d" * 8, "cpu", "AMD EPYC", "AVX512", 2, "2.10.0", "0.1.0")
+ROWS: list[run_rows.Row] = [{"epoch": 1, "loss": 0.5, "val_loss": None}, {"epoch": 2, "loss": 0.25, "val_loss": 0.3}]
 
 
 def files(name: str = "mnist", created: str = "", **more: Any) -> dict[str, bytes]:
-    about = {"format": 1, "name": name, "created": created or runs.now(), "identity": IDENTITY.as_json()} | more
+    about = {"format": 1, "name": name, "created": created or run_creating.now(), "identity": IDENTITY.as_json()} | more
     return {
         "config.yaml": b'{"name": "mnist", "seed": 3}\n',
         "source.yaml": b"seed: 3\n",
@@ -38,16 +43,18 @@ def files(name: str = "mnist", created: str = "", **more: Any) -> dict[str, byte
 
 
 def make(runs_dir: Path, name: str = "mnist", run_name: str | None = None, **more: Any) -> Path:
-    return runs.create(runs_dir, name, run_name, files(name, **more))
+    return run_creating.create(runs_dir, name, run_name, files(name, **more))
 
 
 def finished(runs_dir: Path, **more: Any) -> Path:
     path = make(runs_dir, **more)
     columns = ["epoch", "loss", "val_loss"]
-    lines = [runs.format_header(columns), *(runs.format_row(columns, row) for row in ROWS)]
+    lines = [run_rows.format_header(columns), *(run_rows.format_row(columns, row) for row in ROWS)]
     (path / "metrics.csv").write_text("".join(f"{line}\n" for line in lines))
     status = {"state": "finished", "reason": "all epochs done", "epoch": 2, "step": 8, "best_epoch": 2, "exit_code": 0}
-    runs.write_status(path, status | {"best": ROWS[1], "last": ROWS[1], "test": {"loss": 0.3}, "next": "tuner curves"})
+    run_creating.write_status(
+        path, status | {"best": ROWS[1], "last": ROWS[1], "test": {"loss": 0.3}, "next": "tuner curves"}
+    )
     return path
 
 
@@ -56,7 +63,7 @@ class Other:
 
     def __init__(self, path: Path, *arguments: str) -> None:
         program = (
-            "import sys, time, pathlib\nfrom tuner.run import Lock\n"
+            "import sys, time, pathlib\nfrom tuner.runs import Lock\n"
             "with Lock(pathlib.Path(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.read()\n"
         )
         command = [sys.executable, "-c", program, str(path), *arguments]
@@ -100,7 +107,7 @@ def test_a_named_run_is_made_once(tmp_path: Path) -> None:
     assert path == tmp_path / "mine"
     with pytest.raises(NotFoundError, match="mine is already there"):
         make(tmp_path, run_name="mine")
-    with runs.Lock(path), pytest.raises(HeldError, match="mine"):
+    with run_lock.Lock(path), pytest.raises(HeldError, match="mine"):
         make(tmp_path, run_name="mine")
 
 
@@ -121,7 +128,7 @@ def test_a_bad_name_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_the_longest_name_makes_a_run_that_is_found(tmp_path: Path) -> None:
     path = make(tmp_path, "n" * 64)
-    assert runs.runs_in(tmp_path) == [path] and runs.resolve(path.name, tmp_path / "." / "") == path
+    assert run_folder.runs_in(tmp_path) == [path] and run_find.resolve(path.name, tmp_path / "." / "") == path
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
@@ -136,7 +143,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
             make(tmp_path / runs_dir)
         assert refused.value.fix
     with pytest.raises(NotFoundError, match="afile is not a folder") as refused:
-        runs.runs_in(tmp_path / "afile" / "runs")
+        run_folder.runs_in(tmp_path / "afile" / "runs")
     assert "--runs-dir" in refused.value.fix
 
 
@@ -144,17 +151,17 @@ def test_a_lock_that_is_no_file_is_refused(tmp_path: Path) -> None:
     path = make(tmp_path)
     (path / "lock").unlink()
     (path / "lock").mkdir()
-    with pytest.raises(NotFoundError, match="lock is a folder") as refused, runs.Lock(path):
+    with pytest.raises(NotFoundError, match="lock is a folder") as refused, run_lock.Lock(path):
         pass
     assert "Move it away" in refused.value.fix
     with pytest.raises(NotFoundError, match="lock is not a regular file") as refused:
-        runs.holder(path)
+        run_lock.holder(path)
     assert "Move it away" in refused.value.fix
 
 
 def test_makers_come_one_after_the_other_and_leave_no_file(tmp_path: Path) -> None:
     program = (
-        "import sys, pathlib\nfrom tuner.run import making\n"
+        "import sys, pathlib\nfrom tuner.runs import making\n"
         "with making(pathlib.Path(sys.argv[1])):\n    print('in', flush=True)\n    sys.stdin.read()\n"
         "    pathlib.Path(sys.argv[1], 'made').mkdir()\n"
     )
@@ -164,13 +171,13 @@ def test_makers_come_one_after_the_other_and_leave_no_file(tmp_path: Path) -> No
         assert not list(tmp_path.iterdir())
         assert other.stdin is not None
         other.stdin.close()
-        with runs.making(tmp_path):
+        with run_lock.making(tmp_path):
             assert [path.name for path in tmp_path.iterdir()] == ["made"]
 
 
 def test_a_halted_maker_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuner.run.lock._TURN", 0.05)
-    with runs.making(tmp_path), runs.making(tmp_path):
+    monkeypatch.setattr("tuner.runs.lock._TURN", 0.05)
+    with run_lock.making(tmp_path), run_lock.making(tmp_path):
         assert make(tmp_path).name == "mnist-1"
 
 
@@ -203,12 +210,12 @@ def test_killed_at_any_call_the_next_maker_takes_over(tmp_path: Path, run_name: 
             make(where, run_name=run_name)
 
         code = in_child(work)
-        left = runs.runs_in(runs_dir)
-        assert all(runs.read(path).state == "crashed" for path in left)
+        left = run_folder.runs_in(runs_dir)
+        assert all(run_folder.read(path).state == "crashed" for path in left)
         if not left:
             assert make(runs_dir, run_name=run_name).name == (run_name or "mnist-1")
-            assert {path.name for path in runs.runs_in(runs_dir)[0].iterdir()} == {*files(), "lock"}
-        assert len(runs.runs_in(runs_dir)) == 1 and len(list(runs_dir.iterdir())) == 1
+            assert {path.name for path in run_folder.runs_in(runs_dir)[0].iterdir()} == {*files(), "lock"}
+        assert len(run_folder.runs_in(runs_dir)) == 1 and len(list(runs_dir.iterdir())) == 1
         number += 1
     assert code == 0 and number > 15
 
@@ -245,7 +252,7 @@ def test_a_maker_that_is_overtaken_takes_the_next_number(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(fcntl, "lockf", overtake)
     assert make(tmp_path).name == "mnist-2"
-    assert {path.name for path in runs.runs_in(tmp_path)} == {"mnist-1", "mnist-2"}
+    assert {path.name for path in run_folder.runs_in(tmp_path)} == {"mnist-1", "mnist-2"}
 
 
 def test_racing_makers_get_different_numbers(tmp_path: Path) -> None:
@@ -268,36 +275,36 @@ def test_racing_makers_get_different_numbers(tmp_path: Path) -> None:
 
 def test_a_held_run_names_its_holder_and_is_free_at_once_when_it_is_killed(tmp_path: Path) -> None:
     with Other(tmp_path, "a 'b'") as other:
-        known = runs.holder(tmp_path)
+        known = run_lock.holder(tmp_path)
         assert known is not None and known["pid"] == other.process.pid
-        described = runs.describe_holder(tmp_path)
+        described = run_lock.describe_holder(tmp_path)
         assert described is not None and f"process {other.process.pid} on " in described
         before = (tmp_path / "lock").read_bytes()
-        with pytest.raises(HeldError, match=str(other.process.pid)), runs.Lock(tmp_path):
+        with pytest.raises(HeldError, match=str(other.process.pid)), run_lock.Lock(tmp_path):
             pass
         assert (tmp_path / "lock").read_bytes() == before
         other.process.send_signal(signal.SIGSTOP)
-        assert runs.holder(tmp_path) is not None
+        assert run_lock.holder(tmp_path) is not None
         other.process.kill()
         other.process.wait()
-        assert runs.holder(tmp_path) is None and runs.describe_holder(tmp_path) is None
-        with runs.Lock(tmp_path):
-            assert runs.holder(tmp_path) is not None
+        assert run_lock.holder(tmp_path) is None and run_lock.describe_holder(tmp_path) is None
+        with run_lock.Lock(tmp_path):
+            assert run_lock.holder(tmp_path) is not None
 
 
 def test_a_child_that_outlives_the_killed_holder_holds_nothing(tmp_path: Path) -> None:
     program = (
-        "import os, sys, time, pathlib\nfrom tuner.run import Lock\nLock(pathlib.Path(sys.argv[1])).acquire()\n"
+        "import os, sys, time, pathlib\nfrom tuner.runs import Lock\nLock(pathlib.Path(sys.argv[1])).acquire()\n"
         "child = os.fork()\nif child: print(child, flush=True)\ntime.sleep(60)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
     assert process.stdout is not None
     child = int(process.stdout.readline())
     try:
-        assert runs.holder(tmp_path) is not None
+        assert run_lock.holder(tmp_path) is not None
         process.kill()
         process.wait()
-        with runs.Lock(tmp_path):
+        with run_lock.Lock(tmp_path):
             pass
     finally:
         os.kill(child, signal.SIGKILL)
@@ -306,28 +313,28 @@ def test_a_child_that_outlives_the_killed_holder_holds_nothing(tmp_path: Path) -
 
 def test_asking_in_the_holders_own_process_does_not_drop_its_lock(tmp_path: Path) -> None:
     path = finished(tmp_path)
-    asked = "import sys, pathlib\nfrom tuner.run import holder\nprint(holder(pathlib.Path(sys.argv[1])) is not None)"
-    with runs.Lock(path):
-        known = runs.holder(path)
+    asked = "import sys, pathlib\nfrom tuner.runs import holder\nprint(holder(pathlib.Path(sys.argv[1])) is not None)"
+    with run_lock.Lock(path):
+        known = run_lock.holder(path)
         assert known is not None and known["pid"] == os.getpid()
-        runs.write_status(path, {"state": "running"})
-        assert runs.read(path).state == "running"
-        with pytest.raises(HeldError), runs.Lock(path):
+        run_creating.write_status(path, {"state": "running"})
+        assert run_folder.read(path).state == "running"
+        with pytest.raises(HeldError), run_lock.Lock(path):
             pass
-        assert in_child(lambda: os._exit(0 if runs.holder(path) else 1)) == 0
+        assert in_child(lambda: os._exit(0 if run_lock.holder(path) else 1)) == 0
         assert subprocess.run([sys.executable, "-c", asked, str(path)], capture_output=True).stdout == b"True\n"
-    assert runs.holder(path) is None
+    assert run_lock.holder(path) is None
 
 
 def test_a_forked_child_knows_when_its_parent_let_go(tmp_path: Path) -> None:
-    lock = runs.Lock(tmp_path)
+    lock = run_lock.Lock(tmp_path)
     lock.acquire()
     reading, writing = os.pipe()
 
     def ask() -> None:
         os.read(reading, 1)
-        assert runs.holder(tmp_path) is None
-        with runs.Lock(tmp_path):
+        assert run_lock.holder(tmp_path) is None
+        with run_lock.Lock(tmp_path):
             pass
 
     process = os.fork()
@@ -347,13 +354,13 @@ def test_a_forked_child_knows_when_its_parent_let_go(tmp_path: Path) -> None:
 def test_a_lock_waits_for_the_end_of_another(tmp_path: Path) -> None:
     with Other(tmp_path) as other:
         start = time.monotonic()
-        with pytest.raises(HeldError), runs.Lock(tmp_path, wait=0.15):
+        with pytest.raises(HeldError), run_lock.Lock(tmp_path, wait=0.15):
             pass
         assert time.monotonic() - start >= 0.15
         assert other.process.stdin is not None
         other.process.stdin.close()
         other.process.stdin = None
-        with runs.Lock(tmp_path, wait=60):
+        with run_lock.Lock(tmp_path, wait=60):
             pass
 
 
@@ -361,13 +368,15 @@ def test_a_lock_waits_for_the_end_of_another(tmp_path: Path) -> None:
 def test_a_damaged_lock_file_still_tells_who_holds_it(tmp_path: Path, content: bytes) -> None:
     with Other(tmp_path) as other:
         (tmp_path / "lock").write_bytes(content)
-        assert runs.holder(tmp_path) == {"pid": other.process.pid}
-        assert runs.describe_holder(tmp_path) == f"process {other.process.pid}"
+        assert run_lock.holder(tmp_path) == {"pid": other.process.pid}
+        assert run_lock.describe_holder(tmp_path) == f"process {other.process.pid}"
 
 
 def test_what_a_holder_says_is_shown_escaped(tmp_path: Path) -> None:
     with Other(tmp_path, "\x1b[31m\n"):
-        assert "\x1b" not in str(runs.describe_holder(tmp_path)) and "\n" not in str(runs.describe_holder(tmp_path))
+        assert "\x1b" not in str(run_lock.describe_holder(tmp_path)) and "\n" not in str(
+            run_lock.describe_holder(tmp_path)
+        )
 
 
 # ---- reading
@@ -375,7 +384,7 @@ def test_what_a_holder_says_is_shown_escaped(tmp_path: Path) -> None:
 
 def test_a_run_is_read_back(tmp_path: Path) -> None:
     path = finished(tmp_path)
-    run = runs.read(path)
+    run = run_folder.read(path)
     assert (run.name, run.state, run.path, run.rows) == ("mnist", "finished", path, ROWS)
     assert run.config == {"name": "mnist", "seed": 3}
     assert run.identity == IDENTITY and run.status["best"] == ROWS[1] and run.about["format"] == 1
@@ -383,35 +392,35 @@ def test_a_run_is_read_back(tmp_path: Path) -> None:
 
 def test_a_run_is_running_while_it_is_held_and_crashed_after(tmp_path: Path) -> None:
     path = make(tmp_path)
-    assert runs.glance(path).state == "crashed"
+    assert run_folder.glance(path).state == "crashed"
     with Other(path):
-        assert runs.glance(path).state == "running"
-        runs.write_status(path, {"state": "running"})
-        assert runs.glance(path).state == "running"
-    assert runs.glance(path).state == "crashed"
-    runs.write_status(path, {"state": "stopped"})
-    assert runs.glance(path).state == "stopped"
+        assert run_folder.glance(path).state == "running"
+        run_creating.write_status(path, {"state": "running"})
+        assert run_folder.glance(path).state == "running"
+    assert run_folder.glance(path).state == "crashed"
+    run_creating.write_status(path, {"state": "stopped"})
+    assert run_folder.glance(path).state == "stopped"
 
 
 def test_a_run_that_ends_between_two_looks_is_not_called_crashed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = make(tmp_path)
-    runs.write_status(path, {"state": "running"})
+    run_creating.write_status(path, {"state": "running"})
     real = fcntl.fcntl
 
     def late(descriptor: int, command: int, argument: bytes) -> bytes:
-        runs.write_status(path, {"state": "finished"})
+        run_creating.write_status(path, {"state": "finished"})
         return real(descriptor, command, argument)
 
     monkeypatch.setattr(fcntl, "fcntl", late)
-    assert runs.glance(path).state == "finished"
+    assert run_folder.glance(path).state == "finished"
 
 
 def test_a_status_that_is_not_finite_is_null(tmp_path: Path) -> None:
     path = make(tmp_path)
-    runs.write_status(path, {"state": "diverged", "last": {"loss": math.nan, "epoch": 1}})
-    assert runs.glance(path).status["last"] == {"loss": None, "epoch": 1}
+    run_creating.write_status(path, {"state": "diverged", "last": {"loss": math.nan, "epoch": 1}})
+    assert run_folder.glance(path).status["last"] == {"loss": None, "epoch": 1}
 
 
 def test_every_beginning_of_metrics_is_accepted(tmp_path: Path) -> None:
@@ -419,10 +428,10 @@ def test_every_beginning_of_metrics_is_accepted(tmp_path: Path) -> None:
     whole = (path / "metrics.csv").read_bytes()
     for length in range(len(whole) + 1):
         (path / "metrics.csv").write_bytes(whole[:length])
-        found = runs.read(path).rows
+        found = run_folder.read(path).rows
         assert found == ROWS[: len(found)] and len(found) == max(whole[:length].count(b"\n") - 1, 0)
     (path / "metrics.csv").unlink()
-    assert runs.read(path).rows == []
+    assert run_folder.read(path).rows == []
 
 
 @pytest.mark.parametrize("name", ["run.json", "status.json", "config.yaml"])
@@ -432,7 +441,7 @@ def test_every_truncation_of_a_file_is_answered_by_its_name(tmp_path: Path, name
     for length in range(len(whole)):
         (path / name).write_bytes(whole[:length])
         with pytest.raises(NotFoundError, match=name):
-            runs.read(path)
+            run_folder.read(path)
 
 
 ABOUT = json.loads(files()["run.json"])
@@ -490,39 +499,39 @@ def test_a_damaged_file_is_named_and_hides_no_other_run(tmp_path: Path, name: st
     path, good = finished(tmp_path), finished(tmp_path, name="other")
     (path / name).write_bytes(content)
     with pytest.raises(NotFoundError, match=name) as caught:
-        runs.read(path)
+        run_folder.read(path)
     assert "\x1b" not in caught.value.message
-    assert set(runs.runs_in(tmp_path)) == {path, good}
-    assert runs.resolve("@1", tmp_path) == good and runs.newest(tmp_path, "other", IDENTITY) == good
+    assert set(run_folder.runs_in(tmp_path)) == {path, good}
+    assert run_find.resolve("@1", tmp_path) == good and run_find.newest(tmp_path, "other", IDENTITY) == good
 
 
 @pytest.mark.parametrize("name", ["run.json", "status.json", "metrics.csv", "config.yaml", "lock"])
 def test_links_and_pipes_are_refused(tmp_path: Path, name: str) -> None:
     path = finished(tmp_path)
     if name == "lock":
-        runs.write_status(path, {"state": "running"})
+        run_creating.write_status(path, {"state": "running"})
     content = (path / name).read_bytes()
     (tmp_path / "elsewhere").write_bytes(content)
     (path / name).unlink()
     (path / name).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(NotFoundError, match=name):
-        runs.read(path)
+        run_folder.read(path)
     (path / name).unlink()
     (path / name).mkdir()
     with pytest.raises(NotFoundError, match=name):
-        runs.read(path)
+        run_folder.read(path)
 
 
 def test_a_missing_run_is_named(tmp_path: Path) -> None:
     for path in (tmp_path / "absent", tmp_path / ("n" * 300), tmp_path / "a\0"):
         with pytest.raises(NotFoundError, match="no run folder"):
-            runs.read(path)
+            run_folder.read(path)
 
 
 def test_a_missing_run_is_answered_with_the_newest_that_are_there(tmp_path: Path) -> None:
     asks: list[Callable[[Path], object]] = [
-        lambda where: runs.read(where / "absent"),
-        lambda where: runs.resolve("absent", where),
+        lambda where: run_folder.read(where / "absent"),
+        lambda where: run_find.resolve("absent", where),
     ]
     for ask in asks:
         with pytest.raises(NotFoundError) as refused:
@@ -534,7 +543,7 @@ def test_a_missing_run_is_answered_with_the_newest_that_are_there(tmp_path: Path
         7: "There are mnist-7, mnist-6, mnist-5, mnist-4, mnist-3 and 2 older; --runs-dir says where else to look.",
     }
     for count, said in counted.items():
-        while len(runs.runs_in(tmp_path)) < count:
+        while len(run_folder.runs_in(tmp_path)) < count:
             make(tmp_path)
         for ask in asks:
             with pytest.raises(NotFoundError) as refused:
@@ -546,15 +555,15 @@ def test_reading_writes_nothing(tmp_path: Path) -> None:
     path = finished(tmp_path)
     (path / "lock").unlink()
     before = {entry.name: entry.stat().st_mtime_ns for entry in [path, *path.iterdir()]}
-    runs.read(path)
-    runs.resolve("@1", tmp_path)
+    run_folder.read(path)
+    run_find.resolve("@1", tmp_path)
     assert {entry.name: entry.stat().st_mtime_ns for entry in [path, *path.iterdir()]} == before
 
 
 def test_keys_of_a_later_version_do_not_count(tmp_path: Path) -> None:
     path = make(tmp_path, identity=IDENTITY.as_json() | {"later": 1}, later=[1])
-    runs.write_status(path, {"state": "stopped", "later": {}})
-    assert runs.glance(path).identity == IDENTITY
+    run_creating.write_status(path, {"state": "stopped", "later": {}})
+    assert run_folder.glance(path).identity == IDENTITY
 
 
 # ---- rows
@@ -565,17 +574,19 @@ CELLS = st.none() | st.integers(-(10**17), 10**17) | st.floats()
 @given(st.lists(st.lists(CELLS, min_size=3, max_size=3), max_size=5))
 def test_rows_are_read_back_exactly(values: list[list[float | int | None]]) -> None:
     columns = ["epoch", "train_loss", "activation_std(hidden.3)@0"]
-    rows: list[runs.Row] = [dict(zip(columns, cells, strict=True)) for cells in values]
-    text = "\n".join([runs.format_header(columns), *(runs.format_row(columns, row) for row in rows), ""])
-    found = runs.parse_rows(text)
+    rows: list[run_rows.Row] = [dict(zip(columns, cells, strict=True)) for cells in values]
+    text = "\n".join([run_rows.format_header(columns), *(run_rows.format_row(columns, row) for row in rows), ""])
+    found = run_rows.parse_rows(text)
     assert repr(found) == repr(rows).replace("-nan", "nan")  # repr tells 1 from 1.0 and 0.0 from -0.0, and nan is nan
-    assert "\n".join([runs.format_header(columns), *(runs.format_row(columns, row) for row in found), ""]) == text
+    assert (
+        "\n".join([run_rows.format_header(columns), *(run_rows.format_row(columns, row) for row in found), ""]) == text
+    )
 
 
 @given(st.text(alphabet="epoch,loss\n0123456789.-+naif \x00é\r\"'", max_size=60))
 def test_any_text_gives_rows_or_an_error_with_the_files_name(text: str) -> None:
     try:
-        rows = runs.parse_rows(text, "metrics.csv")
+        rows = run_rows.parse_rows(text, "metrics.csv")
     except NotFoundError as error:
         assert error.message.startswith("metrics.csv is damaged")
     else:
@@ -585,9 +596,9 @@ def test_any_text_gives_rows_or_an_error_with_the_files_name(text: str) -> None:
 def test_a_row_is_whole_and_columns_are_names() -> None:
     for values in ({"a": 1}, {"a": 1, "b": 2, "c": 3}):
         with pytest.raises(ValueError, match="a row is whole"):
-            runs.format_row(["a", "b"], values)
+            run_rows.format_row(["a", "b"], values)
     with pytest.raises(ValueError, match="not a column's name"):
-        runs.format_header(["a,b"])
+        run_rows.format_header(["a,b"])
 
 
 # ---- finding
@@ -603,20 +614,20 @@ def test_the_newest_run_comes_first_by_its_own_time_then_by_its_name(tmp_path: P
     (tmp_path / ".tmp-1").mkdir()
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    assert runs.runs_in(tmp_path) == [late, *reversed(same), east]
-    assert runs.runs_in(tmp_path / "absent") == []
+    assert run_folder.runs_in(tmp_path) == [late, *reversed(same), east]
+    assert run_folder.runs_in(tmp_path / "absent") == []
 
 
 def test_the_newest_run_of_a_name_and_identity(tmp_path: Path) -> None:
     old, new = make(tmp_path), make(tmp_path)
     make(tmp_path, "other")
-    two = runs.Identity(**{**IDENTITY.as_json(), "threads": 4, "device": "cuda:0"})  # type: ignore[arg-type]
-    assert runs.newest(tmp_path, "mnist", IDENTITY) == new
-    assert runs.newest(tmp_path, "mnist", two) is None
-    assert runs.newest(tmp_path, "mnist", two, ignore={"threads", "device"}) == new
+    two = run_identity.Identity(**{**IDENTITY.as_json(), "threads": 4, "device": "cuda:0"})  # type: ignore[arg-type]
+    assert run_find.newest(tmp_path, "mnist", IDENTITY) == new
+    assert run_find.newest(tmp_path, "mnist", two) is None
+    assert run_find.newest(tmp_path, "mnist", two, ignore={"threads", "device"}) == new
     assert IDENTITY.differences(two) == [("device", "cpu", "cuda:0"), ("threads", 2, 4)]
     (new / "run.json").write_bytes(b"")
-    assert runs.newest(tmp_path, "mnist", IDENTITY) == old
+    assert run_find.newest(tmp_path, "mnist", IDENTITY) == old
 
 
 def test_references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -644,10 +655,10 @@ def test_references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "@2": cnn,
         "@4": one,
     }
-    assert {text: runs.resolve(text, runs_dir) for text in expected} == expected
-    assert runs.members(group) == seeds
+    assert {text: run_find.resolve(text, runs_dir) for text in expected} == expected
+    assert run_folder.members(group) == seeds
     monkeypatch.chdir(runs_dir)
-    assert runs.resolve("mnist-1", runs_dir) == Path("mnist-1")
+    assert run_find.resolve("mnist-1", runs_dir) == Path("mnist-1")
 
 
 @pytest.mark.parametrize(
@@ -678,7 +689,7 @@ def test_a_reference_that_names_nothing_says_what_is_near(
     if reference.startswith("mnist-1/.."):
         reference = str(runs_dir / reference / "..")
     with pytest.raises(NotFoundError, match=message) as caught:
-        runs.resolve(reference, runs_dir)
+        run_find.resolve(reference, runs_dir)
     assert "\x1b" not in caught.value.message and "\0" not in caught.value.message
 
 
@@ -692,5 +703,5 @@ def test_a_thousand_runs_are_listed_quickly(tmp_path: Path) -> None:
         (path / "run.json").write_bytes(content["run.json"])
         (path / "status.json").write_bytes(status)
     start = time.process_time()
-    assert {runs.glance(path).state for path in runs.runs_in(tmp_path)} == {"finished"}
+    assert {run_folder.glance(path).state for path in run_folder.runs_in(tmp_path)} == {"finished"}
     assert time.process_time() - start < 1.5

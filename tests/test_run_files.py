@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 
 import tuner
-from tuner import run as runs
 from tuner.cli.check import verify
 from tuner.cli.show import origins
 from tuner.config import load
 from tuner.errors import NotFoundError
 from tuner.events import EpochDone
+from tuner.runs import files as run_files
+from tuner.runs import folder as run_folder
 from tuner.session import Request, Session, open_session
 from tuner.stopping import StopRequests
 from tuner.train import train
@@ -52,7 +53,7 @@ def flip(file: Path, bit: int) -> None:
 
 def read_all(path: Path) -> None:
     """Everything of a run that some command shows and that status.json speaks of."""
-    found = runs.read(path)
+    found = run_folder.read(path)
     _ = found.layers, origins(found), found.content("timing.csv")
 
 
@@ -163,7 +164,7 @@ def test_an_ended_run_whose_metrics_grew_is_told(trained: Trained, copy: Callabl
     with (path / "metrics.csv").open("ab") as file:
         file.write((path / "metrics.csv").read_bytes().splitlines(keepends=True)[-1].replace(b"6,", b"7,", 1))
     with pytest.raises(NotFoundError, match=r"metrics\.csv is damaged"):
-        runs.read(path)
+        run_folder.read(path)
 
 
 def test_weights_with_any_flipped_bit_or_a_block_of_zeros_are_refused(
@@ -199,11 +200,11 @@ def test_an_older_run_is_checked_against_its_checkpoint(trained: Trained, copy: 
     path = copy(trained.run)
     without_checksums(path)
     read_all(path)
-    assert verify(runs.read(path)) == ["epoch-0004", "epoch-0006"]
+    assert verify(run_folder.read(path)) == ["epoch-0004", "epoch-0006"]
     tuner.load(path)
     whole = (path / "best.safetensors").read_bytes()
     flip(path / "best.safetensors", 8 * len(whole) - 5)
-    for reader in (lambda: tuner.load(path), lambda: verify(runs.read(path))):
+    for reader in (lambda: tuner.load(path), lambda: verify(run_folder.read(path))):
         with pytest.raises(NotFoundError, match=r"best\.safetensors is damaged"):
             reader()
     shutil.rmtree(path / "checkpoints")  # nothing knows what they ought to be
@@ -226,14 +227,14 @@ def test_status_and_best_weights_agree_or_it_is_said(trained: Trained, copy: Cal
         for name in ("status.json", "metrics.csv", "timing.csv", "layer_stats.jsonl"):
             shutil.copy(before / name, path / name)
         shutil.copy(best[after], path / "best.safetensors")
-        found = runs.read(path)
+        found = run_folder.read(path)
         epoch = found.status["best_epoch"]
         fits = (
             epoch is not None
             and trained.moments[epoch].joinpath("best.safetensors").read_bytes() == best[after].read_bytes()
         )
         agreed.append(fits)
-        assert bool(runs.apart(path, found.told)) != fits
+        assert bool(run_files.apart(path, found.told)) != fits
         if fits:
             tuner.load(path)
             continue
@@ -258,16 +259,16 @@ def test_metrics_cut_back_to_a_checkpoint_are_said(trained: Trained, copy: Calla
     path = copy(trained.moments[5])
     whole = (path / "metrics.csv").read_bytes()
     lines = whole.splitlines(keepends=True)
-    assert len(runs.read(path).rows) == 5
-    assert not [line for line in runs.apart(path, runs.read(path).told) if "metrics.csv" in line]
+    assert len(run_folder.read(path).rows) == 5
+    assert not [line for line in run_files.apart(path, run_folder.read(path).told) if "metrics.csv" in line]
     (path / "metrics.csv").write_bytes(b"".join(lines[:5]))  # the status knows of 4 rows, the file holds one more
-    assert not [line for line in runs.apart(path, runs.read(path).told) if "metrics.csv" in line]
+    assert not [line for line in run_files.apart(path, run_folder.read(path).told) if "metrics.csv" in line]
     (path / "metrics.csv").write_bytes(b"".join(lines[:3]))  # what the older checkpoint counts on
-    assert len(runs.read(path).rows) == 2
-    assert [line for line in runs.apart(path, runs.read(path).told) if "metrics.csv is not the one" in line]
+    assert len(run_folder.read(path).rows) == 2
+    assert [line for line in run_files.apart(path, run_folder.read(path).told) if "metrics.csv is not the one" in line]
     (path / "metrics.csv").write_bytes(b"".join(lines[:2]))  # less than any checkpoint counts on
     with pytest.raises(NotFoundError, match=r"metrics\.csv is damaged"):
-        runs.read(path)
+        run_folder.read(path)
 
 
 # ---- while it trains -------------------------------------------------------------------------------------------------
@@ -294,7 +295,7 @@ def test_a_healthy_running_run_is_never_called_damaged(live: Path) -> None:
     for number in range(1000):
         if number >= 40 and len(epochs) > 10:
             break
-        found = runs.read(live)
+        found = run_folder.read(live)
         assert found.state == "running"
         verify(found)
         epochs.add(len(found.rows))
@@ -304,10 +305,10 @@ def test_a_healthy_running_run_is_never_called_damaged(live: Path) -> None:
 
 
 def test_damage_of_a_running_run_is_told_all_the_same(live: Path) -> None:
-    while not runs.read(live).rows:
+    while not run_folder.read(live).rows:
         pass
     flip(live / "config.yaml", 8)
     with pytest.raises(NotFoundError, match=r"config\.yaml is damaged"):
-        runs.read(live)
+        run_folder.read(live)
     flip(live / "config.yaml", 8)
-    assert runs.read(live).state == "running"
+    assert run_folder.read(live).state == "running"

@@ -19,12 +19,16 @@ from typing import Any
 import pytest
 
 import tuner
-from tuner import run as runs
 from tuner.cli.check import verify
 from tuner.durable import files_below, list_folder, read_bytes, read_json, unreadable
 from tuner.errors import NotFoundError, ResourceError
 from tuner.listing import Query, list_runs
-from tuner.results import read_group, seconds
+from tuner.runs import creating as run_creating
+from tuner.runs import find as run_find
+from tuner.runs import folder as run_folder
+from tuner.runs import lock as run_lock
+from tuner.runs.family import read_group
+from tuner.runs.values import seconds
 
 SOURCE = Path(__file__).parents[1] / "src" / "tuner"
 TEXT = "{data: {name: iris}, training: {epochs: 2, batch_size: 64}}"
@@ -125,23 +129,23 @@ def no_more_handles() -> Iterator[None]:
 
 def test_without_file_handles_every_reader_says_so(workplace: Any) -> None:
     path = workplace.train(TEXT).run
-    found = runs.read(path)
+    found = run_folder.read(path)
     running = Path(shutil.copytree(path, workplace.folder / "other" / "c-1"))
-    runs.write_status(running, found.status | {"state": "running"}, found.files)
+    run_creating.write_status(running, found.status | {"state": "running"}, found.files)
     readers: dict[str, Callable[[], Any]] = {
         "read_bytes": lambda: read_bytes(path / "log.txt", 1 << 20),
         "read_json": lambda: read_json(path / "run.json"),
         "list_folder": lambda: list_folder(path),
         "files_below": lambda: files_below(path),
-        "read": lambda: runs.read(path),
+        "read": lambda: run_folder.read(path),
         "rows": lambda: replace(found).rows,
         "layers": lambda: replace(found).layers,
         "timing": lambda: seconds(found),
         "verify": lambda: verify(found),
-        "holder": lambda: runs.holder(running),
-        "runs_in": lambda: runs.runs_in(workplace.runs),
-        "resolve": lambda: runs.resolve("c", workplace.runs),
-        "newest": lambda: runs.newest(workplace.runs, "c", found.identity),
+        "holder": lambda: run_lock.holder(running),
+        "runs_in": lambda: run_folder.runs_in(workplace.runs),
+        "resolve": lambda: run_find.resolve("c", workplace.runs),
+        "newest": lambda: run_find.newest(workplace.runs, "c", found.identity),
         "read_group": lambda: read_group(path),
         "list_runs": lambda: list_runs(workplace.runs, Query()),
         "load": lambda: tuner.load(path),

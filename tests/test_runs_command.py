@@ -23,7 +23,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuner import run as runs
 from tuner.cli.info import no_kind
 from tuner.config import load, meaning_hash
 from tuner.document import to_yaml
@@ -31,6 +30,11 @@ from tuner.durable import json_bytes
 from tuner.errors import NotFoundError, UsageError
 from tuner.listing import Listing, Query, list_runs
 from tuner.render.listing import Terminal, runs_csv, runs_table
+from tuner.runs import creating as run_creating
+from tuner.runs import find as run_find
+from tuner.runs import identity as run_identity
+from tuner.runs import lock as run_lock
+from tuner.runs import rows as run_rows
 
 CASES = Path(__file__).parent / "cases"
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -40,13 +44,13 @@ NOW = START + timedelta(hours=5)
 # ---- run folders, written as training writes them
 
 
-def table(rows: Sequence[runs.Row]) -> bytes:
+def table(rows: Sequence[run_rows.Row]) -> bytes:
     columns = list(rows[0])
-    lines = [runs.format_header(columns), *(runs.format_row(columns, row) for row in rows)]
+    lines = [run_rows.format_header(columns), *(run_rows.format_row(columns, row) for row in rows)]
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def rows_up_to(best: float, metric: str = "accuracy") -> list[runs.Row]:
+def rows_up_to(best: float, metric: str = "accuracy") -> list[run_rows.Row]:
     """Three epochs; the second is the best."""
     values = [best - 0.2, best, best - 0.1]
     names = ("train_loss", f"train_{metric}", "val_loss", f"val_{metric}")
@@ -77,7 +81,7 @@ class Folder:
         source = self.path.parent / f"{label.rpartition('/')[2].rpartition('-')[0] or label}.yaml"
         source.write_text("data: digits\n")
         config = load(str(source), ["training.epochs=3", *overrides]).resolved
-        identity = runs.Identity(meaning_hash(config), "d" * 64, "cpu", "a CPU", "AVX2", 1, "2.10.0", "0.1.0")
+        identity = run_identity.Identity(meaning_hash(config), "d" * 64, "cpu", "a CPU", "AVX2", 1, "2.10.0", "0.1.0")
         created = (START + timedelta(minutes=self.minute)).isoformat()
         self.minute += 1
         about = {"format": 1, "name": config["name"], "created": created, "seed": config["seed"], "parameters": 9610}
@@ -90,12 +94,12 @@ class Folder:
             files["metrics.csv"] = table(rows)
             files["timing.csv"] = table([{"epoch": row["epoch"], "seconds": 1.5} for row in rows])
         parent, _, folder = label.rpartition("/")
-        path = runs.create(self.path / parent, config["name"], folder, files)
+        path = run_creating.create(self.path / parent, config["name"], folder, files)
         known: dict[str, Any] = {"state": state, "epoch": len(rows), "best": {}, "last": {}, "test": {}}
         if rows:
             known |= {"best_epoch": 2, "best": rows[1], "last": rows[2]}
             known["test"] = {"loss": 0.25, metric: result} if state == "finished" else {}
-        runs.write_status(path, known | status)
+        run_creating.write_status(path, known | status)
         return path
 
 
@@ -188,7 +192,7 @@ def test_newest_first_and_a_group_is_one_entry(runs_dir: Path) -> None:
 def test_the_order_is_that_of_references(runs_dir: Path) -> None:
     found = labels(runs_dir)
     for number in (1, 3, 8, 12):
-        assert runs.resolve(f"@{number}", runs_dir).name == found[number - 1]
+        assert run_find.resolve(f"@{number}", runs_dir).name == found[number - 1]
 
 
 def test_states_of_all_kinds(runs_dir: Path) -> None:
@@ -212,7 +216,7 @@ def test_what_is_wrong_is_told_once_each(runs_dir: Path) -> None:
 def test_a_run_that_is_held_is_running(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "runs")
     path = folder.run("digits-1", 0.5, "training.epochs=20", state="running")
-    with runs.Lock(path):
+    with run_lock.Lock(path):
         listing = list_runs(folder.path, Query())
         assert cells(listing, "state") == {"digits-1": "running"}
         assert "running 3/20" in runs_table(listing)[0]
@@ -222,7 +226,7 @@ def test_a_folder_that_is_being_made_is_not_damaged(tmp_path: Path) -> None:
     path = tmp_path / "runs/digits-1"
     path.mkdir(parents=True)
     (path / "config.yaml").write_text("name: digits\n")
-    with runs.Lock(path):
+    with run_lock.Lock(path):
         assert labels(tmp_path / "runs") == []
     assert labels(tmp_path / "runs") == ["digits-1"]
 
@@ -232,7 +236,7 @@ def test_runs_of_a_folder_that_is_no_group_are_listed_one_by_one(tmp_path: Path)
     folder.run("lab/a-1", 0.9)
     folder.run("lab/b-1", 0.8, "optimizer.lr=0.5")
     assert labels(folder.path) == ["lab/b-1", "lab/a-1"]
-    assert runs.resolve("lab/b-1", folder.path) == folder.path / "lab/b-1"
+    assert run_find.resolve("lab/b-1", folder.path) == folder.path / "lab/b-1"
 
 
 def test_a_damaged_member_does_not_hide_its_group(tmp_path: Path) -> None:
@@ -514,7 +518,7 @@ SMALL = to_yaml({"name": "a", "seed": 0, "data": {"name": "d"}, "model": {"name"
 def write_small(path: Path, number: int, value: float | None) -> None:
     """What is read of a run, with nothing flushed to disk."""
     path.mkdir()
-    identity = runs.Identity(str(number), "", "cpu", "", "", 1, "", "").as_json()
+    identity = run_identity.Identity(str(number), "", "cpu", "", "", 1, "", "").as_json()
     created = (START + timedelta(minutes=number)).isoformat()
     (path / "run.json").write_bytes(
         json_bytes({"format": 1, "name": "a", "created": created, "seed": 0, "identity": identity})

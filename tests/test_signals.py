@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from tuner.run import holder, read
+from tuner.runs.folder import read
+from tuner.runs.lock import holder
 from tuner.stopping import ASKED, DEADLY
 
 SMALL = "{name: c, data: iris, model: {hidden: [8]}, training: {epochs: 2, batch_size: 64, threads: 1}}"

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tuner.run import read
+from tuner.runs.folder import read
 from tuner.stopping import ASKED, DEADLY, Stop, StopRequests
 
 TEXT = """

@@ -17,7 +17,8 @@ from tuner.cli.check import verify
 from tuner.durable import commit_folder, read_folder
 from tuner.errors import NotFoundError, ResourceError
 from tuner.events import Ended, EpochDone, Started
-from tuner.run import apart, read
+from tuner.runs.files import apart
+from tuner.runs.folder import read
 from tuner.stopping import Stop, StopRequests
 
 TEXT = """

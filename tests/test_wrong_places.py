@@ -12,7 +12,7 @@ import pytest
 import tuner
 from tuner.config import load
 from tuner.errors import ConfigError, NotFoundError
-from tuner.run import instead_of_config, resolve_run
+from tuner.runs.find import instead_of_config, resolve_run
 from tuner.shipped import find_config
 
 

@@ -22,7 +22,9 @@ def load(run: str | Path, runs_dir: str | Path = "runs") -> nn.Module:
     from tuner.config import plan_of
     from tuner.network import build
     from tuner.paths import path_of
-    from tuner.run import BEST, CONFIG, best_weights, glance, resolve_run
+    from tuner.runs.files import BEST, CONFIG, best_weights
+    from tuner.runs.find import resolve_run
+    from tuner.runs.folder import glance
     from tuner.state import load_weights
 
     found = glance(resolve_run(str(run), path_of(runs_dir)))

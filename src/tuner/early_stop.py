@@ -15,7 +15,8 @@ from tuner.document import core_value
 from tuner.durable import shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.monitor import best_index, oriented, waits
-from tuner.run import Row, Run
+from tuner.runs.folder import Run
+from tuner.runs.rows import Row
 
 STOPPED, NEVER, UNKNOWN = "stopped", "never", "unknown"
 

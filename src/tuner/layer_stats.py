@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from tuner.loop import Normalizer, Samples
 from tuner.network import Network
-from tuner.results import LAYER_NUMBERS
-from tuner.run import LayerRow
+from tuner.runs.rows import LayerRow
+from tuner.runs.values import LAYER_NUMBERS
 
 PROBE = 256
 """Training samples that are looked at."""

@@ -17,20 +17,11 @@ from tuner.document import to_yaml
 from tuner.durable import json_bytes
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
 from tuner.plan import Plan
-from tuner.run import (
-    Identity,
-    Lock,
-    Run,
-    check_name,
-    describe_holder,
-    folder_called,
-    glance,
-    held,
-    newest,
-    now,
-    read,
-    runs_in,
-)
+from tuner.runs.creating import check_name, now
+from tuner.runs.find import newest
+from tuner.runs.folder import Run, folder_called, glance, read, runs_in
+from tuner.runs.identity import Identity
+from tuner.runs.lock import Lock, describe_holder, held
 
 if TYPE_CHECKING:
     from tuner.data.splits import Splits

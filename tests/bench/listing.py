@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from tuner import machine
-from tuner import run as runs
 from tuner.config import load, meaning_hash
 from tuner.document import to_yaml
 from tuner.durable import json_bytes
+from tuner.runs import creating as run_creating
+from tuner.runs import identity as run_identity
+from tuner.runs import rows as run_rows
 from tuner.shipped import configs
 
 LIBRARIES = [sys.executable, "-c", "import typer, pydantic, yaml"]
@@ -33,7 +35,7 @@ EPOCHS = 20
 
 def make_run(runs_dir: Path, name: str, config: dict[str, Any], number: int) -> None:
     """A finished run of `config`, with what training would have left of small files."""
-    identity = runs.Identity(meaning_hash(config), "d" * 64, "cpu", "a CPU", "AVX2", 1, "2.10.0", "0.1.0")
+    identity = run_identity.Identity(meaning_hash(config), "d" * 64, "cpu", "a CPU", "AVX2", 1, "2.10.0", "0.1.0")
     created = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number)
     about = {
         "format": 1,
@@ -44,23 +46,23 @@ def make_run(runs_dir: Path, name: str, config: dict[str, Any], number: int) -> 
         "identity": identity.as_json(),
     }
     row = {"step": 9, "lr": 0.1, "train_loss": 0.1, "train_accuracy": 0.9, "val_loss": 1 / (number + 2)}
-    rows: list[runs.Row] = [{"epoch": epoch, **row, "val_accuracy": 0.9} for epoch in range(1, EPOCHS + 1)]
-    timing: list[runs.Row] = [{"epoch": epoch, "seconds": 0.5 + epoch / 1000} for epoch in range(1, EPOCHS + 1)]
+    rows: list[run_rows.Row] = [{"epoch": epoch, **row, "val_accuracy": 0.9} for epoch in range(1, EPOCHS + 1)]
+    timing: list[run_rows.Row] = [{"epoch": epoch, "seconds": 0.5 + epoch / 1000} for epoch in range(1, EPOCHS + 1)]
     files = {
         "config.yaml": to_yaml(config).encode(),
         "metrics.csv": table(rows),
         "timing.csv": table(timing),
         "run.json": json_bytes(about),
     }
-    path = runs.create(runs_dir, config["name"], name, files)
+    path = run_creating.create(runs_dir, config["name"], name, files)
     status = {"state": "finished", "reason": "all epochs done", "epoch": EPOCHS, "best_epoch": EPOCHS, "exit_code": 0}
     test = {"loss": 0.2, "accuracy": 0.91}
-    runs.write_status(path, status | {"best": rows[-1], "last": rows[-1], "test": test})
+    run_creating.write_status(path, status | {"best": rows[-1], "last": rows[-1], "test": test})
 
 
-def table(rows: list[runs.Row]) -> bytes:
+def table(rows: list[run_rows.Row]) -> bytes:
     columns = list(rows[0])
-    lines = [runs.format_header(columns), *(runs.format_row(columns, row) for row in rows)]
+    lines = [run_rows.format_header(columns), *(run_rows.format_row(columns, row) for row in rows)]
     return "".join(f"{line}\n" for line in lines).encode()
 
 

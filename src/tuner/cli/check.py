@@ -14,7 +14,7 @@ from tuner.paths import expanded
 from tuner.render.text import plural
 
 if TYPE_CHECKING:
-    from tuner.run import Run
+    from tuner.runs.folder import Run
 
 
 @app.command()
@@ -67,7 +67,7 @@ def check(
 def settings_of_run(reference: str, runs_dir: Path) -> str | None:
     """The config.yaml of the run that `reference` names, or of the first of a group; None where it names none."""
     from tuner.errors import NotFoundError
-    from tuner.results import find_group
+    from tuner.runs.family import find_group
 
     try:
         return str(find_group(reference, runs_dir).first.path / "config.yaml")
@@ -78,7 +78,8 @@ def settings_of_run(reference: str, runs_dir: Path) -> str | None:
 def check_run_named(reference: str, runs_dir: Path, quiet: bool, as_json: bool) -> bool:
     """Verifies the run or group that `reference` names; False where it names none. Raises NotFoundError for damage."""
     from tuner.errors import NotFoundError
-    from tuner.run import is_run, members, read, resolve
+    from tuner.runs.find import resolve
+    from tuner.runs.folder import is_run, members, read
 
     try:
         path = resolve(reference, runs_dir)
@@ -102,7 +103,7 @@ def verify(run: Run) -> list[str]:
     """The names of a run's checkpoints, all files checked against their checksums. Raises NotFoundError."""
     from tuner.config import meaning_hash
     from tuner.errors import NotFoundError
-    from tuner.run import apart, check_files
+    from tuner.runs.files import apart, check_files
 
     if meaning_hash(run.config) != run.identity.config_hash:
         raise NotFoundError(f"{run.path / 'config.yaml'} is damaged: it is not the config that run.json names")
@@ -120,7 +121,7 @@ def verify_checkpoints(run: Run) -> list[str]:
     """Their names, oldest first, without those that a process that trains the run took away meanwhile."""
     from tuner.durable import verify_folder
     from tuner.errors import NotFoundError
-    from tuner.run import check_position, checkpoints
+    from tuner.runs.files import check_position, checkpoints
 
     found = []
     for folder in checkpoints(run.path):

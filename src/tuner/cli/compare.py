@@ -15,7 +15,7 @@ from tuner.errors import UsageError
 
 if TYPE_CHECKING:
     from tuner.compare import Comparison
-    from tuner.results import Group
+    from tuner.runs.family import Group
 
 METRICS = "val_accuracy, test_loss, val_loss@last, val_loss@7, epochs(val_accuracy>=0.9), parameters, seconds_per_epoch"
 
@@ -64,7 +64,7 @@ def compare(
     until p is small enough find differences that are not there.
     """
     from tuner.compare import compare as compare_groups
-    from tuner.results import parse_metric
+    from tuner.runs.values import parse_metric
 
     if markdown and as_json:
         raise UsageError("--md and --json are two forms of the output: give one of the two")
@@ -95,7 +95,7 @@ def verdicts(given: list[str]) -> list[str]:
 
 def find_all(references: list[str], baseline: str | None, runs_dir: Path) -> tuple[list[Group], Group | None]:
     """The groups, and the one of them that is the baseline. One that --baseline alone names is added."""
-    from tuner.results import find_group
+    from tuner.runs.family import find_group
 
     found = [find_group(reference, runs_dir) for reference in references]
     if baseline is None:

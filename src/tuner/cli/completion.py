@@ -19,7 +19,7 @@ MOST = 200
 def runs(ctx: Any, incomplete: str) -> list[str]:
     """Runs and groups, newest first; after ``GROUP/`` its members."""
     from tuner.errors import TunerError
-    from tuner.run import folders_in, headline, is_group, is_run, members
+    from tuner.runs.folder import folders_in, headline, is_group, is_run, members
 
     place = _runs_dir(ctx)
     group, slash, _ = incomplete.partition("/")
@@ -68,7 +68,8 @@ def settings(ctx: Any, incomplete: str) -> list[str]:
 def metrics(ctx: Any, incomplete: str) -> list[str]:
     """The metrics of the first run that was named."""
     from tuner.errors import TunerError
-    from tuner.results import find_group, metrics_of_run
+    from tuner.runs.family import find_group
+    from tuner.runs.values import metrics_of_run
 
     named = [value for value in ctx.params.values() if isinstance(value, list | tuple) and value]
     named += [[value] for key, value in ctx.params.items() if key == "run" and value]

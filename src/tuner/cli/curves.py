@@ -18,8 +18,9 @@ from tuner.paths import path_of
 if TYPE_CHECKING:
     from tuner.render.lines import Panel
     from tuner.render.series import Track, View
-    from tuner.results import Group
-    from tuner.run import Row, Run
+    from tuner.runs.family import Group
+    from tuner.runs.folder import Run
+    from tuner.runs.rows import Row
 
 TITLE = 60
 """Characters of names that fit above a picture."""
@@ -67,7 +68,7 @@ def curves(
     tuner curves adam --x layer --metric activation_std@0   from layer to layer, before the first step
     """
     from tuner.render.captions import not_drawn
-    from tuner.results import find_group
+    from tuner.runs.family import find_group
 
     check_view(axis, smooth)
     metric = metrics_on(axis, metric)
@@ -198,7 +199,7 @@ def check_metrics(metrics: list[str], tracks: list[Track]) -> None:
     """Raises UsageError where one is nowhere."""
     from tuner.errors import UsageError
     from tuner.render.panels import columns_of, known_metrics
-    from tuner.results import LAYER_NUMBERS
+    from tuner.runs.values import LAYER_NUMBERS
 
     for metric in metrics:
         if not columns_of(tracks, metric):
@@ -211,7 +212,7 @@ def losses_differ(groups: list[Group], metrics: list[str]) -> list[str]:
     """A remark where the losses that are drawn are not the same function, and so not on one scale."""
     from tuner.compare.checks import check_losses, names_of
     from tuner.errors import UsageError
-    from tuner.results import parse_metric
+    from tuner.runs.values import parse_metric
 
     found = []
     for metric in metrics:
@@ -279,7 +280,7 @@ def picture(path: Path, target: Path) -> None:
     """Draws the run in the folder `path` into a PNG or SVG file. Raises ResourceError."""
     from tuner.render.series import View
     from tuner.render.tracks import tracks_of
-    from tuner.results import read_group
+    from tuner.runs.family import read_group
 
     group = read_group(path)
     if group.first.rows:

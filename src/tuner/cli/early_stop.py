@@ -14,8 +14,8 @@ from tuner.cli.app import RUNS, Json, Quiet, RunsArgument, RunsDir, app, say_err
 
 if TYPE_CHECKING:
     from tuner.render.stops import Judged
-    from tuner.results import Group
-    from tuner.run import Run
+    from tuner.runs.family import Group
+    from tuner.runs.folder import Run
 
 
 @app.command("early-stop")
@@ -52,7 +52,7 @@ def early_stop(
     from tuner.early_stop import parse_min_delta, parse_patience
     from tuner.errors import UsageError
     from tuner.render.stops import plain_lines
-    from tuner.results import find_group
+    from tuner.runs.family import find_group
 
     if markdown and as_json:
         raise UsageError("--md and --json are two forms of the output: give one of the two")

@@ -153,7 +153,7 @@ def report(recipe: Recipe, pairs: Sequence[int], paths: dict[str, Path], asked: 
     from tuner.recipe import outcomes, shipped_outcomes
     from tuner.recipe.results import result_data
     from tuner.render.recipe import run_text
-    from tuner.results import read_group
+    from tuner.runs.family import read_group
 
     groups = {stem: read_group(path).only(pairs) for stem, path in paths.items()}
     found, shipped = outcomes(recipe, groups), shipped_outcomes(recipe)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tuner.cli.curves import Drawing
     from tuner.recipe import Recipe
-    from tuner.results import Group
+    from tuner.runs.family import Group
 
 
 def readme_of(recipe: Recipe) -> tuple[Path, str] | None:
@@ -69,7 +69,7 @@ def draw(recipe: Recipe, groups: dict[str, Group]) -> Drawing | None:
 
 def curves_of(recipe: Recipe, columns: set[str]) -> list[str] | None:
     """The curves that belong to the claims' metrics, of a test metric those of validation; None: the usual ones."""
-    from tuner.results import parse_metric
+    from tuner.runs.values import parse_metric
 
     found: dict[str, None] = {}
     for claim in recipe.claims:

@@ -101,7 +101,7 @@ def nothing_text(runs_dir: Path, listing: Listing) -> str:
     """Why there is nothing to list."""
     from tuner.durable import shown
     from tuner.render.text import plural
-    from tuner.run import is_run
+    from tuner.runs.folder import is_run
 
     count = len(listing.everything)
     if is_run(runs_dir):

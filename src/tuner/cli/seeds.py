@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tuner.cli.train import Asked
     from tuner.group import GroupSession
     from tuner.render.group import GroupDisplay
-    from tuner.run import Run
+    from tuner.runs.folder import Run
 
 MOST = 10_000
 
@@ -95,8 +95,8 @@ def tell(event: GroupEvent) -> None:
 
 def report(asked: Asked, session: GroupSession, path: Path, code: int, display: GroupDisplay | None = None) -> int:
     """The end of a group, on `display` or, where it was trained before, on one of its own; the exit code."""
-    from tuner.results import read_group
-    from tuner.run import members
+    from tuner.runs.family import read_group
+    from tuner.runs.folder import members
 
     there = read_group(path).runs if members(path) else {}  # none where it was stopped before the first one began
     runs = {seed: run for seed, run in there.items() if seed in session.seeds}
@@ -117,7 +117,7 @@ def end_event(
     path: Path, runs: dict[int, Run], code: int, judged: Sequence[dict[str, Any]], asked: bool
 ) -> dict[str, Any]:
     """The last object of --json: the members' status, and the mean of those that finished."""
-    from tuner.results import Group, average
+    from tuner.runs.family import Group, average
 
     finished = [run for run in runs.values() if run.state == "finished"]
     members = [{"seed": seed, "run": str(run.path), **run.status, "state": run.state} for seed, run in runs.items()]
@@ -136,7 +136,7 @@ def show_end(session: GroupSession, path: Path, runs: dict[int, Run], display: G
     """The last lines for a person."""
     from tuner.render.epochs import labelled
     from tuner.render.group import GroupDisplay
-    from tuner.results import Group
+    from tuner.runs.family import Group
 
     missing = len(session.seeds) - len(runs)
     state = Group(path, runs).state + (f", {missing} not begun" if missing else "") if runs else "not begun"
@@ -156,7 +156,7 @@ def next_command(session: GroupSession, path: Path, runs: dict[int, Run]) -> str
     import shlex
 
     from tuner.group import command_of
-    from tuner.run import reference
+    from tuner.runs.commands import reference
 
     if len(runs) < len(session.seeds) or any(run.state not in ("finished", "diverged") for run in runs.values()):
         return shlex.join(command_of(session, path))

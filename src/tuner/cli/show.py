@@ -12,8 +12,8 @@ from tuner.cli.app import RUNS, Json, Quiet, RunArgument, RunsDir, app
 
 if TYPE_CHECKING:
     from tuner.errors import NotFoundError
-    from tuner.results import Group
-    from tuner.run import Run
+    from tuner.runs.family import Group
+    from tuner.runs.folder import Run
 
 PARTS = ("summary", "config", "metrics", "timing", "log", "origins", "identity", "files")
 
@@ -37,7 +37,8 @@ def show(
     """
     from tuner.durable import files_below
     from tuner.errors import UsageError
-    from tuner.run import is_run, read, resolve
+    from tuner.runs.find import resolve
+    from tuner.runs.folder import is_run, read
 
     if part not in PARTS:
         from tuner.config.words import nearest
@@ -72,7 +73,7 @@ def show_group(path: Path, part: str, quiet: bool, as_json: bool) -> None:
     """The members of a group and their mean, or what they have in common. Raises UsageError for a part of one run."""
     from tuner.cli.app import say_error
     from tuner.errors import UsageError
-    from tuner.results import read_group
+    from tuner.runs.family import read_group
 
     group = read_group(path)
     shared = {"config": group.first.config, "identity": group.first.identity.as_json()}
@@ -97,7 +98,7 @@ def show_group(path: Path, part: str, quiet: bool, as_json: bool) -> None:
 def group_data(group: Group) -> dict[str, Any]:
     """What `show --json` tells of a group."""
     from tuner.durable import json_bytes
-    from tuner.results import average
+    from tuner.runs.family import average
 
     finished = [run for run in group.runs.values() if run.state == "finished"]
     values = {
@@ -141,7 +142,7 @@ def group_summary(group: Group) -> str:
 def as_data(run: Any) -> dict[str, Any]:
     """What `show --json` tells."""
     from tuner.durable import json_bytes
-    from tuner.run import next_command
+    from tuner.runs.commands import next_command
 
     values = {
         "run": str(run.path),
@@ -163,7 +164,7 @@ def summary(run: Any) -> str:
     """The result of a run in a few lines."""
     from tuner.durable import shown
     from tuner.render.text import number, plural, spark
-    from tuner.run import next_command
+    from tuner.runs.commands import next_command
 
     status, best = run.status, run.status.get("best") or {}
     try:
@@ -213,7 +214,7 @@ def pairs(values: dict[str, Any]) -> str:
 def say_apart(run: Run) -> None:
     """Notes on what of a run that is not being trained does not agree with its status."""
     from tuner.cli.app import say_error
-    from tuner.run import apart
+    from tuner.runs.files import apart
 
     for line in apart(run.path, run.told) if run.state != "running" else []:
         say_error(f"note: {line}")
@@ -221,7 +222,7 @@ def say_apart(run: Run) -> None:
 
 def origins(run: Run) -> dict[str, Any]:
     from tuner.durable import parse_json
-    from tuner.run import ORIGINS
+    from tuner.runs.files import ORIGINS
 
     return parse_json(run.content(ORIGINS), run.path / ORIGINS)
 

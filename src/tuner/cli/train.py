@@ -31,8 +31,8 @@ from tuner.paths import expanded
 
 if TYPE_CHECKING:
     from tuner.config import Loaded
-    from tuner.results import Requirement
-    from tuner.run import Run
+    from tuner.runs.folder import Run
+    from tuner.runs.requirements import Requirement
     from tuner.session import Answered, Request, Session
     from tuner.stopping import StopRequests
 
@@ -69,8 +69,8 @@ def train(
     from tuner.config import load
     from tuner.durable import normal
     from tuner.errors import ConfigError
-    from tuner.results import parse_requirements
-    from tuner.run import instead_of_config
+    from tuner.runs.find import instead_of_config
+    from tuner.runs.requirements import parse_requirements
     from tuner.session import Request, command_line
     from tuner.shipped import find_config
     from tuner.stopping import StopRequests
@@ -110,7 +110,7 @@ class Asked:
 
 def train_one(asked: Asked) -> int:
     """Trains one run, or reports it; the exit code."""
-    from tuner.run import glance
+    from tuner.runs.folder import glance
     from tuner.session import Session
 
     opened, ended = train_or_find(asked)
@@ -135,7 +135,7 @@ def train_or_find(asked: Asked) -> tuple[Session | Answered, Ended]:
     """What was found on disk, and the end of the run. Where the same command made the run since it was looked for,
     this one looks again, as if it had come a moment later."""
     from tuner.errors import HeldError
-    from tuner.run import next_command
+    from tuner.runs.commands import next_command
     from tuner.session import Session, open_session
 
     opened = open_session(asked.loaded, asked.request)

@@ -29,7 +29,8 @@ from tuner.compare.pairs import MISSING, NEVER, Side, check_shared, sides_of
 from tuner.compare.statistics import EXACT_PAIRS, FLIPS, LEVEL
 from tuner.compare.training import training_commands
 from tuner.errors import UsageError
-from tuner.results import Group, Metric
+from tuner.runs.family import Group
+from tuner.runs.values import Metric
 
 __all__ = [
     "BETTER",

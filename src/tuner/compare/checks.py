@@ -8,8 +8,9 @@ from typing import Any
 
 from tuner.durable import shown
 from tuner.errors import NotFoundError, UsageError
-from tuner.results import MINIMISED_ONLY, Group, Metric, metrics_of_run, parse_metric
-from tuner.run import Run
+from tuner.runs.family import Group
+from tuner.runs.folder import Run
+from tuner.runs.values import MINIMISED_ONLY, Metric, metrics_of_run, parse_metric
 
 FEWEST, MOST = 2, 20
 WORDS = {"up": "up is better", "down": "down is better"}

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from tuner.compare.pairs import NEVER, Side
 from tuner.config import side_by_side
-from tuner.results import Metric, without_seed
-from tuner.run import Run
+from tuner.runs.family import without_seed
+from tuner.runs.folder import Run
+from tuner.runs.values import Metric
 
 CONDITIONS = {
     "device": "device",

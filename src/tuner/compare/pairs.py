@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tuner.compare.statistics import deviation_of, mean_of
 from tuner.errors import NotFoundError, UsageError
-from tuner.results import Group, Metric, metrics_of_run, value
-from tuner.results.groups import FAILED
-from tuner.run import Run
+from tuner.runs.family import FAILED, Group
+from tuner.runs.folder import Run
+from tuner.runs.values import Metric, metrics_of_run, value
 
 NEVER = "never"
 """Why a run has no ``epochs(...)``: it did not get there."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tuner.compare.differences import Difference
 from tuner.compare.pairs import WITHOUT_VALUE, Side
-from tuner.run import GROUP
+from tuner.runs.folder import GROUP
 
 
 def training_commands(differences: Sequence[Difference]) -> list[str]:

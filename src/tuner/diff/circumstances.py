@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.diff.sides import Side
-from tuner.run import Run
+from tuner.runs.folder import Run
 
 NAMES = {
     "tuner": "tuner",

@@ -14,8 +14,10 @@ from tuner.config import ABSENT, STAYED, Setting, meaning, side_by_side
 from tuner.durable import parse_json, shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.paths import expanded
-from tuner.results import Group, read_group
-from tuner.run import ORIGINS, Run, resolve
+from tuner.runs.family import Group, read_group
+from tuner.runs.files import ORIGINS
+from tuner.runs.find import resolve
+from tuner.runs.folder import Run
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 STDIN = "-"

@@ -14,24 +14,12 @@ from tuner.data.splits import Splits
 from tuner.durable import json_bytes, read_json, shown, write_file
 from tuner.errors import NotFoundError
 from tuner.plan import Plan
-from tuner.run import (
-    ENDED,
-    FORMAT,
-    GROUP,
-    Identity,
-    Lock,
-    Run,
-    create_held,
-    folders_in,
-    glance,
-    is_run,
-    making,
-    may_be_there,
-    members,
-    now,
-    number_of,
-    unreadable_one,
-)
+from tuner.runs.creating import create_held, now
+from tuner.runs.files import ENDED
+from tuner.runs.find import number_of, unreadable_one
+from tuner.runs.folder import FORMAT, GROUP, Run, folders_in, glance, is_run, may_be_there, members
+from tuner.runs.identity import Identity
+from tuner.runs.lock import Lock, making
 from tuner.session import Request, device_for, identify
 
 

@@ -18,7 +18,7 @@ from tuner.errors import BUG, ResourceError
 from tuner.events import Ended, GroupEnded, GroupEvent, GroupStarted, Member, MemberFailed
 from tuner.group.messages import Failed, Task, from_line, to_line
 from tuner.group.opening import GroupSession, hold
-from tuner.run import is_run
+from tuner.runs.folder import is_run
 from tuner.signals import ignore_here_alone
 from tuner.stopping import StopRequests
 

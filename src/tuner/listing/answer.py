@@ -10,7 +10,7 @@ from typing import Any
 from tuner.listing.columns import Column, Problems, differing, find_column, usual_columns
 from tuner.listing.entries import Entry, entries
 from tuner.listing.filters import Filter, parse_filter, select, sort
-from tuner.results import average
+from tuner.runs.family import average
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from tuner.config import ABSENT, Setting, meaning, name_of, side_by_side
 from tuner.durable import shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.listing.entries import Entry
-from tuner.results import LAYER_NUMBERS, Metric, metrics_of_run, parse_metric, seconds, value
-from tuner.run import Run
+from tuner.runs.folder import Run
+from tuner.runs.values import LAYER_NUMBERS, Metric, metrics_of_run, parse_metric, seconds, value
 
 Problems = dict[str, None]
 """What is wrong with files that were looked into on the way, each once."""

@@ -12,8 +12,10 @@ from typing import Any
 from tuner.config import ABSENT, Setting, meaning, name_of, side_by_side
 from tuner.durable import shown
 from tuner.errors import NotFoundError
-from tuner.results import read_group
-from tuner.run import GROUP, Run, folders_in, glance, headline, holder, is_run, members, results_in
+from tuner.runs.family import read_group
+from tuner.runs.find import results_in
+from tuner.runs.folder import GROUP, Run, folders_in, glance, headline, is_run, members
+from tuner.runs.lock import holder
 
 DAMAGED = "damaged"
 """The state of a folder that cannot be read."""

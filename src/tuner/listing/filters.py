@@ -12,8 +12,9 @@ from tuner.durable import normal, shown
 from tuner.errors import UsageError
 from tuner.listing.columns import NUMBERS, Column, Problems, find_column
 from tuner.listing.entries import DAMAGED, Entry
-from tuner.results import Condition, parse_condition
-from tuner.run import STATES, natural
+from tuner.runs.conditions import Condition, parse_condition
+from tuner.runs.files import STATES
+from tuner.runs.folder import natural
 
 _DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}([ T][0-9]{2}(:[0-9]{2}){0,2})?)?)?")
 

@@ -13,7 +13,8 @@ from tuner.durable import read_json, shown
 from tuner.errors import NotFoundError
 from tuner.group import GroupSession, open_group
 from tuner.recipe.reading import Claim, Recipe
-from tuner.results import Group, parse_metric
+from tuner.runs.family import Group
+from tuner.runs.values import parse_metric
 from tuner.session import Request
 
 RESULT = "result.json"

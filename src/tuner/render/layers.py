@@ -9,8 +9,8 @@ from typing import Any
 from tuner.durable import shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.render.lines import Row
-from tuner.results import LAYER_NUMBERS, parse_metric, value
-from tuner.run import Run
+from tuner.runs.folder import Run
+from tuner.runs.values import LAYER_NUMBERS, parse_metric, value
 
 USUAL = ("activation_std@0", "gradient_norm@0")
 """What is drawn unless something else is asked for: before the first step."""

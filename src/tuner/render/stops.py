@@ -9,7 +9,7 @@ from typing import Any
 from tuner.early_stop import NEVER, STOPPED, Mean, Outcome, best_row, mean_of, others
 from tuner.render.tables import Cell, table
 from tuner.render.text import escape, figure, number, plural
-from tuner.run import Row
+from tuner.runs.rows import Row
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,10 @@ from tuner.early_stop import own_monitor
 from tuner.errors import NotFoundError
 from tuner.render.series import Member, Track
 from tuner.render.text import plural
-from tuner.results import Group
-from tuner.run import TIMING, Row, Run, parse_rows
+from tuner.runs.family import Group
+from tuner.runs.files import TIMING
+from tuner.runs.folder import Run
+from tuner.runs.rows import Row, parse_rows
 
 Reading = Callable[[Run], Sequence[Mapping[str, float | int | None]]]
 

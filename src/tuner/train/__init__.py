@@ -8,7 +8,8 @@ import torch
 
 from tuner.errors import ResourceError
 from tuner.events import Event, Started
-from tuner.run import Lock, create_held, making
+from tuner.runs.creating import create_held
+from tuner.runs.lock import Lock, making
 from tuner.session import Session, made_meanwhile, taken_meanwhile
 from tuner.stopping import StopRequests
 from tuner.train.epochs import Training

@@ -18,7 +18,9 @@ from tuner.layer_stats import epochs_measured, measure, probe_of
 from tuner.loop import NonFinite, evaluate, train_epoch
 from tuner.monitor import best_index, epochs_waited, oriented
 from tuner.options.schedulers import learning_rate
-from tuner.run import BEST, Row, calmer_command, reference
+from tuner.runs.commands import calmer_command, reference
+from tuner.runs.files import BEST
+from tuner.runs.rows import Row
 from tuner.session import Session
 from tuner.state import STATE, load_weights, weights
 from tuner.stopping import StopRequests

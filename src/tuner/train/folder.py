@@ -31,22 +31,10 @@ from tuner.durable import (
     writing,
 )
 from tuner.errors import NotFoundError, ResourceError
-from tuner.run import (
-    BEST,
-    CONFIG,
-    LAYERS,
-    METRICS,
-    ORIGINS,
-    TIMING,
-    WRITTEN_ONCE,
-    Lock,
-    Row,
-    format_header,
-    format_row,
-    now,
-    parse_rows,
-    write_status,
-)
+from tuner.runs.creating import now, write_status
+from tuner.runs.files import BEST, CONFIG, LAYERS, METRICS, ORIGINS, TIMING, WRITTEN_ONCE
+from tuner.runs.lock import Lock
+from tuner.runs.rows import Row, format_header, format_row, parse_rows
 
 LOG = "log.txt"
 TIMING_COLUMNS = ("epoch", "seconds", "samples_per_second")

@@ -13,7 +13,7 @@ from tuner.data.splits import Part, Splits
 from tuner.errors import NotFoundError, ResourceError
 from tuner.loop import Measure, Normalizer, Samples, Task, batch_bounds
 from tuner.options.augmentations import Augmentation
-from tuner.run import Identity
+from tuner.runs.identity import Identity
 from tuner.seeding import derive
 from tuner.session import Session
 from tuner.state import State

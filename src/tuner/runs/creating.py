@@ -23,10 +23,10 @@ from tuner.durable import (
     writing,
 )
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
-from tuner.run.files import IDENTITY, STATUS, Files, status_bytes
-from tuner.run.folder import GROUP, is_group, is_run
-from tuner.run.lock import NAME as LOCK
-from tuner.run.lock import Lock, describe_holder, held
+from tuner.runs.files import IDENTITY, STATUS, Files, status_bytes
+from tuner.runs.folder import GROUP, is_group, is_run
+from tuner.runs.lock import NAME as LOCK
+from tuner.runs.lock import Lock, describe_holder, held
 
 
 def now() -> str:

@@ -25,10 +25,10 @@ from tuner.durable import (
     shown,
 )
 from tuner.errors import NotFoundError
-from tuner.run.files import CONFIG, ENDED, IDENTITY, LAYERS, METRICS, Files, Status, checked, read_status
-from tuner.run.identity import Identity
-from tuner.run.lock import holder
-from tuner.run.metrics import LayerRow, Row, parse_layer_rows, parse_rows
+from tuner.runs.files import CONFIG, ENDED, IDENTITY, LAYERS, METRICS, Files, Status, checked, read_status
+from tuner.runs.identity import Identity
+from tuner.runs.lock import holder
+from tuner.runs.rows import LayerRow, Row, parse_layer_rows, parse_rows
 
 FORMAT = 1
 GROUP = "group.json"

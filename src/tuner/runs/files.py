@@ -29,7 +29,7 @@ from tuner.durable import (
     shown,
 )
 from tuner.errors import NotFoundError
-from tuner.run.lock import holder
+from tuner.runs.lock import holder
 
 IDENTITY, STATUS, CONFIG, SOURCE, ORIGINS = "run.json", "status.json", "config.yaml", "source.yaml", "origins.json"
 METRICS, TIMING, LAYERS, BEST = "metrics.csv", "timing.csv", "layer_stats.jsonl", "best.safetensors"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuner.errors import UsageError
-from tuner.results.conditions import Condition, parse_condition
-from tuner.results.metrics import LAYER_NUMBERS, WHOLE_RUN, Metric, parse_metric, value
-from tuner.run import Run
+from tuner.runs.conditions import Condition, parse_condition
+from tuner.runs.folder import Run
+from tuner.runs.values import LAYER_NUMBERS, WHOLE_RUN, Metric, parse_metric, value
 
 if TYPE_CHECKING:
     from tuner.config import Config

@@ -10,8 +10,10 @@ from typing import Any
 
 from tuner.durable import shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
-from tuner.results.conditions import Condition, parse_condition
-from tuner.run import TIMING, Row, Run, parse_rows
+from tuner.runs.conditions import Condition, parse_condition
+from tuner.runs.files import TIMING
+from tuner.runs.folder import Run
+from tuner.runs.rows import Row, parse_rows
 
 FORMS = (
     "val_accuracy, val_accuracy@last, val_accuracy@7, epochs(val_accuracy>=0.9), activation_std(hidden.0)@0, "

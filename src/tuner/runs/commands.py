@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tuner.run.folder import Run
+from tuner.runs.folder import Run
 
 UNFINISHED = ("stopped", "crashed")
 

@@ -11,7 +11,9 @@ from typing import Any
 from tuner.config import meaning
 from tuner.durable import shown
 from tuner.errors import NotFoundError
-from tuner.run import STATES, Run, glance, is_run, members, resolve
+from tuner.runs.files import STATES
+from tuner.runs.find import resolve
+from tuner.runs.folder import Run, glance, is_run, members
 
 FAILED = ("diverged", "failed")
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from tuner.durable import JSON_LIMIT, normal, read_bytes, shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.paths import expanded
-from tuner.run.commands import typed
-from tuner.run.files import CONFIG
-from tuner.run.folder import (
+from tuner.runs.commands import typed
+from tuner.runs.files import CONFIG
+from tuner.runs.folder import (
     folder_called,
     folders_in,
     glance,
@@ -25,7 +25,7 @@ from tuner.run.folder import (
     runs_in,
     there_are,
 )
-from tuner.run.identity import Identity
+from tuner.runs.identity import Identity
 
 _LATEST = "9"  # later than any time of creation, as text
 

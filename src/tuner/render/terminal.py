@@ -14,7 +14,22 @@ from rich.console import Console, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text as Words
 
-from tuner.answer import Answer, Block, Brief, Cell, Chart, Command, Note, Pairs, Spark, Table, Text, Verdict, texts
+from tuner.answer import (
+    Answer,
+    Block,
+    Brief,
+    Cell,
+    Chart,
+    Command,
+    Note,
+    Pairs,
+    Spark,
+    Table,
+    Text,
+    Verdict,
+    plain,
+    texts,
+)
 from tuner.figures import ASCII_LEVELS, LEVELS, duration, spark
 from tuner.render.chart.terminal import LINES_AROUND, chart
 from tuner.render.chart.terminal import Look as Drawing
@@ -100,12 +115,18 @@ class Look:
             yield f"{line.rstrip()}\n"
 
     def _pairs(self, block: Pairs) -> Iterator[str]:
-        grid = Grid.grid(padding=(0, GAP, 0, 0))
-        grid.add_column(no_wrap=True)
-        grid.add_column(overflow="fold")
+        """A label, and beside it the value; what does not fit stands below its beginning."""
+        start = max((cell_len(escape(label)) for label, _ in block.pairs), default=0) + GAP
         for label, value in block.pairs:
-            grid.add_row(escape(label), self.text(value, "" if value is None else str(value), ""))
-        yield from self.printed(grid)
+            if isinstance(value, Command):
+                lines = [escape(value.text)]
+            else:
+                text = Words(escape(self.plain(value, plain(value))))
+                lines = [line.plain.rstrip() for line in text.wrap(self.console, max(self.width - start, start, 20))]
+            head = escape(label)
+            for line in lines or [""]:
+                yield f"{head}{' ' * (start - cell_len(head))}{line}".rstrip() + "\n"
+                head = ""
 
     def _chart(self, block: Chart) -> Iterator[str]:
         """Charts as wide as the terminal, which share its height."""
@@ -150,9 +171,6 @@ class Look:
     @property
     def levels(self) -> str:
         return LEVELS if self.is_unicode else ASCII_LEVELS
-
-    def text(self, cell: Cell, text: str, style: str) -> Words:
-        return Words(escape(self.plain(cell, text)), style)
 
     def _kept(self, table: Table, columns: Sequence[Sequence[str]]) -> tuple[list[int], list[int]]:
         """The columns that stay, and those that there is no room for."""

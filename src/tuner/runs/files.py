@@ -33,6 +33,7 @@ from tuner.runs.lock import holder
 
 IDENTITY, STATUS, CONFIG, SOURCE, ORIGINS = "run.json", "status.json", "config.yaml", "source.yaml", "origins.json"
 METRICS, TIMING, LAYERS, BEST = "metrics.csv", "timing.csv", "layer_stats.jsonl", "best.safetensors"
+LOG = "log.txt"
 CHECKPOINTS = "checkpoints"
 WRITTEN_ONCE = (IDENTITY, CONFIG, SOURCE, ORIGINS)
 WEIGHTS_LIMIT = 8 << 30

@@ -22,10 +22,11 @@ class Spark:
 
 @dataclass(frozen=True)
 class Brief:
-    """A text, and a shorter one for where there is little room."""
+    """A text, a shorter one for where there is little room, and one for scripts."""
 
     text: str
     brief: str
+    raw: str
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from tuner.errors import EXIT_CODES
 from tuner.options.activations import Activation
 from tuner.options.augmentations import Augmentation
 from tuner.options.initializers import Initializer
+from tuner.options.layers.base import Layer
 from tuner.options.losses import Loss
-from tuner.options.models import Layer, Model
+from tuner.options.models import Model
 from tuner.options.optimizers import Optimizer
 from tuner.options.schedulers import Scheduler
 from tuner.render import choices_table, exit_codes_table

@@ -208,7 +208,7 @@ def layer_table(plan: Any) -> str:
 
     rows = [["input", "", shape(plan.inputs), "", ""]]
     for block in plan.blocks:
-        said = dump(block.setting)
+        said = dump(block.layer)
         kind = ", ".join([f"{key} {value}" for key, value in said.items() if not isinstance(value, dict)][:2])
         kind += ", batch norm" * block.batch_norm
         if block.activation is not None and block.activation.name != "linear":

@@ -11,9 +11,9 @@ from tuner.config.settings import Config
 from tuner.config.words import nearest
 from tuner.data import Source
 from tuner.options.augmentations import Augmentation
+from tuner.options.layers.base import PlanError
 from tuner.options.losses import CrossEntropy
-from tuner.options.models import CNN, MLP, RNN, Conv, Dense
-from tuner.plan import Plan, PlanError, expand, plan
+from tuner.plan import Plan, plan
 
 
 @dataclass(frozen=True)
@@ -137,11 +137,11 @@ def layers_fit(config: Config) -> Iterator[Contradiction]:
 
 def regularisers_act(config: Config) -> Iterator[Contradiction]:
     model = config.model
-    if isinstance(model, MLP | CNN | RNN) and not model.hidden and model.dropout:
-        message = f"dropout {model.dropout:g} acts after the hidden layers, and model.hidden is empty"
+    dropout = model.__dict__.get("dropout")
+    if dropout and not model.__dict__["hidden"]:
+        message = f"dropout {dropout:g} acts after the hidden layers, and model.hidden is empty"
         yield Contradiction("model.dropout", message, suggestion="model.dropout: 0, or a hidden layer")
-    taking = [layer for _, layer in expand(model) if isinstance(layer, Conv | Dense) and layer.batch_norm is None]
-    if model.batch_norm and not taking:
+    if model.batch_norm and not any(layer.takes_models("batch_norm") for _, layer in model.expand()):
         message = "true, but there is no convolution and no hidden dense layer that batch norm could act on"
         yield Contradiction("model.batch_norm", message, suggestion="model.batch_norm: false, or a hidden layer")
 

@@ -15,10 +15,8 @@ from tuner.options.activations import ReLU
 from tuner.options.augmentations import Flip
 from tuner.options.initializers import HeNormal
 from tuner.options.losses import CrossEntropy, Huber
-from tuner.options.models import Conv, Dense, Recurrent
 from tuner.options.optimizers import RAdam
 from tuner.options.schedulers import MultiStep, OneCycle, Plateau, Step
-from tuner.plan import expand
 
 
 @dataclass(frozen=True)
@@ -174,9 +172,9 @@ def optimizer_settings_act(config: Config) -> Iterator[Idle]:
 
 
 def layers_take_the_models(config: Config) -> Iterator[Idle]:
-    model, layers = config.model, [layer for _, layer in expand(config.model)]
-    activated = [layer for layer in layers if isinstance(layer, Conv | Dense) and layer.activation is None]
-    drawn = [layer for layer in layers if isinstance(layer, Conv | Dense | Recurrent) and layer.initializer is None]
+    model, layers = config.model, [layer for _, layer in config.model.expand()]
+    activated = any(layer.takes_models("activation") for layer in layers)
+    drawn = any(layer.takes_models("initializer") for layer in layers)
     why = "cannot act: no layer but the output"
     if not activated and model.activation != ReLU():
         what = "model.output.activation acts on the output"

@@ -12,8 +12,9 @@ from tuner.config import words
 from tuner.data import Source
 from tuner.data.embedded import Digits
 from tuner.durable import NAME_PATTERN, is_run_name, normal
+from tuner.options.layers.base import Layer
 from tuner.options.losses import CrossEntropy, Loss
-from tuner.options.models import MLP, Layer, Model
+from tuner.options.models import MLP, Model
 from tuner.options.optimizers import Adam, Optimizer
 from tuner.options.schedulers import NoSchedule, Scheduler
 

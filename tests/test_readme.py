@@ -12,7 +12,7 @@ import pytest
 
 from tuner.choice import Choice
 from tuner.config.schema import json_schema
-from tuner.data import Source
+from tuner.data.source import Source
 from tuner.durable import json_bytes
 from tuner.errors import EXIT_CODES
 from tuner.options.activations import Activation

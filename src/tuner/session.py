@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner import data, machine
-from tuner.config import Loaded, brief, meaning, plan_of, side_by_side
+from tuner import machine
+from tuner.config import Loaded, brief, meaning, side_by_side
 from tuner.document import to_yaml
 from tuner.durable import json_bytes
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
@@ -162,8 +162,11 @@ def open_session(loaded: Loaded, request: Request, splits: Splits | None = None)
     """
     request.check()
     device = device_for(loaded.config.training.device)
-    plan = plan_of(loaded.config)
-    splits = splits or data.load(loaded.config.data)
+    plan = loaded.plan
+    if splits is None:
+        from tuner.data.splits import load as read_splits
+
+        splits = read_splits(loaded.dataset)
     identity = identify(loaded, splits, plan, device, request.auto_threads)
     session = Session(loaded, splits, plan, identity, request)
     if request.again:

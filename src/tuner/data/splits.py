@@ -29,6 +29,11 @@ class Part:
     def __len__(self) -> int:
         return len(self.y)
 
+    def counts(self, classes: int) -> list[int]:
+        """Samples of each class."""
+        found: list[int] = np.bincount(self.y, minlength=classes).tolist()
+        return found
+
 
 @dataclass(frozen=True, eq=False)
 class Splits:

@@ -16,7 +16,6 @@ import pytest
 
 import tuner
 from tuner.cli.check import verify
-from tuner.cli.show import origins
 from tuner.config import load
 from tuner.errors import NotFoundError
 from tuner.events import EpochDone
@@ -54,7 +53,7 @@ def flip(file: Path, bit: int) -> None:
 def read_all(path: Path) -> None:
     """Everything of a run that some command shows and that status.json speaks of."""
     found = run_folder.read(path)
-    _ = found.layers, origins(found), found.content("timing.csv")
+    _ = found.layers, found.origins, found.content("timing.csv")
 
 
 def told(commands: list[list[str]], folder: Path) -> list[tuple[str, int]]:

@@ -65,7 +65,7 @@ OWNERS = {
     "explain/glossary.py": "reads the package's own texts",
     "explain/recipes.py": "reads the recipes that come with tuner",
     "cli/fetching.py": "copies configs and recipes that come with tuner",
-    "cli/info.py": "reads the configs that come with tuner",
+    "asks/list.py": "reads the configs that come with tuner",
     "cli/completion.py": "lists the folder that a shell completes",
     "cli/__init__.py": "opens the null device",
     "render/text.py": "opens the null device",

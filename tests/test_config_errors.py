@@ -17,7 +17,7 @@ import pytest
 from tuner.config import Config, load, words
 from tuner.errors import ConfigError, Fault
 from tuner.options.augmentations import Augmentation
-from tuner.options.models import Layer
+from tuner.options.layers.base import Layer
 from tuner.render.errors import error_text
 
 CASES = Path(__file__).parent / "cases" / "config"

@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from tuner.choice import Choice, fold, shared
-from tuner.data import Source
+from tuner.data.source import Source
 from tuner.options import Activation, Augmentation, Initializer, Loss, Model, Optimizer, Scheduler
 
 FAMILIES: list[type[Choice]] = [Activation, Augmentation, Initializer, Loss, Optimizer, Scheduler]

@@ -9,11 +9,12 @@ from pydantic_core import PydanticCustomError
 
 from tuner.choice import Choice, Section
 from tuner.config import words
-from tuner.data import Source
 from tuner.data.embedded import Digits
+from tuner.data.source import Source
 from tuner.durable import NAME_PATTERN, is_run_name, normal
+from tuner.options.layers.base import Layer
 from tuner.options.losses import CrossEntropy, Loss
-from tuner.options.models import MLP, Layer, Model
+from tuner.options.models import MLP, Model
 from tuner.options.optimizers import Adam, Optimizer
 from tuner.options.schedulers import NoSchedule, Scheduler
 
@@ -87,8 +88,7 @@ class Config(Section):
 def dump(section: Section) -> Any:
     """The settings as plain values, every one of them; a choice without settings is its bare name.
 
-    A layer's null (the model's value holds) is left out; an empty section is ``none``. A loss's `outputs` is about
-    classes, so that it does not stand where the target is a number.
+    A layer's null (the model's value holds) is left out; an empty section is ``none``.
     """
     is_layer = isinstance(section, Layer)
     values: dict[str, Any] = {"name": section.name} if isinstance(section, Choice) and not is_layer else {}
@@ -96,9 +96,6 @@ def dump(section: Section) -> Any:
         value = section.__dict__[key]
         if value is not None or not is_layer:
             values[key] = "none" if value is None and words.section(info.annotation) else _plain(value)
-    if isinstance(section, Config) and section.data.describe().target == "number" and isinstance(values["loss"], dict):
-        loss = {key: value for key, value in values["loss"].items() if key != "outputs"}
-        values["loss"] = loss["name"] if list(loss) == ["name"] else loss
     return values["name"] if list(values) == ["name"] and isinstance(section, Choice) else values
 
 

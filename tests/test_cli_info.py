@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tuner.bounds import plural
 from tuner.cli.app import app
 from tuner.cli.doctor import MISSING, numbers, package, packages
 from tuner.cli.fetching import bar
@@ -23,7 +24,7 @@ from tuner.cli.info import first_comment, fitted, meaning_text
 from tuner.config.schema import json_schema
 from tuner.data.download import Progress
 from tuner.errors import UsageError
-from tuner.explain import explain, kinds, plural
+from tuner.explain import explain, kinds
 from tuner.shipped import configs
 
 Said = Callable[..., str]
@@ -93,7 +94,7 @@ def test_list_of_a_kind(kind: str, said: Said) -> None:
     assert told["kind"] == kind
     for choice, member in zip(told["choices"], members.values(), strict=True):
         assert (choice["name"], choice["aliases"]) == (member.name, list(member.aliases))
-        assert [setting["key"] for setting in choice["settings"]] == list(member.model_fields)
+        assert [setting["key"] for setting in choice["settings"]] == list(member.fields)
         assert all(setting["help"] and setting["allowed"] for setting in choice["settings"])
 
 
@@ -396,7 +397,7 @@ def test_a_package_that_is_missing_or_too_old() -> None:
 
 def test_every_requirement_is_looked_at() -> None:
     names = {finding.what.lower() for finding in packages()}
-    assert {"python", "tuner", "torch", "numpy", "typer", "pyyaml", "pydantic", "safetensors", "scikit-learn"} <= names
+    assert {"python", "tuner", "torch", "numpy", "typer", "pyyaml", "safetensors", "scikit-learn"} <= names
     assert "pytest" not in names
 
 

@@ -12,9 +12,10 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import Field
 
 from tuner import data
+from tuner.bounds import Integer, ListOf
+from tuner.choice import setting
 from tuner.data.embedded import Diabetes, Digits
 from tuner.data.generated import Blobs, Moons
 from tuner.data.idx import MNIST
@@ -29,7 +30,7 @@ quick = settings(deadline=None, max_examples=60)
 class Column(DrawnTest, Source, name="test_column"):
     """A table of one column that holds each sample's number, for these tests."""
 
-    counts: list[int] = Field(default_factory=lambda: [60, 30, 10], description="samples of each class")
+    counts: list[int] = setting(ListOf(Integer()), "samples of each class", default=[60, 30, 10])
 
     def describe(self) -> Description:
         return self.describe_whole((1,), tuple(map(str, range(len(self.counts)))), sum(self.counts))
@@ -115,7 +116,7 @@ def test_every_part_is_stratified_within_one(source: Column) -> None:
     if data.faults(source):
         return
     try:
-        splits = data.load(source.model_copy(update={"label_noise": 0.0}))
+        splits = data.load(source.replace(label_noise=0.0))
     except ConfigError:
         return
     pool = np.array(source.counts)
@@ -151,7 +152,7 @@ PINNED_VALIDATION = [6, 43, 59, 73, 77, 79, 86, 89]
     [{"limit": 20}, {"label_noise": 0.5}, {"order": "by_class"}, {"normalize": "none"}, {"shuffle": False}],
 )
 def test_test_and_validation_do_not_move_with_other_settings(change: dict[str, Any]) -> None:
-    plain, changed = data.load(Column()), data.load(Column.model_validate(change))
+    plain, changed = data.load(Column()), data.load(Column(**change))
     assert numbers(plain.test) == numbers(changed.test)
     assert numbers(plain.validation) == numbers(changed.validation)
     np.testing.assert_array_equal(plain.validation.y, changed.validation.y)

@@ -43,7 +43,8 @@ def list_(
     tuner list recipes                          the recipes, each with what it shows
     tuner list activations -q                   the names alone, one a line
     """
-    from tuner.explain import find_kind, kinds, plain, plural
+    from tuner.bounds import plural
+    from tuner.explain import find_kind, kinds, plain
 
     if kind is None:
         found = {
@@ -75,7 +76,8 @@ def say(data: Any, names: list[str], table: str, quiet: bool, as_json: bool) -> 
 
 def no_kind(name: str) -> UsageError:
     """The error for a kind that there is not."""
-    from tuner.explain import kinds, plural
+    from tuner.bounds import plural
+    from tuner.explain import kinds
     from tuner.explain.nearness import near
 
     known = [CONFIGS, RECIPES, *map(plural, kinds())]
@@ -145,23 +147,22 @@ def settings_of(choice: type[Choice]) -> list[str]:
     """``slope: 0.01``, for each setting."""
     from tuner.explain import default_text
 
-    return [f"{key}: {default_text(info)}" for key, info in choice.model_fields.items()]
+    return [f"{key}: {default_text(field)}" for key, field in choice.fields.items()]
 
 
 def choice_data(choice: type[Choice]) -> dict[str, Any]:
     """A choice for `list --json`."""
-    from tuner.config.schema import plain_default
-    from tuner.explain import allowed, first_line
+    from tuner.explain import first_line
 
     settings = [
         {
             "key": key,
-            "allowed": allowed(info),
-            "required": info.is_required(),
-            "help": info.description or "",
-            "default": None if info.is_required() else plain_default(info),
+            "allowed": field.bound.words,
+            "required": field.required,
+            "help": field.help,
+            "default": None if field.required else field.plain(field.default),
         }
-        for key, info in choice.model_fields.items()
+        for key, field in choice.fields.items()
     ]
     return {"name": choice.name, "what": first_line(choice), "aliases": list(choice.aliases), "settings": settings}
 

@@ -220,7 +220,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
 
 def contradictions(config: Config, bad: set[str]) -> Iterator[Contradiction]:
     """What the checks find, where the settings they need are not among the `bad` ones."""
-    own = [f"data.{key}" for key in type(config.data).model_fields if key not in Source.model_fields]
+    own = [f"data.{key}" for key in type(config.data).fields if key not in Source.fields]
     for needed, check in CHECKS:
         paths = [path for name in needed for path in (own if name == "data.own" else [name])]
         if any(_touches(path, wrong) for path in paths for wrong in bad):

@@ -38,8 +38,7 @@ class Loaded:
     @property
     def resolved(self) -> dict[str, Any]:
         """Every setting, as plain values."""
-        values: dict[str, Any] = dump(self.config)
-        return values
+        return dump(self.config)
 
     @property
     def hash(self) -> str:
@@ -52,7 +51,7 @@ class Loaded:
 
     def with_seed(self, seed: int) -> Loaded:
         """The same config for a member of a group."""
-        config = self.config.model_copy(update={"seed": seed})
+        config = self.config.replace(seed=seed)
         return replace(self, config=config, origins=dict(sorted({**self.origins, "seed": "--seeds"}.items())))
 
 
@@ -90,7 +89,7 @@ def _check(layers: Layers, source: bytes, name: str, top: Place) -> Loaded:
     reader = Reader(Config, top, layers.faults)
     config: Config = reader.section(Config, layers.nodes, "")
     if "name" not in reader.origins:
-        config = config.model_copy(update={"name": name})
+        config = config.replace(name=name)
     for found in contradictions(config, reader.bad):
         place = _place_of((found.path, *found.also), reader)
         given = place.token if found.path in reader.origins and place.token[:1] not in "[{-" else ""

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import Field
-
-from tuner.choice import Choice, Section, Shared
+from tuner.bounds import Flag, Integer, ListOf, Null, Number, Of, OneOf, Part
+from tuner.choice import Choice, Section, Shared, setting
 from tuner.options.activations import Activation, Linear, ReLU
 from tuner.options.initializers import Default, HeNormal, Initializer
 
-Width = Annotated[int, Field(ge=1, le=1_000_000)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Hidden = Annotated[list[Width], Shared("dense layers before the output")]
-Dropped = Annotated[Share, Shared("after each dense layer")]
-Cell = Literal["rnn", "gru", "lstm"]
+WIDTH = Integer(ge=1, le=1_000_000)
+SHARE, AFTER_DENSE = Number(ge=0, lt=1), Shared("after each dense layer")
+HIDDEN, BEFORE_OUTPUT = ListOf(WIDTH, most=1_000), Shared("dense layers before the output")
+CELL = OneOf("rnn", "gru", "lstm")
 
 
 class Layer(Choice, kind="layer"):
@@ -29,12 +25,14 @@ class Conv(Layer, name="conv"):
     Source: LeCun et al. (1998), "Gradient-Based Learning Applied to Document Recognition", section II.
     """
 
-    conv: Width = Field(description="number of output channels")
-    kernel_size: int = Field(3, ge=1, le=1_000, description="side of the square kernel, in pixels")
-    padding: Literal["same", "valid"] = Field("same", description="same: the picture keeps its size; valid: no padding")
-    activation: Activation | None = Field(None, description="null: the model's")
-    initializer: Initializer | None = Field(None, description="null: the model's")
-    batch_norm: bool | None = Field(None, description="null: the model's")
+    conv: int = setting(WIDTH, "number of output channels")
+    kernel_size: int = setting(Integer(ge=1, le=1_000), "side of the square kernel, in pixels", default=3)
+    padding: str = setting(
+        OneOf("same", "valid"), "same: the picture keeps its size; valid: no padding", default="same"
+    )
+    activation: Activation | None = setting(Null(Of(Activation)), "null: the model's", default=None)
+    initializer: Initializer | None = setting(Null(Of(Initializer)), "null: the model's", default=None)
+    batch_norm: bool | None = setting(Null(Flag()), "null: the model's", default=None)
 
 
 class Pool(Layer, name="pool"):
@@ -45,8 +43,8 @@ class Pool(Layer, name="pool"):
     Source: LeCun et al. (1998), "Gradient-Based Learning Applied to Document Recognition", section II.
     """
 
-    pool: int = Field(ge=2, le=1_000, description="side of the square, in pixels")
-    mode: Literal["max", "mean"] = Field("max", description="what is kept of a square")
+    pool: int = setting(Integer(ge=2, le=1_000), "side of the square, in pixels")
+    mode: str = setting(OneOf("max", "mean"), "what is kept of a square", default="max")
 
 
 class Dense(Layer, name="dense"):
@@ -57,10 +55,10 @@ class Dense(Layer, name="dense"):
     Source: Goodfellow, Bengio, Courville (2016), "Deep Learning", section 6.
     """
 
-    dense: Width = Field(description="number of units")
-    activation: Activation | None = Field(None, description="null: the model's")
-    initializer: Initializer | None = Field(None, description="null: the model's")
-    batch_norm: bool | None = Field(None, description="null: the model's")
+    dense: int = setting(WIDTH, "number of units")
+    activation: Activation | None = setting(Null(Of(Activation)), "null: the model's", default=None)
+    initializer: Initializer | None = setting(Null(Of(Initializer)), "null: the model's", default=None)
+    batch_norm: bool | None = setting(Null(Flag()), "null: the model's", default=None)
 
 
 class Dropout(Layer, name="dropout"):
@@ -71,7 +69,7 @@ class Dropout(Layer, name="dropout"):
     Source: Srivastava et al. (2014), "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", section 4.
     """
 
-    dropout: Share = Field(description="share of the inputs set to zero")
+    dropout: float = setting(SHARE, "share of the inputs set to zero")
 
 
 class Recurrent(Layer, name="rnn"):
@@ -82,25 +80,29 @@ class Recurrent(Layer, name="rnn"):
     Source: Elman (1990), "Finding Structure in Time"; Cho et al. (2014); Hochreiter, Schmidhuber (1997).
     """
 
-    rnn: Width = Field(description="size of the state")
-    cell: Cell = Field("rnn", description="the kind of cell")
-    initializer: Initializer | None = Field(None, description="null: the model's")
+    rnn: int = setting(WIDTH, "size of the state")
+    cell: str = setting(CELL, "the kind of cell", default="rnn")
+    initializer: Initializer | None = setting(Null(Of(Initializer)), "null: the model's", default=None)
 
 
 class Output(Section):
     """The last layer: one unit a class (one for two classes under binary_cross_entropy), one number in regression."""
 
-    initializer: Initializer = Field(Default(), description="initial weights of the output layer")
-    activation: Activation = Field(Linear(), description="what the output layer ends with")
+    initializer: Initializer = setting(Of(Initializer), "initial weights of the output layer", default=Default())
+    activation: Activation = setting(Of(Activation), "what the output layer ends with", default=Linear())
 
 
 class Model(Choice, kind="model"):
     """The network's shape."""
 
-    activation: Activation = Field(ReLU(), description="after every hidden layer; an rnn's cell is not touched")
-    initializer: Initializer = Field(HeNormal(), description="initial weights of every layer but the output")
-    batch_norm: bool = Field(False, description="batch norm between each layer and its activation")
-    output: Output = Field(Output(), description="the last layer")
+    activation: Activation = setting(
+        Of(Activation), "after every hidden layer; an rnn's cell is not touched", default=ReLU()
+    )
+    initializer: Initializer = setting(
+        Of(Initializer), "initial weights of every layer but the output", default=HeNormal()
+    )
+    batch_norm: bool = setting(Flag(), "batch norm between each layer and its activation", default=False)
+    output: Output = setting(Part(Output), "the last layer", default=Output())
 
 
 class MLP(Model, name="mlp", aliases=("dense", "fully_connected", "feedforward")):
@@ -111,8 +113,10 @@ class MLP(Model, name="mlp", aliases=("dense", "fully_connected", "feedforward")
     Source: Rumelhart, Hinton, Williams (1986), "Learning Representations by Back-Propagating Errors".
     """
 
-    hidden: Hidden = Field([128], max_length=1_000, description="units of each hidden layer; [] is a linear model")
-    dropout: Dropped = Field(0.0, description="share of units dropped after each hidden layer")
+    hidden: list[int] = setting(
+        HIDDEN, "units of each hidden layer; [] is a linear model", default=[128], shared=BEFORE_OUTPUT
+    )
+    dropout: float = setting(SHARE, "share of units dropped after each hidden layer", default=0.0, shared=AFTER_DENSE)
 
 
 class CNN(Model, name="cnn", aliases=("convnet", "conv")):
@@ -123,10 +127,12 @@ class CNN(Model, name="cnn", aliases=("convnet", "conv")):
     Source: LeCun et al. (1998), "Gradient-Based Learning Applied to Document Recognition", section II.
     """
 
-    channels: list[Width] = Field([16, 32], min_length=1, max_length=100, description="channels of each convolution")
-    kernel_size: int = Field(3, ge=1, le=1_000, description="side of the square kernels, in pixels")
-    hidden: Hidden = Field([128], max_length=1_000, description="units of each dense layer after the convolutions")
-    dropout: Dropped = Field(0.0, description="share of units dropped after each dense layer")
+    channels: list[int] = setting(ListOf(WIDTH, least=1, most=100), "channels of each convolution", default=[16, 32])
+    kernel_size: int = setting(Integer(ge=1, le=1_000), "side of the square kernels, in pixels", default=3)
+    hidden: list[int] = setting(
+        HIDDEN, "units of each dense layer after the convolutions", default=[128], shared=BEFORE_OUTPUT
+    )
+    dropout: float = setting(SHARE, "share of units dropped after each dense layer", default=0.0, shared=AFTER_DENSE)
 
 
 class RNN(Model, name="rnn", aliases=("recurrent",)):
@@ -137,10 +143,12 @@ class RNN(Model, name="rnn", aliases=("recurrent",)):
     Source: Elman (1990); Cho et al. (2014); Hochreiter, Schmidhuber (1997), "Long Short-Term Memory".
     """
 
-    units: list[Width] = Field([128], min_length=1, max_length=100, description="state size of each recurrent layer")
-    cell: Cell = Field("rnn", description="the kind of cell")
-    hidden: Hidden = Field([], max_length=1_000, description="units of each dense layer after the last state")
-    dropout: Dropped = Field(0.0, description="share of units dropped after each dense layer")
+    units: list[int] = setting(ListOf(WIDTH, least=1, most=100), "state size of each recurrent layer", default=[128])
+    cell: str = setting(CELL, "the kind of cell", default="rnn")
+    hidden: list[int] = setting(
+        HIDDEN, "units of each dense layer after the last state", default=[], shared=BEFORE_OUTPUT
+    )
+    dropout: float = setting(SHARE, "share of units dropped after each dense layer", default=0.0, shared=AFTER_DENSE)
 
 
 class Layers(Model, name="layers", aliases=("sequential",)):
@@ -151,4 +159,4 @@ class Layers(Model, name="layers", aliases=("sequential",)):
     Source: `tuner check --resolved CONFIG` shows the layers that any model stands for.
     """
 
-    layers: list[Layer] = Field(max_length=1_000, description="the layers, first to last")
+    layers: list[Layer] = setting(ListOf(Of(Layer), most=1_000), "the layers, first to last")

@@ -196,7 +196,7 @@ def test_a_run_that_is_being_trained_is_left_out(make: Make) -> None:
     make("a", ACCURACIES)
     path = make("b", dict(enumerate(shifted(0.02))) | {1: "running"})
     program = (
-        "import sys, pathlib\nfrom tuner.runs import Lock\n"
+        "import sys, pathlib\nfrom tuner.runs.lock import Lock\n"
         "with Lock(pathlib.Path(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.read()\n"
     )
     holder = subprocess.Popen(

@@ -14,10 +14,10 @@ RANKS: dict[str, int] = {}
 for _rank, _names in enumerate(
     [
         "errors seeding choice signals paths",
-        "events monitor durable machine stopping",
+        "events durable machine stopping",
         "crash",
         "options document",
-        "data plan",
+        "data plan monitor",
         "config",
         "runs",
         "shipped",

@@ -211,7 +211,7 @@ class TestEvaluation:
         logs = outputs - np.log(np.exp(outputs).sum(axis=1, keepdims=True))
         assert found["loss"] == pytest.approx(-logs[np.arange(len(y)), y].mean(), rel=1e-5)
         assert found["accuracy"] == (outputs.argmax(axis=1) == y).mean()
-        assert list(found) == list(setup.measure.metrics)
+        assert list(found) == [metric.name for metric in setup.measure.metrics]
 
     @pytest.mark.parametrize("standardized", [True, False])
     def test_numbers_against_numpy(self, workplace: Any, monkeypatch: pytest.MonkeyPatch, standardized: bool) -> None:

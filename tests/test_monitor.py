@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.monitor import best_index, epochs_waited, higher_is_better, oriented
+from tuner.monitor import best_index, epochs_waited, oriented
+from tuner.options.metrics import column
 
 NAN = math.nan
 NUMBERS = st.lists(st.one_of(st.floats(-5, 5), st.sampled_from([NAN, math.inf, -math.inf]), st.none()), max_size=12)
@@ -19,7 +20,7 @@ NUMBERS = st.lists(st.one_of(st.floats(-5, 5), st.sampled_from([NAN, math.inf, -
     [("val_loss", False), ("train_loss", False), ("val_mae", False), ("val_accuracy", True), ("train_r2", True)],
 )
 def test_each_metric_knows_its_direction(metric: str, higher: bool) -> None:
-    assert higher_is_better(metric) is higher
+    assert column(metric).direction == ("up" if higher else "down")
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ class Other:
 
     def __init__(self, path: Path, *arguments: str) -> None:
         program = (
-            "import sys, time, pathlib\nfrom tuner.runs import Lock\n"
+            "import sys, time, pathlib\nfrom tuner.runs.lock import Lock\n"
             "with Lock(pathlib.Path(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.read()\n"
         )
         command = [sys.executable, "-c", program, str(path), *arguments]
@@ -161,7 +161,7 @@ def test_a_lock_that_is_no_file_is_refused(tmp_path: Path) -> None:
 
 def test_makers_come_one_after_the_other_and_leave_no_file(tmp_path: Path) -> None:
     program = (
-        "import sys, pathlib\nfrom tuner.runs import making\n"
+        "import sys, pathlib\nfrom tuner.runs.lock import making\n"
         "with making(pathlib.Path(sys.argv[1])):\n    print('in', flush=True)\n    sys.stdin.read()\n"
         "    pathlib.Path(sys.argv[1], 'made').mkdir()\n"
     )
@@ -257,7 +257,7 @@ def test_a_maker_that_is_overtaken_takes_the_next_number(tmp_path: Path, monkeyp
 
 def test_racing_makers_get_different_numbers(tmp_path: Path) -> None:
     program = (
-        "import sys, pathlib\nfrom tuner import run\nfolder = pathlib.Path(sys.argv[1])\n"
+        "import sys, pathlib\nfrom tuner.runs import creating as run\nfolder = pathlib.Path(sys.argv[1])\n"
         "content = pathlib.Path(sys.argv[2]).read_bytes()\nprint('ready', flush=True)\nsys.stdin.readline()\n"
         "print([run.create(folder, 'mnist', None, {'run.json': content}).name for _ in range(20)])\n"
     )
@@ -294,7 +294,7 @@ def test_a_held_run_names_its_holder_and_is_free_at_once_when_it_is_killed(tmp_p
 
 def test_a_child_that_outlives_the_killed_holder_holds_nothing(tmp_path: Path) -> None:
     program = (
-        "import os, sys, time, pathlib\nfrom tuner.runs import Lock\nLock(pathlib.Path(sys.argv[1])).acquire()\n"
+        "import os, sys, time, pathlib\nfrom tuner.runs.lock import Lock\nLock(pathlib.Path(sys.argv[1])).acquire()\n"
         "child = os.fork()\nif child: print(child, flush=True)\ntime.sleep(60)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
@@ -313,7 +313,9 @@ def test_a_child_that_outlives_the_killed_holder_holds_nothing(tmp_path: Path) -
 
 def test_asking_in_the_holders_own_process_does_not_drop_its_lock(tmp_path: Path) -> None:
     path = finished(tmp_path)
-    asked = "import sys, pathlib\nfrom tuner.runs import holder\nprint(holder(pathlib.Path(sys.argv[1])) is not None)"
+    asked = (
+        "import sys, pathlib\nfrom tuner.runs.lock import holder\nprint(holder(pathlib.Path(sys.argv[1])) is not None)"
+    )
     with run_lock.Lock(path):
         known = run_lock.holder(path)
         assert known is not None and known["pid"] == os.getpid()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from torch import Tensor
 from tuner.network import Network
 from tuner.options.augmentations import Augmentation
 from tuner.options.losses import Loss
+from tuner.options.metrics import Batch, Metric, Part, metrics_for
 from tuner.options.schedulers import Scheduler, learning_rate
 from tuner.seeding import derive
 from tuner.state import State
@@ -190,7 +192,7 @@ class Guard:
 
 @dataclass(frozen=True)
 class Measure:
-    """What evaluation reports: the loss and, from sums, accuracy (classes) or r2 and mae (numbers, mae in their units).
+    """What evaluation reports: the metrics of the target.
 
     `reported` is the loss's own `build_reported`; `target` is "class" or "number"; `target_scale` is what the targets
     were divided by.
@@ -201,9 +203,9 @@ class Measure:
     target: str
     target_scale: float = 1.0
 
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("loss", "accuracy") if self.target == "class" else ("loss", "r2", "mae")
+    @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        return tuple(metric() for metric in metrics_for(self.target))
 
 
 def chunk_size(network: Network) -> int:
@@ -218,24 +220,17 @@ def evaluate(
 ) -> dict[str, float]:
     """The metrics of `samples` under the network in eval mode; one transfer from the device at the end."""
     network.eval()
-    sums = torch.zeros(4, dtype=torch.float64, device=samples.x.device)
+    sums = torch.zeros(len(measure.metrics) + 1, dtype=torch.float64, device=samples.x.device)
     if measure.target == "number":
-        targets = samples.y.to(torch.float64)
-        sums[3] = (targets - targets.mean()).square().sum()
+        targets = samples.y.double()
+        sums[-1] = (targets - targets.mean()).square().sum()
     size = chunk_size(network)
     for start in range(0, len(samples), size):
         x, y = samples.x[start : start + size], samples.y[start : start + size]
         outputs = network(x if normalizer is None else normalizer(x))
-        sums[0] += measure.reported(outputs, y).sum(dtype=torch.float64)
-        if measure.target == "class":
-            sums[1] += (measure.loss.decide(outputs) == y).sum()
-        else:
-            error = (outputs - y).to(torch.float64)
-            sums[1] += error.square().sum()
-            sums[2] += error.abs().sum()
-    loss, first, second, spread = sums.tolist()
-    count = len(samples)
-    if measure.target == "class":
-        return {"loss": loss / count, "accuracy": first / count}
-    r2 = 1 - first / spread if spread > 0 else math.nan
-    return {"loss": loss / count, "r2": r2, "mae": second / count * measure.target_scale}
+        seen = Batch(measure.loss, outputs, y, measure.reported(outputs, y).double())
+        for place, metric in enumerate(measure.metrics):
+            sums[place] += metric.add(seen)
+    *totals, spread = sums.tolist()
+    part = Part(len(samples), spread, measure.target_scale)
+    return {metric.name: metric.of(total, part) for metric, total in zip(measure.metrics, totals, strict=True)}

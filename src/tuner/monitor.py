@@ -5,17 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from tuner.options.metrics import column
+
 Row = Mapping[str, float | int | None]
-
-
-def higher_is_better(metric: str) -> bool:
-    """Up is better for accuracy and r2, down for losses and mae."""
-    return metric.rpartition("_")[2] in ("accuracy", "r2")
 
 
 def oriented(rows: Sequence[Row], metric: str) -> tuple[float, ...]:
     """The metric epoch by epoch, turned so that smaller is better; what is missing or not finite is +inf."""
-    sign = -1.0 if higher_is_better(metric) else 1.0
+    sign = -1.0 if column(metric).direction == "up" else 1.0
     values = [row.get(metric) for row in rows]
     return tuple(sign * value if value is not None and math.isfinite(value) else math.inf for value in values)
 

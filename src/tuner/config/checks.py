@@ -12,6 +12,7 @@ from tuner.config.words import nearest
 from tuner.data import Source
 from tuner.options.augmentations import Augmentation
 from tuner.options.losses import CrossEntropy
+from tuner.options.metrics import Column, column, metrics_for
 from tuner.options.models import CNN, MLP, RNN, Conv, Dense
 from tuner.plan import Plan, PlanError, expand, plan
 
@@ -49,9 +50,8 @@ def plan_of(config: Config) -> Plan:
 
 def metrics_of(config: Config) -> list[str]:
     """The names that `training.monitor` may take."""
-    names = ["loss", "accuracy"] if target_of(config) == "class" else ["loss", "r2", "mae"]
     parts = ["train", "val"] if config.data.validation else ["train"]
-    return [f"{part}_{name}" for part in parts for name in names]
+    return [str(Column(part, metric.name)) for part in parts for metric in metrics_for(target_of(config))]
 
 
 def loss_fits_target(config: Config) -> Iterator[Contradiction]:
@@ -95,21 +95,24 @@ def monitor_exists(config: Config) -> Iterator[Contradiction]:
     if monitor in names:
         return
     allowed, also = ", ".join(names), ("data.validation", "data.name")
-    if monitor.startswith("val_") and not config.data.validation:
+    asked = column(monitor)
+    if asked.part == "val" and not config.data.validation:
         message = f"there is no {monitor} with data.validation: 0"
-        same = f"train_{monitor.removeprefix('val_')}"
+        same = str(Column("train", asked.name))
         there = same if same in names else "train_loss"
         yield Contradiction("training.monitor", message, allowed, f"training.monitor: {there}", also)
     else:
         meant = nearest(monitor, names)
-        if not monitor.startswith(("train_", "val_")):  # accuracy, loss, acc
-            meant = nearest(f"{names[-1].partition('_')[0]}_{monitor}", names) or meant
+        if not asked.part:  # accuracy, loss, acc
+            meant = nearest(str(Column(column(names[-1]).part, monitor)), names) or meant
         yield Contradiction("training.monitor", f"no metric is called {monitor}", allowed, meant, also)
 
 
-def r2_is_defined(config: Config) -> Iterator[Contradiction]:
-    if config.training.monitor == "val_r2" and data.sizes(config.data).validation < 2:
-        yield Contradiction("training.monitor", "r2 needs at least 2 validation samples", None, "val_loss")
+def monitor_is_defined(config: Config) -> Iterator[Contradiction]:
+    asked = column(config.training.monitor)
+    if asked.part == "val" and asked.metric and data.sizes(config.data).validation < asked.metric.least > 1:
+        message = f"{asked.name} needs at least {asked.metric.least} validation samples"
+        yield Contradiction("training.monitor", message, None, "val_loss")
 
 
 def augmentations_fit(config: Config) -> Iterator[Contradiction]:
@@ -204,7 +207,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     ((*SHAPE, "loss.name", "loss.outputs"), outputs_are_of_classes),
     ((*SHAPE, "loss.name", "loss.outputs", "model.output.activation.name"), output_fits_loss),
     ((*SHAPE, "data.validation", "training.monitor"), monitor_exists),
-    ((*SHAPE, "data.validation", "training.monitor"), r2_is_defined),
+    ((*SHAPE, "data.validation", "training.monitor"), monitor_is_defined),
     ((*SHAPE, "data.augment", "data.shift"), augmentations_fit),
     ((*SHAPE, "data.augment", "data.shift"), augmentations_leave_something),
     ((*SHAPE, "data.validation", "data.limit", "data.label_noise", "data.order"), data_is_possible),

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.diff.sides import Side, settings_of
+from tuner.options.metrics import WHOLE_RUN
 from tuner.runs.folder import Run
-from tuner.runs.values import MINIMISED_ONLY, WHOLE_RUN, metrics_of_run, parse_metric, value
+from tuner.runs.values import MINIMISED_ONLY, metrics_of_run, parse_metric, value
 
 PARTS = ("val", "test", "train")
 EPOCHS = {"best_epoch": "best_epoch", "epochs": "epoch"}

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import re
+from inspect import cleandoc
 
-from tuner.monitor import higher_is_better
+from tuner.options.metrics import Metric
+from tuner.options.metrics import column as column_of
 
 PARTS = {
     "train": "Measured on training samples in evaluation mode, with the weights at the end of the epoch: on as many\n"
     "samples as validation has, at least 1,000, always the same ones. What is worse in val_ than here is overfitting.",
     "val": "Measured on the validation samples, with the weights at the end of the epoch.",
     "test": "Measured on the test samples, once, when the run ends, with the best weights; it stands in status.json.",
-}
-METRICS = {
-    "loss": "The mean over the samples of what the loss gives, without label smoothing and class weights.\n"
-    "For a numeric target it is in standard deviations of the target while data.standardize_target is true.",
-    "accuracy": "The share of the samples whose class is right, from 0 to 1. For classes.",
-    "r2": "The share of the target's variance that is explained. For numbers.\n"
-    "Formula: 1 - sum (y - output)^2 / sum (y - mean y)^2; 1 is perfect, 0 is what always answering the mean gives.",
-    "mae": "The mean absolute error, in the target's own units. For numbers.\nFormula: mean |y - output|.",
 }
 COLUMNS = {
     "epoch": "The number of the epoch, from 1 on.",
@@ -61,7 +55,14 @@ TIMING = {
 
 def columns() -> list[str]:
     """Every column there can be."""
-    return [*COLUMNS, *TIMING, *WHOLE, *LAYERS, *METRICS, *(f"{part}_{metric}" for part in PARTS for metric in METRICS)]
+    return [
+        *COLUMNS,
+        *TIMING,
+        *WHOLE,
+        *LAYERS,
+        *Metric.members,
+        *(f"{part}_{metric}" for part in PARTS for metric in Metric.members),
+    ]
 
 
 def column_text(name: str) -> str | None:
@@ -77,7 +78,7 @@ def column_text(name: str) -> str | None:
     if not at:
         return text
     when = FORMS["last"] if epoch == "last" else f"Of epoch {epoch}." if epoch.isdecimal() else ""
-    once = column in WHOLE or column.startswith("test_")
+    once = column in WHOLE or column_of(column).part == "test"
     return f"{text}\n{when}" if text and when and not once else None
 
 
@@ -86,9 +87,10 @@ def plain_column_text(name: str) -> str | None:
     known = {**COLUMNS, **TIMING, **WHOLE}
     if name in known:
         return known[name]
-    part, _, metric = name.rpartition("_")
-    if metric not in METRICS or part not in ("", *PARTS):
+    asked = column_of(name)
+    metric = Metric.members.get(asked.name)
+    if metric is None:
         return None
-    better = "higher" if higher_is_better(metric) else "lower"
-    texts = [METRICS[metric], PARTS.get(part, ""), f"The {better} the better."]
+    better = "higher" if metric.direction == "up" else "lower"
+    texts = [cleandoc(metric.__doc__ or ""), PARTS.get(asked.part, ""), f"The {better} the better."]
     return "\n".join(text for text in texts if text)

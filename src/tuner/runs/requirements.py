@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuner.errors import UsageError
+from tuner.options.metrics import WHOLE_RUN
 from tuner.runs.conditions import Condition, parse_condition
 from tuner.runs.folder import Run
-from tuner.runs.values import LAYER_NUMBERS, WHOLE_RUN, Metric, parse_metric, value
+from tuner.runs.values import LAYER_NUMBERS, Metric, parse_metric, value
 
 if TYPE_CHECKING:
     from tuner.config import Config

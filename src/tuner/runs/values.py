@@ -10,6 +10,8 @@ from typing import Any
 
 from tuner.durable import shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
+from tuner.options.metrics import WHOLE_RUN, Column
+from tuner.options.metrics import column as column_of
 from tuner.runs.conditions import Condition, parse_condition
 from tuner.runs.files import TIMING
 from tuner.runs.folder import Run
@@ -19,14 +21,11 @@ FORMS = (
     "val_accuracy, val_accuracy@last, val_accuracy@7, epochs(val_accuracy>=0.9), activation_std(hidden.0)@0, "
     "parameters, seconds_per_epoch"
 )
-WHOLE_RUN = ("parameters", "seconds_per_epoch")
 MINIMISED_ONLY = ("label_smoothing", "class_weights")
 """Settings of a loss that shape what is minimised (batch_loss), but not the loss that is reported."""
 _FORM = re.compile(r"([A-Za-z_][A-Za-z0-9_.()\[\]]*)(?:@(last|[0-9]{1,9}))?")
 LAYER_NUMBERS = ("activation_mean", "activation_std", "zero_units", "gradient_norm")
 _LAYER = re.compile(rf"({'|'.join(LAYER_NUMBERS)})\(([a-z0-9_.]+)\)")
-_UP = ("accuracy", "r2")
-_DOWN = ("loss", "mae")
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,7 @@ class Metric:
     @property
     def direction(self) -> str | None:
         """Which way is better: ``up``, ``down``, or None where that is not known."""
-        if self.reached is not None or self.column in WHOLE_RUN:
-            return "down"
-        last = self.column.rpartition("_")[2]
-        return "up" if last in _UP else "down" if last in _DOWN else None
+        return "down" if self.reached is not None else column_of(self.column).direction
 
 
 def parse_metric(text: str) -> Metric:
@@ -74,7 +70,7 @@ def parse_metric(text: str) -> Metric:
 
 def _check_has_epochs(column: str) -> None:
     """Raises UsageError for what a run has one value of."""
-    if column.startswith("test_") or column in WHOLE_RUN:
+    if column_of(column).part == "test" or column in WHOLE_RUN:
         raise UsageError(f"{column} is measured once, not epoch by epoch", fix=f"Leave the epoch out: {column}.")
 
 
@@ -90,10 +86,10 @@ def value(run: Run, metric: Metric) -> float | None:
     inside = _LAYER.fullmatch(metric.column)
     if inside is not None:
         return _of_layer(run, inside[1], inside[2], metric)
-    part, _, name = metric.column.partition("_")
-    if part == "test" and metric.at is None:
+    asked = column_of(metric.column)
+    if asked.part == "test" and metric.at is None:
         test = run.status.get("test") or {}
-        return _known(run, test, name, metric) if test else None
+        return _known(run, test, asked.name, metric) if test else None
     row = _row(run, metric.at)
     return _known(run, row, metric.column, metric) if row else None
 
@@ -102,7 +98,7 @@ def metrics_of_run(run: Run) -> list[str]:
     """The metrics that `value` finds in `run`, those of the best epoch first."""
     row = run.status.get("best") or run.status.get("last") or {}
     columns = [column for column in row if column not in ("epoch", "step")]
-    test = [f"test_{name}" for name in run.status.get("test") or {}]
+    test = [str(Column("test", name)) for name in run.status.get("test") or {}]
     return [*columns, *test, *WHOLE_RUN]
 
 

@@ -8,6 +8,7 @@ import torch
 
 from tuner.errors import ResourceError
 from tuner.events import Event, Started
+from tuner.options.metrics import Column
 from tuner.runs.creating import create_held
 from tuner.runs.lock import Lock, making
 from tuner.session import Session, made_meanwhile, taken_meanwhile
@@ -54,7 +55,7 @@ def train(session: Session, stop: StopRequests) -> Iterator[Event]:
 def columns(setup: Setup) -> tuple[str, ...]:
     """The columns of metrics.csv."""
     parts = ["train", "val"] if setup.validation is not None else ["train"]
-    measured = [f"{part}_{metric}" for part in parts for metric in setup.measure.metrics]
+    measured = [str(Column(part, metric.name)) for part in parts for metric in setup.measure.metrics]
     return ("epoch", "step", "lr", "batch_loss", *measured, "grad_norm")
 
 

@@ -17,6 +17,7 @@ from tuner.events import Ended, EpochDone, Event, Progress
 from tuner.layer_stats import epochs_measured, measure, probe_of
 from tuner.loop import NonFinite, evaluate, train_epoch
 from tuner.monitor import best_index, epochs_waited, oriented
+from tuner.options.metrics import Column
 from tuner.options.schedulers import learning_rate
 from tuner.runs.commands import calmer_command, reference
 from tuner.runs.files import BEST
@@ -157,10 +158,10 @@ class Training:
         rate = learning_rate(task.scheduler, task.lr, state.step - 1, self.steps, task.epochs, history)
         row: Row = {"epoch": state.epoch, "step": state.step, "lr": rate, "batch_loss": loss_sum / len(task.train)}
         train = evaluate(state.network, setup.train_evaluated, setup.measure, setup.normalizer)
-        row |= {f"train_{name}": value for name, value in train.items()}
+        row |= {str(Column("train", name)): value for name, value in train.items()}
         if setup.validation is not None:
             validation = evaluate(state.network, setup.validation, setup.measure, setup.normalizer)
-            row |= {f"val_{name}": value for name, value in validation.items()}
+            row |= {str(Column("val", name)): value for name, value in validation.items()}
         row["grad_norm"] = norm_sum / self.steps
         if not state.finite() or not math.isfinite(train["loss"]):
             raise NonFinite

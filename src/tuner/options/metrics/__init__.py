@@ -1,0 +1,124 @@
+"""Metrics, one class each, and the columns in which they stand: a metric of a part of the data, ``val_accuracy``.
+
+A new metric is one new file here: it is found by being in this folder.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from abc import abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from tuner.choice import Choice
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tuner.options.losses import Loss
+
+Direction = Literal["up", "down"]
+PARTS = {"train": "train", "val": "validation", "test": "test"}
+"""The parts of the data, as columns begin, and in words."""
+
+WHOLE_RUN = ("parameters", "seconds_per_epoch")
+"""What a run has one value of, and the less the better."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What a metric may look at: `outputs` (N, units), `targets` (N,) classes or (N, 1) numbers as the loss sees them,
+    and the reported loss of each sample, float64 (N,)."""
+
+    loss: Loss
+    outputs: Tensor
+    targets: Tensor
+    losses: Tensor
+
+    @cached_property
+    def error(self) -> Tensor:
+        """What numbers are off by: float64 (N, 1)."""
+        return (self.outputs - self.targets).double()
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is known of the samples that were measured: how many, the sum of the squares of their targets' distances
+    from the mean, and what the targets were divided by."""
+
+    samples: int
+    spread: float
+    scale: float
+
+
+class Metric(Choice, kind="metric"):
+    """A number that says how good a model is on a part of the data."""
+
+    label: ClassVar[str]
+    """What an axis calls it."""
+    direction: ClassVar[Direction]
+    """Which way is better."""
+    order: ClassVar[int]
+    """Its place among the columns of a part."""
+    targets: ClassVar[frozenset[str]] = frozenset({"class", "number"})
+    """The kinds of target it is measured for."""
+    least: ClassVar[int] = 1
+    """How many samples it takes."""
+
+    @abstractmethod
+    def add(self, batch: Batch) -> Tensor:
+        """What is summed over the batches of a part, on the device: one number."""
+
+    @abstractmethod
+    def of(self, total: float, part: Part) -> float:
+        """The metric, from the sum over all batches; NaN where it is not defined."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's name, taken apart: a metric of a `part` of the data, or ``lr`` and the like, which are of none."""
+
+    part: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.part}_{self.name}" if self.part else self.name
+
+    @property
+    def metric(self) -> type[Metric] | None:
+        """None for what is no metric of a part, or one that this tuner does not know."""
+        return Metric.members.get(self.name) if self.part else None
+
+    @property
+    def direction(self) -> Direction | None:
+        """Which way is better; None where that is not known."""
+        known = Metric.members.get(self.name)
+        return "down" if self.name in (*WHOLE_RUN, "batch_loss") else known.direction if known else None
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether it is the loss of a part, or that of the batches."""
+        return self.name in ("loss", "batch_loss")
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """A key to sort the metrics of a part by: those that are not known come last."""
+        known = Metric.members.get(self.name)
+        return known.order if known else len(Metric.members), self.name
+
+
+def column(name: str) -> Column:
+    """The column of that name."""
+    part, _, metric = name.partition("_")
+    return Column(part, metric) if part in PARTS and metric else Column("", name)
+
+
+def metrics_for(target: str) -> list[type[Metric]]:
+    """The metrics of one kind of target (``class``, ``number``), in their order."""
+    return sorted((each for each in Metric.members.values() if target in each.targets), key=lambda each: each.order)
+
+
+for _module in pkgutil.iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

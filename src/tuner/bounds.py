@@ -25,6 +25,12 @@ class RefusedError(ValueError):
 class Bound(ABC):
     """What a setting takes."""
 
+    words: str
+    """What is allowed: ``a number in [0, 1)``, ``an integer >= 1 or full``, ``one of max, mean``."""
+    plural: str
+    """The same of each item of a list."""
+    schema: Schema
+    """The same as JSON Schema; a choice by reference."""
     options: tuple[str, ...] = ()
     """The words that it may be."""
     kind: type[Choice] | None = None
@@ -45,21 +51,6 @@ class Bound(ABC):
         """The value as it is kept. Raises RefusedError."""
 
     @property
-    @abstractmethod
-    def words(self) -> str:
-        """What is allowed: ``a number in [0, 1)``, ``an integer >= 1 or full``, ``one of max, mean``."""
-
-    @property
-    @abstractmethod
-    def schema(self) -> Schema:
-        """The same as JSON Schema; a choice or a section by reference."""
-
-    @property
-    def plural(self) -> str:
-        """What is allowed in each place of a list."""
-        return self.words
-
-    @property
     def item(self) -> Bound:
         """The bound of an item, where it is a list."""
         return self
@@ -70,6 +61,9 @@ class Integer(Bound):
 
     def __init__(self, *, ge: int | None = None, le: int | None = None) -> None:
         self.ge, self.le = ge, le
+        limits = _limits(ge, None, le, None)
+        self.words, self.plural = f"an integer{limits}", f"integers{limits}"
+        self.schema = _given(maximum=le, minimum=ge, type="integer")
 
     def check(self, value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
@@ -78,31 +72,17 @@ class Integer(Bound):
             raise RefusedError(self)
         return value
 
-    @property
-    def words(self) -> str:
-        return f"an integer {_range(ge=self.ge, le=self.le)}".strip()
-
-    @property
-    def plural(self) -> str:
-        return f"integers {_range(ge=self.ge, le=self.le)}".strip()
-
-    @property
-    def schema(self) -> Schema:
-        return {**_limits(maximum=self.le, minimum=self.ge), "type": "integer"}
-
 
 class Number(Bound):
     """A finite number, kept as a float."""
 
     def __init__(
-        self,
-        *,
-        ge: float | None = None,
-        gt: float | None = None,
-        le: float | None = None,
-        lt: float | None = None,
+        self, *, ge: float | None = None, gt: float | None = None, le: float | None = None, lt: float | None = None
     ) -> None:
         self.ge, self.gt, self.le, self.lt = ge, gt, le, lt
+        limits = _limits(ge, gt, le, lt)
+        self.words, self.plural = f"a number{limits}", f"numbers{limits}"
+        self.schema = _given(exclusiveMaximum=lt, exclusiveMinimum=gt, maximum=le, minimum=ge, type="number")
 
     def check(self, value: object) -> float:
         if not isinstance(value, int | float) or isinstance(value, bool):
@@ -117,24 +97,11 @@ class Number(Bound):
             raise RefusedError(self)
         return number
 
-    @property
-    def words(self) -> str:
-        return f"a number {_range(ge=self.ge, gt=self.gt, le=self.le, lt=self.lt)}".strip()
-
-    @property
-    def plural(self) -> str:
-        return f"numbers {_range(ge=self.ge, gt=self.gt, le=self.le, lt=self.lt)}".strip()
-
-    @property
-    def schema(self) -> Schema:
-        limits = _limits(exclusiveMaximum=self.lt, exclusiveMinimum=self.gt, maximum=self.le, minimum=self.ge)
-        return {**limits, "type": "number"}
-
 
 class Flag(Bound):
     """True or false."""
 
-    words = "true or false"
+    words = plural = "true or false"
     schema: Schema = {"type": "boolean"}
 
     def check(self, value: object) -> bool:
@@ -146,12 +113,12 @@ class Flag(Bound):
 class Text(Bound):
     """Text of at least `least` characters, or that fits a pattern as a whole; `words` say what that means."""
 
-    words = "text"
-
-    def __init__(self, *, least: int = 0, pattern: str = "", words: str = "", options: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, *, least: int = 0, pattern: str = "", words: str = "text", options: tuple[str, ...] = ()
+    ) -> None:
         self.least, self.pattern, self.options = least, pattern, options
-        if words:
-            self.words = words
+        self.words = self.plural = words
+        self.schema = _given(minLength=least or None, pattern=pattern or None, type="string")
 
     def check(self, value: object) -> str:
         if not isinstance(value, str) or len(value) < self.least:
@@ -159,10 +126,6 @@ class Text(Bound):
         if self.pattern and not re.fullmatch(self.pattern, value):
             raise RefusedError(self)
         return value
-
-    @property
-    def schema(self) -> Schema:
-        return {**_limits(minLength=self.least or None, pattern=self.pattern or None), "type": "string"}
 
 
 class PathText(Bound):
@@ -183,7 +146,13 @@ class OneOf(Bound):
     """One of some words; null is accepted for none."""
 
     def __init__(self, *options: str) -> None:
-        self.options = options
+        self.options, listed = options, ", ".join(options)
+        self.words, self.plural = f"one of {listed}" if len(options) > 1 else listed, f"ones of {listed}"
+        self.schema = {"enum": [*options], "type": "string"}
+        if "none" in options:
+            self.schema = {"enum": [*options, None]}
+        elif len(options) == 1:
+            self.schema = {"const": listed, "type": "string"}
 
     def check(self, value: object) -> str:
         if value is None and "none" in self.options:
@@ -192,29 +161,19 @@ class OneOf(Bound):
             raise RefusedError(self)
         return value
 
-    @property
-    def words(self) -> str:
-        return self.options[0] if len(self.options) == 1 else f"one of {', '.join(self.options)}"
-
-    @property
-    def plural(self) -> str:
-        return f"ones of {', '.join(self.options)}"
-
-    @property
-    def schema(self) -> Schema:
-        if "none" in self.options:
-            return {"enum": [*self.options, None]}
-        if len(self.options) == 1:
-            return {"const": self.options[0], "type": "string"}
-        return {"enum": [*self.options], "type": "string"}
-
 
 class ListOf(Bound):
     """A list of `least` to `most` items."""
 
     def __init__(self, item: Bound, *, least: int = 0, most: float = math.inf) -> None:
-        self._item, self.least, self.most = item, least, most
-        self.listed = item.kind
+        self._item, self.least, self.most, self.listed = item, least, most, item.kind
+        at_least = f", at least {least} of them" if least > 1 else ", not empty" if least else ""
+        self.words = f"a list of {item.plural}{at_least}"
+        if least and least == most:
+            self.words = f"a list of {least} {item.plural}"
+        self.plural = self.words
+        limits = _given(maxItems=None if most == math.inf else most, minItems=least or None)
+        self.schema = {"items": item.schema, **limits, "type": "array"}
 
     def check(self, value: object) -> list[Any]:
         if not isinstance(value, list) or len(value) > self.most:
@@ -222,24 +181,12 @@ class ListOf(Bound):
         kept, wrong = [], []
         for index, each in enumerate(value):
             try:
-                kept.append(self.item.check(each))
+                kept.append(self._item.check(each))
             except RefusedError:
                 wrong.append(index)
         if wrong or len(value) < self.least:
             raise RefusedError(self, wrong)
         return kept
-
-    @property
-    def words(self) -> str:
-        if self.least and self.least == self.most:
-            return f"a list of {self.least} {self.item.plural}"
-        least = f", at least {self.least} of them" if self.least > 1 else ", not empty" if self.least else ""
-        return f"a list of {self.item.plural}{least}"
-
-    @property
-    def schema(self) -> Schema:
-        most = None if self.most == math.inf else self.most
-        return {"items": self.item.schema, **_limits(maxItems=most, minItems=self.least or None), "type": "array"}
 
     @property
     def item(self) -> Bound:
@@ -254,17 +201,11 @@ class Null(Bound):
     def __init__(self, inner: Bound) -> None:
         self.inner, self.options, self.most, self.is_path = inner, inner.options, inner.most, inner.is_path
         self.kind, self.listed, self.section = inner.kind, inner.listed, inner.section
+        self.words = self.plural = f"{inner.words}{inner.or_null}"
+        self.schema = {"anyOf": [inner.schema, {"enum": [None, "none"]}]}
 
     def check(self, value: object) -> Any:
         return None if value is None or value == "none" else self.inner.check(value)
-
-    @property
-    def words(self) -> str:
-        return f"{self.inner.words}{self.inner.or_null}"
-
-    @property
-    def schema(self) -> Schema:
-        return {"anyOf": [self.inner.schema, {"enum": [None, "none"]}]}
 
     @property
     def item(self) -> Bound:
@@ -276,6 +217,8 @@ class Either(Bound):
 
     def __init__(self, first: Bound, second: Bound) -> None:
         self.first, self.second, self.options = first, second, (*first.options, *second.options)
+        self.words = self.plural = f"{first.words} or {second.words}"
+        self.schema = {"anyOf": [first.schema, second.schema]}
 
     def check(self, value: object) -> Any:
         for bound in (self.first, self.second):
@@ -285,14 +228,6 @@ class Either(Bound):
                 continue
         raise RefusedError(self)
 
-    @property
-    def words(self) -> str:
-        return f"{self.first.words} or {self.second.words}"
-
-    @property
-    def schema(self) -> Schema:
-        return {"anyOf": [self.first.schema, self.second.schema]}
-
 
 class Of(Bound):
     """A choice of a kind."""
@@ -301,42 +236,29 @@ class Of(Bound):
 
     def __init__(self, kind: type[Choice]) -> None:
         self.kind: type[Choice] = kind
+        self.words, self.plural = f"the name of {a(label(kind))}, or a map with it", plural(kind.kind)
+        self.schema = {"$ref": f"#/$defs/{kind.kind}"}
 
     def check(self, value: object) -> Choice:
         if not isinstance(value, self.kind):
             raise RefusedError(self)
         return value
 
-    @property
-    def words(self) -> str:
-        return f"the name of {a(label(self.kind))}, or a map with it"
-
-    @property
-    def plural(self) -> str:
-        return plural(self.kind.kind)
-
-    @property
-    def schema(self) -> Schema:
-        return {"$ref": f"#/$defs/{self.kind.kind}"}
-
 
 class Part(Bound):
     """A section: a map of settings of its own."""
 
-    words = "a map"
+    words = plural = "a map"
     or_null = " or none"
 
     def __init__(self, section: type[Section]) -> None:
         self.section: type[Section] = section
+        self.schema = section.schema()
 
     def check(self, value: object) -> Section:
         if not isinstance(value, self.section):
             raise RefusedError(self)
         return value
-
-    @property
-    def schema(self) -> Schema:
-        return self.section.schema()
 
 
 def a(word: str) -> str:
@@ -354,23 +276,21 @@ def plural(word: str) -> str:
     return word if word == "data" else f"{word}es" if word.endswith("s") else f"{word}s"
 
 
-def _limits(**given: Any) -> Schema:
-    return {key: value for key, value in given.items() if value is not None}
+def _given(**limits: Any) -> Schema:
+    return {key: value for key, value in limits.items() if value is not None}
 
 
-def _range(
-    *, ge: float | None = None, gt: float | None = None, le: float | None = None, lt: float | None = None
-) -> str:
-    """``from 1 to 1,000``, ``in (0, 1]``, ``>= 0``; nothing where there are no limits."""
+def _limits(ge: float | None, gt: float | None, le: float | None, lt: float | None) -> str:
+    """`` from 1 to 1,000``, `` in (0, 1]``, `` >= 0``; nothing where there are no limits."""
     if ge is not None and le is not None:
-        return f"from {ge} to {_power(le)}"
-    left = f"> {gt}" if gt is not None else f">= {ge}" if ge is not None else ""
-    right = f"< {lt}" if lt is not None else f"<= {le}" if le is not None else ""
+        return f" from {ge} to {_power(le)}"
+    left = f" > {gt}" if gt is not None else f" >= {ge}" if ge is not None else ""
+    right = f" < {lt}" if lt is not None else f" <= {le}" if le is not None else ""
     if not left or not right:
         return left or right
     opening = f"({gt}" if gt is not None else f"[{ge}"
     closing = f"{lt})" if lt is not None else f"{le}]"
-    return f"in {opening}, {closing}"
+    return f" in {opening}, {closing}"
 
 
 def _power(bound: float) -> str:

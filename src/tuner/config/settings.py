@@ -18,7 +18,7 @@ from tuner.options.schedulers import NoSchedule, Scheduler
 class RunName(Bound):
     """What a run may be called, kept in its normal form."""
 
-    words = "1 to 64 letters, digits, dots, dashes, underscores, no dot or dash first"
+    words = plural = "1 to 64 letters, digits, dots, dashes, underscores, no dot or dash first"
     schema: Schema = {"pattern": NAME_PATTERN, "type": "string"}
 
     def check(self, value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -16,15 +17,18 @@ from typing import Any
 
 import pytest
 
+from tuner.answer import Text
+from tuner.asks.explain import ask
+from tuner.asks.list import first_comment
 from tuner.bounds import plural
-from tuner.cli.app import app
+from tuner.cli.commands import Commands, app
 from tuner.cli.doctor import MISSING, numbers, package, packages
 from tuner.cli.fetching import bar
-from tuner.cli.info import first_comment, fitted, meaning_text
 from tuner.config.schema import json_schema
 from tuner.data.download import Progress
 from tuner.errors import UsageError
-from tuner.explain import explain, kinds
+from tuner.explain import kinds
+from tuner.render.terminal import Look, paragraphs
 from tuner.shipped import configs
 
 Said = Callable[..., str]
@@ -195,14 +199,20 @@ def chunk(descriptor: int) -> bytes:
 
 
 def test_text_is_broken_at_words_and_keeps_its_paragraphs() -> None:
-    text = "what it is, in many words\n\nFormula: a * b\nSource: someone, somewhere"
-    assert fitted(text, None) == fitted(text, 200) == text
-    assert fitted(text, 20) == "what it is, in many\nwords\n\nFormula: a * b\nSource: someone,\nsomewhere"
+    text = "what it is, in\nmany words\n\nFormula: a * b\nSource: someone, somewhere\n  in one   piece"
+    assert "\n".join(paragraphs(text, 200)) == text
+    assert paragraphs(text, 20) == text.replace("in\nmany", "in many").split("\n")
+    out = io.StringIO()
+    lines = Look(out)
+    lines.console.width = 20
+    lines.width = 20
+    shown = "what it is, in many\nwords\n\nFormula: a * b\nSource: someone,\nsomewhere\n  in one   piece\n"
+    assert "".join(lines.lines(Text(text))) == shown
 
 
 def test_a_meaning_without_settings_has_no_empty_parts() -> None:
-    (meaning,) = explain("0")
-    assert meaning_text(meaning).count("\n\n") == 0
+    (block,) = ask(["0"], {}).blocks
+    assert isinstance(block, Text) and "\n\n" not in block.text
 
 
 # ---- copy ------------------------------------------------------------------------------------------------------------
@@ -417,15 +427,8 @@ def test_numbers_of_a_version(version: str, parts: tuple[int, ...]) -> None:
 
 
 def test_every_command_takes_quiet_and_json() -> None:
-    from importlib import import_module
-
-    from typer.main import get_command
-
-    from tuner.cli import COMMANDS
-
-    for name in COMMANDS:
-        import_module(f"tuner.cli.{name}")
-    commands: dict[str, Any] = dict(get_command(app).commands)  # type: ignore[attr-defined]
+    table = Commands(name="tuner")
+    commands: dict[str, Any] = {name: table.get_command(None, name) for name in table.list_commands(None)}
     commands |= commands.pop("recipe").commands
     assert len(commands) > 15
     for name, command in commands.items():

@@ -35,7 +35,7 @@ CHANGES = [
 @example([0.5, 3e-8], False)
 @example([2.5, 1e300], False)
 def test_numbers_of_a_column_have_one_notation(values: list[float | None], exact: bool) -> None:
-    from tuner.render.text import figure, in_one_notation
+    from tuner.figures import figure, in_one_notation
 
     texts = in_one_notation(values, exact=exact)
     pairs = [(value, text) for value, text in zip(values, texts, strict=True) if value and math.isfinite(value)]

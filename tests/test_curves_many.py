@@ -17,16 +17,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from tuner.asks.curves.captions import captions, not_drawn
+from tuner.asks.curves.panels import known_metrics, metric_panel, run_panels, side_by_side, usual_metrics
+from tuner.asks.curves.series import Member, Track, View, positions, series_of, smoothed
+from tuner.asks.curves.tracks import distinct
+from tuner.chart import Line, Panel, Pen, Row
 from tuner.cli.curves import curves
 from tuner.errors import NotFoundError, UsageError
-from tuner.render import Line, Look, Member, Panel, Pen, Track, View, chart, curves_image, run_panels, side_by_side
-from tuner.render.axes import MARKERS, PALETTE, STROKES
-from tuner.render.captions import captions, not_drawn
-from tuner.render.lines import Row
-from tuner.render.panels import known_metrics, metric_panel, usual_metrics
-from tuner.render.plane import letter_of, mark_of
-from tuner.render.series import positions, series_of, smoothed
-from tuner.render.tracks import distinct
+from tuner.render.chart.axes import MARKERS, PALETTE, STROKES
+from tuner.render.chart.image import curves_image
+from tuner.render.chart.plane import letter_of, mark_of
+from tuner.render.chart.terminal import Look, chart
 
 CASES = Path(__file__).parent / "cases" / "curves"
 Write = Callable[..., Path]

@@ -9,7 +9,7 @@ import pytest
 
 from tuner.cli.curves import curves, picture
 from tuner.config import load, metrics_of
-from tuner.render.axes import Y_LABELS
+from tuner.render.chart.axes import Y_LABELS
 
 DATA: dict[str, list[str]] = {
     "classes": [],

@@ -24,8 +24,8 @@ from tuner.diff import Diff, as_data, compare_sides, find_sides, warnings_of
 from tuner.document import to_yaml
 from tuner.durable import json_bytes
 from tuner.errors import ConfigError, NotFoundError, UsageError
+from tuner.figures import spark
 from tuner.render.diff import Look, diff_text
-from tuner.render.text import spark
 from tuner.runs import creating as run_creating
 from tuner.runs import identity as run_identity
 from tuner.runs import rows as run_rows

@@ -17,13 +17,16 @@ from tuner.errors import EXIT_CODES
 SMALL = "{data: {name: digits, limit: 200}, model: {hidden: [8]}, training: {epochs: 2, threads: 1}}"
 LONG = "{data: {name: digits}, model: {hidden: [32]}, training: {epochs: 100000, threads: 1}}"
 BROKEN = """
-import sys
-from tuner.cli import app, main
+import sys, types
+from tuner.cli import main
+from tuner.cli.commands import COMMANDS, Entry
 
-@app.command()
 def broken() -> None:
     raise KeyError("nobody thought of this")
 
+sys.modules["tuner.cli.broken"] = types.ModuleType("tuner.cli.broken")
+sys.modules["tuner.cli.broken"].broken = broken
+COMMANDS["broken"] = Entry("broken:broken", "")
 sys.argv = ["tuner", "broken"]
 main()
 """

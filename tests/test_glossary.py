@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from tuner.cli.info import no_kind, of_command
+from tuner.asks.list import no_kind
+from tuner.cli.commands import COMMANDS
 from tuner.errors import UsageError
 from tuner.explain import explain, meanings, nearest_names
 
@@ -89,7 +90,7 @@ NOT_WORDS = {
 @pytest.mark.parametrize("file", GOLDEN, ids=lambda file: f"{file.parent.name}/{file.name}")
 def test_every_word_that_is_printed_is_explained(file: Path) -> None:
     found = dict.fromkeys(words_of(file.read_text()))
-    unknown = [word for word in found if not meanings(word) and not of_command(word)]
+    unknown = [word for word in found if not meanings(word) and word not in COMMANDS]
     assert set(unknown) <= NOT_WORDS.get(file.parent.name, set())
 
 

@@ -14,7 +14,8 @@ RANKS: dict[str, int] = {}
 for _rank, _names in enumerate(
     [
         "errors seeding bounds signals paths",
-        "choice events durable machine stopping",
+        "choice events durable machine stopping chart figures",
+        "answer",
         "crash",
         "options document",
         "data plan monitor",
@@ -29,6 +30,7 @@ for _rank, _names in enumerate(
         "train diff compare listing early_stop",
         "group",
         "recipe",
+        "asks",
         "render",
         "cli",
         "__main__",
@@ -39,7 +41,7 @@ for _rank, _names in enumerate(
 MODULE_LEVEL_ONLY_IN: dict[str, set[str]] = {
     "torch": {"network", "loop", "layer_stats", "state", "train"},
     "matplotlib": set(),
-    "rich": set(),
+    "rich": {"render"},
     "torchvision": set(),
     "sklearn": set(),
     "scipy": set(),

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin
 
 import pytest
 import typer
 
 import tuner
-from tuner.cli import COMMANDS, app
+from tuner.cli.commands import COMMANDS, app
 from tuner.cli.completion import configs, runs
 from tuner.data.files import default_roots
 from tuner.document import located
@@ -54,23 +55,23 @@ def test_one_place_knows_it() -> None:
     """Nothing else in tuner expands a path, and no option of a command takes one unexpanded."""
     known = re.compile(r"expanduser|Path\\.home|environ.{1,6}HOME")
     assert [path.name for path in SOURCE.rglob("*.py") if known.search(path.read_text())] == ["paths.py"]
-    taking = dict(paths_taken(app))
+    taking = dict(paths_taken())
     assert len(taking) > 12
     assert [name for name, about in taking.items() if about.parser is not path_of] == []
 
 
-def paths_taken(group: typer.Typer, above: str = "tuner") -> Iterator[tuple[str, Any]]:
+def paths_taken() -> Iterator[tuple[str, Any]]:
     """Every option and argument of a command that holds a Path, as typer knows it."""
-    for name in COMMANDS:
-        import_module(f"tuner.cli.{name}")
-    for command in group.registered_commands:
-        for key, hint in get_type_hints(command.callback, include_extras=True).items():
-            kind, *about = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-            if about and Path in (kind, *get_args(kind)):
-                yield f"{above} {getattr(command.callback, '__name__', '')} {key}", about[0]
-    for inner in group.registered_groups:
-        assert inner.typer_instance is not None
-        yield from paths_taken(inner.typer_instance, f"{above} {inner.name}")
+    for place, _, _ in COMMANDS.values():
+        module = import_module(f"tuner.cli.{place.partition(':')[0]}")
+        found = getattr(module, place.partition(":")[2])
+        callbacks = [each.callback for each in found.registered_commands] if isinstance(found, typer.Typer) else [found]
+        for callback in filter(None, callbacks):
+            for key, parameter in inspect.signature(callback, eval_str=True).parameters.items():
+                hint = parameter.annotation
+                kind, *about = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+                if about and Path in (kind, *get_args(kind)):
+                    yield f"{callback.__name__} {key}", about[0]
 
 
 class Home:
@@ -82,8 +83,6 @@ class Home:
         write_run(self.home / "runs" / "digits-1", rows)
         (self.home / "base.yaml").write_text(BASE)
         (self.home / "b.yaml").write_text("extends: ~/base.yaml\n")
-        for name in COMMANDS:
-            import_module(f"tuner.cli.{name}")
 
     def tuner(self, *words: str) -> str:
         app(list(words), standalone_mode=False)

@@ -22,7 +22,7 @@ from tuner.options.losses import Loss
 from tuner.options.models import Layer, Model
 from tuner.options.optimizers import Optimizer
 from tuner.options.schedulers import Scheduler
-from tuner.render import choices_table, exit_codes_table
+from tuner.render.markdown import choices_table, exit_codes_table
 
 PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"

@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tuner.render import Line, Look, Panel, Track, chart, metric_panel, run_panels
-from tuner.render.lines import SMALLEST
-from tuner.render.scale import Scale
+from tuner.asks.curves.panels import metric_panel, run_panels
+from tuner.asks.curves.series import Track
+from tuner.chart import SMALLEST, Line, Panel
+from tuner.render.chart.scale import Scale
+from tuner.render.chart.terminal import Look, chart
 
 ROWS: list[dict[str, float | int | None]] = [
     {

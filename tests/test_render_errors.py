@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len, chop_cells
 
 from tuner.errors import ConfigError, Fault, NotFoundError
-from tuner.render import config_faults, error_text, escape
-from tuner.render.errors import point_at
+from tuner.render.errors import config_faults, error_text, point_at
+from tuner.render.text import escape
 
 FAULTS = [
     Fault("expected a number in [0, 1), got 1.5", "configs/a.yaml", 8, 12, "model.dropout", "1.5", "[0, 1)", None,

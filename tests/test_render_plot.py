@@ -15,9 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tuner.asks.curves.panels import run_panels
+from tuner.asks.curves.series import Track
+from tuner.chart import Line, Panel
 from tuner.errors import ResourceError, UsageError
-from tuner.render import Line, Panel, Track, curves_image, run_panels, save_curves
-from tuner.render.axes import spread
+from tuner.render.chart.axes import spread
+from tuner.render.chart.image import curves_image, save_curves
 
 ROWS: list[dict[str, float | int | None]] = [
     {

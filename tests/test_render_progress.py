@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tuner.events import Ended, EpochDone, Event, Note, Progress, Started
-from tuner.render import TrainDisplay
 from tuner.render.epochs import EpochTable, Trend, bar_text, ended_lines
+from tuner.render.progress import TrainDisplay
 
 PLAIN = """\
 run     runs/mnist-cnn-3
@@ -42,7 +42,7 @@ SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from test_render_progress import events
-from tuner.render import TrainDisplay
+from tuner.render.progress import TrainDisplay
 with TrainDisplay() as display:
     for event in events():
         display.show(event)

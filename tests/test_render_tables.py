@@ -10,7 +10,8 @@ from rich.cells import cell_len
 from tuner.bounds import Flag, Integer, ListOf, Null, Number, OneOf, Text
 from tuner.choice import Choice, setting
 from tuner.errors import EXIT_CODES
-from tuner.render import choices_table, exit_codes_table, table
+from tuner.render.markdown import choices_table, exit_codes_table
+from tuner.render.tables import table
 
 ROWS: list[list[str | int | float | None]] = [["mnist-cnn-3", 0, 0.98412, None], ["名前", 12, 1e-3, "stopped"]]
 CELL = st.none() | st.integers() | st.floats() | st.text(max_size=12)

@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tuner.render import duration, escape, is_terminal, is_unicode, number, paint, prepare, spark, terminal_width
-from tuner.render.text import cells, figure, pad, plural, shorten
+from tuner.figures import duration, figure, number, plural, spark
+from tuner.render.text import cells, escape, is_terminal, is_unicode, pad, paint, prepare, shorten, terminal_width
 
 ANY_FLOAT = st.none() | st.floats()
 TEXT = st.text(alphabet="ab é日本ｶ한\u3000#:", max_size=30)

@@ -23,7 +23,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuner.cli.info import no_kind
+from tuner.asks.list import no_kind
 from tuner.config import load, meaning_hash
 from tuner.document import to_yaml
 from tuner.durable import json_bytes

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner import machine
-from tuner.render import duration
+from tuner.figures import duration
 from tuner.shipped import configs
 
 README = Path(__file__).parents[2] / "README.md"

@@ -5,23 +5,19 @@ from __future__ import annotations
 import errno
 import gc
 import os
-import re
 import signal
 import sys
 import warnings
-from importlib import import_module
-from typing import TextIO
 
 import typer
 
-from tuner.cli.app import app, say_error
-from tuner.errors import NotFoundError, ResourceError, TunerError, UsageError
-
-__all__ = ["app", "main"]
-
-
-COMMANDS = ("train", "check", "runs", "show", "curves", "diff", "compare", "early_stop", "recipe", "info", "fetching")
-"""The modules that register the commands, in the order of `--help`."""
+from tuner.cli.commands import app
+from tuner.cli.reading import say_error
+from tuner.cli.usage import message_of, usage
+from tuner.crash import report as write_report
+from tuner.errors import NotFoundError, ResourceError, TunerError
+from tuner.render.errors import error_text
+from tuner.render.text import is_colored, prepare, silence, terminal_width
 
 
 def main() -> None:
@@ -29,8 +25,6 @@ def main() -> None:
     open_closed_streams()
     if not sys.warnoptions:  # what libraries warn of is for who writes programs with them
         warnings.simplefilter("ignore")
-    from tuner.render.text import prepare
-
     prepare(sys.stdout)
     prepare(sys.stderr)
     try:
@@ -39,7 +33,7 @@ def main() -> None:
     except BrokenPipeError:
         code = _reader_left()
     except OSError as error:  # what a command prints could not be written
-        _silence(sys.stdout)
+        silence(sys.stdout)
         code = report(ResourceError(f"cannot write to standard output: {error.strerror}"))
     gc.freeze()  # the process ends: looking through all it holds for garbage would take 20 ms
     raise SystemExit(code or 0)
@@ -49,8 +43,6 @@ def run() -> int:
     """Runs the command that was asked for; its exit code."""
     try:
         here()
-        for name in modules():
-            import_module(f"tuner.cli.{name}")
         return int(app(standalone_mode=False) or 0)
     except TunerError as error:
         return report(error)
@@ -58,7 +50,7 @@ def run() -> int:
         if message_of(error).startswith("Usage:"):  # `tuner` or `tuner recipe` alone: its help
             say_error(message_of(error))
             return 2
-        return report(_usage(error))
+        return report(usage(error))
     except typer.Exit as ended:
         return ended.exit_code
     except SystemExit as left:  # the parser makes exit code 1 of a pipe without a reader
@@ -73,12 +65,6 @@ def run() -> int:
         return _bug(error)
     except Exception as error:  # a bug: told in one line, with the details in a file
         return _bug(error)
-
-
-def modules() -> tuple[str, ...]:
-    """The modules to import: all, or only that of the command asked for, where it is called like the command."""
-    word = sys.argv[1].replace("-", "_") if len(sys.argv) > 1 else ""
-    return (word,) if word in COMMANDS and word != "info" else COMMANDS
 
 
 def open_closed_streams() -> None:
@@ -101,69 +87,11 @@ def here() -> None:
         raise NotFoundError("the working directory is gone", fix="cd to a folder that is there") from None
 
 
-def _silence(stream: TextIO) -> None:
-    from tuner.render.text import silence
-
-    silence(stream)
-
-
 def report(error: TunerError) -> int:
-    """Says what is wrong, on stderr, or on stdout as JSON where the command asked for that."""
-    from tuner.render.errors import error_text
-    from tuner.render.text import is_colored, terminal_width
-
-    if "--json" in sys.argv:
-        import json
-
-        command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
-        event = {"ok": False} if command == "check" else {"event": "error"} if command == "train" else {}
-        typer.echo(json.dumps({**event, "exit_code": error.exit_code, **error.as_json()}))
-        return error.exit_code
+    """Says what is wrong, on stderr."""
     color, width = is_colored(sys.stderr), terminal_width(sys.stderr)
-    say_error(error_text(error, width=width, color=color, encoding=sys.stderr.encoding), color)
+    say_error(error_text(error, width=width, color=color, encoding=sys.stderr.encoding))
     return error.exit_code
-
-
-INSTEAD = {
-    "resume": "the same command again goes on where it was",
-    "force": "--again trains it again, in a new run folder",
-    "overwrite": "--again trains it again, in a new run folder",
-    "config": "the config is the first argument: tuner train my.yaml",
-    "output": "--run NAME names the run folder, --runs-dir DIR says where it is made",
-    "output-dir": "--run NAME names the run folder, --runs-dir DIR says where it is made",
-    "cpu": "settings are given as key=value: training.device=cpu",
-    "gpu": "settings are given as key=value: training.device=cuda",
-}
-"""Options of other tools that are no settings, and what to do here."""
-
-
-def message_of(error: typer.TyperException) -> str:
-    """What the command line's parser has to say."""
-    written = getattr(error, "format_message", None)
-    return str(written() if written is not None else error)
-
-
-def _usage(error: typer.TyperException) -> UsageError:
-    """The command line's own errors, with the override where an unknown option is a key of the language."""
-    text = message_of(error).rstrip(".")
-    option = re.match(r"No such option: --?([\w.-]+)", text)
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else "tuner"
-    fix = f"`{path} --help` shows what it takes"
-    if option is not None:
-        from tuner.choice import fold
-        from tuner.config import Config
-        from tuner.config.words import OTHER_TOOLS, key_paths
-
-        word = option[1].replace("-", "_")
-        paths = key_paths(Config)
-        own = [key for key in paths if word in (key, key.rpartition(".")[2])]
-        key = own[0] if own else OTHER_TOOLS.get(fold(word))
-        if option[1] in INSTEAD:
-            fix = INSTEAD[option[1]]
-        elif key is not None:
-            text, fix = f"No such option: --{option[1]}", f"settings are given as key=value: {key}=VALUE"
-    return UsageError(text, fix=fix)
 
 
 def _reader_left() -> int:
@@ -173,7 +101,5 @@ def _reader_left() -> int:
 
 
 def _bug(error: Exception) -> int:
-    from tuner.crash import report as write_report
-
     say_error(f"tuner: {write_report(error)}")
     return 70

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuner.cli.app import RUNS, Json, Overrides, Quiet, RunsDir, app, say_error
+from tuner.cli.options import RUNS, Json, Overrides, Quiet, RunsDir
+from tuner.cli.reading import say_error
+from tuner.figures import plural
 from tuner.paths import expanded
-from tuner.render.text import plural
 
 if TYPE_CHECKING:
     from tuner.runs.folder import Run
 
 
-@app.command()
 def check(
     config: Annotated[str, typer.Argument(metavar="CONFIG|RUN", help="A config as for `train`, or a run to verify.")],
     overrides: Overrides = None,

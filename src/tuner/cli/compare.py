@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tuner.cli.app import RUNS, Json, Quiet, RunsArgument, RunsDir, app, say_error
+from tuner.cli.options import RUNS, Json, Quiet, RunsArgument, RunsDir
+from tuner.cli.reading import say_error
 from tuner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 METRICS = "val_accuracy, test_loss, val_loss@last, val_loss@7, epochs(val_accuracy>=0.9), parameters, seconds_per_epoch"
 
 
-@app.command()
 def compare(
     groups: RunsArgument,
     metric: Annotated[

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuner.cli.app import RUNS, Json, Quiet, RunsArgument, RunsDir, app, say_error
+from tuner.cli.options import RUNS, Json, Quiet, RunsArgument, RunsDir
+from tuner.cli.reading import say_error
 from tuner.paths import path_of
 
 if TYPE_CHECKING:
-    from tuner.render.lines import Panel
-    from tuner.render.series import Track, View
+    from tuner.asks.curves.series import Track, View
+    from tuner.chart import Panel
     from tuner.runs.family import Group
     from tuner.runs.folder import Run
     from tuner.runs.rows import Row
@@ -26,7 +27,6 @@ TITLE = 60
 """Characters of names that fit above a picture."""
 
 
-@app.command()
 def curves(
     runs: RunsArgument,
     output: Annotated[
@@ -67,7 +67,7 @@ def curves(
     tuner curves adam --members --smooth 0.6
     tuner curves adam --x layer --metric activation_std@0   from layer to layer, before the first step
     """
-    from tuner.render.captions import not_drawn
+    from tuner.asks.curves.captions import not_drawn
     from tuner.runs.family import find_group
 
     check_view(axis, smooth)
@@ -107,8 +107,8 @@ class Drawing:
 
     def text(self) -> str:
         """For the terminal."""
-        from tuner.render.captions import captions
-        from tuner.render.curves import Look, chart
+        from tuner.asks.curves.captions import captions
+        from tuner.render.chart.terminal import Look, chart
         from tuner.render.text import escape, is_colored, is_unicode, terminal_width
 
         width, is_ascii = min(100, terminal_width(sys.stdout)), not is_unicode(sys.stdout)
@@ -120,8 +120,8 @@ class Drawing:
 
     def save(self, target: Path) -> None:
         """As a picture. Raises ResourceError."""
-        from tuner.render.captions import captions
-        from tuner.render.plot import save_curves
+        from tuner.asks.curves.captions import captions
+        from tuner.render.chart.image import save_curves
 
         notes = captions(self.tracks, self.metrics, self.view, raw="thin and pale")
         save_curves(target, self.title, self.panels, legend=len(self.tracks) > 1, notes=notes)
@@ -129,8 +129,8 @@ class Drawing:
 
 def drawing_of(tracks: list[Track], metrics: list[str] | None, view: View) -> Drawing:
     """The drawing of tracks; some of them have each of the metrics. Raises UsageError where it would be too full."""
-    from tuner.render.panels import metric_panel, run_panels, side_by_side, usual_metrics
-    from tuner.render.text import plural
+    from tuner.asks.curves.panels import metric_panel, run_panels, side_by_side, usual_metrics
+    from tuner.figures import plural
 
     if len(tracks) > 1:
         drawn = list(dict.fromkeys(metrics or usual_metrics(tracks)))
@@ -151,8 +151,8 @@ def say_all(remarks: list[str]) -> None:
 
 def check_view(axis: str, smooth: float) -> None:
     """Raises UsageError."""
+    from tuner.asks.curves.series import AXES
     from tuner.errors import UsageError
-    from tuner.render.series import AXES
 
     if axis not in AXES:
         raise UsageError(f"there is no x axis {axis}", fix=f"--x takes {', '.join(AXES)}")
@@ -162,7 +162,7 @@ def check_view(axis: str, smooth: float) -> None:
 
 def metrics_on(axis: str, metrics: list[str] | None) -> list[str] | None:
     """What is drawn over that axis; None: what is usual. Raises UsageError for what no layer has over ``layer``."""
-    from tuner.render.layers import USUAL, check_layer_metrics
+    from tuner.asks.curves.layers import USUAL, check_layer_metrics
 
     if axis == "layer":
         check_layer_metrics(metrics or [])
@@ -174,8 +174,8 @@ def tracks_on(
     axis: str, metrics: list[str] | None, groups: list[Group], members: bool = False
 ) -> tuple[list[Track], list[str]]:
     """`tracks_of` what is drawn over that axis."""
-    from tuner.render.layers import rows_by_layer
-    from tuner.render.tracks import tracks_of
+    from tuner.asks.curves.layers import rows_by_layer
+    from tuner.asks.curves.tracks import tracks_of
 
     if axis != "layer":
         return tracks_of(groups, members, timed=axis == "time")
@@ -187,8 +187,8 @@ def view_of(
     axis: str, tracks: list[Track], groups: Sequence[Group], smooth: float = 0.0, log: bool | None = None
 ) -> View:
     """How the tracks of groups are looked at; over ``layer`` with the layers' names."""
-    from tuner.render.layers import common_layers
-    from tuner.render.series import View
+    from tuner.asks.curves.layers import common_layers
+    from tuner.asks.curves.series import View
 
     view = View.of(tracks, axis, smooth, log)
     runs = [run for group in groups for run in group.runs.values()]
@@ -197,8 +197,8 @@ def view_of(
 
 def check_metrics(metrics: list[str], tracks: list[Track]) -> None:
     """Raises UsageError where one is nowhere."""
+    from tuner.asks.curves.panels import columns_of, known_metrics
     from tuner.errors import UsageError
-    from tuner.render.panels import columns_of, known_metrics
     from tuner.runs.values import LAYER_NUMBERS
 
     for metric in metrics:
@@ -257,8 +257,8 @@ def rows_of(run: Run) -> list[Row] | None:
 
 def layers_of(run: Run, metrics: list[str]) -> list[dict[str, Any]] | None:
     """None where they are damaged, which was said before."""
+    from tuner.asks.curves.layers import by_layer
     from tuner.errors import NotFoundError
-    from tuner.render.layers import by_layer
 
     try:
         return [{"layer": layer, **values} for layer, values in by_layer(run, metrics).items()]
@@ -278,8 +278,8 @@ def check_target(target: Path | None) -> None:
 
 def picture(path: Path, target: Path) -> None:
     """Draws the run in the folder `path` into a PNG or SVG file. Raises ResourceError."""
-    from tuner.render.series import View
-    from tuner.render.tracks import tracks_of
+    from tuner.asks.curves.series import View
+    from tuner.asks.curves.tracks import tracks_of
     from tuner.runs.family import read_group
 
     group = read_group(path)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tuner.cli import completion
-from tuner.cli.app import RUNS, Json, RunsDir, app, say_error
+from tuner.cli.options import RUNS, Json, RunsDir
 from tuner.cli.output import json_text, one_form, say
+from tuner.cli.reading import say_error
 from tuner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ def candidates(ctx: Any, incomplete: str) -> list[str]:
     return [*completion.runs(ctx, incomplete), *completion.configs(ctx, incomplete)]
 
 
-@app.command()
 def diff(
     sides: Annotated[
         list[str],
@@ -122,8 +122,9 @@ def notes_of(found: Diff) -> list[str]:
 
 def look() -> Look:
     """As stdout can show it."""
+    from tuner.figures import ASCII_LEVELS, LEVELS
     from tuner.render.diff import Look
-    from tuner.render.text import ASCII_LEVELS, LEVELS, is_colored, is_terminal, is_unicode, terminal_width
+    from tuner.render.text import is_colored, is_terminal, is_unicode, terminal_width
 
     unicode = is_unicode(sys.stdout)
     return Look(

@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.app import RUNS, Json, Quiet, RunsDir, app
+from tuner.cli.options import RUNS, Json, Quiet, RunsDir
 
 ROOM = 100 << 20
 """Bytes that should be free where the runs lie."""
@@ -34,7 +34,6 @@ class Finding:
     fix: str = ""
 
 
-@app.command()
 def doctor(
     with_torch: Annotated[bool, typer.Option("--torch", help="Import torch, too, and compare what it says.")] = False,
     runs_dir: RunsDir = RUNS,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuner.cli.app import RUNS, Json, Quiet, RunsArgument, RunsDir, app, say_error
+from tuner.cli.options import RUNS, Json, Quiet, RunsArgument, RunsDir
+from tuner.cli.reading import say_error
 
 if TYPE_CHECKING:
     from tuner.render.stops import Judged
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from tuner.runs.folder import Run
 
 
-@app.command("early-stop")
 def early_stop(
     runs: RunsArgument,
     patience: Annotated[

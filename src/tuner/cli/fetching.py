@@ -9,12 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from tuner.cli.app import Json, Quiet, app
+from tuner.cli.options import Json, Quiet
 from tuner.errors import UsageError
 from tuner.paths import path_of
 
 
-@app.command()
 def copy(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A config or recipe that comes with tuner.")],
     to: Annotated[
@@ -85,7 +84,6 @@ def check_target(target: Path, force: bool) -> None:
         raise UsageError(f"{target} is there already", fix="--force replaces it")
 
 
-@app.command()
 def download(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A data set, e.g. mnist.")],
     root: Annotated[

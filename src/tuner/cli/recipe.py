@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tuner.cli import completion
-from tuner.cli.app import RUNS, Json, Quiet, RunsDir, Wait, app, say_error, seconds
+from tuner.cli.options import RUNS, Json, Quiet, RunsDir, Wait, seconds
+from tuner.cli.reading import say_error
 
 if TYPE_CHECKING:
     from tuner.group import GroupSession
     from tuner.recipe import Recipe
     from tuner.stopping import StopRequests
 
-recipe_app = typer.Typer(
+recipe = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Train the recipes that prove each technique, and judge them."
 )
-app.add_typer(recipe_app, name="recipe")
 
 Names = Annotated[
     list[str] | None,
@@ -36,7 +36,7 @@ PASSED_OVER = (0, 3)
 """Exit codes of a group with which its recipe goes on: a member that diverged is a result."""
 
 
-@recipe_app.command()
+@recipe.command()
 def run(
     names: Names = None,
     seeds: Seeds = None,
@@ -59,7 +59,7 @@ def run(
     judge(names or [], Asked(seeds, update, seconds(wait), runs_dir, quiet, as_json))
 
 
-@recipe_app.command()
+@recipe.command()
 def verify(
     names: Names = None,
     seeds: Seeds = None,

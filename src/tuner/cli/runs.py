@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tuner.cli.app import RUNS, Json, RunsDir, app, say_error
+from tuner.cli.options import RUNS, Json, RunsDir
 from tuner.cli.output import json_text, one_form, say
+from tuner.cli.reading import say_error
 
 if TYPE_CHECKING:
     from tuner.listing import Listing
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 FILTER = "'val_accuracy>0.97', optimizer.name=adam, lr=0.01, state=finished, tag=T, name=N, seed=3; all must hold."
 
 
-@app.command()
 def runs(
     filters: Annotated[list[str] | None, typer.Argument(metavar="FILTER", help=FILTER)] = None,
     by: Annotated[
@@ -100,7 +100,7 @@ def show(listing: Listing, markdown: bool) -> None:
 def nothing_text(runs_dir: Path, listing: Listing) -> str:
     """Why there is nothing to list."""
     from tuner.durable import shown
-    from tuner.render.text import plural
+    from tuner.figures import plural
     from tuner.runs.folder import is_run
 
     count = len(listing.everything)

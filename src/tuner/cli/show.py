@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuner.cli.app import RUNS, Json, Quiet, RunArgument, RunsDir, app
+from tuner.cli.options import RUNS, Json, Quiet, RunArgument, RunsDir
 
 if TYPE_CHECKING:
     from tuner.errors import NotFoundError
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 PARTS = ("summary", "config", "metrics", "timing", "log", "origins", "identity", "files")
 
 
-@app.command()
 def show(
     run: RunArgument,
     part: Annotated[str, typer.Argument(metavar="PART", help=f"One of {', '.join(PARTS)}.")] = "summary",
@@ -71,7 +70,7 @@ def show(
 
 def show_group(path: Path, part: str, quiet: bool, as_json: bool) -> None:
     """The members of a group and their mean, or what they have in common. Raises UsageError for a part of one run."""
-    from tuner.cli.app import say_error
+    from tuner.cli.reading import say_error
     from tuner.errors import UsageError
     from tuner.runs.family import read_group
 
@@ -119,8 +118,8 @@ def group_data(group: Group) -> dict[str, Any]:
 
 def group_summary(group: Group) -> str:
     """A group in a few lines: its members, each with its result, and their mean."""
+    from tuner.figures import plural
     from tuner.render.group import members_table
-    from tuner.render.text import plural
 
     run = group.first
     try:
@@ -163,7 +162,7 @@ def as_data(run: Any) -> dict[str, Any]:
 def summary(run: Any) -> str:
     """The result of a run in a few lines."""
     from tuner.durable import shown
-    from tuner.render.text import number, plural, spark
+    from tuner.figures import number, plural, spark
     from tuner.runs.commands import next_command
 
     status, best = run.status, run.status.get("best") or {}
@@ -213,7 +212,7 @@ def pairs(values: dict[str, Any]) -> str:
 
 def say_apart(run: Run) -> None:
     """Notes on what of a run that is not being trained does not agree with its status."""
-    from tuner.cli.app import say_error
+    from tuner.cli.reading import say_error
     from tuner.runs.files import apart
 
     for line in apart(run.path, run.told) if run.state != "running" else []:

@@ -12,20 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuner.cli.app import (
-    RUNS,
-    ConfigArgument,
-    Json,
-    MaxTime,
-    Overrides,
-    Quiet,
-    Require,
-    RunsDir,
-    Wait,
-    app,
-    say_error,
-    seconds,
-)
+from tuner.cli.options import RUNS, ConfigArgument, Json, MaxTime, Overrides, Quiet, Require, RunsDir, Wait, seconds
+from tuner.cli.reading import say_error
 from tuner.events import Ended, EpochDone, Event, Started
 from tuner.paths import expanded
 
@@ -37,7 +25,6 @@ if TYPE_CHECKING:
     from tuner.stopping import StopRequests
 
 
-@app.command()
 def train(
     config: ConfigArgument,
     overrides: Overrides = None,
@@ -156,7 +143,7 @@ def judge(requirements: Sequence[Requirement], runs: dict[int, Run]) -> list[dic
 
 def say_missed(judged: Sequence[dict[str, Any]]) -> None:
     """The requirements that do not hold, one a line."""
-    from tuner.render.text import number
+    from tuner.figures import number
 
     for each in judged:
         if not each["holds"]:

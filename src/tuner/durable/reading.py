@@ -177,6 +177,11 @@ def json_bytes(value: Mapping[str, Any]) -> bytes:
     return (text + "\n").encode("utf-8", "backslashreplace")  # a lone surrogate becomes the JSON escape it stands for
 
 
+def json_line(value: Any) -> str:
+    """`value` as JSON on one line, in ASCII. A number that is not finite becomes null."""
+    return json.dumps(_without_nan(value), allow_nan=False)
+
+
 def _without_nan(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _without_nan(item) for key, item in value.items()}

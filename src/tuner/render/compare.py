@@ -23,8 +23,9 @@ from tuner.compare import (
     Side,
 )
 from tuner.compare.checks import WORDS
+from tuner.figures import number, plural
 from tuner.render.tables import table
-from tuner.render.text import number, paint, plural, shorten
+from tuner.render.text import paint, shorten
 
 COLORS = {BETTER: "green", WORSE: "red", EQUIVALENT: "cyan", UNDECIDED: "yellow"}
 NARROWEST = 12

@@ -9,7 +9,8 @@ from typing import Any
 
 from tuner.errors import ResourceError
 from tuner.events import EpochDone, Started
-from tuner.render.text import ASCII_LEVELS, LEVELS, cells, duration, escape, figure, number, pad, plural, spark
+from tuner.figures import ASCII_LEVELS, LEVELS, duration, figure, number, plural, spark
+from tuner.render.text import cells, escape, pad
 
 Row = Mapping[str, float | int | None]
 LABEL = 8

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from tuner.errors import ConfigError, Fault, TunerError
-from tuner.render.text import USUAL_WIDTH, cells, escape, paint, plural, visible
+from tuner.figures import plural
+from tuner.render.text import USUAL_WIDTH, cells, escape, paint, visible
 
 TAB = 4
 

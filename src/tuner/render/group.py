@@ -11,9 +11,10 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 from tuner.events import Ended, EpochDone, GroupEvent, GroupStarted, Member, MemberFailed, Progress
+from tuner.figures import ASCII_LEVELS, LEVELS, duration, figure, number, plural, spark
 from tuner.render.epochs import FIGURE, TREND, bar_text, labelled
 from tuner.render.screen import Screen
-from tuner.render.text import ASCII_LEVELS, LEVELS, duration, figure, number, pad, paint, plural, spark
+from tuner.render.text import pad, paint
 
 STATE = 9
 STYLES = {"diverged": "red", "failed": "red", "stopped": "yellow"}

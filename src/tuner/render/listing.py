@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from tuner.document import flow, word
+from tuner.figures import duration, in_one_notation, number
 from tuner.listing import DAMAGED, NUMBERS, Column, Entry, Listing
 from tuner.render.tables import table
-from tuner.render.text import cells, duration, in_one_notation, number, shorten
+from tuner.render.text import cells, shorten
 
 COLORS = {"crashed": "magenta", "stopped": "magenta", "running": "yellow", "finished": "green"}
 UNFINISHED = ("running", "stopped", "crashed")

@@ -7,9 +7,10 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from tuner.events import Ended, EpochDone, Event, Note, Progress, Started
+from tuner.figures import duration, number
 from tuner.render.epochs import BEST, EpochTable, bar_text, ended_lines, labelled, started_lines
 from tuner.render.screen import Screen
-from tuner.render.text import duration, number, paint
+from tuner.render.text import paint
 
 BAD_ENDS = ("diverged", "failed", "crashed")
 

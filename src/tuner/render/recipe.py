@@ -8,9 +8,9 @@ from typing import Any
 
 from tuner.choice import Section
 from tuner.explain import default_text
+from tuner.figures import number
 from tuner.recipe import Claim, ClaimFile, Curves, Outcome, Recipe
 from tuner.render.tables import table
-from tuner.render.text import number
 
 START, END = "<!-- result -->", "<!-- /result -->"
 PAGE_OWN = """## A recipe of your own

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tuner.early_stop import NEVER, STOPPED, Mean, Outcome, best_row, mean_of, others
+from tuner.figures import figure, number, plural
 from tuner.render.tables import Cell, table
-from tuner.render.text import escape, figure, number, plural
+from tuner.render.text import escape
 from tuner.runs.rows import Row
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tuner.render.text import cells, escape, number, pad, paint, shorten
+from tuner.figures import number
+from tuner.render.text import cells, escape, pad, paint, shorten
 
 Cell = str | int | float | None
 NARROWEST = 8

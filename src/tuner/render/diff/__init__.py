@@ -7,10 +7,11 @@ from collections.abc import Collection
 
 from tuner.config import brief
 from tuner.diff import LETTERS, Circumstance, Diff, Side, changes_against_first, listed, warnings_of
+from tuner.figures import plural
 from tuner.render.diff.lines import Line, Look, is_ready, laid_out, near, setting_lines
 from tuner.render.diff.markdown import diff_markdown
 from tuner.render.diff.results import course_text, result_text
-from tuner.render.text import escape, plural
+from tuner.render.text import escape
 
 __all__ = ["Look", "diff_markdown", "diff_text", "side_text", "summary"]
 

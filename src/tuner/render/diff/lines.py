@@ -13,7 +13,8 @@ from tuner import shipped
 from tuner.config import ABSENT, Setting, brief
 from tuner.diff import DEFAULT, LETTERS, Side
 from tuner.errors import NotFoundError
-from tuner.render.text import cells, escape, number, pad, paint, shorten_middle
+from tuner.figures import number
+from tuner.render.text import cells, escape, pad, paint, shorten_middle
 
 COLORS = {"-": "red", "+": "green", "~": "yellow", " ": "dim"}
 LONG = 48

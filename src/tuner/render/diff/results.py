@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 
 from tuner.diff import LETTERS, Course, Diff, Outcome
+from tuner.figures import duration, figure, in_columns, number, spark
 from tuner.render.diff.lines import Look
 from tuner.render.tables import table
-from tuner.render.text import duration, figure, in_columns, number, paint, spark
+from tuner.render.text import paint
 
 HEADING = "result at the best epoch"
 SPARK = 60

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tuner.render.lines import Pen
-from tuner.render.scale import Scale
+from tuner.chart import Pen
+from tuner.render.chart.scale import Scale
 from tuner.render.text import paint
 
 MARKS = "ox+*#@ABCDEFGHIJKLMNPQR"

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tuner.render.lines import Panel
-from tuner.render.plane import STYLES, Plane, letter_of, mark_of
-from tuner.render.scale import Scale
-from tuner.render.text import cells, escape, number, paint, shorten, shorten_middle
+from tuner.chart import Panel
+from tuner.figures import number
+from tuner.render.chart.plane import STYLES, Plane, letter_of, mark_of
+from tuner.render.chart.scale import Scale
+from tuner.render.text import cells, escape, paint, shorten, shorten_middle
 
 MANY = 6
 """Curves of which a plane of the usual height can hold no more."""
+
+
+LINES_AROUND = 4
+"""Of a chart: its title, the x axis and its labels, the legend."""
 
 
 @dataclass(frozen=True)

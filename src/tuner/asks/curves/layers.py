@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from tuner.chart import Row
 from tuner.durable import shown
 from tuner.errors import NotFoundError, UsageError
-from tuner.render.lines import Row
 from tuner.runs.folder import Run
 from tuner.runs.values import LAYER_NUMBERS, parse_metric, value
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tuner.render.text import number
+from tuner.figures import number
 
 ROUND = (1.0, 2.0, 5.0, 10.0)
 

@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from tuner.asks.curves.series import Member, Track
 from tuner.durable import shown
 from tuner.early_stop import own_monitor
 from tuner.errors import NotFoundError
-from tuner.render.series import Member, Track
-from tuner.render.text import plural
+from tuner.figures import plural
 from tuner.runs.family import Group
 from tuner.runs.files import TIMING
 from tuner.runs.folder import Run

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tuner.chart import Panel
 from tuner.durable import write_file
 from tuner.errors import ResourceError, UsageError
-from tuner.render.axes import GREY, draw_panel, marker, stroke
-from tuner.render.lines import Panel
+from tuner.render.chart.axes import GREY, draw_panel, marker, stroke
 from tuner.render.text import escape, shorten_middle
 
 if TYPE_CHECKING:

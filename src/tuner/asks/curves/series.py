@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tuner.render.lines import Row, is_shown
+from tuner.chart import Row, is_shown
 
 AXES = ("epoch", "step", "time", "layer")
 UNITS = ((3 * 3600, 3600, "h"), (180, 60, "min"), (0, 1, "s"))  # from how many seconds on, seconds in one, its name

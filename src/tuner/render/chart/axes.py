@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tuner.render.lines import Line, Panel, Pen
-from tuner.render.scale import Scale
+from tuner.chart import Line, Panel, Pen
+from tuner.render.chart.scale import Scale
 from tuner.render.text import escape
 
 if TYPE_CHECKING:

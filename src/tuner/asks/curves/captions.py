@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tuner.render.lines import is_shown
-from tuner.render.panels import columns_of
-from tuner.render.series import Series, Track, View, series_of
-from tuner.render.text import plural
+from tuner.asks.curves.panels import columns_of
+from tuner.asks.curves.series import Series, Track, View, series_of
+from tuner.chart import is_shown
+from tuner.figures import plural
 
 MOST_CHANGES = 5
 

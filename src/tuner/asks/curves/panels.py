@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from tuner.asks.curves.series import Track, View, series_of
+from tuner.chart import COLORS, Line, Panel, Pen
 from tuner.errors import UsageError
-from tuner.render.lines import COLORS, Line, Panel, Pen
-from tuner.render.series import Track, View, series_of
 
 LABELS = {"train": "train", "val": "validation"}
 LOG_FROM = 30.0

@@ -1,0 +1,146 @@
+"""What a question is answered with: blocks that every form shows, the data behind them, the lines for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tuner.chart import Panel
+from tuner.figures import duration, in_one_notation, number
+
+
+@dataclass(frozen=True)
+class Spark:
+    """A course in a cell, one character a value; `scale` are the values that stand lowest and highest."""
+
+    values: Sequence[float | None]
+    width: int
+    scale: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Brief:
+    """A text, and a shorter one for where there is little room."""
+
+    text: str
+    brief: str
+
+
+Cell = str | int | float | datetime | Spark | Brief | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its head, and how its numbers are written, all in one notation: ``figure`` (four decimals
+    where they say enough), ``exact``, ``number`` (each as short as it can be) or ``duration`` (of seconds).
+
+    Where there is no room columns of a lower `weight` fall away first, those without one never. A text is broken at
+    words, or, with `least`, cut to that many characters at least.
+    """
+
+    head: str
+    notation: str = "number"
+    side: str = ""  # l, r; "": numbers on the right
+    weight: int | None = None
+    least: int | None = None
+    brief: str = ""  # the head where there is little room
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under their columns. `styles` are what cells are painted in, by (row, column); `more` says how to see what
+    there was no room for."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    title: str = ""
+    styles: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    more: str = ""
+
+    def side(self, place: int) -> str:
+        """Where a column stands, ``l`` or ``r``."""
+        known = [row[place] for row in self.rows if row[place] is not None]
+        numbers = bool(known) and all(isinstance(cell, int | float) for cell in known)
+        return self.columns[place].side or ("r" if numbers else "l")
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What something is called, and what it is, a pair a line."""
+
+    pairs: Sequence[tuple[str, Cell]]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Curves: panels, and what has to be said under them."""
+
+    title: str
+    panels: Sequence[Panel]
+    notes: Sequence[str] = ()
+    legend: bool = False
+
+
+@dataclass(frozen=True)
+class Note:
+    """What has to be known beside the answer; a `problem`, what is damaged or left out, is told to scripts, too."""
+
+    text: str
+    problem: bool = False
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to type; it is never broken."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The line that sums up."""
+
+    text: str
+    style: str = "bold"
+
+
+@dataclass(frozen=True)
+class Text:
+    """Words under their title: paragraphs, broken to fit, but for indented lines; as `code` exactly these lines."""
+
+    text: str
+    style: str = ""
+    code: bool = False
+    title: str = ""
+
+
+Block = Table | Pairs | Chart | Note | Command | Verdict | Text
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to a question: `blocks` are shown in their order, `data` is what ``--json`` prints, `result` what
+    ``-q`` leaves: whole lines."""
+
+    blocks: Sequence[Block]
+    data: Any
+    result: str = ""
+    exit_code: int = 0
+
+
+def texts(table: Table, place: int) -> list[str]:
+    """The cells of a column as text, but for courses: ``-`` for none, its numbers in the column's notation."""
+    cells, notation = [row[place] for row in table.rows], table.columns[place].notation
+    found = ["-" if cell is None else cell.text if isinstance(cell, Brief) else str(cell) for cell in cells]
+    numbers = {index: cell for index, cell in enumerate(cells) if isinstance(cell, int | float)}
+    if notation == "duration":
+        written = [duration(each) for each in numbers.values()]
+    elif notation == "number":
+        written = [str(each) if isinstance(each, int) else number(each) for each in numbers.values()]
+    else:
+        written = in_one_notation(list(numbers.values()), exact=notation == "exact")
+    for index, text in zip(numbers, written, strict=True):
+        found[index] = text
+    return found

@@ -1,0 +1,52 @@
+"""What does a name mean?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from tuner.answer import Answer, Block, Column, Table, Text
+from tuner.explain import Meaning, explain, meanings
+
+
+def ask(names: Sequence[str], commands: Mapping[str, str]) -> Answer:
+    """Everything that each of the names means; all together first, as ``early stopping``. `commands` are the commands
+    and what they do in a line. Raises UsageError naming the nearest where one means nothing."""
+    together = " ".join(names)
+    found = {together: meanings(together)} if len(names) > 1 else {}
+    if not found.get(together):
+        found = {name: [*meanings(name), *_command(name, commands)] or explain(name) for name in names}
+    told = [meaning for each in found.values() for meaning in each]
+    return Answer(
+        blocks=[block for meaning in told for block in _blocks(meaning)],
+        data=[{"name": name, "meanings": [_data(meaning) for meaning in each]} for name, each in found.items()],
+        result="".join(f"{meaning.text.partition(chr(10))[0]}\n" for meaning in told),
+    )
+
+
+def _command(name: str, commands: Mapping[str, str]) -> list[Meaning]:
+    if name not in commands:
+        return []
+    return [Meaning(f"tuner {name}", "command", f"{commands[name]}\n`tuner {name} --help` shows examples.")]
+
+
+def _data(meaning: Meaning) -> dict[str, Any]:
+    """Its table as a list of maps."""
+    data = asdict(meaning)
+    columns, rows = data.pop("columns"), data.pop("rows")
+    return {**data, "table": [dict(zip(columns, row, strict=True)) for row in rows]}
+
+
+def _blocks(meaning: Meaning) -> Iterator[Block]:
+    """A headline, the text, the settings, how to write it."""
+    yield Text(meaning.text, title=f"{meaning.title} ({meaning.what})")
+    if meaning.rows:
+        yield Table([Column(head, side="l") for head in meaning.columns], meaning.rows)
+    last = [f"Also called: {', '.join(meaning.also)}"] if meaning.also else []
+    if meaning.yaml:
+        last += ["In a config:", *(f"  {line}".rstrip() for line in meaning.yaml.rstrip().split("\n"))]
+    if meaning.overrides:
+        last.append(f"On the command line: tuner train CONFIG {' '.join(meaning.overrides)}")
+    if last:
+        yield Text("\n".join(last))

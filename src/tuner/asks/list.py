@@ -1,0 +1,91 @@
+"""What is there to choose from?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tuner import shipped
+from tuner.answer import Answer, Column, Note, Table, Text
+from tuner.bounds import plural
+from tuner.choice import Choice
+from tuner.errors import UsageError
+from tuner.explain.language import default_text, find_kind, first_line, kinds, plain
+from tuner.explain.nearness import near
+
+CONFIGS, RECIPES = "configs", "recipes"
+
+
+def ask(kind: str | None) -> Answer:
+    """The kinds and the names in them, or all of one kind. Raises UsageError for a kind that there is not."""
+    if kind is None:
+        found = {CONFIGS: list(shipped.configs()), RECIPES: list(shipped.recipes())}
+        found |= {plural(name): list(each.members) for name, each in kinds().items()}
+        rows = [[name, ", ".join(names)] for name, names in found.items()]
+        return _answer(Table([Column("kind"), Column("names")], rows), found, found)
+    for word, known in ((CONFIGS, shipped.configs), (RECIPES, shipped.recipes)):
+        if plain(kind) in (word, word.removesuffix("s")):
+            what = first_comment if word == CONFIGS else shipped.title_of
+            about = {name: {"what": what(path), "path": str(path)} for name, path in known().items()}
+            rows = [[name, each["what"]] for name, each in about.items()]
+            data = {word: [{"name": name, **each} for name, each in about.items()]}
+            return _answer(Table([Column("name"), Column("what it is")], rows), data, about)
+    chosen = find_kind(kind)
+    if chosen is None:
+        raise no_kind(kind)
+    return _choices(chosen)
+
+
+def _answer(table: Table, data: Any, names: Mapping[str, Any]) -> Answer:
+    return Answer([table], data, "".join(f"{name}\n" for name in names))
+
+
+def _choices(kind: type[Choice]) -> Answer:
+    """The choices of a kind; the settings that all of them have stand below, once."""
+    shared = settings_of(kind)
+    rows = [
+        [name, first_line(member), ", ".join(text for text in settings_of(member) if text not in shared)]
+        for name, member in kind.members.items()
+    ]
+    table = Table([Column("name"), Column("what it is"), Column("settings")], rows)
+    data = {"kind": kind.kind, "choices": [choice_data(choice) for choice in kind.members.values()]}
+    found = _answer(table, data, kind.members)
+    below = [Text(f"all of them: {', '.join(shared)}")] if shared else []
+    return Answer([table, *below, Note("tuner explain NAME says more")], found.data, found.result)
+
+
+def no_kind(name: str) -> UsageError:
+    """The error for a kind that there is not."""
+    known = [CONFIGS, RECIPES, *map(plural, kinds())]
+    meant = near(name, known, 1)
+    if name in ("runs", "run"):
+        return UsageError("runs are not among what comes with tuner", fix="tuner runs lists them")
+    fix = f"did you mean {meant[0]}?" if meant else f"one of {', '.join(known)}"
+    return UsageError(f"there is no kind {name}", fix=fix)
+
+
+def first_comment(path: Path) -> str:
+    """The first comment line of a config that is for people, not for editors."""
+    comments = (line.lstrip("# ") for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#"))
+    return next((line for line in comments if line and not line.startswith("yaml-language-server")), "")
+
+
+def settings_of(choice: type[Choice]) -> list[str]:
+    """``slope: 0.01``, for each setting."""
+    return [f"{key}: {default_text(field)}" for key, field in choice.fields.items()]
+
+
+def choice_data(choice: type[Choice]) -> dict[str, Any]:
+    """A choice for ``--json``."""
+    settings = [
+        {
+            "key": key,
+            "allowed": field.bound.words,
+            "required": field.required,
+            "help": field.help,
+            "default": None if field.required else field.plain(field.default),
+        }
+        for key, field in choice.fields.items()
+    ]
+    return {"name": choice.name, "what": first_line(choice), "aliases": list(choice.aliases), "settings": settings}

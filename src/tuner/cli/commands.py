@@ -1,0 +1,152 @@
+"""The commands: a table of their names, so that nothing but the one asked for is imported."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from tuner import asks
+from tuner.cli.reading import reading
+from tuner.cli.usage import usage
+from tuner.durable.reading import json_line
+from tuner.errors import TunerError, UsageError
+from tuner.machine import versions
+
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Entry(NamedTuple):
+    """Where a command is (``module:function`` below tuner.cli), its help in a line, and how the JSON of its errors
+    begins."""
+
+    place: str
+    help: str
+    error: Mapping[str, Any] = {}
+
+
+COMMANDS = {
+    "train": Entry("train:train", "Train a config.", {"event": "error"}),
+    "check": Entry("check:check", "Check a config, or the files of a run, without training.", {"ok": False}),
+    "runs": Entry("runs:runs", "List runs, newest first."),
+    "show": Entry("show:show", "Show a run or group: its result, or one part of its folder."),
+    "curves": Entry("curves:curves", "Draw the curves of runs, in the terminal and as a picture."),
+    "diff": Entry("diff:diff", "Show in what runs, groups and configs differ."),
+    "compare": Entry("compare:compare", "Compare groups of runs, paired by seed."),
+    "early-stop": Entry("early_stop:early_stop", "Tell where early stopping would have ended a run."),
+    "doctor": Entry("doctor:doctor", "Check the installation and the machine."),
+    "list": Entry("list:list_", "List what there is to choose from."),
+    "explain": Entry("explain:explain", "Explain what a name means."),
+    "schema": Entry("schema:schema", "Print the JSON Schema of configs, for editors."),
+    "copy": Entry("fetching:copy", "Copy a config or recipe that comes with tuner."),
+    "download": Entry("fetching:download", "Download a data set and check it."),
+    "recipe": Entry("recipe:recipe", "Train the recipes that prove each technique, and judge them."),
+}
+
+OTHER_WORDS = {"fit": "train", "resume": "train", "plot": "curves", "ls": "runs", "cp": "copy", "validate": "check"}
+"""What other tools call a command."""
+
+
+def unlisted() -> list[str]:
+    """The questions that stand in no table: a file in `tuner.asks` with an `ask` is a command of its own."""
+    listed = {entry.place.partition(":")[0] for entry in COMMANDS.values()}
+    return [module.name for module in pkgutil.iter_modules(asks.__path__) if module.name not in listed]
+
+
+class Command(TyperCommand):
+    """Tells its errors as JSON where that is asked for, those of its command line among them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.meta["json"] = "--json" in args
+        with self._telling(ctx):
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        with self._telling(ctx):
+            return super().invoke(ctx)
+
+    @contextmanager
+    def _telling(self, ctx: Any) -> Iterator[None]:
+        try:
+            yield
+        except (TunerError, typer.TyperException) as wrong:
+            if not ctx.meta["json"]:
+                raise
+            error = wrong if isinstance(wrong, TunerError) else usage(wrong)
+            begins = COMMANDS[ctx.info_name].error if ctx.info_name in COMMANDS else {}
+            typer.echo(json_line({**begins, "exit_code": error.exit_code, **error.as_json()}))
+            raise typer.Exit(error.exit_code) from None
+
+
+class Commands(TyperGroup):
+    """Imports a command when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        return [*COMMANDS, *(name.replace("_", "-") for name in unlisted())]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        if cmd_name in COMMANDS:
+            module, _, function = COMMANDS[cmd_name].place.partition(":")
+            found = getattr(import_module(f"tuner.cli.{module}"), function)
+        elif cmd_name.replace("-", "_") in unlisted():
+            found = reading(import_module(f"{asks.__name__}.{cmd_name.replace('-', '_')}").ask)
+        elif cmd_name in OTHER_WORDS:
+            meant = OTHER_WORDS[cmd_name]
+            raise UsageError(f"there is no command {cmd_name}: it is called {meant}", fix=f"tuner {meant} --help")
+        else:
+            return None
+        if isinstance(found, typer.Typer):
+            return typer.main.get_group(found)
+        info = typer.models.CommandInfo(cmd_name, cls=Command, callback=found, context_settings=SETTINGS)
+        return typer.main.get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        rows = [(name, COMMANDS[name].help if name in COMMANDS else "") for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        self.commands = dict.fromkeys(self.list_commands(ctx))  # type: ignore[assignment]  # what comes near is among them
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    name="tuner",
+    cls=Commands,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings=SETTINGS,
+)
+
+
+def version(asked: bool) -> None:
+    """Prints the version and ends."""
+    if asked:
+        typer.echo(f"tuner {versions()['tuner']}")
+        raise typer.Exit
+
+
+@app.callback()
+def tuner(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Training recipes for neural networks: one YAML file is one run.
+
+    \b
+    tuner train digits                          train a config that comes with tuner
+    tuner train my.yaml optimizer.lr=3e-4       train your own, one setting changed
+    tuner check my.yaml --resolved              see every setting, layer and cost first
+    tuner curves my-1                           look at how it went
+    tuner runs --sort -val_accuracy             what was trained, best first
+    tuner diff my-1 my-2                        what differs, and where it was set
+    tuner compare my-3 my-4                     did it matter? groups of seeds (train --seeds 6)
+    tuner explain dropout                       what a choice, key or word means
+    """

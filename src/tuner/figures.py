@@ -1,0 +1,153 @@
+"""Numbers, counts, durations and courses as people read them: the same everywhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+LEVELS = "▁▂▃▄▅▆▇█"
+ASCII_LEVELS = ".:-=+*#@"
+MOST_DECIMALS = 6
+
+
+def plural(count: int, word: str) -> str:
+    """``1 error``, ``1,200 errors``."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def number(value: float | None) -> str:
+    """Four significant digits (``0.9147``, ``1e-3``); whole numbers in full (``421,642``); ``-`` for none."""
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if not math.isfinite(value):
+        return f"{value}"
+    mantissa, exponent = f"{value:.3e}".split("e")
+    power = int(exponent)
+    if value == 0:
+        return "0"
+    if 4 <= power < 6:
+        return f"{value:,.0f}"
+    if not -2 <= power < 6:
+        return f"{mantissa.rstrip('0').rstrip('.')}e{power}"
+    digits = f"{value:,.{3 - power}f}"
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
+def figure(value: float | None) -> str:
+    """A number for a column of numbers: four decimals wherever they say enough, else as `number` writes it."""
+    if value is None or isinstance(value, int) or not math.isfinite(value):
+        return number(value)
+    return f"{value:.4f}" if value == 0 or 0.01 <= abs(value) < 1000 else number(value)
+
+
+def in_one_notation(values: Sequence[float | None], *, exact: bool = False) -> list[str]:
+    """The numbers of one column, all in one notation: exactly as YAML writes them, or rounded as `figure` does.
+
+    Where some would have an exponent and others not, all are written out while six decimals are enough, else all have
+    one. 0 stays as it is.
+    """
+    write = repr if exact else figure
+    texts = ["-" if value is None else write(value) for value in values]
+    known = [(at, value) for at, value in enumerate(values) if value and math.isfinite(value)]
+    if len({"e" in texts[at] for at, _ in known}) < 2:
+        return texts
+    sizes = [abs(value) for _, value in known]
+    places = max(map(_decimals, sizes)) if exact else max(4, 1 - math.floor(math.log10(min(sizes))))
+    for at, value in known:
+        if places > MOST_DECIMALS or max(sizes) >= 1e6:
+            texts[at] = _with_exponent(value, exact)
+        else:
+            texts[at] = f"{_decimal(repr(value)):f}" if exact else f"{value:,.{places}f}"
+    return texts
+
+
+def _decimal(text: str) -> Decimal:
+    from decimal import Decimal
+
+    return Decimal(text).normalize()
+
+
+def _decimals(value: float) -> int:
+    """How many decimals `value` has when it is written out."""
+    return max(0, -int(_decimal(repr(value)).as_tuple().exponent))
+
+
+def _with_exponent(value: float, exact: bool) -> str:
+    """All its digits and the exponent as YAML writes it, ``2.5e-05``; or four, as `number` does, ``2.5e-5``."""
+    sign, digits, last = _decimal(repr(value) if exact else f"{value:.3e}").as_tuple()
+    first, rest = str(digits[0]), "".join(map(str, digits[1:]))
+    power = int(last) + len(rest)
+    return f"{'-' * sign}{first}{rest and '.'}{rest}e" + (f"{power:+03}" if exact else str(power))
+
+
+def duration(seconds: float | None) -> str:
+    """``2.1 ms``, ``20 ms``, ``0.8 s``, ``12 s``, ``3 min 20 s``, ``1 h 04 min``, ``2 d 03 h``; ``-`` when unknown."""
+    if seconds is None or not math.isfinite(seconds):
+        return "-"
+    seconds = max(0.0, seconds)
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.{0 if seconds >= 0.00995 else 1}f} ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    minutes = round(seconds / 60)
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60:02} min"
+    hours = round(seconds / 3600)
+    return f"{hours // 24} d {hours % 24:02} h"
+
+
+def spark(
+    values: Sequence[float | None],
+    *,
+    width: int | None = None,
+    levels: str = LEVELS,
+    scale: tuple[float, float] | None = None,
+) -> str:
+    """One character a value, higher for larger ones; a blank where there is no finite value.
+
+    With `width`, more values than that are averaged in groups of neighbours. `scale` are the values that stand lowest
+    and highest, where several lines share one; without it they are the least and the largest that are shown. A
+    constant series stands at mid height.
+    """
+    points = in_columns(values, width)
+    known = [point for point in points if point is not None]
+    if not known:
+        return " " * len(points)
+    low, high = scale or (min(known), max(known))
+    return "".join(" " if point is None else levels[_level(point, low, high, len(levels))] for point in points)
+
+
+def in_columns(values: Sequence[float | None], width: int | None) -> list[float | None]:
+    """The finite values, more than `width` of them averaged in groups of neighbours; None where there is none."""
+    points = [value if value is not None and math.isfinite(value) else None for value in values]
+    if width is None or len(points) <= width:
+        return points
+    edges = [index * len(points) // width for index in range(width + 1)]
+    return [_mean(points[start:end]) for start, end in pairwise(edges)]
+
+
+def _level(point: float, low: float, high: float, count: int) -> int:
+    if low == high:
+        return (count - 1) // 2
+    share = (point / 2 - low / 2) / (high / 2 - low / 2) if high / 2 > low / 2 else 0.0
+    return max(0, min(count - 1, int(share * count)))
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    half = math.fsum(value / (2 * len(known)) for value in known)  # whole, the largest floats overflow on the way
+    return 2 * min(max(half, min(known) / 2), max(known) / 2)

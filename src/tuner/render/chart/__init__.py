@@ -1,0 +1,1 @@
+"""Charts: panels of curves drawn in a terminal or as an image."""

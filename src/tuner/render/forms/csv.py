@@ -1,0 +1,27 @@
+"""Print the table as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import datetime
+
+from tuner.answer import Answer, Brief, Cell, Spark, Table
+
+
+def show(answer: Answer) -> str:
+    """The tables one below the other, under the names of their columns. Nothing is rounded; times are ISO 8601."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    for table in answer.blocks:
+        if isinstance(table, Table):
+            kept = [at for at in range(len(table.columns)) if not any(isinstance(row[at], Spark) for row in table.rows)]
+            writer.writerow([table.columns[at].head for at in kept])
+            writer.writerows([_plain(row[at]) for at in kept] for row in table.rows)
+    return stream.getvalue()
+
+
+def _plain(cell: Cell) -> str | int | float | None:
+    if isinstance(cell, datetime):
+        return cell.isoformat()
+    return cell.text if isinstance(cell, Brief) else None if isinstance(cell, Spark) else cell

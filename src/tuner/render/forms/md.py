@@ -1,0 +1,56 @@
+"""Print Markdown."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tuner.answer import Answer, Block, Cell, Chart, Command, Note, Pairs, Spark, Table, Text, Verdict, texts
+from tuner.figures import spark
+from tuner.render.chart.terminal import Look, chart
+from tuner.render.text import escape
+
+
+def show(answer: Answer) -> str:
+    """The blocks, an empty line between them."""
+    return "\n\n".join(_block(block) for block in answer.blocks) + "\n"
+
+
+def _block(block: Block) -> str:
+    if isinstance(block, Table):
+        return table_text(block)
+    if isinstance(block, Pairs):
+        return "\n".join(f"- **{escape(label)}**: {_cell(value, str(value))}" for label, value in block.pairs)
+    if isinstance(block, Chart):
+        drawn = "\n\n".join(chart(panel, Look(100)) for panel in block.panels)
+        return "\n".join([f"```\n{drawn}\n```", *map(escape, block.notes)])
+    if isinstance(block, Note):
+        return f"> {escape(block.text)}"
+    if isinstance(block, Command) or (isinstance(block, Text) and block.code):
+        return f"```\n{block.text}\n```"
+    text = "\n".join(escape(line) for line in block.text.split("\n"))
+    if isinstance(block, Text) and block.title:
+        return f"**{escape(block.title)}**\n\n{text}"
+    return f"**{text}**" if isinstance(block, Verdict) or block.style == "bold" else text
+
+
+def table_text(table: Table) -> str:
+    """A table as Markdown, under its title."""
+    places = range(len(table.columns))
+    columns = [[_cell(row[at], text) for row, text in zip(table.rows, texts(table, at), strict=True)] for at in places]
+    heads = [
+        escape(each.head) + " (UTC)" * any(isinstance(row[at], datetime) for row in table.rows)
+        for at, each in enumerate(table.columns)
+    ]
+    rule = ["---:" if table.side(at) == "r" else "---" for at in places]
+    lines = [_bars(heads), f"| {' | '.join(rule)} |", *(_bars(line) for line in zip(*columns, strict=True))]
+    return "\n".join([*([f"**{escape(table.title)}**\n"] if table.title else []), *lines])
+
+
+def _cell(cell: Cell, text: str) -> str:
+    if isinstance(cell, Spark):
+        return spark(cell.values, width=cell.width, scale=cell.scale)
+    return cell.strftime("%Y-%m-%d %H:%M") if isinstance(cell, datetime) else escape(text)
+
+
+def _bars(line: list[str] | tuple[str, ...]) -> str:
+    return f"| {' | '.join(text.replace('|', chr(92) + '|') for text in line)} |"

@@ -1,0 +1,229 @@
+"""An answer in a terminal, or as plain text where there is none: rich lays out, wraps and paints it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TextIO
+
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.table import Table as Grid
+from rich.text import Text as Words
+
+from tuner.answer import Answer, Block, Brief, Cell, Chart, Command, Note, Pairs, Spark, Table, Text, Verdict, texts
+from tuner.figures import ASCII_LEVELS, LEVELS, duration, spark
+from tuner.render.chart.terminal import LINES_AROUND, chart
+from tuner.render.chart.terminal import Look as Drawing
+from tuner.render.text import escape, is_colored, is_terminal, is_unicode, silence, terminal_width
+
+GAP = 2
+UNBOUNDED = 1_000_000
+LONGEST_WORD = 40
+"""Characters of a word that a column keeps in one piece."""
+
+
+def show(answer: Answer, stream: TextIO | None = None) -> None:
+    """Prints an answer on stdout, or on `stream`; its notes on stderr, each where it belongs."""
+    out = Look(stream or sys.stdout)
+    first = True
+    for block in answer.blocks:
+        if isinstance(block, Note):
+            out.stream.flush()
+            say(block)
+            continue
+        out.write("" if first else "\n", *out.lines(block))
+        first = False
+    out.stream.flush()
+
+
+def say(note: Note) -> None:
+    """A note on stderr; where nobody can read it, that is no reason to fail."""
+    try:
+        sys.stderr.write(f"{escape(note.text)}\n")
+        sys.stderr.flush()
+    except OSError:
+        silence(sys.stderr)
+
+
+class Look:
+    """A stream, and how things look there: nothing is broken or cut where it is no terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.is_terminal = is_terminal(stream)
+        self.width = terminal_width(stream) if self.is_terminal else UNBOUNDED
+        self.height = shutil.get_terminal_size().lines if self.is_terminal else 40
+        self.is_unicode = is_unicode(stream)
+        self.console = Console(
+            file=stream,
+            force_terminal=self.is_terminal,
+            no_color=not is_colored(stream),
+            color_system="standard" if is_colored(stream) else None,
+            width=self.width,
+            height=self.height,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
+
+    def write(self, *parts: str) -> None:
+        self.stream.write("".join(parts))
+
+    def lines(self, block: Block) -> Iterator[str]:
+        """The block as whole lines."""
+        if isinstance(block, Table):
+            yield from self._table(block)
+        elif isinstance(block, Pairs):
+            yield from self._pairs(block)
+        elif isinstance(block, Chart):
+            yield from self._chart(block)
+        elif isinstance(block, Text) and block.code:
+            yield "".join(f"{escape(line)}\n" for line in block.text.split("\n"))
+        elif isinstance(block, Command):
+            yield f"  {escape(block.text)}\n"
+        elif isinstance(block, Text | Verdict):
+            title = block.title if isinstance(block, Text) else ""
+            lines = paragraphs(block.text, self.width)
+            yield from self.printed(*[Words(escape(title), "bold")] * bool(title))
+            yield from self.printed(*(Words(escape(line), block.style) for line in lines))
+
+    def printed(self, *parts: RenderableType) -> Iterator[str]:
+        """What rich makes of it, without spaces at the ends of lines."""
+        with self.console.capture() as captured:
+            for part in parts:
+                self.console.print(part)
+        for line in captured.get().splitlines():
+            yield f"{line.rstrip()}\n"
+
+    def _pairs(self, block: Pairs) -> Iterator[str]:
+        grid = Grid.grid(padding=(0, GAP, 0, 0))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        for label, value in block.pairs:
+            grid.add_row(escape(label), self.text(value, "" if value is None else str(value), ""))
+        yield from self.printed(grid)
+
+    def _chart(self, block: Chart) -> Iterator[str]:
+        """Charts as wide as the terminal, which share its height."""
+        width = min(self.width, terminal_width(self.stream))
+        notes = [line for note in block.notes for line in self.printed(Words(escape(note)))]
+        rows = (self.height - len(notes) - 2) // max(1, len(block.panels)) - LINES_AROUND - 1
+        height = max(4, rows) if self.is_terminal else 14
+        drawing = Drawing(width, height, ascii=not self.is_unicode, color=is_colored(self.stream))
+        for place, panel in enumerate(block.panels):
+            yield ("" if place == 0 else "\n") + chart(panel, drawing) + "\n"
+        yield from ["\n", *notes] if notes else []
+
+    def _table(self, table: Table) -> Iterator[str]:
+        if table.title:
+            yield from self.printed(Words(escape(table.title)))
+        columns = [self._column(table, place) for place in range(len(table.columns))]
+        kept, gone = self._kept(table, [[head, *cells] for head, cells in columns])
+        least = {place: self._least(table, place, columns[place]) for place in kept}
+        for part in _in_parts(kept, least, self.width):
+            yield from self.printed(self._grid(table, part, columns, least))
+        if gone:
+            names = ", ".join(table.columns[place].head for place in gone)
+            self.stream.flush()
+            say(Note(f"no room for {names}" + f"; {table.more}" * bool(table.more)))
+
+    def _column(self, table: Table, place: int) -> tuple[str, list[str]]:
+        """The head and the cells, as they are shown here."""
+        column, cells = table.columns[place], [row[place] for row in table.rows]
+        is_time = any(isinstance(cell, datetime) for cell in cells)
+        head = (column.brief if self.is_terminal else "") or column.head + " (UTC)" * (is_time and not self.is_terminal)
+        return head, [self.plain(cell, text) for cell, text in zip(cells, texts(table, place), strict=True)]
+
+    def plain(self, cell: Cell, text: str) -> str:
+        """A cell as text; `text` is what it is in every form."""
+        if isinstance(cell, Spark):
+            return spark(cell.values, width=cell.width, levels=self.levels, scale=cell.scale)
+        if isinstance(cell, datetime):
+            ago = duration((datetime.now(UTC) - cell).total_seconds())
+            return " ".join(ago.split()[:2]) if self.is_terminal else cell.strftime("%Y-%m-%d %H:%M")
+        return cell.brief if isinstance(cell, Brief) and self.is_terminal else text
+
+    @property
+    def levels(self) -> str:
+        return LEVELS if self.is_unicode else ASCII_LEVELS
+
+    def text(self, cell: Cell, text: str, style: str) -> Words:
+        return Words(escape(self.plain(cell, text)), style)
+
+    def _kept(self, table: Table, columns: Sequence[Sequence[str]]) -> tuple[list[int], list[int]]:
+        """The columns that stay, and those that there is no room for."""
+        kept = list(range(len(columns)))
+        least = [self._least(table, place, (each[0], each[1:])) for place, each in enumerate(columns)]
+        going = sorted((weight, -at) for at, each in enumerate(table.columns) if (weight := each.weight) is not None)
+        for _, place in going:
+            if sum(least[at] + GAP for at in kept) - GAP <= self.width:
+                break
+            kept.remove(-place)
+        return kept, [at for at in range(len(columns)) if at not in kept]
+
+    def _least(self, table: Table, place: int, column: tuple[str, Sequence[str]]) -> int:
+        """Characters that a column takes at least: nothing breaks inside a word or number."""
+        head, cells = column
+        widest = max(map(cell_len, [head, *cells]))
+        if table.columns[place].least is not None:
+            return min(widest, max(cell_len(head), table.columns[place].least or 0))
+        if table.side(place) == "r" or any(isinstance(row[place], Spark) for row in table.rows):
+            return widest
+        words = [word for text in [head, *cells] for word in text.split() or [""]]
+        return min(widest, max(min(LONGEST_WORD, max(map(cell_len, words))), cell_len(head)))
+
+    def _grid(
+        self, table: Table, part: Sequence[int], columns: Sequence[tuple[str, list[str]]], least: dict[int, int]
+    ) -> Grid:
+        widths = [max(map(cell_len, [head, *cells])) for head, cells in (columns[place] for place in part)]
+        spare = self.width - GAP * (len(part) - 1)
+        while sum(widths) > spare and any(width > least[place] for width, place in zip(widths, part, strict=True)):
+            at = max((width, index) for index, width in enumerate(widths) if width > least[part[index]])[1]
+            widths[at] -= max(1, min(sum(widths) - spare, widths[at] - least[part[at]]) // 2)
+        grid = Grid(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+        for place, width in zip(part, widths, strict=True):
+            side = "right" if table.side(place) == "r" else "left"
+            is_cut = table.columns[place].least is not None
+            grid.add_column(
+                Words(escape(columns[place][0])),
+                justify=side,  # type: ignore[arg-type]
+                width=width,
+                no_wrap=is_cut,
+                overflow="ellipsis" if is_cut else "fold",
+            )
+        for at in range(len(table.rows)):
+            grid.add_row(*(Words(escape(columns[p][1][at]), table.styles.get((at, p), "")) for p in part))
+        return grid
+
+
+def paragraphs(text: str, width: int) -> list[str]:
+    """The lines of a text; where they do not fit, those that make a paragraph are joined, to be broken anew. One ends
+    before an empty or indented line, a number, and words with a colon (``Formula: ...``)."""
+    lines = text.split("\n")
+    if max(map(cell_len, lines)) <= width:
+        return lines
+    found: list[str] = []
+    for line in lines:
+        begins = not line or line[0] == " " or re.match(r"[0-9]+\. |[A-Z][A-Za-z ]{1,20}: ", line)
+        if found and found[-1] and found[-1][0] != " " and not begins:
+            found[-1] += f" {line}"
+        else:
+            found.append(line)
+    return found
+
+
+def _in_parts(kept: Sequence[int], least: dict[int, int], width: int) -> list[list[int]]:
+    """The columns, in as many tables as it takes to hold them; the first column stands in each."""
+    if not kept:
+        return []
+    first, *rest = kept
+    parts = [[first]]
+    for place in rest:
+        if sum(least[each] + GAP for each in [*parts[-1], place]) - GAP > width and len(parts[-1]) > 1:
+            parts.append([first])
+        parts[-1].append(place)
+    return parts

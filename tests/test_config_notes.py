@@ -151,7 +151,7 @@ FALLING = [member for name, member in Scheduler.members.items() if name not in (
 @given(data=st.data())
 def test_a_schedule_is_noted_where_the_learning_rate_never_falls(member: type[Scheduler], data: st.DataObject) -> None:
     """Over the steps that a run takes, with the monitor that lowers it soonest; each milestone counts for itself."""
-    values = {key: VALUES[key] for key in member.model_fields if key in VALUES}
+    values = {key: VALUES[key] for key in member.fields if key in VALUES}
     scheduler = member(**data.draw(st.fixed_dictionaries({}, optional=values)))
     training = Training(epochs=EPOCHS, batch_size=162)
     config = Config(scheduler=scheduler, optimizer=SGD(lr=LR), training=training)

@@ -198,12 +198,11 @@ def missing(config: Any) -> list[str]:
 
 def layer_table(plan: Any) -> str:
     """The layers with their output shapes, parameters and operations."""
-    from tuner.config import dump
     from tuner.render.tables import table
 
     rows = [["input", "", shape(plan.inputs), "", ""]]
     for block in plan.blocks:
-        said = dump(block.layer)
+        said = block.layer.plain()
         kind = ", ".join([f"{key} {value}" for key, value in said.items() if not isinstance(value, dict)][:2])
         kind += ", batch norm" * block.batch_norm
         if block.activation is not None and block.activation.name != "linear":

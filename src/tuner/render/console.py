@@ -1,0 +1,31 @@
+"""rich's console, told what a stream can show."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from rich.console import Console
+
+from tuner.render.text import is_colored, is_terminal
+
+
+class SteadyConsole(Console):
+    """A console that leaves the cursor visible: a process that is killed could not bring it back."""
+
+    def show_cursor(self, show: bool = True) -> bool:  # noqa: ARG002
+        return False
+
+
+def console_on(stream: TextIO, width: int, height: int) -> Console:
+    """A console that writes to `stream` as it is told, and takes nothing for markup."""
+    return SteadyConsole(
+        file=stream,
+        force_terminal=is_terminal(stream),
+        no_color=not is_colored(stream),
+        color_system="standard" if is_colored(stream) else None,
+        width=width,
+        height=height,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )

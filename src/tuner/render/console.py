@@ -6,8 +6,6 @@ from typing import TextIO
 
 from rich.console import Console
 
-from tuner.render.text import is_colored, is_terminal
-
 
 class SteadyConsole(Console):
     """A console that leaves the cursor visible: a process that is killed could not bring it back."""
@@ -16,13 +14,12 @@ class SteadyConsole(Console):
         return False
 
 
-def console_on(stream: TextIO, width: int, height: int) -> Console:
+def console_on(stream: TextIO, width: int, height: int, *, is_terminal: bool, color: bool) -> Console:
     """A console that writes to `stream` as it is told, and takes nothing for markup."""
     return SteadyConsole(
         file=stream,
-        force_terminal=is_terminal(stream),
-        no_color=not is_colored(stream),
-        color_system="standard" if is_colored(stream) else None,
+        force_terminal=is_terminal,
+        color_system="standard" if color else None,
         width=width,
         height=height,
         highlight=False,

@@ -1,4 +1,4 @@
-"""The epochs of a run, a line each: how far, losses, the metric, lr, time, the monitor's course, a mark on a new best."""
+"""The epochs of a run, a line each: how far, losses, the metric, lr, time, the monitor's course, if it is best."""
 
 from __future__ import annotations
 
@@ -45,9 +45,8 @@ class EpochTable:
         self._epochs, self._monitor, self._trend = epochs, monitor, Trend()
         asked, there = column(monitor), [each for each in map(column, first) if each.part]
         metric = next((each.name for each in [asked, *there] if each.part and not each.is_loss), "")
-        shown = sorted(
-            (each for each in there if each.is_loss or each.name == metric), key=lambda each: not each.is_loss
-        )
+        losses = [each for each in there if each.is_loss]
+        shown = [*losses, *(each for each in there if each.name == metric)]
         self._names = [str(each) for each in shown]
         weights = [None if each == asked else WEIGHTS[each.part, each.is_loss] for each in shown]
         columns = [

@@ -8,15 +8,15 @@ from rich import live
 from rich.text import Text
 
 from tuner.render.console import console_on
-from tuner.render.text import Line, Patient, terminal_height, terminal_width
+from tuner.render.text import Line, Patient, is_colored
 
 
 class Live:
     """A terminal; it is drawn when it is told to, by no thread."""
 
     def __init__(self, stream: Patient) -> None:
-        width, height = terminal_width(stream.stream), terminal_height(stream.stream)
-        self._console = console_on(stream, width, height)  # type: ignore[arg-type]  # all that rich needs of a stream
+        color = is_colored(stream.stream)
+        self._console = console_on(stream, 80, 24, is_terminal=True, color=color)  # type: ignore[arg-type]  # enough
         self._bar: live.Live | None = None
 
     def draw(self, lines: Sequence[Line], bar: str | None, width: int, height: int) -> None:

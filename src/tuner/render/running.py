@@ -48,10 +48,8 @@ class RunningTable:
     def _fitted(self, room: int) -> dict[int, int]:
         """The columns that there is room for, and how wide each is."""
         widths = dict(enumerate(self._wanted))
-        going = sorted(
-            (weight, place) for place, each in enumerate(self._columns) if (weight := each.weight) is not None
-        )
-        for _, place in going:
+        weights = {place: each.weight for place, each in enumerate(self._columns) if each.weight is not None}
+        for place in sorted(weights, key=weights.__getitem__):
             over = sum(width + GAP for width in widths.values()) - GAP - room
             if over <= 0:
                 break
@@ -64,9 +62,8 @@ class RunningTable:
 
     def _line(self, texts: Sequence[str]) -> str:
         sides = [column.side or ("r" if column.notation in WIDTHS else "l") for column in self._columns]
-        return (
-            (" " * GAP).join(pad(texts[place], width, sides[place]) for place, width in self._widths.items()).rstrip()
-        )
+        parts = [pad(texts[place], width, sides[place]) for place, width in self._widths.items()]
+        return (" " * GAP).join(parts).rstrip()
 
     def _text(self, place: int, cell: Cell) -> str:
         if isinstance(cell, Spark):

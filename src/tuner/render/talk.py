@@ -21,7 +21,7 @@ LONGEST_BAR = 40
 
 
 class Talk:
-    """Lines to `stream` (None: nowhere); on a terminal drawn with the bar, ten times a second at most, by whoever calls.
+    """Lines to `stream` (None: nowhere); on a terminal drawn with the bar by whoever calls, ten times a second at most.
 
     Close it, or leave its ``with`` block, before anything else is printed: the bar is gone then.
     """
@@ -63,7 +63,7 @@ class Talk:
         self._add(Line(tuple((escape(text, self._out.encoding), style) for text, style in parts)))
 
     def line(self, text: str, style: str = "", label: str | None = None, *, breaks: bool = True) -> None:
-        """A text, broken at words on a terminal unless it `breaks` not; with a label (``run     runs/mnist-cnn-3``) it stands beside that."""
+        """A text, on a terminal broken at words if it `breaks`; with a label it stands beside that."""
         indent = 0 if label is None else LABEL
         lines = [escape(line, self._out.encoding) for line in text.split("\n")]
         begin = f"{label or '':<{indent}}"

@@ -110,9 +110,9 @@ class GroupView:
     def end(self, pairs: Pairs) -> None:
         """The mean and the spread of the members that finished, and then `pairs`."""
         self._talk.bar(None)
-        for cells in averages(self._statuses, self._names) if self._table else []:
-            self._table.add(cells)
         if self._table is not None:
+            for cells in averages(self._statuses, self._names):
+                self._table.add(cells)
             self._talk.line("")
         say(self._talk, pairs)
         self._talk.draw()

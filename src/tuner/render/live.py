@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TextIO, cast
 
-from rich import live
+from rich.live import Live
 from rich.text import Text
 
 from tuner.render.console import console_on
 from tuner.render.text import Line, Patient, is_colored
 
 
-class Live:
+class Screen:
     """A terminal; it is drawn when it is told to, by no thread."""
 
     def __init__(self, stream: Patient) -> None:
-        color = is_colored(stream.stream)
-        self._console = console_on(stream, 80, 24, is_terminal=True, color=color)  # type: ignore[arg-type]  # enough
-        self._bar: live.Live | None = None
+        file = cast("TextIO", stream)  # it has what rich asks a stream for
+        self._console = console_on(file, 80, 24, is_terminal=True, color=is_colored(stream.stream))
+        self._bar: Live | None = None
 
     def draw(self, lines: Sequence[Line], bar: str | None, width: int, height: int) -> None:
         """`lines` above the bar; `bar` is what it is from now on, None for none."""
-        self._console.size = (width, height)  # type: ignore[assignment]
+        self._console.size = (width, height)
         if bar is None and self._bar is not None:
             self._bar.stop()
             self._bar = None
@@ -32,8 +33,8 @@ class Live:
             texts = [text for line in lines for text in self._texts(line, width)]
             self._console.print(*texts, sep="\n", soft_wrap=True)
 
-    def _begun(self) -> live.Live:
-        found = live.Live(
+    def _begun(self) -> Live:
+        found = Live(
             console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
         )
         found.start()

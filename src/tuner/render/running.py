@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from tuner.answer import Cell, Column, Spark
 from tuner.figures import duration, in_notation, spark
 from tuner.render.talk import Talk
-from tuner.render.text import pad
 
 GAP = 2
 WIDTHS = {"figure": 9, "duration": 10}
@@ -61,8 +60,8 @@ class RunningTable:
         return widths
 
     def _line(self, texts: Sequence[str]) -> str:
-        sides = [column.side or ("r" if column.notation in WIDTHS else "l") for column in self._columns]
-        parts = [pad(texts[place], width, sides[place]) for place, width in self._widths.items()]
+        sides = [">" if column.side == "r" or column.notation in WIDTHS else "<" for column in self._columns]
+        parts = [f"{texts[place]:{sides[place]}{width}}" for place, width in self._widths.items()]
         return (" " * GAP).join(parts).rstrip()
 
     def _text(self, place: int, cell: Cell) -> str:

@@ -11,7 +11,7 @@ from tuner.figures import ASCII_LEVELS, LEVELS
 from tuner.render.text import Line, Patient, cells, escape, is_terminal, is_unicode, terminal_height, terminal_width
 
 if TYPE_CHECKING:
-    from tuner.render.live import Live
+    from tuner.render.live import Screen
 
 SECONDS_BETWEEN_DRAWS = 0.1
 LABEL = 8
@@ -33,11 +33,11 @@ class Talk:
         self._waiting: list[Line] = []
         self._bar: Callable[[], tuple[float | None, str]] | None = None
         self._drawn = float("-inf")
-        self._live: Live | None = None
+        self._screen: Screen | None = None
         if self.is_live:
-            from tuner.render.live import Live  # rich, for a person's eyes alone
+            from tuner.render.live import Screen  # rich, for a person's eyes alone
 
-            self._live = Live(self._out)
+            self._screen = Screen(self._out)
 
     def __enter__(self) -> Self:
         return self
@@ -81,10 +81,10 @@ class Talk:
         self._drawn = time.monotonic()
         if self._out.stream is None:
             return
-        if self._live is not None:
+        if self._screen is not None:
             width = self.width
             text = bar_text(*self._bar(), width - 1, self.levels is LEVELS) if self._bar is not None else None
-            self._live.draw(lines, text, width, self.height)
+            self._screen.draw(lines, text, width, self.height)
         elif lines:
             self._out.write("".join("".join(text for text, _ in line.parts) + "\n" for line in lines))
 

@@ -23,12 +23,7 @@ from tuner.asks.explain import ask
 from tuner.asks.list import first_comment
 from tuner.bounds import plural
 from tuner.cli.commands import Commands, app
-<<<<<<< HEAD
-from tuner.cli.fetching import bar
-=======
-
 from tuner.cli.fetching import where
->>>>>>> wt-live
 from tuner.config.schema import json_schema
 from tuner.data.download import Progress
 from tuner.errors import UsageError

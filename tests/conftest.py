@@ -106,6 +106,21 @@ def write_run() -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture
+def draw() -> Callable[..., None]:
+    """`tuner curves` in this process: runs, and options as the command has them."""
+
+    def drawn(*runs: str, **options: Any) -> None:
+        import typer
+
+        from tuner.cli.curves import curves
+
+        with pytest.raises(typer.Exit):
+            curves(runs=list(runs), **dict.fromkeys(("quiet", "json", "md", "html", "csv"), False) | options)
+
+    return drawn
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--recipe-seed", type=int, default=0, help="which recipes the slow test trains again")
     parser.addoption("--update-golden", action="store_true", help="write the expected texts in tests/cases anew")

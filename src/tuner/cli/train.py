@@ -221,11 +221,13 @@ def answer(ended: Ended, ignored: Sequence[str], quiet: bool) -> None:
 
 def draw(path: Path) -> None:
     """curves.png, once everything else is done; a failure to draw takes nothing away from the run."""
-    from tuner.cli.curves import picture
+    from tuner.asks.curves.ask import chart_of_run
     from tuner.errors import TunerError
+    from tuner.render.chart.image import keep
 
     if os.access(path, os.W_OK):
         try:
-            picture(path, path / "curves.png")
+            if chart := chart_of_run(path):
+                keep(chart)
         except TunerError as error:
             say_error(f"curves.png was not drawn: {error.message}")

@@ -16,8 +16,8 @@ from rich.text import Text as Words
 
 from tuner.answer import Answer, Block, Brief, Cell, Chart, Command, Note, Pairs, Spark, Table, Text, Verdict, texts
 from tuner.figures import ASCII_LEVELS, LEVELS, duration, spark
-from tuner.render.chart.terminal import LINES_AROUND, chart
 from tuner.render.chart.terminal import Look as Drawing
+from tuner.render.chart.terminal import charts
 from tuner.render.text import escape, is_colored, is_terminal, is_unicode, silence, terminal_width
 
 GAP = 2
@@ -108,14 +108,11 @@ class Look:
         yield from self.printed(grid)
 
     def _chart(self, block: Chart) -> Iterator[str]:
-        """Charts as wide as the terminal, which share its height."""
-        width = min(self.width, terminal_width(self.stream))
+        """Charts as wide as the terminal, which share its height with their notes, the prompt and the file's name."""
         notes = [line for note in block.notes for line in self.printed(Words(escape(note)))]
-        rows = (self.height - len(notes) - 2) // max(1, len(block.panels)) - LINES_AROUND - 1
-        height = max(4, rows) if self.is_terminal else 14
-        drawing = Drawing(width, height, ascii=not self.is_unicode, color=is_colored(self.stream))
-        for place, panel in enumerate(block.panels):
-            yield ("" if place == 0 else "\n") + chart(panel, drawing) + "\n"
+        drawing = Drawing(terminal_width(self.stream), ascii=not self.is_unicode, color=is_colored(self.stream))
+        rows = self.height - len(notes) - (2 if block.file else 1) if self.is_terminal else None
+        yield charts(block.panels, drawing, rows) + "\n"
         yield from ["\n", *notes] if notes else []
 
     def _table(self, table: Table) -> Iterator[str]:

@@ -7,6 +7,7 @@ from html import escape
 
 from tuner.answer import Answer, Block, Cell, Chart, Command, Note, Pairs, Spark, Table, Text, texts
 from tuner.figures import spark
+from tuner.render.chart.image import image_of
 
 HEAD = """<!doctype html>
 <html lang="en">
@@ -69,7 +70,5 @@ def _cell(cell: Cell, text: str) -> str:
 
 
 def _chart(block: Chart) -> str:
-    from tuner.render.chart.image import curves_image
-
-    image = curves_image("svg", block.title, block.panels, legend=block.legend, notes=block.notes).decode()
+    image = image_of("svg", block).decode()
     return f"<figure>{image[image.index('<svg') :]}</figure>"

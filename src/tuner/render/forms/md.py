@@ -6,7 +6,7 @@ from datetime import datetime
 
 from tuner.answer import Answer, Block, Cell, Chart, Command, Note, Pairs, Spark, Table, Text, Verdict, texts
 from tuner.figures import spark
-from tuner.render.chart.terminal import Look, chart
+from tuner.render.chart.terminal import Look, charts
 from tuner.render.text import escape
 
 
@@ -21,8 +21,7 @@ def _block(block: Block) -> str:
     if isinstance(block, Pairs):
         return "\n".join(f"- **{escape(label)}**: {_cell(value, str(value))}" for label, value in block.pairs)
     if isinstance(block, Chart):
-        drawn = "\n\n".join(chart(panel, Look(100)) for panel in block.panels)
-        return "\n".join([f"```\n{drawn}\n```", *map(escape, block.notes)])
+        return "\n\n".join([f"```\n{charts(block.panels, Look(100))}\n```", *map(escape, block.notes)])
     if isinstance(block, Note):
         return f"> {escape(block.text)}"
     if isinstance(block, Command) or (isinstance(block, Text) and block.code):

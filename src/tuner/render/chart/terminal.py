@@ -19,7 +19,7 @@ MANY = 6
 """Curves of which a plane of the usual height can hold no more."""
 SHARE, SHARE_OF_STRIP = 3, 1
 """What panels get of the room there is."""
-LEAST = {SHARE: 4, SHARE_OF_STRIP: 2}
+LEAST = {SHARE: 3, SHARE_OF_STRIP: 2}
 """Rows of a plane, however little room there is."""
 AROUND = 4
 """Lines of a panel beside plane and legend: its title, the x axis and its labels, the empty line before the next."""
@@ -75,10 +75,9 @@ def chart(panel: Panel, look: Look | None = None) -> str:
 
 
 def _y_labels(axis: Scale, height: int) -> dict[int, str]:
-    """Row -> label. The ends of the axis stand in when it holds no two round numbers."""
-    ticks = axis.ticks(max(2, height // 2))
-    if len(ticks) < 2:
-        ticks = [axis.low, axis.high]
+    """Row -> label, of two numbers at least. The ends of the axis stand in where it holds no two round ones."""
+    wanted = max(2, height // 2)
+    ticks = next((found for more in range(3) if len(found := axis.ticks(wanted + more)) > 1), [axis.low, axis.high])
     rows = [round((1 - axis.share(tick)) * (height - 1)) for tick in ticks]
     return dict(zip(rows, axis.labels(ticks), strict=True))
 

@@ -75,13 +75,10 @@ def present(answer: Answer, form: str) -> int:
         keep(chart)
         if form != "quiet":
             say_error(str(chart.file))
-    if not form:
-        return answer.exit_code
-    if form == "quiet":
-        sys.stdout.write(answer.result)
-    else:
-        sys.stdout.write(import_module(f"{forms.__name__}.{form}").show(answer))
-    sys.stdout.flush()  # before anything goes to stderr
+    if form:
+        written = answer.result if form == "quiet" else import_module(f"{forms.__name__}.{form}").show(answer)
+        sys.stdout.write(written)
+        sys.stdout.flush()  # before anything goes to stderr
     if form in ("quiet", "json", "csv"):
         for block in answer.blocks:
             if isinstance(block, Note) and block.problem:

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tuner.answer import Answer, Block, Cell, Chart, Command, Note, Pairs, Spark, Table, Text, Verdict, texts
+from tuner.answer import (
+    Answer,
+    Block,
+    Cell,
+    Chart,
+    Command,
+    Commented,
+    Note,
+    Pairs,
+    Spark,
+    Table,
+    Text,
+    Verdict,
+    plain,
+    texts,
+)
 from tuner.figures import spark
 from tuner.render.chart.terminal import Look, charts
 from tuner.render.text import escape
@@ -19,9 +34,11 @@ def _block(block: Block) -> str:
     if isinstance(block, Table):
         return table_text(block)
     if isinstance(block, Pairs):
-        return "\n".join(f"- **{escape(label)}**: {_cell(value, str(value))}" for label, value in block.pairs)
+        return "\n".join(f"- **{escape(label)}**: {_cell(value, plain(value))}" for label, value in block.pairs)
     if isinstance(block, Chart):
         return "\n\n".join([f"```\n{charts(block.panels, Look(100))}\n```", *map(escape, block.notes)])
+    if isinstance(block, Commented):
+        return "\n\n".join(map(_block, block.blocks))
     if isinstance(block, Note):
         return f"> {escape(block.text)}"
     if isinstance(block, Command) or (isinstance(block, Text) and block.code):

@@ -34,7 +34,7 @@ ConfigArgument = Annotated[
 RunArgument = Annotated[
     str,
     typer.Argument(
-        metavar="RUN...",
+        metavar="RUN",
         help="A run: its folder, name, unique prefix, a config's name, or @1 (newest).",
         autocompletion=completion.runs,
     ),

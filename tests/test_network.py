@@ -17,7 +17,13 @@ from torch import Tensor, nn
 from tuner import network
 from tuner.options.activations import Linear, PReLU, Tanh
 from tuner.options.initializers import Default, Initializer, LecunNormal, Orthogonal, Uniform, Zeros
-from tuner.options.models import CNN, MLP, RNN, Conv, Dense, Dropout, Layer, Layers, Model, Output, Pool, Recurrent
+from tuner.options.layers.base import Layer
+from tuner.options.layers.conv import Conv
+from tuner.options.layers.dense import Dense
+from tuner.options.layers.dropout import Dropout
+from tuner.options.layers.pool import Pool
+from tuner.options.layers.recurrent import Recurrent
+from tuner.options.models import CNN, MLP, RNN, Layers, Model, Output
 from tuner.plan import Plan, plan
 
 Formula = Callable[[int, int], float]  # of fan_in and fan_out

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from tuner.choice import Choice, Field, InvalidError, fold
-from tuner.data import Source
+from tuner.data.source import Source
 from tuner.options import Activation, Augmentation, Initializer, Loss, Model, Optimizer, Scheduler
 
 FAMILIES: list[type[Choice]] = [Activation, Augmentation, Initializer, Loss, Optimizer, Scheduler]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from tuner.bounds import Bound, Either, Integer, ListOf, Null, Number, Of, OneOf, Part, RefusedError, Schema, Text
 from tuner.choice import Section, setting
-from tuner.data import Source
 from tuner.data.embedded import Digits
+from tuner.data.source import Source
 from tuner.durable import NAME_PATTERN, is_run_name, normal
 from tuner.options.losses import CrossEntropy, Loss
 from tuner.options.models import MLP, Model
@@ -95,15 +95,3 @@ class Config(Section):
         "auto: signals and gradients are measured layer by layer, at a few epochs; or none",
         default="auto",
     )
-
-
-def dump(config: Config) -> dict[str, Any]:
-    """The settings as plain values, every one of them.
-
-    A loss's `outputs` is about classes, so that it does not stand where the target is a number.
-    """
-    values: dict[str, Any] = config.plain()
-    if config.data.describe().target == "number" and isinstance(values["loss"], dict):
-        loss = {key: value for key, value in values["loss"].items() if key != "outputs"}
-        values["loss"] = loss["name"] if list(loss) == ["name"] else loss
-    return values

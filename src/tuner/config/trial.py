@@ -35,7 +35,8 @@ def is_good(reader: Reader, path: str, node: Node, read: Read, inside: str = "")
 
 def _contradicts(reader: Reader, path: str, node: Node) -> bool:
     """Whether `node` at `path` cannot stand beside the choices of this document."""
-    from tuner.config.checks import contradictions
+    from tuner.config.checks import contradictions, contradictions_with_data, may_open
+    from tuner.config.loaded import Loaded
     from tuner.config.settings import Config
 
     if reader.root is not Config or "[" in path or not path:
@@ -54,7 +55,10 @@ def _contradicts(reader: Reader, path: str, node: Node) -> bool:
         Config, [Map(node.place, {key: (node.place, each) for key, each in {**entries, top: node}.items()})], ""
     )
     try:
-        return any(found.path in (path, f"{path}.name") for found in contradictions(config, probe.bad))
+        found = [*contradictions(config, probe.bad)]
+        if may_open(config, probe.bad) and not config.data.reads_to_open:
+            found += contradictions_with_data(Loaded(config, config.data.open()), probe.bad)
+        return any(each.path in (path, f"{path}.name") for each in found)
     except TunerError:
         return True
 

@@ -1,4 +1,5 @@
 """Points in the plane (blobs: in any number of dimensions) drawn from `split_seed`, in scikit-learn's geometry."""
+# ruff: noqa: ARG002 - `root` does not matter to what is generated
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tuner.bounds import Integer, Number
 from tuner.choice import Shared, setting
-from tuner.data.source import Array, Description, DrawnTest, Raw, Source
+from tuner.data.source import Array, Dataset, DrawnTest, Raw, Source
 from tuner.seeding import derive
 
 if TYPE_CHECKING:
@@ -32,13 +33,12 @@ class Blobs(DrawnTest, Source, name="blobs"):
         NOISE, "standard deviation of each cloud in every dimension", default=1.0, shared=Shared("width of a cloud")
     )
 
-    def describe(self) -> Description:
-        return self.describe_whole((self.features,), numbered(self.centers), self.samples)
+    def open(self, root: Path | None = None) -> Dataset:
+        return Dataset(self, self.describe((self.features,), numbered(self.centers), self.samples), self.read)
 
-    def read(self, root: Path) -> Raw:
+    def read(self) -> Raw:
         import numpy as np
 
-        del root  # it is generated
         rng = generator(self.split_seed, self.name)
         places = rng.uniform(-10, 10, (self.centers, self.features))
         y = np.arange(self.samples, dtype=np.int64) % self.centers
@@ -56,13 +56,12 @@ class Circles(DrawnTest, Source, name="circles"):
     noise: float = setting(NOISE, "standard deviation of the noise added to both coordinates", default=0.1, shared=BOTH)
     factor: float = setting(Number(ge=0, lt=1), "radius of the inner circle; that of the outer one is 1", default=0.5)
 
-    def describe(self) -> Description:
-        return self.describe_whole((2,), ("outer", "inner"), self.samples)
+    def open(self, root: Path | None = None) -> Dataset:
+        return Dataset(self, self.describe((2,), ("outer", "inner"), self.samples), self.read)
 
-    def read(self, root: Path) -> Raw:
+    def read(self) -> Raw:
         import numpy as np
 
-        del root  # it is generated
         outer, inner = halves(self.samples)
         angle_out, angle_in = (np.linspace(0, 2 * np.pi, count, endpoint=False) for count in (outer, inner))
         x = np.concatenate([circle(angle_out), self.factor * circle(angle_in)])
@@ -79,13 +78,12 @@ class Moons(DrawnTest, Source, name="moons"):
     samples: int = setting(SAMPLES, "points in all, half of them in each moon", default=1000, shared=POINTS)
     noise: float = setting(NOISE, "standard deviation of the noise added to both coordinates", default=0.1, shared=BOTH)
 
-    def describe(self) -> Description:
-        return self.describe_whole((2,), ("upper", "lower"), self.samples)
+    def open(self, root: Path | None = None) -> Dataset:
+        return Dataset(self, self.describe((2,), ("upper", "lower"), self.samples), self.read)
 
-    def read(self, root: Path) -> Raw:
+    def read(self) -> Raw:
         import numpy as np
 
-        del root  # it is generated
         upper, lower = halves(self.samples)
         angle_up, angle_low = np.linspace(0, np.pi, upper), np.linspace(0, np.pi, lower)
         x = np.concatenate([circle(angle_up), np.array([1.0, 0.5]) - circle(angle_low)])

@@ -1,8 +1,9 @@
-"""What a data source is: its settings, what is known of it before anything is read, and what reading it gives."""
+"""What a data source is: its settings, what opening it tells of its samples, and what reading them gives."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
@@ -19,7 +20,7 @@ Array: TypeAlias = "NDArray[Any]"
 
 @dataclass(frozen=True)
 class Description:
-    """What is known of a source without reading it.
+    """What is known of a source's samples before they are read.
 
     `shape` is that of one sample: (C, H, W) for an image, (F,) for a row of a table, (T, F) for a sequence.
     `classes` holds the names of the classes, () for a numeric target.
@@ -32,6 +33,8 @@ class Description:
     classes: tuple[str, ...]
     train_samples: int
     test_samples: int
+    columns: tuple[str, ...] = ()
+    """The names of a table's columns, where they are known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +67,23 @@ class Archive:
     unpacks: tuple[tuple[str, int], ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A source that was opened: what is known of its samples, and how they are read.
+
+    `read` raises NotFoundError where a file is missing, truncated or holds what it should not.
+    """
+
+    source: Source
+    description: Description
+    read: Callable[[], Raw]
+
+
 class Source(Choice, kind="data"):
     """Where the samples come from, how they are split and in what form a network sees them."""
 
+    reads_to_open: ClassVar[bool] = False
+    """Whether opening it reads a file: what the language alone can tell of a config is told before."""
     downloadable: ClassVar[bool] = False
     archives: ClassVar[tuple[Archive, ...]] = ()
 
@@ -114,14 +131,11 @@ class Source(Choice, kind="data"):
     )
 
     @abstractmethod
-    def describe(self) -> Description:
-        """Shape, target and sizes, from the settings alone: reads no file."""
+    def open(self, root: Path | None = None) -> Dataset:
+        """What is known of the samples (looked up, declared or read) and how to read them; once a command.
 
-    @abstractmethod
-    def read(self, root: Path) -> Raw:
-        """Reads the samples from the data folder `root`.
-
-        Raises NotFoundError where a file is missing, truncated or holds what it should not.
+        `root`, where given, is the only folder looked in. Raises NotFoundError where what it reads is missing or
+        damaged.
         """
 
     def test_share(self) -> float | None:
@@ -143,10 +157,12 @@ class DrawnTest(Section):
     def test_share(self) -> float | None:
         return self.test
 
-    def describe_whole(self, shape: tuple[int, ...], classes: tuple[str, ...], samples: int) -> Description:
+    def describe(
+        self, shape: tuple[int, ...], classes: tuple[str, ...], samples: int, columns: tuple[str, ...] = ()
+    ) -> Description:
         """The description of a source of `samples` samples from which the test part is drawn."""
         drawn = round(self.test * samples)
-        return Description(shape, "class" if classes else "number", classes, samples - drawn, drawn)
+        return Description(shape, "class" if classes else "number", classes, samples - drawn, drawn, columns)
 
 
 class NumericTarget(Section):

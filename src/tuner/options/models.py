@@ -1,88 +1,22 @@
-"""Models: the network's shape as settings. `plan.py` turns them into layers, `network.py` into modules."""
+"""Models: the network's shape as settings. A model stands for a list of layers."""
 
 from __future__ import annotations
 
-from tuner.bounds import Flag, Integer, ListOf, Null, Number, Of, OneOf, Part
+from abc import abstractmethod
+
+from tuner.bounds import Flag, Integer, ListOf, Of, Part
 from tuner.choice import Choice, Section, Shared, setting
 from tuner.options.activations import Activation, Linear, ReLU
 from tuner.options.initializers import Default, HeNormal, Initializer
+from tuner.options.layers.base import SHARE, WIDTH, Layer
+from tuner.options.layers.conv import Conv
+from tuner.options.layers.dense import Dense
+from tuner.options.layers.dropout import Dropout
+from tuner.options.layers.pool import Pool
+from tuner.options.layers.recurrent import CELL, Recurrent
 
-WIDTH = Integer(ge=1, le=1_000_000)
-SHARE, AFTER_DENSE = Number(ge=0, lt=1), Shared("after each dense layer")
+AFTER_DENSE = Shared("after each dense layer")
 HIDDEN, BEFORE_OUTPUT = ListOf(WIDTH, most=1_000), Shared("dense layers before the output")
-CELL = OneOf("rnn", "gru", "lstm")
-
-
-class Layer(Choice, kind="layer"):
-    """A layer of `model.layers`: a map whose first key names it, e.g. ``{conv: 32, kernel_size: 3}``."""
-
-
-class Conv(Layer, name="conv"):
-    """A convolution: convolution, then batch norm, then activation. Needs pictures (C, H, W).
-
-    Formula: out[c] = sum over input channels k of (kernel[c, k] * in[k]) + bias[c]; no bias before batch norm.
-    Choose it when: the same small pattern can stand anywhere in a picture.
-    Source: LeCun et al. (1998), "Gradient-Based Learning Applied to Document Recognition", section II.
-    """
-
-    conv: int = setting(WIDTH, "number of output channels")
-    kernel_size: int = setting(Integer(ge=1, le=1_000), "side of the square kernel, in pixels", default=3)
-    padding: str = setting(
-        OneOf("same", "valid"), "same: the picture keeps its size; valid: no padding", default="same"
-    )
-    activation: Activation | None = setting(Null(Of(Activation)), "null: the model's", default=None)
-    initializer: Initializer | None = setting(Null(Of(Initializer)), "null: the model's", default=None)
-    batch_norm: bool | None = setting(Null(Flag()), "null: the model's", default=None)
-
-
-class Pool(Layer, name="pool"):
-    """Pooling over squares that do not overlap; an incomplete square at the border is left out.
-
-    Formula: out = max (or mean) of each pool x pool square.
-    Choose it when: where exactly a pattern stands matters less than that it is there; a quarter of the numbers remain.
-    Source: LeCun et al. (1998), "Gradient-Based Learning Applied to Document Recognition", section II.
-    """
-
-    pool: int = setting(Integer(ge=2, le=1_000), "side of the square, in pixels")
-    mode: str = setting(OneOf("max", "mean"), "what is kept of a square", default="max")
-
-
-class Dense(Layer, name="dense"):
-    """A fully connected layer: dense, then batch norm, then activation. Whatever comes in is flattened.
-
-    Formula: out = weight @ in + bias; no bias before batch norm.
-    Choose it when: every input may matter to every unit: tables, and the end of a convolutional network.
-    Source: Goodfellow, Bengio, Courville (2016), "Deep Learning", section 6.
-    """
-
-    dense: int = setting(WIDTH, "number of units")
-    activation: Activation | None = setting(Null(Of(Activation)), "null: the model's", default=None)
-    initializer: Initializer | None = setting(Null(Of(Initializer)), "null: the model's", default=None)
-    batch_norm: bool | None = setting(Null(Flag()), "null: the model's", default=None)
-
-
-class Dropout(Layer, name="dropout"):
-    """Sets a random share of its inputs to zero while training and scales the others up; does nothing in evaluation.
-
-    Formula: out = in * mask / (1 - dropout), mask ~ Bernoulli(1 - dropout).
-    Choose it when: the model is good on its training data and clearly worse on validation data.
-    Source: Srivastava et al. (2014), "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", section 4.
-    """
-
-    dropout: float = setting(SHARE, "share of the inputs set to zero")
-
-
-class Recurrent(Layer, name="rnn"):
-    """A recurrent layer over a sequence (T, F); the last one of a network hands on its last state.
-
-    Formula: rnn: h[t] = tanh(W x[t] + U h[t-1] + b); gru and lstm add gates (torch's definitions).
-    Choose it when: the input is a sequence and what came earlier matters.
-    Source: Elman (1990), "Finding Structure in Time"; Cho et al. (2014); Hochreiter, Schmidhuber (1997).
-    """
-
-    rnn: int = setting(WIDTH, "size of the state")
-    cell: str = setting(CELL, "the kind of cell", default="rnn")
-    initializer: Initializer | None = setting(Null(Of(Initializer)), "null: the model's", default=None)
 
 
 class Output(Section):
@@ -104,6 +38,10 @@ class Model(Choice, kind="model"):
     batch_norm: bool = setting(Flag(), "batch norm between each layer and its activation", default=False)
     output: Output = setting(Part(Output), "the last layer", default=Output())
 
+    @abstractmethod
+    def expand(self) -> list[tuple[str, Layer]]:
+        """The layers that it stands for, without the output layer, each with the config key it comes from."""
+
 
 class MLP(Model, name="mlp", aliases=("dense", "fully_connected", "feedforward")):
     """A fully connected network (multilayer perceptron): per entry of `hidden` dense, batch norm, activation, dropout.
@@ -117,6 +55,9 @@ class MLP(Model, name="mlp", aliases=("dense", "fully_connected", "feedforward")
         HIDDEN, "units of each hidden layer; [] is a linear model", default=[128], shared=BEFORE_OUTPUT
     )
     dropout: float = setting(SHARE, "share of units dropped after each hidden layer", default=0.0, shared=AFTER_DENSE)
+
+    def expand(self) -> list[tuple[str, Layer]]:
+        return dense_part(self.hidden, self.dropout)
 
 
 class CNN(Model, name="cnn", aliases=("convnet", "conv")):
@@ -134,6 +75,13 @@ class CNN(Model, name="cnn", aliases=("convnet", "conv")):
     )
     dropout: float = setting(SHARE, "share of units dropped after each dense layer", default=0.0, shared=AFTER_DENSE)
 
+    def expand(self) -> list[tuple[str, Layer]]:
+        layers: list[tuple[str, Layer]] = []
+        for index, channels in enumerate(self.channels):
+            key = f"model.channels[{index}]"
+            layers += [(key, Conv(conv=channels, kernel_size=self.kernel_size)), (key, Pool(pool=2))]
+        return layers + dense_part(self.hidden, self.dropout)
+
 
 class RNN(Model, name="rnn", aliases=("recurrent",)):
     """A recurrent network: it reads a picture row by row (H steps of C*W numbers) or a sequence step by step.
@@ -150,6 +98,10 @@ class RNN(Model, name="rnn", aliases=("recurrent",)):
     )
     dropout: float = setting(SHARE, "share of units dropped after each dense layer", default=0.0, shared=AFTER_DENSE)
 
+    def expand(self) -> list[tuple[str, Layer]]:
+        layers = [(f"model.units[{i}]", Recurrent(rnn=size, cell=self.cell)) for i, size in enumerate(self.units)]
+        return [*layers, *dense_part(self.hidden, self.dropout)]
+
 
 class Layers(Model, name="layers", aliases=("sequential",)):
     """The general form: any order of conv, pool, dense, dropout and rnn layers; the output layer follows by itself.
@@ -160,3 +112,16 @@ class Layers(Model, name="layers", aliases=("sequential",)):
     """
 
     layers: list[Layer] = setting(ListOf(Of(Layer), most=1_000), "the layers, first to last")
+
+    def expand(self) -> list[tuple[str, Layer]]:
+        return [(f"model.layers[{index}]", layer) for index, layer in enumerate(self.layers)]
+
+
+def dense_part(hidden: list[int], dropout: float) -> list[tuple[str, Layer]]:
+    """The dense layers before the output, each followed by dropout where there is any."""
+    layers: list[tuple[str, Layer]] = []
+    for index, units in enumerate(hidden):
+        layers.append((f"model.hidden[{index}]", Dense(dense=units)))
+        if dropout:
+            layers.append((f"model.hidden[{index}]", Dropout(dropout=dropout)))
+    return layers

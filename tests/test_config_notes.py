@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tuner.cli.check import as_data
 from tuner.config import Config, Loaded, Training, load
 from tuner.config.notes import RULES, notes_on
-from tuner.options.optimizers import SGD
+from tuner.options.optimizers.sgd import SGD
 from tuner.options.schedulers import Plateau, Scheduler, learning_rate
 
 LR, EPOCHS, STEPS = 0.4, 8, 8

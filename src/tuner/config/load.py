@@ -18,6 +18,7 @@ from tuner.config.settings import Config
 from tuner.document import MAX_BYTES, Place, decode, folder_of, is_handed_over, read_bytes
 from tuner.durable import run_name
 from tuner.errors import ConfigError, Fault
+from tuner.packages import left_out
 
 
 def load(
@@ -38,7 +39,7 @@ def load(
     if reader.faults:
         raise ConfigError(reader.faults)
     origins = {key: f"{place}{_stayed(reader, key)}" for key, place in reader.origins.items()}
-    notes = (*reader.notes, *notes_on(loaded))
+    notes = (*reader.notes, *notes_on(loaded), *map(str, left_out()))
     return replace(loaded, origins=dict(sorted({**reader.dropped, **origins}.items())), notes=notes, source=data)
 
 

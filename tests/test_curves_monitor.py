@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tuner.cli.curves import curves, picture
-from tuner.config import load
+from tuner.config.load import load
 from tuner.render.chart.axes import Y_LABELS
 
 DATA: dict[str, list[str]] = {

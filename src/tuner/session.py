@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner import machine
-from tuner.config import Loaded, brief, meaning, side_by_side
+from tuner.config.comparison import brief, meaning, side_by_side
+from tuner.config.loaded import Loaded
 from tuner.document import to_yaml
 from tuner.durable import json_bytes
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError

@@ -18,7 +18,7 @@ from tuner.events import Ended, EpochDone, Event, Started
 from tuner.paths import expanded
 
 if TYPE_CHECKING:
-    from tuner.config import Loaded
+    from tuner.config.loaded import Loaded
     from tuner.runs.folder import Run
     from tuner.runs.requirements import Requirement
     from tuner.session import Answered, Request, Session
@@ -53,7 +53,7 @@ def train(
     run=$(tuner train my.yaml -q) && tuner show "$run"
     """
     from tuner.cli.seeds import train_seeds
-    from tuner.config import load
+    from tuner.config.load import load
     from tuner.durable import normal
     from tuner.errors import ConfigError
     from tuner.runs.find import instead_of_config

@@ -13,7 +13,7 @@ from tuner.runs.folder import Run
 from tuner.runs.values import LAYER_NUMBERS, Metric, parse_metric, value
 
 if TYPE_CHECKING:
-    from tuner.config import Loaded
+    from tuner.config.loaded import Loaded
 
 ALWAYS = ("epoch", "step", "lr", "batch_loss", "grad_norm", *WHOLE_RUN)
 

@@ -18,7 +18,7 @@ import pytest
 
 from tuner.cli import compare as command
 from tuner.compare import Comparison, compare
-from tuner.config import load
+from tuner.config.load import load
 from tuner.document import to_yaml
 from tuner.errors import NotFoundError, TunerError, UsageError
 from tuner.render.compare import comparison_markdown, comparison_text, conclusion

@@ -17,7 +17,7 @@ for _rank, _names in enumerate(
         "choice events durable machine stopping chart figures",
         "answer",
         "crash",
-        "options document",
+        "options document packages",
         "data plan monitor",
         "config",
         "runs",

@@ -60,7 +60,7 @@ class TestAgain:
     def test_finished_is_answered_and_torch_is_not_imported(self, workplace: Any) -> None:
         run = workplace.train(IRIS).run
         code = (
-            "import sys; from pathlib import Path; from tuner.config import load;"
+            "import sys; from pathlib import Path; from tuner.config.load import load;"
             "from tuner.session import Answered, Request, open_session;"
             f"found = open_session(load({str(workplace.folder / 'c.yaml')!r}, ['training.threads=1']),"
             f" Request(Path({str(workplace.runs)!r})));"

@@ -18,7 +18,7 @@ def load(run: str | Path, runs_dir: str | Path = "runs") -> nn.Module:
     as `data.normalize` says. Raises NotFoundError where the run or its weights are missing or damaged, or the weights
     are not those of the best epoch that its status.json speaks of.
     """
-    from tuner.config import load as load_config
+    from tuner.config.load import load as load_config
     from tuner.network import build
     from tuner.paths import path_of
     from tuner.runs.files import BEST, CONFIG, best_weights

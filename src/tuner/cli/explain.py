@@ -15,7 +15,7 @@ from tuner.cli.reading import reading
 @reading
 def explain(
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME", help="What to explain.", autocompletion=completion.names)
+        list[str], typer.Argument(metavar="NAME...", help="What to explain.", autocompletion=completion.names)
     ],
 ) -> Answer:
     """Explain what a name means.

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from tuner.asks.curves.ask import chart_of_run
 from tuner.cli.reading import say_error
-from tuner.config import Loaded
+from tuner.config.loaded import Loaded
 from tuner.durable.reading import json_line
 from tuner.errors import TunerError
 from tuner.events import Ended, EpochDone, Event, GroupEvent, GroupStarted, MemberFailed, MemberTold, Started

@@ -21,7 +21,9 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Leave only the resul
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="KEY=VALUE", help="Settings that win over the file's.", autocompletion=completion.settings),
+    typer.Argument(
+        metavar="KEY=VALUE...", help="Settings that win over the file's.", autocompletion=completion.settings
+    ),
 ]
 ConfigArgument = Annotated[
     str,
@@ -42,7 +44,7 @@ RunArgument = Annotated[
 RunsArgument = Annotated[
     list[str],
     typer.Argument(
-        metavar="RUN",
+        metavar="RUN...",
         help="Runs or groups: a folder, name, unique prefix, a config's name, or @1 (newest).",
         autocompletion=completion.runs,
     ),

@@ -26,7 +26,9 @@ recipe = typer.Typer(
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="NAME", help="A recipe's name or folder; default: all.", autocompletion=completion.recipes),
+    typer.Argument(
+        metavar="NAME...", help="A recipe's name or folder; default: all.", autocompletion=completion.recipes
+    ),
 ]
 Seeds = Annotated[
     str | None,

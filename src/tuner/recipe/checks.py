@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.compare.checks import measured_loss
-from tuner.config import Loaded, meaning, side_by_side
+from tuner.config.comparison import meaning, side_by_side
+from tuner.config.loaded import Loaded
 from tuner.config.words import nearest
 from tuner.document import Place
 from tuner.errors import Fault, UsageError

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tuner.config import meaning
+from tuner.config.comparison import meaning
 from tuner.durable import shown
 from tuner.errors import NotFoundError
 from tuner.figures import finite, mean

@@ -13,7 +13,7 @@ from tuner.runs.folder import Run
 from tuner.runs.values import Metric, parse_metric, value
 
 if TYPE_CHECKING:
-    from tuner.config import Loaded
+    from tuner.config.loaded import Loaded
 
 ALWAYS = (*EPOCH, *WHOLE_RUN)
 

@@ -115,7 +115,7 @@ def parameters(run: Run) -> float:
 
 @cache
 def _parameters(config: Path) -> int:
-    from tuner.config import load
+    from tuner.config.load import load
 
     return load(str(config)).plan.parameters
 

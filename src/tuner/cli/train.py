@@ -147,7 +147,8 @@ def say_missed(judged: Sequence[dict[str, Any]]) -> None:
 
     for each in judged:
         if not each["holds"]:
-            found = "there is no such value" if each["value"] is None else f"it is {number(each['value'])}"
+            absent = each.get("reason", "there is no such value")
+            found = absent if each["value"] is None else f"it is {number(each['value'])}"
             say_error(f"required {each['condition']}: {found}")
 
 

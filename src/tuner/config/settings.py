@@ -44,6 +44,11 @@ class Training(Section):
     gradient_clip: Annotated[float, Field(gt=0)] | None = Field(
         None, description="largest global norm of the gradient; null: no limit"
     )
+    test: Literal["end", "ask"] = Field(
+        "end",
+        description="end: the test part is measured once, with the best weights, when the run ends; "
+        "ask: it is left alone, for choices between settings that are still to come",
+    )
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$")] = Field(
         "auto", description="auto (CUDA if it is there), cpu, cuda or cuda:N"
     )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tuner.config.load import load_config
 from tuner.config.settings import Config
 from tuner.durable import shown
-from tuner.errors import NotFoundError, UsageError
+from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.loop import Normalizer, chunk_size
 from tuner.network import Network, build
 from tuner.options.layers.base import PlanError
@@ -109,11 +109,9 @@ class Model:
                 raise ValueError(f"sample {int(finite.logical_not().nonzero()[0])} holds a number that is not finite")
         except (TypeError, ValueError, RuntimeError) as error:
             sizes = ", ".join(map(str, shape))
-            wanted = f"one sample of shape {shape} or several, (N, {sizes})"
             columns = f": {', '.join(self.data.columns)}" if self.data.columns else ""
-            raise UsageError(
-                f"these are no samples of this model: {error}", fix=f"Expected is {wanted}{columns}."
-            ) from None
+            fix = f"Expected is one sample of shape {shape} or several, (N, {sizes}){columns}."
+            raise UsageError(f"these are no samples of this model: {error}", fix=fix) from None
         return samples
 
 
@@ -132,14 +130,16 @@ def model_of(run: Path) -> Model:
     """The model of the run folder `run`.
 
     Raises NotFoundError where a file of it is missing or damaged, or its weights are not those of the best epoch that
-    its status.json speaks of; ConfigError where its config.yaml is no config.
+    its status.json speaks of.
     """
     found = glance(run)
     _ = found.config  # checked, as the config's own reader does not
     weights, data = best_weights(found.path, found.told), read_data(found)
-    config = load_config(str(run / CONFIG))
     try:
+        config = load_config(str(run / CONFIG))
         planned = plan(config.model, data.shape, config.loss.units(len(data.target.classes)))
+    except ConfigError as error:
+        raise NotFoundError(f"{shown(run / CONFIG)} is damaged: {error.faults[0].message}") from None
     except PlanError as error:
         raise NotFoundError(f"{shown(run / CONFIG)} does not fit the data of its run: {error.message}") from None
     network = build(planned, config.seed)

@@ -18,15 +18,16 @@ from typing import Any
 import pytest
 
 from tuner.answer import Text
+from tuner.asks.doctor import MISSING, numbers, package, packages
 from tuner.asks.explain import ask
 from tuner.asks.list import first_comment
+from tuner.bounds import plural
 from tuner.cli.commands import Commands, app
-from tuner.cli.doctor import MISSING, numbers, package, packages
-from tuner.cli.fetching import bar
+from tuner.cli.fetching import where
 from tuner.config.schema import json_schema
 from tuner.data.download import Progress
 from tuner.errors import UsageError
-from tuner.explain import kinds, plural
+from tuner.explain import kinds
 from tuner.render.terminal import Look, paragraphs
 from tuner.shipped import configs
 
@@ -97,7 +98,7 @@ def test_list_of_a_kind(kind: str, said: Said) -> None:
     assert told["kind"] == kind
     for choice, member in zip(told["choices"], members.values(), strict=True):
         assert (choice["name"], choice["aliases"]) == (member.name, list(member.aliases))
-        assert [setting["key"] for setting in choice["settings"]] == list(member.model_fields)
+        assert [setting["key"] for setting in choice["settings"]] == list(member.fields)
         assert all(setting["help"] and setting["allowed"] for setting in choice["settings"])
 
 
@@ -326,8 +327,8 @@ def test_download_of_what_needs_none_or_is_unknown() -> None:
 
 
 def test_the_bar_shows_bytes_with_and_without_a_known_end() -> None:
-    assert bar(Progress("x", 5_000_000, 10_000_000), 80).endswith(" 50%  5.0 MB of 10.0 MB")
-    assert bar(Progress("x", 5_000_000, None), 80) == "5.0 MB"
+    assert where(Progress("x", 5_000_000, 10_000_000)) == (0.5, "5.0 MB of 10.0 MB")
+    assert where(Progress("x", 5_000_000, None)) == (None, "5.0 MB")
 
 
 # ---- schema ----------------------------------------------------------------------------------------------------------
@@ -406,7 +407,7 @@ def test_a_package_that_is_missing_or_too_old() -> None:
 
 def test_every_requirement_is_looked_at() -> None:
     names = {finding.what.lower() for finding in packages()}
-    assert {"python", "tuner", "torch", "numpy", "typer", "pyyaml", "pydantic", "safetensors", "scikit-learn"} <= names
+    assert {"python", "tuner", "torch", "numpy", "typer", "pyyaml", "safetensors", "scikit-learn"} <= names
     assert "pytest" not in names
 
 

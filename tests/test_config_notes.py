@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuner.cli.check import as_data
+from tuner.asks.check import data_of
 from tuner.config import Config, Loaded, Training, load
 from tuner.config.notes import RULES, notes_on
 from tuner.options.optimizers import SGD
@@ -131,7 +131,7 @@ def test_check_and_train_show_them(read: Read, workplace: Any) -> None:
     text = "data: iris\ntraining: {epochs: 1, batch_size: 200}\nearly_stopping: {}"
     noted = list(read(text).notes)
     assert len(noted) == 2
-    assert as_data(read(text))["notes"] == noted
+    assert data_of(read(text))["notes"] == noted
     assert list(next(workplace.begin(text)).notes) == noted
 
 
@@ -151,7 +151,7 @@ FALLING = [member for name, member in Scheduler.members.items() if name not in (
 @given(data=st.data())
 def test_a_schedule_is_noted_where_the_learning_rate_never_falls(member: type[Scheduler], data: st.DataObject) -> None:
     """Over the steps that a run takes, with the monitor that lowers it soonest; each milestone counts for itself."""
-    values = {key: VALUES[key] for key in member.model_fields if key in VALUES}
+    values = {key: VALUES[key] for key in member.fields if key in VALUES}
     scheduler = member(**data.draw(st.fixed_dictionaries({}, optional=values)))
     training = Training(epochs=EPOCHS, batch_size=162)
     config = Config(scheduler=scheduler, optimizer=SGD(lr=LR), training=training)

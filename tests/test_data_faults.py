@@ -7,8 +7,9 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from pydantic import Field
 
+from tuner.bounds import Text
+from tuner.choice import setting
 from tuner.data.embedded import Diabetes, Iris
 from tuner.data.generated import Blobs
 from tuner.data.idx import MNIST
@@ -78,7 +79,7 @@ def test_a_class_too_small_for_the_split_is_named_when_it_is_seen(source: Source
 class Wrong(Source, name="test_wrong"):
     """Reads something else than it describes, for these tests."""
 
-    case: str = Field(description="what is wrong")
+    case: str = setting(Text(), "what is wrong")
 
     def open(self, root: Path | None = None) -> Dataset:
         kind: Literal["class", "number"] = "number" if self.case == "target" else "class"

@@ -23,9 +23,10 @@ import sys
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import Field
+from tuner.bounds import PathText
+from tuner.choice import setting
 
-from tuner.data.source import Dataset, DrawnTest, Location, Raw, Source
+from tuner.data.source import Dataset, DrawnTest, Raw, Source
 from tuner.errors import NotFoundError
 
 
@@ -38,7 +39,7 @@ class Rows(DrawnTest, Source, name="rows"):
 
     reads_to_open: ClassVar[bool] = True
 
-    path: Location = Field(description="the file")
+    path: str = setting(PathText(), "the file")
 
     def open(self, root: Path | None = None) -> Dataset:
         import numpy as np

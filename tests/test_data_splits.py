@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import Field
 
+from tuner.bounds import Integer, ListOf
+from tuner.choice import setting
 from tuner.data.embedded import Diabetes, Digits
 from tuner.data.generated import Blobs, Moons
 from tuner.data.idx import MNIST
@@ -30,7 +31,7 @@ quick = settings(deadline=None, max_examples=60)
 class Column(DrawnTest, Source, name="test_column"):
     """A table of one column that holds each sample's number, for these tests."""
 
-    counts: list[int] = Field(default_factory=lambda: [60, 30, 10], description="samples of each class")
+    counts: list[int] = setting(ListOf(Integer()), "samples of each class", default=[60, 30, 10])
 
     def open(self, root: Path | None = None) -> Dataset:
         return Dataset(self, self.describe((1,), tuple(map(str, range(len(self.counts)))), sum(self.counts)), self.read)
@@ -115,7 +116,7 @@ def test_every_part_is_stratified_within_one(source: Column) -> None:
     if faults(source.open()):
         return
     try:
-        splits = load_splits(source.model_copy(update={"label_noise": 0.0}).open())
+        splits = load_splits(source.replace(label_noise=0.0).open())
     except ConfigError:
         return
     pool = np.array(source.counts)
@@ -151,7 +152,7 @@ PINNED_VALIDATION = [6, 43, 59, 73, 77, 79, 86, 89]
     [{"limit": 20}, {"label_noise": 0.5}, {"order": "by_class"}, {"normalize": "none"}, {"shuffle": False}],
 )
 def test_test_and_validation_do_not_move_with_other_settings(change: dict[str, Any]) -> None:
-    plain, changed = load_splits(Column().open()), load_splits(Column.model_validate(change).open())
+    plain, changed = load_splits(Column().open()), load_splits(Column(**change).open())
     assert numbers(plain.test) == numbers(changed.test)
     assert numbers(plain.validation) == numbers(changed.validation)
     np.testing.assert_array_equal(plain.validation.y, changed.validation.y)

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+from tuner.asks.runs.columns import find_column
+from tuner.asks.runs.entries import entries
 from tuner.errors import NotFoundError, UsageError
 from tuner.events import EpochDone
 from tuner.layer_stats import PROBE, epochs_measured, measure, probe_of
-from tuner.listing.columns import find_column
-from tuner.listing.entries import entries
 from tuner.runs.folder import read
 from tuner.runs.requirements import parse_requirements
 from tuner.runs.values import LAYER_NUMBERS, parse_metric, value

@@ -51,7 +51,7 @@ def choices() -> str:
     """A table for each kind, headed by the settings that all of its choices share."""
     parts = []
     for kind in KINDS:
-        shared = ", ".join(f"`{key}`" for key in kind.model_fields)
+        shared = ", ".join(f"`{key}`" for key in kind.fields)
         every = f"Each also has {shared}.\n\n" if shared else ""
         parts.append(f"### {kind.kind.capitalize()}\n\n{every}{choices_table(kind.kind, kind.members)}")
     return "\n\n".join(parts)

@@ -22,10 +22,11 @@ class Spark:
 
 @dataclass(frozen=True)
 class Brief:
-    """A text, and a shorter one for where there is little room."""
+    """A text, a shorter one for where there is little room, and one for scripts."""
 
     text: str
     brief: str
+    raw: str
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,14 @@ class Text:
     title: str = ""
 
 
-Block = Table | Pairs | Chart | Note | Command | Verdict | Text
+@dataclass(frozen=True)
+class Commented:
+    """Blocks about the code above them, in a terminal as its comments, so that both together can be read again."""
+
+    blocks: Sequence[Block]
+
+
+Block = Commented | Table | Pairs | Chart | Note | Command | Verdict | Text
 
 
 @dataclass(frozen=True)

@@ -222,7 +222,7 @@ def _take_up(session: Session, path: Path) -> Session | Answered:
     try:
         after = glance(path)
         if after.state not in ("finished", "diverged"):
-            config = session.loaded.config.model_copy(update={"name": after.name})
+            config = session.loaded.config.replace(name=after.name)
             loaded = replace(session.loaded, config=config)
             changed = _changes(after.config, loaded.resolved, "before", "from here on")
             return replace(session, held=lock, identity=after.identity, loaded=loaded, changed=changed)

@@ -14,7 +14,7 @@ from tuner.config.comparison import ABSENT, STAYED, Setting, brief, meaning, mea
 if TYPE_CHECKING:
     from tuner.config.load import load
     from tuner.config.loaded import Loaded
-    from tuner.config.settings import Checkpoint, Config, EarlyStopping, Training, dump
+    from tuner.config.settings import Checkpoint, Config, EarlyStopping, Training
 
 __all__ = [
     "ABSENT",
@@ -26,7 +26,6 @@ __all__ = [
     "Setting",
     "Training",
     "brief",
-    "dump",
     "load",
     "meaning",
     "meaning_hash",

@@ -217,7 +217,7 @@ def contradictions_with_data(loaded: Loaded, bad: set[str]) -> Iterator[Contradi
 
 def may_open(config: Config, bad: set[str]) -> bool:
     """Whether the settings by which the data is opened are none of the `bad` ones."""
-    own = [f"data.{key}" for key in type(config.data).model_fields if key not in Source.model_fields]
+    own = [f"data.{key}" for key in type(config.data).fields if key not in Source.fields]
     return not _doubtful(["data.name", *own], bad)
 
 

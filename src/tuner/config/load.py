@@ -63,7 +63,7 @@ def _parse(source: str, overrides: Sequence[str], name: str | None, data: bytes)
     config: Config = reader.section(Config, layers.nodes, "")
     if "name" not in reader.origins:
         stem = "stdin" if is_handed_over(source) else Path(source).stem
-        config = config.model_copy(update={"name": run_name(name or stem)})
+        config = config.replace(name=run_name(name or stem))
     for found in contradictions(config, reader.bad):
         _note(found, reader)
     return reader, config

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from tuner.config.comparison import meaning_hash
-from tuner.config.settings import Config, dump
+from tuner.config.settings import Config
 from tuner.data.sizes import Sizes, sizes
 from tuner.data.source import Dataset
 from tuner.options.metrics import Column, metrics_for
@@ -60,7 +60,7 @@ class Loaded:
     def resolved(self) -> dict[str, Any]:
         """Every setting, as plain values. A loss's `outputs` is about classes: it does not stand where the target is a
         number."""
-        values: dict[str, Any] = dump(self.config)
+        values: dict[str, Any] = self.config.plain()
         if self.target == "number" and isinstance(values["loss"], dict):
             loss = {key: value for key, value in values["loss"].items() if key != "outputs"}
             values["loss"] = loss["name"] if list(loss) == ["name"] else loss
@@ -77,5 +77,5 @@ class Loaded:
 
     def with_seed(self, seed: int) -> Loaded:
         """The same config for a member of a group."""
-        config = self.config.model_copy(update={"seed": seed})
+        config = self.config.replace(seed=seed)
         return replace(self, config=config, origins=dict(sorted({**self.origins, "seed": "--seeds"}.items())))

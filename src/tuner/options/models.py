@@ -3,38 +3,40 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated
 
-from pydantic import Field
-
-from tuner.choice import Choice, Section, Shared
+from tuner.bounds import Flag, Integer, ListOf, Of, Part
+from tuner.choice import Choice, Section, Shared, setting
 from tuner.options.activations import Activation, Linear, ReLU
 from tuner.options.initializers import Default, HeNormal, Initializer
-from tuner.options.layers.base import Layer, Share, Width
+from tuner.options.layers.base import SHARE, WIDTH, Layer
 from tuner.options.layers.conv import Conv
 from tuner.options.layers.dense import Dense
 from tuner.options.layers.dropout import Dropout
 from tuner.options.layers.pool import Pool
-from tuner.options.layers.recurrent import Cell, Recurrent
+from tuner.options.layers.recurrent import CELL, Recurrent
 
-Hidden = Annotated[list[Width], Shared("dense layers before the output")]
-Dropped = Annotated[Share, Shared("after each dense layer")]
+AFTER_DENSE = Shared("after each dense layer")
+HIDDEN, BEFORE_OUTPUT = ListOf(WIDTH, most=1_000), Shared("dense layers before the output")
 
 
 class Output(Section):
     """The last layer: one unit a class (one for two classes under binary_cross_entropy), one number in regression."""
 
-    initializer: Initializer = Field(Default(), description="initial weights of the output layer")
-    activation: Activation = Field(Linear(), description="what the output layer ends with")
+    initializer: Initializer = setting(Of(Initializer), "initial weights of the output layer", default=Default())
+    activation: Activation = setting(Of(Activation), "what the output layer ends with", default=Linear())
 
 
 class Model(Choice, kind="model"):
     """The network's shape."""
 
-    activation: Activation = Field(ReLU(), description="after every hidden layer; an rnn's cell is not touched")
-    initializer: Initializer = Field(HeNormal(), description="initial weights of every layer but the output")
-    batch_norm: bool = Field(False, description="batch norm between each layer and its activation")
-    output: Output = Field(Output(), description="the last layer")
+    activation: Activation = setting(
+        Of(Activation), "after every hidden layer; an rnn's cell is not touched", default=ReLU()
+    )
+    initializer: Initializer = setting(
+        Of(Initializer), "initial weights of every layer but the output", default=HeNormal()
+    )
+    batch_norm: bool = setting(Flag(), "batch norm between each layer and its activation", default=False)
+    output: Output = setting(Part(Output), "the last layer", default=Output())
 
     @abstractmethod
     def expand(self) -> list[tuple[str, Layer]]:
@@ -49,8 +51,10 @@ class MLP(Model, name="mlp", aliases=("dense", "fully_connected", "feedforward")
     Source: Rumelhart, Hinton, Williams (1986), "Learning Representations by Back-Propagating Errors".
     """
 
-    hidden: Hidden = Field([128], max_length=1_000, description="units of each hidden layer; [] is a linear model")
-    dropout: Dropped = Field(0.0, description="share of units dropped after each hidden layer")
+    hidden: list[int] = setting(
+        HIDDEN, "units of each hidden layer; [] is a linear model", default=[128], shared=BEFORE_OUTPUT
+    )
+    dropout: float = setting(SHARE, "share of units dropped after each hidden layer", default=0.0, shared=AFTER_DENSE)
 
     def expand(self) -> list[tuple[str, Layer]]:
         return dense_part(self.hidden, self.dropout)
@@ -64,10 +68,12 @@ class CNN(Model, name="cnn", aliases=("convnet", "conv")):
     Source: LeCun et al. (1998), "Gradient-Based Learning Applied to Document Recognition", section II.
     """
 
-    channels: list[Width] = Field([16, 32], min_length=1, max_length=100, description="channels of each convolution")
-    kernel_size: int = Field(3, ge=1, le=1_000, description="side of the square kernels, in pixels")
-    hidden: Hidden = Field([128], max_length=1_000, description="units of each dense layer after the convolutions")
-    dropout: Dropped = Field(0.0, description="share of units dropped after each dense layer")
+    channels: list[int] = setting(ListOf(WIDTH, least=1, most=100), "channels of each convolution", default=[16, 32])
+    kernel_size: int = setting(Integer(ge=1, le=1_000), "side of the square kernels, in pixels", default=3)
+    hidden: list[int] = setting(
+        HIDDEN, "units of each dense layer after the convolutions", default=[128], shared=BEFORE_OUTPUT
+    )
+    dropout: float = setting(SHARE, "share of units dropped after each dense layer", default=0.0, shared=AFTER_DENSE)
 
     def expand(self) -> list[tuple[str, Layer]]:
         layers: list[tuple[str, Layer]] = []
@@ -85,10 +91,12 @@ class RNN(Model, name="rnn", aliases=("recurrent",)):
     Source: Elman (1990); Cho et al. (2014); Hochreiter, Schmidhuber (1997), "Long Short-Term Memory".
     """
 
-    units: list[Width] = Field([128], min_length=1, max_length=100, description="state size of each recurrent layer")
-    cell: Cell = Field("rnn", description="the kind of cell")
-    hidden: Hidden = Field([], max_length=1_000, description="units of each dense layer after the last state")
-    dropout: Dropped = Field(0.0, description="share of units dropped after each dense layer")
+    units: list[int] = setting(ListOf(WIDTH, least=1, most=100), "state size of each recurrent layer", default=[128])
+    cell: str = setting(CELL, "the kind of cell", default="rnn")
+    hidden: list[int] = setting(
+        HIDDEN, "units of each dense layer after the last state", default=[], shared=BEFORE_OUTPUT
+    )
+    dropout: float = setting(SHARE, "share of units dropped after each dense layer", default=0.0, shared=AFTER_DENSE)
 
     def expand(self) -> list[tuple[str, Layer]]:
         layers = [(f"model.units[{i}]", Recurrent(rnn=size, cell=self.cell)) for i, size in enumerate(self.units)]
@@ -103,7 +111,7 @@ class Layers(Model, name="layers", aliases=("sequential",)):
     Source: `tuner check --resolved CONFIG` shows the layers that any model stands for.
     """
 
-    layers: list[Layer] = Field(max_length=1_000, description="the layers, first to last")
+    layers: list[Layer] = setting(ListOf(Of(Layer), most=1_000), "the layers, first to last")
 
     def expand(self) -> list[tuple[str, Layer]]:
         return [(f"model.layers[{index}]", layer) for index, layer in enumerate(self.layers)]

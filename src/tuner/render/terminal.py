@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from rich.cells import cell_len
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table as Grid
 from rich.text import Text as Words
 
@@ -21,6 +21,7 @@ from tuner.answer import (
     Cell,
     Chart,
     Command,
+    Commented,
     Note,
     Pairs,
     Spark,
@@ -33,7 +34,8 @@ from tuner.answer import (
 from tuner.figures import ASCII_LEVELS, LEVELS, duration, spark
 from tuner.render.chart.terminal import LINES_AROUND, chart
 from tuner.render.chart.terminal import Look as Drawing
-from tuner.render.text import escape, is_colored, is_terminal, is_unicode, silence, terminal_width
+from tuner.render.console import console_on
+from tuner.render.text import escape, is_colored, is_terminal, is_unicode, terminal_width, write
 
 GAP = 2
 UNBOUNDED = 1_000_000
@@ -57,33 +59,21 @@ def show(answer: Answer, stream: TextIO | None = None) -> None:
 
 def say(note: Note) -> None:
     """A note on stderr; where nobody can read it, that is no reason to fail."""
-    try:
-        sys.stderr.write(f"{escape(note.text)}\n")
-        sys.stderr.flush()
-    except OSError:
-        silence(sys.stderr)
+    write(sys.stderr, f"{escape(note.text)}\n")
 
 
 class Look:
-    """A stream, and how things look there: nothing is broken or cut where it is no terminal."""
+    """A stream, and how things look there: nothing is broken or cut where it is no terminal; `width` says that it is
+    one, of so many columns."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
-        self.is_terminal = is_terminal(stream)
-        self.width = terminal_width(stream) if self.is_terminal else UNBOUNDED
+    def __init__(self, stream: TextIO, width: int | None = None, *, color: bool | None = None) -> None:
+        self.stream, self.now = stream, datetime.now(UTC)
+        self.is_terminal = width is not None or is_terminal(stream)
+        self.color = is_colored(stream) if color is None else color
+        self.width = width or (terminal_width(stream) if self.is_terminal else UNBOUNDED)
         self.height = shutil.get_terminal_size().lines if self.is_terminal else 40
         self.is_unicode = is_unicode(stream)
-        self.console = Console(
-            file=stream,
-            force_terminal=self.is_terminal,
-            no_color=not is_colored(stream),
-            color_system="standard" if is_colored(stream) else None,
-            width=self.width,
-            height=self.height,
-            highlight=False,
-            markup=False,
-            emoji=False,
-        )
+        self.console = console_on(stream, self.width, self.height, is_terminal=self.is_terminal, color=self.color)
 
     def write(self, *parts: str) -> None:
         self.stream.write("".join(parts))
@@ -96,6 +86,10 @@ class Look:
             yield from self._pairs(block)
         elif isinstance(block, Chart):
             yield from self._chart(block)
+        elif isinstance(block, Commented):
+            for place, inner in enumerate(block.blocks):
+                yield from ["#\n"] * bool(place)
+                yield from (f"# {line.rstrip()}".rstrip() + "\n" for line in self.lines(inner))
         elif isinstance(block, Text) and block.code:
             yield "".join(f"{escape(line)}\n" for line in block.text.split("\n"))
         elif isinstance(block, Command):
@@ -134,7 +128,7 @@ class Look:
         notes = [line for note in block.notes for line in self.printed(Words(escape(note)))]
         rows = (self.height - len(notes) - 2) // max(1, len(block.panels)) - LINES_AROUND - 1
         height = max(4, rows) if self.is_terminal else 14
-        drawing = Drawing(width, height, ascii=not self.is_unicode, color=is_colored(self.stream))
+        drawing = Drawing(width, height, ascii=not self.is_unicode, color=self.color)
         for place, panel in enumerate(block.panels):
             yield ("" if place == 0 else "\n") + chart(panel, drawing) + "\n"
         yield from ["\n", *notes] if notes else []
@@ -149,8 +143,7 @@ class Look:
             yield from self.printed(self._grid(table, part, columns, least))
         if gone:
             names = ", ".join(table.columns[place].head for place in gone)
-            self.stream.flush()
-            say(Note(f"no room for {names}" + f"; {table.more}" * bool(table.more)))
+            yield from self.printed(Words(f"no room for {names}" + f"; {table.more}" * bool(table.more), "dim"))
 
     def _column(self, table: Table, place: int) -> tuple[str, list[str]]:
         """The head and the cells, as they are shown here."""
@@ -164,7 +157,7 @@ class Look:
         if isinstance(cell, Spark):
             return spark(cell.values, width=cell.width, levels=self.levels, scale=cell.scale)
         if isinstance(cell, datetime):
-            ago = duration((datetime.now(UTC) - cell).total_seconds())
+            ago = duration((self.now - cell).total_seconds())
             return " ".join(ago.split()[:2]) if self.is_terminal else cell.strftime("%Y-%m-%d %H:%M")
         return cell.brief if isinstance(cell, Brief) and self.is_terminal else text
 

@@ -6,10 +6,9 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
-
+from tuner.bounds import Integer, Number
 from tuner.choice import Choice
 from tuner.options.activations import Activation
 from tuner.options.initializers import Initializer, fans
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Shape = tuple[int, ...]
-Width = Annotated[int, Field(ge=1, le=1_000_000)]
-Share = Annotated[float, Field(ge=0, lt=1)]
+WIDTH = Integer(ge=1, le=1_000_000)
+SHARE = Number(ge=0, lt=1)
 
 
 class PlanError(Exception):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
-
+from tuner.bounds import Flag, Integer, Null, Of, OneOf
+from tuner.choice import setting
 from tuner.options.activations import Activation
 from tuner.options.initializers import Initializer
-from tuner.options.layers.base import Block, Layer, Place, PlanError, Width, weighted_block, weighted_module
+from tuner.options.layers.base import WIDTH, Block, Layer, Place, PlanError, weighted_block, weighted_module
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -25,12 +25,14 @@ class Conv(Layer, name="conv"):
 
     group: ClassVar[str] = "conv"
 
-    conv: Width = Field(description="number of output channels")
-    kernel_size: int = Field(3, ge=1, le=1_000, description="side of the square kernel, in pixels")
-    padding: Literal["same", "valid"] = Field("same", description="same: the picture keeps its size; valid: no padding")
-    activation: Activation | None = Field(None, description="null: the model's")
-    initializer: Initializer | None = Field(None, description="null: the model's")
-    batch_norm: bool | None = Field(None, description="null: the model's")
+    conv: int = setting(WIDTH, "number of output channels")
+    kernel_size: int = setting(Integer(ge=1, le=1_000), "side of the square kernel, in pixels", default=3)
+    padding: str = setting(
+        OneOf("same", "valid"), "same: the picture keeps its size; valid: no padding", default="same"
+    )
+    activation: Activation | None = setting(Null(Of(Activation)), "null: the model's", default=None)
+    initializer: Initializer | None = setting(Null(Of(Initializer)), "null: the model's", default=None)
+    batch_norm: bool | None = setting(Null(Flag()), "null: the model's", default=None)
 
     def plan(self, place: Place) -> Block:
         channels, height, width = place.picture("a convolution")

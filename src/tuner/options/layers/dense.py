@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
-
+from tuner.bounds import Flag, Null, Of
+from tuner.choice import setting
 from tuner.options.activations import Activation
 from tuner.options.initializers import Initializer
-from tuner.options.layers.base import Block, Layer, Place, Width, weighted_block, weighted_module
+from tuner.options.layers.base import WIDTH, Block, Layer, Place, weighted_block, weighted_module
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -25,10 +25,10 @@ class Dense(Layer, name="dense"):
 
     group: ClassVar[str] = "hidden"
 
-    dense: Width = Field(description="number of units")
-    activation: Activation | None = Field(None, description="null: the model's")
-    initializer: Initializer | None = Field(None, description="null: the model's")
-    batch_norm: bool | None = Field(None, description="null: the model's")
+    dense: int = setting(WIDTH, "number of units")
+    activation: Activation | None = setting(Null(Of(Activation)), "null: the model's", default=None)
+    initializer: Initializer | None = setting(Null(Of(Initializer)), "null: the model's", default=None)
+    batch_norm: bool | None = setting(Null(Flag()), "null: the model's", default=None)
 
     def plan(self, place: Place) -> Block:
         weight = (self.dense, prod(place.inputs))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
-
-from tuner.options.layers.base import Block, Layer, Place, Share
+from tuner.choice import setting
+from tuner.options.layers.base import SHARE, Block, Layer, Place
 from tuner.seeding import derive
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ class Dropout(Layer, name="dropout"):
     passes_on: ClassVar[bool] = True
     draws: ClassVar[bool] = True
 
-    dropout: Share = Field(description="share of the inputs set to zero")
+    dropout: float = setting(SHARE, "share of the inputs set to zero")
 
     def plan(self, place: Place) -> Block:
         return Block(place.name, self, place.inputs, place.inputs, {}, prod(place.inputs))

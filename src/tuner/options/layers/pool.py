@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
-
+from tuner.bounds import Integer, OneOf
+from tuner.choice import setting
 from tuner.options.layers.base import Block, Layer, Place, PlanError
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ class Pool(Layer, name="pool"):
 
     group: ClassVar[str] = "pool"
 
-    pool: int = Field(ge=2, le=1_000, description="side of the square, in pixels")
-    mode: Literal["max", "mean"] = Field("max", description="what is kept of a square")
+    pool: int = setting(Integer(ge=2, le=1_000), "side of the square, in pixels")
+    mode: str = setting(OneOf("max", "mean"), "what is kept of a square", default="max")
 
     def plan(self, place: Place) -> Block:
         channels, height, width = place.picture("pooling")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
-
+from tuner.bounds import Null, Of, OneOf
+from tuner.choice import setting
 from tuner.options.initializers import Initializer, fans
-from tuner.options.layers.base import Block, Layer, Place, Shape, Width
+from tuner.options.layers.base import WIDTH, Block, Layer, Place, Shape
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-Cell = Literal["rnn", "gru", "lstm"]
+CELL = OneOf("rnn", "gru", "lstm")
 
 
 class Recurrent(Layer, name="rnn"):
@@ -27,9 +27,9 @@ class Recurrent(Layer, name="rnn"):
     group: ClassVar[str] = "rnn"
     reads_sequences: ClassVar[bool] = True
 
-    rnn: Width = Field(description="size of the state")
-    cell: Cell = Field("rnn", description="the kind of cell")
-    initializer: Initializer | None = Field(None, description="null: the model's")
+    rnn: int = setting(WIDTH, "size of the state")
+    cell: str = setting(CELL, "the kind of cell", default="rnn")
+    initializer: Initializer | None = setting(Null(Of(Initializer)), "null: the model's", default=None)
 
     def gates(self) -> int:
         return {"rnn": 1, "gru": 3, "lstm": 4}[self.cell]

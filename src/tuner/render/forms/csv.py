@@ -23,5 +23,7 @@ def show(answer: Answer) -> str:
 
 def _plain(cell: Cell) -> str | int | float | None:
     if isinstance(cell, datetime):
-        return cell.isoformat()
-    return cell.text if isinstance(cell, Brief | Command) else None if isinstance(cell, Spark) else cell
+        return cell.isoformat(timespec="microseconds")
+    if isinstance(cell, Brief):
+        return cell.raw
+    return cell.text if isinstance(cell, Command) else None if isinstance(cell, Spark) else cell

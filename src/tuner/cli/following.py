@@ -99,7 +99,8 @@ def finish(
     if draws and not asked.quiet:
         draw(path)
     for each in missed:
-        found = "there is no such value" if each["value"] is None else f"it is {number(each['value'])}"
+        absent = each.get("reason", "there is no such value")
+        found = absent if each["value"] is None else f"it is {number(each['value'])}"
         say_error(f"required {each['condition']}: {found}")
     return code
 

@@ -15,6 +15,17 @@ ASCII_LEVELS = ".:-=+*#@"
 MOST_DECIMALS = 6
 
 
+def mean(values: Sequence[float]) -> float:
+    """The mean of one number or more; their order does not change a bit of it."""
+    return math.fsum(values) / len(values)
+
+
+def deviation(values: Sequence[float]) -> float:
+    """The sample standard deviation (n - 1) of two numbers or more."""
+    middle = mean(values)
+    return math.sqrt(math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1))
+
+
 def plural(count: int, word: str) -> str:
     """``1 error``, ``1,200 errors``."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

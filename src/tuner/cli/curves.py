@@ -210,7 +210,7 @@ def check_metrics(metrics: list[str], tracks: list[Track]) -> None:
 
 def losses_differ(groups: list[Group], metrics: list[str]) -> list[str]:
     """A remark where the losses that are drawn are not the same function, and so not on one scale."""
-    from tuner.compare.checks import check_losses, names_of
+    from tuner.asks.compare.checks import check_losses, names_of
     from tuner.errors import UsageError
     from tuner.runs.values import parse_metric
 

@@ -75,7 +75,7 @@ def present(answer: Answer, form: str) -> int:
         for block in answer.blocks:
             if isinstance(block, Note) and block.problem:
                 say_error(block.text)
-    return answer.exit_code
+    return answer.exit_code or (answer.quiet_code if form == "quiet" else 0)
 
 
 def say_error(text: str) -> None:

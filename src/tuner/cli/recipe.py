@@ -98,9 +98,9 @@ class Asked:
 
 def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
     """Trains what is missing and reports; whether no claim fell."""
+    from tuner.asks.compare.statistics import least_pairs
     from tuner.cli.recipe_files import is_shipped, readme_of, write_page
     from tuner.cli.seeds import parse_seeds
-    from tuner.compare.statistics import least_pairs
     from tuner.errors import UsageError
     from tuner.recipe import find_recipes, read_recipes, shipped_outcomes
     from tuner.shipped import recipes as shipped_recipes

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.compare.checks import measured_loss
+from tuner.asks.compare.checks import measured_loss
 from tuner.config import Loaded, meaning, side_by_side
 from tuner.config.words import nearest
 from tuner.document import Place

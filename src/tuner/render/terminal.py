@@ -29,14 +29,15 @@ LONGEST_WORD = 40
 def show(answer: Answer, stream: TextIO | None = None) -> None:
     """Prints an answer on stdout, or on `stream`; its notes on stderr, each where it belongs."""
     out = Look(stream or sys.stdout)
-    first = True
+    before: Block | None = None
     for block in answer.blocks:
         if isinstance(block, Note):
             out.stream.flush()
             say(block)
             continue
-        out.write("" if first else "\n", *out.lines(block))
-        first = False
+        is_next = isinstance(block, Command) and isinstance(before, Command)
+        out.write("" if before is None or is_next else "\n", *out.lines(block))
+        before = block
     out.stream.flush()
 
 
@@ -202,13 +203,13 @@ class Look:
 
 def paragraphs(text: str, width: int) -> list[str]:
     """The lines of a text; where they do not fit, those that make a paragraph are joined, to be broken anew. One ends
-    before an empty or indented line, a number, and words with a colon (``Formula: ...``)."""
+    before an empty or indented line, an item of a list, and words with a colon (``Formula: ...``)."""
     lines = text.split("\n")
     if max(map(cell_len, lines)) <= width:
         return lines
     found: list[str] = []
     for line in lines:
-        begins = not line or line[0] == " " or re.match(r"[0-9]+\. |[A-Z][A-Za-z ]{1,20}: ", line)
+        begins = not line or line[0] == " " or re.match(r"- |[0-9]+\. |[A-Z][A-Za-z ]{1,20}: ", line)
         if found and found[-1] and found[-1][0] != " " and not begins:
             found[-1] += f" {line}"
         else:

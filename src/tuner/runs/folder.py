@@ -65,6 +65,15 @@ class Run:
 
         return plain(self.path / CONFIG, self.content(CONFIG, _CONFIG_LIMIT))
 
+    def setting(self, key: str) -> Any:
+        """The value of a setting, by its whole key. Raises NotFoundError where config.yaml has none: it is damaged."""
+        found: Any = self.config
+        for part in key.split("."):
+            if not isinstance(found, dict) or part not in found:
+                raise NotFoundError(f"{shown(self.path / CONFIG)} is damaged: {key} is missing")
+            found = found[part]
+        return found
+
     @cached_property
     def rows(self) -> list[Row]:
         """The whole lines of metrics.csv, in the order of their epochs. Raises NotFoundError."""

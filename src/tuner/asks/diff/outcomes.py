@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.diff.sides import Side, settings_of
-from tuner.options.metrics import WHOLE_RUN
+from tuner.asks.diff.sides import Side, settings_of
+from tuner.figures import deviation, mean
+from tuner.options.metrics import WHOLE_RUN, column
 from tuner.runs.folder import Run
 from tuner.runs.values import MINIMISED_ONLY, metrics_of_run, parse_metric, value
 
@@ -65,8 +66,8 @@ def outcomes_of(sides: Sequence[Side]) -> list[Outcome]:
     other_data, other_loss = "data" in changed, any(map(_changes_loss, changed))
     found = []
     for metric in _metrics(sides, trained):
-        measured = metric.startswith(tuple(f"{part}_" for part in PARTS))
-        comparable = not (measured and (other_data or (other_loss and metric.endswith("_loss"))))
+        measured = column(metric)
+        comparable = not (measured.part and (other_data or (other_loss and measured.is_loss)))
         found.append(_outcome(metric, trained, comparable))
     return found
 
@@ -80,14 +81,9 @@ def _changes_loss(key: str) -> bool:
 def _metrics(sides: Sequence[Side], trained: Sequence[Sequence[Run]]) -> list[str]:
     """The monitors first, then validation, test and training, then the run as a whole."""
     there = dict.fromkeys(name for runs in trained for run in runs for name in metrics_of_run(run))
-    monitors = [name for name in map(monitor_of, sides) if name in there]
-    measured = [name for part in PARTS for name in there if name.startswith(f"{part}_")]
+    monitors = [side.monitor for side in sides if side.monitor in there]
+    measured = [name for part in PARTS for name in there if column(name).part == part]
     return list(dict.fromkeys([*monitors, *measured, *EPOCHS, *WHOLE_RUN]))
-
-
-def monitor_of(side: Side) -> str | None:
-    training = side.config.get("training")
-    return training.get("monitor") if isinstance(training, dict) else None
 
 
 def _outcome(metric: str, trained: Sequence[Sequence[Run]], comparable: bool) -> Outcome:
@@ -95,7 +91,7 @@ def _outcome(metric: str, trained: Sequence[Sequence[Run]], comparable: bool) ->
     for runs in trained:
         known = [number for run in runs if (number := _value(run, metric)) is not None and math.isfinite(number)]
         values.append(_mean(known) if known else None)
-        spreads.append(_deviation(known))
+        spreads.append(_spread(known))
         counts.append(len(known))
     direction = parse_metric(metric).direction if comparable else None
     base = next(index for index, runs in enumerate(trained) if runs)
@@ -110,17 +106,16 @@ def _value(run: Run, metric: str) -> float | None:
 
 
 def _mean(numbers: Sequence[float]) -> float:
-    return numbers[0] if len(numbers) == 1 else math.fsum(numbers) / len(numbers)
+    """Of one run its own value, which may be a whole number."""
+    return numbers[0] if len(numbers) == 1 else mean(numbers)
 
 
-def _deviation(numbers: Sequence[float]) -> float | None:
-    """The sample standard deviation; None below two numbers."""
+def _spread(numbers: Sequence[float]) -> float | None:
+    """None below two numbers; 0 for equal ones, which a mean has not to the last bit."""
     if len(numbers) < 2:
         return None
-    mean = _mean(numbers)
-    if all(math.isclose(number, mean, rel_tol=1e-12) for number in numbers):
-        return 0.0
-    return math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / (len(numbers) - 1))
+    alike = all(math.isclose(number, mean(numbers), rel_tol=1e-12) for number in numbers)
+    return 0.0 if alike else deviation(numbers)
 
 
 def course_of(sides: Sequence[Side]) -> Course | None:
@@ -129,7 +124,7 @@ def course_of(sides: Sequence[Side]) -> Course | None:
     if sum(map(bool, rows)) < 2:
         return None
     shared = [set(members[0][0]) for members in rows if members]
-    metric = next((name for name in map(monitor_of, sides) if name and all(name in each for each in shared)), None)
+    metric = next((name for side in sides if (name := side.monitor) and all(name in each for each in shared)), None)
     if metric is None:
         return None
     return Course(metric, tuple(tuple(_means(members, metric)) for members in rows))

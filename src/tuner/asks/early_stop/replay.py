@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tuner.document import core_value
 from tuner.durable import shown
-from tuner.errors import NotFoundError, UsageError
+from tuner.errors import UsageError
+from tuner.figures import mean
 from tuner.monitor import best_index, oriented, waits
-from tuner.runs.folder import Run
+from tuner.options.metrics import column
 from tuner.runs.rows import Row
 
 STOPPED, NEVER, UNKNOWN = "stopped", "never", "unknown"
@@ -95,9 +95,9 @@ def best_row(rows: Sequence[Row], monitor: str) -> Row | None:
 
 def others(row: Row | None, monitor: str) -> dict[str, float | None]:
     """The metrics beside the monitor in a row: those on validation data, where there are any."""
-    there = row or {}
-    part = "val_" if any(key.startswith("val_") for key in there) else "train_"
-    return {key: value for key, value in there.items() if key.startswith(part) and key != monitor}
+    parts = {key: column(key).part for key in row or {}}
+    part = "val" if "val" in parts.values() else "train"
+    return {key: value for key, value in (row or {}).items() if parts[key] == part and key != monitor}
 
 
 def mean_of(outcomes: Sequence[Outcome]) -> Mean:
@@ -122,33 +122,7 @@ def mean_of(outcomes: Sequence[Outcome]) -> Mean:
 
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None and math.isfinite(value)]
-    return math.fsum(known) / len(known) if known else None
-
-
-def monitors_of(rows: Sequence[Row]) -> list[str]:
-    """The columns that early stopping can watch."""
-    return [column for column in (rows[-1] if rows else {}) if column.startswith(("train_", "val_"))]
-
-
-def planned_epochs(run: Run) -> int:
-    """How many epochs the run's config asks for. Raises NotFoundError."""
-    epochs = _training(run).get("epochs")
-    if type(epochs) is not int:
-        raise NotFoundError(f"{shown(run.path / 'config.yaml')} is damaged: training.epochs is missing")
-    return epochs
-
-
-def own_monitor(run: Run) -> str:
-    """The metric that the run itself watches. Raises NotFoundError."""
-    monitor = _training(run).get("monitor")
-    if not isinstance(monitor, str):
-        raise NotFoundError(f"{shown(run.path / 'config.yaml')} is damaged: training.monitor is missing")
-    return monitor
-
-
-def _training(run: Run) -> dict[str, Any]:
-    section = run.config.get("training")
-    return section if isinstance(section, dict) else {}
+    return mean(known) if known else None
 
 
 def parse_patience(text: str) -> list[int]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tuner.compare.statistics import deviation_of, mean_of
 from tuner.errors import NotFoundError, UsageError
+from tuner.figures import deviation, mean
 from tuner.runs.family import FAILED, Group
 from tuner.runs.folder import Run
 from tuner.runs.values import Metric, metrics_of_run, value
@@ -38,12 +38,12 @@ class Side:
 
     @property
     def mean(self) -> float | None:
-        return mean_of(list(self.values.values())) if self.values else None
+        return mean(list(self.values.values())) if self.values else None
 
     @property
     def deviation(self) -> float | None:
         """The sample standard deviation over the seeds; None below two."""
-        return deviation_of(list(self.values.values())) if len(self.values) > 1 else None
+        return deviation(list(self.values.values())) if len(self.values) > 1 else None
 
     @property
     def diverged(self) -> int:

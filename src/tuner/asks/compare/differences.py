@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tuner.compare.pairs import MISSING, WITHOUT_VALUE, Side
-from tuner.compare.statistics import (
-    LEVEL,
-    deviation_of,
-    holm,
-    least_pairs,
-    mean_of,
-    pairs_needed,
-    sign_flip_p,
-    t_interval,
-)
+from tuner.asks.compare.pairs import MISSING, WITHOUT_VALUE, Side
+from tuner.asks.compare.statistics import LEVEL, holm, least_pairs, pairs_needed, sign_flip_p, t_interval
+from tuner.figures import deviation, mean
 
 BETTER, WORSE, EQUIVALENT, UNDECIDED = VERDICTS = ("better", "worse", "equivalent", "undecided")
 FEW_PAIRS, DIVERGED, CHANCE = "too few pairs", "more diverged seeds", "may be chance"
@@ -85,15 +77,15 @@ def differences_of(sides: Sequence[Side], direction: str, least_effect: float | 
 def _measured(base: Side, side: Side, comparisons: int) -> Difference:
     values = {seed: side.values[seed] - base.values[seed] for seed in base.values if seed in side.values}
     numbers = list(values.values())
-    mean = mean_of(numbers) if numbers else None
-    if mean is not None and abs(mean) < DUST * max(map(abs, numbers)):
-        mean = 0.0
-    deviation = deviation_of(numbers) if len(numbers) > 1 else None
+    middle = mean(numbers) if numbers else None
+    if middle is not None and abs(middle) < DUST * max(map(abs, numbers)):
+        middle = 0.0
+    spread = deviation(numbers) if len(numbers) > 1 else None
     low, high = t_interval(numbers) or (None, None)
     least = least_pairs(comparisons)
-    needed = None if mean is None or deviation is None else pairs_needed(mean, deviation, comparisons)
+    needed = None if middle is None or spread is None else pairs_needed(middle, spread, comparisons)
     p = sign_flip_p(numbers) if numbers else None
-    return Difference(base, side, values, mean, deviation, low, high, p, least, needed, _seeds(base, side, least))
+    return Difference(base, side, values, middle, spread, low, high, p, least, needed, _seeds(base, side, least))
 
 
 def _seeds(base: Side, side: Side, pairs: int) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -104,6 +106,23 @@ def write_run() -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def shown() -> Callable[..., str]:
+    """A block as a terminal of that many columns shows it, or as plain text."""
+
+    def show(block: Any, width: int | None = None, *, color: bool = False, now: Any = None) -> str:
+        from tuner.render.terminal import Look
+
+        look = Look(io.StringIO(), width, color=color)
+        look.now = now or look.now
+        lines = "".join(look.lines(block)).removesuffix("\n")
+        bare = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines.split("\n")]
+        assert width is None or all(len(line) <= width for line in bare), lines
+        return lines
+
+    return show
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -383,6 +383,12 @@ TORCH_FREE = [
     ("show", "digits-1"),
     ("schema",),
     ("curves", "digits-1", "-q"),
+    *(
+        (*words, form)
+        for words in (("show", "digits-1"), ("list",), ("runs",), ("check", "digits-1"), ("explain", "relu"))
+        for form in ("-q", "--json")
+    ),
+    ("diff", "digits-1", "digits", "--json"),
     ("train", "digits", "training.epochs=3"),
     ("train", "digits", "training.epochs=x"),
 ]
@@ -398,4 +404,5 @@ def test_commands_without_tensors_do_not_import_torch(trained: Path, words: tupl
     done = subprocess.run(
         [sys.executable, "-c", code, *words], cwd=trained, capture_output=True, text=True, env={**os.environ, **PLAIN}
     )
-    assert done.stderr.splitlines()[-1] == "loaded:"
+    for_eyes = words[0] in ("list", "explain", "show", "runs", "check", "diff") and not {"-q", "--json"} & {*words}
+    assert done.stderr.splitlines()[-1] == f"loaded:{' rich' * for_eyes}"

@@ -20,13 +20,14 @@ import pytest
 from tuner.answer import Text
 from tuner.asks.explain import ask
 from tuner.asks.list import first_comment
+from tuner.bounds import plural
 from tuner.cli.commands import Commands, app
 from tuner.cli.doctor import MISSING, numbers, package, packages
 from tuner.cli.fetching import bar
 from tuner.config.schema import json_schema
 from tuner.data.download import Progress
 from tuner.errors import UsageError
-from tuner.explain import kinds, plural
+from tuner.explain import kinds
 from tuner.render.terminal import Look, paragraphs
 from tuner.shipped import configs
 
@@ -97,7 +98,7 @@ def test_list_of_a_kind(kind: str, said: Said) -> None:
     assert told["kind"] == kind
     for choice, member in zip(told["choices"], members.values(), strict=True):
         assert (choice["name"], choice["aliases"]) == (member.name, list(member.aliases))
-        assert [setting["key"] for setting in choice["settings"]] == list(member.model_fields)
+        assert [setting["key"] for setting in choice["settings"]] == list(member.fields)
         assert all(setting["help"] and setting["allowed"] for setting in choice["settings"])
 
 
@@ -406,7 +407,7 @@ def test_a_package_that_is_missing_or_too_old() -> None:
 
 def test_every_requirement_is_looked_at() -> None:
     names = {finding.what.lower() for finding in packages()}
-    assert {"python", "tuner", "torch", "numpy", "typer", "pyyaml", "pydantic", "safetensors", "scikit-learn"} <= names
+    assert {"python", "tuner", "torch", "numpy", "typer", "pyyaml", "safetensors", "scikit-learn"} <= names
     assert "pytest" not in names
 
 

@@ -12,11 +12,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tuner.answer import Answer
+from tuner.asks.runs.listing import Query, list_runs
+from tuner.asks.runs.table import table_of
 from tuner.config import load
 from tuner.document import plain
-from tuner.listing import Query, list_runs
-from tuner.render.listing import runs_csv, runs_table
+from tuner.render.forms import csv as csv_form
 
+Write = Callable[..., Path]
+Shown = Callable[..., str]
 FINITE = st.floats(-1e300, 1e300)
 CHANGES = [
     ["optimizer.lr=0.001"],
@@ -57,9 +61,10 @@ def runs_with_changes(place: Path, write_run: Callable[..., Path]) -> None:
         (path / "run.json").write_text(text)
 
 
-def test_what_changed_is_written_as_yaml(tmp_path: Path, write_run: Callable[..., Path]) -> None:
+def test_what_changed_is_written_as_yaml(tmp_path: Path, write_run: Write, shown: Shown) -> None:
     runs_with_changes(tmp_path, write_run)
-    text, _ = runs_table(list_runs(tmp_path, Query(cols="run,changed")))
+    found = list_runs(tmp_path, Query(cols="run,changed"))
+    text = shown(table_of(found))
     changed = dict(line.split(maxsplit=1) for line in text.splitlines()[1:])
     assert changed["source-1"] == "model.batch_norm=true optimizer.lr=0.0001"
     assert changed["source-2"] == (
@@ -72,28 +77,28 @@ def test_what_changed_is_written_as_yaml(tmp_path: Path, write_run: Callable[...
     assert changed["source-4"].endswith("scheduler=none training.batch_size=full early_stopping=none")
     assert " optimizer.weight_decay=1e-09 " in changed["source-4"]
     assert changed["source-5"] == "optimizer.weight_decay=1e-02 training.batch_size=128"
-    for row in csv.DictReader(io.StringIO(runs_csv(list_runs(tmp_path, Query(cols="run,changed"))))):
+    for row in csv.DictReader(io.StringIO(csv_form.show(Answer([table_of(found)], {})))):
         for override in row["changed"].split():
             load("c.yaml", [override], given=b"seed: 0")
 
 
 @pytest.mark.parametrize("key", ["optimizer.lr", "optimizer.weight_decay", "model.hidden", "training.batch_size"])
 def test_a_column_of_a_setting_reads_back_as_its_config(
-    key: str, tmp_path: Path, write_run: Callable[..., Path]
+    key: str, tmp_path: Path, write_run: Write, shown: Shown
 ) -> None:
     runs_with_changes(tmp_path, write_run)
-    text, _ = runs_table(list_runs(tmp_path, Query(cols=f"run,{key}")))
+    text = shown(table_of(list_runs(tmp_path, Query(cols=f"run,{key}"))))
     section, name = key.split(".")
     for line in text.splitlines()[1:]:
-        run, shown = line.split(maxsplit=1)
-        given = load("c.yaml", [f"{key}={shown}"], given=b"seed: 0").resolved
+        run, value = line.split(maxsplit=1)
+        given = load("c.yaml", [f"{key}={value}"], given=b"seed: 0").resolved
         assert given[section][name] == plain(tmp_path / run / "config.yaml")[section][name]
 
 
-def test_figures_of_runs_have_one_notation(tmp_path: Path, write_run: Callable[..., Path]) -> None:
+def test_figures_of_runs_have_one_notation(tmp_path: Path, write_run: Write, shown: Shown) -> None:
     runs_with_changes(tmp_path, write_run)
-    text, _ = runs_table(list_runs(tmp_path, Query(cols="run,val_loss")))
-    shown = [line.split()[1] for line in text.splitlines()[1:]]
-    assert shown == ["1e-10", "1e-8", "1e-6", "1e-4", "1e-2", "1e0"]
-    text, _ = runs_table(list_runs(tmp_path, Query(["val_loss>1e-5"], cols="run,val_loss")))
+    text = shown(table_of(list_runs(tmp_path, Query(cols="run,val_loss"))))
+    values = [line.split()[1] for line in text.splitlines()[1:]]
+    assert values == ["1e-10", "1e-8", "1e-6", "1e-4", "1e-2", "1e0"]
+    text = shown(table_of(list_runs(tmp_path, Query(["val_loss>1e-5"], cols="run,val_loss"))))
     assert [line.split()[1] for line in text.splitlines()[1:]] == ["0.00010", "0.01000", "1.00000"]

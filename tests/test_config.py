@@ -10,15 +10,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any
 
 import pytest
-from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
-from pydantic.fields import FieldInfo
 
+from tuner.bounds import Bound, Either, Flag, Integer, ListOf, Null, Number
 from tuner.choice import Choice, Section
-from tuner.config import Config, Loaded, dump, load, meaning_hash
-from tuner.config import words as language
+from tuner.config import Config, Loaded, load, meaning_hash
 from tuner.config.comparison import NOT_MEANING
 from tuner.document import Map, Place, parse, to_plain, to_yaml
 from tuner.errors import ConfigError
@@ -682,9 +680,9 @@ class Drawer:
         self.random = random.Random(seed)  # noqa: S311 - nothing secret
 
     def section(self, cls: type[Section], share: float) -> dict[str, Any]:
-        fields = {key: info for key, info in cls.model_fields.items() if key not in SKIPPED}
-        drawn = {key: info for key, info in fields.items() if info.is_required() or self.random.random() < share}
-        return {key: self.field(info, share) for key, info in drawn.items()}
+        fields = {key: field for key, field in cls.fields.items() if key not in SKIPPED}
+        drawn = {key: field for key, field in fields.items() if field.required or self.random.random() < share}
+        return {key: self.field(field.bound, share) for key, field in drawn.items()}
 
     def choice(self, kind: type[Choice], share: float) -> Any:
         member = self.random.choice(list(kind.members.values()))
@@ -694,55 +692,34 @@ class Drawer:
         named = {"name": self.random.choice([member.name, *member.aliases]), **settings}
         return named if settings or self.random.random() < 0.5 else named["name"]
 
-    def field(self, info: FieldInfo, share: float) -> Any:
-        if language.optional(info.annotation) and self.random.random() < 0.3:
-            return self.random.choice([None, "none"]) if language.family(info.annotation) is None else None
-        kind, part = language.family(info.annotation), language.section(info.annotation)
-        if kind is not None:
-            return self.choice(kind, share / 2)
-        if part is not None:
-            return self.section(part, share)
-        return self.value(info.annotation, info.metadata, share)
+    def field(self, bound: Bound, share: float) -> Any:
+        if bound.optional and self.random.random() < 0.3:
+            return self.random.choice([None, "none"]) if bound.kind is None else None
+        if bound.kind is not None:
+            return self.choice(bound.kind, share / 2)
+        if bound.section is not None:
+            return self.section(bound.section, share)
+        return self.value(bound, share)
 
-    def value(self, annotation: Any, bounds: list[Any], share: float) -> Any:
-        if get_origin(annotation) is Annotated:
-            base, *more = get_args(annotation)
-            more = [bound for item in more for bound in (item.metadata if isinstance(item, FieldInfo) else [item])]
-            return self.value(base, [*bounds, *more], share)
-        if get_origin(annotation) is Literal:
-            return self.random.choice(get_args(annotation))
-        if get_origin(annotation) is list:
-            kind = language.listed_family(annotation)
-            low = next((bound.min_length for bound in bounds if isinstance(bound, MinLen)), 0)
-            high = next((bound.max_length for bound in bounds if isinstance(bound, MaxLen)), 3)
-            items = range(self.random.randint(low, min(max(high, low), 3)))
-            if kind is not None:
-                return [self.choice(kind, share / 2) for _ in items]
-            values = [self.value(get_args(annotation)[0], [], share) for _ in items]
+    def value(self, bound: Bound, share: float) -> Any:
+        if isinstance(bound, Null):
+            return self.value(bound.inner, share)
+        if isinstance(bound, Either):
+            return self.value(self.random.choice([bound.first, bound.second]), share)
+        if isinstance(bound, ListOf):
+            items = range(self.random.randint(bound.least, min(max(int(min(bound.most, 3)), bound.least), 3)))
+            values = [self.field(bound.item, share) for _ in items]
             return sorted(set(values)) if all(isinstance(item, int) for item in values) else values
-        if get_args(annotation):
-            return self.value(
-                self.random.choice([a for a in get_args(annotation) if a is not type(None)]), bounds, share
-            )
-        return self.scalar(annotation, bounds)
-
-    def scalar(self, annotation: Any, bounds: list[Any]) -> Any:
-        low: Any
-        high: Any
-        low = next(
-            (bound.ge if isinstance(bound, Ge) else bound.gt for bound in bounds if isinstance(bound, Ge | Gt)), 0
-        )
-        high = next(
-            (bound.le if isinstance(bound, Le) else bound.lt for bound in bounds if isinstance(bound, Le | Lt)), 50
-        )
-        if annotation is bool:
+        if isinstance(bound, Flag):
             return self.random.random() < 0.5
-        if annotation is int:
-            return self.random.randint(low, min(high, 50))
-        if annotation is float:
+        if isinstance(bound, Integer):
+            return self.random.randint(bound.ge or 0, min(50 if bound.le is None else bound.le, 50))
+        if isinstance(bound, Number):
+            low = next((limit for limit in (bound.ge, bound.gt) if limit is not None), 0)
+            high = next((limit for limit in (bound.le, bound.lt) if limit is not None), 50)
             return self.random.choice([self.random.uniform(low + 1e-9, high - 1e-9), (low + high) / 2])
-        if any(getattr(bound, "pattern", None) and "cuda" in bound.pattern for bound in bounds):
-            return self.random.choice(["auto", "cpu", "cuda", "cuda:3"])
+        if bound.options:
+            return self.random.choice(bound.options)
         return "".join(self.random.choices(string.ascii_letters + "é1", k=6))
 
 
@@ -751,7 +728,7 @@ def drawn_config(seed: int) -> dict[str, Any]:
     values = drawer.section(Config, 0.35)
     for key in ("data", "model", "loss", "optimizer", "scheduler"):
         if drawer.random.random() < 0.4:
-            values[key] = drawer.choice(language.family(Config.model_fields[key].annotation) or Choice, 0.5)
+            values[key] = drawer.choice(Config.fields[key].bound.kind or Choice, 0.5)
     return values
 
 
@@ -851,5 +828,5 @@ def test_the_hash_does_not_depend_on_how_it_is_said(read: Read, write: Write) ->
 
 
 def test_dump_of_a_section_is_plain() -> None:
-    assert dump(Config().training)["epochs"] == 20
-    assert dump(Config().model.activation) == "relu"
+    assert Config().training.plain()["epochs"] == 20
+    assert Config().model.activation.plain() == "relu"

@@ -10,14 +10,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tuner.config import Config, load, words
+from tuner.bounds import ListOf, Null
+from tuner.choice import Section, kinds_below
+from tuner.config import Config, load
 from tuner.errors import ConfigError, Fault
-from tuner.options.augmentations import Augmentation
-from tuner.options.models import Layer
 from tuner.render.errors import error_text
 
 CASES = Path(__file__).parent / "cases" / "config"
@@ -145,15 +144,16 @@ def test_suggestions(tmp_path: Path, wrong: str, right: str | None) -> None:
 
 def test_every_list_of_the_language_is_bounded(tmp_path: Path) -> None:
     """A list that may have any length would have as many faults, each of them with all that it says."""
-    found = (words.family(info.annotation) for info in Config.model_fields.values())
-    kinds: list[Any] = [*filter(None, found), Layer, Augmentation]
-    everything = [Config, *(member for kind in kinds for member in kind.members.values())]
-    lists = [
-        (cls, key) for cls in everything for key, info in cls.model_fields.items() if "list[" in repr(info.annotation)
+    everything: list[type[Section]] = [
+        Config,
+        *(member for kind in kinds_below(Config).values() for member in kind.members.values()),
     ]
+    bounds = {(cls.__name__, key): field.bound for cls in everything for key, field in cls.fields.items()}
+    unwrapped = {at: bound.inner if isinstance(bound, Null) else bound for at, bound in bounds.items()}
+    lists = {at: bound for at, bound in unwrapped.items() if isinstance(bound, ListOf)}
     assert len(lists) > 40
-    for cls, key in lists:
-        assert words.most(cls.model_fields[key]) <= 10_000, (cls, key)
+    for at, bound in lists.items():
+        assert bound.most <= 10_000, at
     (fault,) = faults_of(tmp_path, f"tags: [{'a, ' * 101}]")
     assert fault.message.startswith("expected a list of text, at most 100 of them, got [a, a")
 

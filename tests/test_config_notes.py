@@ -123,7 +123,7 @@ def test_what_can_act_is_not_noted(read: Read, text: str) -> None:
 
 
 def test_every_rule_has_a_case(read: Read) -> None:
-    configs = [read(text).config for text, _ in NOTED]
+    configs = [read(text) for text, _ in NOTED]
     assert [rule.__name__ for rule in RULES if not any(list(rule(config)) for config in configs)] == []
 
 
@@ -151,14 +151,18 @@ FALLING = [member for name, member in Scheduler.members.items() if name not in (
 @given(data=st.data())
 def test_a_schedule_is_noted_where_the_learning_rate_never_falls(member: type[Scheduler], data: st.DataObject) -> None:
     """Over the steps that a run takes, with the monitor that lowers it soonest; each milestone counts for itself."""
-    values = {key: VALUES[key] for key in member.model_fields if key in VALUES}
+    values = {key: VALUES[key] for key in member.fields if key in VALUES}
     scheduler = member(**data.draw(st.fixed_dictionaries({}, optional=values)))
     training = Training(epochs=EPOCHS, batch_size=162)
     config = Config(scheduler=scheduler, optimizer=SGD(lr=LR), training=training)
     warm = range(round(scheduler.warmup_epochs * STEPS), EPOCHS * STEPS)
     soonest = [1.0] * EPOCHS if isinstance(scheduler, Plateau) else []
     rates = {learning_rate(scheduler, LR, step, STEPS, EPOCHS, soonest) for step in warm}
-    noted = [note for note in notes_on(config) if note.startswith("scheduler.") and "warmup" not in note]
+    noted = [
+        note
+        for note in notes_on(Loaded(config, config.data.open()))
+        if note.startswith("scheduler.") and "warmup" not in note
+    ]
     reached = [
         each for each in getattr(scheduler, "milestones", []) if each < EPOCHS - math.ceil(scheduler.warmup_epochs)
     ]

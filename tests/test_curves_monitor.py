@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tuner.cli.curves import curves, picture
-from tuner.config import load, metrics_of
+from tuner.config import load
 from tuner.render.chart.axes import Y_LABELS
 
 DATA: dict[str, list[str]] = {
@@ -29,7 +29,7 @@ def test_whatever_can_be_monitored_is_drawn(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("c.yaml").write_text("data: digits\n")
-    measured = metrics_of(load("c.yaml", [*overrides, "training.monitor=train_loss"]).config)
+    measured = load("c.yaml", [*overrides, "training.monitor=train_loss"]).metrics
     rows = [{"epoch": epoch, **{name: epoch / (3 + at) for at, name in enumerate(measured)}} for epoch in (1, 2)]
     for monitor in measured:
         metric = monitor.partition("_")[2]

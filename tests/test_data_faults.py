@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
-from pydantic import Field
 
-from tuner import data
+from tuner.bounds import Text
+from tuner.choice import setting
 from tuner.data.embedded import Diabetes, Iris
 from tuner.data.generated import Blobs
 from tuner.data.idx import MNIST
-from tuner.data.source import Description, DrawnTest, Raw, Source
+from tuner.data.sizes import faults
+from tuner.data.source import Dataset, Description, DrawnTest, Raw, Source
+from tuner.data.splits import load as load_splits
 from tuner.errors import ConfigError, NotFoundError, ResourceError
 
 
 class Lone(DrawnTest, Source, name="test_lone"):
     """60 samples of one class and a single one of another, for these tests."""
 
-    def describe(self) -> Description:
-        return self.describe_whole((1,), ("0", "1"), 61)
-
-    def read(self, root: Path) -> Raw:
-        del root
-        return Raw(np.zeros((61, 1), np.float32), np.repeat(np.array([0, 1]), [60, 1]))
+    def open(self, root: Path | None = None) -> Dataset:
+        raw = Raw(np.zeros((61, 1), np.float32), np.repeat(np.array([0, 1]), [60, 1]))
+        return Dataset(self, self.describe((1,), ("0", "1"), 61), lambda: raw)
 
 
 Source.members.pop("test_lone")  # it is no part of the catalogue
@@ -48,15 +48,15 @@ Source.members.pop("test_lone")  # it is no part of the catalogue
     ],
 )
 def test_a_split_that_cannot_be_is_known_before_anything_is_read(source: Source, key: str, said: str) -> None:
-    (found,) = data.faults(source)
+    (found,) = faults(source.open())
     assert found[0] == key and said in found[1]
     with pytest.raises(ConfigError) as caught:
-        data.load(source, Path("does-not-exist"))
+        load_splits(source.open(Path("does-not-exist")))
     assert caught.value.faults[0].key == f"data.{key}" and caught.value.exit_code == 2
 
 
 def test_all_faults_of_a_source_come_at_once() -> None:
-    found = data.faults(Diabetes(validation=0.001, limit=1000, label_noise=0.5, order="by_class"))
+    found = faults(Diabetes(validation=0.001, limit=1000, label_noise=0.5, order="by_class").open())
     assert [key for key, _ in found] == ["validation", "limit", "order", "label_noise"]
 
 
@@ -69,9 +69,9 @@ def test_all_faults_of_a_source_come_at_once() -> None:
     ],
 )
 def test_a_class_too_small_for_the_split_is_named_when_it_is_seen(source: Source, key: str) -> None:
-    assert data.faults(source) == []
+    assert faults(source.open()) == []
     with pytest.raises(ConfigError) as caught:
-        data.load(source)
+        load_splits(source.open())
     assert caught.value.faults[0].key == f"data.{key}"
     assert "no training sample of class 1" in caught.value.faults[0].message
 
@@ -79,15 +79,14 @@ def test_a_class_too_small_for_the_split_is_named_when_it_is_seen(source: Source
 class Wrong(Source, name="test_wrong"):
     """Reads something else than it describes, for these tests."""
 
-    case: str = Field(description="what is wrong")
+    case: str = setting(Text(), "what is wrong")
 
-    def describe(self) -> Description:
-        if self.case == "target":
-            return Description((2,), "number", (), 4, 2)
-        return Description((2,), "class", ("a", "b"), 4, 2)
+    def open(self, root: Path | None = None) -> Dataset:
+        kind: Literal["class", "number"] = "number" if self.case == "target" else "class"
+        classes = ("a", "b") if kind == "class" else ()
+        return Dataset(self, Description((2,), kind, classes, 4, 2), self.read)
 
-    def read(self, root: Path) -> Raw:
-        del root
+    def read(self) -> Raw:
         x, y = np.zeros((4, 2), np.float32), np.array([0, 1, 0, 1])
         if self.case == "shape":
             x = x[:, :1]
@@ -122,10 +121,10 @@ Source.members.pop("test_wrong")
 )
 def test_data_that_is_not_what_was_described_is_refused(case: str, said: str) -> None:
     with pytest.raises(NotFoundError) as caught:
-        data.load(Wrong(case=case, validation=0.0))
+        load_splits(Wrong(case=case, validation=0.0).open())
     assert said in str(caught.value)
 
 
 def test_data_too_large_for_the_memory_is_a_matter_of_resources() -> None:
     with pytest.raises(ResourceError, match="memory"):
-        data.load(Wrong(case="memory", validation=0.0))
+        load_splits(Wrong(case="memory", validation=0.0).open())

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tuner import data
 from tuner.data.cifar import CIFAR10, CIFAR100, records
 from tuner.data.embedded import Digits, read_table
-from tuner.data.files import default_roots, download_root, read_bytes
+from tuner.data.files import default_roots, download_root, locate, read_bytes, roots
 from tuner.data.idx import FILES, KMNIST, MNIST, read_idx
+from tuner.data.splits import load as load_splits
 from tuner.data.svhn import SVHN, read_mat
 from tuner.errors import NotFoundError
 
@@ -30,8 +30,8 @@ def idx_bytes(values: Array) -> bytes:
 def test_the_folders_looked_in_come_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUNER_DATA", "/somewhere")
     monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
-    assert data.roots(MNIST()) == [Path("/somewhere"), Path("data"), Path("/cache/tuner")]
-    assert data.roots(MNIST(root="/mine")) == [Path("/mine")]
+    assert roots(MNIST()) == [Path("/somewhere"), Path("data"), Path("/cache/tuner")]
+    assert roots(MNIST(root="/mine")) == [Path("/mine")]
     monkeypatch.delenv("TUNER_DATA")
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", "/home/someone")
@@ -58,8 +58,8 @@ def test_the_first_folder_with_all_files_is_used(tmp_path: Path, monkeypatch: py
         (tmp_path / folder / "KMNIST/raw").mkdir(parents=True)
         for file, _ in files:
             (tmp_path / folder / "KMNIST/raw" / f"{file}.gz").touch()
-    assert data.locate(KMNIST()) == Path("data")
-    assert data.locate(KMNIST(root=str(tmp_path / "first"))) == tmp_path / "first"
+    assert locate(KMNIST()) == Path("data")
+    assert locate(KMNIST(root=str(tmp_path / "first"))) == tmp_path / "first"
 
 
 def test_missing_data_names_each_folder_and_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +67,7 @@ def test_missing_data_names_each_folder_and_what_to_do(tmp_path: Path, monkeypat
     monkeypatch.setenv("TUNER_DATA", "/nowhere/at/all")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(NotFoundError) as caught:
-        data.load(MNIST())
+        load_splits(MNIST().open())
     for word in ("/nowhere/at/all", "./data", f"{tmp_path}/tuner", "MNIST/raw/train-images-idx3-ubyte"):
         assert word in caught.value.message
     for word in ("`tuner download mnist`", "TUNER_DATA", "data.root"):
@@ -78,7 +78,7 @@ def test_missing_data_names_each_folder_and_what_to_do(tmp_path: Path, monkeypat
 @pytest.mark.parametrize("root", ["a\0b", "x" * 5000])
 def test_a_root_that_cannot_be_is_missing(root: str) -> None:
     with pytest.raises(NotFoundError, match="mnist is not in"):
-        data.load(MNIST(root=root))
+        load_splits(MNIST(root=root).open())
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 5), (6,)])
@@ -154,7 +154,7 @@ def write_kmnist(root: Path) -> Path:
 def test_a_whole_data_set_and_its_faults(tmp_path: Path) -> None:
     folder = write_kmnist(tmp_path)
     source = KMNIST(root=str(tmp_path), limit=100)
-    splits = data.load(source)
+    splits = load_splits(source.open())
     assert len(splits.train) == 100 and splits.train.x.shape[1:] == (1, 28, 28)
     assert np.bincount(splits.train.y).tolist() == [10] * 10
     assert len(splits.test) == 10_000
@@ -163,10 +163,10 @@ def test_a_whole_data_set_and_its_faults(tmp_path: Path) -> None:
     good = labels.read_bytes()
     labels.write_bytes(good[:5000] + b"\x0a" + good[5001:])
     with pytest.raises(NotFoundError, match="labels from 0 to 9, but label 4,992 is 10"):
-        data.load(source)
+        load_splits(source.open())
     labels.unlink()
     with pytest.raises(NotFoundError) as caught:
-        data.load(source)
+        load_splits(source.open())
     assert caught.value.message == f"{labels} is missing" and "tuner download kmnist" in caught.value.fix
 
 
@@ -206,17 +206,17 @@ def test_cifar10_is_five_batches_in_order_and_a_test_batch(tmp_path: Path) -> No
     (folder / "data_batch_1.bin").write_bytes(stored.tobytes())
     for number in range(2, 6):
         (folder / f"data_batch_{number}.bin").hardlink_to(folder / "test_batch.bin")
-    raw = CIFAR10().read(tmp_path)
+    raw = CIFAR10().open(tmp_path).read()
     assert raw.x.shape == (50_000, 3, 32, 32) and raw.test_x is not None and raw.test_x.shape == (10_000, 3, 32, 32)
     assert raw.x[0, 0, 0, 0] == 9 and raw.x.sum(dtype=np.int64) == 9
     (folder / "data_batch_3.bin").unlink()
     with pytest.raises(NotFoundError, match=r"data_batch_3.bin is missing"):
-        data.load(CIFAR10(root=str(tmp_path)))
+        load_splits(CIFAR10(root=str(tmp_path)).open())
 
 
 def test_cifar100_without_files_says_where_they_belong(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"no cifar-100-binary/train.bin there"):
-        data.load(CIFAR100(root=str(tmp_path)))
+        load_splits(CIFAR100(root=str(tmp_path)).open())
 
 
 def write_mat(path: Path, **held: object) -> Path:
@@ -258,7 +258,7 @@ def test_a_damaged_svhn_file_is_named(tmp_path: Path, held: dict[str, object], s
 def test_a_file_that_is_no_matlab_file_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "train_32x32.mat").write_bytes(content)
     with pytest.raises(NotFoundError, match=r"train_32x32.mat is damaged"):
-        data.load(SVHN(root=str(tmp_path)))
+        load_splits(SVHN(root=str(tmp_path)).open())
 
 
 def test_a_truncated_matlab_file_is_named(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_a_truncated_matlab_file_is_named(tmp_path: Path) -> None:
 
 
 def test_embedded_data_needs_no_folder() -> None:
-    assert len(data.load(Digits(root="/nowhere")).train) == 1294
+    assert len(load_splits(Digits(root="/nowhere").open()).train) == 1294
 
 
 def test_a_scikit_learn_with_other_files_is_named() -> None:

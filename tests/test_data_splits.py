@@ -12,14 +12,16 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import Field
 
-from tuner import data
+from tuner.bounds import Integer, ListOf
+from tuner.choice import setting
 from tuner.data.embedded import Diabetes, Digits
 from tuner.data.generated import Blobs, Moons
 from tuner.data.idx import MNIST
-from tuner.data.source import Description, DrawnTest, Raw, Source
+from tuner.data.sizes import faults, sizes
+from tuner.data.source import Dataset, DrawnTest, Raw, Source
 from tuner.data.splits import Part, choose, draw, fingerprint, random_bits, shares, shuffled_indices, split, with_noise
+from tuner.data.splits import load as load_splits
 from tuner.errors import ConfigError
 
 Array = npt.NDArray[Any]
@@ -29,13 +31,12 @@ quick = settings(deadline=None, max_examples=60)
 class Column(DrawnTest, Source, name="test_column"):
     """A table of one column that holds each sample's number, for these tests."""
 
-    counts: list[int] = Field(default_factory=lambda: [60, 30, 10], description="samples of each class")
+    counts: list[int] = setting(ListOf(Integer()), "samples of each class", default=[60, 30, 10])
 
-    def describe(self) -> Description:
-        return self.describe_whole((1,), tuple(map(str, range(len(self.counts)))), sum(self.counts))
+    def open(self, root: Path | None = None) -> Dataset:
+        return Dataset(self, self.describe((1,), tuple(map(str, range(len(self.counts)))), sum(self.counts)), self.read)
 
-    def read(self, root: Path) -> Raw:
-        del root
+    def read(self) -> Raw:
         y = np.repeat(np.arange(len(self.counts)), self.counts)
         mixed = np.argsort(np.arange(len(y)) * 7919 % 10_007, kind="stable")
         return Raw(np.arange(len(y), dtype=np.float32)[:, None], y[mixed])
@@ -65,7 +66,7 @@ def columns(draw_: st.DrawFn) -> Column:
 @quick
 def test_parts_are_disjoint_complete_and_of_the_promised_size(source: Column) -> None:
     try:
-        splits = data.load(source)
+        splits = load_splits(source.open())
     except ConfigError as error:
         assert all(fault.key.startswith("data.") for fault in error.faults)
         return
@@ -73,17 +74,17 @@ def test_parts_are_disjoint_complete_and_of_the_promised_size(source: Column) ->
     together = [number for part in parts for number in part]
     assert len(together) == len(set(together))
     assert set(together) == set(range(sum(source.counts))) or source.limit is not None
-    sizes = data.sizes(source)
-    assert [len(part) for part in parts] == [sizes.train, sizes.validation, sizes.test]
+    promised = sizes(source.open())
+    assert [len(part) for part in parts] == [promised.train, promised.validation, promised.test]
     assert set(np.unique(splits.train_evaluated)) <= set(range(len(splits.train)))
 
 
 @given(columns())
 @quick
 def test_a_config_without_faults_loads_unless_a_class_is_too_small(source: Column) -> None:
-    found = data.faults(source)
+    found = faults(source.open())
     try:
-        data.load(source)
+        load_splits(source.open())
     except ConfigError as error:
         if found:
             assert [fault.key for fault in error.faults] == [f"data.{key}" for key, _ in found]
@@ -112,10 +113,10 @@ def test_ties_of_the_largest_remainder_go_to_the_lower_class() -> None:
 @given(columns())
 @quick
 def test_every_part_is_stratified_within_one(source: Column) -> None:
-    if data.faults(source):
+    if faults(source.open()):
         return
     try:
-        splits = data.load(source.model_copy(update={"label_noise": 0.0}))
+        splits = load_splits(source.replace(label_noise=0.0).open())
     except ConfigError:
         return
     pool = np.array(source.counts)
@@ -128,7 +129,7 @@ def test_every_part_is_stratified_within_one(source: Column) -> None:
 
 
 def test_the_same_split_seed_gives_the_same_bytes_and_another_one_another_split() -> None:
-    first, again, other = (data.load(Digits(split_seed=seed)) for seed in (3, 3, 4))
+    first, again, other = (load_splits(Digits(split_seed=seed).open()) for seed in (3, 3, 4))
     assert first.fingerprint == again.fingerprint != other.fingerprint
     np.testing.assert_array_equal(first.train.x, again.train.x)
     np.testing.assert_array_equal(first.train_evaluated, again.train_evaluated)
@@ -137,7 +138,7 @@ def test_the_same_split_seed_gives_the_same_bytes_and_another_one_another_split(
 
 def test_the_split_is_pinned() -> None:
     """A change of these numbers moves samples between the parts of every run there is."""
-    splits = data.load(Column())
+    splits = load_splits(Column().open())
     assert numbers(splits.test)[:8] == PINNED_TEST
     assert numbers(splits.validation) == PINNED_VALIDATION
 
@@ -151,7 +152,7 @@ PINNED_VALIDATION = [6, 43, 59, 73, 77, 79, 86, 89]
     [{"limit": 20}, {"label_noise": 0.5}, {"order": "by_class"}, {"normalize": "none"}, {"shuffle": False}],
 )
 def test_test_and_validation_do_not_move_with_other_settings(change: dict[str, Any]) -> None:
-    plain, changed = data.load(Column()), data.load(Column.model_validate(change))
+    plain, changed = load_splits(Column().open()), load_splits(Column(**change).open())
     assert numbers(plain.test) == numbers(changed.test)
     assert numbers(plain.validation) == numbers(changed.validation)
     np.testing.assert_array_equal(plain.validation.y, changed.validation.y)
@@ -159,29 +160,29 @@ def test_test_and_validation_do_not_move_with_other_settings(change: dict[str, A
 
 
 def test_the_test_part_is_drawn_before_the_validation_part() -> None:
-    plain, without = data.load(Column()), data.load(Column(validation=0.0))
+    plain, without = load_splits(Column().open()), load_splits(Column(validation=0.0).open())
     assert numbers(plain.test) == numbers(without.test)
     assert len(without.validation) == 0 and without.validation.x.shape == (0, 1)
 
 
 def test_a_smaller_limit_uses_some_of_the_same_samples() -> None:
-    small, large = (set(numbers(data.load(Column(limit=limit)).train)) for limit in (20, 40))
+    small, large = (set(numbers(load_splits(Column(limit=limit).open()).train)) for limit in (20, 40))
     assert len(small) == 20 and small < large
 
 
 def test_the_limit_of_a_numeric_target_is_the_start_of_a_permutation() -> None:
-    everything = data.load(Diabetes())
+    everything = load_splits(Diabetes().open())
     order = shuffled_indices(319, random_bits(0, "limit"))
-    limited = data.load(Diabetes(limit=50))
+    limited = load_splits(Diabetes(limit=50).open())
     np.testing.assert_array_equal(limited.train.y, everything.train.y[np.sort(order[:50])])
 
 
 def test_source_order_is_the_sources_own() -> None:
-    assert numbers(data.load(Column()).train) == sorted(numbers(data.load(Column()).train))
+    assert numbers(load_splits(Column().open()).train) == sorted(numbers(load_splits(Column().open()).train))
 
 
 def test_by_class_is_stable_and_by_the_labels_as_used() -> None:
-    splits = data.load(Column(order="by_class", label_noise=0.3))
+    splits = load_splits(Column(order="by_class", label_noise=0.3).open())
     assert (np.diff(splits.train.y) >= 0).all()
     for label in range(3):
         held = splits.train.x[splits.train.y == label, 0]
@@ -190,7 +191,7 @@ def test_by_class_is_stable_and_by_the_labels_as_used() -> None:
 
 @pytest.mark.parametrize(("share", "expected"), [(0.1, 7), (0.5, 36), (1.0, 72), (0.02, 1)])
 def test_label_noise_replaces_exactly_its_share_by_other_classes(share: float, expected: int) -> None:
-    clean, noisy = data.load(Column()), data.load(Column(label_noise=share))
+    clean, noisy = load_splits(Column().open()), load_splits(Column(label_noise=share).open())
     assert len(clean.train) == 72
     assert np.count_nonzero(clean.train.y != noisy.train.y) == expected == round(share * 72)
     np.testing.assert_array_equal(clean.train.x, noisy.train.x)
@@ -217,13 +218,13 @@ def test_every_other_class_is_as_likely_a_wrong_label() -> None:
 
 
 def test_as_many_training_samples_are_evaluated_as_validation_has_but_a_thousand_at_least() -> None:
-    small = data.load(Blobs(samples=1000, validation=0.1))
+    small = load_splits(Blobs(samples=1000, validation=0.1).open())
     assert small.train_evaluated.tolist() == list(range(720))
-    middle = data.load(Blobs(samples=5000, validation=0.1))
+    middle = load_splits(Blobs(samples=5000, validation=0.1).open())
     assert len(middle.train_evaluated) == 1000
-    large = data.load(Blobs(samples=5000, validation=0.4))
+    large = load_splits(Blobs(samples=5000, validation=0.4).open())
     assert len(large.train_evaluated) == len(large.validation) == 1600
-    none = data.load(Blobs(samples=5000, validation=0.0))
+    none = load_splits(Blobs(samples=5000, validation=0.0).open())
     assert len(none.train_evaluated) == 1000
     assert (np.diff(middle.train_evaluated) > 0).all()
     held = np.bincount(middle.train.y[middle.train_evaluated], minlength=3)
@@ -231,19 +232,20 @@ def test_as_many_training_samples_are_evaluated_as_validation_has_but_a_thousand
 
 
 def test_the_same_training_samples_are_evaluated_whatever_their_order_and_labels() -> None:
-    plain = data.load(Blobs(samples=5000))
-    changed = data.load(Blobs(samples=5000, order="by_class", label_noise=0.4))
+    plain = load_splits(Blobs(samples=5000).open())
+    changed = load_splits(Blobs(samples=5000, order="by_class", label_noise=0.4).open())
     one = plain.train.x[plain.train_evaluated]
     other = changed.train.x[changed.train_evaluated]
     np.testing.assert_array_equal(np.sort(one, axis=0), np.sort(other, axis=0))
 
 
 def test_statistics_do_not_see_the_test_part() -> None:
-    raw = Column().read(Path())
+    dataset = Column().open()
+    raw = dataset.read()
     moved = replace(raw, x=raw.x.copy())
-    moved.x[choose(Column(), Column().describe(), raw).test] = 1e6
-    moved.x[choose(Column(), Column().describe(), raw).validation] = -1e6
-    plain, other = split(Column(), raw), split(Column(), moved)
+    moved.x[choose(dataset, raw).test] = 1e6
+    moved.x[choose(dataset, raw).validation] = -1e6
+    plain, other = split(dataset, raw), split(dataset, moved)
     np.testing.assert_array_equal(plain.statistics.mean, other.statistics.mean)
     np.testing.assert_array_equal(plain.statistics.high, other.statistics.high)
     assert plain.fingerprint != other.fingerprint
@@ -277,7 +279,7 @@ def test_drawing_is_the_whole_pool_or_nothing_at_the_ends() -> None:
 
 
 def test_arrays_can_be_handed_to_torch() -> None:
-    splits = data.load(Moons())
+    splits = load_splits(Moons().open())
     for part in (splits.train, splits.validation, splits.test):
         assert part.x.flags.writeable and part.y.flags.writeable and part.x.flags.c_contiguous
 
@@ -290,7 +292,7 @@ needs_data = pytest.mark.skipif(
 @pytest.mark.data
 @needs_data
 def test_mnist_is_read_and_split() -> None:
-    splits = data.load(MNIST())
+    splits = load_splits(MNIST().open())
     assert [len(splits.train), len(splits.validation), len(splits.test)] == [54_000, 6_000, 10_000]
     assert splits.train.x.dtype == np.uint8 and splits.train.x.shape == (54_000, 1, 28, 28)
     assert splits.statistics.mean.item() / 255 == pytest.approx(0.1307, abs=5e-4)
@@ -298,13 +300,13 @@ def test_mnist_is_read_and_split() -> None:
     assert len(splits.train_evaluated) == 6_000
     assert np.bincount(splits.test.y).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert splits.test.x.flags.writeable and splits.train.x.flags.c_contiguous
-    assert splits.fingerprint == data.load(MNIST()).fingerprint
+    assert splits.fingerprint == load_splits(MNIST().open()).fingerprint
 
 
 @pytest.mark.data
 @needs_data
 def test_mnist_is_torchvisions() -> None:
     """Against the published sums of pixels and the first labels, which a wrong byte order or offset would change."""
-    raw = MNIST().read(Path(os.environ["TUNER_DATA"]))
+    raw = MNIST().open(Path(os.environ["TUNER_DATA"])).read()
     assert raw.y[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert raw.x.mean() == pytest.approx(33.318421, abs=1e-5)

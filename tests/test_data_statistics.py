@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tuner import data
 from tuner.data.embedded import BreastCancer, Diabetes, Digits
+from tuner.data.splits import load as load_splits
 from tuner.data.statistics import measure
 
 
 def test_standard_statistics_are_the_training_parts_own() -> None:
-    splits = data.load(BreastCancer())
+    splits = load_splits(BreastCancer().open())
     x = splits.train.x.astype(np.float64)
     np.testing.assert_allclose(splits.statistics.mean, x.mean(axis=0), rtol=1e-6)
     np.testing.assert_allclose(splits.statistics.scale, x.std(axis=0), rtol=1e-6)
@@ -59,9 +59,9 @@ def test_images_without_black_or_white_keep_their_range() -> None:
 
 
 def test_numeric_targets_are_measured_where_asked_for() -> None:
-    splits = data.load(Diabetes())
+    splits = load_splits(Diabetes().open())
     y = splits.train.y.astype(np.float64)
     assert splits.target_mean == pytest.approx(y.mean()) and splits.target_scale == pytest.approx(y.std())
-    plain = data.load(Diabetes(standardize_target=False))
+    plain = load_splits(Diabetes(standardize_target=False).open())
     assert (plain.target_mean, plain.target_scale) == (0.0, 1.0)
-    assert (data.load(Digits()).target_mean, data.load(Digits()).target_scale) == (0.0, 1.0)
+    assert (load_splits(Digits().open()).target_mean, load_splits(Digits().open()).target_scale) == (0.0, 1.0)

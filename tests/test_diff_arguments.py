@@ -6,17 +6,15 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, get_args, get_origin
+from typing import Any, cast
 
 import pytest
-from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from pydantic.fields import FieldInfo
 
+from tuner.bounds import Bound, Either, Flag, Integer, ListOf, Null, Number, OneOf
 from tuner.choice import Choice, Section
-from tuner.config import Config, Loaded, load, words
-from tuner.config.schema import plain_default
+from tuner.config import Config, Loaded, load
 from tuner.diff.arguments import arguments, as_text
 from tuner.document import Place, parse, to_plain, to_yaml, word
 from tuner.errors import ConfigError
@@ -41,9 +39,9 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def sections(draw: st.DrawFn, cls: type[Section]) -> dict[str, Any]:
     drawn: dict[str, Any] = {}
-    for key, info in cls.model_fields.items():
-        if key != "monitor" and (cls is Config or info.is_required() or draw(st.booleans())):
-            drawn[key] = draw(values_of(info))
+    for key, field in cls.fields.items():
+        if key != "monitor" and (cls is Config or field.required or draw(st.booleans())):
+            drawn[key] = draw(values_of(field.bound))
     return drawn
 
 
@@ -57,50 +55,38 @@ def choices(draw: st.DrawFn, kind: type[Choice]) -> Any:
     return member.name if is_bare else {"name": member.name, **inside}
 
 
-def values_of(info: FieldInfo) -> st.SearchStrategy[Any]:
-    kind, part, listed = (find(info.annotation) for find in (words.family, words.section, words.listed_family))
-    if listed is not None:
-        return st.lists(choices(cast(type[Choice], listed)), max_size=3)
-    if kind is None and part is None:
-        return leaves(info.annotation, list(info.metadata))
-    inside: st.SearchStrategy[Any] = choices(cast(type[Choice], kind)) if kind else sections(cast(type[Section], part))
-    return st.one_of(inside, st.just("none")) if words.optional(info.annotation) else inside
+def values_of(bound: Bound) -> st.SearchStrategy[Any]:
+    if bound.listed is not None:
+        return st.lists(choices(bound.listed), max_size=3)
+    if bound.kind is None and bound.section is None:
+        return leaves(bound)
+    inside: st.SearchStrategy[Any] = choices(bound.kind) if bound.kind else sections(cast(type[Section], bound.section))
+    return st.one_of(inside, st.just("none")) if bound.optional else inside
 
 
-def leaves(annotation: Any, bounds: list[Any]) -> st.SearchStrategy[Any]:
-    origin, parts = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        unpacked = [each for item in parts[1:] for each in (item.metadata if isinstance(item, FieldInfo) else [item])]
-        return leaves(parts[0], bounds + unpacked)
-    if origin is Literal:
-        return st.sampled_from(parts)
-    if origin is list:
-        least = next((bound.min_length for bound in bounds if isinstance(bound, MinLen)), 0)
-        most = next((bound.max_length for bound in bounds if isinstance(bound, MaxLen)), 3)
-        return st.lists(leaves(parts[0], []), min_size=least, max_size=min(most, least + 3))
-    if parts:
-        return st.one_of(*(leaves(part, bounds if part is not type(None) else []) for part in parts))
-    if annotation is type(None):
-        return st.none()
-    if annotation in (bool, str):
-        return st.booleans() if annotation is bool else st.sampled_from(TEXTS)
-    return numbers(annotation, bounds)
+def leaves(bound: Bound) -> st.SearchStrategy[Any]:
+    if isinstance(bound, Null):
+        return st.one_of(leaves(bound.inner), st.none())
+    if isinstance(bound, Either):
+        return st.one_of(leaves(bound.first), leaves(bound.second))
+    if isinstance(bound, OneOf):
+        return st.sampled_from(bound.options)
+    if isinstance(bound, ListOf):
+        return st.lists(leaves(bound.item), min_size=bound.least, max_size=int(min(bound.most, bound.least + 3)))
+    if isinstance(bound, Flag):
+        return st.booleans()
+    return numbers(bound) if isinstance(bound, Integer | Number) else st.sampled_from(TEXTS)
 
 
-def numbers(annotation: Any, bounds: list[Any]) -> st.SearchStrategy[Any]:
+def numbers(bound: Integer | Number) -> st.SearchStrategy[Any]:
     """Within the bounds, and at most 40 above the lower one."""
-    given_low: Any = next(
-        (getattr(bound, "ge", getattr(bound, "gt", None)) for bound in bounds if isinstance(bound, Ge | Gt)), 0
-    )
-    low: Any = given_low
-    high: Any = next(
-        (getattr(bound, "le", getattr(bound, "lt", None)) for bound in bounds if isinstance(bound, Le | Lt)), low + 40
-    )
-    high = min(high, low + 40)
-    if annotation is int:
-        return st.integers(low, high)
-    open_low, open_high = (any(isinstance(bound, kind) for bound in bounds) for kind in (Gt, Lt))
-    return st.floats(low, high, exclude_min=open_low, exclude_max=open_high, allow_subnormal=False)
+    if isinstance(bound, Integer):
+        low = bound.ge or 0
+        return st.integers(low, low + 40 if bound.le is None else min(bound.le, low + 40))
+    least = next((limit for limit in (bound.ge, bound.gt) if limit is not None), 0)
+    most = next((limit for limit in (bound.le, bound.lt) if limit is not None), least + 40)
+    open_low, open_high = bound.gt is not None, bound.lt is not None and bound.lt <= least + 40
+    return st.floats(least, min(most, least + 40), exclude_min=open_low, exclude_max=open_high, allow_subnormal=False)
 
 
 def valid(drawn: dict[str, Any], file: Path, above: str = "") -> Loaded:
@@ -132,11 +118,11 @@ def leave_out(drawn: dict[str, Any], path: list[str]) -> None:
 def without_defaults(cls: type[Section], resolved: dict[str, Any]) -> dict[str, Any]:
     """The settings that have other values than by default, written as shortly as can be."""
     kept: dict[str, Any] = {}
-    for key, info in cls.model_fields.items():
-        default = None if info.is_required() else plain_default(info)
-        if key not in resolved or (resolved[key] == default and not info.is_required()):
+    for key, field in cls.fields.items():
+        default = None if field.required else field.plain(field.default)
+        if key not in resolved or (resolved[key] == default and not field.required):
             continue
-        kind, part = words.family(info.annotation), words.section(info.annotation)
+        kind, part = field.bound.kind, field.bound.section
         value = resolved[key]
         if kind is not None and isinstance(value, dict):
             inside = without_defaults(kind.members[value["name"]], value)

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 import tuner
+from tuner.bounds import plural
 from tuner.choice import Choice
-from tuner.config import Config, advice, load, metrics_of, words
+from tuner.config import Config, advice, load, words
 from tuner.errors import EXIT_CODES, UsageError
-from tuner.explain import Meaning, explain, find_kind, kinds, meanings, names, nearest_names, plural, settings
+from tuner.explain import Meaning, explain, find_kind, kinds, meanings, names, nearest_names, settings
 from tuner.explain.topics import Topic, topics
 from tuner.runs.values import FORMS, LAYER_NUMBERS, parse_metric
 from tuner.shipped import folder
@@ -72,7 +73,7 @@ class TestEveryChoice:
         assert told in explain(member.name)
         assert (told.title, told.what) == (member.name, member.kind)
         assert "Choose it when:" in told.text
-        assert [row[0] for row in told.rows] == list(member.model_fields)
+        assert [row[0] for row in told.rows] == list(member.fields)
 
     def test_answers_to_its_aliases(self, member: type[Choice]) -> None:
         for alias in member.aliases:
@@ -122,7 +123,7 @@ def test_every_name_of_other_tools_answers(kind: str, word: str) -> None:
 def test_every_column_of_a_run_answers(tmp_path: Path) -> None:
     for text in ("data: digits", "{data: diabetes, loss: mse}"):
         (tmp_path / "c.yaml").write_text(text)
-        measured = metrics_of(load(str(tmp_path / "c.yaml")).config)
+        measured = load(str(tmp_path / "c.yaml")).metrics
         for column in ("epoch", "step", "lr", "batch_loss", *measured, "grad_norm", "seconds", "samples_per_second"):
             assert of(column, "measured by a run").text
     assert "higher" in only("val_accuracy").text

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tuner import durable
-from tuner.cli.show import as_data, summary
+from tuner.answer import Command
+from tuner.asks.show import run_data, summary
 from tuner.errors import ResourceError
 from tuner.events import EpochDone
 from tuner.render.epochs import ended_lines, started_lines
@@ -26,9 +27,9 @@ Write = Callable[..., Path]
 
 def next_of(path: Path) -> str:
     """The command that `show` names."""
-    said = dict(line.split(maxsplit=1) for line in summary(glance(path)).splitlines())["next"]
-    assert as_data(glance(path))["next"] == said
-    return said
+    said = dict(summary(glance(path)).pairs)["next"]
+    assert isinstance(said, Command) and run_data(glance(path))["next"] == said.text
+    return said.text
 
 
 def asked() -> StopRequests:

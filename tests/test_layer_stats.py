@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+from tuner.asks.runs.columns import find_column
+from tuner.asks.runs.entries import entries
 from tuner.errors import NotFoundError, UsageError
 from tuner.events import EpochDone
 from tuner.layer_stats import PROBE, epochs_measured, measure, probe_of
-from tuner.listing.columns import find_column
-from tuner.listing.entries import entries
 from tuner.runs.folder import read
 from tuner.runs.requirements import parse_requirements
 from tuner.runs.values import LAYER_NUMBERS, parse_metric, value
@@ -133,10 +133,10 @@ def test_the_file_and_its_metrics(workplace: Any) -> None:
     assert find_column("zero_units(output)@0", everything).of(everything[0], {}) == 0
     with pytest.raises(UsageError, match="no run here has"):
         find_column("zero_units(hidden.9)@0", everything)
-    config = workplace.loaded(MLP).config
-    assert parse_requirements(["gradient_norm(output)@0<100"], config)[0].judge({0: run})["holds"]
+    loaded = workplace.loaded(MLP)
+    assert parse_requirements(["gradient_norm(output)@0<100"], loaded)[0].judge({0: run})["holds"]
     with pytest.raises(UsageError, match="no metric"):
-        parse_requirements(["gradient_norm(conv.0)@0<100"], config)
+        parse_requirements(["gradient_norm(conv.0)@0<100"], loaded)
 
 
 def test_early_stopping_and_interruptions_leave_the_same_lines(workplace: Any) -> None:

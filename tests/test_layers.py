@@ -13,8 +13,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "tuner"
 RANKS: dict[str, int] = {}
 for _rank, _names in enumerate(
     [
-        "errors seeding choice signals paths",
-        "events durable machine stopping chart figures",
+        "errors seeding bounds signals paths",
+        "choice events durable machine stopping chart figures",
         "answer",
         "crash",
         "options document",

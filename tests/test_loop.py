@@ -132,11 +132,11 @@ class TestRates:
     ) -> None:
         scheduler = Scheduler.members[name](warmup_epochs=0.0 if name == "one_cycle" else warmup)  # its rise is one
         if name == "step":
-            scheduler = scheduler.model_copy(update={"step_size": 1})
+            scheduler = scheduler.replace(step_size=1)
         if name == "multistep":
-            scheduler = scheduler.model_copy(update={"milestones": [1, 3]})
+            scheduler = scheduler.replace(milestones=[1, 3])
         if name == "plateau":
-            scheduler = scheduler.model_copy(update={"patience": 1})
+            scheduler = scheduler.replace(patience=1)
         task = workplace.setup(DIGITS).task
         object.__setattr__(task, "scheduler", scheduler)
         history = (1.0, 2.0, 0.5, 0.7, 0.6, 0.4)

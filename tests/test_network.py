@@ -17,7 +17,13 @@ from torch import Tensor, nn
 from tuner import network
 from tuner.options.activations import Linear, PReLU, Tanh
 from tuner.options.initializers import Default, Initializer, LecunNormal, Orthogonal, Uniform, Zeros
-from tuner.options.models import CNN, MLP, RNN, Conv, Dense, Dropout, Layer, Layers, Model, Output, Pool, Recurrent
+from tuner.options.layers.base import Layer
+from tuner.options.layers.conv import Conv
+from tuner.options.layers.dense import Dense
+from tuner.options.layers.dropout import Dropout
+from tuner.options.layers.pool import Pool
+from tuner.options.layers.recurrent import Recurrent
+from tuner.options.models import CNN, MLP, RNN, Layers, Model, Output
 from tuner.plan import Plan, plan
 
 Formula = Callable[[int, int], float]  # of fan_in and fan_out
@@ -52,7 +58,7 @@ def weights_and_fans(name: str) -> list[tuple[str, Tensor, int, int]]:
         ("conv", conv.get_parameter("conv.1.weight"), 16 * 9, 50 * 9),
     ]
     for cell, gates in (("rnn", 1), ("gru", 3), ("lstm", 4)):
-        model = RNN(units=[120], cell=cell, initializer=chosen)  # type: ignore[arg-type]
+        model = RNN(units=[120], cell=cell, initializer=chosen)
         built = network.build(plan(model, (5, 90), 4), 0)
         for gate in range(gates):
             rows = slice(gate * 120, (gate + 1) * 120)
@@ -262,7 +268,7 @@ def test_forward_is_what_the_config_says(kind: str) -> None:
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_recurrent_layers_are_torchs(cell: str) -> None:
-    built = network.build(plan(RNN(units=[4, 3], cell=cell), (6, 5), 2), 1)  # type: ignore[arg-type]
+    built = network.build(plan(RNN(units=[4, 3], cell=cell), (6, 5), 2), 1)
     theirs = {"gru": nn.GRU, "lstm": nn.LSTM}[cell](5, 4, batch_first=True)
     above = {"gru": nn.GRU, "lstm": nn.LSTM}[cell](4, 3, batch_first=True)
     for ours, other in (("rnn.0.cell", theirs), ("rnn.1.cell", above)):
@@ -300,7 +306,7 @@ def test_building_leaves_the_global_generators_alone() -> None:
     before = torch.get_rng_state(), random.getstate(), np.random.get_state(legacy=False)["state"]["key"].tolist()
     for kind, name in product(kinds(), ("default", "he_normal", "orthogonal")):
         model, shape = kinds()[kind]
-        network.build(plan(model.model_copy(update={"initializer": initializer(name)}), shape, 3), 0)
+        network.build(plan(model.replace(initializer=initializer(name)), shape, 3), 0)
     assert torch.equal(torch.get_rng_state(), before[0])
     assert random.getstate() == before[1]
     assert np.random.get_state(legacy=False)["state"]["key"].tolist() == before[2]

@@ -8,8 +8,14 @@ import pytest
 
 from tuner.options.activations import Activation, PReLU
 from tuner.options.initializers import Zeros
-from tuner.options.models import CNN, MLP, RNN, Conv, Dense, Dropout, Layers, Model, Output, Pool, Recurrent
-from tuner.plan import Plan, PlanError, describe, expand, plan
+from tuner.options.layers.base import PlanError, describe
+from tuner.options.layers.conv import Conv
+from tuner.options.layers.dense import Dense
+from tuner.options.layers.dropout import Dropout
+from tuner.options.layers.pool import Pool
+from tuner.options.layers.recurrent import Recurrent
+from tuner.options.models import CNN, MLP, RNN, Layers, Model, Output
+from tuner.plan import Plan, plan
 
 MNIST = (1, 28, 28)
 
@@ -127,7 +133,7 @@ SAME: list[tuple[Model, Model, tuple[int, ...]]] = [
 @pytest.mark.parametrize(("short", "general", "inputs"), SAME)
 def test_layers_says_the_same_in_full(short: Model, general: Model, inputs: tuple[int, ...]) -> None:
     assert plan(short, inputs, 3) == plan(general, inputs, 3)
-    assert [layer for _, layer in expand(short)] == [layer for _, layer in expand(general)]
+    assert [layer for _, layer in short.expand()] == [layer for _, layer in general.expand()]
 
 
 def test_a_layers_own_settings_win() -> None:

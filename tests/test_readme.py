@@ -12,14 +12,15 @@ import pytest
 
 from tuner.choice import Choice
 from tuner.config.schema import json_schema
-from tuner.data import Source
+from tuner.data.source import Source
 from tuner.durable import json_bytes
 from tuner.errors import EXIT_CODES
 from tuner.options.activations import Activation
 from tuner.options.augmentations import Augmentation
 from tuner.options.initializers import Initializer
+from tuner.options.layers.base import Layer
 from tuner.options.losses import Loss
-from tuner.options.models import Layer, Model
+from tuner.options.models import Model
 from tuner.options.optimizers import Optimizer
 from tuner.options.schedulers import Scheduler
 from tuner.render.markdown import choices_table, exit_codes_table
@@ -50,7 +51,7 @@ def choices() -> str:
     """A table for each kind, headed by the settings that all of its choices share."""
     parts = []
     for kind in KINDS:
-        shared = ", ".join(f"`{key}`" for key in kind.model_fields)
+        shared = ", ".join(f"`{key}`" for key in kind.fields)
         every = f"Each also has {shared}.\n\n" if shared else ""
         parts.append(f"### {kind.kind.capitalize()}\n\n{every}{choices_table(kind.kind, kind.members)}")
     return "\n\n".join(parts)

@@ -5,10 +5,10 @@ from typing import Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field
 from rich.cells import cell_len
 
-from tuner.choice import Choice
+from tuner.bounds import Flag, Integer, ListOf, Null, Number, OneOf, Text
+from tuner.choice import Choice, setting
 from tuner.errors import EXIT_CODES
 from tuner.render.markdown import choices_table, exit_codes_table
 from tuner.render.tables import table
@@ -78,11 +78,11 @@ class Box(Shape, name="box", aliases=("crate",)):
     Choose it when: corners matter.
     """
 
-    size: float = Field(0.5, description="edge")
-    label: str | None = Field(None, description="name")
-    sides: list[int] = Field(default_factory=lambda: [1, 2], description="lengths")
-    open: bool = Field(False, description="no lid")
-    reduction: Literal["mean"] = Field(description="required")
+    size: float = setting(Number(), "edge", default=0.5)
+    label: str | None = setting(Null(Text()), "name", default=None)
+    sides: list[int] = setting(ListOf(Integer()), "lengths", default=[1, 2])
+    open: bool = setting(Flag(), "no lid", default=False)
+    reduction: Literal["mean"] = setting(OneOf("mean"), "required")
 
 
 class Dot(Shape, name="dot"):

@@ -16,7 +16,6 @@ import pytest
 
 import tuner
 from tuner.cli.check import verify
-from tuner.cli.show import origins
 from tuner.config import load
 from tuner.errors import NotFoundError
 from tuner.events import EpochDone
@@ -54,7 +53,7 @@ def flip(file: Path, bit: int) -> None:
 def read_all(path: Path) -> None:
     """Everything of a run that some command shows and that status.json speaks of."""
     found = run_folder.read(path)
-    _ = found.layers, origins(found), found.content("timing.csv")
+    _ = found.layers, found.origins, found.content("timing.csv")
 
 
 def told(commands: list[list[str]], folder: Path) -> list[tuple[str, int]]:
@@ -126,7 +125,7 @@ def test_status_json_ends_with_its_checksums(trained: Trained) -> None:
     lines = (trained.run / "status.json").read_text().splitlines()
     assert lines[-2].startswith('  "sha256": "')
     files = json.loads((trained.run / "status.json").read_text())["files"]
-    assert {*SHOWN, "timing.csv", "source.yaml", "best.safetensors"} - {"status.json"} == set(files)
+    assert {*SHOWN, "data.json", "timing.csv", "source.yaml", "best.safetensors"} - {"status.json"} == set(files)
 
 
 @pytest.mark.parametrize(

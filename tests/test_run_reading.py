@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 import tuner
+from tuner.asks.runs.listing import Query, list_runs
 from tuner.cli.check import verify
 from tuner.durable import files_below, list_folder, read_bytes, read_json, unreadable
 from tuner.errors import NotFoundError, ResourceError
-from tuner.listing import Query, list_runs
 from tuner.runs import creating as run_creating
 from tuner.runs import find as run_find
 from tuner.runs import folder as run_folder
@@ -54,8 +54,10 @@ OWNERS = {
     "durable/writing.py": "writes files and flushes folders",
     "durable/journal.py": "keeps the file open that it adds to",
     "durable/folders.py": "sweeps what a killed writer left",
-    "run/lock.py": "keeps the file open that it locks",
+    "runs/lock.py": "keeps the file open that it locks",
     "document/files.py": "reads the configs that users name: pipes and links, too",
+    "config/load.py": "opens the data source",
+    "config/trial.py": "opens the data source of a suggestion, which reads no file",
     "config/layers.py": "lists configs beside the one that is missing",
     "recipe/reading.py": "lists the configs of a recipe",
     "shipped.py": "lists the configs and recipes that come with tuner",
@@ -63,7 +65,7 @@ OWNERS = {
     "explain/glossary.py": "reads the package's own texts",
     "explain/recipes.py": "reads the recipes that come with tuner",
     "cli/fetching.py": "copies configs and recipes that come with tuner",
-    "cli/info.py": "reads the configs that come with tuner",
+    "asks/list.py": "reads the configs that come with tuner",
     "cli/completion.py": "lists the folder that a shell completes",
     "cli/__init__.py": "opens the null device",
     "render/text.py": "opens the null device",

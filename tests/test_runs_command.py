@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,19 +23,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tuner.answer import Answer
 from tuner.asks.list import no_kind
+from tuner.asks.runs.listing import Listing, Query, list_runs
+from tuner.asks.runs.table import table_of
 from tuner.config import load, meaning_hash
 from tuner.document import to_yaml
 from tuner.durable import json_bytes
 from tuner.errors import NotFoundError, UsageError
-from tuner.listing import Listing, Query, list_runs
-from tuner.render.listing import Terminal, runs_csv, runs_table
+from tuner.render.forms import csv as csv_form
+from tuner.render.forms.md import table_text
 from tuner.runs import creating as run_creating
 from tuner.runs import find as run_find
 from tuner.runs import identity as run_identity
 from tuner.runs import lock as run_lock
 from tuner.runs import rows as run_rows
 
+Shown = Callable[..., str]
 CASES = Path(__file__).parent / "cases"
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOW = START + timedelta(hours=5)
@@ -149,7 +153,7 @@ def labels(runs_dir: Path, *filters: str, **query: Any) -> list[str]:
 def cells(listing: Listing, name: str) -> dict[str, Any]:
     """label -> what stands in the column of that name."""
     (column,) = (column for column in listing.columns if column.name == name)
-    return {row.label: listing.cell(column, row) for row in listing.rows()}
+    return {row.label: column.of(row, listing.problems) for row in listing.rows()}
 
 
 def tuner(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -207,10 +211,10 @@ def test_states_of_all_kinds(runs_dir: Path) -> None:
 
 
 def test_what_is_wrong_is_told_once_each(runs_dir: Path) -> None:
-    notes = list_runs(runs_dir, Query()).notes()
-    assert notes[0] == "runs/digits-7/config.yaml is damaged: settings are missing"
-    assert notes[1].startswith("runs/digits-5/status.json is damaged: ")
-    assert notes[2:] == ["runs/digits-6/run.json is missing", "runs/begun holds no run yet"]
+    said = notes(list_runs(runs_dir, Query()))
+    assert said[0] == "runs/digits-7/config.yaml is damaged: settings are missing"
+    assert said[1].startswith("runs/digits-5/status.json is damaged: ")
+    assert said[2:] == ["runs/digits-6/run.json is missing", "runs/begun holds no run yet"]
 
 
 def test_a_run_that_is_held_is_running(tmp_path: Path) -> None:
@@ -219,7 +223,7 @@ def test_a_run_that_is_held_is_running(tmp_path: Path) -> None:
     with run_lock.Lock(path):
         listing = list_runs(folder.path, Query())
         assert cells(listing, "state") == {"digits-1": "running"}
-        assert "running 3/20" in runs_table(listing)[0]
+        assert "running 3/20" in table_text(table_of(listing))
 
 
 def test_a_folder_that_is_being_made_is_not_damaged(tmp_path: Path) -> None:
@@ -252,14 +256,14 @@ def test_a_damaged_member_does_not_hide_its_group(tmp_path: Path) -> None:
         "s/seed-1": "damaged",
         "s/seed-2": "finished",
     }
-    assert len(listing.notes()) == 1
+    assert len(notes(listing)) == 1
 
 
 def test_folders_that_an_older_version_made() -> None:
     listing = list_runs(CASES / "older", Query(opened=True, cols="state,seed,val_accuracy,optimizer.lr"))
     assert [entry.label for entry in listing.found] == ["lr-0.01", "lr-0.001"]
     assert all(len(entry.members) == 2 for entry in listing.found)
-    assert not listing.notes()
+    assert not notes(listing)
     assert all(value is not None and 0 < value < 1 for value in cells(listing, "val_accuracy").values())
     assert cells(listing, "optimizer.lr")["lr-0.01"] == 0.01
 
@@ -267,7 +271,7 @@ def test_folders_that_an_older_version_made() -> None:
 def test_a_copied_folder_lists_the_same(runs_dir: Path, tmp_path: Path) -> None:
     shutil.copytree(runs_dir, tmp_path / "elsewhere")
     there, here = (list_runs(path, Query()) for path in (tmp_path / "elsewhere", runs_dir))
-    assert runs_table(there)[0] == runs_table(here)[0]
+    assert csv_text(there) == csv_text(here)
 
 
 # ---- what changed
@@ -316,7 +320,7 @@ def test_names_tags_and_places_are_no_change(tmp_path: Path) -> None:
 def test_a_group_has_the_means_of_its_runs(runs_dir: Path) -> None:
     cols = "val_accuracy,val_loss@last,test_accuracy,epochs(val_accuracy>=0.92),parameters,time,best,seeds,seed"
     listing = list_runs(runs_dir, Query(["run=sweep"], cols=cols))
-    row = {column.name: listing.cell(column, listing.found[0]) for column in listing.columns}
+    row = {column.name: column.of(listing.found[0], listing.problems) for column in listing.columns}
     assert row == pytest.approx(
         {
             "run": "sweep",
@@ -373,11 +377,11 @@ def test_a_damaged_metrics_file_is_told_where_it_is_read(tmp_path: Path) -> None
     folder = Folder(tmp_path / "runs")
     path = folder.run("a-1")
     (path / "metrics.csv").write_text("epoch,val_loss\nx,1\n")
-    assert list_runs(folder.path, Query()).notes() == []
+    assert notes(list_runs(folder.path, Query())) == []
     listing = list_runs(folder.path, Query(cols="val_loss@1"))
     assert cells(listing, "val_loss@1") == {"a-1": None}
-    assert len(listing.notes()) == 1
-    assert "metrics.csv is damaged" in listing.notes()[0]
+    assert len(notes(listing)) == 1
+    assert "metrics.csv is damaged" in notes(listing)[0]
 
 
 # ---- filters
@@ -564,24 +568,28 @@ def golden(name: str, text: str, update: bool) -> None:
     assert text + "\n" == path.read_text()
 
 
-def fitted(listing: Listing, width: int, color: bool = False) -> str:
-    text, left_out = runs_table(listing, Terminal(width, NOW, color))
-    assert all(len(re.sub(r"\x1b\[[0-9]*m", "", line)) <= width for line in text.split("\n"))
-    return text + (f"\n(no room for {', '.join(left_out)})" if left_out else "")
+def notes(listing: Listing) -> list[str]:
+    """What is wrong with what is listed."""
+    table_of(listing)
+    return [*listing.told(), *listing.problems]
 
 
-def test_golden_texts(runs_dir: Path, update_golden: bool) -> None:
+def csv_text(listing: Listing) -> str:
+    return csv_form.show(Answer([table_of(listing)], {}))
+
+
+def test_golden_texts(runs_dir: Path, shown: Shown, update_golden: bool) -> None:
     usual, opened = list_runs(runs_dir, Query()), list_runs(runs_dir, Query(opened=True))
     digits = list_runs(runs_dir, Query(["name=digits"], sort="-val_accuracy", only_changed=True))
     chosen = list_runs(runs_dir, Query(cols="lr,patience,epochs(val_accuracy>=0.93),parameters,tags", opened=True))
-    golden("piped.txt", runs_table(usual)[0], update_golden)
-    golden("piped.md", runs_table(usual, markdown=True)[0], update_golden)
-    golden("piped.csv", runs_csv(opened).rstrip("\n"), update_golden)
+    golden("piped.txt", shown(table_of(usual)), update_golden)
+    golden("piped.md", table_text(table_of(usual)), update_golden)
+    golden("piped.csv", csv_text(opened).rstrip("\n"), update_golden)
     for width in (100, 70):
-        golden(f"terminal-{width}.txt", fitted(usual, width), update_golden)
-        golden(f"members-{width}.txt", fitted(opened, width), update_golden)
-        golden(f"only-changed-{width}.txt", fitted(digits, width), update_golden)
-        golden(f"cols-{width}.txt", fitted(chosen, width), update_golden)
+        golden(f"terminal-{width}.txt", shown(table_of(usual), width, now=NOW), update_golden)
+        golden(f"members-{width}.txt", shown(table_of(opened), width, now=NOW), update_golden)
+        golden(f"only-changed-{width}.txt", shown(table_of(digits), width, now=NOW), update_golden)
+        golden(f"cols-{width}.txt", shown(table_of(chosen), width, now=NOW), update_golden)
 
 
 def test_what_the_command_prints_is_the_golden_text(place: Path) -> None:
@@ -590,26 +598,27 @@ def test_what_the_command_prints_is_the_golden_text(place: Path) -> None:
     assert done.stderr.count("\n") == 4
     assert "runs/digits-6/run.json is missing" in done.stderr
     markdown = tuner("--md", cwd=place, TUNER_RUNS="runs")
-    assert markdown.stdout == (CASES / "runs/piped.md").read_text()
+    table, *told = markdown.stdout.split("\n\n> ")
+    assert table + "\n" == (CASES / "runs/piped.md").read_text() and len(told) == 4
 
 
-def test_colour_adds_nothing_but_colour(runs_dir: Path) -> None:
+def test_colour_adds_nothing_but_colour(runs_dir: Path, shown: Shown) -> None:
     listing = list_runs(runs_dir, Query(opened=True))
-    plain, colored = fitted(listing, 100), fitted(listing, 100, color=True)
-    assert re.sub(r"\x1b\[[0-9]*m", "", colored) == plain
+    plain, colored = (shown(table_of(listing), 100, color=color, now=NOW) for color in (False, True))
+    assert re.sub(r" +$", "", re.sub(r"\x1b\[[0-9]*m", "", colored), flags=re.M) == plain
     for state, code in (("finished", 32), ("diverged", 31), ("damaged", 31), ("crashed 3/20", 35)):
         assert f"\x1b[{code}m{state}" in colored
 
 
-def test_what_was_asked_for_is_the_last_to_go(runs_dir: Path) -> None:
+def test_what_was_asked_for_is_the_last_to_go(runs_dir: Path, shown: Shown) -> None:
     listing = list_runs(runs_dir, Query(sort="test_loss"))
-    assert "test_loss" in fitted(listing, 70).split("\n")[0]
-    assert "test_loss" not in fitted(list_runs(runs_dir, Query()), 70).split("\n")[0]
+    assert "test_loss" in shown(table_of(listing), 70).split("\n")[0]
+    assert "test_loss" not in shown(table_of(list_runs(runs_dir, Query())), 70).split("\n")[0]
 
 
 def test_csv_reads_back_as_what_was_measured(runs_dir: Path) -> None:
     listing = list_runs(runs_dir, Query(["val_accuracy>0"], opened=True))
-    rows = {row["run"]: row for row in csv.DictReader(io.StringIO(runs_csv(listing)))}
+    rows = {row["run"]: row for row in csv.DictReader(io.StringIO(csv_text(listing)))}
     assert float(rows["digits-2"]["val_accuracy"]) == 0.94
     assert rows["digits-3"]["changed"] == "model.hidden=[256,64]"
     assert rows["digits-1"]["changed"] == ""
@@ -651,8 +660,7 @@ def test_quiet_is_one_path_a_line(place: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("--csv", "--md"), 2, "--csv and --md are different forms"),
-        (("-q", "--csv"), 2, "-q and --csv"),
+        (("--csv", "--md"), 2, "--md and --csv are different forms"),
         (("val_accuracy",), 2, "A shell takes > and <"),
         (("--cols", "lrx"), 2, "Did you mean"),
         (("--cols", "lr,,"), 2, "no run here has"),
@@ -682,7 +690,7 @@ def test_nothing_heavy_is_imported(place: Path) -> None:
     code = (
         "import sys\nfrom tuner.cli import main\nsys.argv[0] = 'tuner'\n"
         "try: main()\nexcept SystemExit: pass\nfinally:\n"
-        " print('loaded:', *sorted({'torch', 'numpy', 'matplotlib', 'rich'} & set(sys.modules)), file=sys.stderr)"
+        " print('loaded:', *sorted({'torch', 'numpy', 'matplotlib'} & set(sys.modules)), file=sys.stderr)"
     )
     words = ["runs", "--only-changed", "--members", "val_loss@last<9"]
     done = subprocess.run([sys.executable, "-c", code, *words], cwd=place, capture_output=True, text=True)

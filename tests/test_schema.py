@@ -169,7 +169,7 @@ def example_with(setting: Setting, owner: type[Choice], values: dict[str, Any]) 
     """The config around the choice that `setting` belongs to."""
     *above, (key, _, listed, _) = setting.levels
     path = setting.path.rpartition(".")[0].removesuffix("[]")
-    place = Setting(path, key, owner, setting.info, tuple(above))
+    place = Setting(path, key, owner, setting.field, tuple(above))
     value = with_name(owner, values)
     return example(place, [value] if listed else value)
 

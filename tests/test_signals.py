@@ -125,18 +125,18 @@ class TestAtEveryPlace:
     def test_where_nothing_is_to_be_saved_the_process_dies_of_it_silently(
         self, trained: Path, number: signal.Signals
     ) -> None:
-        places = ("tuner.cli", "typer", "pydantic", "tuner.cli.check", "atexit")
+        places = ("tuner.cli", "typer", "tuner.choice", "tuner.cli.check", "atexit")
         ends = at_places(trained, ("check", "c.yaml", "-q"), places, number)
         assert ends == dict.fromkeys(places, Ended(-number, "", ""))
 
     def test_sigusr1_means_nothing_to_a_command_that_does_not_train(self, trained: Path) -> None:
-        places = ("tuner.cli", "pydantic", "atexit")
+        places = ("tuner.cli", "tuner.choice", "atexit")
         ends = at_places(trained, ("check", "c.yaml", "-q"), places, signal.SIGUSR1)
         assert ends == dict.fromkeys(places, Ended(0, "", ""))
 
     def test_sigusr1_before_training_asks_for_the_same_command_again(self, trained: Path) -> None:
         (trained / "new.yaml").write_text(SMALL.replace("name: c", "name: new"))
-        places = ("tuner.cli", "pydantic", "tuner.session", "torch")
+        places = ("tuner.cli", "tuner.choice", "tuner.session", "torch")
         ends = at_places(trained, ("train", "new.yaml", "-q"), places, signal.SIGUSR1)
         assert ends == dict.fromkeys(places, Ended(75, "", ""))
         assert [path.name for path in (trained / "runs").iterdir()] == ["c-1"]

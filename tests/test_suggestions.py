@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tuner.config import Config, load
-from tuner.config.words import family, key_paths
+from tuner.config.words import key_paths
 from tuner.errors import ConfigError, Fault
 from tuner.shipped import configs
 
@@ -300,7 +300,7 @@ def test_what_is_suggested_for_any_setting_passes(path: str, value: str) -> None
             assert not [each for each in after if each.message == fault.message or each.key in where(fault)], fault
 
 
-KINDS = {key: family(info.annotation) for key, info in Config.model_fields.items() if family(info.annotation)}
+KINDS = {key: field.bound.kind for key, field in Config.fields.items() if field.bound.kind}
 
 
 @pytest.mark.parametrize("top", KINDS)
@@ -309,7 +309,7 @@ def test_keys_beside_an_unknown_name_are_faults_not_bugs(top: str, named: str) -
     """No choice is known then: what the key was meant to be is asked of the kind."""
     kind = KINDS[top]
     assert kind is not None
-    shared = [key for key in kind.model_fields if key != "name"]
+    shared = [key for key in kind.fields if key != "name"]
     typos = [f"{key}x" for key in shared] + ["learning_rate", "lr0", "wd", "hiden", "path", "rho", "beta_1", "units"]
     for key in [*shared, *typos]:
         with suppress(ConfigError):  # some kinds have a default

@@ -254,6 +254,7 @@ class TestFolder:
         run = events[-1].run
         names = {
             "config.yaml",
+            "data.json",
             "source.yaml",
             "origins.json",
             "run.json",

@@ -19,7 +19,6 @@ def load(run: str | Path, runs_dir: str | Path = "runs") -> nn.Module:
     are not those of the best epoch that its status.json speaks of.
     """
     from tuner.config import load as load_config
-    from tuner.config import plan_of
     from tuner.network import build
     from tuner.paths import path_of
     from tuner.runs.files import BEST, CONFIG, best_weights
@@ -29,7 +28,7 @@ def load(run: str | Path, runs_dir: str | Path = "runs") -> nn.Module:
 
     found = glance(resolve_run(str(run), path_of(runs_dir)))
     _ = found.config  # checked, as the config's own reader does not
-    config = load_config(str(found.path / CONFIG)).config
-    network = build(plan_of(config), config.seed)
+    loaded = load_config(str(found.path / CONFIG))
+    network = build(loaded.plan, loaded.config.seed)
     load_weights(network, best_weights(found.path, found.told), str(found.path / BEST))
     return network.eval()

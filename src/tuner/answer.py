@@ -22,13 +22,21 @@ class Spark:
 
 @dataclass(frozen=True)
 class Brief:
-    """A text, and a shorter one for where there is little room."""
+    """A text, a shorter one for where there is little room, and one for scripts."""
 
     text: str
     brief: str
+    raw: str
 
 
-Cell = str | int | float | datetime | Spark | Brief | None
+@dataclass(frozen=True)
+class Command:
+    """What to type; it is never broken."""
+
+    text: str
+
+
+Cell = str | int | float | datetime | Spark | Brief | Command | None
 
 
 @dataclass(frozen=True)
@@ -93,13 +101,6 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Command:
-    """What to type; it is never broken."""
-
-    text: str
-
-
-@dataclass(frozen=True)
 class Verdict:
     """The line that sums up."""
 
@@ -135,7 +136,7 @@ class Answer:
 def texts(table: Table, place: int) -> list[str]:
     """The cells of a column as text, but for courses: ``-`` for none, its numbers in the column's notation."""
     cells, notation = [row[place] for row in table.rows], table.columns[place].notation
-    found = ["-" if cell is None else cell.text if isinstance(cell, Brief) else str(cell) for cell in cells]
+    found = [plain(cell) for cell in cells]
     numbers = {index: cell for index, cell in enumerate(cells) if isinstance(cell, int | float)}
     if callable(notation):
         written = [notation(each) for each in numbers.values()]
@@ -148,3 +149,8 @@ def texts(table: Table, place: int) -> list[str]:
     for index, text in zip(numbers, written, strict=True):
         found[index] = text
     return found
+
+
+def plain(cell: Cell) -> str:
+    """A cell as text, by itself; ``-`` for none. A form shows courses and times in its own way."""
+    return "-" if cell is None else cell.text if isinstance(cell, Brief | Command) else str(cell)

@@ -1,17 +1,18 @@
 """A choice: one named option of a kind (an activation, an optimizer, a data source, ...), declared by one class."""
 
-# Annotations are not postponed here: pydantic would evaluate those of Choice anew for each of its subclasses.
+from __future__ import annotations
+
 import re
+from abc import ABC
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from inspect import cleandoc
+from typing import Any, ClassVar, Self, dataclass_transform
 
-from pydantic import BaseModel, ConfigDict
+from tuner.bounds import Bound, RefusedError, Schema
 
-
-class Section(BaseModel):
-    """A group of settings: its fields are the YAML keys, with their bounds and help."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
+REQUIRED: Any = object()
+"""The default of a setting that has none."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,119 @@ class Shared:
     tuned: bool = False
 
 
-def shared(choice: type["Choice"], key: str) -> Shared:
-    """The mark of a setting; without one it means the same under every choice of its kind."""
-    marks = (mark for mark in choice.model_fields[key].metadata if isinstance(mark, Shared))
-    return next(marks, Shared(""))
+@dataclass(frozen=True)
+class Field:
+    """What a section's class says of one of its settings."""
+
+    bound: Bound
+    help: str
+    default: Any
+    shared: Shared
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+    @property
+    def schema(self) -> Schema:
+        """What it takes, its help and its default, as JSON Schema."""
+        described: Schema = {"description": self.help} if self.help else {}
+        is_inherited = self.default is None and self.bound.kind is not None  # a layer's: the model's holds
+        if not self.required and not is_inherited:
+            described["default"] = self.plain(self.default)
+        taken = self.bound.schema
+        # Draft 7 reads nothing beside a $ref, so that one stands in a list of its own.
+        return {**described, **({"allOf": [taken]} if "$ref" in taken else taken)}
+
+    def plain(self, value: Any) -> Any:
+        """A value of this setting as config.yaml holds it; ``none`` for a section that is not there."""
+        if isinstance(value, list):
+            return [item.plain() if isinstance(item, Section) else item for item in value]
+        if value is None and self.bound.section:
+            return "none"
+        return value.plain() if isinstance(value, Section) else value
+
+
+def setting(bound: Bound, help: str, *, default: Any = REQUIRED, shared: Shared = Shared("")) -> Any:  # noqa: A002
+    """Declares a setting: what it takes, what it is for; without a mark it means the same under every choice of its
+    kind."""
+    return Field(bound, help, default, shared)
+
+
+class InvalidError(ValueError):
+    """Settings that a section cannot have: those that are unknown, missing or outside their bounds (with the indices of
+    the items that are), and those that clash with others (with a sentence that says so)."""
+
+    def __init__(
+        self, cls: type[Section], refused: dict[str, tuple[int, ...]], clashes: Sequence[tuple[str, str]]
+    ) -> None:
+        words = {key: cls.fields[key].bound.words if key in cls.fields else "no such setting" for key in refused}
+        told = [f"{key}: {text}" for key, text in (*words.items(), *clashes)]
+        super().__init__(f"{cls.__name__}: {'; '.join(told)}")
+        self.refused, self.clashes = refused, tuple(clashes)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(setting,))
+class Section(ABC):  # noqa: B024 - its choices have them
+    """A group of settings: its fields are the YAML keys, with their bounds and help. Equal by type and values.
+
+    The constructor raises InvalidError.
+    """
+
+    fields: ClassVar[dict[str, Field]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        declared = (item for base in reversed(cls.__mro__) for item in vars(base).items())
+        cls.fields = {key: value for key, value in declared if isinstance(value, Field)}
+
+    def __init__(self, **given: Any) -> None:
+        refused: dict[str, tuple[int, ...]] = {key: () for key in given if key not in self.fields}
+        kept: dict[str, Any] = {}
+        for key, field in self.fields.items():
+            try:
+                kept[key] = field.bound.check(given[key]) if key in given else field.default
+            except RefusedError as error:
+                refused[key] = error.indices
+            if kept.get(key) is REQUIRED:
+                refused[key] = ()
+                del kept[key]
+        clashes = list(self.clashes(kept))
+        if refused or clashes:
+            raise InvalidError(type(self), refused, clashes)
+        self.__dict__.update(kept)
+
+    @classmethod
+    def clashes(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:  # noqa: ARG003
+        """Settings that cannot stand beside others, each with a sentence; `values` lacks those outside their bounds."""
+        return iter(())
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen: `replace` makes another one")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.__dict__.items())})"
+
+    def replace(self, **changes: Any) -> Self:
+        """The same section with other values of these settings. Raises InvalidError."""
+        return type(self)(**{**self.__dict__, **changes})
+
+    @classmethod
+    def schema(cls) -> Schema:
+        """A map of its settings as JSON Schema; none is required, since a file it extends may hold them."""
+        return {
+            "description": cleandoc(cls.__doc__ or ""),
+            "type": "object",
+            "properties": {key: field.schema for key, field in cls.fields.items()},
+            "additionalProperties": False,
+        }
+
+    def plain(self) -> Any:
+        """The settings as plain values, every one of them; an empty section is ``none``."""
+        return {key: field.plain(self.__dict__[key]) for key, field in self.fields.items()}
 
 
 class Choice(Section):
@@ -70,6 +180,30 @@ class Choice(Section):
                 found: type[Self] = member
                 return found
         return None
+
+    def plain(self) -> Any:
+        """As a section's, with its name; without settings it is its bare name.
+
+        A layer is known by its first setting, and its null (the model's value holds) is left out.
+        """
+        values = super().plain()
+        if self.kind == "layer":
+            return {key: value for key, value in values.items() if self.__dict__[key] is not None}
+        return {"name": self.name, **values} if values else self.name
+
+
+def kinds_below(cls: type[Section]) -> dict[str, type[Choice]]:
+    """The kinds of choice that a section's settings take, and those that their choices take, by name."""
+    found: dict[str, type[Choice]] = {}
+    waiting: list[type[Section]] = [cls]
+    while waiting:
+        for field in waiting.pop(0).fields.values():
+            kind, section = field.bound.kind or field.bound.listed, field.bound.section
+            if kind is not None and kind.kind not in found:
+                found[kind.kind] = kind
+                waiting += kind.members.values()
+            waiting += [section] if section else []
+    return found
 
 
 def fold(spelling: str) -> str:

@@ -1,9 +1,9 @@
-"""Numbers, counts, durations and courses as people read them: the same everywhere."""
+"""Means; numbers, counts, durations and courses as people read them: the same everywhere."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -16,14 +16,28 @@ MOST_DECIMALS = 6
 
 
 def mean(values: Sequence[float]) -> float:
-    """The mean of one number or more; their order does not change a bit of it."""
-    return math.fsum(values) / len(values)
+    """The mean of one finite value or more. The order of the values does not change a bit of it; of equal values it
+    is exactly that value."""
+    try:
+        found = math.fsum(values) / len(values)
+    except OverflowError:  # the sum of the largest floats is none
+        found = 2 * math.fsum(value / (2 * len(values)) for value in values)
+    return min(max(found, min(values)), max(values))
+
+
+def mean_of_known(values: Iterable[float | None]) -> float | None:
+    """The mean of the finite ones among the values; None where there is none."""
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    return mean(known) if known else None
 
 
 def deviation(values: Sequence[float]) -> float:
-    """The sample standard deviation (n - 1) of two numbers or more."""
+    """The sample standard deviation (n - 1) of two finite values or more; exactly 0 where they differ by nothing but
+    the rounding of their last digits."""
     middle = mean(values)
-    return math.sqrt(math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1))
+    if all(math.isclose(value, middle, rel_tol=1e-12) for value in values):
+        return 0.0
+    return math.sqrt(math.fsum((value - middle) * (value - middle) for value in values) / (len(values) - 1))
 
 
 def plural(count: int, word: str) -> str:
@@ -146,7 +160,7 @@ def in_columns(values: Sequence[float | None], width: int | None) -> list[float 
     if width is None or len(points) <= width:
         return points
     edges = [index * len(points) // width for index in range(width + 1)]
-    return [_mean(points[start:end]) for start, end in pairwise(edges)]
+    return [mean_of_known(points[start:end]) for start, end in pairwise(edges)]
 
 
 def _level(point: float, low: float, high: float, count: int) -> int:
@@ -154,11 +168,3 @@ def _level(point: float, low: float, high: float, count: int) -> int:
         return (count - 1) // 2
     share = (point / 2 - low / 2) / (high / 2 - low / 2) if high / 2 > low / 2 else 0.0
     return max(0, min(count - 1, int(share * count)))
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    if not known:
-        return None
-    half = math.fsum(value / (2 * len(known)) for value in known)  # whole, the largest floats overflow on the way
-    return 2 * min(max(half, min(known) / 2), max(known) / 2)

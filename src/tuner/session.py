@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner import data, machine
-from tuner.config import Loaded, brief, meaning, plan_of, side_by_side
+from tuner import machine
+from tuner.config import Loaded, brief, meaning, side_by_side
 from tuner.document import to_yaml
 from tuner.durable import json_bytes
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
 from tuner.plan import Plan
 from tuner.runs.creating import check_name, now
+from tuner.runs.data import data_bytes
+from tuner.runs.files import CONFIG, DATA, IDENTITY, ORIGINS, SOURCE
 from tuner.runs.find import newest
 from tuner.runs.folder import Run, folder_called, glance, read, runs_in
 from tuner.runs.identity import Identity
@@ -96,10 +98,11 @@ class Session:
             "git_commit": machine.git_commit(Path.cwd()),
         }
         return {
-            "config.yaml": to_yaml(self.loaded.resolved).encode(),
-            "source.yaml": self.loaded.source,
-            "origins.json": json_bytes(dict(self.loaded.origins)),
-            "run.json": json_bytes(about),
+            CONFIG: to_yaml(self.loaded.resolved).encode(),
+            SOURCE: self.loaded.source,
+            ORIGINS: json_bytes(dict(self.loaded.origins)),
+            DATA: data_bytes(self.splits, config.data.normalize),
+            IDENTITY: json_bytes(about),
         }
 
 
@@ -162,8 +165,11 @@ def open_session(loaded: Loaded, request: Request, splits: Splits | None = None)
     """
     request.check()
     device = device_for(loaded.config.training.device)
-    plan = plan_of(loaded.config)
-    splits = splits or data.load(loaded.config.data)
+    plan = loaded.plan
+    if splits is None:
+        from tuner.data.splits import load as read_splits
+
+        splits = read_splits(loaded.dataset)
     identity = identify(loaded, splits, plan, device, request.auto_threads)
     session = Session(loaded, splits, plan, identity, request)
     if request.again:
@@ -216,7 +222,7 @@ def _take_up(session: Session, path: Path) -> Session | Answered:
     try:
         after = glance(path)
         if after.state not in ("finished", "diverged"):
-            config = session.loaded.config.model_copy(update={"name": after.name})
+            config = session.loaded.config.replace(name=after.name)
             loaded = replace(session.loaded, config=config)
             changed = _changes(after.config, loaded.resolved, "before", "from here on")
             return replace(session, held=lock, identity=after.identity, loaded=loaded, changed=changed)
@@ -251,7 +257,7 @@ def _latest(session: Session) -> Path | None:
 def _named(session: Session) -> Path | None:
     """The folder that --run names, if it is there; it has to be a run of this config and identity."""
     path = session.request.named_folder
-    if not os.path.lexists(path / "run.json"):
+    if not os.path.lexists(path / IDENTITY):
         return None
     run = read(path)
     if run.identity.config_hash != session.identity.config_hash:

@@ -1,9 +1,8 @@
-"""How long `tuner diff A B` takes on two runs, against `python -c 'import typer, pydantic, yaml'`: 2 times at most.
+"""How long `tuner diff A B` takes on two runs, against `python -c 'import typer, yaml'`: 2 times at most.
 
     python tests/bench/diff.py [--rounds 15]
 
 The commands take turns within a round. Two configs instead of runs take longer, for they have to be checked first.
-`import pydantic` alone loads little of it: what one model takes is printed beside it, as the floor of that.
 """
 
 from __future__ import annotations
@@ -20,9 +19,7 @@ from pathlib import Path
 from tuner import machine
 
 TUNER = str(Path(sys.executable).with_name("tuner"))
-ALONE = [sys.executable, "-c", "import typer, pydantic, yaml"]
-MODEL = "import typer, pydantic, yaml\nclass Model(pydantic.BaseModel):\n    a: int = 1\nModel()"
-FLOOR = [sys.executable, "-c", MODEL]
+ALONE = [sys.executable, "-c", "import typer, yaml"]
 
 
 def seconds(command: list[str], folder: str) -> float:
@@ -42,7 +39,7 @@ def main() -> None:
         for settings in (["model.dropout=0.1"], ["optimizer=sgd"]):
             seconds([TUNER, "train", "digits", "training.epochs=10", *settings], folder)
         runs, configs = [TUNER, "diff", "digits-1", "digits-2"], [TUNER, "diff", "circles", "digits-cnn"]
-        for what, command in (("two runs", runs), ("two configs", configs), ("one model", FLOOR)):
+        for what, command in (("two runs", runs), ("two configs", configs)):
             seconds(command, folder)  # files are read once before
             pairs = [(seconds(command, folder), seconds(ALONE, folder)) for _ in range(rounds)]
             ratio = statistics.median(ours / alone for ours, alone in pairs)

@@ -1,4 +1,4 @@
-"""How long `tuner runs` takes over many run folders, against `python -c 'import typer, pydantic, yaml'`.
+"""How long `tuner runs` takes over many run folders, against `python -c 'import typer, yaml'`.
 
     python tests/bench/listing.py [--runs 1000] [--rounds 7]
 
@@ -29,7 +29,7 @@ from tuner.runs import identity as run_identity
 from tuner.runs import rows as run_rows
 from tuner.shipped import configs
 
-LIBRARIES = [sys.executable, "-c", "import typer, pydantic, yaml"]
+LIBRARIES = [sys.executable, "-c", "import typer, yaml"]
 EPOCHS = 20
 
 

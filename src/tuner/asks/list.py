@@ -8,10 +8,10 @@ from typing import Any
 
 from tuner import shipped
 from tuner.answer import Answer, Column, Note, Table, Text
+from tuner.bounds import plural
 from tuner.choice import Choice
-from tuner.config.schema import plain_default
 from tuner.errors import UsageError
-from tuner.explain.language import allowed, default_text, find_kind, first_line, kinds, plain, plural
+from tuner.explain.language import default_text, find_kind, first_line, kinds, plain
 from tuner.explain.nearness import near
 
 CONFIGS, RECIPES = "configs", "recipes"
@@ -73,7 +73,7 @@ def first_comment(path: Path) -> str:
 
 def settings_of(choice: type[Choice]) -> list[str]:
     """``slope: 0.01``, for each setting."""
-    return [f"{key}: {default_text(info)}" for key, info in choice.model_fields.items()]
+    return [f"{key}: {default_text(field)}" for key, field in choice.fields.items()]
 
 
 def choice_data(choice: type[Choice]) -> dict[str, Any]:
@@ -81,11 +81,11 @@ def choice_data(choice: type[Choice]) -> dict[str, Any]:
     settings = [
         {
             "key": key,
-            "allowed": allowed(info),
-            "required": info.is_required(),
-            "help": info.description or "",
-            "default": None if info.is_required() else plain_default(info),
+            "allowed": field.bound.words,
+            "required": field.required,
+            "help": field.help,
+            "default": None if field.required else field.plain(field.default),
         }
-        for key, info in choice.model_fields.items()
+        for key, field in choice.fields.items()
     ]
     return {"name": choice.name, "what": first_line(choice), "aliases": list(choice.aliases), "settings": settings}

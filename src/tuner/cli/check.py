@@ -138,10 +138,7 @@ def verify_checkpoints(run: Run) -> list[str]:
 
 def as_data(loaded: Any) -> dict[str, Any]:
     """What `check --json` tells of a good config."""
-    from tuner.config import plan_of
-    from tuner.data import sizes
-
-    plan = plan_of(loaded.config)
+    plan = loaded.plan
     layers = [
         {"name": block.name, "outputs": list(block.outputs), "parameters": block.size, "flops": block.flops}
         for block in plan.blocks
@@ -153,7 +150,7 @@ def as_data(loaded: Any) -> dict[str, Any]:
         "notes": list(loaded.notes),
         "layers": layers,
         "parameters": plan.parameters,
-        "epoch_flops": epoch_flops(plan, sizes(loaded.config.data)),
+        "epoch_flops": epoch_flops(plan, loaded.sizes),
     }
 
 
@@ -164,14 +161,12 @@ def epoch_flops(plan: Any, parts: Any) -> int:
 
 
 def print_report(loaded: Any, source: str, resolved: bool, origin: bool, quiet: bool) -> None:
-    from tuner.config import plan_of
-    from tuner.data import sizes
     from tuner.document import to_yaml
 
     for note in [*loaded.notes, *missing(loaded.config)]:
         say_error(f"note: {note}")
-    plan = plan_of(loaded.config)
-    parts = [summary(loaded, source, plan, sizes(loaded.config.data))]
+    plan = loaded.plan
+    parts = [summary(loaded, source, plan, loaded.sizes)]
     if origin:
         parts = [origin_table(loaded), *parts]
     if resolved:
@@ -188,7 +183,7 @@ def commented(parts: list[str]) -> str:
 
 def missing(config: Any) -> list[str]:
     """What a good config needs and this machine lacks: its data, its device."""
-    from tuner.data import locate
+    from tuner.data.files import locate
     from tuner.errors import TunerError
     from tuner.session import device_for
 
@@ -203,12 +198,11 @@ def missing(config: Any) -> list[str]:
 
 def layer_table(plan: Any) -> str:
     """The layers with their output shapes, parameters and operations."""
-    from tuner.config import dump
     from tuner.render.tables import table
 
     rows = [["input", "", shape(plan.inputs), "", ""]]
     for block in plan.blocks:
-        said = dump(block.setting)
+        said = block.layer.plain()
         kind = ", ".join([f"{key} {value}" for key, value in said.items() if not isinstance(value, dict)][:2])
         kind += ", batch norm" * block.batch_norm
         if block.activation is not None and block.activation.name != "linear":

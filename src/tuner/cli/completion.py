@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
 from tuner.paths import path_of
 
 if TYPE_CHECKING:
-    from pydantic.fields import FieldInfo
+    from tuner.choice import Field
 
 MOST = 200
 """More candidates than that help nobody."""
@@ -100,7 +100,8 @@ def recipes(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer giv
 
 def lists(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer gives both
     """What `list` lists."""
-    from tuner.explain.language import kinds, plural
+    from tuner.bounds import plural
+    from tuner.explain.language import kinds
 
     return _starting([*map(plural, kinds()), "configs", "recipes"], incomplete)
 
@@ -120,21 +121,20 @@ def _keys() -> list[str]:
     found: dict[str, str] = {}
     for setting in known():
         if "[]" not in setting.path and setting.key != "layers":
-            found.setdefault(setting.path, _default(setting.info))
+            found.setdefault(setting.path, _default(setting.field))
     return [f"{path}={default}" for path, default in found.items()]
 
 
-def _default(info: FieldInfo) -> str:
-    from tuner.config.schema import plain_default
+def _default(field: Field) -> str:
     from tuner.document import flow
 
-    text = "" if info.is_required() else flow(plain_default(info))
+    text = "" if field.required else flow(field.plain(field.default))
     return text if " " not in text and "{" not in text else ""
 
 
 def _values(path: str) -> list[str]:
     """What may stand after ``path=``: the choices of a kind, true and false, the words of a fixed list."""
-    from tuner.config import words
+    from tuner.bounds import Flag, Null
     from tuner.explain.language import settings as known
 
     found = next((setting for setting in known() if setting.path == path.removesuffix(".name")), None)
@@ -142,7 +142,6 @@ def _values(path: str) -> list[str]:
         return []
     if found.kind is not None:
         return list(found.kind.members)
-    annotation = found.info.annotation
-    parts = (annotation, *get_args(annotation))
-    fixed = [str(word) for part in parts if get_origin(part) is Literal for word in get_args(part)]
-    return [*fixed, *(["true", "false"] if bool in parts else []), *(["none"] if words.optional(annotation) else [])]
+    bound = found.field.bound
+    is_flag = isinstance(bound.inner if isinstance(bound, Null) else bound, Flag)
+    return [*bound.options, *(["true", "false"] if is_flag else []), *(["none"] if bound.optional else [])]

@@ -177,9 +177,9 @@ def agreement(what: str, ours: str, theirs: str) -> Finding:
 
 def data_sets() -> Iterator[Finding]:
     """The data folders looked in, and what is in each."""
-    from tuner.data import Source
     from tuner.data.embedded import folder
     from tuner.data.files import default_roots, files_of, is_file, is_folder, shown
+    from tuner.data.source import Source
     from tuner.errors import NotFoundError
 
     try:

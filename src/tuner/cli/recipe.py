@@ -139,7 +139,7 @@ def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
 
 def check_machine(recipe: Recipe) -> None:
     """Raises NotFoundError where data of a config is missing, ResourceError where its device is."""
-    from tuner.data import locate
+    from tuner.data.files import locate
     from tuner.session import device_for
 
     for loaded in recipe.configs.values():

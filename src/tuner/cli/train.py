@@ -73,7 +73,7 @@ def train(
     except ConfigError as error:
         raise instead_of_config(config, runs_dir) or error from None
     loaded = load(source, overrides or [])
-    requirements = parse_requirements(require or [], loaded.config)
+    requirements = parse_requirements(require or [], loaded)
     request = Request(runs_dir, run, again, seconds(wait), command_line())
     with StopRequests(None if max_time is None else seconds(max_time)) as stop:
         asked = Asked(source, overrides or [], loaded, request, stop, requirements, quiet, as_json)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from tuner.config.comparison import ABSENT, STAYED, Setting, brief, meaning, meaning_hash, name_of, side_by_side
 
 if TYPE_CHECKING:
-    from tuner.config.checks import metrics_of, plan_of, target_of, units_of
-    from tuner.config.load import Loaded, load
-    from tuner.config.settings import Checkpoint, Config, EarlyStopping, Training, dump
+    from tuner.config.load import load
+    from tuner.config.loaded import Loaded
+    from tuner.config.settings import Checkpoint, Config, EarlyStopping, Training
 
 __all__ = [
     "ABSENT",
@@ -26,19 +26,14 @@ __all__ = [
     "Setting",
     "Training",
     "brief",
-    "dump",
     "load",
     "meaning",
     "meaning_hash",
-    "metrics_of",
     "name_of",
-    "plan_of",
     "side_by_side",
-    "target_of",
-    "units_of",
 ]
 
-LATER = ("checks", "load", "settings")
+LATER = ("load", "loaded", "settings")
 
 
 def __getattr__(name: str) -> Any:

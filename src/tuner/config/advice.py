@@ -230,9 +230,9 @@ def sections(cls: type[Section], node: Node, optional: bool) -> Iterator[str]:
         return
     if optional and (node.value is False or node.text.lower() in NO):
         yield "none"
-    first = next(iter(cls.model_fields))
+    first = next(iter(cls.fields))
     yes = node.value is True or node.text.lower() in YES[:3]
-    yield f"{{{first}: {written(node) if not yes else cls.model_fields[first].default}}}"
+    yield f"{{{first}: {written(node) if not yes else cls.fields[first].default}}}"
 
 
 def choices(kind: type[Choice], node: Node) -> Iterator[str]:
@@ -257,7 +257,7 @@ def _with_name(kind: type[Choice], member: type[Choice], inner: Node) -> Iterato
     elif isinstance(inner, Map):
         yield f"{{name: {member.name}{', ' * bool(inner.entries)}{written(inner)[1:-1]}}}"
     elif isinstance(inner, Items):
-        for key in sorted(member.model_fields, key=lambda key: key in kind.model_fields):
+        for key in sorted(member.fields, key=lambda key: key in kind.fields):
             yield f"{{name: {member.name}, {key}: {written(inner)}}}"
 
 

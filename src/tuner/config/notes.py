@@ -8,17 +8,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tuner import data
+from tuner.config.loaded import Loaded
 from tuner.config.settings import Config
 from tuner.document import flow
 from tuner.options.activations import ReLU
 from tuner.options.augmentations import Flip
 from tuner.options.initializers import HeNormal
 from tuner.options.losses import CrossEntropy, Huber
-from tuner.options.models import Conv, Dense, Recurrent
 from tuner.options.optimizers import RAdam
 from tuner.options.schedulers import MultiStep, OneCycle, Plateau, Step
-from tuner.plan import expand
 
 
 @dataclass(frozen=True)
@@ -34,12 +32,12 @@ class Idle:
         return f"{self.key}: {flow(self.value)} {self.why}; {self.instead}"
 
 
-Rule = Callable[[Config], Iterator[Idle]]
+Rule = Callable[[Loaded], Iterator[Idle]]
 
 
-def notes_on(config: Config) -> list[str]:
-    """The notes on a config that passed every check; reads no file."""
-    return [str(idle) for rule in RULES for idle in rule(config)]
+def notes_on(loaded: Loaded) -> list[str]:
+    """The notes on a config that passed every check."""
+    return [str(idle) for rule in RULES for idle in rule(loaded)]
 
 
 def last_border(config: Config) -> int:
@@ -47,9 +45,9 @@ def last_border(config: Config) -> int:
     return config.training.epochs - 1 - math.ceil(round(config.scheduler.warmup_epochs, 6))
 
 
-def steps_of(config: Config) -> int:
+def steps_of(loaded: Loaded) -> int:
     """Steps of an epoch."""
-    samples, batch = data.sizes(config.data).train, config.training.batch_size
+    samples, batch = loaded.sizes.train, loaded.config.training.batch_size
     return 1 if batch == "full" else math.ceil(samples / batch)
 
 
@@ -59,15 +57,15 @@ def _length(config: Config) -> str:
     return f"the run has {epochs} epoch{'s' * (epochs != 1)}" + f", {warmup:g} of them warm-up" * bool(warmup)
 
 
-def falls_come_in_time(config: Config) -> Iterator[Idle]:
-    scheduler, last = config.scheduler, last_border(config)
+def falls_come_in_time(loaded: Loaded) -> Iterator[Idle]:
+    scheduler, last = loaded.config.scheduler, last_border(loaded.config)
     instead = f"at most {last} would, or more training.epochs" if last > 0 else "more training.epochs would"
     if isinstance(scheduler, Step) and scheduler.step_size > last:
-        yield Idle("scheduler.step_size", scheduler.step_size, f"cannot act: {_length(config)}", instead)
+        yield Idle("scheduler.step_size", scheduler.step_size, f"cannot act: {_length(loaded.config)}", instead)
     if isinstance(scheduler, MultiStep) and (late := [each for each in scheduler.milestones if each > last]):
-        yield Idle("scheduler.milestones", late, f"cannot act: {_length(config)}", instead)
+        yield Idle("scheduler.milestones", late, f"cannot act: {_length(loaded.config)}", instead)
     if isinstance(scheduler, Plateau) and scheduler.patience >= last:
-        why = f"cannot act: {_length(config)}, and the first one always counts as better"
+        why = f"cannot act: {_length(loaded.config)}, and the first one always counts as better"
         instead = f"at most {last - 1} would, or more training.epochs" if last > 1 else "more training.epochs would"
         yield Idle("scheduler.patience", scheduler.patience, why, instead)
 
@@ -76,33 +74,33 @@ STILL = {"gamma": (1.0, "below 1"), "decay": (0.0, "above 0"), "initial_division
 """Settings of schedules, the value at which the learning rate stays as it is, and which values would act."""
 
 
-def schedule_moves(config: Config) -> Iterator[Idle]:
-    scheduler, lr = config.scheduler, config.optimizer.lr
+def schedule_moves(loaded: Loaded) -> Iterator[Idle]:
+    scheduler, lr = loaded.config.scheduler, loaded.config.optimizer.lr
     for key, (value, acting) in STILL.items():
         if scheduler.__dict__.get(key) == value:
             what = "the learning rate begins at its peak" if isinstance(scheduler, OneCycle) else "lr stays as it is"
             yield Idle(f"scheduler.{key}", value, f"cannot act: {what}", f"{acting} would")
     if scheduler.lowest and scheduler.__dict__[scheduler.lowest] == lr:
         yield Idle(f"scheduler.{scheduler.lowest}", lr, "cannot act: it is optimizer.lr", f"below {lr:g} would")
-    if scheduler.warmup_epochs and round(scheduler.warmup_epochs * steps_of(config), 6) <= 1:
-        why = f"cannot act: it is one step of the {steps_of(config)} of an epoch, which has the whole lr"
-        instead = f"more than {1 / steps_of(config):.3g} would"
+    if scheduler.warmup_epochs and round(scheduler.warmup_epochs * steps_of(loaded), 6) <= 1:
+        why = f"cannot act: it is one step of the {steps_of(loaded)} of an epoch, which has the whole lr"
+        instead = f"more than {1 / steps_of(loaded):.3g} would"
         yield Idle("scheduler.warmup_epochs", scheduler.warmup_epochs, why, instead)
 
 
-def patience_ends(config: Config) -> Iterator[Idle]:
-    stopping, epochs = config.early_stopping, config.training.epochs
+def patience_ends(loaded: Loaded) -> Iterator[Idle]:
+    stopping, epochs = loaded.config.early_stopping, loaded.config.training.epochs
     if stopping is not None and stopping.patience + 1 >= epochs:
         why = f"cannot act: the run has {epochs} epoch{'s' * (epochs != 1)}, and the first one always counts as better"
         instead = f"at most {epochs - 2} would, or more training.epochs" if epochs > 2 else "more training.epochs would"
         yield Idle("early_stopping.patience", stopping.patience, why, instead)
 
 
-def schedule_outlives_patience(config: Config) -> Iterator[Idle]:
-    scheduler, stopping, epochs = config.scheduler, config.early_stopping, config.training.epochs
+def schedule_outlives_patience(loaded: Loaded) -> Iterator[Idle]:
+    scheduler, stopping, epochs = loaded.config.scheduler, loaded.config.early_stopping, loaded.config.training.epochs
     if stopping is None:
         return
-    if isinstance(scheduler, Plateau) and stopping.patience <= scheduler.patience < last_border(config):
+    if isinstance(scheduler, Plateau) and stopping.patience <= scheduler.patience < last_border(loaded.config):
         why = f"cannot act: early_stopping.patience, {stopping.patience}, ends the run before lr falls"
         yield Idle("scheduler.patience", scheduler.patience, why, f"less than {stopping.patience} would")
     if scheduler.spans and stopping.patience < epochs / 2:
@@ -111,26 +109,26 @@ def schedule_outlives_patience(config: Config) -> Iterator[Idle]:
         yield Idle("early_stopping.patience", stopping.patience, why, instead)
 
 
-def improvements_are_possible(config: Config) -> Iterator[Idle]:
-    if not config.training.monitor.endswith("accuracy"):
+def improvements_are_possible(loaded: Loaded) -> Iterator[Idle]:
+    if not loaded.config.training.monitor.endswith("accuracy"):
         return
-    stopping, scheduler = config.early_stopping, config.scheduler
-    why = f"is more than {config.training.monitor} can improve, which lies between 0 and 1"
+    stopping, scheduler = loaded.config.early_stopping, loaded.config.scheduler
+    why = f"is more than {loaded.config.training.monitor} can improve, which lies between 0 and 1"
     if stopping is not None and stopping.min_delta >= 1:
         yield Idle("early_stopping.min_delta", stopping.min_delta, why, "0.001 is a tenth of a percentage point")
     if isinstance(scheduler, Plateau) and scheduler.threshold >= 1:
         yield Idle("scheduler.threshold", scheduler.threshold, why, "0.001 is a tenth of a percentage point")
 
 
-def batches_are_parts(config: Config) -> Iterator[Idle]:
-    batch, samples = config.training.batch_size, data.sizes(config.data).train
+def batches_are_parts(loaded: Loaded) -> Iterator[Idle]:
+    batch, samples = loaded.config.training.batch_size, loaded.sizes.train
     if batch != "full" and batch > samples:
         why = f"is more than the {samples:,} training samples: each epoch is one step"
         yield Idle("training.batch_size", batch, why, "a smaller one takes more steps, full says it on purpose")
 
 
-def training_is_the_larger_part(config: Config) -> Iterator[Idle]:
-    source, parts = config.data, data.sizes(config.data)
+def training_is_the_larger_part(loaded: Loaded) -> Iterator[Idle]:
+    source, parts = loaded.config.data, loaded.sizes
     if parts.validation <= parts.train:
         return
     why = f"leaves {parts.train:,} samples to train on, fewer than the {parts.validation:,} of the validation part"
@@ -140,8 +138,8 @@ def training_is_the_larger_part(config: Config) -> Iterator[Idle]:
         yield Idle("data.validation", source.validation, why, "less than 0.5 leaves more to train on")
 
 
-def data_settings_act(config: Config) -> Iterator[Idle]:
-    source, parts = config.data, data.sizes(config.data)
+def data_settings_act(loaded: Loaded) -> Iterator[Idle]:
+    source, parts = loaded.config.data, loaded.sizes
     if source.order != "source" and source.shuffle:
         yield Idle("data.order", source.order, "cannot act: the samples are shuffled", "data.shuffle: false shows it")
     if source.shift and not parts.validation and not parts.test:
@@ -153,18 +151,18 @@ def data_settings_act(config: Config) -> Iterator[Idle]:
                 yield Idle(f"data.{key}[{index}].probability", 0, "cannot act: no picture is mirrored", "above 0 would")
 
 
-def loss_settings_act(config: Config) -> Iterator[Idle]:
-    loss = config.loss
+def loss_settings_act(loaded: Loaded) -> Iterator[Idle]:
+    loss = loaded.config.loss
     if isinstance(loss, CrossEntropy) and loss.class_weights is not None and len(set(loss.class_weights)) == 1:
         why = "cannot act: they are all alike, and only their ratios count"
         yield Idle("loss.class_weights", loss.class_weights, why, "null says the same")
-    if isinstance(loss, Huber) and loss.delta >= 1 and loss.activates and config.data.describe().target == "class":
+    if isinstance(loss, Huber) and loss.delta >= 1 and loss.activates and loaded.target == "class":
         why = "cannot act: no share differs from its target by more than 1, so that this is mse / 2"
         yield Idle("loss.delta", loss.delta, why, "below 1 would")
 
 
-def optimizer_settings_act(config: Config) -> Iterator[Idle]:
-    optimizer = config.optimizer
+def optimizer_settings_act(loaded: Loaded) -> Iterator[Idle]:
+    optimizer = loaded.config.optimizer
     if optimizer.decay_bias_and_norm and not optimizer.weight_decay:
         why = "cannot act: optimizer.weight_decay is 0"
         yield Idle("optimizer.decay_bias_and_norm", True, why, "a weight_decay above 0 would")
@@ -173,10 +171,10 @@ def optimizer_settings_act(config: Config) -> Iterator[Idle]:
         yield Idle("optimizer.betas", optimizer.betas, why, "a second one above 2/3 would divide")
 
 
-def layers_take_the_models(config: Config) -> Iterator[Idle]:
-    model, layers = config.model, [layer for _, layer in expand(config.model)]
-    activated = [layer for layer in layers if isinstance(layer, Conv | Dense) and layer.activation is None]
-    drawn = [layer for layer in layers if isinstance(layer, Conv | Dense | Recurrent) and layer.initializer is None]
+def layers_take_the_models(loaded: Loaded) -> Iterator[Idle]:
+    model, layers = loaded.config.model, [layer for _, layer in loaded.config.model.expand()]
+    activated = any(layer.takes_models("activation") for layer in layers)
+    drawn = any(layer.takes_models("initializer") for layer in layers)
     why = "cannot act: no layer but the output"
     if not activated and model.activation != ReLU():
         what = "model.output.activation acts on the output"
@@ -186,8 +184,8 @@ def layers_take_the_models(config: Config) -> Iterator[Idle]:
         yield Idle("model.initializer", model.initializer.name, f"{why} takes the model's", what)
 
 
-def checkpoints_come_in_time(config: Config) -> Iterator[Idle]:
-    every, epochs = config.checkpoint.every, config.training.epochs
+def checkpoints_come_in_time(loaded: Loaded) -> Iterator[Idle]:
+    every, epochs = loaded.config.checkpoint.every, loaded.config.training.epochs
     if every > epochs:
         why = f"cannot act: the run has {epochs} epoch{'s' * (epochs != 1)}, and a crash loses all of it"
         yield Idle("checkpoint.every", every, why, f"at most {epochs} would")

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from pydantic import ValidationError
-from pydantic.fields import FieldInfo
-
-from tuner.choice import Choice, Section, fold
+from tuner.bounds import Bound, a, label
+from tuner.choice import Choice, Field, InvalidError, Section, fold
 from tuner.config import switching, trial, words
 from tuner.document import Items, Map, Node, Place, Scalar, located, shown, to_plain
 from tuner.errors import FIRST, Faults
@@ -63,11 +61,11 @@ class Reader:
             self.said = said(layers)
         for layer in layers:
             if not isinstance(layer, Map):
-                allowed = f"a map ({', '.join(cls.model_fields)})" + " or none" * optional
+                allowed = f"a map ({', '.join(cls.fields)})" + " or none" * optional
                 self.expected(layer, path, allowed, partial(trial.section, self, cls, layer, path, optional))
                 continue
             for key, given in layer.entries.items():
-                if key in cls.model_fields:
+                if key in cls.fields:
                     settings.setdefault(key, []).append(given)
                 else:
                     self.unknown_key(cls, path, key, layer.entries)
@@ -81,7 +79,7 @@ class Reader:
         listed = self.choice_layers(kind, layers, path)
         if default is None and not any("name" in entries for entries in listed):
             if path not in self.bad:
-                allowed = f"{words.a(words.called(kind))} with its name: one of {', '.join(kind.members)}"
+                allowed = f"{a(label(kind))} with its name: one of {', '.join(kind.members)}"
                 self.expected(layers[-1], path, allowed, lambda: trial.choice(self, kind, layers[-1], path))
             return BAD
         for entries in listed:
@@ -96,7 +94,7 @@ class Reader:
         if member is not None and known:
             switching.note_stayed(self, member, settings, set_for, path)
             return self.build(member, settings, path)
-        common = {key: given for key, given in settings.items() if key in kind.model_fields}
+        common = {key: given for key, given in settings.items() if key in kind.fields}
         self.build(default or kind, common, path)
         return BAD
 
@@ -107,7 +105,7 @@ class Reader:
         for key, given in entries.items():
             if key == "name":
                 continue
-            if key in (member or kind).model_fields:
+            if key in (member or kind).fields:
                 settings.setdefault(key, []).extend(given)
             elif member is not None or not words.owners(kind, key):
                 self.unknown_key(member or kind, path, key, entries)
@@ -141,7 +139,7 @@ class Reader:
             allowed = f"a map with the key {', '.join(list(kind.members)[:-1])} or {list(kind.members)[-1]}"
             self.expected(layer, path, allowed, lambda: trial.layer(self, kind, layer, path))
         else:
-            allowed = f"the name of {words.a(words.called(kind))} or a map with its name"
+            allowed = f"the name of {a(label(kind))} or a map with its name"
             self.expected(layer, path, allowed, lambda: trial.choice(self, kind, layer, path))
         return None
 
@@ -163,7 +161,7 @@ class Reader:
             meant = None
             if self.has_patience and isinstance(node, Scalar):
                 meant = trial.name(self, kind, default, node, path, bare=place is node.place)
-            self.fault(node.place, f"{path}.name", f"there is no {words.called(kind)} called {name}", given=name,
+            self.fault(node.place, f"{path}.name", f"there is no {label(kind)} called {name}", given=name,
                        allowed=", ".join(kind.members), suggestion=meant)  # fmt: skip
         return None
 
@@ -175,60 +173,53 @@ class Reader:
         values: dict[str, Any] = {}
         for key, given in settings.items():
             below = f"{path}.{key}" if path else key
-            value = self.value(cls.model_fields[key], [node for _, node in given], below)
+            value = self.value(cls.fields[key], [node for _, node in given], below)
             if value is BAD:
                 self.bad.add(below)
             else:
                 values[key] = value
         try:
-            return cls.model_validate(values)
-        except ValidationError as errors:
-            wrong = self.note_invalid(cls, {key: settings[key] for key in values}, errors, path)
+            return cls(**values)
+        except InvalidError as error:
+            self.note_invalid(cls, {key: settings[key] for key in values}, error, path)
+            wrong = {*error.refused, *(key for key, _ in error.clashes)}
         try:
-            return cls.model_validate({key: value for key, value in values.items() if key not in wrong})
-        except ValidationError:
+            return cls(**{key: value for key, value in values.items() if key not in wrong})
+        except InvalidError:
             return BAD
 
-    def note_invalid(self, cls: type[Section], settings: Entries, errors: ValidationError, path: str) -> set[str]:
-        """Notes the faults that pydantic found; the keys that have them."""
-        noted: set[tuple[str, int | None]] = set()
-        for error in errors.errors(include_url=False, include_context=False, include_input=False):
-            key = str(error["loc"][0]) if error["loc"] else ""
-            index = next((part for part in error["loc"][1:] if isinstance(part, int)), None)
-            if (key, index) in noted or (key, None) in noted:
-                continue
-            noted.add((key, index))
-            below = f"{path}.{key}" if path and key else key or path
-            if key in settings and error["type"] in ("value_error", "assertion_error"):
-                node = settings[key][-1][1]
-                self.fault(node.place, below, error["msg"].partition(", ")[2], given=shown(node))
-                self.bad.add(below)
-            elif key in settings:
-                self.leaf_fault(cls, key, settings[key][-1][1], index, below)
+    def note_invalid(self, cls: type[Section], settings: Entries, error: InvalidError, path: str) -> None:
+        """Notes settings that are missing, outside their bounds, or clash with others."""
+        above = self.origins.get(f"{path}.name") or self.origins.get(path) or self.top
+        for key, indices in error.refused.items():
+            below = f"{path}.{key}" if path else key
+            if key in settings:
+                for index in indices or (None,):
+                    self.leaf_fault(cls, key, settings[key][-1][1], index, below)
             elif below not in self.bad and path not in self.bad:
-                place = self.origins.get(f"{path}.name") or self.origins.get(path) or self.top
-                message = f"{key} is missing" if key else error["msg"].removeprefix("Value error, ")
-                allowed = words.allowed(cls.model_fields[key]) if key else None
-                self.fault(place, below, message, allowed=allowed)
+                self.fault(above, below, f"{key} is missing", allowed=cls.fields[key].bound.words)
                 self.bad.add(below)
-        return {key for key, _ in noted}
+        for key, message in error.clashes:
+            below = f"{path}.{key}" if path else key
+            node = settings[key][-1][1] if key in settings else None
+            self.fault(node.place if node else above, below, message, given=shown(node) if node else "")
+            self.bad.add(below)
 
-    def value(self, info: FieldInfo, nodes: Sequence[Node], path: str) -> Any:
+    def value(self, field: Field, nodes: Sequence[Node], path: str) -> Any:
         """The value of one key from its layers, lowest first."""
-        top = nodes[-1]
-        kind, part = words.family(info.annotation), words.section(info.annotation)
+        top, bound = nodes[-1], field.bound
+        kind, part = bound.kind, bound.section
         self.origins[path] = top.place
         none_is_a_choice = kind is not None and kind.find("none") is not None
-        if words.optional(info.annotation) and part is not None:
+        if bound.optional and part is not None:
             nodes = self.since_none(nodes, path)
-        if words.optional(info.annotation) and _is_none(top) and not (none_is_a_choice and to_plain(top) is not None):
+        if bound.optional and _is_none(top) and not (none_is_a_choice and to_plain(top) is not None):
             return None
         if kind is not None:
-            return self.choice(kind, type(info.default) if isinstance(info.default, Choice) else None, nodes, path)
+            return self.choice(kind, type(field.default) if isinstance(field.default, Choice) else None, nodes, path)
         if part is not None:
-            return self.section(part, nodes, path, words.optional(info.annotation))
-        listed = words.listed_family(info.annotation)
-        return self.leaf(info, top, path) if listed is None else self.choices(listed, top, path)
+            return self.section(part, nodes, path, bound.optional)
+        return self.leaf(bound, top, path) if bound.listed is None else self.choices(bound.listed, top, path)
 
     def since_none(self, nodes: Sequence[Node], path: str) -> Sequence[Node]:
         """What stands above the last ``none``; the settings below it are named in a note."""
@@ -253,25 +244,23 @@ class Reader:
             values.append(self.choice(kind, None, [item], f"{path}[{index}]"))
         return BAD if any(value is BAD for value in values) else values
 
-    def leaf(self, info: FieldInfo, node: Node, path: str) -> Any:
+    def leaf(self, bound: Bound, node: Node, path: str) -> Any:
         value = to_plain(node)
         if isinstance(node, Items):
             self.items |= {f"{path}[{index}]": item.place for index, item in enumerate(node.nodes)}
-        if value is None and "none" in words.options(info):
-            return "none"
-        if words.holds_path(info.annotation) and isinstance(value, str) and value:
+        if bound.is_path and isinstance(value, str) and value:
             return str(located(value, node.place.base))
         return value
 
     def leaf_fault(self, cls: type[Section], key: str, node: Node, index: int | None, path: str) -> None:
         """Says what is wrong with a value: its place, what is allowed, what was probably meant."""
-        info = cls.model_fields[key]
+        bound = cls.fields[key].bound
         self.bad.add(path)
-        target, at, allowed = node, path, words.allowed(info)
+        target, at, allowed = node, path, bound.words
         if index is not None and isinstance(node, Items) and index < len(node.nodes):
-            target, at, allowed = node.nodes[index], f"{path}[{index}]", words.allowed_item(info)
-        elif isinstance(node, Items) and len(node.nodes) > (most := words.most(info)):
-            allowed += f", at most {most:,} of them"
+            target, at, allowed = node.nodes[index], f"{path}[{index}]", bound.item.words
+        elif isinstance(node, Items) and len(node.nodes) > bound.most:
+            allowed += f", at most {bound.most:,} of them"
         self.expected(target, at, allowed, lambda: trial.value(self, cls, key, node, path, index))
 
     def expected(self, node: Node, path: str, allowed: str, meant: Callable[[], str | None]) -> None:
@@ -287,7 +276,7 @@ class Reader:
         """Notes a key that the language does not have here, with the one that was probably meant."""
         name = key if len(key) <= 60 else f"{key[:57]}..."
         message = f"unknown key {name or repr(name)}" + (f" in {path}" if path else "")
-        keys = [*cls.model_fields]
+        keys = [*cls.fields]
         if issubclass(cls, Choice):
             message += f" ({cls.name})" if cls.name else ""
             if cls.kind != "layer":
@@ -310,18 +299,16 @@ class Reader:
         cls: type[Section] = self.root
         *above, key = path.split(".")
         for depth, part in enumerate(above):
-            if part not in cls.model_fields:
+            if part not in cls.fields:
                 return None
-            info = cls.model_fields[part]
-            kind = words.family(info.annotation)
+            field = cls.fields[part]
+            kind = field.bound.kind
             named = kind.find(self.said.get(part, "")) if kind and not depth else None
-            inside = named or (
-                type(info.default) if isinstance(info.default, Section) else words.section(info.annotation)
-            )
+            inside = named or (type(field.default) if isinstance(field.default, Section) else field.bound.section)
             if inside is None:
                 return None
             cls = inside
-        return (cls, key) if key in cls.model_fields else None
+        return (cls, key) if key in cls.fields else None
 
     @property
     def has_patience(self) -> bool:

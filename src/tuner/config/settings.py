@@ -2,111 +2,96 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
-
-from tuner.choice import Choice, Section
-from tuner.config import words
-from tuner.data import Source
+from tuner.bounds import Bound, Either, Integer, ListOf, Null, Number, Of, OneOf, Part, RefusedError, Schema, Text
+from tuner.choice import Section, setting
 from tuner.data.embedded import Digits
+from tuner.data.source import Source
 from tuner.durable import NAME_PATTERN, is_run_name, normal
 from tuner.options.losses import CrossEntropy, Loss
-from tuner.options.models import MLP, Layer, Model
+from tuner.options.models import MLP, Model
 from tuner.options.optimizers import Adam, Optimizer
 from tuner.options.schedulers import NoSchedule, Scheduler
 
 
-def _name(text: str) -> str:
-    """The name in its normal form."""
-    if not is_run_name(normal(text)):
-        raise PydanticCustomError("run_name", "no name")
-    return normal(text)
+class RunName(Bound):
+    """What a run may be called, kept in its normal form."""
+
+    words = plural = "1 to 64 letters, digits, dots, dashes, underscores, no dot or dash first"
+    schema: Schema = {"pattern": NAME_PATTERN, "type": "string"}
+
+    def check(self, value: object) -> str:
+        if not isinstance(value, str) or not is_run_name(normal(value)):
+            raise RefusedError(self)
+        return normal(value)
 
 
-RunName = Annotated[str, Field(pattern=NAME_PATTERN), AfterValidator(_name)]
+DEVICE = Text(
+    pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$",
+    words="one of auto, cpu, cuda, cuda:N",
+    options=("auto", "cpu", "cuda"),
+)
 
 
 class Training(Section):
     """How long and on what the model is trained."""
 
-    epochs: int = Field(20, ge=1, le=10_000_000, description="passes over the training data")
-    batch_size: Annotated[int, Field(ge=1)] | Literal["full"] = Field(
-        128, description="samples a step, over all processes; full: all of them"
+    epochs: int = setting(Integer(ge=1, le=10_000_000), "passes over the training data", default=20)
+    batch_size: int | Literal["full"] = setting(
+        Either(Integer(ge=1), OneOf("full")), "samples a step, over all processes; full: all of them", default=128
     )
-    monitor: str = Field(
-        "val_loss",
-        description="the metric that chooses the best epoch; early stopping and plateau read it too: train_ or val_ "
+    monitor: str = setting(
+        Text(),
+        "the metric that chooses the best epoch; early stopping and plateau read it too: train_ or val_ "
         "with loss, accuracy (classes), r2 or mae (numbers)",
+        default="val_loss",
     )
-    gradient_clip: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="largest global norm of the gradient; null: no limit"
+    gradient_clip: float | None = setting(
+        Null(Number(gt=0)), "largest global norm of the gradient; null: no limit", default=None
     )
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$")] = Field(
-        "auto", description="auto (CUDA if it is there), cpu, cuda or cuda:N"
-    )
-    threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = Field(
-        "auto", description="CPU threads; part of a run's identity, since their number changes the last bits"
+    device: str = setting(DEVICE, "auto (CUDA if it is there), cpu, cuda or cuda:N", default="auto")
+    threads: int | Literal["auto"] = setting(
+        Either(Integer(ge=1, le=1024), OneOf("auto")),
+        "CPU threads; part of a run's identity, since their number changes the last bits",
+        default="auto",
     )
 
 
 class EarlyStopping(Section):
     """Stop when the monitor has not improved by more than min_delta for `patience` epochs."""
 
-    patience: int = Field(5, ge=1, description="epochs without improvement before training stops")
-    min_delta: float = Field(0.0, ge=0, description="an improvement has to be larger than this")
+    patience: int = setting(Integer(ge=1), "epochs without improvement before training stops", default=5)
+    min_delta: float = setting(Number(ge=0), "an improvement has to be larger than this", default=0.0)
 
 
 class Checkpoint(Section):
     """How often the state is saved. The best weights and the last state are always kept."""
 
-    every: int = Field(1, ge=1, description="epochs between checkpoints")
-    keep: int = Field(2, ge=1, description="how many checkpoints stay")
+    every: int = setting(Integer(ge=1), "epochs between checkpoints", default=1)
+    keep: int = setting(Integer(ge=1), "how many checkpoints stay", default=2)
 
 
 class Config(Section):
     """One run."""
 
-    name: RunName = Field("run", description="what the run folder is called; the file's stem by default")
-    tags: list[str] = Field([], max_length=100, description="free text")
-    seed: int = Field(0, ge=0, le=2**63 - 1, description="initial weights, order of samples, dropout, augmentation")
-    data: Source = Field(Digits(), description="the data source and its settings")
-    model: Model = Field(MLP(), description="the network's shape")
-    loss: Loss = Field(CrossEntropy(), description="what is minimised")
-    optimizer: Optimizer = Field(Adam(), description="how the gradient moves the weights")
-    scheduler: Scheduler = Field(NoSchedule(), description="how the learning rate changes during the run")
-    training: Training = Field(Training(), description="how long and on what the model is trained")
-    early_stopping: EarlyStopping | None = Field(None, description="when to stop before the last epoch; or none")
-    checkpoint: Checkpoint = Field(Checkpoint(), description="how often the state is saved")
-    layer_stats: Literal["auto", "none"] = Field(
-        "auto", description="auto: signals and gradients are measured layer by layer, at a few epochs; or none"
+    name: str = setting(RunName(), "what the run folder is called; the file's stem by default", default="run")
+    tags: list[str] = setting(ListOf(Text(), most=100), "free text", default=[])
+    seed: int = setting(
+        Integer(ge=0, le=2**63 - 1), "initial weights, order of samples, dropout, augmentation", default=0
     )
-
-
-def dump(section: Section) -> Any:
-    """The settings as plain values, every one of them; a choice without settings is its bare name.
-
-    A layer's null (the model's value holds) is left out; an empty section is ``none``. A loss's `outputs` is about
-    classes, so that it does not stand where the target is a number.
-    """
-    is_layer = isinstance(section, Layer)
-    values: dict[str, Any] = {"name": section.name} if isinstance(section, Choice) and not is_layer else {}
-    for key, info in type(section).model_fields.items():
-        value = section.__dict__[key]
-        if value is not None or not is_layer:
-            values[key] = "none" if value is None and words.section(info.annotation) else _plain(value)
-    if isinstance(section, Config) and section.data.describe().target == "number" and isinstance(values["loss"], dict):
-        loss = {key: value for key, value in values["loss"].items() if key != "outputs"}
-        values["loss"] = loss["name"] if list(loss) == ["name"] else loss
-    return values["name"] if list(values) == ["name"] and isinstance(section, Choice) else values
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Section):
-        return dump(value)
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return str(value)
+    data: Source = setting(Of(Source), "the data source and its settings", default=Digits())
+    model: Model = setting(Of(Model), "the network's shape", default=MLP())
+    loss: Loss = setting(Of(Loss), "what is minimised", default=CrossEntropy())
+    optimizer: Optimizer = setting(Of(Optimizer), "how the gradient moves the weights", default=Adam())
+    scheduler: Scheduler = setting(Of(Scheduler), "how the learning rate changes during the run", default=NoSchedule())
+    training: Training = setting(Part(Training), "how long and on what the model is trained", default=Training())
+    early_stopping: EarlyStopping | None = setting(
+        Null(Part(EarlyStopping)), "when to stop before the last epoch; or none", default=None
+    )
+    checkpoint: Checkpoint = setting(Part(Checkpoint), "how often the state is saved", default=Checkpoint())
+    layer_stats: str = setting(
+        OneOf("auto", "none"),
+        "auto: signals and gradients are measured layer by layer, at a few epochs; or none",
+        default="auto",
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuner.choice import Choice, shared
+from tuner.choice import Choice
 from tuner.document import Place, flow, shown, to_plain
 
 if TYPE_CHECKING:
@@ -16,12 +16,13 @@ def switched(
 ) -> Entries:
     """The settings from lower layers that the new choice also has; the others are named in notes."""
     why = f"{path} is now {member.name} ({place})"
-    lacking = {key: given for key, given in settings.items() if key not in member.model_fields}
+    lacking = {key: given for key, given in settings.items() if key not in member.fields}
     fall_away(reader, lacking, why, path)
     others = {
         key: given
         for key, given in settings.items()
-        if key not in lacking and shared(member, key).meaning != shared(set_for.get(key, member), key).meaning
+        if key not in lacking
+        and member.fields[key].shared.meaning != set_for.get(key, member).fields[key].shared.meaning
     }
     fall_away(reader, others, f"{why}, where {' and '.join(others)} would mean something else", path)
     return {key: given for key, given in settings.items() if key not in lacking and key not in others}
@@ -32,8 +33,8 @@ def note_stayed(
 ) -> None:
     """Notes settings that stay though they were tuned for another choice, where this one's defaults are others."""
     for key, given in settings.items():
-        before, (place, node), default = set_for.get(key, member), given[-1], member.model_fields[key].default
-        if before is member or not shared(member, key).tuned or to_plain(node) == default:
+        before, (place, node), default = set_for.get(key, member), given[-1], member.fields[key].default
+        if before is member or not member.fields[key].shared.tuned or to_plain(node) == default:
             continue
         why = f"{before.name} and stays under {member.name}, whose default is {flow(default)}"
         reader.stayed[f"{path}.{key}"] = why

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tuner.bounds import label
 from tuner.choice import Choice, Section, fold
 from tuner.config import advice, words
 from tuner.document import Items, Map, Node, Place, Scalar, located, parse
@@ -34,13 +35,14 @@ def is_good(reader: Reader, path: str, node: Node, read: Read, inside: str = "")
 
 def _contradicts(reader: Reader, path: str, node: Node) -> bool:
     """Whether `node` at `path` cannot stand beside the choices of this document."""
-    from tuner.config.checks import contradictions
+    from tuner.config.checks import contradictions, contradictions_with_data, may_open
+    from tuner.config.loaded import Loaded
     from tuner.config.settings import Config
 
     if reader.root is not Config or "[" in path or not path:
         return False
     top, *below = path.split(".")
-    kinds = {key for key, info in Config.model_fields.items() if words.family(info.annotation)}
+    kinds = {key for key, field in Config.fields.items() if field.bound.kind}
     entries: dict[str, Node] = {
         key: _text(name, node.place) for key, name in reader.said.items() if name and key in kinds
     }
@@ -53,7 +55,10 @@ def _contradicts(reader: Reader, path: str, node: Node) -> bool:
         Config, [Map(node.place, {key: (node.place, each) for key, each in {**entries, top: node}.items()})], ""
     )
     try:
-        return any(found.path in (path, f"{path}.name") for found in contradictions(config, probe.bad))
+        found = [*contradictions(config, probe.bad)]
+        if may_open(config, probe.bad) and not config.data.reads_to_open:
+            found += contradictions_with_data(Loaded(config, config.data.open()), probe.bad)
+        return any(each.path in (path, f"{path}.name") for each in found)
     except TunerError:
         return True
 
@@ -75,7 +80,6 @@ def first(reader: Reader, path: str, candidates: Iterable[str], read: Read) -> s
 
 def value(reader: Reader, cls: type[Section], key: str, node: Node, path: str, index: int | None = None) -> str | None:
     """What to write for a value, or for the item `index` of the list that it is."""
-    info = cls.model_fields[key]
     whole, target, at = node, node, path
     if index is not None and isinstance(node, Items):
         target, at = node.nodes[index], f"{path}[{index}]"
@@ -87,7 +91,7 @@ def value(reader: Reader, cls: type[Section], key: str, node: Node, path: str, i
             found = Items(whole.place, (*whole.nodes[:index], found, *whole.nodes[index + 1 :]))
         probe.build(cls, {key: [(node.place, found)]}, path.rpartition(".")[0])
 
-    text = first(reader, at, advice.values(target, words.options(info)), read)
+    text = first(reader, at, advice.values(target, cls.fields[key].bound.options), read)
     quoted = isinstance(target, Scalar) and target.quoted and target.text == text
     return f"{text} without quotes" if quoted else text
 
@@ -177,7 +181,7 @@ def key(
             return other if other.startswith("leave") else f"a layer of its own: {other}"
     elif issubclass(cls, Choice) and (owners := words.owners(cls, given)):
         return _of_another(reader, cls, owners, given, node, path)
-    known = [*(["name"] if issubclass(cls, Choice) and cls.kind != "layer" else []), *cls.model_fields,
+    known = [*(["name"] if issubclass(cls, Choice) and cls.kind != "layer" else []), *cls.fields,
              *(reader.also if not path else ())]  # fmt: skip
     for candidate in dict.fromkeys(advice.keys(given, known, reader.root)):
         here = candidate in known
@@ -192,7 +196,7 @@ def key(
 def _renamed(reader: Reader, cls: type[Section], path: str, new: str, node: Node) -> str | None:
     """A key of the same map, with another value where this one cannot stand there."""
     below = f"{path}.{new}".lstrip(".")
-    if new not in cls.model_fields:
+    if new not in cls.fields:
         if new == "name" and issubclass(cls, Choice) and isinstance(node, Scalar):
             if cls.find(node.text):
                 return new
@@ -212,17 +216,17 @@ def _into(cls: type[Section], key: str, path: str) -> Read:
 
 def _instead(reader: Reader, cls: type[Section], key: str, node: Node, path: str) -> str | None:
     """A value for the setting `key` that is like `node`."""
-    info = cls.model_fields[key]
-    kind, part = words.family(info.annotation), words.section(info.annotation)
+    field = cls.fields[key]
+    kind, part = field.bound.kind, field.bound.section
     if kind is not None:
         found = (
-            name(reader, kind, type(info.default), node, path, bare=True)
+            name(reader, kind, type(field.default), node, path, bare=True)
             if isinstance(node, Scalar)
             else choice(reader, kind, node, path)
         )
     elif part is not None:
-        found = section(reader, part, node, path, words.optional(info.annotation))
-    elif words.listed_family(info.annotation):
+        found = section(reader, part, node, path, field.bound.optional)
+    elif field.bound.listed:
         return None
     else:
         found = value(reader, cls, key, node, path)
@@ -237,13 +241,12 @@ def _moved(reader: Reader, target: str, node: Node) -> str | None:
         above = target.rpartition(".")[0]
         return (found := _renamed(reader, cls, above, field, node)) and (f"{above}." if above else "") + found
     top, _, field = target.partition(".")
-    info = reader.root.model_fields.get(top)
-    kind = words.family(info.annotation) if info else None
+    kind = reader.root.fields[top].bound.kind if top in reader.root.fields else None
     owners = words.owners(kind, field) if kind else []
     if kind is None or not owners:
         return None
     if top in reader.said:
-        return f"leave it out: {field} is a key of {words.called(kind)} {owners[0]}"
+        return f"leave it out: {field} is a key of {label(kind)} {owners[0]}"
     text = f"{{name: {owners[0]}, {field}: {advice.written(node)}}}"
     good = first(reader, f"{top}.{field}", [text], lambda probe, found: probe.choice(kind, None, [found], top))
     return good and f"{top}: {text}"
@@ -267,8 +270,8 @@ def _of_another(reader: Reader, cls: type[Choice], owners: list[str], given: str
 
 def _named(reader: Reader, given: str, node: Node, entries: Mapping[str, Any]) -> str | None:
     """For the name of a choice as a key of the top: ``adam: {lr: 0.1}``."""
-    for top, info in reader.root.model_fields.items():
-        kind = words.family(info.annotation)
+    for top, info in reader.root.fields.items():
+        kind = info.bound.kind
         if kind is not None and top not in entries and kind.find(given):
             whole = Map(node.place, {given: entries[given]})
             if found := choice(reader, kind, whole, top):

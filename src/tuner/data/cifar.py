@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from tuner.data.files import check_labels, read_bytes
-from tuner.data.source import Archive, Array, Description, Raw, Source
+from tuner.data.files import check_labels, locate, read_bytes
+from tuner.data.source import Archive, Array, Dataset, Description, Raw, Source
 
 SHAPE = (3, 32, 32)
 PIXELS = 3072
@@ -48,14 +48,14 @@ class CIFAR10(Source, name="cifar10"):
         ),
     )
 
-    def describe(self) -> Description:
+    def open(self, root: Path | None = None) -> Dataset:
         classes = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-        return Description(SHAPE, "class", classes, 50_000, 10_000)
+        known = Description(SHAPE, "class", classes, 50_000, 10_000)
+        return Dataset(self, known, lambda: self.read(locate(self, root) / "cifar-10-batches-bin"))
 
-    def read(self, root: Path) -> Raw:
+    def read(self, folder: Path) -> Raw:
         import numpy as np
 
-        folder = root / "cifar-10-batches-bin"
         parts = [records(folder / f"data_batch_{number}.bin", BATCH, 1, 10, self.name) for number in range(1, 6)]
         test_x, test_y = records(folder / "test_batch.bin", BATCH, 1, 10, self.name)
         return Raw(np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts]), test_x, test_y)
@@ -84,11 +84,11 @@ class CIFAR100(Source, name="cifar100"):
         ),
     )
 
-    def describe(self) -> Description:
-        return Description(SHAPE, "class", tuple(FINE.split()), 50_000, 10_000)
+    def open(self, root: Path | None = None) -> Dataset:
+        known = Description(SHAPE, "class", tuple(FINE.split()), 50_000, 10_000)
+        return Dataset(self, known, lambda: self.read(locate(self, root) / "cifar-100-binary"))
 
-    def read(self, root: Path) -> Raw:
-        folder = root / "cifar-100-binary"
+    def read(self, folder: Path) -> Raw:
         x, y = records(folder / "train.bin", 50_000, 2, 100, self.name)
         test_x, test_y = records(folder / "test.bin", BATCH, 2, 100, self.name)
         return Raw(x, y, test_x, test_y)

@@ -64,7 +64,7 @@ def fetch(name: str, root: Path | None = None, base: str | None = None) -> Gener
     source = downloadable(name)
     folder = download_root() if root is None else root
     yield from fetch_archives(source.archives, folder, None if base is None else (base,))
-    source().read(folder)
+    source().open(folder).read()
     return folder
 
 

@@ -1,4 +1,5 @@
 """Small tables that come with scikit-learn. Their files are read with numpy: importing scikit-learn costs seconds."""
+# ruff: noqa: ARG002 - `root` does not matter to what comes with scikit-learn
 
 from __future__ import annotations
 
@@ -8,8 +9,18 @@ import io
 from pathlib import Path
 
 from tuner.data.files import is_file
-from tuner.data.source import Array, Description, DrawnTest, NumericTarget, Raw, Source
+from tuner.data.source import Array, Dataset, DrawnTest, NumericTarget, Raw, Source
 from tuner.errors import NotFoundError
+
+FLOWER = ("sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)")
+SUBSTANCES = """
+    alcohol malic_acid ash alcalinity_of_ash magnesium total_phenols flavanoids nonflavanoid_phenols proanthocyanins
+    color_intensity hue od280/od315_of_diluted_wines proline
+"""
+NUCLEI = """
+    radius texture perimeter area smoothness compactness concavity concave_points symmetry fractal_dimension
+"""
+PATIENT = ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
 
 
 class Digits(DrawnTest, Source, name="digits"):
@@ -21,13 +32,12 @@ class Digits(DrawnTest, Source, name="digits"):
     licence CC BY 4.0; the copy that scikit-learn ships (the test part of the original).
     """
 
-    def describe(self) -> Description:
-        return self.describe_whole((1, 8, 8), tuple("0123456789"), 1797)
+    def open(self, root: Path | None = None) -> Dataset:
+        return Dataset(self, self.describe((1, 8, 8), tuple("0123456789"), 1797), self.read)
 
-    def read(self, root: Path) -> Raw:
+    def read(self) -> Raw:
         import numpy as np
 
-        del root  # it comes with scikit-learn
         table = read_table("digits.csv.gz", 1797, 65, header=False)
         return Raw(table[:, :64].astype(np.uint8).reshape(-1, 1, 8, 8), table[:, 64].astype(np.int64))
 
@@ -41,12 +51,12 @@ class Iris(DrawnTest, Source, name="iris"):
     measurements as printed there; UCI Machine Learning Repository, licence CC BY 4.0; the copy that scikit-learn ships.
     """
 
-    def describe(self) -> Description:
-        return self.describe_whole((4,), ("setosa", "versicolor", "virginica"), 150)
-
-    def read(self, root: Path) -> Raw:
-        del root  # it comes with scikit-learn
-        return class_table("iris.csv", 150, 4)
+    def open(self, root: Path | None = None) -> Dataset:
+        return Dataset(
+            self,
+            self.describe((4,), ("setosa", "versicolor", "virginica"), 150, FLOWER),
+            lambda: class_table("iris.csv", 150, 4),
+        )
 
 
 class Wine(DrawnTest, Source, name="wine"):
@@ -57,12 +67,9 @@ class Wine(DrawnTest, Source, name="wine"):
     scikit-learn ships.
     """
 
-    def describe(self) -> Description:
-        return self.describe_whole((13,), ("class_0", "class_1", "class_2"), 178)
-
-    def read(self, root: Path) -> Raw:
-        del root  # it comes with scikit-learn
-        return class_table("wine_data.csv", 178, 13)
+    def open(self, root: Path | None = None) -> Dataset:
+        known = self.describe((13,), ("class_0", "class_1", "class_2"), 178, tuple(SUBSTANCES.split()))
+        return Dataset(self, known, lambda: class_table("wine_data.csv", 178, 13))
 
 
 class BreastCancer(DrawnTest, Source, name="breast_cancer"):
@@ -74,12 +81,11 @@ class BreastCancer(DrawnTest, Source, name="breast_cancer"):
     Repository, licence CC BY 4.0; the copy that scikit-learn ships.
     """
 
-    def describe(self) -> Description:
-        return self.describe_whole((30,), ("malignant", "benign"), 569)
-
-    def read(self, root: Path) -> Raw:
-        del root  # it comes with scikit-learn
-        return class_table("breast_cancer.csv", 569, 30)
+    def open(self, root: Path | None = None) -> Dataset:
+        measures = [name.replace("_", " ") for name in NUCLEI.split()]
+        columns = tuple(form.format(name) for form in ("mean {}", "{} error", "worst {}") for name in measures)
+        known = self.describe((30,), ("malignant", "benign"), 569, columns)
+        return Dataset(self, known, lambda: class_table("breast_cancer.csv", 569, 30))
 
 
 class Diabetes(DrawnTest, NumericTarget, Source, name="diabetes"):
@@ -91,13 +97,12 @@ class Diabetes(DrawnTest, NumericTarget, Source, name="diabetes"):
     that scikit-learn ships, as measured (not the centred one); no licence stated.
     """
 
-    def describe(self) -> Description:
-        return self.describe_whole((10,), (), 442)
+    def open(self, root: Path | None = None) -> Dataset:
+        return Dataset(self, self.describe((10,), (), 442, PATIENT), self.read)
 
-    def read(self, root: Path) -> Raw:
+    def read(self) -> Raw:
         import numpy as np
 
-        del root  # it comes with scikit-learn
         x = read_table("diabetes_data_raw.csv.gz", 442, 10, header=False, delimiter=None)
         y = read_table("diabetes_target.csv.gz", 442, 1, header=False, delimiter=None)
         return Raw(x.astype(np.float32), y[:, 0].astype(np.float32))

@@ -7,8 +7,8 @@ from math import prod
 from pathlib import Path
 from typing import ClassVar
 
-from tuner.data.files import check_labels, damaged, read_bytes
-from tuner.data.source import Archive, Array, Description, Raw, Source
+from tuner.data.files import check_labels, damaged, locate, read_bytes
+from tuner.data.source import Archive, Array, Dataset, Description, Raw, Source
 
 TRAIN, TEST = 60_000, 10_000
 SIDE = 28
@@ -54,11 +54,8 @@ class MNIST(Source, name="mnist"):
         ),
     )
 
-    def describe(self) -> Description:
-        return describe(tuple("0123456789"))
-
-    def read(self, root: Path) -> Raw:
-        return read(root / "MNIST" / "raw", self.name)
+    def open(self, root: Path | None = None) -> Dataset:
+        return opened(self, root, "MNIST", tuple("0123456789"))
 
 
 class FashionMNIST(Source, name="fashion_mnist"):
@@ -82,8 +79,11 @@ class FashionMNIST(Source, name="fashion_mnist"):
         ),
     )
 
-    def describe(self) -> Description:
-        return describe(
+    def open(self, root: Path | None = None) -> Dataset:
+        return opened(
+            self,
+            root,
+            "FashionMNIST",
             (
                 "T-shirt/top",
                 "Trouser",
@@ -95,11 +95,8 @@ class FashionMNIST(Source, name="fashion_mnist"):
                 "Sneaker",
                 "Bag",
                 "Ankle boot",
-            )
+            ),
         )
-
-    def read(self, root: Path) -> Raw:
-        return read(root / "FashionMNIST" / "raw", self.name)
 
 
 class KMNIST(Source, name="kmnist", aliases=("kuzushiji_mnist",)):
@@ -123,16 +120,14 @@ class KMNIST(Source, name="kmnist", aliases=("kuzushiji_mnist",)):
         ),
     )
 
-    def describe(self) -> Description:
-        return describe(("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"))
-
-    def read(self, root: Path) -> Raw:
-        return read(root / "KMNIST" / "raw", self.name)
+    def open(self, root: Path | None = None) -> Dataset:
+        return opened(self, root, "KMNIST", ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"))
 
 
-def describe(classes: tuple[str, ...]) -> Description:
-    """The description all three share."""
-    return Description((1, SIDE, SIDE), "class", classes, TRAIN, TEST)
+def opened(source: Source, root: Path | None, folder: str, classes: tuple[str, ...]) -> Dataset:
+    """All three are alike but for their folder and classes."""
+    known = Description((1, SIDE, SIDE), "class", classes, TRAIN, TEST)
+    return Dataset(source, known, lambda: read(locate(source, root) / folder / "raw", source.name))
 
 
 def read(folder: Path, name: str) -> Raw:

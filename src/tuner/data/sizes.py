@@ -1,10 +1,10 @@
-"""How many samples each part gets, and what is wrong with that, from the settings alone."""
+"""How many samples each part gets, and what is wrong with that, before they are read."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tuner.data.source import Description, Source
+from tuner.data.source import Dataset
 
 
 @dataclass(frozen=True)
@@ -16,17 +16,17 @@ class Sizes:
     test: int
 
 
-def sizes(source: Source) -> Sizes:
+def sizes(dataset: Dataset) -> Sizes:
     """The sizes of the parts; of use where `faults` finds nothing."""
-    known = source.describe()
+    source, known = dataset.source, dataset.description
     validation = round(source.validation * known.train_samples)
     rest = known.train_samples - validation
     return Sizes(rest if source.limit is None else min(source.limit, rest), validation, known.test_samples)
 
 
-def faults(source: Source) -> list[tuple[str, str]]:
-    """What is wrong with how the settings split the data, as (key within `data`, message); reads no file."""
-    known = source.describe()
+def faults(dataset: Dataset) -> list[tuple[str, str]]:
+    """What is wrong with how the settings split the data, as (key within `data`, message); reads no sample."""
+    source, known = dataset.source, dataset.description
     classes, samples = max(len(known.classes), 1), known.train_samples
     found = []
     share = source.test_share()
@@ -46,11 +46,12 @@ def faults(source: Source) -> list[tuple[str, str]]:
         found.append(("limit", f"more than the {rest:,} training samples there are; null uses them all"))
     elif source.limit is not None and source.limit < classes:
         found.append(("limit", too_few(source.limit, classes)))
-    return found + label_faults(source, known)
+    return found + label_faults(dataset)
 
 
-def label_faults(source: Source, known: Description) -> list[tuple[str, str]]:
+def label_faults(dataset: Dataset) -> list[tuple[str, str]]:
     """What is wrong with the settings that are about labels."""
+    source, known = dataset.source, dataset.description
     found = []
     if known.target == "number" and source.order == "by_class":
         found.append(("order", f"{source.name} has numbers to predict, not classes: only `source` goes"))
@@ -59,7 +60,7 @@ def label_faults(source: Source, known: Description) -> list[tuple[str, str]]:
             found.append(("label_noise", f"{source.name} has numbers to predict, not classes: only 0 goes"))
         elif len(known.classes) < 2:
             found.append(("label_noise", "needs at least two classes"))
-        elif (count := sizes(source).train) > 0 and round(source.label_noise * count) == 0:
+        elif (count := sizes(dataset).train) > 0 and round(source.label_noise * count) == 0:
             found.append(("label_noise", f"{source.label_noise:g} of {count:,} labels is none"))
     return found
 

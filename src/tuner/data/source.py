@@ -1,15 +1,15 @@
-"""What a data source is: its settings, what is known of it before anything is read, and what reading it gives."""
+"""What a data source is: its settings, what opening it tells of its samples, and what reading them gives."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import Field
-
-from tuner.choice import Choice, Section
+from tuner.bounds import Flag, Integer, ListOf, Null, Number, Of, OneOf, PathText
+from tuner.choice import Choice, Section, setting
 from tuner.options.augmentations import Augmentation
 
 if TYPE_CHECKING:
@@ -17,13 +17,10 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = "NDArray[Any]"
 
-Location = Annotated[str, Field(min_length=1), Path]
-"""A path; `Path` marks it for the config language, which reads it relative to the file that says it."""
-
 
 @dataclass(frozen=True)
 class Description:
-    """What is known of a source without reading it.
+    """What is known of a source's samples before they are read.
 
     `shape` is that of one sample: (C, H, W) for an image, (F,) for a row of a table, (T, F) for a sequence.
     `classes` holds the names of the classes, () for a numeric target.
@@ -36,6 +33,8 @@ class Description:
     classes: tuple[str, ...]
     train_samples: int
     test_samples: int
+    columns: tuple[str, ...] = ()
+    """The names of a table's columns, where they are known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,59 +67,75 @@ class Archive:
     unpacks: tuple[tuple[str, int], ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A source that was opened: what is known of its samples, and how they are read.
+
+    `read` raises NotFoundError where a file is missing, truncated or holds what it should not.
+    """
+
+    source: Source
+    description: Description
+    read: Callable[[], Raw]
+
+
 class Source(Choice, kind="data"):
     """Where the samples come from, how they are split and in what form a network sees them."""
 
+    reads_to_open: ClassVar[bool] = False
+    """Whether opening it reads a file: what the language alone can tell of a config is told before."""
     downloadable: ClassVar[bool] = False
     archives: ClassVar[tuple[Archive, ...]] = ()
 
-    root: Location | None = Field(
-        None, description="folder where data sets lie; null: $TUNER_DATA, else ./data, else the user's cache folder"
+    root: str | None = setting(
+        Null(PathText()),
+        "folder where data sets lie; null: $TUNER_DATA, else ./data, else the user's cache folder",
+        default=None,
     )
-    validation: float = Field(
-        0.1, ge=0, lt=1, description="share of the training data kept for validation; stratified for classes"
+    validation: float = setting(
+        Number(ge=0, lt=1), "share of the training data kept for validation; stratified for classes", default=0.1
     )
-    split_seed: int = Field(
-        0,
-        ge=0,
-        description="the seed of everything random about the data: splits, limit, label noise, generated samples",
+    split_seed: int = setting(
+        Integer(ge=0),
+        "the seed of everything random about the data: splits, limit, label noise, generated samples",
+        default=0,
     )
-    limit: int | None = Field(
-        None, ge=1, description="use this many training samples; stratified for classes; null: all of them"
+    limit: int | None = setting(
+        Null(Integer(ge=1)), "use this many training samples; stratified for classes; null: all of them", default=None
     )
-    normalize: Literal["none", "standard", "minmax"] = Field(
-        "standard",
-        description="none: numbers as stored; standard: mean 0, standard deviation 1; minmax: 0 to 1; "
+    normalize: Literal["none", "standard", "minmax"] = setting(
+        OneOf("none", "standard", "minmax"),
+        "none: numbers as stored; standard: mean 0, standard deviation 1; minmax: 0 to 1; "
         "per channel or per column, measured on the training part only",
+        default="standard",
     )
-    shuffle: bool = Field(True, description="show the training samples in a new order every epoch")
-    order: Literal["source", "by_class"] = Field(
-        "source", description="the order that `shuffle: false` shows: the source's own, or one class after the other"
+    shuffle: bool = setting(Flag(), "show the training samples in a new order every epoch", default=True)
+    order: str = setting(
+        OneOf("source", "by_class"),
+        "the order that `shuffle: false` shows: the source's own, or one class after the other",
+        default="source",
     )
-    label_noise: float = Field(
-        0.0, ge=0, le=1, description="share of the training labels replaced by another class; for classes only"
+    label_noise: float = setting(
+        Number(ge=0, le=1), "share of the training labels replaced by another class; for classes only", default=0.0
     )
-    augment: list[Augmentation] = Field(
-        default_factory=list,
-        max_length=100,
-        description="random changes to each training batch, in this order, before normalisation",
+    augment: list[Augmentation] = setting(
+        ListOf(Of(Augmentation), most=100),
+        "random changes to each training batch, in this order, before normalisation",
+        default=[],
     )
-    shift: list[Augmentation] = Field(
-        default_factory=list,
-        max_length=100,
-        description="the same changes put on validation and test data instead, drawn once by split_seed: "
+    shift: list[Augmentation] = setting(
+        ListOf(Of(Augmentation), most=100),
+        "the same changes put on validation and test data instead, drawn once by split_seed: "
         "another distribution than the training data's",
+        default=[],
     )
 
     @abstractmethod
-    def describe(self) -> Description:
-        """Shape, target and sizes, from the settings alone: reads no file."""
+    def open(self, root: Path | None = None) -> Dataset:
+        """What is known of the samples (looked up, declared or read) and how to read them; once a command.
 
-    @abstractmethod
-    def read(self, root: Path) -> Raw:
-        """Reads the samples from the data folder `root`.
-
-        Raises NotFoundError where a file is missing, truncated or holds what it should not.
+        `root`, where given, is the only folder looked in. Raises NotFoundError where what it reads is missing or
+        damaged.
         """
 
     def test_share(self) -> float | None:
@@ -135,26 +150,29 @@ class Source(Choice, kind="data"):
 class DrawnTest(Section):
     """The setting of sources that have no test split of their own; stands before Source among a source's bases."""
 
-    test: float = Field(
-        0.2, ge=0, lt=1, description="share of all samples kept for the test, drawn first; stratified for classes"
+    test: float = setting(
+        Number(ge=0, lt=1), "share of all samples kept for the test, drawn first; stratified for classes", default=0.2
     )
 
     def test_share(self) -> float | None:
         return self.test
 
-    def describe_whole(self, shape: tuple[int, ...], classes: tuple[str, ...], samples: int) -> Description:
+    def describe(
+        self, shape: tuple[int, ...], classes: tuple[str, ...], samples: int, columns: tuple[str, ...] = ()
+    ) -> Description:
         """The description of a source of `samples` samples from which the test part is drawn."""
         drawn = round(self.test * samples)
-        return Description(shape, "class" if classes else "number", classes, samples - drawn, drawn)
+        return Description(shape, "class" if classes else "number", classes, samples - drawn, drawn, columns)
 
 
 class NumericTarget(Section):
     """The setting of sources whose target is a number; stands before Source among a source's bases."""
 
-    standardize_target: bool = Field(
-        True,
-        description="the loss sees the target in standard deviations from its training mean; "
+    standardize_target: bool = setting(
+        Flag(),
+        "the loss sees the target in standard deviations from its training mean; "
         "metrics and predictions keep its own units",
+        default=True,
     )
 
     def standardizes_target(self) -> bool:

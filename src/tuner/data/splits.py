@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from tuner.data.files import locate
 from tuner.data.sizes import faults, sizes
-from tuner.data.source import Array, Description, Raw, Source
+from tuner.data.source import Array, Dataset, Description, Raw
 from tuner.data.statistics import Statistics, measure, spread
 from tuner.errors import ConfigError, Fault, NotFoundError, ResourceError
 from tuner.seeding import derive
@@ -30,6 +28,11 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def counts(self, classes: int) -> list[int]:
+        """Samples of each class."""
+        found: list[int] = np.bincount(self.y, minlength=classes).tolist()
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,23 +56,21 @@ class Splits:
     fingerprint: str
 
 
-def load(source: Source, root: Path | None = None) -> Splits:
-    """Reads a source and splits it. `root`, where given, is the only folder looked in.
+def load(dataset: Dataset) -> Splits:
+    """Reads the samples of a source and splits them.
 
     Raises ConfigError for a split that cannot be, NotFoundError for data that is missing, damaged or not what the
     source says it is, ResourceError where it does not fit into memory.
     """
-    wrong = faults(source)
+    wrong, name = faults(dataset), dataset.source.name
     if wrong:
         raise ConfigError([Fault(f"data.{key}: {message}", key=f"data.{key}") for key, message in wrong])
     try:
-        raw = source.read(locate(source, root))
-        check(raw, source.describe(), source.name)
-        return split(source, raw)
+        raw = dataset.read()
+        check(raw, dataset.description, name)
+        return split(dataset, raw)
     except MemoryError as error:
-        raise ResourceError(
-            f"{source.name} does not fit into this machine's memory", fix="take fewer samples"
-        ) from error
+        raise ResourceError(f"{name} does not fit into this machine's memory", fix="take fewer samples") from error
 
 
 def check(raw: Raw, known: Description, name: str) -> None:
@@ -108,12 +109,12 @@ class Indices:
     evaluated: Array
 
 
-def choose(source: Source, known: Description, raw: Raw) -> Indices:
+def choose(dataset: Dataset, raw: Raw) -> Indices:
     """Test, validation and training samples, drawn in this order, and the training samples that are evaluated.
 
     All are drawn by the source's own labels, so that label noise and order move no sample.
     """
-    counts = sizes(source)
+    source, known, counts = dataset.source, dataset.description, sizes(dataset)
     by_class = known.target == "class"
     train, test = np.arange(len(raw.y)), None
     if raw.test_x is None:
@@ -130,10 +131,10 @@ def choose(source: Source, known: Description, raw: Raw) -> Indices:
     return Indices(train, validation, test, evaluated)
 
 
-def split(source: Source, raw: Raw) -> Splits:
+def split(dataset: Dataset, raw: Raw) -> Splits:
     """The parts of what was read."""
-    known = source.describe()
-    chosen = choose(source, known, raw)
+    source, known = dataset.source, dataset.description
+    chosen = choose(dataset, raw)
     train = chosen.train
     y = raw.y[train]
     if source.label_noise > 0:

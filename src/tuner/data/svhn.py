@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from tuner.data.files import check_labels, damaged, how_to_get, is_file, shown, unreadable
-from tuner.data.source import Archive, Array, Description, Raw, Source
+from tuner.data.files import check_labels, damaged, how_to_get, is_file, locate, shown, unreadable
+from tuner.data.source import Archive, Array, Dataset, Description, Raw, Source
 from tuner.errors import NotFoundError
 
 MIRRORS = ("http://ufldl.stanford.edu/housenumbers/",)
@@ -31,12 +31,13 @@ class SVHN(Source, name="svhn"):
         )
     )
 
-    def describe(self) -> Description:
-        return Description((3, 32, 32), "class", tuple("0123456789"), TRAIN, TEST)
+    def open(self, root: Path | None = None) -> Dataset:
+        known = Description((3, 32, 32), "class", tuple("0123456789"), TRAIN, TEST)
+        return Dataset(self, known, lambda: self.read(locate(self, root)))
 
-    def read(self, root: Path) -> Raw:
-        x, y = read_mat(root / "train_32x32.mat", TRAIN, self.name)
-        test_x, test_y = read_mat(root / "test_32x32.mat", TEST, self.name)
+    def read(self, folder: Path) -> Raw:
+        x, y = read_mat(folder / "train_32x32.mat", TRAIN, self.name)
+        test_x, test_y = read_mat(folder / "test_32x32.mat", TEST, self.name)
         return Raw(x, y, test_x, test_y)
 
 

@@ -11,9 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from inspect import cleandoc
 
-from pydantic.fields import FieldInfo
-
-from tuner.choice import Choice, fold
+from tuner.bounds import label, plural
+from tuner.choice import Choice, Field, fold
 from tuner.config import advice, words
 from tuner.config.comparison import NOT_MEANING
 from tuner.config.schema import EXTENDS
@@ -22,17 +21,14 @@ from tuner.errors import EXIT_CODES, UsageError
 from tuner.explain.glossary import Word, glossary
 from tuner.explain.language import (
     Setting,
-    allowed,
     default_text,
     example_of_choice,
     example_of_setting,
     find_kind,
     first_line,
     kinds,
-    label,
     overrides,
     plain,
-    plural,
     settings,
 )
 from tuner.explain.nearness import near
@@ -43,7 +39,6 @@ from tuner.explain.topics import Topic, topics
 __all__ = [
     "Meaning",
     "Setting",
-    "allowed",
     "default_text",
     "explain",
     "find_kind",
@@ -53,7 +48,6 @@ __all__ = [
     "names",
     "nearest_names",
     "plain",
-    "plural",
     "settings",
 ]
 
@@ -162,7 +156,7 @@ def choices(name: str) -> list[type[Choice]]:
 def of_choice(choice: type[Choice]) -> Meaning:
     """A choice: its docstring, its settings, how to write it."""
     kind = kinds()[choice.kind]
-    rows = tuple(row(key, info) for key, info in choice.model_fields.items())
+    rows = tuple(row(key, field) for key, field in choice.fields.items())
     values = example_of_choice(choice, kind)
     proven = proofs([choice.name]) or proofs(paths_of(kind), "Recipe on its kind")
     return Meaning(
@@ -188,9 +182,9 @@ def paths_of(kind: type[Choice]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def row(key: str, info: FieldInfo) -> tuple[str, str, str, str]:
+def row(key: str, field: Field) -> tuple[str, str, str, str]:
     """A setting as a row of a table."""
-    return key, allowed(info), default_text(info), info.description or ""
+    return key, field.bound.words, default_text(field), field.help
 
 
 # ---- settings --------------------------------------------------------------------------------------------------------
@@ -216,12 +210,12 @@ def of_keys(name: str) -> list[Meaning]:
 def of_setting(group: Sequence[Setting], paths: Sequence[str]) -> Meaning:
     """A setting that several choices may have, at one path or at several."""
     first = next((setting for setting in group if setting.is_by_default), group[0])
-    told = {row(setting.key, setting.info)[1:]: "" for setting in group}
+    told = {row(setting.key, setting.field)[1:]: "" for setting in group}
     if len(told) == 1:
         lines = [
-            f"{sentence(first.info.description or '')}.",
-            f"Allowed: {allowed(first.info)}.",
-            default_line(first.info),
+            f"{sentence(first.field.help)}.",
+            f"Allowed: {first.field.bound.words}.",
+            default_line(first.field),
         ]
     else:
         lines = []
@@ -239,11 +233,11 @@ def of_setting(group: Sequence[Setting], paths: Sequence[str]) -> Meaning:
     )
 
 
-def default_line(info: FieldInfo) -> str:
+def default_line(field: Field) -> str:
     """The default in a sentence; nothing for a section, whose settings have their own."""
-    if info.is_required():
+    if field.required:
         return "It has to be given."
-    return "" if words.section(info.annotation) and info.default is not None else f"Default: {default_text(info)}."
+    return "" if field.bound.section and field.default is not None else f"Default: {default_text(field)}."
 
 
 def belongs_to(group: Sequence[Setting]) -> list[str]:
@@ -272,17 +266,17 @@ def variants(group: Sequence[Setting]) -> tuple[tuple[str, ...], tuple[tuple[str
     told: dict[tuple[str, ...], list[str]] = {}
     for setting in group:
         owner = setting.owner.name if issubclass(setting.owner, Choice) else setting.owner.__name__
-        told.setdefault(row(setting.key, setting.info)[1:], []).append(owner)
+        told.setdefault(row(setting.key, setting.field)[1:], []).append(owner)
     rows = tuple((", ".join(dict.fromkeys(owners)), *cells) for cells, owners in told.items())
     return ("in", "allowed", "default", "what it is"), rows
 
 
 def below(setting: Setting) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     """The settings of a section, as a table."""
-    part = words.section(setting.info.annotation)
+    part = setting.field.bound.section
     if part is None:
         return (), ()
-    return ("setting", "allowed", "default", "what it is"), tuple(row(*item) for item in part.model_fields.items())
+    return ("setting", "allowed", "default", "what it is"), tuple(row(*item) for item in part.fields.items())
 
 
 EXTENDING = Meaning(

@@ -10,11 +10,9 @@ from functools import cache
 from inspect import cleandoc
 from typing import Any
 
-from pydantic.fields import FieldInfo
-
-from tuner.choice import Choice, Section
-from tuner.config import Config, words
-from tuner.config.schema import leaf, plain_default
+from tuner.bounds import Integer, Number, plural
+from tuner.choice import Choice, Field, Section
+from tuner.config.settings import Config
 from tuner.data.source import NumericTarget
 from tuner.document import flow
 
@@ -30,18 +28,18 @@ class Setting:
     path: str
     key: str
     owner: type[Section]
-    info: FieldInfo
+    field: Field
     levels: tuple[tuple[str, type[Section], bool, bool], ...] = ()
 
     @property
     def listed(self) -> bool:
         """Whether it takes a list of choices."""
-        return words.listed_family(self.info.annotation) is not None
+        return self.field.bound.listed is not None
 
     @property
     def kind(self) -> type[Choice] | None:
         """The kind of choice that it takes, alone or in a list."""
-        return words.family(self.info.annotation) or words.listed_family(self.info.annotation)
+        return self.field.bound.kind or self.field.bound.listed
 
     @property
     def is_layers_name(self) -> bool:
@@ -65,12 +63,12 @@ def _below(cls: type[Section], above: Setting | None) -> Iterator[Setting]:
     levels: tuple[tuple[str, type[Section], bool, bool], ...] = ()
     if above is not None:
         start = f"{above.path}{'[]' if above.listed else ''}."
-        default = above.kind is None or isinstance(above.info.default, cls)
+        default = above.kind is None or isinstance(above.field.default, cls)
         levels = (*above.levels, (above.key, cls, above.listed, default))
-    for key, info in cls.model_fields.items():
-        setting = Setting(f"{start}{key}", key, cls, info, levels)
+    for key, field in cls.fields.items():
+        setting = Setting(f"{start}{key}", key, cls, field, levels)
         yield setting
-        part = words.section(info.annotation)
+        part = field.bound.section
         for below in setting.kind.members.values() if setting.kind else [part] if part else []:
             yield from _below(below, setting)
 
@@ -78,23 +76,12 @@ def _below(cls: type[Section], above: Setting | None) -> Iterator[Setting]:
 @cache
 def kinds() -> dict[str, type[Choice]]:
     """The kinds of choice by name, in the order of the language."""
-    found = (setting.kind for setting in settings())
-    return {kind.kind: kind for kind in found if kind is not None}
+    return {kind.kind: kind for kind in (setting.kind for setting in settings()) if kind is not None}
 
 
 def find_kind(name: str) -> type[Choice] | None:
     """The kind that a word names, singular or plural."""
     return next((kind for word, kind in kinds().items() if plain(name) in (plain(word), plain(plural(word)))), None)
-
-
-def plural(kind: str) -> str:
-    """``optimizers``, ``losses``, ``data``."""
-    return kind if kind == "data" else f"{kind}es" if kind.endswith("s") else f"{kind}s"
-
-
-def label(kind: type[Choice]) -> str:
-    """A kind in running text."""
-    return "data source" if kind.kind == "data" else kind.kind
 
 
 def plain(name: str) -> str:
@@ -110,24 +97,12 @@ def first_line(choice: type[Choice]) -> str:
 # ---- what a setting takes --------------------------------------------------------------------------------------------
 
 
-def allowed(info: FieldInfo) -> str:
-    """What a setting takes, in words."""
-    kind, listed = words.family(info.annotation), words.listed_family(info.annotation)
-    if listed is not None:
-        return f"a list of {plural(listed.kind)}"
-    if kind is not None:
-        return f"the name of {words.a(label(kind))}, or a map with it" + ", or null" * words.optional(info.annotation)
-    if words.section(info.annotation) is not None:
-        return "a map" + " or none" * words.optional(info.annotation)
-    return words.allowed(info)
-
-
-def default_text(info: FieldInfo) -> str:
+def default_text(field: Field) -> str:
     """A setting's default as YAML; a word where it has to be given."""
-    if info.is_required():
+    if field.required:
         return "(required)"
-    default = plain_default(info)
-    return flow(default["name"] if words.family(info.annotation) and isinstance(default, dict) else default)
+    default = field.plain(field.default)
+    return flow(default["name"] if field.bound.kind and isinstance(default, dict) else default)
 
 
 # ---- examples --------------------------------------------------------------------------------------------------------
@@ -138,26 +113,26 @@ def example_of_choice(choice: type[Choice], kind: type[Choice]) -> dict[str, Any
     places = [setting for setting in settings() if setting.kind is kind]
     place = next((setting for setting in places if setting.is_by_default), places[0])
     shown = list(_telling(choice, kind))[:2]
-    value = with_name(choice, {key: plain_default(choice.model_fields[key]) for key in shown})
+    value = with_name(choice, {key: choice.fields[key].plain(choice.fields[key].default) for key in shown})
     bare = value["name"] if list(value) == ["name"] else value
     return _learnable(example(place, [value] if place.listed else bare), [choice])
 
 
 def _telling(choice: type[Choice], kind: type[Choice]) -> Iterator[str]:
     """The settings that say most about a choice; required ones are left to `with_name`."""
-    optional = [key for key, info in choice.model_fields.items() if not info.is_required()]
-    telling = [key for key in optional if plain_default(choice.model_fields[key]) is not None]
-    shared = [key for key in optional[:1] if key in telling and key in kind.model_fields]
-    yield from (*shared, *(key for key in telling if key not in kind.model_fields))
+    optional = [key for key, field in choice.fields.items() if not field.required]
+    telling = [key for key in optional if choice.fields[key].default is not None]
+    shared = [key for key in optional[:1] if key in telling and key in kind.fields]
+    yield from (*shared, *(key for key in telling if key not in kind.fields))
 
 
 def example_of_setting(setting: Setting) -> dict[str, Any]:
     """A config that gives the setting a value: its default, where it has one that shows how to write it."""
-    info, part = setting.info, words.section(setting.info.annotation)
-    value = sample(info) if info.is_required() or setting.listed else plain_default(info)
+    field, part = setting.field, setting.field.bound.section
+    value = sample(field) if field.required or setting.listed else field.plain(field.default)
     if part is not None:
-        value = {key: plain_default(below) for key, below in part.model_fields.items()}
-    elif words.family(info.annotation) and isinstance(value, dict):
+        value = part().plain()
+    elif field.bound.kind and isinstance(value, dict):
         value = value["name"]
     return _learnable(example(setting, value), [cls for _, cls, _, _ in setting.levels])
 
@@ -174,7 +149,7 @@ def example(setting: Setting, value: Any) -> dict[str, Any]:
 def with_name(choice: type[Choice], given: dict[str, Any]) -> dict[str, Any]:
     """A choice as a map: its name (a layer has none), what it requires, what is given."""
     name = {} if choice.kind == "layer" else {"name": choice.name}
-    required = {key: sample(info) for key, info in choice.model_fields.items() if info.is_required()}
+    required = {key: sample(field) for key, field in choice.fields.items() if field.required}
     return {**name, **required, **given}
 
 
@@ -183,17 +158,16 @@ def _learnable(values: dict[str, Any], choices: list[type[Section]]) -> dict[str
     return {**values, "loss": "mse"} if any(issubclass(cls, NumericTarget) for cls in choices) else values
 
 
-def sample(info: FieldInfo) -> Any:
+def sample(field: Field) -> Any:
     """A usual value for a setting without a default: something within its bounds."""
-    if kind := words.listed_family(info.annotation):
-        first = next(iter(kind.members.values()))
-        return [with_name(first, {})]
-    bounds = leaf(info)
-    low: Any = bounds.get("minimum", bounds.get("exclusiveMinimum", 0))
-    high: Any = bounds.get("maximum", bounds.get("exclusiveMaximum", 1 << 30))
-    if bounds.get("type") == "integer":
-        return 32 if high > 10_000 else low  # a width is many, a side is small
-    return (low + high) / 2 if bounds.get("type") == "number" else "file"
+    bound = field.bound
+    if bound.listed:
+        return [with_name(next(iter(bound.listed.members.values())), {})]
+    if isinstance(bound, Integer):
+        return 32 if bound.le is None or bound.le > 10_000 else bound.ge  # a width is many, a side is small
+    if isinstance(bound, Number):
+        return ((bound.ge or bound.gt or 0) + (bound.le or bound.lt or 1)) / 2
+    return "file"
 
 
 def overrides(values: dict[str, Any], path: str = "") -> list[str]:

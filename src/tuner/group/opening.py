@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tuner import data, machine
-from tuner.config import Loaded, plan_of
+from tuner import machine
+from tuner.config import Loaded
 from tuner.data.splits import Splits
+from tuner.data.splits import load as read_splits
 from tuner.durable import json_bytes, read_json, shown, write_file
 from tuner.errors import NotFoundError
 from tuner.plan import Plan
@@ -85,7 +86,7 @@ def open_group(
     request = replace(request, auto_threads=1)
     request.check()
     device = device_for(loaded.config.training.device)
-    plan, splits = plan_of(loaded.config), data.load(loaded.config.data)
+    plan, splits = loaded.plan, read_splits(loaded.dataset)
     identity = replace(identify(loaded, splits, plan, device, 1), config_hash=loaded.group_hash)
     session = GroupSession(source, tuple(overrides), loaded, tuple(seeds), splits, plan, identity, request)
     known = frozenset(path.name for path in _groups(request.runs_dir))

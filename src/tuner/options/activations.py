@@ -5,9 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
-
-from tuner.choice import Choice
+from tuner.bounds import Number
+from tuner.choice import Choice, setting
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -58,7 +57,7 @@ class LeakyReLU(Activation, name="leaky_relu", aliases=("lrelu",)):
 
     flops = 2
 
-    slope: float = Field(0.01, ge=0, lt=1, description="slope below zero")
+    slope: float = setting(Number(ge=0, lt=1), "slope below zero", default=0.01)
 
     def build(self) -> nn.Module:
         from torch import nn
@@ -79,7 +78,7 @@ class PReLU(Activation, name="prelu", aliases=("parametric_relu", "parametric_re
 
     flops = 2
 
-    initial: float = Field(0.25, ge=0, le=1, description="slope below zero before training")
+    initial: float = setting(Number(ge=0, le=1), "slope below zero before training", default=0.25)
 
     def build(self) -> nn.Module:
         from torch import nn
@@ -103,7 +102,7 @@ class ELU(Activation, name="elu", aliases=("exponential_linear_unit",)):
 
     flops = 4
 
-    alpha: float = Field(1.0, gt=0, le=3e38, description="the output falls to -alpha for very negative inputs")
+    alpha: float = setting(Number(gt=0, le=3e38), "the output falls to -alpha for very negative inputs", default=1.0)
 
     def build(self) -> nn.Module:
         from torch import nn
@@ -250,7 +249,9 @@ class Softplus(Activation, name="softplus"):
 
     flops = 4
 
-    beta: float = Field(1.0, gt=0, le=3e38, description="sharpness of the bend at zero; large values approach relu")
+    beta: float = setting(
+        Number(gt=0, le=3e38), "sharpness of the bend at zero; large values approach relu", default=1.0
+    )
 
     def build(self) -> nn.Module:
         from torch import nn

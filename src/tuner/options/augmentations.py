@@ -7,11 +7,10 @@ random numbers of its own, all of them from the generator that is handed in.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
-
-from tuner.choice import Choice
+from tuner.bounds import Integer, Number, OneOf
+from tuner.choice import Choice, setting
 
 if TYPE_CHECKING:
     import torch
@@ -52,9 +51,11 @@ class Flip(Augmentation, name="flip", aliases=("mirror", "horizontal_flip")):
     section 4.1; survey: Shorten, Khoshgoftaar (2019), "A Survey on Image Data Augmentation for Deep Learning".
     """
 
-    probability: float = Field(0.5, ge=0, le=1, description="share of the samples that are mirrored")
-    direction: Literal["horizontal", "vertical"] = Field(
-        "horizontal", description="horizontal: left and right change places; vertical: top and bottom"
+    probability: float = setting(Number(ge=0, le=1), "share of the samples that are mirrored", default=0.5)
+    direction: str = setting(
+        OneOf("horizontal", "vertical"),
+        "horizontal: left and right change places; vertical: top and bottom",
+        default="horizontal",
     )
 
     def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:  # noqa: ARG002
@@ -75,7 +76,7 @@ class Shift(Augmentation, name="shift", aliases=("translate", "translation")):
     Document Analysis", section 2.
     """
 
-    pixels: int = Field(2, ge=1, le=10_000, description="largest move along each axis, in pixels")
+    pixels: int = setting(Integer(ge=1, le=10_000), "largest move along each axis, in pixels", default=2)
 
     def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:  # noqa: ARG002
         return _moved(batch, self.pixels, generator, low)
@@ -93,8 +94,10 @@ class Crop(Augmentation, name="crop", aliases=("random_crop",)):
     (2015), "Deeply-Supervised Nets", section 3.
     """
 
-    padding: int = Field(4, ge=1, le=10_000, description="pixels added on each side before the window is cut")
-    fill: Literal["low", "mirror"] = Field("low", description="what the padding holds: low (black) or the mirror image")
+    padding: int = setting(Integer(ge=1, le=10_000), "pixels added on each side before the window is cut", default=4)
+    fill: str = setting(
+        OneOf("low", "mirror"), "what the padding holds: low (black) or the mirror image", default="low"
+    )
 
     def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:  # noqa: ARG002
         return _moved(batch, self.padding, generator, low if self.fill == "low" else None)
@@ -111,7 +114,7 @@ class Cutout(Augmentation, name="cutout"):
     3.2 (there the square is 0 after normalisation, the mean; here it is low).
     """
 
-    size: int = Field(8, ge=1, le=10_000, description="side of the square, in pixels")
+    size: int = setting(Integer(ge=1, le=10_000), "side of the square, in pixels", default=8)
 
     def covers(self, side: int) -> bool:
         return self.size // 2 >= side - 1 and self.size - self.size // 2 >= side
@@ -136,7 +139,7 @@ class Noise(Augmentation, name="noise", aliases=("gaussian_noise",)):
 
     images_only = False
 
-    std: float = Field(0.05, gt=0, le=10, description="standard deviation, as a share of the value range")
+    std: float = setting(Number(gt=0, le=10), "standard deviation, as a share of the value range", default=0.05)
 
     def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:
         import torch
@@ -156,7 +159,7 @@ class Brightness(Augmentation, name="brightness"):
     section 2.2.
     """
 
-    amount: float = Field(0.2, gt=0, le=1, description="largest change, as a share of the value range")
+    amount: float = setting(Number(gt=0, le=1), "largest change, as a share of the value range", default=0.2)
 
     def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:
         import torch

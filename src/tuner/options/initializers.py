@@ -7,9 +7,8 @@ import math
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from tuner.choice import Choice
+from tuner.bounds import Number
+from tuner.choice import Choice, setting
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +50,7 @@ class Uniform(Initializer, name="uniform"):
     Source: LeCun, Bottou, Orr, Müller (1998), "Efficient BackProp", section 4.6 (why the range should follow the fan).
     """
 
-    scale: float = Field(0.05, gt=0, le=1.6e38, description="weights lie between -scale and scale")
+    scale: float = setting(Number(gt=0, le=1.6e38), "weights lie between -scale and scale", default=0.05)
 
     def draw(self, shape: tuple[int, ...], fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
         return _uniform(shape, self.scale, generator)
@@ -67,7 +66,7 @@ class Normal(Initializer, name="normal"):
     section 5 (std 0.01).
     """
 
-    std: float = Field(0.05, gt=0, le=1e38, description="standard deviation of the weights")
+    std: float = setting(Number(gt=0, le=1e38), "standard deviation of the weights", default=0.05)
 
     def draw(self, shape: tuple[int, ...], fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
         return _normal(shape, self.std, generator)
@@ -215,7 +214,7 @@ class Constant(Initializer, name="constant", aliases=("const",)):
     Source: Goodfellow, Bengio, Courville (2016), "Deep Learning", section 8.4 (breaking symmetry).
     """
 
-    value: float = Field(0.1, ge=-1000, le=1000, description="the number every weight starts at")
+    value: float = setting(Number(ge=-1000, le=1000), "the number every weight starts at", default=0.1)
 
     def draw(self, shape: tuple[int, ...], fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
         return _constant(shape, self.value)

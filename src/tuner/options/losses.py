@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
-
-from tuner.choice import Choice, Shared
+from tuner.bounds import ListOf, Null, Number, OneOf
+from tuner.choice import Choice, Shared, setting
 from tuner.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     Compare = Callable[[Tensor, Tensor], Tensor]
 
 OUTPUTS = "what is compared with the one-hot target: softmax of the outputs, or the outputs as they are (raw)"
-Outputs = Annotated[Literal["softmax", "raw"], Shared("what is compared")]
+SOFTMAX_OR_RAW, COMPARED = OneOf("softmax", "raw"), Shared("what is compared")
 CLASS = frozenset({"class"})
 CLASS_OR_NUMBER = frozenset({"class", "number"})
 
@@ -74,11 +73,13 @@ class CrossEntropy(Loss, name="cross_entropy", aliases=("softmax_cross_entropy",
     Architecture for Computer Vision", section 7.
     """
 
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of each target spread evenly over all classes")
-    class_weights: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=10_000)] | None = (
-        Field(
-            None, description="weight of each class in what is minimised, in the order of the classes; null: all alike"
-        )
+    label_smoothing: float = setting(
+        Number(ge=0, lt=1), "share of each target spread evenly over all classes", default=0.0
+    )
+    class_weights: list[float] | None = setting(
+        Null(ListOf(Number(gt=0), least=2, most=10_000)),
+        "weight of each class in what is minimised, in the order of the classes; null: all alike",
+        default=None,
     )
 
     @property
@@ -119,7 +120,7 @@ class MSE(Loss, name="mse", aliases=("mean_squared_error", "square_error", "squa
 
     targets = CLASS_OR_NUMBER
 
-    outputs: Outputs = Field("softmax", description=f"class targets only: {OUTPUTS}")
+    outputs: str = setting(SOFTMAX_OR_RAW, f"class targets only: {OUTPUTS}", default="softmax", shared=COMPARED)
 
     @property
     def activates(self) -> bool:
@@ -142,7 +143,7 @@ class MAE(Loss, name="mae", aliases=("mean_absolute_error", "absolute_error", "l
 
     targets = CLASS_OR_NUMBER
 
-    outputs: Outputs = Field("softmax", description=f"class targets only: {OUTPUTS}")
+    outputs: str = setting(SOFTMAX_OR_RAW, f"class targets only: {OUTPUTS}", default="softmax", shared=COMPARED)
 
     @property
     def activates(self) -> bool:
@@ -165,8 +166,8 @@ class Huber(Loss, name="huber", aliases=("smooth_l1",)):
 
     targets = CLASS_OR_NUMBER
 
-    delta: float = Field(1.0, gt=0, le=3e38, description="difference above which the loss grows linearly")
-    outputs: Outputs = Field("softmax", description=f"class targets only: {OUTPUTS}")
+    delta: float = setting(Number(gt=0, le=3e38), "difference above which the loss grows linearly", default=1.0)
+    outputs: str = setting(SOFTMAX_OR_RAW, f"class targets only: {OUTPUTS}", default="softmax", shared=COMPARED)
 
     @property
     def activates(self) -> bool:
@@ -235,7 +236,7 @@ class Hinge(Loss, name="hinge", aliases=("multi_margin", "multiclass_hinge")):
     Algorithmic Implementation of Multiclass Kernel-based Vector Machines", take the largest term instead.
     """
 
-    margin: float = Field(1.0, gt=0, le=3e38, description="by how much the right class's output should lead")
+    margin: float = setting(Number(gt=0, le=3e38), "by how much the right class's output should lead", default=1.0)
 
     def build_reported(self, classes: int | None) -> Compare:  # noqa: ARG002
         from torch.nn import functional as F

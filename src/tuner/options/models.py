@@ -1,106 +1,46 @@
-"""Models: the network's shape as settings. `plan.py` turns them into layers, `network.py` into modules."""
+"""Models: the network's shape as settings. A model stands for a list of layers."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from abc import abstractmethod
 
-from pydantic import Field
-
-from tuner.choice import Choice, Section, Shared
+from tuner.bounds import Flag, Integer, ListOf, Of, Part
+from tuner.choice import Choice, Section, Shared, setting
 from tuner.options.activations import Activation, Linear, ReLU
 from tuner.options.initializers import Default, HeNormal, Initializer
+from tuner.options.layers.base import SHARE, WIDTH, Layer
+from tuner.options.layers.conv import Conv
+from tuner.options.layers.dense import Dense
+from tuner.options.layers.dropout import Dropout
+from tuner.options.layers.pool import Pool
+from tuner.options.layers.recurrent import CELL, Recurrent
 
-Width = Annotated[int, Field(ge=1, le=1_000_000)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Hidden = Annotated[list[Width], Shared("dense layers before the output")]
-Dropped = Annotated[Share, Shared("after each dense layer")]
-Cell = Literal["rnn", "gru", "lstm"]
-
-
-class Layer(Choice, kind="layer"):
-    """A layer of `model.layers`: a map whose first key names it, e.g. ``{conv: 32, kernel_size: 3}``."""
-
-
-class Conv(Layer, name="conv"):
-    """A convolution: convolution, then batch norm, then activation. Needs pictures (C, H, W).
-
-    Formula: out[c] = sum over input channels k of (kernel[c, k] * in[k]) + bias[c]; no bias before batch norm.
-    Choose it when: the same small pattern can stand anywhere in a picture.
-    Source: LeCun et al. (1998), "Gradient-Based Learning Applied to Document Recognition", section II.
-    """
-
-    conv: Width = Field(description="number of output channels")
-    kernel_size: int = Field(3, ge=1, le=1_000, description="side of the square kernel, in pixels")
-    padding: Literal["same", "valid"] = Field("same", description="same: the picture keeps its size; valid: no padding")
-    activation: Activation | None = Field(None, description="null: the model's")
-    initializer: Initializer | None = Field(None, description="null: the model's")
-    batch_norm: bool | None = Field(None, description="null: the model's")
-
-
-class Pool(Layer, name="pool"):
-    """Pooling over squares that do not overlap; an incomplete square at the border is left out.
-
-    Formula: out = max (or mean) of each pool x pool square.
-    Choose it when: where exactly a pattern stands matters less than that it is there; a quarter of the numbers remain.
-    Source: LeCun et al. (1998), "Gradient-Based Learning Applied to Document Recognition", section II.
-    """
-
-    pool: int = Field(ge=2, le=1_000, description="side of the square, in pixels")
-    mode: Literal["max", "mean"] = Field("max", description="what is kept of a square")
-
-
-class Dense(Layer, name="dense"):
-    """A fully connected layer: dense, then batch norm, then activation. Whatever comes in is flattened.
-
-    Formula: out = weight @ in + bias; no bias before batch norm.
-    Choose it when: every input may matter to every unit: tables, and the end of a convolutional network.
-    Source: Goodfellow, Bengio, Courville (2016), "Deep Learning", section 6.
-    """
-
-    dense: Width = Field(description="number of units")
-    activation: Activation | None = Field(None, description="null: the model's")
-    initializer: Initializer | None = Field(None, description="null: the model's")
-    batch_norm: bool | None = Field(None, description="null: the model's")
-
-
-class Dropout(Layer, name="dropout"):
-    """Sets a random share of its inputs to zero while training and scales the others up; does nothing in evaluation.
-
-    Formula: out = in * mask / (1 - dropout), mask ~ Bernoulli(1 - dropout).
-    Choose it when: the model is good on its training data and clearly worse on validation data.
-    Source: Srivastava et al. (2014), "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", section 4.
-    """
-
-    dropout: Share = Field(description="share of the inputs set to zero")
-
-
-class Recurrent(Layer, name="rnn"):
-    """A recurrent layer over a sequence (T, F); the last one of a network hands on its last state.
-
-    Formula: rnn: h[t] = tanh(W x[t] + U h[t-1] + b); gru and lstm add gates (torch's definitions).
-    Choose it when: the input is a sequence and what came earlier matters.
-    Source: Elman (1990), "Finding Structure in Time"; Cho et al. (2014); Hochreiter, Schmidhuber (1997).
-    """
-
-    rnn: Width = Field(description="size of the state")
-    cell: Cell = Field("rnn", description="the kind of cell")
-    initializer: Initializer | None = Field(None, description="null: the model's")
+AFTER_DENSE = Shared("after each dense layer")
+HIDDEN, BEFORE_OUTPUT = ListOf(WIDTH, most=1_000), Shared("dense layers before the output")
 
 
 class Output(Section):
     """The last layer: one unit a class (one for two classes under binary_cross_entropy), one number in regression."""
 
-    initializer: Initializer = Field(Default(), description="initial weights of the output layer")
-    activation: Activation = Field(Linear(), description="what the output layer ends with")
+    initializer: Initializer = setting(Of(Initializer), "initial weights of the output layer", default=Default())
+    activation: Activation = setting(Of(Activation), "what the output layer ends with", default=Linear())
 
 
 class Model(Choice, kind="model"):
     """The network's shape."""
 
-    activation: Activation = Field(ReLU(), description="after every hidden layer; an rnn's cell is not touched")
-    initializer: Initializer = Field(HeNormal(), description="initial weights of every layer but the output")
-    batch_norm: bool = Field(False, description="batch norm between each layer and its activation")
-    output: Output = Field(Output(), description="the last layer")
+    activation: Activation = setting(
+        Of(Activation), "after every hidden layer; an rnn's cell is not touched", default=ReLU()
+    )
+    initializer: Initializer = setting(
+        Of(Initializer), "initial weights of every layer but the output", default=HeNormal()
+    )
+    batch_norm: bool = setting(Flag(), "batch norm between each layer and its activation", default=False)
+    output: Output = setting(Part(Output), "the last layer", default=Output())
+
+    @abstractmethod
+    def expand(self) -> list[tuple[str, Layer]]:
+        """The layers that it stands for, without the output layer, each with the config key it comes from."""
 
 
 class MLP(Model, name="mlp", aliases=("dense", "fully_connected", "feedforward")):
@@ -111,8 +51,13 @@ class MLP(Model, name="mlp", aliases=("dense", "fully_connected", "feedforward")
     Source: Rumelhart, Hinton, Williams (1986), "Learning Representations by Back-Propagating Errors".
     """
 
-    hidden: Hidden = Field([128], max_length=1_000, description="units of each hidden layer; [] is a linear model")
-    dropout: Dropped = Field(0.0, description="share of units dropped after each hidden layer")
+    hidden: list[int] = setting(
+        HIDDEN, "units of each hidden layer; [] is a linear model", default=[128], shared=BEFORE_OUTPUT
+    )
+    dropout: float = setting(SHARE, "share of units dropped after each hidden layer", default=0.0, shared=AFTER_DENSE)
+
+    def expand(self) -> list[tuple[str, Layer]]:
+        return dense_part(self.hidden, self.dropout)
 
 
 class CNN(Model, name="cnn", aliases=("convnet", "conv")):
@@ -123,10 +68,19 @@ class CNN(Model, name="cnn", aliases=("convnet", "conv")):
     Source: LeCun et al. (1998), "Gradient-Based Learning Applied to Document Recognition", section II.
     """
 
-    channels: list[Width] = Field([16, 32], min_length=1, max_length=100, description="channels of each convolution")
-    kernel_size: int = Field(3, ge=1, le=1_000, description="side of the square kernels, in pixels")
-    hidden: Hidden = Field([128], max_length=1_000, description="units of each dense layer after the convolutions")
-    dropout: Dropped = Field(0.0, description="share of units dropped after each dense layer")
+    channels: list[int] = setting(ListOf(WIDTH, least=1, most=100), "channels of each convolution", default=[16, 32])
+    kernel_size: int = setting(Integer(ge=1, le=1_000), "side of the square kernels, in pixels", default=3)
+    hidden: list[int] = setting(
+        HIDDEN, "units of each dense layer after the convolutions", default=[128], shared=BEFORE_OUTPUT
+    )
+    dropout: float = setting(SHARE, "share of units dropped after each dense layer", default=0.0, shared=AFTER_DENSE)
+
+    def expand(self) -> list[tuple[str, Layer]]:
+        layers: list[tuple[str, Layer]] = []
+        for index, channels in enumerate(self.channels):
+            key = f"model.channels[{index}]"
+            layers += [(key, Conv(conv=channels, kernel_size=self.kernel_size)), (key, Pool(pool=2))]
+        return layers + dense_part(self.hidden, self.dropout)
 
 
 class RNN(Model, name="rnn", aliases=("recurrent",)):
@@ -137,10 +91,16 @@ class RNN(Model, name="rnn", aliases=("recurrent",)):
     Source: Elman (1990); Cho et al. (2014); Hochreiter, Schmidhuber (1997), "Long Short-Term Memory".
     """
 
-    units: list[Width] = Field([128], min_length=1, max_length=100, description="state size of each recurrent layer")
-    cell: Cell = Field("rnn", description="the kind of cell")
-    hidden: Hidden = Field([], max_length=1_000, description="units of each dense layer after the last state")
-    dropout: Dropped = Field(0.0, description="share of units dropped after each dense layer")
+    units: list[int] = setting(ListOf(WIDTH, least=1, most=100), "state size of each recurrent layer", default=[128])
+    cell: str = setting(CELL, "the kind of cell", default="rnn")
+    hidden: list[int] = setting(
+        HIDDEN, "units of each dense layer after the last state", default=[], shared=BEFORE_OUTPUT
+    )
+    dropout: float = setting(SHARE, "share of units dropped after each dense layer", default=0.0, shared=AFTER_DENSE)
+
+    def expand(self) -> list[tuple[str, Layer]]:
+        layers = [(f"model.units[{i}]", Recurrent(rnn=size, cell=self.cell)) for i, size in enumerate(self.units)]
+        return [*layers, *dense_part(self.hidden, self.dropout)]
 
 
 class Layers(Model, name="layers", aliases=("sequential",)):
@@ -151,4 +111,17 @@ class Layers(Model, name="layers", aliases=("sequential",)):
     Source: `tuner check --resolved CONFIG` shows the layers that any model stands for.
     """
 
-    layers: list[Layer] = Field(max_length=1_000, description="the layers, first to last")
+    layers: list[Layer] = setting(ListOf(Of(Layer), most=1_000), "the layers, first to last")
+
+    def expand(self) -> list[tuple[str, Layer]]:
+        return [(f"model.layers[{index}]", layer) for index, layer in enumerate(self.layers)]
+
+
+def dense_part(hidden: list[int], dropout: float) -> list[tuple[str, Layer]]:
+    """The dense layers before the output, each followed by dropout where there is any."""
+    layers: list[tuple[str, Layer]] = []
+    for index, units in enumerate(hidden):
+        layers.append((f"model.hidden[{index}]", Dense(dense=units)))
+        if dropout:
+            layers.append((f"model.hidden[{index}]", Dropout(dropout=dropout)))
+    return layers

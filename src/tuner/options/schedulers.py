@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Any, ClassVar
 
-from pydantic import Field, field_validator
+from tuner.bounds import Integer, ListOf, Number
+from tuner.choice import Choice, Shared, setting
 
-from tuner.choice import Choice, Shared
-
-Gamma = Annotated[float, Field(gt=0, le=1)]
-Lowest = Annotated[float, Shared("lowest learning rate")]
-WarmUp = Annotated[float, Shared("warm-up")]
+GAMMA = Number(gt=0, le=1)
+NOT_NEGATIVE = Number(ge=0)
+LOWEST = Shared("lowest learning rate")
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,9 @@ class Scheduler(Choice, kind="scheduler"):
     lowest: ClassVar[str] = ""
     """The setting that is the lowest learning rate of the schedule, where it has one: it must not be above lr."""
 
-    warmup_epochs: WarmUp = Field(0.0, ge=0, description="epochs over which the learning rate ramps up to lr first")
+    warmup_epochs: float = setting(
+        NOT_NEGATIVE, "epochs over which the learning rate ramps up to lr first", default=0.0, shared=Shared("warm-up")
+    )
 
     @abstractmethod
     def rate(self, lr: float, at: Moment) -> float:
@@ -113,8 +114,8 @@ class Step(Scheduler, name="step"):
 
     every_step = False
 
-    step_size: int = Field(10, ge=1, description="epochs between two falls")
-    gamma: Annotated[Gamma, Shared("a fall")] = Field(0.1, description="factor at each fall")
+    step_size: int = setting(Integer(ge=1), "epochs between two falls", default=10)
+    gamma: float = setting(GAMMA, "factor at each fall", default=0.1, shared=Shared("a fall"))
 
     def rate(self, lr: float, at: Moment) -> float:
         return float(lr * self.gamma ** (at.epoch // self.step_size))
@@ -132,17 +133,16 @@ class MultiStep(Scheduler, name="multistep", aliases=("piecewise_constant",)):
 
     every_step = False
 
-    milestones: list[Annotated[int, Field(ge=1)]] = Field(
-        [10, 15], min_length=1, max_length=1000, description="epochs (after the warm-up) after which it falls"
+    milestones: list[int] = setting(
+        ListOf(Integer(ge=1), least=1, most=1000), "epochs (after the warm-up) after which it falls", default=[10, 15]
     )
-    gamma: Annotated[Gamma, Shared("a fall")] = Field(0.1, description="factor at each milestone")
+    gamma: float = setting(GAMMA, "factor at each milestone", default=0.1, shared=Shared("a fall"))
 
-    @field_validator("milestones")
     @classmethod
-    def _ascending(cls, milestones: list[int]) -> list[int]:
+    def clashes(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        milestones = values.get("milestones", [])
         if milestones != sorted(set(milestones)):
-            raise ValueError("milestones must ascend, each one later than the one before")
-        return milestones
+            yield "milestones", "milestones must ascend, each one later than the one before"
 
     def rate(self, lr: float, at: Moment) -> float:
         return float(lr * self.gamma ** sum(milestone <= at.epoch for milestone in self.milestones))
@@ -159,7 +159,7 @@ class Exponential(Scheduler, name="exponential"):
     Recognition" (compared with other forms).
     """
 
-    gamma: Annotated[Gamma, Shared("an epoch")] = Field(0.95, description="factor an epoch")
+    gamma: float = setting(GAMMA, "factor an epoch", default=0.95, shared=Shared("an epoch"))
 
     def rate(self, lr: float, at: Moment) -> float:
         return float(lr * self.gamma**at.epochs)
@@ -176,7 +176,7 @@ class InverseTime(Scheduler, name="inverse_time", aliases=("inverse_time_decay",
     Tricks", section 5.2.
     """
 
-    decay: float = Field(0.1, ge=0, description="how fast it falls: half is left after 1 / decay epochs")
+    decay: float = setting(NOT_NEGATIVE, "how fast it falls: half is left after 1 / decay epochs", default=0.1)
 
     def rate(self, lr: float, at: Moment) -> float:
         return lr / (1 + self.decay * at.epochs)
@@ -194,7 +194,7 @@ class Cosine(Scheduler, name="cosine", aliases=("cosine_annealing",)):
     spans = True
     lowest = "min_lr"
 
-    min_lr: Lowest = Field(0.0, ge=0, description="learning rate at the end, at most lr")
+    min_lr: float = setting(NOT_NEGATIVE, "learning rate at the end, at most lr", default=0.0, shared=LOWEST)
 
     def rate(self, lr: float, at: Moment) -> float:
         return self.min_lr + (lr - self.min_lr) * (1 + math.cos(math.pi * at.progress)) / 2
@@ -213,7 +213,7 @@ class LinearDecay(Scheduler, name="linear", aliases=("linear_decay",)):
     spans = True
     lowest = "end_lr"
 
-    end_lr: float = Field(0.0, ge=0, description="learning rate at the end, at most lr")
+    end_lr: float = setting(NOT_NEGATIVE, "learning rate at the end, at most lr", default=0.0)
 
     def rate(self, lr: float, at: Moment) -> float:
         return lr + (self.end_lr - lr) * at.progress
@@ -233,17 +233,20 @@ class OneCycle(Scheduler, name="one_cycle", aliases=("super_convergence",)):
 
     spans = True
 
-    warmup_epochs: Annotated[float, Shared("none")] = Field(0.0, ge=0, description="0: the rise is the warm-up")
-    rise: float = Field(0.3, gt=0, lt=1, description="share of the schedule in which the learning rate rises")
-    initial_division: float = Field(25.0, ge=1, description="the first learning rate is lr / initial_division")
-    final_division: float = Field(1e4, ge=1, description="the last learning rate is the first one / final_division")
+    warmup_epochs: float = setting(NOT_NEGATIVE, "0: the rise is the warm-up", default=0.0, shared=Shared("none"))
+    rise: float = setting(Number(gt=0, lt=1), "share of the schedule in which the learning rate rises", default=0.3)
+    initial_division: float = setting(Number(ge=1), "the first learning rate is lr / initial_division", default=25.0)
+    final_division: float = setting(
+        Number(ge=1), "the last learning rate is the first one / final_division", default=1e4
+    )
 
-    @field_validator("warmup_epochs")
     @classmethod
-    def _none(cls, warmup_epochs: float) -> float:
-        if warmup_epochs:
-            raise ValueError("one_cycle has no warm-up before it, its rise is one: leave warmup_epochs out or at 0")
-        return warmup_epochs
+    def clashes(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        if values.get("warmup_epochs"):
+            yield (
+                "warmup_epochs",
+                "one_cycle has no warm-up before it, its rise is one: leave warmup_epochs out or at 0",
+            )
 
     def rate(self, lr: float, at: Moment) -> float:
         low = lr / self.initial_division
@@ -272,11 +275,13 @@ class Plateau(Scheduler, name="plateau", aliases=("reduce_on_plateau", "reduce_l
     every_step = False
     lowest = "min_lr"
 
-    factor: float = Field(0.1, gt=0, lt=1, description="factor at each fall")
-    patience: int = Field(5, ge=1, description="epochs in a row without improvement before it falls")
-    threshold: float = Field(1e-4, ge=0, description="an improvement has to be larger than this")
-    cooldown: int = Field(0, ge=0, description="epochs after a fall in which misses do not count")
-    min_lr: Lowest = Field(0.0, ge=0, description="the learning rate does not fall below this, which is at most lr")
+    factor: float = setting(Number(gt=0, lt=1), "factor at each fall", default=0.1)
+    patience: int = setting(Integer(ge=1), "epochs in a row without improvement before it falls", default=5)
+    threshold: float = setting(NOT_NEGATIVE, "an improvement has to be larger than this", default=1e-4)
+    cooldown: int = setting(Integer(ge=0), "epochs after a fall in which misses do not count", default=0)
+    min_lr: float = setting(
+        NOT_NEGATIVE, "the learning rate does not fall below this, which is at most lr", default=0.0, shared=LOWEST
+    )
 
     def rate(self, lr: float, at: Moment) -> float:
         return min(lr, max(self.min_lr, lr * self.factor ** self._falls(at.history)))

@@ -70,7 +70,7 @@ def measured(claim: Claim, places: Places, configs: Mapping[str, Loaded]) -> Ite
             yield from _has(configs[stem], stem, metric, place)
     both = [configs[stem].resolved for stem in (claim.baseline, claim.treatment) if stem in configs]
     if metric.column.endswith("_loss") and len(both) == 2:
-        one, other = (measured_loss(config["loss"], config["data"], metric.column) for config in both)
+        one, other = (measured_loss(config, metric.column) for config in both)
         if one != other:
             message = f"{metric.column} is not the same loss in {claim.baseline} and {claim.treatment}"
             yield place.fault(message, key="metric", allowed="a metric that both measure alike, such as an accuracy")
@@ -79,7 +79,7 @@ def measured(claim: Claim, places: Places, configs: Mapping[str, Loaded]) -> Ite
 def _has(loaded: Loaded, stem: str, metric: Metric, place: Place) -> Iterator[Fault]:
     """A fault where runs of a config have no such metric."""
     config, column = loaded.config, metric.column
-    there, inside = possible_metrics(config), layer_metrics(config)
+    there, inside = possible_metrics(loaded), layer_metrics(loaded)
     if column in (*there, *inside):
         return
     is_of_layer = column.startswith(LAYER_NUMBERS)
@@ -99,7 +99,7 @@ def drawn(curves: Curves, place: Place, configs: Mapping[str, Loaded]) -> Iterat
                 message = f"{metric} is nothing that a layer has"
                 yield place.fault(message, key="curves.metrics", given=metric, allowed=", ".join(LAYER_NUMBERS))
         return
-    columns = [each for loaded in configs.values() for each in possible_metrics(loaded.config)]
+    columns = [each for loaded in configs.values() for each in possible_metrics(loaded)]
     known = dict.fromkeys(each for each in columns if not each.startswith("test_") and each not in WHOLE_RUN)
     known |= dict.fromkeys(each.partition("_")[2] for each in known if each.startswith(("train_", "val_")))
     for metric in curves.metrics:

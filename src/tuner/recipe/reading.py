@@ -6,11 +6,10 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field
-
-from tuner.choice import Section
+from tuner.bounds import Integer, ListOf, Null, Number, OneOf, Part, Text
+from tuner.choice import Section, setting
 from tuner.config import Loaded, load
 from tuner.config.reader import Reader
 from tuner.document import Items, Map, Node, Place, decode, parse, read_bytes
@@ -26,38 +25,37 @@ CLAIM = "claim.yaml"
 class Claim(Section):
     """What the treatment does to a metric, against a baseline that differs from it in `keys` alone."""
 
-    baseline: str = Field(min_length=1, description="a config of the recipe: its file without .yaml")
-    treatment: str = Field(min_length=1, description="another one")
-    keys: list[str] = Field(
-        min_length=1, max_length=100, description="the settings in which the two differ, and no others"
-    )
-    metric: str = Field(min_length=1, description="what is compared, e.g. test_accuracy or val_loss@last")
-    direction: Literal["up", "down"] = Field(description="which way is better")
-    least_effect: float | None = Field(None, gt=0, description="the least difference worth having")
-    expect: list[Literal["better", "worse", "equivalent", "undecided"]] = Field(
-        min_length=1, max_length=10, description="the verdicts under which the claim holds"
+    baseline: str = setting(Text(least=1), "a config of the recipe: its file without .yaml")
+    treatment: str = setting(Text(least=1), "another one")
+    keys: list[str] = setting(ListOf(Text(), least=1, most=100), "the settings in which the two differ, and no others")
+    metric: str = setting(Text(least=1), "what is compared, e.g. test_accuracy or val_loss@last")
+    direction: str = setting(OneOf("up", "down"), "which way is better")
+    least_effect: float | None = setting(Null(Number(gt=0)), "the least difference worth having", default=None)
+    expect: list[str] = setting(
+        ListOf(OneOf("better", "worse", "equivalent", "undecided"), least=1, most=10),
+        "the verdicts under which the claim holds",
     )
 
 
 class Curves(Section):
     """What curves.svg shows; no metrics: those of the claims."""
 
-    metrics: list[str] = Field(
-        [], max_length=100, description="columns of metrics.csv, or activation_std@0 and the like over layer"
+    metrics: list[str] = setting(
+        ListOf(Text(), most=100), "columns of metrics.csv, or activation_std@0 and the like over layer", default=[]
     )
-    x: Literal["epoch", "step", "time", "layer"] = Field("epoch", description="the x axis")
+    x: str = setting(OneOf("epoch", "step", "time", "layer"), "the x axis", default="epoch")
 
 
 class ClaimFile(Section):
     """claim.yaml but for its claims, which are read one by one."""
 
-    title: str = Field(min_length=1, description="the claim in one line")
-    symptom: str = Field("", description="what someone sees who needs it")
-    knob: str = Field("", description="which setting to turn")
-    proves: list[str] = Field([], max_length=1000, description="the names whose explanation links here")
-    seeds: int = Field(6, ge=1, le=1000, description="how many pairs")
-    minutes: float = Field(gt=0, description="what it takes on 2 cores")
-    curves: Curves = Field(Curves(), description="what is drawn")
+    title: str = setting(Text(least=1), "the claim in one line")
+    symptom: str = setting(Text(), "what someone sees who needs it", default="")
+    knob: str = setting(Text(), "which setting to turn", default="")
+    proves: list[str] = setting(ListOf(Text(), most=1000), "the names whose explanation links here", default=[])
+    seeds: int = setting(Integer(ge=1, le=1000), "how many pairs", default=6)
+    minutes: float = setting(Number(gt=0), "what it takes on 2 cores")
+    curves: Curves = setting(Part(Curves), "what is drawn", default=Curves())
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def shipped_outcomes(recipe: Recipe) -> list[dict[str, Any] | None] | None:
     if not isinstance(claims, list) or not all(_is_result(one) for one in claims):
         raise NotFoundError(f"{shown(file)} is damaged: it does not hold a result for each claim",
                             fix="`tuner recipe run --update` writes it anew.")  # fmt: skip
-    known = [(({key: one.get(key) for key in Claim.model_fields}), one) for one in claims]
+    known = [(({key: one.get(key) for key in Claim.fields}), one) for one in claims]
     return [next((one for said, one in known if said == claim.__dict__), None) for claim in recipe.claims]
 
 

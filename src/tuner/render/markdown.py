@@ -43,9 +43,9 @@ def settings(choice: type[Choice]) -> list[str]:
     """
     from tuner.explain.language import default_text
 
-    shared = choice.base.model_fields
-    own = {key: info for key, info in choice.model_fields.items() if key not in shared}
-    return [f"`{key}`" if info.is_required() else f"`{key}: {default_text(info)}`" for key, info in own.items()]
+    shared = choice.base.fields
+    own = {key: field for key, field in choice.fields.items() if key not in shared}
+    return [f"`{key}`" if field.required else f"`{key}: {default_text(field)}`" for key, field in own.items()]
 
 
 def _quoted(words: Iterable[str]) -> list[str]:

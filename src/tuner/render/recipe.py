@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuner.choice import Section
-from tuner.explain import allowed, default_text
+from tuner.explain import default_text
 from tuner.figures import number
 from tuner.recipe import Claim, ClaimFile, Curves, Outcome, Recipe
 from tuner.render.tables import table
@@ -145,9 +145,9 @@ def key_rows() -> list[list[str]]:
     """A row for each key of a claim.yaml."""
     parts: dict[str, type[Section]] = {"": ClaimFile, "curves.": Curves, "claims[].": Claim}
     return [
-        [f"`{start}{key}`", allowed(info), default_text(info), info.description or ""]
+        [f"`{start}{key}`", field.bound.words, default_text(field), field.help]
         for start, part in parts.items()
-        for key, info in part.model_fields.items()
+        for key, field in part.fields.items()
         if key != "curves"
     ]
 

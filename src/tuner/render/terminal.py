@@ -14,7 +14,22 @@ from rich.console import Console, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text as Words
 
-from tuner.answer import Answer, Block, Brief, Cell, Chart, Command, Note, Pairs, Spark, Table, Text, Verdict, texts
+from tuner.answer import (
+    Answer,
+    Block,
+    Brief,
+    Cell,
+    Chart,
+    Command,
+    Note,
+    Pairs,
+    Spark,
+    Table,
+    Text,
+    Verdict,
+    plain,
+    texts,
+)
 from tuner.figures import ASCII_LEVELS, LEVELS, duration, spark
 from tuner.render.chart.terminal import LINES_AROUND, chart
 from tuner.render.chart.terminal import Look as Drawing
@@ -51,19 +66,20 @@ def say(note: Note) -> None:
 
 
 class Look:
-    """A stream, and how things look there: nothing is broken or cut where it is no terminal."""
+    """A stream, and how things look there: nothing is broken or cut where it is no terminal; `width` says that it is
+    one, of so many columns."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
-        self.is_terminal = is_terminal(stream)
-        self.width = terminal_width(stream) if self.is_terminal else UNBOUNDED
+    def __init__(self, stream: TextIO, width: int | None = None, *, color: bool | None = None) -> None:
+        self.stream, self.now = stream, datetime.now(UTC)
+        self.is_terminal = width is not None or is_terminal(stream)
+        self.color = is_colored(stream) if color is None else color
+        self.width = width or (terminal_width(stream) if self.is_terminal else UNBOUNDED)
         self.height = shutil.get_terminal_size().lines if self.is_terminal else 40
         self.is_unicode = is_unicode(stream)
         self.console = Console(
             file=stream,
             force_terminal=self.is_terminal,
-            no_color=not is_colored(stream),
-            color_system="standard" if is_colored(stream) else None,
+            color_system="standard" if self.color else None,
             width=self.width,
             height=self.height,
             highlight=False,
@@ -101,12 +117,18 @@ class Look:
             yield f"{line.rstrip()}\n"
 
     def _pairs(self, block: Pairs) -> Iterator[str]:
-        grid = Grid.grid(padding=(0, GAP, 0, 0))
-        grid.add_column(no_wrap=True)
-        grid.add_column(overflow="fold")
+        """A label, and beside it the value; what does not fit stands below its beginning."""
+        start = max((cell_len(escape(label)) for label, _ in block.pairs), default=0) + GAP
         for label, value in block.pairs:
-            grid.add_row(escape(label), self.text(value, "" if value is None else str(value), ""))
-        yield from self.printed(grid)
+            if isinstance(value, Command):
+                lines = [escape(value.text)]
+            else:
+                text = Words(escape(self.plain(value, plain(value))))
+                lines = [line.plain.rstrip() for line in text.wrap(self.console, max(self.width - start, start, 20))]
+            head = escape(label)
+            for line in lines or [""]:
+                yield f"{head}{' ' * (start - cell_len(head))}{line}".rstrip() + "\n"
+                head = ""
 
     def _chart(self, block: Chart) -> Iterator[str]:
         """Charts as wide as the terminal, which share its height."""
@@ -114,7 +136,7 @@ class Look:
         notes = [line for note in block.notes for line in self.printed(Words(escape(note)))]
         rows = (self.height - len(notes) - 2) // max(1, len(block.panels)) - LINES_AROUND - 1
         height = max(4, rows) if self.is_terminal else 14
-        drawing = Drawing(width, height, ascii=not self.is_unicode, color=is_colored(self.stream))
+        drawing = Drawing(width, height, ascii=not self.is_unicode, color=self.color)
         for place, panel in enumerate(block.panels):
             yield ("" if place == 0 else "\n") + chart(panel, drawing) + "\n"
         yield from ["\n", *notes] if notes else []
@@ -129,8 +151,7 @@ class Look:
             yield from self.printed(self._grid(table, part, columns, least))
         if gone:
             names = ", ".join(table.columns[place].head for place in gone)
-            self.stream.flush()
-            say(Note(f"no room for {names}" + f"; {table.more}" * bool(table.more)))
+            yield from self.printed(Words(f"no room for {names}" + f"; {table.more}" * bool(table.more), "dim"))
 
     def _column(self, table: Table, place: int) -> tuple[str, list[str]]:
         """The head and the cells, as they are shown here."""
@@ -144,16 +165,13 @@ class Look:
         if isinstance(cell, Spark):
             return spark(cell.values, width=cell.width, levels=self.levels, scale=cell.scale)
         if isinstance(cell, datetime):
-            ago = duration((datetime.now(UTC) - cell).total_seconds())
+            ago = duration((self.now - cell).total_seconds())
             return " ".join(ago.split()[:2]) if self.is_terminal else cell.strftime("%Y-%m-%d %H:%M")
         return cell.brief if isinstance(cell, Brief) and self.is_terminal else text
 
     @property
     def levels(self) -> str:
         return LEVELS if self.is_unicode else ASCII_LEVELS
-
-    def text(self, cell: Cell, text: str, style: str) -> Words:
-        return Words(escape(self.plain(cell, text)), style)
 
     def _kept(self, table: Table, columns: Sequence[Sequence[str]]) -> tuple[list[int], list[int]]:
         """The columns that stay, and those that there is no room for."""

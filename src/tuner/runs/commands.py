@@ -33,7 +33,7 @@ def calmer_command(path: Path, optimizer: Any) -> str:
     choice = Optimizer.find(str(optimizer.get("name"))) if isinstance(optimizer, Mapping) else None
     if choice is None or not isinstance(optimizer.get("lr"), int | float):
         return command
-    return f"{command} optimizer.lr={min(optimizer['lr'] / 10, choice.model_fields['lr'].default):g}"
+    return f"{command} optimizer.lr={min(optimizer['lr'] / 10, choice.fields['lr'].default):g}"
 
 
 def reference(path: Path) -> str:

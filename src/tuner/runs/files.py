@@ -33,8 +33,8 @@ from tuner.runs.lock import holder
 
 IDENTITY, STATUS, CONFIG, SOURCE, ORIGINS = "run.json", "status.json", "config.yaml", "source.yaml", "origins.json"
 METRICS, TIMING, LAYERS, BEST = "metrics.csv", "timing.csv", "layer_stats.jsonl", "best.safetensors"
-CHECKPOINTS = "checkpoints"
-WRITTEN_ONCE = (IDENTITY, CONFIG, SOURCE, ORIGINS)
+LOG, DATA, CHECKPOINTS = "log.txt", "data.json", "checkpoints"
+WRITTEN_ONCE = (IDENTITY, CONFIG, SOURCE, ORIGINS, DATA)
 WEIGHTS_LIMIT = 8 << 30
 STATES = ("running", "stopped", "finished", "diverged", "failed", "crashed")
 ENDED = ("finished", "diverged")

@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from tuner.config.comparison import ABSENT, name_of
 from tuner.durable import (
     JOURNAL_LIMIT,
     JSON_LIMIT,
@@ -25,7 +26,7 @@ from tuner.durable import (
     shown,
 )
 from tuner.errors import NotFoundError
-from tuner.runs.files import CONFIG, ENDED, IDENTITY, LAYERS, METRICS, Files, Status, checked, read_status
+from tuner.runs.files import CONFIG, ENDED, IDENTITY, LAYERS, METRICS, ORIGINS, Files, Status, checked, read_status
 from tuner.runs.identity import Identity
 from tuner.runs.lock import holder
 from tuner.runs.rows import LayerRow, Row, parse_layer_rows, parse_rows
@@ -65,14 +66,27 @@ class Run:
 
         return plain(self.path / CONFIG, self.content(CONFIG, _CONFIG_LIMIT))
 
+    @cached_property
+    def origins(self) -> dict[str, str]:
+        """Where its settings were set; {} for a folder that does not tell. Raises NotFoundError where it is damaged."""
+        if not self._has(ORIGINS):
+            return {}
+        told = parse_json(self.content(ORIGINS), self.path / ORIGINS)
+        return {key: str(place) for key, place in told.items()}
+
     def setting(self, key: str) -> Any:
-        """The value of a setting, by its whole key. Raises NotFoundError where config.yaml has none: it is damaged."""
-        found: Any = self.config
+        """A setting by its dotted key; of a choice its name. Raises NotFoundError where config.yaml lacks it."""
+        value: Any = self.config
         for part in key.split("."):
-            if not isinstance(found, dict) or part not in found:
-                raise NotFoundError(f"{shown(self.path / CONFIG)} is damaged: {key} is missing")
-            found = found[part]
-        return found
+            value = value.get(part, ABSENT) if isinstance(value, dict) else ABSENT
+        if value is ABSENT:
+            raise NotFoundError(f"{shown(self.path / CONFIG)} is damaged: {key} is missing")
+        return name_of(value)
+
+    @property
+    def monitor(self) -> str:
+        """The metric that chooses its best epoch. Raises NotFoundError."""
+        return str(self.setting("training.monitor"))
 
     @cached_property
     def rows(self) -> list[Row]:

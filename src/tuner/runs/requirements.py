@@ -13,7 +13,7 @@ from tuner.runs.folder import Run
 from tuner.runs.values import LAYER_NUMBERS, Metric, parse_metric, value
 
 if TYPE_CHECKING:
-    from tuner.config import Config
+    from tuner.config import Loaded
 
 ALWAYS = ("epoch", "step", "lr", "batch_loss", "grad_norm", *WHOLE_RUN)
 
@@ -37,36 +37,32 @@ class Requirement:
         }
 
 
-def parse_requirements(texts: Sequence[str], config: Config) -> list[Requirement]:
-    """Raises UsageError for what is no condition, and for a metric that a run of `config` will not have."""
+def parse_requirements(texts: Sequence[str], loaded: Loaded) -> list[Requirement]:
+    """Raises UsageError for what is no condition, and for a metric that a run of `loaded` will not have."""
     requirements = []
     for text in texts:
         condition = parse_condition(text)
         _ = condition.number
         requirements.append(Requirement(condition, parse_metric(condition.left)))
-    there = possible_metrics(config)
+    there = possible_metrics(loaded)
     for requirement in requirements:
-        if requirement.metric.column not in (*there, *layer_metrics(config)):
+        if requirement.metric.column not in (*there, *layer_metrics(loaded)):
             near = [name for name in there if name.endswith(f"_{requirement.metric.column}")]
             fix = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(there)}."
             raise UsageError(f"{requirement.condition}: such a run has no metric {requirement.metric.column}", fix=fix)
     return requirements
 
 
-def layer_metrics(config: Config) -> list[str]:
+def layer_metrics(loaded: Loaded) -> list[str]:
     """``activation_std(hidden.0)`` and so on, for every layer with weights."""
-    from tuner.config import plan_of
-
-    if config.layer_stats == "none":
+    if loaded.config.layer_stats == "none":
         return []
-    layers = [block.name for block in plan_of(config).blocks if block.parameters]
+    layers = [block.name for block in loaded.plan.blocks if block.parameters]
     return [f"{number}({layer})" for layer in layers for number in LAYER_NUMBERS]
 
 
-def possible_metrics(config: Config) -> list[str]:
-    """The columns that a run of `config` can be asked for."""
-    from tuner.config import metrics_of
-
-    measured = metrics_of(config)
+def possible_metrics(loaded: Loaded) -> list[str]:
+    """The columns that a run of `loaded` can be asked for."""
+    measured = loaded.metrics
     test = dict.fromkeys(f"test_{name.partition('_')[2]}" for name in measured)
     return [*measured, *test, *ALWAYS]

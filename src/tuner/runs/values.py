@@ -115,9 +115,9 @@ def parameters(run: Run) -> float:
 
 @cache
 def _parameters(config: Path) -> int:
-    from tuner.config import load, plan_of
+    from tuner.config import load
 
-    return plan_of(load(str(config)).config).parameters
+    return load(str(config)).plan.parameters
 
 
 def seconds_per_epoch(run: Run) -> float | None:

@@ -10,6 +10,7 @@ from tuner.errors import ResourceError
 from tuner.events import Event, Started
 from tuner.options.metrics import Column
 from tuner.runs.creating import create_held
+from tuner.runs.files import DATA
 from tuner.runs.lock import Lock, making
 from tuner.session import Session, made_meanwhile, taken_meanwhile
 from tuner.stopping import StopRequests
@@ -76,6 +77,8 @@ def go_on(training: Training) -> int | None:
     found = folder.newest_checkpoint(training.take_up)
     if training.session.changed:
         folder.settings(training.session.files(), training.status("running", ""))
+    if training.session.held is not None:
+        folder.keep(DATA, training.session.files()[DATA])
     folder.status(training.status("running", ""))
     if found is None:
         return 0 if training.session.held is not None else None

@@ -15,7 +15,6 @@ from typing import Any
 from tuner.config import Checkpoint
 from tuner.durable import (
     JOURNAL_LIMIT,
-    JSON_LIMIT,
     Checksum,
     Journal,
     checksum,
@@ -60,7 +59,7 @@ class Folder:
             if self.checkpoints.is_dir():
                 sweep_leftovers(self.checkpoints)
             there = [name for name in WRITTEN_ONCE if os.path.lexists(self.path / name)]
-            self.written_once = {name: checksum(read_bytes(self.path / name, JSON_LIMIT)) for name in there}
+            self.written_once = {name: checksum(read_bytes(self.path / name, JOURNAL_LIMIT)) for name in there}
             self.metrics = opened.enter_context(Journal.open(self.path / METRICS, format_header(columns)))
             self.log_file = opened.enter_context(Journal.open(self.path / LOG))
             self.timing = opened.enter_context(self._open_timing())
@@ -292,6 +291,12 @@ class Folder:
         write_file(self.path / ORIGINS, written[ORIGINS])
         write_file(self.path / CONFIG, written[CONFIG])  # last: by it the next start sees what has changed
         self.written_once |= {name: checksum(data) for name, data in written.items()}
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Adds a file that is written once, where an older tuner made the run without it."""
+        if name not in self.written_once:
+            write_file(self.path / name, data)
+            self.written_once[name] = checksum(data)
 
     def status(self, status: dict[str, Any]) -> None:
         """Writes status.json, which tells what the other files are now."""

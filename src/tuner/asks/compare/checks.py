@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuner.durable import shown
@@ -43,7 +43,7 @@ def names_of(groups: Sequence[Group]) -> list[str]:
 
 def metric_for(groups: Sequence[Group], names: Sequence[str]) -> Metric:
     """The monitor that all the groups have. Raises UsageError where they differ."""
-    monitors = [str(group.first.setting("training.monitor")) for group in groups]
+    monitors = [group.first.monitor for group in groups]
     for monitor, name in zip(monitors, names, strict=True):
         if monitor != monitors[0]:
             raise UsageError(
@@ -84,11 +84,14 @@ def check_losses(groups: Sequence[Group], names: Sequence[str], metric: Metric) 
 
 
 def _measured(run: Run, column: str) -> dict[str, Any]:
-    return measured_loss(run.setting("loss"), run.setting("data"), column)
+    for key in ("loss", "data"):
+        run.setting(key)  # raises where the config lacks it
+    return measured_loss(run.config, column)
 
 
-def measured_loss(loss: Any, data: Any, column: str) -> dict[str, Any]:
-    """What decides what the loss in `column` measures, from a config's resolved `loss` and `data`."""
+def measured_loss(config: Mapping[str, Any], column: str) -> dict[str, Any]:
+    """What decides what the loss in `column` measures, from a resolved config."""
+    loss, data = config["loss"], config["data"]
     measured = {"name": loss} if not isinstance(loss, dict) else dict(loss)
     if column != "batch_loss":
         measured = {key: value for key, value in measured.items() if key not in MINIMISED_ONLY}

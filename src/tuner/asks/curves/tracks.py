@@ -31,7 +31,7 @@ def tracks_of(
     tracks = []
     for (path, group, runs), name in zip(entries, distinct([path for path, *_ in entries]), strict=True):
         found = [_member(run, read, timed, complaints, must=group.is_single) for run in runs]
-        monitor, family = str(runs[0].setting("training.monitor")), str(group.path)
+        monitor, family = runs[0].monitor, str(group.path)
         if not any(member.rows for member in found):
             complaints.append(f"{name} has no finished epoch yet")
         elif path == group.path and not group.is_single:

@@ -10,12 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pydantic.fields import FieldInfo
-
-from tuner.choice import Choice, Section
-from tuner.config import ABSENT, Config, name_of, words
+from tuner.choice import Choice, Field, Section
+from tuner.config import ABSENT, Config, name_of
 from tuner.config.comparison import NOT_MEANING
-from tuner.config.schema import plain_default
 from tuner.document import word
 
 Argument = tuple[str, Any]
@@ -34,16 +31,16 @@ def as_text(argument: Argument) -> str:
 
 def _section(cls: type[Section], starts: Sequence[Any], wanted: dict[str, Any], path: str) -> Iterator[Argument]:
     """For the settings of a section or choice. `starts` are the values that it may have before: maps, or ``none``."""
-    for key, info in cls.model_fields.items():
+    for key, field in cls.fields.items():
         below = f"{path}.{key}".lstrip(".")
         if below not in NOT_MEANING:
-            default = ABSENT if info.is_required() else plain_default(info)
+            default = ABSENT if field.required else field.plain(field.default)
             before = [start.get(key, default) if isinstance(start, dict) else default for start in starts]
-            yield from _setting(info, before, wanted.get(key, default), below)
+            yield from _setting(field, before, wanted.get(key, default), below)
 
 
-def _setting(info: FieldInfo, starts: Sequence[Any], wanted: Any, path: str) -> Iterator[Argument]:
-    kind, part = words.family(info.annotation), words.section(info.annotation)
+def _setting(field: Field, starts: Sequence[Any], wanted: Any, path: str) -> Iterator[Argument]:
+    kind, part = field.bound.kind, field.bound.section
     if kind is not None:
         yield from _choice(kind, starts, wanted, path)
     elif part is not None and isinstance(wanted, dict):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.asks.diff.sides import Side, settings_of
-from tuner.figures import deviation, mean
+from tuner.figures import deviation, mean, mean_of_known
 from tuner.options.metrics import WHOLE_RUN, column
 from tuner.runs.folder import Run
 from tuner.runs.values import MINIMISED_ONLY, metrics_of_run, parse_metric, value
@@ -91,7 +91,7 @@ def _outcome(metric: str, trained: Sequence[Sequence[Run]], comparable: bool) ->
     for runs in trained:
         known = [number for run in runs if (number := _value(run, metric)) is not None and math.isfinite(number)]
         values.append(_mean(known) if known else None)
-        spreads.append(_spread(known))
+        spreads.append(deviation(known) if len(known) > 1 else None)
         counts.append(len(known))
     direction = parse_metric(metric).direction if comparable else None
     base = next(index for index, runs in enumerate(trained) if runs)
@@ -110,14 +110,6 @@ def _mean(numbers: Sequence[float]) -> float:
     return numbers[0] if len(numbers) == 1 else mean(numbers)
 
 
-def _spread(numbers: Sequence[float]) -> float | None:
-    """None below two numbers; 0 for equal ones, which a mean has not to the last bit."""
-    if len(numbers) < 2:
-        return None
-    alike = all(math.isclose(number, mean(numbers), rel_tol=1e-12) for number in numbers)
-    return 0.0 if alike else deviation(numbers)
-
-
 def course_of(sides: Sequence[Side]) -> Course | None:
     """The monitor's course on each side: the first side's monitor that all sides with runs have; None without one."""
     rows = [[run.rows for run in side.runs.values() if run.rows] for side in sides]
@@ -132,6 +124,4 @@ def course_of(sides: Sequence[Side]) -> Course | None:
 
 def _means(members: Sequence[Sequence[dict[str, Any]]], metric: str) -> Iterator[float | None]:
     for epoch in range(max(map(len, members), default=0)):
-        numbers = [rows[epoch].get(metric) for rows in members if epoch < len(rows)]
-        known = [number for number in numbers if number is not None and math.isfinite(number)]
-        yield _mean(known) if known else None
+        yield mean_of_known(rows[epoch].get(metric) for rows in members if epoch < len(rows))

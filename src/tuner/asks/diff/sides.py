@@ -13,11 +13,11 @@ from typing import Any
 
 from tuner import shipped
 from tuner.config.comparison import ABSENT, STAYED, Setting, meaning, side_by_side
-from tuner.durable import parse_json, shown
+from tuner.durable import shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.paths import expanded
 from tuner.runs.family import Group, read_group
-from tuner.runs.files import ORIGINS
+from tuner.runs.files import CONFIG
 from tuner.runs.find import resolve
 from tuner.runs.folder import Run
 
@@ -113,7 +113,7 @@ def _unknown(reference: str, error: NotFoundError) -> NotFoundError:
 
 
 def _config(source: str) -> Side:
-    from tuner.config import load
+    from tuner.config.load import load
 
     loaded = load(source)
     path = "stdin" if source == STDIN else source
@@ -122,17 +122,10 @@ def _config(source: str) -> Side:
 
 def _runs(group: Group) -> Side:
     first = group.first
-    origins = _origins(first)
+    origins = first.origins
     notes = [f"left out of {shown(group.name)}: {each}" for each in group.damaged]
     notes += [f"{shown(group.name)}: {key} is from {place}" for key, place in origins.items() if STAYED in place]
     return Side(str(group.path), first.config, origins, group, tuple(notes))
-
-
-def _origins(run: Run) -> dict[str, str]:
-    """Where a run's settings were set; {} for a folder without origins.json."""
-    if not os.path.lexists(run.path / ORIGINS):
-        return {}
-    return {key: str(place) for key, place in parse_json(run.content(ORIGINS), run.path / ORIGINS).items()}
 
 
 def settings_of(sides: Sequence[Side]) -> list[Setting]:
@@ -151,9 +144,7 @@ def _completed(sides: list[Side]) -> list[Side]:
 
 def _read_anew(side: Side) -> dict[str, Any]:
     """The settings of a run as a config of today; as they are where they do not make one."""
-    from tuner.config import load
-
     try:
-        return load(str(side.runs[min(side.runs)].path / "config.yaml")).resolved
+        return _config(str(side.runs[min(side.runs)].path / CONFIG)).config
     except ConfigError:
         return side.config

@@ -78,7 +78,7 @@ def _judge(
     _check_monitors(monitors, [run for _, runs in there for run in runs])
     found = []
     for group, runs in there:
-        for name in monitors or dict.fromkeys(str(run.setting("training.monitor")) for run in runs):
+        for name in monitors or dict.fromkeys(run.monitor for run in runs):
             members = [
                 (run, [replay(run.rows, _planned(run), Setting(name, *setting)) for setting in settings])
                 for run in runs

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tuner.document import core_value
 from tuner.durable import shown
 from tuner.errors import UsageError
-from tuner.figures import mean
+from tuner.figures import mean_of_known
 from tuner.monitor import best_index, oriented, waits
 from tuner.options.metrics import column
 from tuner.runs.rows import Row
@@ -111,18 +111,13 @@ def mean_of(outcomes: Sequence[Outcome]) -> Mean:
         len(outcomes),
         len(known),
         sum(outcome.verdict == STOPPED for outcome in known),
-        _mean([outcome.stop for outcome in known]),
-        _mean([outcome.saved for outcome in known]),
-        _mean([outcome.best_epoch for outcome in known]),
-        _mean([outcome.value for outcome in known]),
-        _mean([outcome.cost for outcome in known]),
-        {name: _mean([found.get(name) for found in beside]) for name in names},
+        mean_of_known([outcome.stop for outcome in known]),
+        mean_of_known([outcome.saved for outcome in known]),
+        mean_of_known([outcome.best_epoch for outcome in known]),
+        mean_of_known([outcome.value for outcome in known]),
+        mean_of_known([outcome.cost for outcome in known]),
+        {name: mean_of_known([found.get(name) for found in beside]) for name in names},
     )
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None and math.isfinite(value)]
-    return mean(known) if known else None
 
 
 def parse_patience(text: str) -> list[int]:

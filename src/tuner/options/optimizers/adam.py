@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from tuner.choice import Shared
-from tuner.options.optimizers.base import EPS, Eps, Optimizer, Share
+from tuner.bounds import ListOf, Number
+from tuner.choice import Shared, setting
+from tuner.options.optimizers.base import EPS, POSITIVE, ROOT, SHARE, Optimizer
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Betas = Annotated[list[Share], Field(min_length=2, max_length=2), Shared("running means")]
+TWO_SHARES, MEANS = ListOf(SHARE, least=2, most=2), Shared("running means")
 BETAS = "how much of the running mean of the gradient, and of its square, is kept each step"
 
 
@@ -29,8 +28,8 @@ class Adam(Optimizer, name="adam"):
     Source: Kingma, Ba (2015), "Adam: A Method for Stochastic Optimization", algorithm 1.
     """
 
-    betas: Betas = Field([0.9, 0.999], description=BETAS)
-    eps: Eps = Field(1e-8, gt=0, le=3e38, description=EPS)
+    betas: list[float] = setting(TWO_SHARES, BETAS, default=[0.9, 0.999], shared=MEANS)
+    eps: float = setting(POSITIVE, EPS, default=1e-8, shared=ROOT)
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
         return _adam_state(parameter)
@@ -56,8 +55,8 @@ class AdamW(Optimizer, name="adamw"):
     decoupled = True
     decay_is_share = True
 
-    betas: Betas = Field([0.9, 0.999], description=BETAS)
-    eps: Eps = Field(1e-8, gt=0, le=3e38, description=EPS)
+    betas: list[float] = setting(TWO_SHARES, BETAS, default=[0.9, 0.999], shared=MEANS)
+    eps: float = setting(POSITIVE, EPS, default=1e-8, shared=ROOT)
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
         return _adam_state(parameter)
@@ -79,9 +78,9 @@ class NAdam(Optimizer, name="nadam"):
     Source: Dozat (2016), "Incorporating Nesterov Momentum into Adam", algorithm 2.
     """
 
-    betas: Betas = Field([0.9, 0.999], description=BETAS)
-    eps: Eps = Field(1e-8, gt=0, le=3e38, description=EPS)
-    momentum_decay: float = Field(4e-3, ge=0, description="how fast the momentum rises from b1 / 2 towards b1")
+    betas: list[float] = setting(TWO_SHARES, BETAS, default=[0.9, 0.999], shared=MEANS)
+    eps: float = setting(POSITIVE, EPS, default=1e-8, shared=ROOT)
+    momentum_decay: float = setting(Number(ge=0), "how fast the momentum rises from b1 / 2 towards b1", default=4e-3)
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
         import torch
@@ -126,8 +125,8 @@ class RAdam(Optimizer, name="radam"):
     division starts at r_t > 4; here, as in torch, at 5).
     """
 
-    betas: Betas = Field([0.9, 0.999], description=BETAS)
-    eps: Eps = Field(1e-8, gt=0, le=3e38, description=EPS)
+    betas: list[float] = setting(TWO_SHARES, BETAS, default=[0.9, 0.999], shared=MEANS)
+    eps: float = setting(POSITIVE, EPS, default=1e-8, shared=ROOT)
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
         import torch

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, ValidationInfo, field_validator
-
-from tuner.choice import Shared
-from tuner.options.optimizers.base import EPS, LR, Eps, Momentum, Optimizer, Rate, Share
+from tuner.bounds import Flag, Number
+from tuner.choice import Shared, setting
+from tuner.options.optimizers.base import EPS, LEARNING_RATE, LR, MOMENTUM, POSITIVE, ROOT, SHARE, Optimizer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,10 +24,10 @@ class Adagrad(Optimizer, name="adagrad"):
     Optimization", section 1.1 (the diagonal form).
     """
 
-    lr: Rate = Field(0.01, gt=0, le=3e38, description=LR)
-    eps: Eps = Field(1e-10, gt=0, le=3e38, description=EPS)
-    initial_accumulator: float = Field(
-        0.0, ge=0, le=3e38, description="what the sum of squares starts at; damps first steps"
+    lr: float = setting(POSITIVE, LR, default=0.01, shared=LEARNING_RATE)
+    eps: float = setting(POSITIVE, EPS, default=1e-10, shared=ROOT)
+    initial_accumulator: float = setting(
+        Number(ge=0, le=3e38), "what the sum of squares starts at; damps first steps", default=0.0
     )
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
@@ -70,17 +70,19 @@ class RMSprop(Optimizer, name="rmsprop"):
     "Generating Sequences with Recurrent Neural Networks", section 4.2.
     """
 
-    alpha: Share = Field(0.99, description="how much of the running mean of the squared gradient is kept each step")
-    eps: Eps = Field(1e-8, gt=0, le=3e38, description=EPS)
-    momentum: Momentum = Field(0.0, description="share of the last update that is kept")
-    centered: bool = Field(False, description="divide by the gradient's standard deviation, not its root mean square")
+    alpha: float = setting(
+        SHARE, "how much of the running mean of the squared gradient is kept each step", default=0.99
+    )
+    eps: float = setting(POSITIVE, EPS, default=1e-8, shared=ROOT)
+    momentum: float = setting(SHARE, "share of the last update that is kept", default=0.0, shared=MOMENTUM)
+    centered: bool = setting(
+        Flag(), "divide by the gradient's standard deviation, not its root mean square", default=False
+    )
 
-    @field_validator("centered")
     @classmethod
-    def _needs_a_mean(cls, centered: bool, info: ValidationInfo) -> bool:
-        if centered and info.data.get("alpha") == 0:
-            raise ValueError("centered needs an alpha above 0: a single gradient has no standard deviation")
-        return centered
+    def clashes(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        if values.get("centered") and values.get("alpha") == 0:
+            yield "centered", "centered needs an alpha above 0: a single gradient has no standard deviation"
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
         import torch
@@ -125,12 +127,18 @@ class Adadelta(Optimizer, name="adadelta"):
     Source: Zeiler (2012), "ADADELTA: An Adaptive Learning Rate Method", algorithm 1.
     """
 
-    lr: Rate = Field(
-        1.0, gt=0, le=3e38, description="factor on the step, before warm-up and schedule; 1 is the paper's method"
+    lr: float = setting(
+        POSITIVE,
+        "factor on the step, before warm-up and schedule; 1 is the paper's method",
+        default=1.0,
+        shared=LEARNING_RATE,
     )
-    rho: Share = Field(0.9, description="how much of the running means is kept each step")
-    eps: Annotated[float, Shared("added under both roots")] = Field(
-        1e-6, gt=0, le=3e38, description="added under both roots; sets the size of the first steps"
+    rho: float = setting(SHARE, "how much of the running means is kept each step", default=0.9)
+    eps: float = setting(
+        POSITIVE,
+        "added under both roots; sets the size of the first steps",
+        default=1e-6,
+        shared=Shared("added under both roots"),
     )
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:

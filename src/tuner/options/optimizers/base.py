@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
-
-from tuner.choice import Choice, Shared
+from tuner.bounds import Flag, Number
+from tuner.choice import Choice, Shared, setting
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Share = Annotated[float, Field(ge=0, lt=1)]
-Rate = Annotated[float, Shared("learning rate", tuned=True)]
-Momentum = Annotated[Share, Shared("share of the last update that is kept", tuned=True)]
-Eps = Annotated[float, Shared("added to the root")]
+SHARE = Number(ge=0, lt=1)
+POSITIVE = Number(gt=0, le=3e38)
+LEARNING_RATE = Shared("learning rate", tuned=True)
+MOMENTUM = Shared("share of the last update that is kept", tuned=True)
+ROOT = Shared("added to the root")
 LR = "learning rate, before warm-up and schedule"
 EPS = "added to the denominator, so that it is never zero"
 
@@ -32,11 +32,14 @@ class Optimizer(Choice, kind="optimizer"):
     decay_is_share: ClassVar[bool] = False
     """Whether a step takes lr * weight_decay of each weight away, whatever its gradients are."""
 
-    lr: Rate = Field(1e-3, gt=0, le=3e38, description=LR)
-    weight_decay: Annotated[float, Shared("weight decay", tuned=True)] = Field(
-        0.0, ge=0, le=3e38, description="pull of the weights towards zero; parameters of 2 or more dims"
+    lr: float = setting(POSITIVE, LR, default=1e-3, shared=LEARNING_RATE)
+    weight_decay: float = setting(
+        Number(ge=0, le=3e38),
+        "pull of the weights towards zero; parameters of 2 or more dims",
+        default=0.0,
+        shared=Shared("weight decay", tuned=True),
     )
-    decay_bias_and_norm: bool = Field(False, description="weight decay on biases and batch norm parameters, too")
+    decay_bias_and_norm: bool = setting(Flag(), "weight decay on biases and batch norm parameters, too", default=False)
 
     @abstractmethod
     def state(self, parameter: Tensor) -> dict[str, Tensor]:

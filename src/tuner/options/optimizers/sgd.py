@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, ValidationInfo, field_validator
-
-from tuner.options.optimizers.base import LR, Momentum, Optimizer, Rate
+from tuner.bounds import Flag
+from tuner.choice import setting
+from tuner.options.optimizers.base import LEARNING_RATE, LR, MOMENTUM, POSITIVE, SHARE, Optimizer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,16 +33,16 @@ class SGD(Optimizer, name="sgd", aliases=("stochastic_gradient_descent", "gradie
 
     decay_is_share = True
 
-    lr: Rate = Field(0.01, gt=0, le=3e38, description=LR)
-    momentum: Momentum = Field(0.0, description="share of the last update that is kept: B; 0.9 is usual")
-    nesterov: bool = Field(False, description="look ahead along the momentum (needs momentum above 0)")
+    lr: float = setting(POSITIVE, LR, default=0.01, shared=LEARNING_RATE)
+    momentum: float = setting(
+        SHARE, "share of the last update that is kept: B; 0.9 is usual", default=0.0, shared=MOMENTUM
+    )
+    nesterov: bool = setting(Flag(), "look ahead along the momentum (needs momentum above 0)", default=False)
 
-    @field_validator("nesterov")
     @classmethod
-    def _needs_momentum(cls, nesterov: bool, info: ValidationInfo) -> bool:
-        if nesterov and info.data.get("momentum") == 0:
-            raise ValueError("nesterov needs a momentum above 0, e.g. momentum: 0.9")
-        return nesterov
+    def clashes(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        if values.get("nesterov") and values.get("momentum") == 0:
+            yield "nesterov", "nesterov needs a momentum above 0, e.g. momentum: 0.9"
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
         import torch

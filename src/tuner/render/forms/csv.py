@@ -6,7 +6,7 @@ import csv
 import io
 from datetime import datetime
 
-from tuner.answer import Answer, Brief, Cell, Spark, Table
+from tuner.answer import Answer, Brief, Cell, Command, Spark, Table
 
 
 def show(answer: Answer) -> str:
@@ -23,5 +23,7 @@ def show(answer: Answer) -> str:
 
 def _plain(cell: Cell) -> str | int | float | None:
     if isinstance(cell, datetime):
-        return cell.isoformat()
-    return cell.text if isinstance(cell, Brief) else None if isinstance(cell, Spark) else cell
+        return cell.isoformat(timespec="microseconds")
+    if isinstance(cell, Brief):
+        return cell.raw
+    return cell.text if isinstance(cell, Command) else None if isinstance(cell, Spark) else cell

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from html import escape
 
-from tuner.answer import Answer, Block, Cell, Chart, Command, Note, Pairs, Spark, Table, Text, texts
+from tuner.answer import Answer, Block, Cell, Chart, Command, Note, Pairs, Spark, Table, Text, plain, texts
 from tuner.figures import spark
 
 HEAD = """<!doctype html>
@@ -33,7 +33,7 @@ def _block(block: Block) -> str:
     if isinstance(block, Table):
         return _table(block)
     if isinstance(block, Pairs):
-        pairs = "\n".join(f"<dt>{escape(key)}</dt><dd>{_cell(value, str(value))}</dd>" for key, value in block.pairs)
+        pairs = "\n".join(f"<dt>{escape(key)}</dt><dd>{_cell(value, plain(value))}</dd>" for key, value in block.pairs)
         return f"<dl>\n{pairs}\n</dl>"
     if isinstance(block, Chart):
         return _chart(block)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tuner.answer import Answer, Block, Cell, Chart, Command, Note, Pairs, Spark, Table, Text, Verdict, texts
+from tuner.answer import Answer, Block, Cell, Chart, Command, Note, Pairs, Spark, Table, Text, Verdict, plain, texts
 from tuner.figures import spark
 from tuner.render.chart.terminal import Look, chart
 from tuner.render.text import escape
@@ -19,7 +19,7 @@ def _block(block: Block) -> str:
     if isinstance(block, Table):
         return table_text(block)
     if isinstance(block, Pairs):
-        return "\n".join(f"- **{escape(label)}**: {_cell(value, str(value))}" for label, value in block.pairs)
+        return "\n".join(f"- **{escape(label)}**: {_cell(value, plain(value))}" for label, value in block.pairs)
     if isinstance(block, Chart):
         drawn = "\n\n".join(chart(panel, Look(100)) for panel in block.panels)
         return "\n".join([f"```\n{drawn}\n```", *map(escape, block.notes)])

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tuner.asks.runs.columns import NUMBERS, Column, Problems, find_column
+from tuner.asks.runs.entries import DAMAGED, Entry
 from tuner.document import Place, core_value, parse, to_plain
 from tuner.durable import normal, shown
 from tuner.errors import UsageError
-from tuner.listing.columns import NUMBERS, Column, Problems, find_column
-from tuner.listing.entries import DAMAGED, Entry
 from tuner.runs.conditions import Condition, parse_condition
 from tuner.runs.files import STATES
 from tuner.runs.folder import natural

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tuner.listing.columns import Column, Problems, differing, find_column, usual_columns
-from tuner.listing.entries import Entry, entries
-from tuner.listing.filters import Filter, parse_filter, select, sort
+from tuner.asks.runs.columns import Column, Problems, differing, find_column, usual_columns
+from tuner.asks.runs.entries import Entry, entries
+from tuner.asks.runs.filters import Filter, parse_filter, select, sort
 from tuner.runs.family import average
 
 
@@ -51,21 +51,14 @@ class Listing:
         """The folders, those of its members instead of an opened group's."""
         return [row.path for row in self.rows() if not (self.query.opened and row.members)]
 
-    def cell(self, column: Column, row: Entry) -> Any:
-        return column.of(row, self.problems)
+    def told(self) -> list[str]:
+        """What is wrong with the folders listed."""
+        return [each.problem for row in self.found for each in (row, *row.members) if each.problem]
 
-    def notes(self) -> list[str]:
-        """What is wrong with the folders listed and the files that were looked into."""
-        return [each.problem for row in self.found for each in (row, *row.members) if each.problem] + [*self.problems]
-
-    def as_json(self) -> dict[str, Any]:
-        """The ``{"runs": [...]}`` of ``--json``."""
-        return {"runs": [self._as_json(entry) for entry in self.found]}
-
-    def _as_json(self, entry: Entry) -> dict[str, Any]:
+    def data(self, entry: Entry) -> dict[str, Any]:
         """A run; of a group `best` and `test` are means, and its runs are `members`."""
         status = entry.runs[0].status if entry.runs and not entry.members else {}
-        own = {name: self.cell(Column(name), entry) for name in ("seed", "when", "best", "time", "tags")}
+        own = {name: Column(name).of(entry, self.problems) for name in ("seed", "when", "best", "time", "tags")}
         data = {
             "run": str(entry.path),
             "name": entry.name or None,
@@ -82,10 +75,10 @@ class Listing:
             "reason": entry.problem or status.get("reason"),
         }
         if self.query.cols is not None or self.query.only_changed:
-            data["columns"] = {column.name: self.cell(column, entry) for column in self.columns}
+            data["columns"] = {column.name: column.of(entry, self.problems) for column in self.columns}
         if entry.members:
             data["seeds"] = sorted(run.about["seed"] for run in entry.runs)
-            data["members"] = [self._as_json(member) for member in entry.members]
+            data["members"] = [self.data(member) for member in entry.members]
         return data
 
 

@@ -8,10 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from tuner.asks.runs.entries import Entry
 from tuner.config import ABSENT, Setting, meaning, name_of, side_by_side
 from tuner.durable import shown
 from tuner.errors import NotFoundError, UsageError
-from tuner.listing.entries import Entry
+from tuner.options.metrics import Column as Measured
+from tuner.options.metrics import column as column_of
 from tuner.runs.folder import Run
 from tuner.runs.values import LAYER_NUMBERS, Metric, metrics_of_run, parse_metric, seconds, value
 
@@ -42,10 +44,6 @@ class Column:
 
     name: str
     metric: Metric | None = None
-
-    @property
-    def is_own(self) -> bool:
-        return self.metric is None and self.name in OWN
 
     @property
     def is_setting(self) -> bool:
@@ -109,7 +107,7 @@ def _metric(text: str, measured: Sequence[str]) -> Metric | None:
         if "(" in text or "@" in text:
             raise
         return None
-    known = not measured and metric.column.partition("_")[0] in ("train", "val", "test")
+    known = not measured and column_of(metric.column).part
     return metric if known or metric.column in measured else None
 
 
@@ -142,18 +140,20 @@ def usual_columns(everything: Sequence[Entry]) -> list[Column]:
     runs = [run for entry in everything for run in entry.runs]
     best = {key for run in runs for key in run.status.get("best") or {}}
     monitors = {entry.settings.get("training.monitor") for entry in everything} & best
-    validation = {key for key in best if key.startswith("val_")} - monitors
-    test = {f"test_{key}" for run in runs for key in run.status.get("test") or {}}
-    metrics = [key for some in (monitors, validation, test) for key in sorted(some, key=_place)]
+    validation = {key for key in best if column_of(key).part == "val"} - monitors
+    test = {str(Measured("test", key)) for run in runs for key in run.status.get("test") or {}}
+    metrics = [
+        key
+        for some in (monitors, validation, test)
+        for key in sorted(some, key=lambda name: (column_of(name).order, name))
+    ]
     seeds = ["seeds"] if any(entry.members for entry in everything) else []
     names = ["run", "when", "state", *seeds, "changed", "best"]
     return [*map(Column, names), *(Column(key, parse_metric(key)) for key in metrics), Column("time")]
 
 
-def _place(metric: str) -> tuple[int, str]:
-    order = ("loss", "accuracy", "r2", "mae")
-    last = metric.rpartition("_")[2]
-    return order.index(last) if last in order else len(order), metric
+def _order(name: str) -> tuple[int, str]:
+    return column_of(name).order
 
 
 def differing(everything: Sequence[Entry]) -> list[Column]:

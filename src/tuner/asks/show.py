@@ -1,0 +1,155 @@
+"""What does a run folder tell?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from tuner.answer import Answer, Block, Command, Note, Pairs, Spark, Text
+from tuner.durable.reading import files_below
+from tuner.errors import UsageError
+from tuner.figures import number, plural
+from tuner.options.metrics import column
+from tuner.runs.commands import next_command
+from tuner.runs.family import Group, average, read_group
+from tuner.runs.files import CONFIG, LOG, METRICS, TIMING, apart
+from tuner.runs.find import resolve
+from tuner.runs.folder import Run, is_run, read
+
+FILES = {"config": CONFIG, "metrics": METRICS, "timing": TIMING, "log": LOG}
+PARTS = ("summary", *FILES, "origins", "identity", "files")
+
+
+def ask(reference: str, part: str, runs_dir: Path) -> Answer:
+    """The result of a run or group, or one part of its folder. Raises UsageError, NotFoundError."""
+    if part not in PARTS:
+        near = get_close_matches(part, PARTS, n=1)
+        fix = f"did you mean {near[0]}?" if near else f"one of {', '.join(PARTS)}"
+        raise UsageError(f"a run has no part {part}", fix=fix)
+    path = resolve(reference, runs_dir)
+    if not is_run(path):
+        return _of_group(read_group(path), part)
+    run = read(path)
+    data, shown = run_data(run), {"summary": f"{path}\n"}
+    if part in FILES:
+        blocks = text_of(run, FILES[part])
+    elif part == "files":
+        blocks = [Text("\n".join(str(each) for each in files_below(path)), code=True)]
+    else:
+        blocks = [summary(run) if part == "summary" else _pairs(data[part])]
+    return Answer([*disagreements(run), *blocks], data.get(part, data), shown.get(part) or plain_text(blocks))
+
+
+def _pairs(values: Mapping[str, Any]) -> Pairs:
+    return Pairs([(key, str(value)) for key, value in values.items()])
+
+
+def plain_text(blocks: Sequence[Block]) -> str:
+    """What ``-q`` leaves of a part: the same."""
+    lines = [f"{block.text}\n" for block in blocks if isinstance(block, Text)]
+    return "".join(
+        [*lines, *(f"{key}  {value}\n" for block in blocks if isinstance(block, Pairs) for key, value in block.pairs)]
+    )
+
+
+def _of_group(group: Group, part: str) -> Answer:
+    """The members of a group and their mean, or what they have in common. Raises UsageError for a part of one run."""
+    if part not in ("summary", "config", "identity"):
+        fix = f"tuner show {group.first.path} {part}"
+        raise UsageError(f"{group.path} is a group, and {part} is a part of one run", fix=fix)
+    notes = [Note(damage, problem=True) for damage in group.damaged]
+    notes += [note for member in group.runs.values() for note in disagreements(member)]
+    data = group_data(group)
+    if part == "summary":
+        return Answer([*notes, *group_summary(group)], data, f"{group.path}\n")
+    blocks = text_of(group.first, CONFIG) if part == "config" else [_pairs(data[part])]
+    return Answer([*notes, *blocks], data[part], plain_text(blocks))
+
+
+def run_data(run: Run) -> dict[str, Any]:
+    """What ``--json`` tells of a run."""
+    return {
+        "run": str(run.path),
+        "name": run.name,
+        "created": run.created,
+        **run.status,
+        "state": run.state,
+        "next": next_command(run),
+        "config": run.config,
+        "identity": run.identity.as_json(),
+        "metrics": run.rows,
+        "origins": run.origins,
+    }
+
+
+def group_data(group: Group) -> dict[str, Any]:
+    """What ``--json`` tells of a group."""
+    finished = [run for run in group.runs.values() if run.state == "finished"]
+    return {
+        "run": str(group.path),
+        "name": group.first.name,
+        "state": group.state,
+        "members": [
+            {"seed": seed, "run": str(run.path), **run.status, "state": run.state} for seed, run in group.runs.items()
+        ],
+        "mean": {table: average(finished, table) for table in ("best", "test")},
+        "config": group.first.config,
+        "identity": group.first.identity.as_json(),
+        "damaged": list(group.damaged),
+    }
+
+
+def summary(run: Run) -> Pairs:
+    """The result of a run in a few lines."""
+    status, best = run.status, run.status.get("best") or {}
+    about = _about(run, plural(run.identity.threads, "thread"))
+    lines: dict[str, Any] = {
+        "run": str(run.path),
+        "state": run.state + (f" ({status['reason']})" if status.get("reason") else ""),
+        "created": run.created[:19].replace("T", " ") + " UTC",
+        **about,
+    }
+    if best:
+        values = _listed({name: value for name, value in best.items() if column(name).part})
+        lines["best"] = f"epoch {best['epoch']} of {run.setting('training.epochs')}: {values}"
+    if status.get("test"):
+        lines["test"] = _listed(status["test"])
+    if run.rows:
+        lines[run.monitor] = Spark([row.get(run.monitor) for row in run.rows], width=40)
+    return Pairs([*lines.items(), ("next", Command(next_command(run)))])
+
+
+def _listed(values: Mapping[str, float | None]) -> str:
+    return ", ".join(f"{name} {number(value)}" for name, value in values.items())
+
+
+def _about(run: Run, threads: str) -> dict[str, str]:
+    """What was trained, and on what. Raises NotFoundError."""
+    model = f"{run.setting('model')} on {run.setting('data')}"
+    return {"model": model, "device": f"{run.identity.device} ({run.identity.device_model}), {threads}"}
+
+
+def group_summary(group: Group) -> list[Block]:
+    """A group in a few lines: its members, each with its result, and their mean."""
+    from tuner.render.group import members_table
+
+    run = group.first
+    head = {"run": f"{group.path}, {plural(len(group.runs), 'seed')}", "state": group.state}
+    head |= _about(run, f"{plural(run.identity.threads, 'thread')} each")
+    courses = {seed: [row.get(run.monitor) for row in each.rows] for seed, each in group.runs.items()}
+    statuses = {seed: {**each.status, "state": each.state} for seed, each in group.runs.items()}
+    return [Pairs(list(head.items())), Text(members_table(statuses, run.monitor, courses), code=True)]
+
+
+def disagreements(run: Run) -> Iterator[Note]:
+    """What of a run that is not being trained does not agree with its status."""
+    for line in apart(run.path, run.told) if run.state != "running" else []:
+        yield Note(f"note: {line}", problem=True)
+
+
+def text_of(run: Run, name: str) -> list[Block]:
+    """A text file of a run, as it is. Raises NotFoundError."""
+    text = run.content(name).decode("utf-8", "backslashreplace").removesuffix("\n")
+    return [Text(text, code=True)] if text else []

@@ -1,0 +1,300 @@
+"""What a setting takes: each bound checks a value, says itself in words and as JSON Schema."""
+
+from __future__ import annotations
+
+import math
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tuner.choice import Choice, Section
+
+Schema = dict[str, Any]
+
+
+class RefusedError(ValueError):
+    """A value is outside its bound; `indices` are those of the items that are, () where it is the value itself."""
+
+    def __init__(self, bound: Bound, indices: Sequence[int] = ()) -> None:
+        super().__init__(f"expected {bound.words}")
+        self.indices = tuple(indices)
+
+
+class Bound(ABC):
+    """What a setting takes."""
+
+    words: str
+    """What is allowed: ``a number in [0, 1)``, ``an integer >= 1 or full``, ``one of max, mean``."""
+    plural: str
+    """The same of each item of a list."""
+    schema: Schema
+    """The same as JSON Schema; a choice by reference."""
+    options: tuple[str, ...] = ()
+    """The words that it may be."""
+    kind: type[Choice] | None = None
+    """The kind of choice that it is one of."""
+    listed: type[Choice] | None = None
+    """The kind of choice that it is a list of."""
+    section: type[Section] | None = None
+    optional = False
+    """Whether it may be null."""
+    is_path = False
+    most = math.inf
+    """How many items its list may have."""
+    or_null = " or null"
+    """How `words` end where null is allowed, too."""
+
+    @abstractmethod
+    def check(self, value: object) -> Any:
+        """The value as it is kept. Raises RefusedError."""
+
+    @property
+    def item(self) -> Bound:
+        """The bound of an item, where it is a list."""
+        return self
+
+
+class Integer(Bound):
+    """A whole number."""
+
+    def __init__(self, *, ge: int | None = None, le: int | None = None) -> None:
+        self.ge, self.le = ge, le
+        limits = _limits(ge, None, le, None)
+        self.words, self.plural = f"an integer{limits}", f"integers{limits}"
+        self.schema = _given(maximum=le, minimum=ge, type="integer")
+
+    def check(self, value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise RefusedError(self)
+        if (self.ge is not None and value < self.ge) or (self.le is not None and value > self.le):
+            raise RefusedError(self)
+        return value
+
+
+class Number(Bound):
+    """A finite number, kept as a float."""
+
+    def __init__(
+        self, *, ge: float | None = None, gt: float | None = None, le: float | None = None, lt: float | None = None
+    ) -> None:
+        self.ge, self.gt, self.le, self.lt = ge, gt, le, lt
+        limits = _limits(ge, gt, le, lt)
+        self.words, self.plural = f"a number{limits}", f"numbers{limits}"
+        self.schema = _given(exclusiveMaximum=lt, exclusiveMinimum=gt, maximum=le, minimum=ge, type="number")
+
+    def check(self, value: object) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise RefusedError(self)
+        try:
+            number = float(value)
+        except OverflowError:
+            raise RefusedError(self) from None
+        above = (self.ge is None or number >= self.ge) and (self.gt is None or number > self.gt)
+        below = (self.le is None or number <= self.le) and (self.lt is None or number < self.lt)
+        if not (above and below and math.isfinite(number)):
+            raise RefusedError(self)
+        return number
+
+
+class Flag(Bound):
+    """True or false."""
+
+    words = plural = "true or false"
+    schema: Schema = {"type": "boolean"}
+
+    def check(self, value: object) -> bool:
+        if not isinstance(value, bool):
+            raise RefusedError(self)
+        return value
+
+
+class Text(Bound):
+    """Text of at least `least` characters, or that fits a pattern as a whole; `words` say what that means."""
+
+    def __init__(
+        self, *, least: int = 0, pattern: str = "", words: str = "text", options: tuple[str, ...] = ()
+    ) -> None:
+        self.least, self.pattern, self.options = least, pattern, options
+        self.words = self.plural = words
+        self.schema = _given(minLength=least or None, pattern=pattern or None, type="string")
+
+    def check(self, value: object) -> str:
+        if not isinstance(value, str) or len(value) < self.least:
+            raise RefusedError(self)
+        if self.pattern and not re.fullmatch(self.pattern, value):
+            raise RefusedError(self)
+        return value
+
+
+class PathText(Bound):
+    """A path; the config language reads it relative to the file that says it."""
+
+    words = "a path"
+    plural = "paths"
+    schema: Schema = {"minLength": 1, "type": "string"}
+    is_path = True
+
+    def check(self, value: object) -> str:
+        if not isinstance(value, str) or not value:
+            raise RefusedError(self)
+        return value
+
+
+class OneOf(Bound):
+    """One of some words; null is accepted for none."""
+
+    def __init__(self, *options: str) -> None:
+        self.options, listed = options, ", ".join(options)
+        self.words, self.plural = f"one of {listed}" if len(options) > 1 else listed, f"ones of {listed}"
+        self.schema = {"enum": [*options], "type": "string"}
+        if "none" in options:
+            self.schema = {"enum": [*options, None]}
+        elif len(options) == 1:
+            self.schema = {"const": listed, "type": "string"}
+
+    def check(self, value: object) -> str:
+        if value is None and "none" in self.options:
+            return "none"
+        if not isinstance(value, str) or value not in self.options:
+            raise RefusedError(self)
+        return value
+
+
+class ListOf(Bound):
+    """A list of `least` to `most` items."""
+
+    def __init__(self, item: Bound, *, least: int = 0, most: float = math.inf) -> None:
+        self._item, self.least, self.most, self.listed = item, least, most, item.kind
+        at_least = f", at least {least} of them" if least > 1 else ", not empty" if least else ""
+        self.words = f"a list of {item.plural}{at_least}"
+        if least and least == most:
+            self.words = f"a list of {least} {item.plural}"
+        self.plural = self.words
+        limits = _given(maxItems=None if most == math.inf else most, minItems=least or None)
+        self.schema = {"items": item.schema, **limits, "type": "array"}
+
+    def check(self, value: object) -> list[Any]:
+        if not isinstance(value, list) or len(value) > self.most:
+            raise RefusedError(self)
+        kept, wrong = [], []
+        for index, each in enumerate(value):
+            try:
+                kept.append(self._item.check(each))
+            except RefusedError:
+                wrong.append(index)
+        if wrong or len(value) < self.least:
+            raise RefusedError(self, wrong)
+        return kept
+
+    @property
+    def item(self) -> Bound:
+        return self._item
+
+
+class Null(Bound):
+    """What another bound takes, or null; none is accepted for null."""
+
+    optional = True
+
+    def __init__(self, inner: Bound) -> None:
+        self.inner, self.options, self.most, self.is_path = inner, inner.options, inner.most, inner.is_path
+        self.kind, self.listed, self.section = inner.kind, inner.listed, inner.section
+        self.words = self.plural = f"{inner.words}{inner.or_null}"
+        self.schema = {"anyOf": [inner.schema, {"enum": [None, "none"]}]}
+
+    def check(self, value: object) -> Any:
+        return None if value is None or value == "none" else self.inner.check(value)
+
+    @property
+    def item(self) -> Bound:
+        return self.inner.item
+
+
+class Either(Bound):
+    """What the first or the second of two bounds takes."""
+
+    def __init__(self, first: Bound, second: Bound) -> None:
+        self.first, self.second, self.options = first, second, (*first.options, *second.options)
+        self.words = self.plural = f"{first.words} or {second.words}"
+        self.schema = {"anyOf": [first.schema, second.schema]}
+
+    def check(self, value: object) -> Any:
+        for bound in (self.first, self.second):
+            try:
+                return bound.check(value)
+            except RefusedError:
+                continue
+        raise RefusedError(self)
+
+
+class Of(Bound):
+    """A choice of a kind."""
+
+    or_null = ", or null"
+
+    def __init__(self, kind: type[Choice]) -> None:
+        self.kind: type[Choice] = kind
+        self.words, self.plural = f"the name of {a(label(kind))}, or a map with it", plural(kind.kind)
+        self.schema = {"$ref": f"#/$defs/{kind.kind}"}
+
+    def check(self, value: object) -> Choice:
+        if not isinstance(value, self.kind):
+            raise RefusedError(self)
+        return value
+
+
+class Part(Bound):
+    """A section: a map of settings of its own."""
+
+    words = plural = "a map"
+    or_null = " or none"
+
+    def __init__(self, section: type[Section]) -> None:
+        self.section: type[Section] = section
+        self.schema = section.schema()
+
+    def check(self, value: object) -> Section:
+        if not isinstance(value, self.section):
+            raise RefusedError(self)
+        return value
+
+
+def a(word: str) -> str:
+    """The word with its article."""
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
+def label(kind: type[Choice]) -> str:
+    """A kind in running text."""
+    return "data source" if kind.kind == "data" else kind.kind
+
+
+def plural(word: str) -> str:
+    """``optimizers``, ``losses``, ``data``."""
+    return word if word == "data" else f"{word}es" if word.endswith("s") else f"{word}s"
+
+
+def _given(**limits: Any) -> Schema:
+    return {key: value for key, value in limits.items() if value is not None}
+
+
+def _limits(ge: float | None, gt: float | None, le: float | None, lt: float | None) -> str:
+    """`` from 1 to 1,000``, `` in (0, 1]``, `` >= 0``; nothing where there are no limits."""
+    if ge is not None and le is not None:
+        return f" from {ge} to {_power(le)}"
+    left = f" > {gt}" if gt is not None else f" >= {ge}" if ge is not None else ""
+    right = f" < {lt}" if lt is not None else f" <= {le}" if le is not None else ""
+    if not left or not right:
+        return left or right
+    opening = f"({gt}" if gt is not None else f"[{ge}"
+    closing = f"{lt})" if lt is not None else f"{le}]"
+    return f" in {opening}, {closing}"
+
+
+def _power(bound: float) -> str:
+    """A bound in words: 9223372036854775807 is 2^63 - 1."""
+    if isinstance(bound, int) and bound > 10**15 and (bound + 1).bit_count() == 1:
+        return f"2^{bound.bit_length()} - 1"
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"

@@ -1,0 +1,180 @@
+"""What a layer is: it plans itself for what comes in, and builds the module that its plan says."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import prod
+from typing import TYPE_CHECKING, ClassVar
+
+from tuner.bounds import Integer, Number
+from tuner.choice import Choice
+from tuner.options.activations import Activation
+from tuner.options.initializers import Initializer, fans
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+Shape = tuple[int, ...]
+WIDTH = Integer(ge=1, le=1_000_000)
+SHARE = Number(ge=0, lt=1)
+
+
+class PlanError(Exception):
+    """A layer does not fit what comes into it; `path` is the config key that is to blame."""
+
+    def __init__(self, path: str, message: str, suggestion: str | None = None) -> None:
+        super().__init__(message)
+        self.path, self.message, self.suggestion = path, message, suggestion
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a layer stands in a network.
+
+    `name` is what weights and statistics go by (``conv.0``, ``output``), `path` the config key that it comes from,
+    `inputs` the shape of one sample that comes in. `activation`, `initializer` and `batch_norm` are the model's, which
+    hold where the layer has none of its own; `sequence` says whether the next layer reads sequences.
+    """
+
+    name: str
+    path: str
+    inputs: Shape
+    activation: Activation
+    initializer: Initializer
+    batch_norm: bool = False
+    sequence: bool = False
+
+    def own(
+        self, activation: Activation | None, initializer: Initializer | None, batch_norm: bool | None = None
+    ) -> Place:
+        """The place for a layer with these settings of its own."""
+        return replace(
+            self,
+            activation=activation or self.activation,
+            initializer=initializer or self.initializer,
+            batch_norm=self.batch_norm if batch_norm is None else batch_norm,
+        )
+
+    def picture(self, what: str) -> tuple[int, int, int]:
+        """The inputs as (C, H, W). Raises PlanError where no picture comes in; `what` takes pictures."""
+        if len(self.inputs) != 3:
+            raise self.misfit(f"{what} takes pictures (C, H, W)")
+        channels, height, width = self.inputs
+        return channels, height, width
+
+    def misfit(self, takes: str) -> PlanError:
+        """The error for a layer that takes another kind of input, with what takes samples of any shape."""
+        listed = self.path.startswith("model.layers")
+        hint = "dense, which takes any shape" if listed else "model: mlp"
+        return PlanError(self.path, f"{takes}, and {describe(self.inputs)} comes in", hint)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One layer of a plan with everything that belongs to it.
+
+    Shapes are those of one sample; `parameters` are in the order in which the module has them; `flops` are those of
+    one sample's forward pass, a multiply-add counting as two.
+    """
+
+    name: str
+    layer: Layer
+    inputs: Shape
+    outputs: Shape
+    parameters: dict[str, Shape]
+    flops: int
+    activation: Activation | None = None
+    initializer: Initializer | None = None
+    batch_norm: bool = False
+    sequence: bool = False
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return sum(prod(shape) for shape in self.parameters.values())
+
+
+class Layer(Choice, kind="layer"):
+    """A layer of `model.layers`: a map whose first key names it, e.g. ``{conv: 32, kernel_size: 3}``."""
+
+    group: ClassVar[str]
+    """What its weights and statistics are called by: ``hidden`` for ``hidden.0``, ``hidden.1``."""
+    reads_sequences: ClassVar[bool] = False
+    passes_on: ClassVar[bool] = False
+    """Whether it hands on what comes in, in its shape: the layer after the next one is asked what it reads."""
+    draws: ClassVar[bool] = False
+    """Whether its module draws random numbers in training: its attribute `step` is set before each step."""
+
+    @abstractmethod
+    def plan(self, place: Place) -> Block:
+        """The layer at its place. Raises PlanError where it does not fit what comes in."""
+
+    @abstractmethod
+    def build(self, block: Block, seed: int) -> nn.Module:
+        """The module of `block`, on the CPU, which takes (N, *inputs) to (N, *outputs).
+
+        Its parameters are those of the plan, in its order; `first_value` fills them afterwards, but for those of batch
+        norm (``norm.``) and of the activation (``activation.``). What it draws later is a function of `seed`.
+        """
+
+    def gates(self) -> int:
+        """In how many parts, each drawn for itself, the first values of a parameter come."""
+        return 1
+
+    def first_value(self, block: Block, name: str, shape: Shape, generator: torch.Generator) -> Tensor:
+        """What (a gate of) the parameter `name` starts with, by the block's initializer."""
+        assert block.initializer is not None  # noqa: S101 - every layer with weights has one
+        if "bias" in name:
+            return block.initializer.draw_bias(shape, fans(block.parameters["weight"])[0], generator)
+        return block.initializer.draw(shape, *fans(shape), generator)
+
+    def takes_models(self, key: str) -> bool:
+        """Whether the model's setting `key` holds here: the layer has such a setting and leaves it null."""
+        return getattr(self, key, "no such setting") is None
+
+
+def weighted_block(layer: Layer, place: Place, weight: Shape, outputs: Shape, flops: int) -> Block:
+    """A layer with weights, then batch norm in place of the bias, then the activation: those of `place`."""
+    activation, batch_norm = place.activation, place.batch_norm
+    names = ["norm.weight", "norm.bias"] if batch_norm else ["bias"]
+    parameters = {"weight": weight, **dict.fromkeys(names, weight[:1])}
+    parameters |= {f"activation.{key}": shape for key, shape in activation.parameters().items()}
+    flops += prod(outputs) * (activation.flops + (4 if batch_norm else 1))
+    return Block(place.name, layer, place.inputs, outputs, parameters, flops, activation, place.initializer, batch_norm)
+
+
+def weighted_module(
+    block: Block, transform: Callable[[Tensor, Tensor, Tensor | None], Tensor], norm: Callable[[int], nn.Module]
+) -> nn.Module:
+    """The module of a `weighted_block`: `transform` takes (inputs, weight, bias), `norm` makes a batch norm."""
+    import torch
+    from torch import nn
+
+    class Weighted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.empty(block.parameters["weight"]))
+            self.bias = None if block.batch_norm else nn.Parameter(torch.empty(block.parameters["bias"]))
+            self.norm = norm(block.parameters["weight"][0]) if block.batch_norm else None
+            activation = block.activation
+            self.activation = None if activation is None or activation.name == "linear" else activation.build()
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = transform(x, self.weight, self.bias)
+            if self.norm is not None:
+                x = self.norm(x)
+            return x if self.activation is None else self.activation(x)
+
+    return Weighted()
+
+
+def describe(shape: Shape) -> str:
+    """A sample's shape in words."""
+    if len(shape) == 1:
+        return f"a row of {shape[0]} numbers"
+    if len(shape) == 2:
+        return f"a sequence of {shape[0]} steps of {shape[1]} numbers"
+    return f"a picture of {shape[0]} x {shape[1]} x {shape[2]}"

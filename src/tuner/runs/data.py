@@ -1,0 +1,134 @@
+"""data.json: what a run knows of its data, so that its model can be used without reading the data again."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tuner.durable import JOURNAL_LIMIT, json_bytes, parse_json, shown
+from tuner.errors import NotFoundError
+from tuner.runs.files import CONFIG, DATA
+from tuner.runs.folder import Run
+
+if TYPE_CHECKING:
+    from tuner.data.splits import Splits
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is predicted: a class, whose names are `classes` in the order of the outputs, or a number (`classes` is ()),
+    which the network gives as (number - mean) / scale."""
+
+    classes: tuple[str, ...]
+    mean: float = 0.0
+    scale: float = 1.0
+
+    @property
+    def kind(self) -> str:
+        return "class" if self.classes else "number"
+
+
+@dataclass(frozen=True)
+class Normalize:
+    """How samples are normalised: (x - mean) / scale. One number a channel of a picture or a column of a table or
+    sequence; `low` and `high` are the smallest and largest stored number of the training part."""
+
+    name: str
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What data.json holds. `shape` is that of one sample, `columns` the names of a table's columns where they are
+    known; `parts` maps train, validation and test to their ``{"samples": N, "classes": [samples of each class]}``."""
+
+    shape: tuple[int, ...]
+    target: Target
+    columns: tuple[str, ...]
+    parts: dict[str, dict[str, Any]]
+    normalize: Normalize
+
+
+def data_bytes(splits: Splits, normalize: str) -> bytes:
+    """data.json of a run on `splits` whose setting `data.normalize` is `normalize`."""
+    known, numbers = splits.description, splits.statistics
+    parts: dict[str, dict[str, Any]] = {}
+    for name, part in (("train", splits.train), ("validation", splits.validation), ("test", splits.test)):
+        parts[name] = {"samples": len(part)}
+        if known.classes:
+            parts[name]["classes"] = part.counts(len(known.classes))
+    target: dict[str, Any] = {"mean": splits.target_mean, "scale": splits.target_scale}
+    if known.classes:
+        target = {"classes": known.classes}
+    flat = {key: array.ravel().tolist() for key, array in vars(numbers).items()}
+    return json_bytes(
+        {
+            "format": FORMAT,
+            "shape": known.shape,
+            "target": {"name": None, "kind": known.target, **target},
+            "columns": [{"name": name, "kind": "number"} for name in known.columns],
+            "parts": parts,
+            "normalize": {"name": normalize, **flat},
+        }
+    )
+
+
+def read_data(run: Run) -> Data:
+    """data.json of a run. Raises NotFoundError where it is damaged, or where an older tuner made the run without."""
+    file = run.path / DATA
+    if DATA not in run.files and not os.path.lexists(file):
+        again = shlex.join(["tuner", "train", str(run.path / CONFIG), "--again"])
+        raise NotFoundError(
+            f"{shown(run.path)} has no {DATA}: an older tuner made it, which did not keep what its model needs to know",
+            fix=f"`{again}` trains it anew, with {DATA}.",
+        )
+    value = parse_json(run.content(DATA, JOURNAL_LIMIT), file)
+    if type(value.get("format")) is int and value["format"] > FORMAT:
+        raise NotFoundError(
+            f"{shown(file)} was written by a later tuner (format {value['format']})", fix="Update tuner."
+        )
+    try:
+        return _checked(value)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise NotFoundError(f"{shown(file)} is damaged: it is not what tuner writes ({error})") from None
+
+
+def _checked(value: dict[str, Any]) -> Data:
+    """Raises KeyError, TypeError, ValueError or AttributeError for what `data_bytes` does not give."""
+    shape, target, normalize = tuple(value["shape"]), value["target"], value["normalize"]
+    if not 1 <= len(shape) <= 3 or not all(type(size) is int and size > 0 for size in shape):
+        raise ValueError("shape")
+    width = shape[0] if len(shape) != 2 else shape[1]
+    classes = _texts(target["classes"]) if target["kind"] == "class" else ()
+    columns = _texts(column["name"] for column in value["columns"])
+    if (not classes and target["kind"] != "number") or len(columns) not in (0, width):
+        raise ValueError("target, columns")
+    mean, scale = _numbers([target["mean"], target["scale"]], 2) if not classes else (0.0, 1.0)
+    for part in value["parts"].values():
+        if type(part["samples"]) is not int or len(part.get("classes", classes)) != len(classes):
+            raise ValueError("parts")
+    measured = (_numbers(normalize[key], width) for key in ("mean", "scale", "low", "high"))
+    return Data(
+        shape, Target(classes, mean, scale), columns, value["parts"], Normalize(str(normalize["name"]), *measured)
+    )
+
+
+def _texts(values: Iterable[Any]) -> tuple[str, ...]:
+    found = tuple(values)
+    if not all(isinstance(each, str) for each in found):
+        raise ValueError("a name is no text")
+    return found
+
+
+def _numbers(values: Sequence[Any], count: int) -> tuple[float, ...]:
+    if len(values) != count or not all(type(each) in (int, float) for each in values):
+        raise ValueError(f"not {count} numbers")
+    return tuple(map(float, values))

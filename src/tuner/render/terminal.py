@@ -104,7 +104,7 @@ class Look:
             yield f"  {escape(block.text)}\n"
         elif isinstance(block, Text | Verdict):
             title = block.title if isinstance(block, Text) else ""
-            lines = paragraphs(block.text, self.width)
+            lines = paragraphs(self.shown(block.text), self.width)
             yield from self.printed(*[Words(escape(title), "bold")] * bool(title))
             yield from self.printed(*(Words(escape(line), block.style) for line in lines))
 
@@ -158,7 +158,11 @@ class Look:
         column, cells = table.columns[place], [row[place] for row in table.rows]
         is_time = any(isinstance(cell, datetime) for cell in cells)
         head = (column.brief if self.is_terminal else "") or column.head + " (UTC)" * (is_time and not self.is_terminal)
-        return head, [self.plain(cell, text) for cell, text in zip(cells, texts(table, place), strict=True)]
+        return head, [self.shown(self.plain(cell, text)) for cell, text in zip(cells, texts(table, place), strict=True)]
+
+    def shown(self, text: str) -> str:
+        """The text, with what an ASCII stream has another spelling for."""
+        return text if self.is_unicode else text.replace("±", "+-")
 
     def plain(self, cell: Cell, text: str) -> str:
         """A cell as text; `text` is what it is in every form."""

@@ -39,11 +39,11 @@ def ask(
     code = 0 if diff.same(looked_at) else 1
     if as_args:
         given = _arguments(diff, ignore)
-        blocks: list[Block] = [Text("\n".join(given), code=True)] if given else []
+        shown: list[Block] = [Text("\n".join(given), code=True)] if given else []
         data: Any = {"arguments": given}
     else:
-        blocks, data = list(_blocks(diff, parts, everything)), as_data(diff, parts, everything)
-    return Answer([*blocks, *_notes(diff)], data, exit_code=code if exit_code else 0, quiet_code=code)
+        shown, data = list(blocks(diff, parts, everything)), as_data(diff, parts, everything)
+    return Answer([*shown, *_notes(diff)], data, exit_code=code if exit_code else 0, quiet_code=code)
 
 
 def _chosen(only: Sequence[str]) -> list[str]:
@@ -68,7 +68,7 @@ def _notes(diff: Diff) -> Iterator[Note]:
     yield from (Note(f"note: nothing fits --ignore {pattern}", problem=True) for pattern in diff.unused)
 
 
-def _blocks(diff: Diff, parts: Collection[str], everything: bool) -> Iterator[Block]:
+def blocks(diff: Diff, parts: Collection[str], everything: bool) -> Iterator[Block]:
     yield sides_table(diff.sides)
     if len({side.place for side in diff.sides}) > 1:
         yield from (Text(f"warning: {warning}", "yellow") for warning in diff.warnings())

@@ -33,7 +33,9 @@ def results(diff: Diff) -> Iterator[Block]:
         if len(others) == 1:
             cells = [*values, deltas[1]]
         else:
-            cells = [f"{value} ({delta})" if delta else value for value, delta in zip(values, deltas, strict=True)]
+            cells = [
+                f"{value} ({delta})" if delta.strip("0") else value for value, delta in zip(values, deltas, strict=True)
+            ]
         for at, place in enumerate(places[1:], 3 if len(others) == 1 else 2):
             if (is_better := outcome.better(place)) is not None:
                 styles[len(rows), at] = "green" if is_better else "red"

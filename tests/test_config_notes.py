@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuner.cli.check import as_data
+from tuner.asks.check import data_of
 from tuner.config import Config, Loaded, Training, load
 from tuner.config.notes import RULES, notes_on
 from tuner.options.optimizers import SGD
@@ -131,7 +131,7 @@ def test_check_and_train_show_them(read: Read, workplace: Any) -> None:
     text = "data: iris\ntraining: {epochs: 1, batch_size: 200}\nearly_stopping: {}"
     noted = list(read(text).notes)
     assert len(noted) == 2
-    assert as_data(read(text))["notes"] == noted
+    assert data_of(read(text))["notes"] == noted
     assert list(next(workplace.begin(text)).notes) == noted
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tuner.cli.check import verify
+from tuner.asks.check import verify
 from tuner.errors import NotFoundError
 from tuner.runs.data import read_data
 from tuner.runs.folder import glance

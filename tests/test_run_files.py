@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import tuner
-from tuner.cli.check import verify
+from tuner.asks.check import verify
 from tuner.config import load
 from tuner.errors import NotFoundError
 from tuner.events import EpochDone

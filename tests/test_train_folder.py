@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from tuner.cli.check import verify
+from tuner.asks.check import verify
 from tuner.durable import commit_folder, read_folder
 from tuner.errors import NotFoundError, ResourceError
 from tuner.events import Ended, EpochDone, Started

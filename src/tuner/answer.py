@@ -118,7 +118,14 @@ class Text:
     title: str = ""
 
 
-Block = Table | Pairs | Chart | Note | Command | Verdict | Text
+@dataclass(frozen=True)
+class Commented:
+    """Blocks about the code above them, in a terminal as its comments, so that both together can be read again."""
+
+    blocks: Sequence[Block]
+
+
+Block = Commented | Table | Pairs | Chart | Note | Command | Verdict | Text
 
 
 @dataclass(frozen=True)

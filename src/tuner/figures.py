@@ -168,3 +168,12 @@ def _level(point: float, low: float, high: float, count: int) -> int:
         return (count - 1) // 2
     share = (point / 2 - low / 2) / (high / 2 - low / 2) if high / 2 > low / 2 else 0.0
     return max(0, min(count - 1, int(share * count)))
+
+
+def scaled(count: float) -> str:
+    """A large count with its unit: ``75.3 M``, ``1.48 T``."""
+    for unit in ("", "K", "M", "G", "T", "P"):
+        if count < 999.5 or unit == "P":
+            break
+        count /= 1000
+    return f"{count:.3g} {unit}"

@@ -17,6 +17,7 @@ from tuner.runs.family import Group, average, read_group
 from tuner.runs.files import CONFIG, LOG, METRICS, TIMING, apart
 from tuner.runs.find import resolve
 from tuner.runs.folder import Run, is_run, read
+from tuner.runs.members import members_table, why_ended
 
 FILES = {"config": CONFIG, "metrics": METRICS, "timing": TIMING, "log": LOG}
 PARTS = ("summary", *FILES, "origins", "identity", "files")
@@ -133,14 +134,14 @@ def _about(run: Run, threads: str) -> dict[str, str]:
 
 def group_summary(group: Group) -> list[Block]:
     """A group in a few lines: its members, each with its result, and their mean."""
-    from tuner.render.group import members_table
-
     run = group.first
     head = {"run": f"{group.path}, {plural(len(group.runs), 'seed')}", "state": group.state}
     head |= _about(run, f"{plural(run.identity.threads, 'thread')} each")
     courses = {seed: [row.get(run.monitor) for row in each.rows] for seed, each in group.runs.items()}
     statuses = {seed: {**each.status, "state": each.state} for seed, each in group.runs.items()}
-    return [Pairs(list(head.items())), Text(members_table(statuses, run.monitor, courses), code=True)]
+    ends = why_ended(statuses)
+    table = members_table(statuses, run.monitor, courses)
+    return [Pairs(list(head.items())), table, *([Pairs(ends)] if ends else [])]
 
 
 def disagreements(run: Run) -> Iterator[Note]:

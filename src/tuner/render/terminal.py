@@ -21,6 +21,7 @@ from tuner.answer import (
     Cell,
     Chart,
     Command,
+    Commented,
     Note,
     Pairs,
     Spark,
@@ -98,6 +99,10 @@ class Look:
             yield from self._pairs(block)
         elif isinstance(block, Chart):
             yield from self._chart(block)
+        elif isinstance(block, Commented):
+            for place, inner in enumerate(block.blocks):
+                yield from ["#\n"] * bool(place)
+                yield from (f"# {line.rstrip()}".rstrip() + "\n" for line in self.lines(inner))
         elif isinstance(block, Text) and block.code:
             yield "".join(f"{escape(line)}\n" for line in block.text.split("\n"))
         elif isinstance(block, Command):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import fmean, stdev
 from typing import Any
 
 from tuner.answer import Cell, Column, Spark, Table
-from tuner.figures import number
+from tuner.figures import deviation, mean, number
 from tuner.options import metrics
 from tuner.options.metrics import column
 
@@ -70,7 +69,7 @@ def averages(statuses: Mapping[int, Status], names: Sequence[str]) -> list[list[
     known = [[value for value in values if value is not None] for values in columns]
     return [
         [label, "", "", *(of(values) if len(values) == len(finished) else None for values in known), ""]
-        for label, of in (("mean", fmean), ("sd", stdev))
+        for label, of in (("mean", mean), ("sd", deviation))
         if len(finished) > 1
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from html import escape
 
-from tuner.answer import Answer, Block, Cell, Chart, Command, Note, Pairs, Spark, Table, Text, plain, texts
+from tuner.answer import Answer, Block, Cell, Chart, Command, Commented, Note, Pairs, Spark, Table, Text, plain, texts
 from tuner.figures import spark
 
 HEAD = """<!doctype html>
@@ -37,6 +37,8 @@ def _block(block: Block) -> str:
         return f"<dl>\n{pairs}\n</dl>"
     if isinstance(block, Chart):
         return _chart(block)
+    if isinstance(block, Commented):
+        return "\n".join(map(_block, block.blocks))
     if isinstance(block, Note):
         return f'<p class="note">{escape(block.text)}</p>'
     if isinstance(block, Command) or (isinstance(block, Text) and block.code):

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tuner.answer import Answer, Block, Cell, Chart, Command, Note, Pairs, Spark, Table, Text, Verdict, plain, texts
+from tuner.answer import (
+    Answer,
+    Block,
+    Cell,
+    Chart,
+    Command,
+    Commented,
+    Note,
+    Pairs,
+    Spark,
+    Table,
+    Text,
+    Verdict,
+    plain,
+    texts,
+)
 from tuner.figures import spark
 from tuner.render.chart.terminal import Look, chart
 from tuner.render.text import escape
@@ -23,6 +38,8 @@ def _block(block: Block) -> str:
     if isinstance(block, Chart):
         drawn = "\n\n".join(chart(panel, Look(100)) for panel in block.panels)
         return "\n".join([f"```\n{drawn}\n```", *map(escape, block.notes)])
+    if isinstance(block, Commented):
+        return "\n\n".join(map(_block, block.blocks))
     if isinstance(block, Note):
         return f"> {escape(block.text)}"
     if isinstance(block, Command) or (isinstance(block, Text) and block.code):

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.asks.compare.checks import measured_loss
 from tuner.config import Loaded, meaning, side_by_side
 from tuner.config.words import nearest
 from tuner.document import Place
 from tuner.errors import Fault, UsageError
 from tuner.options.metrics import WHOLE_RUN
 from tuner.runs.requirements import layer_metrics, possible_metrics
-from tuner.runs.values import LAYER_NUMBERS, Metric, parse_metric
+from tuner.runs.values import LAYER_NUMBERS, Metric, measured_loss, parse_metric
 
 if TYPE_CHECKING:
     from tuner.recipe.reading import Claim, Curves

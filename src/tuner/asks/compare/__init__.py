@@ -70,12 +70,10 @@ def blocks(comparison: Comparison) -> Iterator[Block]:
     if comparison.train:
         yield Text("more pairs:")
         yield from map(Command, comparison.train)
-    verdicts = [verdict_line(comparison, each) for each in comparison.differences]
-    if len(verdicts) > 1:
-        yield Text(_items(verdicts))
-        yield Verdict(conclusion(comparison))
-    else:
-        yield Verdict(verdicts[0], COLORS[comparison.differences[0].verdict])
+    only = comparison.differences[0] if len(comparison.differences) == 1 else None
+    if only is None:
+        yield Text(_items([verdict_line(comparison, each) for each in comparison.differences]))
+    yield Verdict(conclusion(comparison), COLORS[only.verdict] if only else "bold")
 
 
 def _items(lines: Sequence[str]) -> str:

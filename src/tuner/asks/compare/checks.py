@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from tuner.document import flow
 from tuner.durable import shown
 from tuner.errors import UsageError
 from tuner.options.metrics import column as column_of
 from tuner.runs.family import Group
 from tuner.runs.folder import Run
-from tuner.runs.values import MINIMISED_ONLY, Metric, metrics_of_run, parse_metric
+from tuner.runs.values import Metric, measured_loss, metrics_of_run, parse_metric
 
 FEWEST, MOST = 2, 20
 WORDS = {"up": "up is better", "down": "down is better"}
@@ -89,27 +90,12 @@ def _measured(run: Run, column: str) -> dict[str, Any]:
     return measured_loss(run.config, column)
 
 
-def measured_loss(config: Mapping[str, Any], column: str) -> dict[str, Any]:
-    """What decides what the loss in `column` measures, from a resolved config."""
-    loss, data = config["loss"], config["data"]
-    measured = {"name": loss} if not isinstance(loss, dict) else dict(loss)
-    if column != "batch_loss":
-        measured = {key: value for key, value in measured.items() if key not in MINIMISED_ONLY}
-    if isinstance(data, dict) and "standardize_target" in data:
-        measured["data.standardize_target"] = data["standardize_target"]
-    return measured
-
-
 def _told_apart(first: dict[str, Any], other: dict[str, Any]) -> list[str]:
     """Both losses by name, or where that is the same by what else differs."""
     if first.get("name") != other.get("name"):
         return [str(each.get("name")) for each in (first, other)]
     keys = [key for key in dict.fromkeys([*first, *other]) if first.get(key) != other.get(key)]
-    return [", ".join(f"{key}: {_text(each.get(key))}" for key in keys) for each in (first, other)]
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+    return [", ".join(f"{key}: {flow(each.get(key))}" for key in keys) for each in (first, other)]
 
 
 def _instead(run: Run, column: str) -> str:

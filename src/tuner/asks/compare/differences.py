@@ -59,6 +59,11 @@ class Difference:
         """Whether the interval lies on one side of zero."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
+    def ordered(self, direction: str) -> tuple[Side, Side]:
+        """The one that looks better, the other."""
+        is_better = ((self.mean or 0) > 0) == (direction == "up")
+        return (self.side, self.base) if is_better else (self.base, self.side)
+
     def within(self, effect: float | None) -> bool:
         """Whether the interval lies within plus and minus `effect`."""
         if effect is None or self.low is None or self.high is None:
@@ -105,11 +110,10 @@ def _judged(difference: Difference, direction: str, least_effect: float | None) 
     if difference.missing or difference.mean is None:
         return replace(difference, reason=FEW_PAIRS)
     if difference.is_found:
-        is_better = (difference.mean > 0) == (direction == "up")
-        winner, loser = (difference.side, difference.base) if is_better else (difference.base, difference.side)
+        winner, loser = difference.ordered(direction)
         if winner.diverged > loser.diverged:
             return replace(difference, reason=DIVERGED)
-        return replace(difference, verdict=BETTER if is_better else WORSE)
+        return replace(difference, verdict=BETTER if winner is difference.side else WORSE)
     if difference.within(least_effect):
         return replace(difference, verdict=EQUIVALENT)
     return replace(difference, reason=CHANCE)

@@ -17,7 +17,6 @@ from tuner.asks.compare.differences import (
     WORSE,
     Difference,
 )
-from tuner.asks.compare.pairs import Side
 from tuner.asks.compare.statistics import EXACT_PAIRS, FLIPS, LEVEL
 from tuner.figures import number, plural
 
@@ -32,12 +31,13 @@ def verdict_line(comparison: Comparison, difference: Difference) -> str:
     if difference.verdict == EQUIVALENT:
         return f"{name} is equivalent to {base}: the 95 % interval lies within ±{comparison.least_effect:g} ({pairs})"
     if difference.reason == FEW_PAIRS:
-        return f"{name} against {base} is undecided: {pairs}, and {_needs(difference.missing)}"
-    found = f"p {p_text(difference.p)}, {pairs}"
+        needed = "is needed" if difference.missing == 1 else "are needed"
+        return f"{name} against {base} is undecided: {pairs}, and {difference.missing} more {needed}"
+    found = f"p {p_text(difference.p or 0.0)}, {pairs}"
     if difference.verdict in (BETTER, WORSE):
         return f"{name} is {difference.verdict} than {base}: {_by(comparison, difference)} ({found})"
     if difference.reason == DIVERGED:
-        winner, loser = _ordered(comparison, difference)
+        winner, loser = difference.ordered(comparison.direction)
         more = f"{winner.name} diverged with {plural(winner.diverged, 'seed')}, {loser.name} with {loser.diverged}"
         return f"{name} against {base} is undecided: {_by(comparison, difference)} ({found}), but {more}"
     if not any(difference.values.values()):
@@ -50,9 +50,9 @@ def conclusion(comparison: Comparison) -> str:
     """The verdict in one line; several as ``against a: b better; c, d undecided``."""
     if len(comparison.differences) == 1:
         return verdict_line(comparison, comparison.differences[0])
-    found = {
-        verdict: [each.side.name for each in comparison.differences if each.verdict == verdict] for verdict in VERDICTS
-    }
+    found: dict[str, list[str]] = {verdict: [] for verdict in VERDICTS}
+    for each in comparison.differences:
+        found[each.verdict].append(each.side.name)
     said = "; ".join(f"{', '.join(names)} {verdict}" for verdict, names in found.items() if names)
     return f"against {comparison.baseline.name}: {said}"
 
@@ -116,19 +116,9 @@ def _by(comparison: Comparison, difference: Difference) -> str:
     return f"{comparison.metric} is {signed(comparison)(abs(mean)).lstrip('+')} {'higher' if mean > 0 else 'lower'}"
 
 
-def _needs(pairs: int) -> str:
-    return "1 more is needed" if pairs == 1 else f"{pairs} more are needed"
-
-
-def _ordered(comparison: Comparison, difference: Difference) -> tuple[Side, Side]:
-    """The one that looks better, the other."""
-    is_better = ((difference.mean or 0) > 0) == (comparison.direction == "up")
-    return (difference.side, difference.base) if is_better else (difference.base, difference.side)
-
-
-def p_text(p: float | None) -> str:
+def p_text(p: float) -> str:
     """Four decimals, more where those would be zeros."""
-    return number(p) if p is None or p < 0.0001 else f"{p:.4f}"
+    return number(p) if p < 0.0001 else f"{p:.4f}"
 
 
 def plain(comparison: Comparison) -> Written:

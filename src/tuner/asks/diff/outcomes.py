@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.asks.diff.sides import Side, settings_of
+from tuner.asks.diff.sides import Side
+from tuner.config.comparison import name_of
 from tuner.figures import deviation, mean, mean_of_known
 from tuner.options.metrics import WHOLE_RUN, column
 from tuner.runs.folder import Run
-from tuner.runs.values import MINIMISED_ONLY, metrics_of_run, parse_metric, value
+from tuner.runs.values import measured_loss, metrics_of_run, parse_metric, value
 
 PARTS = ("val", "test", "train")
 EPOCHS = {"best_epoch": "best_epoch", "epochs": "epoch"}
@@ -62,20 +63,15 @@ def outcomes_of(sides: Sequence[Side]) -> list[Outcome]:
     trained = [[run for run in side.runs.values() if run.status.get("best")] for side in sides]
     if sum(map(bool, trained)) < 2:
         return []
-    changed = [setting.key for setting in settings_of([side for side in sides if side.runs]) if setting.differs]
-    other_data, other_loss = "data" in changed, any(map(_changes_loss, changed))
+    configs = [side.config for side in sides if side.runs]
+    same_data = len({str(name_of(config.get("data"))) for config in configs}) == 1
+    same_loss = all(measured_loss(config, "loss") == measured_loss(configs[0], "loss") for config in configs)
     found = []
     for metric in _metrics(sides, trained):
         measured = column(metric)
-        comparable = not (measured.part and (other_data or (other_loss and measured.is_loss)))
+        comparable = not measured.part or (same_data and (same_loss or not measured.is_loss))
         found.append(_outcome(metric, trained, comparable))
     return found
-
-
-def _changes_loss(key: str) -> bool:
-    """Whether a loss that is reported measures something else once this setting changes."""
-    is_loss = key == "loss" or (key.startswith("loss.") and key.removeprefix("loss.") not in MINIMISED_ONLY)
-    return is_loss or key == "data.standardize_target"
 
 
 def _metrics(sides: Sequence[Side], trained: Sequence[Sequence[Run]]) -> list[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tuner.answer import Answer, Cell, Column, Note, Table
 from tuner.asks.early_stop.replay import (
+    FIGURES,
     NEVER,
     STOPPED,
     UNKNOWN,
@@ -18,7 +19,6 @@ from tuner.asks.early_stop.replay import (
     Setting,
     best_row,
     mean_of,
-    others,
     parse_min_delta,
     parse_patience,
     replay,
@@ -141,67 +141,54 @@ def _ended_early(group: Group, runs: Sequence[Run]) -> list[str]:
 # ---- shown -----------------------------------------------------------------------------------------------------------
 
 
-def _tables(judgement: Judgement, members: bool) -> list[Table]:
-    if judgement.group.is_single or members:
-        return [_of_run(run, outcomes, judgement.monitor) for run, outcomes in judgement.members]
-    return [_of_group(judgement)]
+def _tables(judgement: Judgement, members: bool) -> Iterator[Table]:
+    group, monitor = judgement.group, judgement.monitor
+    if not (group.is_single or members):
+        title = f"{group.path}: {monitor}, mean over {plural(len(judgement.members), 'seed')}"
+        yield _table(title, judgement.means, [_stops(mean) for mean in judgement.means])
+        return
+    for run, outcomes in judgement.members:
+        best, count = best_row(run.rows, monitor), len(run.rows)
+        at = f"best {figure(best[monitor])} in epoch {best['epoch']}" if best else "never finite"
+        without = {NEVER: "never: ran to the end", UNKNOWN: f"unknown: ended at epoch {count}"}
+        stops = [without.get(outcome.verdict, outcome.stop) for outcome in outcomes]
+        yield _table(f"{run.path}: {monitor}, {plural(count, 'epoch')} run, {at}", outcomes, stops)
 
 
-def _of_run(run: Run, outcomes: Sequence[Outcome], monitor: str) -> Table:
-    """A row a setting."""
-    best, beside = best_row(run.rows, monitor), others(run.rows[-1], monitor)
-    at = f"best {figure(best[monitor])} in epoch {best['epoch']}" if best else "never finite"
-    title = f"{run.path}: {monitor}, {plural(len(run.rows), 'epoch')} run, {at}"
-    without = {NEVER: "never: ran to the end", UNKNOWN: f"unknown: ended at epoch {len(run.rows)}"}
+def _stops(mean: Mean) -> str:
+    unknown = f", {mean.runs - mean.known} unknown" if mean.known < mean.runs else ""
+    return f"{mean.stopped} of {mean.runs}{unknown}"
+
+
+def _table(title: str, judged: Sequence[Outcome | Mean], stops: Sequence[Cell]) -> Table:
+    """A row a setting, without min_delta where nobody asked for one. Of a group `stops` says how many runs would have
+    stopped, and the mean of their last epoch stands beside it."""
+    is_mean = isinstance(judged[0], Mean)
+    heads = dict(zip(FIGURES, ("after", "saved", "best epoch", judged[0].setting.monitor, "worse by"), strict=True))
+    names = FIGURES if is_mean else FIGURES[1:]
+    beside = list(dict.fromkeys(name for each in judged for name in each.others))
+    has_delta = any(each.setting.min_delta for each in judged)
+    columns = [Column("patience"), *[Column("min_delta")] * has_delta]
+    columns.append(Column("stops" if is_mean else "stops after", side="r"))
+    columns += [Column(heads[name], "{:.1f}".format if is_mean else "number", "r") for name in names[:-2]]
+    columns += [Column(head, "figure", "r") for head in (*(heads[name] for name in names[-2:]), *beside)]
     rows: list[list[Cell]] = []
-    for outcome in outcomes:
-        stop: Cell = without.get(outcome.verdict, outcome.stop)
-        kept = others(outcome.best, monitor)
-        figures = [outcome.value, outcome.cost, *(kept.get(name) for name in beside)]
-        rows.append(
-            [outcome.setting.patience, outcome.setting.min_delta, stop, outcome.saved, outcome.best_epoch, *figures]
-        )
-    heads = [Column(head, side="r") for head in ("stops after", "saved", "best epoch")]
-    return _table(title, heads, monitor, beside, rows)
-
-
-def _of_group(judgement: Judgement) -> Table:
-    """A row a setting: the means over the members."""
-    means, monitor = judgement.means, judgement.monitor
-    title = f"{judgement.group.path}: {monitor}, mean over {plural(len(judgement.members), 'seed')}"
-    beside = dict.fromkeys(key for mean in means for key in mean.others)
-    rows: list[list[Cell]] = []
-    for mean in means:
-        unknown = f", {mean.runs - mean.known} unknown" if mean.known < mean.runs else ""
-        figures = [mean.value, mean.cost, *(mean.others.get(name) for name in beside)]
-        epochs = [f"{mean.stopped} of {mean.runs}{unknown}", mean.stop, mean.saved, mean.best_epoch]
-        rows.append([mean.setting.patience, mean.setting.min_delta, *epochs, *figures])
-    heads = [
-        Column("stops", side="r"),
-        *(Column(head, "{:.1f}".format, "r") for head in ("after", "saved", "best epoch")),
-    ]
-    return _table(title, heads, monitor, beside, rows)
-
-
-def _table(title: str, epochs: Sequence[Column], monitor: str, beside: Iterable[str], rows: list[list[Cell]]) -> Table:
-    """Without the column of min_delta where nobody asked for one."""
-    columns = [Column("patience"), Column("min_delta"), *epochs]
-    columns += [Column(head, "figure", "r") for head in (monitor, "worse by", *beside)]
-    if not any(row[1] for row in rows):
-        columns, rows = [columns[0], *columns[2:]], [[row[0], *row[2:]] for row in rows]
+    for each, stop in zip(judged, stops, strict=True):
+        setting = [each.setting.patience, *[each.setting.min_delta] * has_delta]
+        found = [getattr(each, name) for name in names]
+        rows.append([*setting, stop, *found, *(each.others.get(name) for name in beside)])
     return Table(columns, rows, title)
 
 
+# ---- for scripts -----------------------------------------------------------------------------------------------------
+
+
 def _line(run: Run, outcome: Outcome) -> str:
-    """For scripts: patience, min_delta, the epoch of the stop (or never, unknown), the best epoch (or -), the metric,
-    the run."""
+    """Patience, min_delta, the epoch of the stop (or never, unknown), the best epoch (or -), the metric, the run."""
     setting = outcome.setting
     stop = outcome.stop if outcome.verdict == STOPPED else outcome.verdict
     best = "-" if outcome.best_epoch is None else outcome.best_epoch
     return f"{setting.patience} {setting.min_delta:.15g} {stop} {best} {setting.monitor} {shown(run.path)}"
-
-
-# ---- for scripts -----------------------------------------------------------------------------------------------------
 
 
 def _data(found: Sequence[Judgement]) -> dict[str, Any]:
@@ -210,38 +197,17 @@ def _data(found: Sequence[Judgement]) -> dict[str, Any]:
     for each in found:
         group = None if each.group.is_single else str(each.group.path)
         for run, outcomes in each.members:
-            runs.append({"run": str(run.path), "group": group, **_run_data(run, outcomes, each.monitor)})
+            best = best_row(run.rows, each.monitor) or {}
+            about = {"run": str(run.path), "group": group, "monitor": each.monitor, "epochs": len(run.rows)}
+            at_best = {"best_epoch": best.get("epoch"), "best": best.get(each.monitor)}
+            settings = [_plain(outcome, "verdict") for outcome in outcomes]
+            runs.append({**about, "planned": _planned(run), **at_best, "settings": settings})
         if group is not None:
-            groups.append({"group": group, "monitor": each.monitor, "settings": list(map(_mean_data, each.means))})
+            means = [_plain(mean, "runs", "known", "stopped") for mean in each.means]
+            groups.append({"group": group, "monitor": each.monitor, "settings": means})
     return {"runs": runs, "groups": groups}
 
 
-def _run_data(run: Run, outcomes: Sequence[Outcome], monitor: str) -> dict[str, Any]:
-    best = best_row(run.rows, monitor)
-    return {
-        "monitor": monitor,
-        "epochs": len(run.rows),
-        "planned": _planned(run),
-        "best_epoch": best["epoch"] if best else None,
-        "best": best[monitor] if best else None,
-        "settings": [
-            {
-                "patience": outcome.setting.patience,
-                "min_delta": outcome.setting.min_delta,
-                "verdict": outcome.verdict,
-                "stop": outcome.stop,
-                "saved": outcome.saved,
-                "best_epoch": outcome.best_epoch,
-                "value": outcome.value,
-                "cost": outcome.cost,
-                "others": others(outcome.best, monitor),
-            }
-            for outcome in outcomes
-        ],
-    }
-
-
-def _mean_data(mean: Mean) -> dict[str, Any]:
-    told = asdict(mean)
-    setting = told.pop("setting")
-    return {"patience": setting["patience"], "min_delta": setting["min_delta"], **told}
+def _plain(judged: Outcome | Mean, *first: str) -> dict[str, Any]:
+    setting = {"patience": judged.setting.patience, "min_delta": judged.setting.min_delta}
+    return {**setting, **{name: getattr(judged, name) for name in (*first, *FIGURES, "others")}}

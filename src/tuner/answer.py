@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from tuner.chart import Panel
@@ -84,12 +85,14 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves: panels, and what has to be said under them."""
+    """Curves: panels, and what has to be said under them. With `legend` an image names the curves below all panels,
+    else each beside its end; in `file` it is kept, too."""
 
     title: str
     panels: Sequence[Panel]
     notes: Sequence[str] = ()
     legend: bool = False
+    file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -131,13 +134,12 @@ Block = Commented | Table | Pairs | Chart | Note | Command | Verdict | Text
 @dataclass(frozen=True)
 class Answer:
     """The answer to a question: `blocks` are shown in their order, `data` is what ``--json`` prints, `result` what
-    ``-q`` leaves: whole lines. `quiet_code` is the exit code of ``-q`` alone, where `exit_code` does not tell."""
+    ``-q`` leaves: whole lines."""
 
     blocks: Sequence[Block]
     data: Any
     result: str = ""
     exit_code: int = 0
-    quiet_code: int = 0
 
 
 def texts(table: Table, place: int) -> list[str]:

@@ -25,9 +25,14 @@ def mean(values: Sequence[float]) -> float:
     return min(max(found, min(values)), max(values))
 
 
+def finite(values: Iterable[float | None]) -> list[float]:
+    """Those of the values that are finite numbers."""
+    return [value for value in values if value is not None and math.isfinite(value)]
+
+
 def mean_of_known(values: Iterable[float | None]) -> float | None:
     """The mean of the finite ones among the values; None where there is none."""
-    known = [value for value in values if value is not None and math.isfinite(value)]
+    known = finite(values)
     return mean(known) if known else None
 
 
@@ -91,6 +96,19 @@ def in_one_notation(values: Sequence[float | None], *, exact: bool = False) -> l
         else:
             texts[at] = f"{_decimal(repr(value)):f}" if exact else f"{value:,.{places}f}"
     return texts
+
+
+def in_notation(value: float | None, *, exponent: bool) -> str:
+    """A number of a column whose notation was fixed before all of it was known: with an exponent, or written out with
+    four decimals, with six where four say too little, with none where they say nothing."""
+    if value is None or not math.isfinite(value):
+        return number(value)
+    if exponent and value:
+        return _with_exponent(value, exact=False)
+    size = abs(value)
+    if size >= 1000 or 0 < size < 5e-7:
+        return number(float(value))
+    return f"{value:.{4 if size >= 1e-3 or not value else 6}f}"
 
 
 def _decimal(text: str) -> Decimal:

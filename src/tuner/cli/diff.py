@@ -44,6 +44,7 @@ def diff(
         bool, typer.Option("--exit-code", help="Exit with 1 if something differs, 0 if not, above 1 on trouble.")
     ] = False,
     runs_dir: RunsDir = RUNS,
+    form: str = "",
 ) -> Answer:
     """Show in what runs, groups and configs differ.
 
@@ -61,5 +62,12 @@ def diff(
     the same bits (code, data, device, threads), not at results, unless --only says what to look at. -q prints nothing
     and implies --exit-code.
     """
-    asked = {"everything": everything, "as_args": as_args, "exit_code": exit_code}
-    return ask(sides, runs_dir, only=only or [], ignore=ignore or [], **asked)
+    return ask(
+        sides,
+        runs_dir,
+        everything=everything,
+        only=only or [],
+        ignore=ignore or [],
+        as_args=as_args,
+        exit_code=exit_code or form == "quiet",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,17 +202,20 @@ def follow(session: GroupSession, stop: StopRequests, silent: bool) -> Path:
     from tuner.errors import NotFoundError, ResourceError
     from tuner.events import GroupEnded, MemberFailed
     from tuner.group import train_group
-    from tuner.render.group import GroupDisplay
+    from tuner.render.talk import Talk
+    from tuner.render.training import GroupView
 
     failed: MemberFailed | None = None
-    with GroupDisplay(quiet=silent) as display:
+    with Talk(None if silent else sys.stderr) as talk:
+        view = GroupView(talk)
         for event in train_group(session, stop):
-            display.show(event)
+            view.show(event)
             if isinstance(event, MemberFailed):
                 failed = failed or event
             if isinstance(event, GroupEnded):
                 path, code = event.group, event.exit_code
-        display.end([""])
+        view.end([])
+        talk.line("")
     if failed is not None and stop.asked is None and code not in PASSED_OVER:
         kind = ResourceError if code == ResourceError.exit_code else NotFoundError
         raise kind(f"{path}: seed {failed.seed} could not be trained: {failed.message}", fix=failed.fix)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from rich.cells import cell_len
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table as Grid
 from rich.text import Text as Words
 
@@ -32,9 +32,10 @@ from tuner.answer import (
     texts,
 )
 from tuner.figures import ASCII_LEVELS, LEVELS, duration, spark
-from tuner.render.chart.terminal import LINES_AROUND, chart
 from tuner.render.chart.terminal import Look as Drawing
-from tuner.render.text import escape, is_colored, is_terminal, is_unicode, silence, terminal_width
+from tuner.render.chart.terminal import charts
+from tuner.render.console import console_on
+from tuner.render.text import escape, is_colored, is_terminal, is_unicode, terminal_width, write
 
 GAP = 2
 UNBOUNDED = 1_000_000
@@ -59,11 +60,7 @@ def show(answer: Answer, stream: TextIO | None = None) -> None:
 
 def say(note: Note) -> None:
     """A note on stderr; where nobody can read it, that is no reason to fail."""
-    try:
-        sys.stderr.write(f"{escape(note.text)}\n")
-        sys.stderr.flush()
-    except OSError:
-        silence(sys.stderr)
+    write(sys.stderr, f"{escape(note.text)}\n")
 
 
 class Look:
@@ -77,16 +74,7 @@ class Look:
         self.width = width or (terminal_width(stream) if self.is_terminal else UNBOUNDED)
         self.height = shutil.get_terminal_size().lines if self.is_terminal else 40
         self.is_unicode = is_unicode(stream)
-        self.console = Console(
-            file=stream,
-            force_terminal=self.is_terminal,
-            color_system="standard" if self.color else None,
-            width=self.width,
-            height=self.height,
-            highlight=False,
-            markup=False,
-            emoji=False,
-        )
+        self.console = console_on(stream, self.width, self.height, is_terminal=self.is_terminal, color=self.color)
 
     def write(self, *parts: str) -> None:
         self.stream.write("".join(parts))
@@ -136,14 +124,12 @@ class Look:
                 head = ""
 
     def _chart(self, block: Chart) -> Iterator[str]:
-        """Charts as wide as the terminal, which share its height."""
-        width = min(self.width, terminal_width(self.stream))
+        """Charts as wide as the terminal, which share its height with their notes, the prompt and the file's name."""
         notes = [line for note in block.notes for line in self.printed(Words(escape(note)))]
-        rows = (self.height - len(notes) - 2) // max(1, len(block.panels)) - LINES_AROUND - 1
-        height = max(4, rows) if self.is_terminal else 14
-        drawing = Drawing(width, height, ascii=not self.is_unicode, color=self.color)
-        for place, panel in enumerate(block.panels):
-            yield ("" if place == 0 else "\n") + chart(panel, drawing) + "\n"
+        width = self.width if self.is_terminal else terminal_width(self.stream)
+        drawing = Drawing(width, ascii=not self.is_unicode, color=self.color)
+        rows = self.height - len(notes) - (2 if block.file else 1) if self.is_terminal else None
+        yield charts(block.panels, drawing, rows) + "\n"
         yield from ["\n", *notes] if notes else []
 
     def _table(self, table: Table) -> Iterator[str]:

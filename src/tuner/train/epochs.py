@@ -13,7 +13,7 @@ from typing import Any
 from tuner.document import is_handed_over
 from tuner.durable import Checksum
 from tuner.errors import DivergedError, NotFoundError, ResourceError
-from tuner.events import Ended, EpochDone, Event, Progress
+from tuner.events import Ended, EpochDone, Event, StepsDone
 from tuner.layer_stats import epochs_measured, measure, probe_of
 from tuner.loop import NonFinite, evaluate, train_epoch
 from tuner.monitor import best_index, epochs_waited, oriented
@@ -135,7 +135,7 @@ class Training:
                 return
             if (moment := time.monotonic()) - told >= PROGRESS_EVERY:
                 told = moment
-                yield Progress(state.epoch, state.batch, self.steps, self.seconds_left())
+                yield StepsDone(state.epoch, state.batch, self.steps, self.seconds_left())
         row = self.measure(history)
         if state.epoch in self.layer_epochs:
             self.measure_layers(state.epoch)

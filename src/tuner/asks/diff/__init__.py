@@ -36,14 +36,13 @@ def ask(
         raise UsageError("--as-args is about settings: leave --only out")
     diff = compare_sides(find_sides(references, runs_dir), ignore)
     looked_at = ["config"] if as_args else [part for part in parts if only or part != "result"]
-    code = 0 if diff.same(looked_at) else 1
     if as_args:
         given = _arguments(diff, ignore)
         shown: list[Block] = [Text("\n".join(given), code=True)] if given else []
         data: Any = {"arguments": given}
     else:
         shown, data = list(blocks(diff, parts, everything)), as_data(diff, parts, everything)
-    return Answer([*shown, *_notes(diff)], data, exit_code=code if exit_code else 0, quiet_code=code)
+    return Answer([*shown, *_notes(diff)], data, exit_code=int(exit_code and not diff.same(looked_at)))
 
 
 def _chosen(only: Sequence[str]) -> list[str]:

@@ -10,7 +10,8 @@ from typing import Any
 from tuner.asks.diff.sides import Side
 from tuner.config.comparison import name_of
 from tuner.figures import deviation, mean, mean_of_known
-from tuner.options.metrics import WHOLE_RUN, column
+from tuner.options.metrics import column
+from tuner.quantities import WHOLE_RUN
 from tuner.runs.folder import Run
 from tuner.runs.values import measured_loss, metrics_of_run, parse_metric, value
 

@@ -95,7 +95,7 @@ def _courses(sides: Sequence[Side], course: Course) -> Iterator[Block]:
     known = [point for line in heights for point in in_columns(line, WIDTH) if point is not None]
     if not known:
         return
-    columns = [Column("side"), Column("by epoch"), Column("first", "figure"), Column("last", "figure")]
+    columns = [Column("side"), Column("trend"), Column("first", "figure"), Column("last", "figure")]
     rows: list[list[Cell]] = []
     for side, line, values in zip(sides, heights, course.values, strict=True):
         if there := [value for value in values if value is not None]:

@@ -20,7 +20,7 @@ SHORT = {"data_fingerprint": 12, "git_commit": 10}
 
 def sides_table(sides: Sequence[Side]) -> Table:
     """What is compared, a line a side."""
-    columns = [Column("side"), Column("where"), Column("what")]
+    columns = [Column("side"), Column("path"), Column("what")]
     rows: list[list[Cell]] = [[side.letter, near(side.path), _kind(side)] for side in sides]
     if any(side.runs for side in sides):
         columns += [Column("state"), Column("epochs"), Column("seed")]
@@ -60,7 +60,7 @@ def identity(diff: Diff, everything: bool) -> Iterator[Block]:
     rows = [[", ".join(str(value)[: SHORT.get(each.key)] for value in held) or None for held in each.values]
             for each in shown]  # fmt: skip
     if rows:
-        columns = [Column("part"), *(Column(side.letter) for side in diff.sides)]
+        columns = [Column("what"), *(Column(side.letter) for side in diff.sides)]
         styles = _styles(rows, [each.differs for each in shown])
         yield Table(columns, [[each.name, *row] for each, row in zip(shown, rows, strict=True)], title, styles)
     elif known:

@@ -8,12 +8,11 @@ from dataclasses import fields
 
 from tuner.asks.compare.pairs import NEVER, Side
 from tuner.config.comparison import side_by_side
+from tuner.figures import some
 from tuner.runs.family import without_seed
 from tuner.runs.folder import Run
 from tuner.runs.identity import NAMES, Identity
 from tuner.runs.values import Metric
-
-SHOWN_KEYS = 6
 
 
 def notes_on(sides: Sequence[Side], metric: Metric) -> list[str]:
@@ -36,7 +35,7 @@ def _conditions(sides: Sequence[Side]) -> list[str]:
         values = {value for each in by_side.values() for value in each}
         if len(values) > 1:
             holders = {value: [name for name, each in by_side.items() if value in each] for value in sorted(values)}
-            told = ", ".join(f"{value} ({_names(names)})" for value, names in holders.items())
+            told = ", ".join(f"{value} ({some(names, 3)})" for value, names in holders.items())
             found.append(f"{NAMES[part]} {told}")
     if len({run.identity.data_fingerprint for side in sides for run in _runs(side)}) > 1:
         found.append("the data (another fingerprint)")
@@ -47,10 +46,6 @@ def _runs(side: Side) -> list[Run]:
     return list(side.group.runs.values())
 
 
-def _names(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
 def _settings(base: Side, side: Side) -> list[str]:
     """Whether the two differ in one setting; another choice, with all its own settings, is one."""
     configs = [without_seed(each.group.first.config) for each in (base, side)]
@@ -59,10 +54,9 @@ def _settings(base: Side, side: Side) -> list[str]:
         return []
     if not keys:
         return [f"{side.name} has the same settings as {base.name}"]
-    more = f" and {len(keys) - SHOWN_KEYS} more" if len(keys) > SHOWN_KEYS else ""
     command = shlex.join(["tuner", "diff", str(base.path), str(side.path)])
     return [
-        f"{side.name} differs from {base.name} in {len(keys)} settings ({', '.join(keys[:SHOWN_KEYS])}{more}), so that "
+        f"{side.name} differs from {base.name} in {len(keys)} settings ({some(keys, 6)}), so that "
         f"a difference cannot be put down to one of them; `{command}` shows them"
     ]
 

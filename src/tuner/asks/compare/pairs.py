@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tuner.errors import NotFoundError, UsageError
-from tuner.figures import deviation, mean
+from tuner.figures import deviation, mean, some
 from tuner.runs.family import FAILED, Group
 from tuner.runs.folder import Run
 from tuner.runs.values import Metric, metrics_of_run, value
@@ -101,13 +101,11 @@ def check_shared(base: Side, side: Side) -> None:
     """Raises NotFoundError where the two groups have no run of the same seed."""
     if base.group.runs.keys() & side.group.runs.keys():
         return
-    seeds = [f"{each.name} has {_list(sorted(each.group.runs))}" for each in (base, side)]
+    has = "{} has seed{} {}".format
+    seeds = [
+        has(each.name, "s" * (len(each.group.runs) > 1), some(sorted(each.group.runs), 12)) for each in (base, side)
+    ]
     raise NotFoundError(
         f"{base.name} and {side.name} share no seed: {', '.join(seeds)}",
         fix="Runs are compared with runs of the same seed: train both with --seeds 6, or more.",
     )
-
-
-def _list(seeds: Sequence[int]) -> str:
-    shown = ", ".join(map(str, seeds[:12])) + (f" and {len(seeds) - 12} more" if len(seeds) > 12 else "")
-    return f"seed {shown}" if len(seeds) == 1 else f"seeds {shown}"

@@ -23,24 +23,25 @@ def results(diff: Diff) -> Iterator[Block]:
         return
     places = [at for at in range(len(diff.sides)) if any(outcome.values[at] is not None for outcome in diff.outcomes)]
     first, *others = [diff.sides[place] for place in places]
+    in_pair = len(others) == 1
     columns = [Column("metric"), *(Column(_head(side), side="r") for side in (first, *others))]
-    columns += [Column(f"{others[0].letter}-{first.letter}", side="r")] if len(others) == 1 else []
+    if in_pair:
+        columns.append(Column(f"{others[0].letter}-{first.letter}", side="r"))
     rows: list[list[Cell]] = []
     styles = {}
     for outcome in diff.outcomes:
         values = [_value(outcome, place, diff.sides[place]) for place in places]
         deltas = [_delta(outcome, place) for place in places]
-        if len(others) == 1:
-            cells = [*values, deltas[1]]
+        if in_pair:
+            values.append(deltas[1])
         else:
-            cells = [
-                f"{value} ({delta})" if delta.strip("0") else value for value, delta in zip(values, deltas, strict=True)
-            ]
-        for at, place in enumerate(places[1:], 3 if len(others) == 1 else 2):
+            both = zip(values, deltas, strict=True)
+            values = [f"{value} ({delta})" if delta.strip("0") else value for value, delta in both]
+        for at, place in enumerate(places[1:], 2 + in_pair):
             if (is_better := outcome.better(place)) is not None:
                 styles[len(rows), at] = "green" if is_better else "red"
-        rows.append([outcome.metric, *cells, f"{outcome.direction} is better" if outcome.direction else ""])
-    title = "result at the best epoch" + f", in brackets against {first.letter}" * (len(others) > 1)
+        rows.append([outcome.metric, *values, f"{outcome.direction} is better" if outcome.direction else ""])
+    title = "result at the best epoch" + f", in brackets against {first.letter}" * (not in_pair)
     yield Table([*columns, Column("")], rows, title, styles)
     if not all(outcome.comparable for outcome in diff.outcomes):
         yield Text(NOT_COMPARED, "dim")

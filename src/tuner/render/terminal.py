@@ -138,7 +138,8 @@ class Look:
         columns = [self._column(table, place) for place in range(len(table.columns))]
         kept, gone = self._kept(table, [[head, *cells] for head, cells in columns])
         least = {place: self._least(table, place, columns[place]) for place in kept}
-        for part in _in_parts(kept, least, self.width):
+        for number, part in enumerate(_in_parts(kept, least, self.width)):
+            yield "\n" * (number > 0)
             yield from self.printed(self._grid(table, part, columns, least))
         if gone:
             names = ", ".join(table.columns[place].head for place in gone)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tuner.answer import Answer, Block, Note, Text, Verdict
+from tuner.answer import Answer, Block, Command, Note, Text, Verdict
 from tuner.asks.diff.changes import PARTS, Diff, compare_sides, is_ignored, listed
 from tuner.asks.diff.data import as_data
 from tuner.asks.diff.results import results
@@ -78,6 +79,8 @@ def blocks(diff: Diff, parts: Collection[str], everything: bool) -> Iterator[Blo
         if "result" in parts:
             yield from results(diff)
     yield Verdict(summary(diff, parts))
+    if "result" in parts and not diff.twins() and (command := _evidence(diff)[1]):
+        yield Command(command)
 
 
 def summary(diff: Diff, parts: Collection[str]) -> str:
@@ -93,8 +96,8 @@ def summary(diff: Diff, parts: Collection[str]) -> str:
         moved = [each.name for each in diff.moved]
         said.append(f"{listed(moved)} differ{'s' * (len(moved) == 1)}" if moved else "the same identity")
     if "result" in parts:
-        said += _evidence(diff)
-    return "; ".join(said)
+        said.append(_evidence(diff)[0])
+    return "; ".join(filter(None, said))
 
 
 def _settings_summary(diff: Diff, letters: list[str]) -> str:
@@ -109,14 +112,14 @@ def _settings_summary(diff: Diff, letters: list[str]) -> str:
     return f"{len(diff.changed)} settings differ"
 
 
-def _evidence(diff: Diff) -> list[str]:
-    """What figures side by side do not say."""
+def _evidence(diff: Diff) -> tuple[str, str]:
+    """What figures side by side do not say, and the command that does."""
     trained = [side for side in diff.sides if side.runs]
     if not diff.outcomes:
-        return ["no results yet to compare"] if len(trained) == len(diff.sides) else []
+        return "no results yet to compare" * (len(trained) == len(diff.sides)), ""
     if all(len(side.runs) == 1 for side in trained):
-        return ["one seed each is no evidence: train with --seeds 6, then tuner compare"]
+        return "one seed each is no evidence: train with --seeds 6, then tuner compare", ""
     places = [os.path.realpath(run.path) for side in trained for run in side.runs.values()]
     if len(set(places)) < len(places):  # a run beside its own group
-        return []
-    return [f"whether it is more than chance: tuner compare {' '.join(side.path for side in trained)}"]
+        return "", ""
+    return "is it more than chance?", shlex.join(["tuner", "compare", *(side.path for side in trained)])

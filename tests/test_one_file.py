@@ -6,6 +6,8 @@ know of it.
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 import shutil
 import subprocess
@@ -16,6 +18,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "tuner"
+CASES = Path(__file__).parent / "cases"
 TRAINING = "training: {epochs: 2, batch_size: 10, device: cpu, threads: 1}\n"
 
 
@@ -179,3 +182,106 @@ def test_it_trains(added: tuple[New, Path]) -> None:
         or f": {new.name}\n" in (run / "config.yaml").read_text()
     )
     assert len((run / "metrics.csv").read_text().splitlines()) >= 3
+
+
+# ---- what is no choice of a config -----------------------------------------------------------------------------------
+
+
+def with_file(folder: Path, file: str, code: str) -> None:
+    """A copy of the package that has the new file."""
+    shutil.copytree(SOURCE, folder / "lib" / "tuner", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "lib" / "tuner" / file).write_text(code)
+    (folder / "c.yaml").write_text("data: iris\nmodel: {hidden: [4]}\n" + TRAINING)
+
+
+METRIC = '''
+"""A metric that counts."""
+
+from tuner.options.metrics import Metric
+
+
+class Mistakes(Metric, name="mistakes"):
+    """How many samples are put into a wrong class, by the hundred."""
+
+    label = "mistakes in a hundred"
+    direction = "down"
+    order = 7
+    targets = frozenset({"class"})
+
+    def add(self, batch):
+        return (batch.loss.decide(batch.outputs) != batch.targets).sum()
+
+    def of(self, total, part):
+        return 100 * total / part.samples
+'''
+
+
+def test_a_metric(tmp_path: Path) -> None:
+    with_file(tmp_path, "options/metrics/mistakes.py", METRIC)
+    assert "by the hundred" in tuner(tmp_path, "explain", "val_mistakes")
+    words = ("training.monitor=val_mistakes", "--require", "test_mistakes<=100", "-q")
+    run = tuner(tmp_path, "train", "c.yaml", *words).strip()
+    rows = list(csv.DictReader((tmp_path / run / "metrics.csv").read_text().splitlines()))
+    for row in rows:
+        assert float(row["val_mistakes"]) == pytest.approx(100 - 100 * float(row["val_accuracy"]))
+    status = json.loads((tmp_path / run / "status.json").read_text())
+    assert status["best"]["val_mistakes"] == min(float(row["val_mistakes"]) for row in rows)
+    assert status["test"]["mistakes"] == pytest.approx(100 - 100 * status["test"]["accuracy"])
+    assert tuner(tmp_path, "runs", "--sort", "val_mistakes", "--cols", "val_mistakes").split()[:2] == [
+        "run",
+        "val_mistakes",
+    ]
+    assert "mistakes in a hundred" in tuner(tmp_path, "curves", run, "--metric", "val_mistakes", "--html")
+
+
+ASK = '''
+"""How long are the names of runs?"""
+
+from pathlib import Path
+
+from tuner.answer import Answer, Column, Table
+from tuner.runs.folder import runs_in
+
+
+def ask(longer: int = 0, runs_dir: Path = Path("runs")) -> Answer:
+    """Tell how long the names of runs are.
+
+    Those longer than so many letters.
+    """
+    rows = [[path.name, len(path.name)] for path in runs_in(runs_dir) if len(path.name) > longer]
+    lines = "".join(f"{name}\\n" for name, _ in rows)
+    return Answer([Table([Column("run"), Column("letters")], rows)], {"letters": dict(rows)}, lines)
+'''
+
+
+def test_an_ask(tmp_path: Path) -> None:
+    with_file(tmp_path, "asks/lengths.py", ASK)
+    shutil.copytree(CASES / "format-1" / "finished", tmp_path / "runs" / "finished")
+    assert "lengths" in tuner(tmp_path, "--help")
+    assert "--longer" in tuner(tmp_path, "lengths", "--help")
+    assert tuner(tmp_path, "lengths").split() == ["run", "letters", "finished", "8"]
+    assert json.loads(tuner(tmp_path, "lengths", "--json")) == {"letters": {"finished": 8}}
+    assert tuner(tmp_path, "lengths", "--md").splitlines()[-1] == "| finished | 8 |"
+    assert "<td>finished</td>" in tuner(tmp_path, "lengths", "--html")
+    assert tuner(tmp_path, "lengths", "--longer", "8", "-q") == ""
+
+
+FORM = '''
+"""Print how many blocks of each kind there are."""
+
+from collections import Counter
+
+
+def show(answer):
+    return "".join(f"{kind} {count}\\n" for kind, count in Counter(type(b).__name__ for b in answer.blocks).items())
+'''
+
+
+def test_a_form(tmp_path: Path) -> None:
+    with_file(tmp_path, "render/forms/count.py", FORM)
+    shutil.copytree(CASES / "format-1" / "finished", tmp_path / "runs" / "finished")
+    assert tuner(tmp_path, "show", "finished", "--count") == "Pairs 1\n"
+    assert tuner(tmp_path, "runs", "--count") == "Table 1\n"
+    assert tuner(tmp_path, "explain", "relu", "--count") == "Text 2\n"
+    assert "how many blocks of each kind" in " ".join(tuner(tmp_path, "diff", "--help").split())
+    assert "different forms" in tuner(tmp_path, "runs", "--count", "--json", code=2)

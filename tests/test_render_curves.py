@@ -105,7 +105,7 @@ def test_any_values_make_a_chart_that_fits(
     curves: list[list[float | None]], log: bool, ascii_only: bool, width: int, best: int | None
 ) -> None:
     lines = [Line(f"curve {index}", range(len(curve)), curve) for index, curve in enumerate(curves)]
-    shown = chart(Panel("loss", lines, best, log), Look(width, 6, ascii_only))
+    shown = chart(Panel("loss", lines, best, log, best_at=best), Look(width, 6, ascii_only))
     assert all(cell_len(line) <= width for line in shown.split("\n"))
     assert shown.isascii() or not ascii_only
 

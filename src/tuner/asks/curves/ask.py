@@ -42,7 +42,10 @@ def ask(
 
     Raises UsageError, and NotFoundError where a run that was named is damaged or nothing is left to draw.
     """
-    check_view(axis, smooth)
+    if axis not in AXES:
+        raise UsageError(f"there is no x axis {axis}", fix=f"--x takes {', '.join(AXES)}")
+    if not 0 <= smooth < 1:
+        raise UsageError(f"cannot smooth by {smooth:g}", fix="--smooth takes a number from 0 (not at all) to below 1")
     asked = metrics_on(axis, metrics)
     tracks, remarks = tracks_of(groups, axis, asked, members)
     check_metrics(asked, tracks)
@@ -91,14 +94,6 @@ def metrics_on(axis: str, metrics: Sequence[str]) -> list[str]:
     for metric in metrics:
         layer_metric(metric)
     return list(metrics or USUAL)
-
-
-def check_view(axis: str, smooth: float) -> None:
-    """Raises UsageError."""
-    if axis not in AXES:
-        raise UsageError(f"there is no x axis {axis}", fix=f"--x takes {', '.join(AXES)}")
-    if not 0 <= smooth < 1:
-        raise UsageError(f"cannot smooth by {smooth:g}", fix="--smooth takes a number from 0 (not at all) to below 1")
 
 
 def check_metrics(metrics: Sequence[str], tracks: Sequence[Track]) -> None:

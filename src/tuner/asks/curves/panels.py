@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -40,12 +39,9 @@ def metric_panel(track: Track, metric: str, view: View = PLAIN) -> Panel:
     far gets a log axis."""
     columns = {metric: metric} | {str(Column(part, metric)): PARTS[part] for part in ("train", "val")}
     lines = [line for column, label in columns.items() if (line := line_of(track, column, view, label))]
-    panel = replace(_panel(metric, _changes_once(lines), view), best=track.best)
-    if track.best is None or view.axis == "epoch":
-        return panel
-    series = series_of(track, "epoch", view)
-    at = dict(zip(series.epochs, series.x, strict=True)).get(track.best, math.nan)
-    return replace(panel, best_at=at) if math.isfinite(at) else panel
+    epochs = series_of(track, "epoch", view)
+    best_at = dict(zip(epochs.epochs, epochs.x, strict=True)).get(track.best or 0)
+    return replace(_panel(metric, _changes_once(lines), view), best=track.best, best_at=best_at)
 
 
 def other_metrics(track: Track) -> list[str]:

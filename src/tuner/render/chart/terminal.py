@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from tuner.chart import Panel
 from tuner.figures import number
-from tuner.render.chart.plane import FAINT, STYLES, Plane, letter_of, mark_of
+from tuner.render.chart.plane import FAINT, Plane, letter_of, mark_of, style_of
 from tuner.render.chart.scale import Scale
 from tuner.render.text import cells, escape, paint, shorten, shorten_middle
 
@@ -63,8 +63,8 @@ def chart(panel: Panel, look: Look | None = None) -> str:
     margin = max(map(len, labels.values())) + 3
     room = look.width - margin - cells(escape(panel.x_label)) - 2
     plane = Plane((max(10, room), height), x_axis, y_axis, look.ascii, look.color)
-    if panel.mark is not None and x_axis.low <= panel.mark <= x_axis.high:
-        plane.upright(panel.mark)
+    if panel.best_at is not None and x_axis.low <= panel.best_at <= x_axis.high:
+        plane.upright(panel.best_at)
     _draw(plane, panel)
     bar, tick = ("|", "+") if look.ascii else ("│", "┤")
     lines = [paint(shorten(title, look.width), "bold", look.color)]
@@ -116,7 +116,7 @@ def _legend(panel: Panel, look: Look) -> list[str]:
     entries = []
     for line, pen in zip(panel.lines, panel.pens(), strict=True):
         sign = letter_of(pen) * 3 if look.ascii else f"─{mark_of(pen) or '─'}─"
-        entries.append((f"{sign} {escape(line.label)}", STYLES[pen.color % len(STYLES)]))
+        entries.append((f"{sign} {escape(line.label)}", style_of(pen)))
     if any(line.raw and not line.band for line in panel.lines):
         entries.append((f"{FAINT if look.ascii else '⠂'} before smoothing", "dim"))
     if panel.best is not None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tuner.answer import Chart
+from tuner.asks.curves.ask import ask
 from tuner.asks.curves.captions import captions, not_drawn
 from tuner.asks.curves.panels import known_metrics, metric_panel, run_panels, side_by_side, usual_metrics
 from tuner.asks.curves.series import View, positions, series_of, smoothed
@@ -28,6 +30,8 @@ from tuner.render.chart.axes import MARKERS, PALETTE, STROKES
 from tuner.render.chart.image import image_of
 from tuner.render.chart.plane import letter_of, mark_of
 from tuner.render.chart.terminal import Look, chart
+from tuner.render.forms import csv
+from tuner.runs.family import find_group
 from tuner.runs.rows import Row
 
 CASES = Path(__file__).parent / "cases" / "curves"
@@ -302,23 +306,26 @@ def golden(name: str, text: str, update: bool) -> None:
 
 
 GOLDEN: dict[str, tuple[list[str], dict[str, Any]]] = {
-    "groups.txt": (["adam", "sgd"], {}),
-    "members.txt": (["adam", "sgd"], {"members": True, "metric": ["val_loss"]}),
-    "one-group-over-time.txt": (["sgd"], {"axis": "time"}),
-    "both-parts.txt": (["adam", "sgd/seed-1"], {"metric": ["loss"], "axis": "step"}),
-    "smoothed.txt": (["adam/seed-1", "sgd/seed-3"], {"smooth": 0.6, "metric": ["val_loss", "lr"], "log": True}),
+    "members.csv": (["adam", "sgd"], {"members": True, "metrics": ["val_loss"]}),
+    "one-group-over-time.csv": (["sgd"], {"axis": "time"}),
+    "both-parts.csv": (["adam", "sgd/seed-1"], {"metrics": ["loss"], "axis": "step"}),
+    "smoothed.csv": (["adam/seed-1", "sgd/seed-3"], {"smooth": 0.6, "metrics": ["val_loss", "lr"], "log": True}),
 }
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_golden_texts(
-    draw: Draw, name: str, two_groups: Path, capsys: pytest.CaptureFixture[str], update_golden: bool
-) -> None:
+def test_points_and_captions(name: str, two_groups: Path, update_golden: bool) -> None:
     runs, options = GOLDEN[name]
-    draw(*runs, **options)
+    answer = ask([find_group(run, Path("runs")) for run in runs], **options)
+    captions = [f"# {note}\n" for block in answer.blocks if isinstance(block, Chart) for note in block.notes]
+    golden(name, "".join([csv.show(answer), *captions]), update_golden)
+
+
+def test_a_golden_text(draw: Draw, two_groups: Path, capsys: pytest.CaptureFixture[str], update_golden: bool) -> None:
+    draw("adam", "sgd")
     out, err = capsys.readouterr()
     assert max(cell_len(line) for line in out.splitlines() if not line.endswith(".")) <= 100  # but for sentences
-    golden(name, f"{out}---- stderr\n{err}", update_golden)
+    golden("groups.txt", f"{out}---- stderr\n{err}", update_golden)
 
 
 def test_without_a_target_no_picture_is_made(draw: Draw, two_groups: Path) -> None:
@@ -358,6 +365,39 @@ def test_rows_of_each_run_as_json(draw: Draw, two_groups: Path, capsys: pytest.C
     assert data["runs"][3]["metrics"][2]["val_loss"] == pytest.approx(2.6)
     draw("sgd/seed-1", json=True)
     assert json.loads(capsys.readouterr().out) == data["runs"][3]["metrics"]
+
+
+def test_forms_and_pictures(draw: Draw, two_groups: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The usual picture belongs to a look at a run; another form makes one only where it is asked for."""
+    for form in ("json", "csv", "md", "html"):
+        draw("adam/seed-0", **{form: True})
+    assert list(two_groups.rglob("*.png")) == []
+    capsys.readouterr()
+    draw("adam/seed-0", json=True, output=Path("a.svg"))
+    out, err = capsys.readouterr()
+    assert json.loads(out)[0]["epoch"] == 1
+    assert err == "a.svg\n"
+    assert "<!-- validation -->" in Path("a.svg").read_text()
+
+
+def test_a_page_holds_the_picture(draw: Draw, two_groups: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draw("adam", "sgd", html=True)
+    page = capsys.readouterr().out
+    figure = page[page.index("<figure") : page.index("</figure>") + len("</figure>")]
+    assert ElementTree.fromstring(figure).attrib["aria-label"] == "adam, sgd, val_loss, val_accuracy"  # noqa: S314
+    assert "src=" not in page
+
+
+def test_the_data_of_any_number_of_runs(
+    draw: Draw, place: Path, write_run: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(26):
+        write_run(place / f"runs/one-{number}", rows(2, 1))
+    names = [f"one-{number}" for number in range(26)]
+    draw(*names, json=True)
+    assert len(json.loads(capsys.readouterr().out)["runs"]) == 26
+    with pytest.raises(UsageError, match="26 lines of val_loss cannot be told apart"):
+        draw(*names, csv=True)
 
 
 def test_a_metric_that_none_has_is_refused(draw: Draw, two_groups: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from tuner.asks.curves.panels import metric_panel, run_panels
 from tuner.asks.curves.tracks import Member, Track
 from tuner.chart import SMALLEST, Line, Panel
 from tuner.render.chart.scale import Scale
-from tuner.render.chart.terminal import Look, chart
+from tuner.render.chart.terminal import Look, chart, charts
 from tuner.runs.rows import Row
 
 ROWS: list[Row] = [
@@ -54,6 +56,88 @@ ANY = st.none() | st.floats()
 
 def test_a_chart_looks_like_this() -> None:
     assert chart(metric_panel(RUN, "loss"), Look(60, 8)) == GOLDEN
+
+
+def plane(shown: str) -> list[str]:
+    """The rows between the title and the x axis, right of the y axis."""
+    return [re.split("[│┤]", line, maxsplit=1)[1] for line in shown.split("\n") if re.search("[│┤]", line)]
+
+
+def dots(shown: str, width: int) -> set[tuple[int, int]]:
+    """The dots of a chart in braille by column and row, from the top left."""
+    bits = ((0, 0, 1), (0, 1, 2), (0, 2, 4), (1, 0, 8), (1, 1, 16), (1, 2, 32), (0, 3, 64), (1, 3, 128))
+    return {
+        (2 * column + right, 4 * row + down)
+        for row, line in enumerate(plane(shown))
+        for column, char in enumerate(line.ljust(width))
+        for right, down, bit in bits
+        if char != " " and ord(char) - 0x2800 & bit
+    }
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=30, unique=True))
+def test_the_dots_are_where_the_points_are(values: list[float]) -> None:
+    """Each point has its dot, and no dot is further from the line than its own size."""
+    if max(values) - min(values) < 1e-6:
+        return
+    shown = chart(Panel("loss", [Line("a", range(len(values)), values)]), Look(60, 8))
+    width = shown.count("─") + shown.count("┬") - 3  # of the axis; three are the legend's
+    high, across = 4 * 8 - 1, 2 * width - 1
+    places = [
+        (at / (len(values) - 1) * across, (max(values) - value) / (max(values) - min(values)) * high)
+        for at, value in enumerate(values)
+    ]
+    lit = dots(shown, width)
+    assert all(any(abs(x - a) <= 0.5 + 1e-6 and abs(y - b) <= 0.5 + 1e-6 for a, b in lit) for x, y in places)
+    for column, row in lit:
+        between = [pair for pair in pairwise(places) if pair[0][0] - 1 <= column <= pair[1][0] + 1]
+        assert any(distance(column, row, *start, *end) <= 1.5 for start, end in between)
+
+
+def distance(x: float, y: float, a: float, b: float, c: float, d: float) -> float:
+    """Of a point from the line between two others."""
+    share = ((x - a) * (c - a) + (y - b) * (d - b)) / ((c - a) ** 2 + (d - b) ** 2)
+    share = min(1.0, max(0.0, share))
+    return math.hypot(x - a - share * (c - a), y - b - share * (d - b))
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (60, 20), (200, 60), (120, 40)])
+@pytest.mark.parametrize("strip", [False, True])
+def test_charts_fill_a_terminal(width: int, height: int, strip: bool) -> None:
+    panels = run_panels(RUN) if strip else run_panels(RUN)[:2]
+    lines = charts(panels, Look(width), height - 2).split("\n")  # but for the prompt and the picture's name
+    assert max(map(cell_len, lines)) == width
+    if not (strip and height == 20):  # three planes have no room there
+        assert height - 5 <= len(lines) <= height - 2
+    starts = [lines.index(panel.title) for panel in panels]
+    first, second, *thin = [after - before for before, after in pairwise([*starts, len(lines) + 1])]
+    assert first == second
+    assert all(5 <= each < first for each in thin)
+
+
+def test_without_a_terminal_planes_are_of_the_usual_height() -> None:
+    many = Panel("loss", [Line(str(index), [1, 2], [index, 1]) for index in range(9)])
+    heights = [len(plane(drawn)) for drawn in charts([*run_panels(RUN), many], Look(100)).split("\n\n")]
+    assert heights == [14, 14, 4, 17]
+
+
+def test_what_was_before_smoothing_has_its_sign() -> None:
+    smooth = Line("a", [1, 2, 3], [1, 2, 3], raw=[1, 3, 2])
+    assert chart(Panel("loss", [smooth])).split("\n")[-1] == "  ─── a   ⠂ before smoothing"
+    assert chart(Panel("loss", [smooth]), Look(ascii=True)).split("\n")[-1] == "  ... a   ' before smoothing"
+
+
+def test_a_single_curve_is_named_by_its_panel() -> None:
+    assert "─── lr" not in chart(Panel("lr", [Line("lr", [1, 2], [1, 2])]))
+    assert chart(Panel("lr", [Line("lr", [1, 2], [1, 2])], best=2)).split("\n")[-1] == "  ─── lr   ┊ best epoch 2"
+
+
+def test_two_numbers_stand_beside_however_low_a_plane() -> None:
+    for low, high, log in ((0.25, 3.4, False), (0.0333, 100.01, True), (1.01, 1.02, True), (0.3, 0.31, False)):
+        shown = chart(Panel("loss", [Line("a", [1, 2], [low, high])], log=log), Look(60, 3))
+        labels = [line.partition("┤")[0].strip() for line in shown.split("\n") if "┤" in line]
+        assert len(set(labels)) >= 2, (low, high, labels)
 
 
 def test_without_braille_each_curve_has_its_letter() -> None:

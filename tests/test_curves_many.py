@@ -29,7 +29,7 @@ from tuner.errors import NotFoundError, UsageError
 from tuner.render.chart.axes import MARKERS, PALETTE, STROKES
 from tuner.render.chart.image import image_of
 from tuner.render.chart.plane import letter_of, mark_of
-from tuner.render.chart.terminal import Look, chart
+from tuner.render.chart.terminal import Drawing, chart
 from tuner.render.forms import csv
 from tuner.runs.family import find_group
 from tuner.runs.rows import Row
@@ -529,7 +529,7 @@ def test_odd_runs_are_drawn_without_a_warning(tracks: list[Track], smooth: float
         notes = captions(tracks, ["loss"], view)
         assert image_of("png", Chart("title $x_", panels, notes, legend=True)).startswith(b"\x89PNG")
         for panel in panels:
-            shown = chart(panel, Look(60, 8))
+            shown = chart(panel, Drawing(60, 8))
             assert all(cell_len(line) <= 60 for line in shown.split("\n"))
 
 
@@ -556,10 +556,10 @@ def test_any_runs_make_a_chart_that_fits(
         for index, members in enumerate(tracks)
     ]
     panels = side_by_side(made, ["val_loss"], View.of(made, axis, smooth, log))
-    shown = chart(panels[0], Look(70, 6, ascii_only))
+    shown = chart(panels[0], Drawing(70, 6, ascii_only))
     assert all(cell_len(line) <= 70 for line in shown.split("\n"))
     assert shown.isascii() or not ascii_only
-    painted = chart(panels[0], Look(70, 6, ascii_only, color=True))
+    painted = chart(panels[0], Drawing(70, 6, ascii_only, color=True))
     for code in ("0", "1", "2", "33", "34", "2;33", "2;34", "32", "2;32"):
         painted = painted.replace(f"\x1b[{code}m", "")
     assert painted == shown
@@ -578,7 +578,7 @@ def test_a_band_has_no_edge_that_is_not_finite(band: list[tuple[float, float] | 
 
 def test_a_band_is_sparse_dots_in_the_terminal() -> None:
     line = Line("a", [1, 2], [1.5, 1.5], band=[(1.0, 2.0), (1.0, 2.0)])
-    with_band = chart(Panel("loss", [line]), Look(60, 8))
-    without = chart(Panel("loss", [Line("a", [1, 2], [1.5, 1.5])]), Look(60, 8))
+    with_band = chart(Panel("loss", [line]), Drawing(60, 8))
+    without = chart(Panel("loss", [Line("a", [1, 2], [1.5, 1.5])]), Drawing(60, 8))
     assert sum("⠁" in row for row in with_band.split("\n")) > 4
     assert not any("⠁" in row for row in without.split("\n"))

@@ -26,7 +26,7 @@ AROUND = 4
 
 
 @dataclass(frozen=True)
-class Look:
+class Drawing:
     """How a chart is drawn: its columns and the rows of its plane, and what the terminal can do."""
 
     width: int = 80
@@ -35,7 +35,7 @@ class Look:
     color: bool = False
 
 
-def charts(panels: Sequence[Panel], look: Look, rows: int | None = None) -> str:
+def charts(panels: Sequence[Panel], look: Drawing, rows: int | None = None) -> str:
     """The panels one below the other, an empty line between them: in so many `rows` together if they can be held in
     them, else with planes as high as `look` says, or somewhat higher where there are many curves."""
     shares = [SHARE_OF_STRIP if panel.strip else SHARE for panel in panels]
@@ -49,9 +49,9 @@ def charts(panels: Sequence[Panel], look: Look, rows: int | None = None) -> str:
     return "\n\n".join(drawn)
 
 
-def chart(panel: Panel, look: Look | None = None) -> str:
+def chart(panel: Panel, look: Drawing | None = None) -> str:
     """The panel as lines of text: title, plane, x axis, legend; within `look.width` from 40 columns on."""
-    look = look or Look()
+    look = look or Drawing()
     known = panel.extent()
     title = escape(panel.title) + (" (log scale)" if panel.log else "")
     if not known:
@@ -111,7 +111,7 @@ def _x_axis(plane: Plane, margin: int, panel: Panel) -> list[str]:
     return [" " * (margin - 1) + corner + "".join(axis) + "  " + name, " " * margin + "".join(under).rstrip()]
 
 
-def _legend(panel: Panel, look: Look) -> list[str]:
+def _legend(panel: Panel, look: Drawing) -> list[str]:
     """What the signs are, as many beside each other as fit; nothing for a single curve that is called as its panel."""
     entries = []
     for line, pen in zip(panel.lines, panel.pens(), strict=True):

@@ -23,7 +23,7 @@ from tuner.asks.explain import ask
 from tuner.asks.list import first_comment
 from tuner.bounds import plural
 from tuner.cli.commands import Commands, app
-from tuner.cli.fetching import bar
+from tuner.cli.fetching import where
 from tuner.config.schema import json_schema
 from tuner.data.download import Progress
 from tuner.errors import UsageError
@@ -327,8 +327,8 @@ def test_download_of_what_needs_none_or_is_unknown() -> None:
 
 
 def test_the_bar_shows_bytes_with_and_without_a_known_end() -> None:
-    assert bar(Progress("x", 5_000_000, 10_000_000), 80).endswith(" 50%  5.0 MB of 10.0 MB")
-    assert bar(Progress("x", 5_000_000, None), 80) == "5.0 MB"
+    assert where(Progress("x", 5_000_000, 10_000_000)) == (0.5, "5.0 MB of 10.0 MB")
+    assert where(Progress("x", 5_000_000, None)) == (None, "5.0 MB")
 
 
 # ---- schema ----------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from tuner.answer import Command
 from tuner.asks.show import run_data, summary
 from tuner.errors import ResourceError
 from tuner.events import EpochDone
-from tuner.render.epochs import ended_lines, started_lines
+from tuner.render.training import ended_pairs, started_pairs
 from tuner.runs.folder import glance
 from tuner.stopping import Stop, StopRequests
 
@@ -82,18 +82,17 @@ def test_the_next_command_of_a_run_that_crashed_goes_on_with_it(workplace: Any) 
 
 def test_a_stop_inside_the_first_epoch_says_what_was_saved_and_the_resume_where_it_is(workplace: Any) -> None:
     ended = list(workplace.begin(TEXT, stop=asked()))[-1]
-    said = "\n".join(ended_lines(ended.status))
-    assert "in epoch 1, batch 1 of 3" in said
-    assert "saved   its state: the next command goes on from it; no best weights before epoch 1 is over" in said
-    assert "\nnext    tuner train" in said
+    said = dict(ended_pairs(ended.status))
+    assert "in epoch 1, batch 1 of 3" in said["end"]
+    assert said["saved"] == "its state: the next command goes on from it; no best weights before epoch 1 is over"
+    assert said["next"].startswith("tuner train")
     stop = StopRequests()
     events = workplace.begin(TEXT, stop=stop)
-    first = started_lines(next(events))[0]
-    assert first == f"run     {ended.run}, goes on in epoch 1, after batch 1 of 3"
+    assert started_pairs(next(events))[0] == ("run", f"{ended.run}, goes on in epoch 1, after batch 1 of 3")
     for event in events:
         if isinstance(event, EpochDone):
             stop.ask(Stop("--max-time"))
-    assert "goes on after epoch 1" in started_lines(next(workplace.begin(TEXT)))[0]
+    assert "goes on after epoch 1" in started_pairs(next(workplace.begin(TEXT)))[0][1]
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from tuner.cli.seeds import parse_seeds
-from tuner.config import load
+from tuner.config.load import load
 from tuner.errors import HeldError, NotFoundError, TunerError, UsageError
-from tuner.events import Ended, EpochDone, GroupEnded, GroupStarted, Member, MemberFailed, Note, Progress, Started
+from tuner.events import Ended, EpochDone, GroupEnded, GroupStarted, MemberFailed, MemberTold, Started, StepsDone
 from tuner.group import command_of, group_code, open_group, train_group
-from tuner.group.messages import Failed, Task, from_line, to_line
+from tuner.group.messages import Failed, MemberTask, from_line, to_line
 from tuner.runs.family import average, read_group
 from tuner.runs.folder import is_run, read
 from tuner.runs.lock import holder
@@ -61,7 +61,7 @@ def test_a_group_is_whole_runs_that_grow_by_more_seeds(workplace: Any) -> None:
     assert isinstance(started, GroupStarted)
     assert (started.seeds, started.ended, started.threads) == ((0, 1, 2), {}, 1)
     assert ended == GroupEnded(workplace.runs / "c-1", 0)
-    done = [event.seed for event in events if isinstance(event, Member) and isinstance(event.event, Ended)]
+    done = [event.seed for event in events if isinstance(event, MemberTold) and isinstance(event.event, Ended)]
     assert sorted(done) == [0, 1, 2]
     group = read_group(ended.group)
     assert (list(group.runs), group.state, group.damaged) == ([0, 1, 2], "finished", ())
@@ -83,7 +83,7 @@ def test_a_group_is_whole_runs_that_grow_by_more_seeds(workplace: Any) -> None:
     more = trained(workplace, SMALL, (0, 1, 2, 3))
     assert isinstance(more[0], GroupStarted)
     assert (more[0].group, list(more[0].ended)) == (ended.group, [0, 1, 2])
-    assert {event.seed for event in more if isinstance(event, Member)} == {3}
+    assert {event.seed for event in more if isinstance(event, MemberTold)} == {3}
     assert json.loads((ended.group / "group.json").read_text())["seeds"] == [0, 1, 2, 3]
     changed = {path.name for path, at in before.items() if path.stat().st_mtime_ns != at}
     assert changed <= {"group.json", "lock"}
@@ -137,7 +137,7 @@ def test_a_killed_worker_costs_its_member_alone(workplace: Any) -> None:
     assert isinstance(started, GroupStarted)
     killed, failed = False, None
     for event in events:
-        if not killed and isinstance(event, Member) and event.seed == 0 and isinstance(event.event, EpochDone):
+        if not killed and isinstance(event, MemberTold) and event.seed == 0 and isinstance(event.event, EpochDone):
             held_by = holder(started.group / "seed-0")
             assert held_by is not None
             os.kill(held_by["pid"], signal.SIGKILL)
@@ -287,19 +287,18 @@ def test_messages_come_through_as_they_were() -> None:
     row = {"epoch": 1, "val_loss": float("inf"), "val_accuracy": None}
     for message in (
         Started(Path("runs/a"), None, "cpu", "x", 1, 10, {"train": 3}, 2, 4, "val_loss", ("a note",)),
-        Progress(1, 2, 3, 0.5),
+        StepsDone(1, 2, 3, 0.5),
         EpochDone(row, True, 0.1, 10.0, None),
-        Note("something"),
         Ended(Path("runs/a"), {"state": "finished"}),
         Failed("a", "b", 4),
-        Task("c.yaml", "é: 1", ("a=1",), "hash", 3, "runs/g", 1, 15.0, ("tuner",)),
+        MemberTask("c.yaml", "é: 1", ("a=1",), "hash", 3, "runs/g", 1, 15.0, ("tuner",)),
     ):
         assert from_line(to_line(message)) == message
 
 
 def test_a_worker_refuses_a_config_that_changed(workplace: Any) -> None:
     workplace.loaded(SMALL)
-    task = Task(str(workplace.folder / "c.yaml"), SMALL, (), "another", 0, str(workplace.runs), 1, 0.0, ())
+    task = MemberTask(str(workplace.folder / "c.yaml"), SMALL, (), "another", 0, str(workplace.runs), 1, 0.0, ())
     said = subprocess.run(
         [sys.executable, "-P", "-m", "tuner.group.worker"],
         input=to_line(task),
@@ -317,7 +316,7 @@ def test_a_bug_in_a_worker_is_told_with_its_report(workplace: Any) -> None:
     workplace.loaded(SMALL)
     source = str(workplace.folder / "c.yaml")
     digest = load(source).with_seed(0).hash
-    broken = to_line(Task(source, SMALL, (), digest, 0, "no path", 1, 0.0, ())).replace('"no path"', "17")
+    broken = to_line(MemberTask(source, SMALL, (), digest, 0, "no path", 1, 0.0, ())).replace('"no path"', "17")
     said = subprocess.run(
         [sys.executable, "-P", "-m", "tuner.group.worker"], input=broken, capture_output=True, text=True, timeout=60
     )

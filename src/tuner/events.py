@@ -26,7 +26,7 @@ class Started:
 
 
 @dataclass(frozen=True)
-class Progress:
+class StepsDone:
     """Where training is inside an epoch."""
 
     epoch: int
@@ -47,13 +47,6 @@ class EpochDone:
 
 
 @dataclass(frozen=True)
-class Note:
-    """Something worth a line."""
-
-    text: str
-
-
-@dataclass(frozen=True)
 class Ended:
     """The run is over, whatever its end was."""
 
@@ -61,7 +54,7 @@ class Ended:
     status: dict[str, Any] = field(default_factory=dict)  # as in status.json
 
 
-Event = Started | Progress | EpochDone | Note | Ended
+Event = Started | StepsDone | EpochDone | Ended
 
 
 @dataclass(frozen=True)
@@ -83,7 +76,7 @@ class GroupStarted:
 
 
 @dataclass(frozen=True)
-class Member:
+class MemberTold:
     """What one member of a group tells."""
 
     seed: int
@@ -108,4 +101,4 @@ class GroupEnded:
     exit_code: int
 
 
-GroupEvent = GroupStarted | Member | MemberFailed | GroupEnded
+GroupEvent = GroupStarted | MemberTold | MemberFailed | GroupEnded

@@ -98,6 +98,19 @@ def in_one_notation(values: Sequence[float | None], *, exact: bool = False) -> l
     return texts
 
 
+def in_notation(value: float | None, *, exponent: bool) -> str:
+    """A number of a column whose notation was fixed before all of it was known: with an exponent, or written out with
+    four decimals, with six where four say too little, with none where they say nothing."""
+    if value is None or not math.isfinite(value):
+        return number(value)
+    if exponent and value:
+        return _with_exponent(value, exact=False)
+    size = abs(value)
+    if size >= 1000 or 0 < size < 5e-7:
+        return number(float(value))
+    return f"{value:.{4 if size >= 1e-3 or not value else 6}f}"
+
+
 def _decimal(text: str) -> Decimal:
     from decimal import Decimal
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tuner.cli.options import Json, Quiet
+from tuner.durable import make_folder, write_file
+from tuner.durable.reading import json_line
 from tuner.errors import UsageError
 from tuner.paths import path_of
+from tuner.render.talk import Talk
+from tuner.shipped import configs, nearest_of, recipes
+
+if TYPE_CHECKING:
+    from tuner.data.download import Progress
 
 
 def copy(
@@ -31,8 +38,6 @@ def copy(
     tuner copy dropout                          ./dropout/, a recipe's folder
     tuner train "$(tuner copy digits experiments/)"
     """
-    from tuner.shipped import configs, nearest_of, recipes
-
     known, folders = configs(), recipes()
     source = known.get(name.removesuffix(".yaml").removesuffix(".yml"))
     if source is None and name in folders:
@@ -46,13 +51,11 @@ def copy(
 
 def say(path: Path, as_json: bool) -> None:
     """Where something is now: all that these commands print, with ``-q`` and without."""
-    typer.echo(json.dumps({"path": str(path)}) if as_json else str(path))
+    typer.echo(json_line({"path": str(path)}) if as_json else str(path))
 
 
 def copy_config(source: Path, to: Path | None, force: bool) -> Path:
     """Where it was copied to. Raises UsageError."""
-    from tuner.durable import make_folder, write_file
-
     target = to if to is not None else Path(source.name)
     if to is not None and (target.is_dir() or not target.suffix):
         target = target / source.name
@@ -66,8 +69,6 @@ def copy_config(source: Path, to: Path | None, force: bool) -> Path:
 
 def copy_recipe(source: Path, to: Path | None, force: bool) -> Path:
     """Where its configs and its claim.yaml were copied to, without what was found. Raises UsageError."""
-    from tuner.durable import make_folder
-
     into = to is not None and to.is_dir() and not (to / "claim.yaml").exists()
     target = to / source.name if to is not None and into else to or Path(source.name)
     check_target(target, force)
@@ -101,13 +102,10 @@ def download(
     tuner download mnist
     tuner download cifar10 --root /big/data
     """
-    from tuner.data.download import fetch
-    from tuner.render.screen import Screen
+    from tuner.data.download import fetch  # numpy, which copying does not need
 
-    screen = Screen(None if quiet or as_json else sys.stderr)
-    steps = fetch(name, root)
-    told = ""
-    try:
+    steps, told = fetch(name, root), ""
+    with Talk(None if quiet or as_json else sys.stderr) as talk:
         while True:
             try:
                 step = next(steps)
@@ -116,17 +114,13 @@ def download(
                 break
             if step.file != told:
                 told = step.file
-                screen.line(f"downloading {step.file}")
-            screen.bar(lambda columns, step=step: bar(step, columns))  # type: ignore[misc]
-        screen.line(f"all of {name} is there, and it is what it should be" + ("" if told else ": nothing to download"))
-    finally:
-        screen.close()
+                talk.line(f"downloading {told}")
+            talk.bar(partial(where, step))
+        talk.line(f"all of {name} is there, and it is what it should be" + ("" if told else ": nothing to download"))
     say(folder, as_json)
 
 
-def bar(step: Any, columns: int) -> str:
-    """How much of a file is here; without a bar where the server does not say how much there is."""
-    from tuner.render.epochs import bar_text
-
+def where(step: Progress) -> tuple[float | None, str]:
+    """How much of a file is here: the share, where the server says how much there is, and megabytes."""
     done = f"{step.done / 1e6:,.1f} MB"
-    return bar_text(step.done / step.total, f"{done} of {step.total / 1e6:,.1f} MB", columns) if step.total else done
+    return (step.done / step.total, f"{done} of {step.total / 1e6:,.1f} MB") if step.total else (None, done)

@@ -16,7 +16,7 @@ from tuner.answer import Answer, Chart, Note
 from tuner.errors import UsageError
 from tuner.render import forms
 from tuner.render.chart.image import keep
-from tuner.render.text import silence
+from tuner.render.text import write
 
 QUIET = "Leave only the result on stdout."
 
@@ -88,8 +88,4 @@ def present(answer: Answer, form: str) -> int:
 
 def say_error(text: str) -> None:
     """Talk for stderr; where nobody can read it, that is no reason to fail."""
-    try:
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
-    except OSError:
-        silence(sys.stderr)
+    write(sys.stderr, f"{text}\n")

@@ -2,25 +2,71 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tuner.answer import Chart
+from tuner.answer import Chart, Column, Table
 from tuner.asks.curves.ask import chart_of, metrics_on
 from tuner.asks.curves.series import View
 from tuner.asks.curves.tracks import tracks_of
+from tuner.choice import Section
 from tuner.durable import JSON_LIMIT, json_bytes, read_bytes, write_file
 from tuner.errors import NotFoundError, UsageError
-from tuner.options.metrics import Column
+from tuner.explain.language import default_text
+from tuner.options.metrics import Column as Measured
 from tuner.options.metrics import column as column_of
 from tuner.recipe import Recipe, find_recipes, read_recipes, shipped_outcomes
+from tuner.recipe.reading import Claim, ClaimFile, Curves
 from tuner.recipe.results import RESULT
+from tuner.recipe.tables import COLUMNS, result_row, result_table
 from tuner.render.chart.image import keep
-from tuner.render.recipe import END, START, page, readme_with
+from tuner.render.forms.md import table_text
 from tuner.runs.family import Group
 from tuner.runs.values import parse_metric
 from tuner.shipped import folder, recipes
+
+START, END = "<!-- result -->", "<!-- /result -->"
+PAGE_OWN = """## A recipe of your own
+
+A folder with configs and a `claim.yaml` is a recipe; `tuner recipe run FOLDER` trains it and judges its claims, and
+`tuner copy dropout` brings one to start from. The configs may extend one another; each needs a name of its own.
+
+```yaml
+title: Dropout helps on little data
+minutes: 1
+seeds: 10
+claims:
+  - baseline: baseline             # baseline.yaml
+    treatment: dropout             # dropout.yaml
+    keys: [model.dropout]          # in which they differ, and in nothing else
+    metric: test_accuracy          # also val_loss@last, epochs(val_accuracy>=0.9), activation_std(hidden.0)@0
+    direction: up
+    least_effect: 0.005
+    expect: [better]
+```
+
+`--update` writes `result.json` and `curves.svg` beside it and, in a `README.md`, the table of results between the lines
+`<!-- result -->` and `<!-- /result -->`.
+"""
+_MARKED = re.compile(rf"^{START}[ \t]*\r?$.*?^{END}(?=[ \t]*\r?$)", re.MULTILINE | re.DOTALL)
+SHEET = ("what you see", "what to turn", "recipe")
+KEYS = ("key", "allowed", "default", "what it is")
+PAGE_HEAD = """# Recipes
+
+Each folder proves one technique on real data: configs that differ in one thing, or in the two that a claim names,
+paired seeds, the effect with its interval. `tuner recipe run NAME` trains one again and prints what it finds beside
+what is written here; `tuner recipe verify` says by its exit code whether the claims still hold. This page is written by
+`tuner recipe run --update`: every number in it was measured, none typed.
+
+A difference is that of the first-named from the second. Seeds change the first weights, the order of the samples and
+dropout; the split, the part of a data set that is used and its wrong labels are the same in all pairs, so that an
+interval does not cover other data. p is that of one claim alone, not corrected for the number of claims. A claim holds
+where the verdict is one that its claim.yaml expects; one that does not hold is kept. All recipes first ran with six
+pairs; four were added to each of them after those had been seen.
+"""
 
 
 def readme_of(recipe: Recipe) -> tuple[Path, str] | None:
@@ -73,7 +119,7 @@ def curves_of(recipe: Recipe, columns: set[str]) -> list[str]:
     for claim in recipe.claims:
         column = column_of(parse_metric(claim.metric).column)
         parts = ("test", "val", "train") if column.part == "test" else (column.part,)
-        same = [str(Column(part, column.name)) for part in parts]
+        same = [str(Measured(part, column.name)) for part in parts]
         found |= dict.fromkeys([each for each in same if each in columns][:1])
     return list(found)
 
@@ -88,3 +134,54 @@ def write_page() -> None:
     known = [(recipe, shipped_outcomes(recipe) or []) for recipe in read_recipes(find_recipes([]))]
     rows = [(recipe, [one for one in found if one is not None]) for recipe, found in known]
     write_file(folder("recipes") / "README.md", page([each for each in rows if each[1]]).encode())
+
+
+def readme_with(text: str, claims: Sequence[Mapping[str, Any]]) -> str | None:
+    """A recipe's README with its result table between the marks, each on a line of its own; None where they are
+    missing."""
+    found = _MARKED.search(text)
+    if found is None:
+        return None
+    line_end = "\r\n" if "\r\n" in text else "\n"
+    lines = line_end.join([START, *table_text(result_table(claims)).split("\n"), END])
+    return text[: found.start()] + lines + text[found.end() :]
+
+
+def page(recipes: Sequence[tuple[Recipe, Sequence[Mapping[str, Any]]]]) -> str:
+    """recipes/README.md: all claims with what was found, and the cheat sheet that follows from them."""
+    claims = [
+        [f"[{recipe.name}]({recipe.name}/README.md)", *result_row(claim)]
+        for recipe, found in recipes
+        for claim in found
+    ]
+    sheet = [
+        [
+            recipe.about.symptom,
+            f"`{recipe.about.knob}`" if recipe.about.knob else "",
+            f"[{recipe.about.title}]({recipe.name}/README.md)",
+        ]
+        for recipe, _ in recipes
+        if recipe.about.symptom
+    ]
+    heads = [[Column(head) for head in line] for line in (SHEET, KEYS)]
+    parts = [
+        PAGE_HEAD,
+        "## Cheat sheet\n",
+        table_text(Table(heads[0], sheet)) + "\n",
+        "## All claims\n",
+        table_text(Table([Column("recipe"), *COLUMNS], claims)) + "\n",
+        PAGE_OWN,
+        table_text(Table(heads[1], key_rows())) + "\n",
+    ]
+    return "\n".join(parts)
+
+
+def key_rows() -> list[list[str]]:
+    """A row for each key of a claim.yaml."""
+    parts: dict[str, type[Section]] = {"": ClaimFile, "curves.": Curves, "claims[].": Claim}
+    return [
+        [f"`{start}{key}`", field.bound.words, default_text(field), field.help]
+        for start, part in parts.items()
+        for key, field in part.fields.items()
+        if key != "curves"
+    ]

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from tuner.errors import TunerError
-from tuner.events import Ended, EpochDone, Event, Note, Progress, Started
+from tuner.events import Ended, EpochDone, Event, Started, StepsDone
 
-EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in (Started, Progress, EpochDone, Note, Ended)}
+EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in (Started, StepsDone, EpochDone, Ended)}
 
 
 @dataclass(frozen=True)
-class Task:
+class MemberTask:
     """One member to train: what `load` and `Request` need, so that the worker finds the same config."""
 
     source: str
@@ -41,16 +41,16 @@ class Failed:
         return cls(error.message, error.fix, error.exit_code)
 
 
-def to_line(message: Event | Failed | Task) -> str:
+def to_line(message: Event | Failed | MemberTask) -> str:
     return json.dumps({"kind": type(message).__name__, **asdict(message)}, default=str) + "\n"
 
 
-def from_line(line: str) -> Event | Failed | Task:
+def from_line(line: str) -> Event | Failed | MemberTask:
     """The message of a line that `to_line` wrote."""
     values: dict[str, Any] = json.loads(line)
     kind = values.pop("kind")
-    if kind == "Task":
-        return Task(**{**values, "overrides": tuple(values["overrides"]), "argv": tuple(values["argv"])})
+    if kind == "MemberTask":
+        return MemberTask(**{**values, "overrides": tuple(values["overrides"]), "argv": tuple(values["argv"])})
     if kind == "Failed":
         return Failed(**values)
     if "run" in values:

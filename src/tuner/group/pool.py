@@ -15,8 +15,8 @@ from typing import IO, Any
 
 from tuner.document import is_handed_over
 from tuner.errors import BUG, ResourceError
-from tuner.events import Ended, GroupEnded, GroupEvent, GroupStarted, Member, MemberFailed
-from tuner.group.messages import Failed, Task, from_line, to_line
+from tuner.events import Ended, GroupEnded, GroupEvent, GroupStarted, MemberFailed, MemberTold
+from tuner.group.messages import Failed, MemberTask, from_line, to_line
 from tuner.group.opening import GroupSession, hold
 from tuner.runs.folder import is_run
 from tuner.signals import ignore_here_alone
@@ -53,7 +53,7 @@ class Worker:
         self.tasks, self.answers = self.process.stdin, self.process.stdout
         self.rest = b""
 
-    def give(self, task: Task) -> None:
+    def give(self, task: MemberTask) -> None:
         self.seed, self.ended = task.seed, False
         with suppress(BrokenPipeError):  # it died: the end of its answers tells
             self.tasks.write(to_line(task).encode())
@@ -147,12 +147,12 @@ class _Pool:
     def hear(self, worker: Worker, line: str) -> Iterator[GroupEvent]:
         """One line of a worker; at the end of its member it gets the next one."""
         message, seed = from_line(line), worker.seed
-        assert seed is not None and not isinstance(message, Task)  # noqa: S101 - a worker speaks of its member
+        assert seed is not None and not isinstance(message, MemberTask)  # noqa: S101 - a worker speaks of its member
         if isinstance(message, Failed):
             self.codes[seed] = message.exit_code
             yield MemberFailed(seed, message.message, message.fix, message.exit_code)
         else:
-            yield Member(seed, message)
+            yield MemberTold(seed, message)
         if isinstance(message, Ended):
             self.codes[seed] = int(message.status.get("exit_code") or 0)
         if isinstance(message, Ended | Failed):
@@ -188,10 +188,10 @@ class _Pool:
         for worker in self.workers:
             worker.process.send_signal(asked.signal if asked and asked.signal else signal.SIGUSR1)
 
-    def task(self, seed: int) -> Task:
+    def task(self, seed: int) -> MemberTask:
         session = self.session
         assert session.path is not None  # noqa: S101 - `hold` made it
-        return Task(
+        return MemberTask(
             source=session.source,
             given=session.loaded.source.decode(),
             overrides=session.overrides,
@@ -228,8 +228,7 @@ def _death(code: int, words: str) -> Failed:
 
 
 def _started(session: GroupSession, ended: dict[int, dict[str, Any]]) -> GroupStarted:
-    config, splits = session.loaded.config, session.splits
-    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    config = session.loaded.config
     assert session.path is not None  # noqa: S101 - `hold` made it
     return GroupStarted(
         group=session.path,
@@ -240,7 +239,7 @@ def _started(session: GroupSession, ended: dict[int, dict[str, Any]]) -> GroupSt
         device_model=session.identity.device_model,
         threads=session.identity.threads,
         parameters=session.plan.parameters,
-        samples={name: len(part) for name, part in parts.items() if len(part)},
+        samples=session.splits.sizes,
         epochs=config.training.epochs,
         monitor=config.training.monitor,
         notes=session.loaded.notes,

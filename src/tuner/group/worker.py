@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from tuner.config import Loaded, load
+from tuner.config.load import load
+from tuner.config.loaded import Loaded
 from tuner.crash import report
 from tuner.errors import BUG, NotFoundError, TunerError
 from tuner.events import Ended, Event
-from tuner.group.messages import Failed, Task, from_line, to_line
+from tuner.group.messages import Failed, MemberTask, from_line, to_line
 from tuner.session import Answered, Request, open_session
 from tuner.signals import begin, end
 from tuner.stopping import Stop, StopRequests
@@ -40,7 +41,7 @@ def work() -> None:
     with StopRequests() as stop:
         for line in iter(sys.stdin.readline, ""):
             task = from_line(line)
-            assert isinstance(task, Task)  # noqa: S101 - nothing else is written to a worker
+            assert isinstance(task, MemberTask)  # noqa: S101 - nothing else is written to a worker
             try:
                 loaded = _loaded(task)
                 request = Request(
@@ -69,7 +70,7 @@ def _own_stdout() -> TextIO:
     return answers
 
 
-def _loaded(task: Task) -> Loaded:
+def _loaded(task: MemberTask) -> Loaded:
     loaded = load(task.source, task.overrides, given=task.given.encode()).with_seed(task.seed)
     if loaded.hash != task.config_hash:
         raise NotFoundError(

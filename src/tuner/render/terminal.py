@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from rich.cells import cell_len
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table as Grid
 from rich.text import Text as Words
 
@@ -33,7 +33,8 @@ from tuner.answer import (
 )
 from tuner.figures import ASCII_LEVELS, LEVELS, duration, spark
 from tuner.render.chart.terminal import Drawing, charts
-from tuner.render.text import escape, is_colored, is_terminal, is_unicode, silence, terminal_width
+from tuner.render.console import console_on
+from tuner.render.text import escape, is_colored, is_terminal, is_unicode, terminal_width, write
 
 GAP = 2
 UNBOUNDED = 1_000_000
@@ -57,11 +58,7 @@ def show(answer: Answer, stream: TextIO | None = None) -> None:
 
 def say(note: Note) -> None:
     """A note on stderr; where nobody can read it, that is no reason to fail."""
-    try:
-        sys.stderr.write(f"{escape(note.text)}\n")
-        sys.stderr.flush()
-    except OSError:
-        silence(sys.stderr)
+    write(sys.stderr, f"{escape(note.text)}\n")
 
 
 class Look:
@@ -75,16 +72,7 @@ class Look:
         self.width = width or (terminal_width(stream) if self.is_terminal else UNBOUNDED)
         self.height = shutil.get_terminal_size().lines if self.is_terminal else 40
         self.is_unicode = is_unicode(stream)
-        self.console = Console(
-            file=stream,
-            force_terminal=self.is_terminal,
-            color_system="standard" if self.color else None,
-            width=self.width,
-            height=self.height,
-            highlight=False,
-            markup=False,
-            emoji=False,
-        )
+        self.console = console_on(stream, self.width, self.height, is_terminal=self.is_terminal, color=self.color)
 
     def write(self, *parts: str) -> None:
         self.stream.write("".join(parts))

@@ -1,14 +1,15 @@
-"""Streams and characters: what a stream can show, and text made safe for it. Standard library only."""
+"""Streams and characters: what a stream can show, and text made safe for it."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
-import unicodedata
+from dataclasses import dataclass
 from typing import TextIO
 
 USUAL_WIDTH = 100
+USUAL_HEIGHT = 24
 
 _STYLES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36}
 
@@ -17,6 +18,19 @@ def prepare(stream: TextIO | None) -> None:
     """A character that `stream` cannot encode is written as an escape from now on, instead of raising an error."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
+
+
+def write(stream: TextIO | None, text: str) -> bool:
+    """Writes `text` at once; where nobody can read it any more, that is no reason to fail: whether it was written."""
+    if stream is None:
+        return False
+    try:
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError):
+        silence(stream)
+        return False
+    return True
 
 
 def silence(stream: TextIO | None) -> None:
@@ -33,6 +47,38 @@ def silence(stream: TextIO | None) -> None:
         os.close(nowhere)
     except (OSError, ValueError):
         return
+
+
+@dataclass(frozen=True)
+class Line:
+    """Parts of a line, each a text and its style; `indent` is where the line goes on that was broken at words, None is
+    for one that is never broken."""
+
+    parts: tuple[tuple[str, str], ...]
+    indent: int | None = None
+
+
+class Patient:
+    """A stream that is given up silently when it breaks."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        prepare(stream)
+        self.stream = stream
+
+    @property
+    def encoding(self) -> str:
+        return getattr(self.stream, "encoding", None) or "utf-8"
+
+    def isatty(self) -> bool:
+        return is_terminal(self.stream)
+
+    def write(self, text: str) -> int:
+        if not write(self.stream, text):
+            self.stream = None
+        return len(text)
+
+    def flush(self) -> None:
+        """`write` has done it."""
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -59,13 +105,23 @@ def is_unicode(stream: TextIO | None) -> bool:
 
 def terminal_width(stream: TextIO | None) -> int:
     """Columns of `stream`'s terminal: $COLUMNS, else what the terminal says, else 100."""
-    wanted = os.environ.get("COLUMNS", "")
+    return _extent(stream, "COLUMNS", USUAL_WIDTH)
+
+
+def terminal_height(stream: TextIO | None) -> int:
+    """Lines of `stream`'s terminal: $LINES, else what the terminal says, else 24."""
+    return _extent(stream, "LINES", USUAL_HEIGHT)
+
+
+def _extent(stream: TextIO | None, name: str, usual: int) -> int:
+    wanted = os.environ.get(name, "")
     if wanted.isascii() and wanted.isdigit() and int(wanted) > 0:
         return int(wanted)
     try:
-        return (os.get_terminal_size(stream.fileno()).columns if stream is not None else 0) or USUAL_WIDTH
+        size = None if stream is None else os.get_terminal_size(stream.fileno())
     except (OSError, ValueError):
-        return USUAL_WIDTH
+        return usual
+    return getattr(size, name.lower(), 0) or usual
 
 
 def paint(text: str, style: str, on: bool = True) -> str:
@@ -102,13 +158,9 @@ def cells(text: str) -> int:
     """Columns that `text` takes on a terminal: East Asian wide characters take two, combining marks none."""
     if text.isascii():
         return len(text)
-    return sum(_cells_of(char) for char in text)
+    from rich.cells import cell_len
 
-
-def _cells_of(char: str) -> int:
-    if unicodedata.category(char) in ("Mn", "Me"):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+    return cell_len(text)
 
 
 def pad(text: str, width: int, align: str = "l") -> str:
@@ -123,7 +175,7 @@ def shorten(text: str, width: int) -> str:
         return text
     kept, used = "", min(3, width)
     for char in text:
-        used += _cells_of(char)
+        used += cells(char)
         if used > width:
             break
         kept += char

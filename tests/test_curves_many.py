@@ -22,8 +22,8 @@ from tuner.answer import Chart
 from tuner.asks.curves.ask import ask
 from tuner.asks.curves.captions import captions, not_drawn
 from tuner.asks.curves.panels import known_metrics, metric_panel, run_panels, side_by_side, usual_metrics
-from tuner.asks.curves.series import View, positions, series_of, smoothed
-from tuner.asks.curves.tracks import Member, Track, distinct
+from tuner.asks.curves.series import Member, Track, View, positions, series_of, smoothed
+from tuner.asks.curves.tracks import distinct
 from tuner.chart import Line, Panel, Pen
 from tuner.errors import NotFoundError, UsageError
 from tuner.render.chart.axes import MARKERS, PALETTE, STROKES

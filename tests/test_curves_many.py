@@ -21,7 +21,7 @@ from rich.cells import cell_len
 from tuner.answer import Chart
 from tuner.asks.curves.ask import ask
 from tuner.asks.curves.captions import captions, not_drawn
-from tuner.asks.curves.panels import known_metrics, metric_panel, run_panels, side_by_side, usual_metrics
+from tuner.asks.curves.panels import known_metrics, metric_panel, run_panels, shared_panel, usual_metrics
 from tuner.asks.curves.series import Member, Track, View, positions, series_of, smoothed
 from tuner.asks.curves.tracks import distinct
 from tuner.chart import Line, Panel, Pen
@@ -183,7 +183,7 @@ def test_several_runs_are_drawn_on_validation_data() -> None:
 
 def test_a_metric_without_its_part_is_both_in_one_colour() -> None:
     tracks = [track(rows(2, 1), name) for name in "ab"]
-    (panel,) = side_by_side(tracks, ["loss"])
+    panel = shared_panel(tracks, "loss")
     assert [line.label for line in panel.lines] == ["a, validation", "a, train", "b, validation", "b, train"]
     pens = panel.pens()
     assert pens[0].color == pens[1].color != pens[2].color == pens[3].color
@@ -201,9 +201,9 @@ def test_up_to_24_lines_are_told_apart(count: int, families: int, both: bool) ->
     tracks = [Track(f"run-{index}", [Member(rows(2, 1))], family=str(index % families)) for index in range(count)]
     if both and count > 12:
         with pytest.raises(UsageError, match=f"{2 * count} lines of loss"):
-            side_by_side(tracks, ["loss"])
+            shared_panel(tracks, "loss")
         return
-    (panel,) = side_by_side(tracks, ["loss" if both else "val_loss"])
+    panel = shared_panel(tracks, "loss" if both else "val_loss")
     pens = panel.pens()
     assert len(panel.lines) == count * (2 if both else 1)
     assert len(set(map(drawn, pens))) == len(pens)
@@ -213,12 +213,12 @@ def test_up_to_24_lines_are_told_apart(count: int, families: int, both: bool) ->
 def test_more_than_24_lines_are_refused() -> None:
     tracks = [track(rows(2, 1), f"run-{index}") for index in range(25)]
     with pytest.raises(UsageError, match="25 lines of val_loss cannot be told apart: 24 at most"):
-        side_by_side(tracks, ["val_loss"])
+        shared_panel(tracks, "val_loss")
 
 
 def test_members_of_several_groups_share_their_groups_colour() -> None:
     tracks = [Track(f"{name}/{seed}", [Member(rows(2, 1))], family=name) for name in "ab" for seed in range(6)]
-    (panel,) = side_by_side(tracks, ["val_loss"])
+    panel = shared_panel(tracks, "val_loss")
     assert [pen.color for pen in panel.pens()] == [0] * 6 + [1] * 6
 
 
@@ -260,7 +260,7 @@ def test_it_is_said_where_the_mean_is_of_fewer_seeds() -> None:
         "A group's line is the mean over its seeds, its band goes from the lowest to the highest.",
         "adam: the mean is of 3 seeds, of 2 from epoch 3, of 1 from epoch 4.",
     ]
-    (panel,) = side_by_side([adam, group([2, 2], name="sgd")], ["val_loss"])
+    panel = shared_panel([adam, group([2, 2], name="sgd")], "val_loss")
     assert [(x, members) for x, _, members in panel.lines[0].changes] == [(3, 2), (4, 1)]
     assert not panel.lines[1].changes
 
@@ -525,7 +525,7 @@ ODD: list[list[Track]] = [
 def test_odd_runs_are_drawn_without_a_warning(tracks: list[Track], smooth: float) -> None:
     for log in (True, False):
         view = View(smooth=smooth, log=log)
-        panels = side_by_side(tracks, ["loss", "val_accuracy", "val_loss"], view)
+        panels = [shared_panel(tracks, name, view) for name in ("loss", "val_accuracy", "val_loss")]
         notes = captions(tracks, ["loss"], view)
         assert image_of("png", Chart("title $x_", panels, notes, legend=True)).startswith(b"\x89PNG")
         for panel in panels:
@@ -555,11 +555,11 @@ def test_any_runs_make_a_chart_that_fits(
         Track(f"track {index}", [Member(each, dict.fromkeys(range(1, 5), 0.5)) for each in members], index != 1)
         for index, members in enumerate(tracks)
     ]
-    panels = side_by_side(made, ["val_loss"], View.of(made, axis, smooth, log))
-    shown = chart(panels[0], Drawing(70, 6, ascii_only))
+    panel = shared_panel(made, "val_loss", View.of(made, axis, smooth, log))
+    shown = chart(panel, Drawing(70, 6, ascii_only))
     assert all(cell_len(line) <= 70 for line in shown.split("\n"))
     assert shown.isascii() or not ascii_only
-    painted = chart(panels[0], Drawing(70, 6, ascii_only, color=True))
+    painted = chart(panel, Drawing(70, 6, ascii_only, color=True))
     for code in ("0", "1", "2", "33", "34", "2;33", "2;34", "32", "2;32"):
         painted = painted.replace(f"\x1b[{code}m", "")
     assert painted == shown

@@ -10,7 +10,7 @@ from typing import Any
 from tuner.answer import Answer, Chart, Note
 from tuner.asks.curves.captions import captions, not_drawn
 from tuner.asks.curves.layers import USUAL, layer_metric, layer_rows
-from tuner.asks.curves.panels import columns_of, known_metrics, metric_panel, run_panels, side_by_side, usual_metrics
+from tuner.asks.curves.panels import columns_of, known_metrics, metric_panel, run_panels, shared_panel, usual_metrics
 from tuner.asks.curves.series import AXES, Track, View
 from tuner.asks.curves.tracks import tracks_of
 from tuner.chart import Panel
@@ -74,7 +74,7 @@ def chart_of(tracks: Sequence[Track], metrics: Sequence[str], view: View, file: 
     too many to tell apart."""
     wanted = list(dict.fromkeys(metrics))
     if len(tracks) > 1:
-        panels = side_by_side(tracks, wanted or usual_metrics(tracks), view)
+        panels = [shared_panel(tracks, name, view) for name in wanted or usual_metrics(tracks)]
     else:
         panels = [metric_panel(tracks[0], name, view) for name in wanted] or run_panels(tracks[0], view)
     names = ", ".join(track.name for track in tracks)

@@ -52,14 +52,6 @@ def other_metrics(track: Track) -> list[str]:
 # ---- several -----------------------------------------------------------------------------------------------------
 
 
-def side_by_side(tracks: Sequence[Track], metrics: Sequence[str], view: View = PLAIN) -> list[Panel]:
-    """A panel a metric, in it a line a track; for a metric without its part (``loss``) two, train with another stroke.
-
-    Raises UsageError where the lines of a panel are too many to tell apart.
-    """
-    return [_shared_panel(tracks, metric, view) for metric in metrics]
-
-
 def usual_metrics(tracks: Sequence[Track]) -> list[str]:
     """What is drawn of several tracks unless something else is asked for: the loss, and each one's monitor; its first
     other metric, too, where it monitors a loss. What is not monitored: on the validation part, if any has one."""
@@ -87,7 +79,11 @@ def known_metrics(tracks: Sequence[Track]) -> list[str]:
     return list(dict.fromkeys([*there, *(column_of(name).name for name in there)]))
 
 
-def _shared_panel(tracks: Sequence[Track], metric: str, view: View) -> Panel:
+def shared_panel(tracks: Sequence[Track], metric: str, view: View = PLAIN) -> Panel:
+    """A line a track; for a metric without its part (``loss``) two, train with another stroke.
+
+    Raises UsageError where the lines are too many to tell apart.
+    """
     columns = columns_of(tracks, metric)
     if len(tracks) * len(columns) > MOST_LINES:
         raise UsageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import TypeVar
 
 from tuner.chart import Edges, Pen, Points
@@ -86,7 +87,11 @@ class Plane:
 
     def rows(self) -> Iterator[str]:
         for row in range(self.height):
-            yield "".join(self._cell(column, row) for column in range(self.width))
+            cells = [self._cell(column, row) for column in range(self.width)]
+            painted = groupby(cells, key=lambda cell: cell[1])
+            yield "".join(
+                paint("".join(text for text, _ in same), style, self.color and style != "") for style, same in painted
+            )
 
     def _dot(self, column: int, row: int, pen: Pen, faint: bool = False) -> None:
         cell = (column // self.wide, row // self.high)
@@ -103,14 +108,13 @@ class Plane:
                 self.letters[cell], self.styles[cell] = mark_of(pen), style_of(pen)
                 since = cell[0]
 
-    def _cell(self, column: int, row: int) -> str:
+    def _cell(self, column: int, row: int) -> tuple[str, str]:
+        """The character, and what it is painted in."""
         cell = (column, row)
         text = self.letters.get(cell) or (chr(BRAILLE + self.bits[cell]) if cell in self.bits else "")
         if text:
-            return paint(text, self.styles[cell], self.color)
-        if column == self.best:
-            return paint(":" if self.ascii else "┊", "dim", self.color)
-        return " "
+            return text, self.styles[cell]
+        return (":" if self.ascii else "┊", "dim") if column == self.best else (" ", "")
 
 
 def _neighbours(places: Sequence[Place | None]) -> Iterator[tuple[Place, Place]]:

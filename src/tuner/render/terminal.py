@@ -32,8 +32,7 @@ from tuner.answer import (
     texts,
 )
 from tuner.figures import ASCII_LEVELS, LEVELS, duration, spark
-from tuner.render.chart.terminal import Look as Drawing
-from tuner.render.chart.terminal import charts
+from tuner.render.chart.terminal import Drawing, charts
 from tuner.render.console import console_on
 from tuner.render.text import escape, is_colored, is_terminal, is_unicode, terminal_width, write
 

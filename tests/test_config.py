@@ -815,6 +815,7 @@ def test_only_keys_that_name_place_or_save_a_run_do_not_count(read: Read, text: 
         "checkpoint.every",
         "checkpoint.keep",
         "layer_stats",
+        "training.test",
         "training.device",
         "training.threads",
     }

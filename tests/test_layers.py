@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "tuner"
 RANKS: dict[str, int] = {}
 for _rank, _names in enumerate(
     [
-        "errors seeding bounds signals paths",
+        "errors seeding bounds signals paths quantities",
         "choice events durable machine stopping chart figures",
         "answer",
         "crash",
@@ -27,7 +27,7 @@ for _rank, _names in enumerate(
         "state",
         "loop",
         "layer_stats",
-        "train diff compare listing early_stop",
+        "train diff compare listing early_stop trained",
         "group",
         "recipe",
         "asks",
@@ -39,8 +39,8 @@ for _rank, _names in enumerate(
     RANKS |= dict.fromkeys(_names.split(), _rank)
 
 MODULE_LEVEL_ONLY_IN: dict[str, set[str]] = {
-    "torch": {"network", "loop", "layer_stats", "state", "train"},
-    "matplotlib": set(),
+    "torch": {"network", "loop", "layer_stats", "state", "train", "trained"},
+    "matplotlib": {"render"},
     "rich": {"render"},
     "torchvision": set(),
     "sklearn": set(),

@@ -16,7 +16,7 @@ from tuner.recipe.tables import COLUMNS, result_row, result_table
 from tuner.render.forms.md import table_text
 
 if TYPE_CHECKING:
-    from tuner.cli.curves import Drawing
+    from tuner.answer import Chart
     from tuner.recipe import Recipe
     from tuner.runs.family import Group
 
@@ -88,43 +88,48 @@ def write(recipe: Recipe, data: dict[str, Any], groups: dict[str, Group]) -> Non
     """Writes what was found; everything is made before anything is written. Raises ResourceError, UsageError."""
     from tuner.durable import json_bytes, write_file
     from tuner.recipe.results import RESULT
+    from tuner.render.chart.image import keep
 
     readme, drawing = readme_of(recipe), draw(recipe, groups)
     if drawing is not None:
-        drawing.save(recipe.path / "curves.svg")
+        keep(replace(drawing, file=recipe.path / "curves.svg"))
     if readme is not None:
         write_file(readme[0], (readme_with(readme[1], data["claims"]) or readme[1]).encode())
     write_file(recipe.path / RESULT, json_bytes(data))  # last: what the others show is judged by it
 
 
-def draw(recipe: Recipe, groups: dict[str, Group]) -> Drawing | None:
+def draw(recipe: Recipe, groups: dict[str, Group]) -> Chart | None:
     """The picture of all the groups that have an epoch to show; None where none has."""
-    from tuner.cli.curves import drawing_of, metrics_on, tracks_on, view_of
+    from tuner.asks.curves.ask import chart_of, metrics_on
+    from tuner.asks.curves.series import View
+    from tuner.asks.curves.tracks import tracks_of
     from tuner.errors import NotFoundError
 
     axis = recipe.about.curves.x
-    metrics = metrics_on(axis, recipe.about.curves.metrics or None)
+    metrics = metrics_on(axis, recipe.about.curves.metrics)
     try:
-        tracks, _ = tracks_on(axis, metrics, list(groups.values()))
+        tracks, _ = tracks_of(list(groups.values()), axis, metrics)
     except NotFoundError:  # all of them diverged at once
         return None
     stems = {str(group.path): stem for stem, group in groups.items()}
     tracks = [replace(track, name=stems[track.family]) for track in tracks]
     metrics = metrics or curves_of(recipe, {name for track in tracks for name in track.columns()})
-    return replace(drawing_of(tracks, metrics, view_of(axis, tracks, list(groups.values()))), title=recipe.about.title)
+    return replace(chart_of(tracks, metrics, View.of(tracks, axis)), title=recipe.about.title)
 
 
-def curves_of(recipe: Recipe, columns: set[str]) -> list[str] | None:
-    """The curves that belong to the claims' metrics, of a test metric those of validation; None: the usual ones."""
+def curves_of(recipe: Recipe, columns: set[str]) -> list[str]:
+    """The curves that belong to the claims' metrics, of a test metric those of validation; []: the usual ones."""
+    from tuner.options.metrics import Column
+    from tuner.options.metrics import column as column_of
     from tuner.runs.values import parse_metric
 
     found: dict[str, None] = {}
     for claim in recipe.claims:
-        column = parse_metric(claim.metric).column
-        name = column.partition("_")[2] if column.startswith("test_") else ""
-        same = [column, f"val_{name}", f"train_{name}"] if name else [column]
+        column = column_of(parse_metric(claim.metric).column)
+        parts = ("test", "val", "train") if column.part == "test" else (column.part,)
+        same = [str(Column(part, column.name)) for part in parts]
         found |= dict.fromkeys([each for each in same if each in columns][:1])
-    return list(found) or None
+    return list(found)
 
 
 def is_shipped(recipe: Recipe) -> bool:

@@ -11,7 +11,7 @@ from tuner.compare.statistics import deviation_of, mean_of
 from tuner.errors import NotFoundError, UsageError
 from tuner.runs.family import FAILED, Group
 from tuner.runs.folder import Run
-from tuner.runs.values import Metric, metrics_of_run, value
+from tuner.runs.values import Metric, metrics_of_run, value, why_not
 
 NEVER = "never"
 """Why a run has no ``epochs(...)``: it did not get there."""
@@ -83,7 +83,9 @@ def _side(group: Group, name: str, metric: Metric, seeds: Sequence[int]) -> Side
         raise NotFoundError(f"no run of {name} has a value of {metric}: {damaged[0]}")
     if ended and not values and metric.reached is None:
         there = ", ".join(metrics_of_run(ended[0]))
-        raise UsageError(f"no run of {name} has a value of {metric}", fix=f"There are {there}.")
+        why = why_not(ended[0], metric)
+        said = f"no run of {name} has a value of {metric}" + (f": {why}" if why else "")
+        raise UsageError(said, fix=f"There are {there}.")
     return Side(name, group, values, left_out, tuple(damaged))
 
 

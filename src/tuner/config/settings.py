@@ -56,6 +56,12 @@ class Training(Section):
     gradient_clip: float | None = setting(
         Null(Number(gt=0)), "largest global norm of the gradient; null: no limit", default=None
     )
+    test: Literal["end", "ask"] = setting(
+        OneOf("end", "ask"),
+        "end: the test part is measured once, with the best weights, when the run ends; "
+        "ask: it is left alone, for choices between settings that are still to come",
+        default="end",
+    )
     device: str = setting(DEVICE, "auto (CUDA if it is there), cpu, cuda or cuda:N", default="auto")
     threads: int | Literal["auto"] = setting(
         Either(Integer(ge=1, le=1024), OneOf("auto")),

@@ -299,7 +299,7 @@ def of_other_name(name: str) -> list[Meaning]:
     found = []
     for kind in kinds().values():
         meant = advice.OTHER_NAMES.get(kind.kind, {}).get(fold(name))
-        choice = kind.find(meant) if meant else None
+        choice = kind.find(meant) if isinstance(meant, str) else None
         what = f"{kind.kind}; elsewhere called {name}"
         if choice is not None:
             found.append(replace(of_choice(choice), what=what))

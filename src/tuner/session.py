@@ -187,11 +187,6 @@ def open_session(loaded: Loaded, request: Request, splits: Splits | None = None)
     run = glance(path)
     if run.state in ("finished", "diverged"):
         return _answered(session, path)
-    if run.state == "failed":
-        note = f"{path.name} failed before; this is a new run"
-        if request.run_name:
-            raise NotFoundError(f"{path} failed and cannot go on", fix="choose another name with --run")
-        return replace(session, notes=(note,))
     return _take_up(session, path)
 
 

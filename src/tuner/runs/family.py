@@ -15,8 +15,6 @@ from tuner.runs.files import STATES
 from tuner.runs.find import resolve
 from tuner.runs.folder import Run, glance, is_run, members
 
-FAILED = ("diverged", "failed")
-
 
 @dataclass(frozen=True)
 class Group:
@@ -51,7 +49,7 @@ class Group:
         return replace(self, runs={seed: run for seed, run in self.runs.items() if seed in seeds})
 
     def diverged(self) -> list[int]:
-        return [seed for seed, run in self.runs.items() if run.state in FAILED]
+        return [seed for seed, run in self.runs.items() if run.state == "diverged"]
 
 
 def average(runs: Collection[Run], table: str) -> dict[str, float]:

@@ -17,8 +17,8 @@ Schema = dict[str, Any]
 class RefusedError(ValueError):
     """A value is outside its bound; `indices` are those of the items that are, () where it is the value itself."""
 
-    def __init__(self, bound: Bound, indices: Sequence[int] = ()) -> None:
-        super().__init__(f"expected {bound.words}")
+    def __init__(self, indices: Sequence[int] = ()) -> None:
+        super().__init__("outside its bound")
         self.indices = tuple(indices)
 
 
@@ -67,9 +67,9 @@ class Integer(Bound):
 
     def check(self, value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise RefusedError(self)
+            raise RefusedError
         if (self.ge is not None and value < self.ge) or (self.le is not None and value > self.le):
-            raise RefusedError(self)
+            raise RefusedError
         return value
 
 
@@ -86,15 +86,15 @@ class Number(Bound):
 
     def check(self, value: object) -> float:
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise RefusedError(self)
+            raise RefusedError
         try:
             number = float(value)
         except OverflowError:
-            raise RefusedError(self) from None
+            raise RefusedError from None
         above = (self.ge is None or number >= self.ge) and (self.gt is None or number > self.gt)
         below = (self.le is None or number <= self.le) and (self.lt is None or number < self.lt)
         if not (above and below and math.isfinite(number)):
-            raise RefusedError(self)
+            raise RefusedError
         return number
 
 
@@ -106,7 +106,7 @@ class Flag(Bound):
 
     def check(self, value: object) -> bool:
         if not isinstance(value, bool):
-            raise RefusedError(self)
+            raise RefusedError
         return value
 
 
@@ -122,9 +122,9 @@ class Text(Bound):
 
     def check(self, value: object) -> str:
         if not isinstance(value, str) or len(value) < self.least:
-            raise RefusedError(self)
+            raise RefusedError
         if self.pattern and not re.fullmatch(self.pattern, value):
-            raise RefusedError(self)
+            raise RefusedError
         return value
 
 
@@ -138,7 +138,7 @@ class PathText(Bound):
 
     def check(self, value: object) -> str:
         if not isinstance(value, str) or not value:
-            raise RefusedError(self)
+            raise RefusedError
         return value
 
 
@@ -158,7 +158,7 @@ class OneOf(Bound):
         if value is None and "none" in self.options:
             return "none"
         if not isinstance(value, str) or value not in self.options:
-            raise RefusedError(self)
+            raise RefusedError
         return value
 
 
@@ -177,7 +177,7 @@ class ListOf(Bound):
 
     def check(self, value: object) -> list[Any]:
         if not isinstance(value, list) or len(value) > self.most:
-            raise RefusedError(self)
+            raise RefusedError
         kept, wrong = [], []
         for index, each in enumerate(value):
             try:
@@ -185,7 +185,7 @@ class ListOf(Bound):
             except RefusedError:
                 wrong.append(index)
         if wrong or len(value) < self.least:
-            raise RefusedError(self, wrong)
+            raise RefusedError(wrong)
         return kept
 
     @property
@@ -226,7 +226,7 @@ class Either(Bound):
                 return bound.check(value)
             except RefusedError:
                 continue
-        raise RefusedError(self)
+        raise RefusedError
 
 
 class Of(Bound):
@@ -241,7 +241,7 @@ class Of(Bound):
 
     def check(self, value: object) -> Choice:
         if not isinstance(value, self.kind):
-            raise RefusedError(self)
+            raise RefusedError
         return value
 
 
@@ -257,7 +257,7 @@ class Part(Bound):
 
     def check(self, value: object) -> Section:
         if not isinstance(value, self.section):
-            raise RefusedError(self)
+            raise RefusedError
         return value
 
 

@@ -29,7 +29,7 @@ class RunName(Bound):
 
     def check(self, value: object) -> str:
         if not isinstance(value, str) or not is_run_name(normal(value)):
-            raise RefusedError(self)
+            raise RefusedError
         return normal(value)
 
 

@@ -57,7 +57,7 @@ def _cpu_facts() -> dict[str, str]:
 
 def cores() -> int:
     """How many cores this process may use."""
-    return len(os.sched_getaffinity(0))
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 # ---- GPUs ------------------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ class Workplace:
         self.folder, self.runs = folder, folder / "runs"
 
     def loaded(self, text: str, *overrides: str) -> Any:
-        from tuner.config import load
+        from tuner.config.load import load
 
         file = self.folder / "c.yaml"
         file.write_text(text)
@@ -79,7 +79,7 @@ def write_run() -> Callable[..., Path]:
     def write(
         path: Path, rows: Sequence[Mapping[str, Any]], *overrides: str, seconds: Sequence[float] = (), **status: Any
     ) -> Path:
-        from tuner.config import load
+        from tuner.config.load import load
         from tuner.document import to_yaml
         from tuner.runs import creating as run_creating
         from tuner.runs import identity as run_identity
@@ -106,6 +106,21 @@ def write_run() -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def draw() -> Callable[..., None]:
+    """`tuner curves` in this process: runs, and options as the command has them."""
+
+    def drawn(*runs: str, **options: Any) -> None:
+        import typer
+
+        from tuner.cli.curves import curves
+
+        with pytest.raises(typer.Exit):
+            curves(runs=list(runs), **dict.fromkeys(("quiet", "json", "md", "html", "csv"), False) | options)
+
+    return drawn
 
 
 @pytest.fixture

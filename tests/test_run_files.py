@@ -16,7 +16,7 @@ import pytest
 
 import tuner
 from tuner.asks.check import verify
-from tuner.config import load
+from tuner.config.load import load
 from tuner.errors import NotFoundError
 from tuner.events import EpochDone
 from tuner.runs import files as run_files

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuner.errors import UsageError
-from tuner.options.metrics import WHOLE_RUN, column
+from tuner.options.metrics import column
+from tuner.quantities import EPOCH, LAYER, WHOLE_RUN
 from tuner.runs.conditions import Condition, parse_condition
 from tuner.runs.folder import Run
-from tuner.runs.values import LAYER_NUMBERS, NOT_TESTED, Metric, parse_metric, value, why_not
+from tuner.runs.values import NOT_TESTED, Metric, parse_metric, value, why_not
 
 if TYPE_CHECKING:
-    from tuner.config import Loaded
+    from tuner.config.loaded import Loaded
 
-ALWAYS = ("epoch", "step", "lr", "batch_loss", "grad_norm", *WHOLE_RUN)
+ALWAYS = (*EPOCH, *WHOLE_RUN)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def layer_metrics(loaded: Loaded) -> list[str]:
     if loaded.config.layer_stats == "none":
         return []
     layers = [block.name for block in loaded.plan.blocks if block.parameters]
-    return [f"{number}({layer})" for layer in layers for number in LAYER_NUMBERS]
+    return [f"{number}({layer})" for layer in layers for number in LAYER]
 
 
 def possible_metrics(loaded: Loaded) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tuner.config import load
+from tuner.config.load import load
 from tuner.errors import ConfigError
 
 CASES = Path(__file__).parent / "cases" / "format-1"

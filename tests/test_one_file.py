@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 SOURCE = Path(__file__).parents[1] / "src" / "tuner"
 CASES = Path(__file__).parent / "cases"
@@ -136,7 +138,62 @@ class Stripes(DrawnTest, Source, name="stripes"):
 )
 
 
-@pytest.fixture(scope="module", params=[ACTIVATION, OPTIMIZER, SOURCE_OF_DATA], ids=lambda new: new.name)
+LAYER = New(
+    "options/layers/stretch.py",
+    '''
+"""A layer with one weight a number."""
+
+from typing import ClassVar
+
+from tuner.bounds import Number
+from tuner.choice import setting
+from tuner.options.layers.base import Block, Layer
+
+
+class Stretch(Layer, name="stretch"):
+    """Each number times a weight of its own.
+
+    Formula: out = weight * in.
+    Choose it when: a test asks for it.
+    Source: none (2026).
+    """
+
+    group: ClassVar[str] = "stretch"
+
+    stretch: float = setting(Number(gt=0, le=10), "what the weights begin with")
+
+    def plan(self, place):
+        shape = place.inputs
+        return Block(place.name, self, shape, shape, {"weight": shape}, len(shape), initializer=place.initializer)
+
+    def build(self, block, seed):
+        import torch
+        from torch import nn
+
+        class Stretching(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.weight = nn.Parameter(torch.empty(block.parameters["weight"]))
+
+            def forward(self, x):
+                return x * self.weight
+
+        return Stretching()
+
+    def first_value(self, block, name, shape, generator):
+        import torch
+
+        return torch.full(shape, self.stretch)
+''',
+    "layers",
+    "stretch",
+    "data: iris\nmodel: {name: layers, layers: [{stretch: 2}, {dense: 4}, {stretch: 1.5}]}\n",
+    "model.layers=[{stretch: 11}]",
+    "expected a number in (0, 10], got 11",
+)
+
+
+@pytest.fixture(scope="module", params=[ACTIVATION, OPTIMIZER, SOURCE_OF_DATA, LAYER], ids=lambda new: new.name)
 def added(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[New, Path]:
     """The case, and a folder with a copy of the package that has the new file, and a config."""
     new: New = request.param
@@ -177,11 +234,23 @@ def test_its_settings_are_checked(added: tuple[New, Path]) -> None:
 def test_it_trains(added: tuple[New, Path]) -> None:
     new, folder = added
     run = folder / tuner(folder, "train", "c.yaml", "-q").strip()
-    assert (
-        f"name: {new.name}" in (run / "config.yaml").read_text()
-        or f": {new.name}\n" in (run / "config.yaml").read_text()
-    )
+    assert re.search(rf"(name: |: |- ){new.name}\b", (run / "config.yaml").read_text())
     assert len((run / "metrics.csv").read_text().splitlines()) >= 3
+
+
+@pytest.mark.parametrize("added", [LAYER], indirect=True)
+def test_a_layer_is_planned_and_its_weights_are_named(added: tuple[New, Path]) -> None:
+    _, folder = added
+    told = json.loads(tuner(folder, "check", "c.yaml", "--json"))["layers"]
+    assert [(each["name"], each["outputs"], each["parameters"]) for each in told] == [
+        ("stretch.0", [4], 4),
+        ("hidden.0", [4], 20),
+        ("stretch.1", [4], 4),
+        ("output", [3], 15),
+    ]
+    tuner(folder, "train", "c.yaml", "optimizer.lr=1e-12", "--run", "still")
+    weights = load_file(folder / "runs" / "still" / "best.safetensors")
+    assert [weights[f"stretch.{index}.weight"].mean().item() for index in (0, 1)] == pytest.approx([2, 1.5])
 
 
 # ---- what is no choice of a config -----------------------------------------------------------------------------------

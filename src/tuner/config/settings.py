@@ -37,6 +37,7 @@ DEVICE = Text(
     pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$",
     words="one of auto, cpu, cuda, cuda:N",
     options=("auto", "cpu", "cuda"),
+    refused={"mps": "no equal bytes can be promised there, and a run is one that can be repeated byte by byte"},
 )
 
 

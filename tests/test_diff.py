@@ -24,7 +24,7 @@ from tuner.asks.diff import blocks, summary
 from tuner.asks.diff.changes import Diff, compare_sides
 from tuner.asks.diff.data import as_data
 from tuner.asks.diff.sides import find_sides
-from tuner.config import load
+from tuner.config.load import load
 from tuner.document import to_yaml
 from tuner.durable import json_bytes
 from tuner.errors import ConfigError, NotFoundError, UsageError

@@ -14,6 +14,8 @@ from tuner.runs.folder import Run
 from tuner.runs.identity import NAMES
 
 PARTS = ("config", "identity", "result")
+NONE = "none"
+"""What stands for no packages."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def _keys(settings: Sequence[Setting]) -> list[str]:
 def _circumstances(sides: Sequence[Side]) -> list[Circumstance]:
     """Each part of the identity that is known of any side."""
     found = [Circumstance(key, tuple(_values(side, key) for side in sides)) for key in NAMES]
-    return [each for each in found if any(each.values)]
+    return [each for each in found if any(value != NONE for known in each.values for value in known)]
 
 
 def _values(side: Side, key: str) -> tuple[Any, ...]:
@@ -144,4 +146,4 @@ def _of_run(run: Run, key: str) -> Any:
     if key == "git_commit":
         commit = run.about.get(key)
         return commit if isinstance(commit, str) else None
-    return getattr(run.identity, key)
+    return getattr(run.identity, key) or NONE

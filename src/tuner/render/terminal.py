@@ -138,7 +138,7 @@ class Look:
         kept, gone = self._kept(table, [[head, *cells] for head, cells in columns])
         least = {place: self._least(table, place, columns[place]) for place in kept}
         for number, part in enumerate(_in_parts(kept, least, self.width)):
-            yield "\n" * (number > 0)
+            yield from ["\n"] * (number > 0)
             yield from self.printed(self._grid(table, part, columns, least))
         if gone:
             names = ", ".join(table.columns[place].head for place in gone)

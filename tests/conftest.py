@@ -109,6 +109,21 @@ def write_run() -> Callable[..., Path]:
 
 
 @pytest.fixture
+def draw() -> Callable[..., None]:
+    """`tuner curves` in this process: runs, and options as the command has them."""
+
+    def drawn(*runs: str, **options: Any) -> None:
+        import typer
+
+        from tuner.cli.curves import curves
+
+        with pytest.raises(typer.Exit):
+            curves(runs=list(runs), **dict.fromkeys(("quiet", "json", "md", "html", "csv"), False) | options)
+
+    return drawn
+
+
+@pytest.fixture
 def shown() -> Callable[..., str]:
     """A block as a terminal of that many columns shows it, or as plain text."""
 

@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 
 from tuner.answer import Text
+from tuner.asks.doctor import MISSING, numbers, package, packages
 from tuner.asks.explain import ask
 from tuner.asks.list import first_comment
 from tuner.bounds import plural
 from tuner.cli.commands import Commands, app
-from tuner.cli.doctor import MISSING, numbers, package, packages
 from tuner.cli.fetching import where
 from tuner.config.schema import json_schema
 from tuner.data.download import Progress

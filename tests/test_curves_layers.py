@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tuner.cli.curves import curves
 from tuner.errors import NotFoundError, UsageError
 from tuner.runs.folder import read
 
@@ -28,26 +28,12 @@ def run(workplace: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
     return found
 
 
-USUAL: dict[str, Any] = {
-    "output": None,
-    "metric": None,
-    "axis": "layer",
-    "smooth": 0.0,
-    "log": None,
-    "members": False,
-    "runs_dir": Path("runs"),
-    "quiet": False,
-    "as_json": False,
-}
+Draw = Callable[..., None]
 
 
-def draw(*runs: str, **options: Any) -> None:
-    curves(list(runs), **{**USUAL, **options})
-
-
-def test_a_row_a_layer(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_row_a_layer(draw: Draw, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     metrics = ["activation_std@0", "zero_units@last"]
-    draw(run.name, metric=metrics, as_json=True)
+    draw(run.name, axis="layer", metric=metrics, json=True)
     found = json.loads(capsys.readouterr().out)
     assert [row["layer"] for row in found] == ["hidden.0", "hidden.1", "hidden.2", "output"]
     measured = [row["activation_std"] for row in read(run).layers if row["epoch"] == 0]
@@ -56,12 +42,14 @@ def test_a_row_a_layer(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [row["zero_units@last"] for row in found] == last
 
 
-def test_before_the_first_step_unless_asked_otherwise(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    draw(run.name)
+def test_before_the_first_step_unless_asked_otherwise(
+    draw: Draw, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw(run.name, axis="layer")
     text = capsys.readouterr().out
     for part in ("activation_std@0", "gradient_norm@0", "layer, the first is 1", "1 hidden.0, 2 hidden.1, 3 hidden.2"):
         assert part in text
-    draw(run.name, metric=["zero_units@last"], output=Path("layers.svg"))
+    draw(run.name, axis="layer", metric=["zero_units@last"], output=Path("layers.svg"))
     assert "zero_units@last" in capsys.readouterr().out
     picture = Path("layers.svg").read_text()
     assert "<!-- share of the units that are zero -->" in picture
@@ -80,14 +68,14 @@ def test_before_the_first_step_unless_asked_otherwise(run: Path, capsys: pytest.
         ({"axis": "depth"}, "there is no x axis depth", "layer"),
     ],
 )
-def test_what_layers_do_not_have(run: Path, options: dict[str, Any], said: str, fix: str) -> None:
+def test_what_layers_do_not_have(draw: Draw, run: Path, options: dict[str, Any], said: str, fix: str) -> None:
     with pytest.raises(UsageError, match=said) as refused:
-        draw(run.name, **options)
+        draw(run.name, **{"axis": "layer", **options})
     assert fix in refused.value.fix
 
 
-def test_a_run_whose_layers_were_not_measured(workplace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_whose_layers_were_not_measured(draw: Draw, workplace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workplace.folder)
     run = workplace.train(NET, "layer_stats=none").run
     with pytest.raises(NotFoundError, match="were not measured"):
-        draw(run.name)
+        draw(run.name, axis="layer")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tuner.cli.curves import curves, picture
+from tuner.asks.curves.ask import chart_of_run
 from tuner.config import load
-from tuner.render.chart.axes import Y_LABELS
+from tuner.options.metrics import column
+from tuner.render.chart.image import keep
 
 DATA: dict[str, list[str]] = {
     "classes": [],
@@ -22,6 +24,7 @@ DATA: dict[str, list[str]] = {
 @pytest.mark.parametrize("overrides", DATA.values(), ids=DATA)
 def test_whatever_can_be_monitored_is_drawn(
     overrides: list[str],
+    draw: Callable[..., None],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -32,14 +35,16 @@ def test_whatever_can_be_monitored_is_drawn(
     measured = load("c.yaml", [*overrides, "training.monitor=train_loss"]).metrics
     rows = [{"epoch": epoch, **{name: epoch / (3 + at) for at, name in enumerate(measured)}} for epoch in (1, 2)]
     for monitor in measured:
-        metric = monitor.partition("_")[2]
+        metric = column(monitor).name
         one, two = (
             write_run(tmp_path / monitor / name, rows, *overrides, f"training.monitor={monitor}", best_epoch=1)
             for name in ("one", "two")
         )
-        curves([str(one)])
+        draw(str(one))
         assert metric in capsys.readouterr().out.splitlines(), "the title of a panel of one run"
-        curves([str(one), str(two)])
+        draw(str(one), str(two))
         assert monitor in capsys.readouterr().out.splitlines(), "the title of a panel of several runs"
-        picture(one, Path("last.svg"))
-        assert f"<!-- {Y_LABELS.get(metric, metric)} -->" in Path("last.svg").read_text()
+        chart = chart_of_run(one)
+        assert chart is not None
+        keep(replace(chart, file=Path("last.svg")))
+        assert f"<!-- {column(metric).label} -->" in Path("last.svg").read_text()

@@ -20,7 +20,8 @@ from tuner.config import Config, advice, load, words
 from tuner.errors import EXIT_CODES, UsageError
 from tuner.explain import Meaning, explain, find_kind, kinds, meanings, names, nearest_names, settings
 from tuner.explain.topics import Topic, topics
-from tuner.runs.values import FORMS, LAYER_NUMBERS, parse_metric
+from tuner.quantities import LAYER
+from tuner.runs.values import FORMS, parse_metric
 from tuner.shipped import folder
 
 HEADINGS = (
@@ -131,7 +132,7 @@ def test_every_column_of_a_run_answers(tmp_path: Path) -> None:
     assert "Formula" in only("r2").text
 
 
-@pytest.mark.parametrize("number", LAYER_NUMBERS)
+@pytest.mark.parametrize("number", LAYER)
 def test_every_number_of_a_layer_answers(number: str) -> None:
     assert "layer_stats.jsonl" in of(number, "measured by a run").text
     assert of(f"{number}(hidden.0)@0", "measured by a run").text == of(number, "measured by a run").text

@@ -17,9 +17,10 @@ from tuner.asks.runs.entries import entries
 from tuner.errors import NotFoundError, UsageError
 from tuner.events import EpochDone
 from tuner.layer_stats import PROBE, epochs_measured, measure, probe_of
+from tuner.quantities import LAYER
 from tuner.runs.folder import read
 from tuner.runs.requirements import parse_requirements
-from tuner.runs.values import LAYER_NUMBERS, parse_metric, value
+from tuner.runs.values import parse_metric, value
 
 MLP = "{data: {name: digits}, model: {hidden: [12, 8]}, training: {epochs: 6}}"
 CNN = """
@@ -86,7 +87,7 @@ def test_measuring_changes_nothing(workplace: Any, text: str) -> None:
     assert [module.training for module in network.modules()] == modes
     assert all(parameter.grad is None for parameter in network.parameters())
     assert torch.equal(torch.get_rng_state(), state)
-    assert all(math.isfinite(row[number]) for row in rows for number in LAYER_NUMBERS)
+    assert all(math.isfinite(row[number]) for row in rows for number in LAYER)
     assert [row["layer"] for row in rows] == [block.name for block in network.plan.blocks if block.parameters]
 
     on = workplace.train(text).run

@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "tuner"
 RANKS: dict[str, int] = {}
 for _rank, _names in enumerate(
     [
-        "errors seeding bounds signals paths",
+        "errors seeding bounds signals paths quantities",
         "choice events durable machine stopping chart figures",
         "answer",
         "crash",
@@ -40,7 +40,7 @@ for _rank, _names in enumerate(
 
 MODULE_LEVEL_ONLY_IN: dict[str, set[str]] = {
     "torch": {"network", "loop", "layer_stats", "state", "train"},
-    "matplotlib": set(),
+    "matplotlib": {"render"},
     "rich": {"render"},
     "torchvision": set(),
     "sklearn": set(),

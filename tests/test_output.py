@@ -5,6 +5,8 @@ Those folders (tests/cases/older) hold no weights: what is shown comes from the 
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 import re
 import shlex
@@ -12,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from statistics import fmean, stdev
 
 import pytest
 
@@ -52,7 +55,8 @@ TRAINED = {
     "train-again": "train small.yaml training.epochs=2",
     "train-seeds": "train small.yaml training.epochs=2 --seeds 2 --require val_accuracy>2",
 }
-"""What they print holds figures that differ from machine to machine: every digit stands as 0 in the golden file."""
+"""What they print holds times and figures that differ from machine to machine: these have placeholders in the golden
+file, and the figures are compared with those of the run folder."""
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +82,11 @@ def said(place: Path, line: str) -> str:
     code = f" -> {done.returncode}" if done.returncode else ""
     errors = f"\n--- stderr\n{done.stderr}" if done.stderr else ""
     assert "\x1b" not in done.stdout + done.stderr
-    return f"$ tuner {line}{code}\n{done.stdout}{errors}"
+    out = done.stdout
+    if "--json" in line:
+        assert out.count("\n") == 1
+        out = json.dumps(json.loads(out), indent=2) + "\n"
+    return f"$ tuner {line}{code}\n{out}{errors}"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -102,12 +110,50 @@ def test_training_output(tmp_path: Path, update_golden: bool) -> None:
 
 
 def masked(text: str) -> str:
-    """Without what differs from machine to machine: the processor and its cores, numbers and how they are spaced, units
-    of time, curves."""
-    text = re.sub(r"(device +cpu, ).*", r"\1PROCESSOR", text)
+    """Without what differs from machine to machine: the processor, times, figures, curves, and how they are spaced."""
+    text = re.sub(r"(device +cpu, )[^,]*", r"\1PROCESSOR", text)
+    text = re.sub(r"[0-9]+ runs? at once", "SOME at once", text)
+    text = re.sub(r"^ +[0-9]+(?=  finished)", "SEED", text, flags=re.MULTILINE)  # in whatever order they end
     text = re.sub(r"[▁▂▃▄▅▆▇█]+", "CURVE", text)
-    text = re.sub(r"[0-9][0-9,.]*(e[+-]?[0-9]+)?", "0", text)
-    return re.sub(r" {2,}", "  ", re.sub(r"(?<= 0) +(ms|s)\b", " TIME", text))
+    text = re.sub(r"[0-9.]+ +(ms|s)\b", "TIME", text)
+    text = re.sub(r"\b[0-9]+\.[0-9]+(e-?[0-9]+)?\b|\b[0-9]e-[0-9]+\b", "FIGURE", text)
+    return re.sub(r" {2,}", "  ", text)
+
+
+def figures_of(text: str, heads: str) -> list[dict[str, str]]:
+    """The rows of the table whose head begins so: column -> text."""
+    lines = text.split("\n")
+    start = next(at for at, line in enumerate(lines) if line.split()[:1] == [heads])
+    names, rows = re.split(r" {2,}", lines[start].strip()), []
+    for line in lines[start + 1 :]:
+        if not line.strip():
+            break
+        rows.append(dict(zip(names, re.split(r" {2,}", line.strip()), strict=False)))
+    return rows
+
+
+def test_the_figures_of_a_training_are_those_of_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text((CASES / "older" / "lr-0.01" / "seed-0" / "source.yaml").read_text())
+    told = figures_of(said(tmp_path, TRAINED["train"]), "epoch")
+    kept = [*csv.DictReader((tmp_path / "runs/small-1/metrics.csv").read_text().splitlines())]
+    for shown, row in zip(told, kept, strict=True):
+        assert shown["epoch"] == f"{row['epoch']}/2"
+        for name in ("train_loss", "val_loss", "train_accuracy", "val_accuracy", "lr"):
+            assert float(shown[name]) == pytest.approx(float(row[name]), abs=5.1e-5)
+    text = said(tmp_path, TRAINED["train-seeds"])
+    status = [json.loads((tmp_path / f"runs/small-2/seed-{seed}/status.json").read_text()) for seed in (0, 1)]
+    losses, accuracies = (
+        [each[part][name] for each in status] for part, name in (("best", "val_loss"), ("test", "accuracy"))
+    )
+    for row in figures_of(text, "seed")[:2]:
+        assert float(row["val_loss"]) == pytest.approx(losses[int(row["seed"])], abs=5.1e-5)
+        assert float(row["test_accuracy"]) == pytest.approx(accuracies[int(row["seed"])], abs=5.1e-5)
+    for label, of in (("mean", fmean), ("sd", stdev)):
+        told_figures = re.search(rf"^ *{label} +(.*)$", text, re.MULTILINE)
+        assert told_figures is not None
+        first, *_, last = map(float, told_figures[1].split())
+        assert first == pytest.approx(of(losses), abs=5.1e-5)
+        assert last == pytest.approx(of(accuracies), abs=5.1e-5)
 
 
 def test_nothing_but_the_picture_was_written(place: Path) -> None:

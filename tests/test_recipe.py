@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from tuner.cli.recipe_files import page, readme_with
 from tuner.document import plain
 from tuner.errors import ConfigError, UsageError
 from tuner.explain import explain
 from tuner.recipe import find_recipes, read_recipe, shipped_outcomes
-from tuner.render.recipe import page, readme_with
 from tuner.shipped import folder, recipes
 
 BASELINE = """

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tuner.asks.curves.panels import metric_panel, run_panels
-from tuner.asks.curves.series import Track
+from tuner.asks.curves.tracks import Member, Track
 from tuner.chart import SMALLEST, Line, Panel
 from tuner.render.chart.scale import Scale
 from tuner.render.chart.terminal import Look, chart
+from tuner.runs.rows import Row
 
-ROWS: list[dict[str, float | int | None]] = [
+ROWS: list[Row] = [
     {
         "epoch": epoch,
         "lr": 0.1 / epoch,
@@ -26,7 +27,13 @@ ROWS: list[dict[str, float | int | None]] = [
     for epoch in range(1, 11)
 ]
 
-RUN = Track.of(ROWS)
+
+def track(rows: list[Row], name: str = "", best: int | None = None) -> Track:
+    """A single run's."""
+    return Track(name, [Member(rows)], best=best)
+
+
+RUN = track(ROWS, best=4)
 
 GOLDEN = """\
 loss
@@ -46,11 +53,11 @@ ANY = st.none() | st.floats()
 
 
 def test_a_chart_looks_like_this() -> None:
-    assert chart(metric_panel(RUN, "loss", 4), Look(60, 8)) == GOLDEN
+    assert chart(metric_panel(RUN, "loss"), Look(60, 8)) == GOLDEN
 
 
 def test_without_braille_each_curve_has_its_letter() -> None:
-    shown = chart(metric_panel(RUN, "loss", 4), Look(60, 8, ascii=True))
+    shown = chart(metric_panel(RUN, "loss"), Look(60, 8, ascii=True))
     assert shown.isascii()
     assert "ooo validation" in shown
     assert "... train" in shown
@@ -72,7 +79,7 @@ def test_a_gap_is_left_where_a_value_is_missing() -> None:
 
 
 def test_colour_adds_nothing_but_colour() -> None:
-    panel = metric_panel(RUN, "loss", 4)
+    panel = metric_panel(RUN, "loss")
     painted = chart(panel, Look(60, 8, color=True))
     assert "\x1b[34m" in painted
     for code in ("0", "1", "2", "33", "34"):
@@ -104,7 +111,7 @@ def test_any_values_make_a_chart_that_fits(
 
 
 def test_a_run_has_panels_for_loss_metric_and_lr() -> None:
-    panels = run_panels(RUN, 4)
+    panels = run_panels(RUN)
     assert [panel.title for panel in panels] == ["loss", "accuracy", "lr"]
     assert [[line.label for line in panel.lines] for panel in panels] == [["train", "validation"]] * 2 + [["lr"]]
     assert [panel.best for panel in panels] == [4, 4, None]
@@ -112,19 +119,19 @@ def test_a_run_has_panels_for_loss_metric_and_lr() -> None:
 
 
 def test_what_is_not_there_has_no_panel() -> None:
-    constant: list[dict[str, float | int | None]] = [{"train_loss": 1.0, "val_loss": None, "lr": 0.1}] * 3
-    panels = run_panels(Track.of(constant))
+    constant: list[Row] = [{"train_loss": 1.0, "val_loss": None, "lr": 0.1}] * 3
+    panels = run_panels(track(constant))
     assert [panel.title for panel in panels] == ["loss"]
     assert [line.label for line in panels[0].lines] == ["train"]
     assert list(panels[0].lines[0].x) == [1, 2, 3]
-    assert run_panels(Track.of([])) == []
+    assert run_panels(track([])) == []
 
 
 def test_a_loss_that_falls_far_gets_a_log_axis() -> None:
-    far: list[dict[str, float | int | None]] = [{"train_loss": 10.0**-power} for power in range(4)]
-    assert metric_panel(Track.of(far), "loss").log
+    far: list[Row] = [{"train_loss": 10.0**-power} for power in range(4)]
+    assert metric_panel(track(far), "loss").log
     assert not metric_panel(RUN, "loss").log
-    assert not metric_panel(Track.of([*far, {"train_loss": 0.0}]), "loss").log
+    assert not metric_panel(track([*far, {"train_loss": 0.0}]), "loss").log
 
 
 @pytest.mark.parametrize(

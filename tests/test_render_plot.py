@@ -7,6 +7,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 import zlib
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,14 +16,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tuner.answer import Chart
 from tuner.asks.curves.panels import run_panels
-from tuner.asks.curves.series import Track
+from tuner.asks.curves.tracks import Member, Track
 from tuner.chart import Line, Panel
 from tuner.errors import ResourceError, UsageError
 from tuner.render.chart.axes import spread
-from tuner.render.chart.image import curves_image, save_curves
+from tuner.render.chart.image import image_of, keep
+from tuner.runs.rows import Row
 
-ROWS: list[dict[str, float | int | None]] = [
+ROWS: list[Row] = [
     {
         "epoch": epoch,
         "lr": 0.1 / epoch,
@@ -34,7 +37,14 @@ ROWS: list[dict[str, float | int | None]] = [
     for epoch in range(1, 11)
 ]
 
-RUN = Track.of(ROWS)
+
+def track(rows: list[Row], name: str = "", best: int | None = None) -> Track:
+    """A single run's."""
+    return Track(name, [Member(rows)], best=best)
+
+
+RUN = track(ROWS, best=7)
+CHART = Chart("run", run_panels(RUN))
 
 ODD = [
     [],
@@ -65,29 +75,31 @@ def chunks(png: bytes) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("kind", ["png", "svg"])
 def test_the_same_data_make_the_same_bytes(kind: str, tmp_path: Path) -> None:
-    panels = run_panels(RUN, 7)
-    here = curves_image(kind, "mnist-cnn-3", panels)
-    assert curves_image(kind, "mnist-cnn-3", panels) == here
+    here = image_of(kind, Chart("mnist-cnn-3", run_panels(RUN)))
+    assert image_of(kind, Chart("mnist-cnn-3", run_panels(RUN))) == here
     script = (
-        "import sys; from pathlib import Path; from tuner.render import Track, run_panels, save_curves\n"
-        f"save_curves(Path(sys.argv[1]), 'mnist-cnn-3', run_panels(Track.of({ROWS!r}), 7))"
+        "import sys; from pathlib import Path; from tuner.answer import Chart\n"
+        "from tuner.asks.curves.panels import run_panels; from tuner.asks.curves.tracks import Member, Track\n"
+        "from tuner.render.chart.image import keep\n"
+        f"panels = run_panels(Track('', [Member({ROWS!r})], best=7))\n"
+        "keep(Chart('mnist-cnn-3', panels, file=Path(sys.argv[1])))"
     )
     path = tmp_path / f"curves.{kind}"
     subprocess.run([sys.executable, "-c", script, str(path)], check=True)
     assert path.read_bytes() == here
-    assert curves_image(kind, "mnist-cnn-4", panels) != here
+    assert image_of(kind, Chart("mnist-cnn-4", run_panels(RUN))) != here
 
 
 def test_neither_time_nor_version_is_written() -> None:
-    png = chunks(curves_image("png", "run", run_panels(RUN, 7)))
+    png = chunks(image_of("png", CHART))
     assert {"tIME", "tEXt", "iTXt", "zTXt"}.isdisjoint(png)
-    svg = curves_image("svg", "run", run_panels(RUN, 7)).decode()
+    svg = image_of("svg", CHART).decode()
     assert "matplotlib.org" not in svg
     assert "<dc:date>" not in svg
 
 
 def test_the_image_has_the_size_of_its_panels() -> None:
-    width, height = struct.unpack(">II", chunks(curves_image("png", "run", run_panels(RUN, 7)))["IHDR"][:8])
+    width, height = struct.unpack(">II", chunks(image_of("png", CHART))["IHDR"][:8])
     assert (width, height) == (1060, 510)
 
 
@@ -98,37 +110,38 @@ def test_a_long_title_stays_inside_the_picture(panels: int, letter: str) -> None
     from matplotlib.image import imread
 
     title = " ".join([letter * 7] * 16)
-    image = imread(io.BytesIO(curves_image("png", title, run_panels(RUN, 7)[:panels])))
+    image = imread(io.BytesIO(image_of("png", Chart(title, CHART.panels[:panels]))))
     assert (image[:, :4, :3] == 1).all()
     assert (image[:, -4:, :3] == 1).all()
-    short = imread(io.BytesIO(curves_image("png", "run", run_panels(RUN, 7)[:panels])))
+    short = imread(io.BytesIO(image_of("png", Chart("run", CHART.panels[:panels]))))
     assert image.shape == short.shape
 
 
 def test_the_svg_shows_every_curve_and_the_best_epoch() -> None:
-    svg = curves_image("svg", "run", run_panels(RUN, 7))
+    svg = image_of("svg", CHART)
     ET.fromstring(svg)  # noqa: S314 - our own output
     for color in (b"#0072b2", b"#d55e00"):
         assert color in svg.lower()
     assert b"<!-- best epoch 7 -->" in svg
-    assert b"<!-- best epoch 7 -->" not in curves_image("svg", "run", run_panels(RUN))
+    assert b"<!-- best epoch 7 -->" not in image_of("svg", Chart("run", run_panels(replace(RUN, best=None))))
 
 
 @pytest.mark.parametrize("panels", ODD, ids=range(len(ODD)))
 def test_odd_values_are_drawn_without_a_warning(panels: list[Panel]) -> None:
-    assert curves_image("png", "title $x_", panels).startswith(b"\x89PNG")
+    assert image_of("png", Chart("title $x_", panels)).startswith(b"\x89PNG")
 
 
 def test_settings_of_matplotlib_are_neither_read_nor_changed() -> None:
-    plain = curves_image("png", "run", run_panels(RUN, 7))
+    plain = image_of("png", CHART)
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "black"}):
-        assert curves_image("png", "run", run_panels(RUN, 7)) == plain
+        assert image_of("png", CHART) == plain
         assert matplotlib.rcParams["font.size"] == 30
 
 
 def test_drawing_does_not_touch_pyplot() -> None:
     script = (
-        "import sys; from tuner.render import curves_image; curves_image('png', 'run', [])\n"
+        "import sys; from tuner.answer import Chart; from tuner.render.chart.image import image_of\n"
+        "image_of('png', Chart('run', []))\n"
         "print('matplotlib.pyplot' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -136,14 +149,14 @@ def test_drawing_does_not_touch_pyplot() -> None:
 
 
 def test_another_format_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="png or svg"):
-        save_curves(tmp_path / "curves.pdf", "run", [])
+    with pytest.raises(UsageError, match=r"curves.pdf: its name has to end in .png or .svg"):
+        keep(replace(CHART, file=tmp_path / "curves.pdf"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ResourceError, match="gone"):
-        save_curves(tmp_path / "gone" / "curves.png", "run", [])
+        keep(replace(CHART, file=tmp_path / "gone" / "curves.png"))
 
 
 @settings(deadline=None)

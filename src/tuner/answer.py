@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from tuner.chart import Panel
@@ -83,12 +84,14 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves: panels, and what has to be said under them."""
+    """Curves: panels, and what has to be said under them. With `legend` an image names the curves below all panels,
+    else each beside its end; in `file` it is kept, too."""
 
     title: str
     panels: Sequence[Panel]
     notes: Sequence[str] = ()
     legend: bool = False
+    file: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-Row = Mapping[str, float | int | None]
 LARGEST, SMALLEST = 1e300, 1e-100
 COLORS = 7
+
+Points = list[tuple[float, float] | None]
+Edges = list[tuple[float, float, float] | None]
 
 
 @dataclass(frozen=True)
@@ -43,17 +45,17 @@ class Line:
     changes: Sequence[tuple[float, float, int]] = ()  # x, y, members
     pen: Pen | None = None
 
-    def points(self, log: bool = False) -> list[tuple[float, float] | None]:
+    def points(self, log: bool = False) -> Points:
         """The points in order, None for a gap; on a log axis what is outside 1e-100 to 1e100 is one too."""
         return [_point(x, y, log) for x, y in zip(self.x, self.y, strict=True)]
 
-    def raw_points(self, log: bool = False) -> list[tuple[float, float] | None]:
+    def raw_points(self, log: bool = False) -> Points:
         """The points before smoothing; none for a line that is not smoothed."""
         return [_point(x, y, log) for x, y in zip(self.x, self.raw, strict=False)]
 
-    def edges(self, log: bool = False) -> list[tuple[float, float, float] | None]:
+    def edges(self, log: bool = False) -> Edges:
         """x, lowest and highest; none for a line without a band."""
-        found = []
+        found: Edges = []
         for x, ends in zip(self.x, self.band, strict=False):
             low, high = (_point(x, end, log) for end in ends) if ends else (None, None)
             found.append((low[0], low[1], high[1]) if low and high else None)
@@ -63,7 +65,7 @@ class Line:
 @dataclass(frozen=True)
 class Panel:
     """Curves that share their axes. `best` is the best epoch, at `best_at` where x is not the epoch; a `strip` is a
-    thin panel below the others; `whole`: x counts something."""
+    thin panel below the others; `whole`: x counts something. `y_label` says at length what the title names."""
 
     title: str
     lines: Sequence[Line]
@@ -73,6 +75,7 @@ class Panel:
     x_label: str = "epoch"
     best_at: float | None = None
     whole: bool = True
+    y_label: str = ""
 
     @property
     def mark(self) -> float | None:
@@ -85,12 +88,9 @@ class Panel:
 
     def extent(self) -> list[tuple[float, float]]:
         """All points that the axes have to hold."""
-        found = [point for line in self.lines for point in line.points(self.log) if point]
-        found += [point for line in self.lines for point in line.raw_points(self.log) if point]
-        for line in self.lines:
-            for edge in line.edges(self.log):
-                found += [(edge[0], edge[1]), (edge[0], edge[2])] if edge else []
-        return found
+        found = [each for line in self.lines for each in (*line.points(self.log), *line.raw_points(self.log)) if each]
+        edges = [edge for line in self.lines for edge in line.edges(self.log) if edge]
+        return [*found, *((x, end) for x, *ends in edges for end in ends)]
 
 
 def is_shown(value: float | None) -> bool:

@@ -25,9 +25,14 @@ def mean(values: Sequence[float]) -> float:
     return min(max(found, min(values)), max(values))
 
 
+def finite(values: Iterable[float | None]) -> list[float]:
+    """Those of the values that are finite numbers."""
+    return [value for value in values if value is not None and math.isfinite(value)]
+
+
 def mean_of_known(values: Iterable[float | None]) -> float | None:
     """The mean of the finite ones among the values; None where there is none."""
-    known = [value for value in values if value is not None and math.isfinite(value)]
+    known = finite(values)
     return mean(known) if known else None
 
 

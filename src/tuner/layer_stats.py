@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from tuner.loop import Normalizer, Samples
 from tuner.network import Network
+from tuner.quantities import LAYER
 from tuner.runs.rows import LayerRow
-from tuner.runs.values import LAYER_NUMBERS
 
 PROBE = 256
 """Training samples that are looked at."""
@@ -74,7 +74,7 @@ def measure(
         numbers.append(torch.stack([*_signals(seen[name]), _norm(parts, probe.x)]))
     table = torch.stack(numbers).tolist()
     return [
-        {"epoch": epoch, "step": step, "layer": name, **dict(zip(LAYER_NUMBERS, row, strict=True))}
+        {"epoch": epoch, "step": step, "layer": name, **dict(zip(LAYER, row, strict=True))}
         for name, row in zip(layers, table, strict=True)
     ]
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tuner.cli.curves import picture
+from tuner.asks.curves.ask import chart_of_run
 from tuner.cli.reading import say_error
 from tuner.config import Loaded
 from tuner.durable.reading import json_line
 from tuner.errors import TunerError
 from tuner.events import Ended, EpochDone, Event, GroupEvent, GroupStarted, MemberFailed, MemberTold, Started
 from tuner.figures import number
+from tuner.render.chart.image import keep
 from tuner.render.talk import Talk
 from tuner.render.text import write
 from tuner.runs.folder import Run
@@ -107,6 +108,7 @@ def draw(path: Path) -> None:
     """curves.png, once everything else is done; a failure to draw takes nothing away from the run."""
     if os.access(path, os.W_OK):
         try:
-            picture(path, path / "curves.png")
+            if chart := chart_of_run(path):
+                keep(chart)
         except TunerError as error:
             say_error(f"curves.png was not drawn: {error.message}")

@@ -12,21 +12,26 @@ from typing import Annotated, Any
 
 import typer
 
-from tuner.answer import Answer, Note
+from tuner.answer import Answer, Chart, Note
 from tuner.errors import UsageError
 from tuner.render import forms
+from tuner.render.chart.image import keep
 from tuner.render.text import write
 
 QUIET = "Leave only the result on stdout."
 
 
 def reading(command: Callable[..., Answer]) -> Callable[..., Any]:
-    """A command that prints the answer that the function returns: -q, --json, --md and the like say in which form."""
+    """A command that prints the answer that the function returns: -q, --json, --md and the like say in which form. The
+    function is told where it has a parameter `form`: ``quiet``, ``json``, ..., or "" for the terminal's."""
     own = inspect.signature(command, eval_str=True)
+    told = "form" in own.parameters
+    own = own.replace(parameters=[each for each in own.parameters.values() if each.name != "form"])
 
     @functools.wraps(command)
     def shown(**given: Any) -> None:
         form = _chosen({name: given.pop(name) for name in ("quiet", *_names())})
+        given |= {"form": form} if told else {}
         raise typer.Exit(present(command(**given), form))
 
     options = {"quiet": typer.Option("-q", "--quiet", help=QUIET)}
@@ -60,17 +65,20 @@ def _chosen(asked: Mapping[str, bool]) -> str:
 
 
 def present(answer: Answer, form: str) -> int:
-    """Prints an answer in a form; its exit code."""
+    """Prints an answer in a form, and keeps its pictures in their files; its exit code."""
+    pictures = [block for block in answer.blocks if isinstance(block, Chart) and block.file]
     if not form:
         from tuner.render.terminal import show
 
         show(answer)
-        return answer.exit_code
-    if form == "quiet":
-        sys.stdout.write(answer.result)
-    else:
-        sys.stdout.write(import_module(f"{forms.__name__}.{form}").show(answer))
-    sys.stdout.flush()  # before anything goes to stderr
+    for chart in pictures:
+        keep(chart)
+        if form != "quiet":
+            say_error(str(chart.file))
+    if form:
+        written = answer.result if form == "quiet" else import_module(f"{forms.__name__}.{form}").show(answer)
+        sys.stdout.write(written)
+        sys.stdout.flush()  # before anything goes to stderr
     if form in ("quiet", "json", "csv"):
         for block in answer.blocks:
             if isinstance(block, Note) and block.problem:

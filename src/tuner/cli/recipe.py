@@ -149,10 +149,12 @@ def check_machine(recipe: Recipe) -> None:
 
 def report(recipe: Recipe, pairs: Sequence[int], paths: dict[str, Path], asked: Asked) -> dict[str, Any]:
     """Judges a recipe whose groups are trained, prints and writes what is found; what --json says of it."""
+    from tuner.answer import Answer
     from tuner.cli.recipe_files import write
     from tuner.recipe import outcomes, shipped_outcomes
     from tuner.recipe.results import result_data
-    from tuner.render.recipe import run_text
+    from tuner.recipe.tables import run_table
+    from tuner.render.terminal import show
     from tuner.runs.family import read_group
 
     groups = {stem: read_group(path).only(pairs) for stem, path in paths.items()}
@@ -165,9 +167,10 @@ def report(recipe: Recipe, pairs: Sequence[int], paths: dict[str, Path], asked: 
         if one.note:
             say_error(f"note: {one.note}")
     if not asked.as_json:
-        line = f"{recipe.name} {'fails' if fallen else 'holds'}"
-        typer.echo(line if asked.quiet else run_text(recipe, found, shipped) + "\n")
-        sys.stdout.flush()
+        if asked.quiet:
+            typer.echo(f"{recipe.name} {'fails' if fallen else 'holds'}")
+        else:
+            show(Answer([run_table(recipe, data["claims"], shipped)], data))
     return {"name": recipe.name, "path": str(recipe.path), **data, "shipped": shipped, "fallen": len(fallen)}
 
 

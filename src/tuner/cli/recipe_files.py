@@ -2,14 +2,63 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tuner.answer import Column, Table
+from tuner.choice import Section
+from tuner.explain.language import default_text
+from tuner.recipe.reading import Claim, ClaimFile, Curves
+from tuner.recipe.tables import COLUMNS, result_row, result_table
+from tuner.render.forms.md import table_text
+
 if TYPE_CHECKING:
-    from tuner.cli.curves import Drawing
+    from tuner.answer import Chart
     from tuner.recipe import Recipe
     from tuner.runs.family import Group
+
+START, END = "<!-- result -->", "<!-- /result -->"
+PAGE_OWN = """## A recipe of your own
+
+A folder with configs and a `claim.yaml` is a recipe; `tuner recipe run FOLDER` trains it and judges its claims, and
+`tuner copy dropout` brings one to start from. The configs may extend one another; each needs a name of its own.
+
+```yaml
+title: Dropout helps on little data
+minutes: 1
+seeds: 10
+claims:
+  - baseline: baseline             # baseline.yaml
+    treatment: dropout             # dropout.yaml
+    keys: [model.dropout]          # in which they differ, and in nothing else
+    metric: test_accuracy          # also val_loss@last, epochs(val_accuracy>=0.9), activation_std(hidden.0)@0
+    direction: up
+    least_effect: 0.005
+    expect: [better]
+```
+
+`--update` writes `result.json` and `curves.svg` beside it and, in a `README.md`, the table of results between the lines
+`<!-- result -->` and `<!-- /result -->`.
+"""
+_MARKED = re.compile(rf"^{START}[ \t]*\r?$.*?^{END}(?=[ \t]*\r?$)", re.MULTILINE | re.DOTALL)
+SHEET = ("what you see", "what to turn", "recipe")
+KEYS = ("key", "allowed", "default", "what it is")
+PAGE_HEAD = """# Recipes
+
+Each folder proves one technique on real data: configs that differ in one thing, or in the two that a claim names,
+paired seeds, the effect with its interval. `tuner recipe run NAME` trains one again and prints what it finds beside
+what is written here; `tuner recipe verify` says by its exit code whether the claims still hold. This page is written by
+`tuner recipe run --update`: every number in it was measured, none typed.
+
+A difference is that of the first-named from the second. Seeds change the first weights, the order of the samples and
+dropout; the split, the part of a data set that is used and its wrong labels are the same in all pairs, so that an
+interval does not cover other data. p is that of one claim alone, not corrected for the number of claims. A claim holds
+where the verdict is one that its claim.yaml expects; one that does not hold is kept. All recipes first ran with six
+pairs; four were added to each of them after those had been seen.
+"""
 
 
 def readme_of(recipe: Recipe) -> tuple[Path, str] | None:
@@ -19,7 +68,6 @@ def readme_of(recipe: Recipe) -> tuple[Path, str] | None:
     """
     from tuner.durable import JSON_LIMIT, read_bytes
     from tuner.errors import NotFoundError, UsageError
-    from tuner.render.recipe import END, START, readme_with
 
     path = (recipe.path / "README.md").resolve()
     try:
@@ -40,44 +88,48 @@ def write(recipe: Recipe, data: dict[str, Any], groups: dict[str, Group]) -> Non
     """Writes what was found; everything is made before anything is written. Raises ResourceError, UsageError."""
     from tuner.durable import json_bytes, write_file
     from tuner.recipe.results import RESULT
-    from tuner.render.recipe import readme_with
+    from tuner.render.chart.image import keep
 
     readme, drawing = readme_of(recipe), draw(recipe, groups)
     if drawing is not None:
-        drawing.save(recipe.path / "curves.svg")
+        keep(replace(drawing, file=recipe.path / "curves.svg"))
     if readme is not None:
         write_file(readme[0], (readme_with(readme[1], data["claims"]) or readme[1]).encode())
     write_file(recipe.path / RESULT, json_bytes(data))  # last: what the others show is judged by it
 
 
-def draw(recipe: Recipe, groups: dict[str, Group]) -> Drawing | None:
+def draw(recipe: Recipe, groups: dict[str, Group]) -> Chart | None:
     """The picture of all the groups that have an epoch to show; None where none has."""
-    from tuner.cli.curves import drawing_of, metrics_on, tracks_on, view_of
+    from tuner.asks.curves.ask import chart_of, metrics_on
+    from tuner.asks.curves.series import View
+    from tuner.asks.curves.tracks import tracks_of
     from tuner.errors import NotFoundError
 
     axis = recipe.about.curves.x
-    metrics = metrics_on(axis, recipe.about.curves.metrics or None)
+    metrics = metrics_on(axis, recipe.about.curves.metrics)
     try:
-        tracks, _ = tracks_on(axis, metrics, list(groups.values()))
+        tracks, _ = tracks_of(list(groups.values()), axis, metrics)
     except NotFoundError:  # all of them diverged at once
         return None
     stems = {str(group.path): stem for stem, group in groups.items()}
     tracks = [replace(track, name=stems[track.family]) for track in tracks]
     metrics = metrics or curves_of(recipe, {name for track in tracks for name in track.columns()})
-    return replace(drawing_of(tracks, metrics, view_of(axis, tracks, list(groups.values()))), title=recipe.about.title)
+    return replace(chart_of(tracks, metrics, View.of(tracks, axis)), title=recipe.about.title)
 
 
-def curves_of(recipe: Recipe, columns: set[str]) -> list[str] | None:
-    """The curves that belong to the claims' metrics, of a test metric those of validation; None: the usual ones."""
+def curves_of(recipe: Recipe, columns: set[str]) -> list[str]:
+    """The curves that belong to the claims' metrics, of a test metric those of validation; []: the usual ones."""
+    from tuner.options.metrics import Column
+    from tuner.options.metrics import column as column_of
     from tuner.runs.values import parse_metric
 
     found: dict[str, None] = {}
     for claim in recipe.claims:
-        column = parse_metric(claim.metric).column
-        name = column.partition("_")[2] if column.startswith("test_") else ""
-        same = [column, f"val_{name}", f"train_{name}"] if name else [column]
+        column = column_of(parse_metric(claim.metric).column)
+        parts = ("test", "val", "train") if column.part == "test" else (column.part,)
+        same = [str(Column(part, column.name)) for part in parts]
         found |= dict.fromkeys([each for each in same if each in columns][:1])
-    return list(found) or None
+    return list(found)
 
 
 def is_shipped(recipe: Recipe) -> bool:
@@ -91,9 +143,59 @@ def write_page() -> None:
     """recipes/README.md, from the result.json of every recipe that has one."""
     from tuner.durable import write_file
     from tuner.recipe import find_recipes, read_recipes, shipped_outcomes
-    from tuner.render.recipe import page
     from tuner.shipped import folder
 
     known = [(recipe, shipped_outcomes(recipe) or []) for recipe in read_recipes(find_recipes([]))]
     rows = [(recipe, [one for one in found if one is not None]) for recipe, found in known]
     write_file(folder("recipes") / "README.md", page([each for each in rows if each[1]]).encode())
+
+
+def readme_with(text: str, claims: Sequence[Mapping[str, Any]]) -> str | None:
+    """A recipe's README with its result table between the marks, each on a line of its own; None where they are
+    missing."""
+    found = _MARKED.search(text)
+    if found is None:
+        return None
+    line_end = "\r\n" if "\r\n" in text else "\n"
+    lines = line_end.join([START, *table_text(result_table(claims)).split("\n"), END])
+    return text[: found.start()] + lines + text[found.end() :]
+
+
+def page(recipes: Sequence[tuple[Recipe, Sequence[Mapping[str, Any]]]]) -> str:
+    """recipes/README.md: all claims with what was found, and the cheat sheet that follows from them."""
+    claims = [
+        [f"[{recipe.name}]({recipe.name}/README.md)", *result_row(claim)]
+        for recipe, found in recipes
+        for claim in found
+    ]
+    sheet = [
+        [
+            recipe.about.symptom,
+            f"`{recipe.about.knob}`" if recipe.about.knob else "",
+            f"[{recipe.about.title}]({recipe.name}/README.md)",
+        ]
+        for recipe, _ in recipes
+        if recipe.about.symptom
+    ]
+    heads = [[Column(head) for head in line] for line in (SHEET, KEYS)]
+    parts = [
+        PAGE_HEAD,
+        "## Cheat sheet\n",
+        table_text(Table(heads[0], sheet)) + "\n",
+        "## All claims\n",
+        table_text(Table([Column("recipe"), *COLUMNS], claims)) + "\n",
+        PAGE_OWN,
+        table_text(Table(heads[1], key_rows())) + "\n",
+    ]
+    return "\n".join(parts)
+
+
+def key_rows() -> list[list[str]]:
+    """A row for each key of a claim.yaml."""
+    parts: dict[str, type[Section]] = {"": ClaimFile, "curves.": Curves, "claims[].": Claim}
+    return [
+        [f"`{start}{key}`", field.bound.words, default_text(field), field.help]
+        for start, part in parts.items()
+        for key, field in part.fields.items()
+        if key != "curves"
+    ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.diff.sides import Side, settings_of
-from tuner.options.metrics import WHOLE_RUN
+from tuner.quantities import WHOLE_RUN
 from tuner.runs.folder import Run
 from tuner.runs.values import MINIMISED_ONLY, metrics_of_run, parse_metric, value
 

@@ -11,9 +11,9 @@ from tuner.config import Loaded, meaning, side_by_side
 from tuner.config.words import nearest
 from tuner.document import Place
 from tuner.errors import Fault, UsageError
-from tuner.options.metrics import WHOLE_RUN
+from tuner.quantities import LAYER, WHOLE_RUN
 from tuner.runs.requirements import layer_metrics, possible_metrics
-from tuner.runs.values import LAYER_NUMBERS, Metric, parse_metric
+from tuner.runs.values import Metric, parse_metric
 
 if TYPE_CHECKING:
     from tuner.recipe.reading import Claim, Curves
@@ -82,7 +82,7 @@ def _has(loaded: Loaded, stem: str, metric: Metric, place: Place) -> Iterator[Fa
     there, inside = possible_metrics(loaded), layer_metrics(loaded)
     if column in (*there, *inside):
         return
-    is_of_layer = column.startswith(LAYER_NUMBERS)
+    is_of_layer = column.startswith(tuple(LAYER))
     message = f"runs of {stem} have no metric {column}"
     if is_of_layer and config.layer_stats == "none":
         message += ": its layer_stats is none"
@@ -95,9 +95,9 @@ def drawn(curves: Curves, place: Place, configs: Mapping[str, Loaded]) -> Iterat
     """Faults where a run of no config has one of the metrics that curves.svg is to show."""
     if curves.x == "layer":
         for metric in curves.metrics:
-            if metric.partition("@")[0] not in LAYER_NUMBERS:
+            if metric.partition("@")[0] not in LAYER:
                 message = f"{metric} is nothing that a layer has"
-                yield place.fault(message, key="curves.metrics", given=metric, allowed=", ".join(LAYER_NUMBERS))
+                yield place.fault(message, key="curves.metrics", given=metric, allowed=", ".join(LAYER))
         return
     columns = [each for loaded in configs.values() for each in possible_metrics(loaded)]
     known = dict.fromkeys(each for each in columns if not each.startswith("test_") and each not in WHOLE_RUN)

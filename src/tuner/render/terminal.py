@@ -33,8 +33,8 @@ from tuner.answer import (
     texts,
 )
 from tuner.figures import ASCII_LEVELS, LEVELS, duration, spark
-from tuner.render.chart.terminal import LINES_AROUND, chart
 from tuner.render.chart.terminal import Look as Drawing
+from tuner.render.chart.terminal import charts
 from tuner.render.console import console_on
 from tuner.render.text import escape, is_colored, is_terminal, is_unicode, terminal_width, write
 
@@ -124,14 +124,12 @@ class Look:
                 head = ""
 
     def _chart(self, block: Chart) -> Iterator[str]:
-        """Charts as wide as the terminal, which share its height."""
-        width = min(self.width, terminal_width(self.stream))
+        """Charts as wide as the terminal, which share its height with their notes, the prompt and the file's name."""
         notes = [line for note in block.notes for line in self.printed(Words(escape(note)))]
-        rows = (self.height - len(notes) - 2) // max(1, len(block.panels)) - LINES_AROUND - 1
-        height = max(4, rows) if self.is_terminal else 14
-        drawing = Drawing(width, height, ascii=not self.is_unicode, color=self.color)
-        for place, panel in enumerate(block.panels):
-            yield ("" if place == 0 else "\n") + chart(panel, drawing) + "\n"
+        width = self.width if self.is_terminal else terminal_width(self.stream)
+        drawing = Drawing(width, ascii=not self.is_unicode, color=self.color)
+        rows = self.height - len(notes) - (2 if block.file else 1) if self.is_terminal else None
+        yield charts(block.panels, drawing, rows) + "\n"
         yield from ["\n", *notes] if notes else []
 
     def _table(self, table: Table) -> Iterator[str]:

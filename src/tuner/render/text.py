@@ -168,3 +168,15 @@ def shorten_middle(text: str, width: int) -> str:
             break
         end = char + end
     return shorten(text, width - cells(end)) + end
+
+
+def described(stream: TextIO) -> str:
+    """What `stream` can show, in a line."""
+    parts = [
+        f"{terminal_width(stream)} columns" if is_terminal(stream) else "none (output is redirected)",
+        f"encoding {stream.encoding}",
+        "Unicode" if is_unicode(stream) else "ASCII only",
+        "colour" if is_colored(stream) else "no colour",
+    ]
+    locale = next((os.environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if os.environ.get(name)), "not set")
+    return ", ".join([*parts, f"locale {locale}"])

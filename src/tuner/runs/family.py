@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from tuner.config import meaning
 from tuner.durable import shown
 from tuner.errors import NotFoundError
+from tuner.figures import finite, mean
 from tuner.runs.files import STATES
 from tuner.runs.find import resolve
 from tuner.runs.folder import Run, glance, is_run, members
@@ -57,12 +57,9 @@ class Group:
 def average(runs: Collection[Run], table: str) -> dict[str, float]:
     """The mean over `runs` of each number in their status' `table` (``best``, ``last``, ``test``) that all have."""
     tables = [run.status.get(table) or {} for run in runs]
-    shared = [key for key in tables[0] if all(_finite(each.get(key)) for each in tables)] if tables else []
-    return {key: sum(each[key] for each in tables) / len(tables) for key in shared if key not in ("epoch", "step")}
-
-
-def _finite(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
+    known = {key: finite(each.get(key) for each in tables) for key in (tables[0] if tables else {})}
+    shared = {key: values for key, values in known.items() if len(values) == len(tables)}
+    return {key: mean(values) for key, values in shared.items() if key not in ("epoch", "step")}
 
 
 def find_group(reference: str, runs_dir: Path) -> Group:

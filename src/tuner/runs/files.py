@@ -33,7 +33,7 @@ from tuner.runs.lock import holder
 
 IDENTITY, STATUS, CONFIG, SOURCE, ORIGINS = "run.json", "status.json", "config.yaml", "source.yaml", "origins.json"
 METRICS, TIMING, LAYERS, BEST = "metrics.csv", "timing.csv", "layer_stats.jsonl", "best.safetensors"
-LOG, DATA, CHECKPOINTS = "log.txt", "data.json", "checkpoints"
+LOG, DATA, CHECKPOINTS, CURVES = "log.txt", "data.json", "checkpoints", "curves.png"
 WRITTEN_ONCE = (IDENTITY, CONFIG, SOURCE, ORIGINS, DATA)
 WEIGHTS_LIMIT = 8 << 30
 STATES = ("running", "stopped", "finished", "diverged", "failed", "crashed")

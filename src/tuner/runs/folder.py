@@ -26,7 +26,19 @@ from tuner.durable import (
     shown,
 )
 from tuner.errors import NotFoundError
-from tuner.runs.files import CONFIG, ENDED, IDENTITY, LAYERS, METRICS, ORIGINS, Files, Status, checked, read_status
+from tuner.runs.files import (
+    CONFIG,
+    ENDED,
+    IDENTITY,
+    LAYERS,
+    METRICS,
+    ORIGINS,
+    TIMING,
+    Files,
+    Status,
+    checked,
+    read_status,
+)
 from tuner.runs.identity import Identity
 from tuner.runs.lock import holder
 from tuner.runs.rows import LayerRow, Row, parse_layer_rows, parse_rows
@@ -103,6 +115,13 @@ class Run:
         if len(epochs) != len(rows) or any(one >= other for one, other in pairwise(epochs)):
             raise NotFoundError(f"{shown(file)} is damaged: its epochs do not grow line by line")
         return rows
+
+    @cached_property
+    def seconds(self) -> dict[int, float]:
+        """Epoch -> how long it took, as timing.csv has it. Raises NotFoundError."""
+        rows = parse_rows(self.content(TIMING).decode("ascii", "replace"), shown(self.path / TIMING))
+        pairs = [(row.get("epoch"), row.get("seconds")) for row in rows]
+        return {int(epoch): float(taken) for epoch, taken in pairs if epoch is not None and taken is not None}
 
     @cached_property
     def layers(self) -> list[LayerRow]:

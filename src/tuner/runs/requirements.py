@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuner.errors import UsageError
-from tuner.options.metrics import WHOLE_RUN
+from tuner.quantities import EPOCH, LAYER, WHOLE_RUN
 from tuner.runs.conditions import Condition, parse_condition
 from tuner.runs.folder import Run
-from tuner.runs.values import LAYER_NUMBERS, Metric, parse_metric, value
+from tuner.runs.values import Metric, parse_metric, value
 
 if TYPE_CHECKING:
     from tuner.config import Loaded
 
-ALWAYS = ("epoch", "step", "lr", "batch_loss", "grad_norm", *WHOLE_RUN)
+ALWAYS = (*EPOCH, *WHOLE_RUN)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def layer_metrics(loaded: Loaded) -> list[str]:
     if loaded.config.layer_stats == "none":
         return []
     layers = [block.name for block in loaded.plan.blocks if block.parameters]
-    return [f"{number}({layer})" for layer in layers for number in LAYER_NUMBERS]
+    return [f"{number}({layer})" for layer in layers for number in LAYER]
 
 
 def possible_metrics(loaded: Loaded) -> list[str]:

@@ -10,12 +10,13 @@ from typing import Any
 
 from tuner.durable import shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
-from tuner.options.metrics import WHOLE_RUN, Column
+from tuner.figures import mean_of_known
+from tuner.options.metrics import Column
 from tuner.options.metrics import column as column_of
+from tuner.quantities import LAYER, WHOLE_RUN
 from tuner.runs.conditions import Condition, parse_condition
-from tuner.runs.files import TIMING
 from tuner.runs.folder import Run
-from tuner.runs.rows import Row, parse_rows
+from tuner.runs.rows import Row
 
 FORMS = (
     "val_accuracy, val_accuracy@last, val_accuracy@7, epochs(val_accuracy>=0.9), activation_std(hidden.0)@0, "
@@ -24,8 +25,7 @@ FORMS = (
 MINIMISED_ONLY = ("label_smoothing", "class_weights")
 """Settings of a loss that shape what is minimised (batch_loss), but not the loss that is reported."""
 _FORM = re.compile(r"([A-Za-z_][A-Za-z0-9_.()\[\]]*)(?:@(last|[0-9]{1,9}))?")
-LAYER_NUMBERS = ("activation_mean", "activation_std", "zero_units", "gradient_norm")
-_LAYER = re.compile(rf"({'|'.join(LAYER_NUMBERS)})\(([a-z0-9_.]+)\)")
+_LAYER = re.compile(rf"({'|'.join(LAYER)})\(([a-z0-9_.]+)\)")
 
 
 @dataclass(frozen=True)
@@ -121,22 +121,20 @@ def _parameters(config: Path) -> int:
 
 
 def seconds_per_epoch(run: Run) -> float | None:
-    """The mean over the epochs, evaluation included."""
-    taken = _epoch_seconds(run)
-    return sum(taken) / len(taken) if taken else None
+    """The mean over the epochs, evaluation included; None where that is not known."""
+    return mean_of_known(_epoch_seconds(run))
 
 
 def seconds(run: Run) -> float | None:
-    """What the epochs took together."""
+    """What the epochs took together; None where that is not known."""
     taken = _epoch_seconds(run)
     return sum(taken) if taken else None
 
 
 def _epoch_seconds(run: Run) -> list[float]:
     try:
-        text = run.content(TIMING).decode("ascii", "replace")
-        return [taken for row in parse_rows(text, TIMING) if (taken := row["seconds"]) is not None]
-    except (NotFoundError, KeyError):
+        return list(run.seconds.values())
+    except NotFoundError:
         return []
 
 

@@ -30,13 +30,14 @@ from tuner.durable import (
     writing,
 )
 from tuner.errors import NotFoundError, ResourceError
+from tuner.quantities import TIME
 from tuner.runs.creating import now, write_status
 from tuner.runs.files import BEST, CONFIG, LAYERS, METRICS, ORIGINS, TIMING, WRITTEN_ONCE
 from tuner.runs.lock import Lock
 from tuner.runs.rows import Row, format_header, format_row, parse_rows
 
 LOG = "log.txt"
-TIMING_COLUMNS = ("epoch", "seconds", "samples_per_second")
+TIMING_COLUMNS = ("epoch", *TIME)
 WEIGHTS_LIMIT = 8 << 30
 _MOVE = "Move it away, then run the same command again."
 _NAME = re.compile(r"epoch-([0-9]{4,8})(?:-batch-([0-9]{6,12}))?")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tuner.asks.curves.panels import columns_of
-from tuner.asks.curves.series import Series, Track, View, series_of
+from tuner.asks.curves.series import Series, View, series_of, values_of
+from tuner.asks.curves.tracks import Track
 from tuner.chart import is_shown
 from tuner.figures import plural
 
 MOST_CHANGES = 5
 
 
-def captions(tracks: Sequence[Track], metrics: Sequence[str], view: View, raw: str) -> list[str]:
-    """The lines under the picture; `raw` says how values before smoothing look there, where they are to be seen."""
+def captions(tracks: Sequence[Track], metrics: Sequence[str], view: View) -> list[str]:
+    """The lines under the picture."""
     groups = [track for track in tracks if track.is_group]
     found = []
     if groups:
@@ -24,8 +25,7 @@ def captions(tracks: Sequence[Track], metrics: Sequence[str], view: View, raw: s
         found.append(f"Layers with weights: {places}.")
     if view.smooth:
         seeds = ", each seed by itself" if groups else ""
-        before = f"; {raw}: before smoothing" if raw else ""
-        found.append(f"Smoothed by {view.smooth:g} (exponential moving average{seeds}){before}.")
+        found.append(f"Smoothed by {view.smooth:g} (exponential moving average{seeds}).")
     for track in groups:
         columns = [column for metric in metrics for column in columns_of([track], metric)]
         texts = {column: counts_text(series_of(track, column, view), len(track.members)) for column in columns}
@@ -55,16 +55,17 @@ def not_drawn(tracks: Sequence[Track], metrics: Sequence[str], view: View) -> li
     found = []
     for metric in metrics:
         columns = columns_of(tracks, metric)
+        values = {track.name: [each for column in columns for each in _values(track, column, view)] for track in tracks}
         for lacking, what in ((True, f"no {metric}"), (False, f"no finite {metric}")):
             without = [
                 track.name
                 for track in tracks
-                if not any(_values(track, column, view) for column in columns)
-                and lacking == set(columns).isdisjoint(track.columns())
+                if not values[track.name] and lacking == set(columns).isdisjoint(track.columns())
             ]
             if without:
-                found.append(f"not drawn: {_listed(without)}: {what}")
-        below = sum(value <= 0 for track in tracks for column in columns for value in _values(track, column, view))
+                more = f" and {len(without) - 8} more" if len(without) > 8 else ""
+                found.append(f"not drawn: {', '.join(without[:8])}{more}: {what}")
+        below = sum(value <= 0 for each in values.values() for value in each)
         if view.log and below:
             found.append(f"not drawn: {plural(below, 'value')} of {metric} at or below 0: the axis is logarithmic")
     return found
@@ -74,9 +75,5 @@ def _values(track: Track, column: str, view: View) -> list[float]:
     """The values of all members that have a place on the x axis."""
     series = series_of(track, column, view)
     placed = {epoch for epoch, x in zip(series.epochs, series.x, strict=True) if is_shown(x)}
-    rows = [row for member in track.members for row in member.rows if row.get("epoch") in placed]
-    return [float(value) for row in rows if (value := row.get(column)) is not None and is_shown(value)]
-
-
-def _listed(labels: Sequence[str]) -> str:
-    return ", ".join(labels[:8]) + (f" and {len(labels) - 8} more" if len(labels) > 8 else "")
+    known = [each for member in track.members for each in values_of(member, column).items()]
+    return [value for epoch, value in known if epoch in placed]

@@ -2,59 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
-from tuner.chart import Row
 from tuner.durable import shown
 from tuner.errors import NotFoundError, UsageError
+from tuner.quantities import LAYER
 from tuner.runs.folder import Run
-from tuner.runs.values import LAYER_NUMBERS, parse_metric, value
+from tuner.runs.values import Metric, parse_metric, value
 
 USUAL = ("activation_std@0", "gradient_norm@0")
 """What is drawn unless something else is asked for: before the first step."""
+WHEN = {None: "at the best epoch", 0: "before the first step", -1: "at the end"}
 
 
-def check_layer_metrics(metrics: Sequence[str]) -> None:
-    """Raises UsageError for what has no value in every layer."""
-    for metric in metrics:
-        number, at, epoch = metric.partition("@")
-        if number not in LAYER_NUMBERS or (at and not (epoch == "last" or epoch.isdecimal())):
-            forms = ", ".join([*LAYER_NUMBERS, USUAL[0], f"{LAYER_NUMBERS[-1]}@last"])
-            raise UsageError(f"{shown(metric)} is nothing that a layer has", fix=f"--x layer draws {forms}.")
+def layer_metric(text: str) -> Metric:
+    """``activation_std``, ``activation_std@0``, ``activation_std@last``. Raises UsageError for what has no value in
+    every layer."""
+    with suppress(UsageError):
+        metric = parse_metric(text)
+        if metric.column in LAYER:
+            return metric
+    forms = ", ".join([*LAYER, USUAL[0], f"{list(LAYER)[-1]}@last"])
+    raise UsageError(f"{shown(text)} is nothing that a layer has", fix=f"--x layer draws {forms}.")
 
 
-def rows_by_layer(metrics: Sequence[str]) -> Callable[[Run], list[Row]]:
-    """Reads a run as one row a layer with weights, in the order of the network: its place as ``epoch``, and the
-    metrics (``activation_std@0``). It raises NotFoundError, and UsageError where nothing was measured at that epoch."""
-
-    def read(run: Run) -> list[Row]:
-        return [
-            {"epoch": place, **values} for place, values in enumerate(map(dict, by_layer(run, metrics).values()), 1)
-        ]
-
-    return read
+def layer_label(metric: Metric) -> str:
+    """What an axis calls it: ``norm of the gradient (before the first step)``."""
+    return f"{LAYER[metric.column].label} ({WHEN.get(metric.at, f'after epoch {metric.at}')})"
 
 
-def common_layers(runs: Iterable[Run]) -> tuple[str, ...]:
-    """The names of the layers, first to last; none where runs have different ones. Damaged runs do not count."""
-    found: set[tuple[str, ...]] = set()
-    for run in runs:
-        with suppress(NotFoundError):
-            found.add(tuple(dict.fromkeys(str(row["layer"]) for row in run.layers)))
-    return found.pop() if len(found) == 1 else ()
+def layer_rows(run: Run, metrics: Sequence[str]) -> list[dict[str, Any]]:
+    """A row a layer with weights, first to last: its name under ``layer``, and the metrics.
 
-
-def by_layer(run: Run, metrics: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Layer -> metric -> value. Raises NotFoundError, UsageError."""
+    Raises NotFoundError, and UsageError where nothing was measured at that epoch.
+    """
     layers = dict.fromkeys(str(row["layer"]) for row in run.layers)
     if not layers:
         raise NotFoundError(f"the layers of {shown(run.path)} were not measured", fix="layer_stats=auto measures them.")
-    return {layer: {metric: value(run, parse_metric(_of(metric, layer))) for metric in metrics} for layer in layers}
+    asked = {text: layer_metric(text) for text in metrics}
+    return [{"layer": layer, **{text: _of(run, each, layer) for text, each in asked.items()}} for layer in layers]
 
 
-def _of(metric: str, layer: str) -> str:
-    """``activation_std@0`` of a layer as `parse_metric` takes it."""
-    number, at, epoch = metric.partition("@")
-    return f"{number}({layer}){at}{epoch}"
+def _of(run: Run, metric: Metric, layer: str) -> float | None:
+    return value(run, replace(metric, column=f"{metric.column}({layer})"))

@@ -6,14 +6,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tuner.asks.curves.series import Track, View, series_of
+from tuner.asks.curves.layers import layer_label, layer_metric
+from tuner.asks.curves.series import View, series_of
+from tuner.asks.curves.tracks import Track
 from tuner.chart import COLORS, Line, Panel, Pen
 from tuner.errors import UsageError
+from tuner.options.metrics import PARTS, Column
+from tuner.options.metrics import column as column_of
+from tuner.quantities import LAYER
 
-LABELS = {"train": "train", "val": "validation"}
 LOG_FROM = 30.0
-SIZES = ("activation_std", "gradient_norm")
-"""Numbers of a layer that grow or shrink by a factor a layer."""
 MOST_LINES = 24
 PLAIN = View()
 
@@ -21,46 +23,35 @@ PLAIN = View()
 # ---- one run or group --------------------------------------------------------------------------------------------
 
 
-def run_panels(track: Track, best: int | None = None, view: View = PLAIN) -> list[Panel]:
+def run_panels(track: Track, view: View = PLAIN) -> list[Panel]:
     """The panels of one run or group: the loss, what is monitored or else the first other metric, and lr where it
     varies."""
-    panels = [metric_panel(track, name, best, view) for name in dict.fromkeys(["loss", *watched_metrics(track)])]
-    panels = [panel for panel in panels if panel.lines]
+    others, watched = other_metrics(track), column_of(track.monitor).name
+    names = ["loss", *([watched] if watched in others else others[:1])]
+    panels = [panel for name in names if (panel := metric_panel(track, name, view)).lines]
     lr = line_of(track, "lr", replace(view, smooth=0.0), "lr")
-    rates = [point[1] for point in lr.points() if point] if lr else []
-    if lr and len(set(rates)) > 1:
-        panels.append(_panel("lr", [lr], view, strip=True))
+    if lr and len({point[1] for point in lr.points() if point}) > 1:
+        panels.append(_panel("lr", [lr], replace(view, log=None), strip=True))
     return panels
 
 
-def metric_panel(track: Track, metric: str, best: int | None = None, view: View = PLAIN) -> Panel:
+def metric_panel(track: Track, metric: str, view: View = PLAIN) -> Panel:
     """``train_<metric>`` and ``val_<metric>`` on the same axes, or the one column that is called so; a loss that falls
     far gets a log axis."""
-    columns = {metric: metric} | {f"{part}_{metric}": label for part, label in LABELS.items()}
+    columns = {metric: metric} | {str(Column(part, metric)): PARTS[part] for part in ("train", "val")}
     lines = [line for column, label in columns.items() if (line := line_of(track, column, view, label))]
-    panel = _panel(metric, _changes_once(lines), view)
-    if best is None or view.axis == "epoch":
-        return replace(panel, best=best)
+    panel = replace(_panel(metric, _changes_once(lines), view), best=track.best)
+    if track.best is None or view.axis == "epoch":
+        return panel
     series = series_of(track, "epoch", view)
-    at = dict(zip(series.epochs, series.x, strict=True)).get(best, math.nan)
-    return replace(panel, best=best, best_at=at) if math.isfinite(at) else panel
-
-
-def watched_metrics(track: Track) -> list[str]:
-    """What is drawn beside the loss: the metric that is monitored, else the first one that the track has values of."""
-    watched = track.monitor.partition("_")[2]
-    others = other_metrics(track)
-    return [watched] if watched in others else others[:1]
+    at = dict(zip(series.epochs, series.x, strict=True)).get(track.best, math.nan)
+    return replace(panel, best_at=at) if math.isfinite(at) else panel
 
 
 def other_metrics(track: Track) -> list[str]:
     """The metrics beside the loss that the track has values of."""
-    names: dict[str, None] = {}
-    for column in track.columns():
-        part, _, metric = column.partition("_")
-        if part in LABELS and metric not in ("", "loss") and any(series_of(track, column, PLAIN).counts):
-            names[metric] = None
-    return list(names)
+    columns = [column for column in map(column_of, track.columns()) if column.part and not column.is_loss]
+    return list(dict.fromkeys(each.name for each in columns if any(series_of(track, str(each), PLAIN).counts)))
 
 
 # ---- several -----------------------------------------------------------------------------------------------------
@@ -77,27 +68,28 @@ def side_by_side(tracks: Sequence[Track], metrics: Sequence[str], view: View = P
 def usual_metrics(tracks: Sequence[Track]) -> list[str]:
     """What is drawn of several tracks unless something else is asked for: the loss, and each one's monitor; its first
     other metric, too, where it monitors a loss. What is not monitored: on the validation part, if any has one."""
-    part = "val" if any(column.startswith("val_") for track in tracks for column in track.columns()) else "train"
-    names = {f"{part}_loss": None}
+    parts = {column_of(column).part for track in tracks for column in track.columns()}
+    part = "val" if "val" in parts else "train"
+    names = [str(Column(part, "loss"))]
     for track in tracks:
         there = track.monitor in track.columns()
-        names |= {track.monitor: None} if there else {}
-        if not there or track.monitor.endswith("_loss"):
-            names |= dict.fromkeys(f"{part}_{name}" for name in other_metrics(track)[:1])
-    return list(names)
+        names += [track.monitor] if there else []
+        if not there or column_of(track.monitor).is_loss:
+            names += [str(Column(part, name)) for name in other_metrics(track)[:1]]
+    return list(dict.fromkeys(names))
 
 
 def columns_of(tracks: Sequence[Track], metric: str) -> list[str]:
     """The columns that `metric` names in these tracks: itself, else its validation and its train part."""
     there = {column for track in tracks for column in track.columns()}
-    return [metric] if metric in there else [name for part in ("val", "train") if (name := f"{part}_{metric}") in there]
+    parts = [str(Column(part, metric)) for part in ("val", "train")]
+    return [metric] if metric in there else [name for name in parts if name in there]
 
 
 def known_metrics(tracks: Sequence[Track]) -> list[str]:
     """What `columns_of` knows."""
-    there = list(dict.fromkeys(column for track in tracks for column in track.columns()))
-    bare = [column.partition("_")[2] for column in there if column.startswith(("train_", "val_"))]
-    return list(dict.fromkeys([*there, *bare]))
+    there = [column for track in tracks for column in track.columns()]
+    return list(dict.fromkeys([*there, *(column_of(name).name for name in there)]))
 
 
 def _shared_panel(tracks: Sequence[Track], metric: str, view: View) -> Panel:
@@ -107,13 +99,12 @@ def _shared_panel(tracks: Sequence[Track], metric: str, view: View) -> Panel:
             f"{len(tracks) * len(columns)} lines of {metric} cannot be told apart: {MOST_LINES} at most in one panel",
             fix="draw fewer runs, groups without --members, or one part only, such as --metric val_loss",
         )
+    parts = [f", {PARTS[column_of(name).part]}" if len(columns) > 1 else "" for name in columns]
     lines = []
     for track, pens in zip(tracks, _pens(tracks, len(columns)), strict=True):
-        parts = []
-        for column, pen in zip(columns, pens, strict=True):
-            part = "" if len(columns) == 1 else f", {LABELS[column.partition('_')[0]]}"
-            parts.append(line_of(track, column, view, track.label + part, pen))
-        lines += _changes_once([line for line in parts if line])
+        asked = zip(columns, parts, pens, strict=True)
+        made = [line_of(track, column, view, track.label + part, pen) for column, part, pen in asked]
+        lines += _changes_once([line for line in made if line])
     return _panel(metric, lines, view)
 
 
@@ -156,25 +147,13 @@ def _changes_once(lines: Sequence[Line]) -> list[Line]:
 
 
 def _panel(title: str, lines: Sequence[Line], view: View, strip: bool = False) -> Panel:
-    return Panel(
-        title,
-        lines,
-        None,
-        _is_log(title, lines, None if strip else view.log),
-        strip,
-        view.label,
-        whole=view.axis != "time",
-    )
-
-
-def _is_log(metric: str, lines: Sequence[Line], asked: bool | None) -> bool:
-    """As asked for, else where a loss or a learning rate goes far."""
-    if asked is not None:
-        return asked
-    known = [point[1] for point in Panel(metric, lines).extent()]
-    return (
-        (metric.endswith(("loss", "lr")) or metric.startswith(SIZES))
-        and bool(known)
-        and min(known) > 0
-        and max(known) / LOG_FROM > min(known)
-    )
+    """A logarithmic axis as asked for, else where a number that changes by factors goes far."""
+    if view.axis == "layer":
+        metric = layer_metric(title)
+        label, by_factors = layer_label(metric), LAYER[metric.column].by_factors
+    else:
+        label, by_factors = column_of(title).label, column_of(title).by_factors
+    panel = Panel(title, lines, None, False, strip, view.label, None, view.axis != "time", title if strip else label)
+    known = [y for _, y in panel.extent()] if by_factors else []
+    goes_far = bool(known) and min(known) > 0 and max(known) / LOG_FROM > min(known)
+    return replace(panel, log=goes_far if view.log is None else view.log)

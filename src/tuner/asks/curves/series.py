@@ -4,53 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+from typing import Any
 
-from tuner.chart import Row, is_shown
+from tuner.asks.curves.tracks import Member, Track
+from tuner.chart import is_shown
+from tuner.figures import mean, mean_of_known
 
 AXES = ("epoch", "step", "time", "layer")
 UNITS = ((3 * 3600, 3600, "h"), (180, 60, "min"), (0, 1, "s"))  # from how many seconds on, seconds in one, its name
-
-
-@dataclass(frozen=True)
-class Member:
-    """One run: the rows of its metrics.csv, and the seconds of its epochs where they are asked for."""
-
-    rows: Sequence[Row]
-    name: str = ""
-    seconds: Mapping[int, float] | None = None
-
-
-@dataclass(frozen=True)
-class Track:
-    """What is drawn as one line a metric: a run, or a group as the mean of its members. `about` says what it is beside
-    its name. Tracks of one family belong together, as the members of a group do that are drawn one by one."""
-
-    name: str
-    members: Sequence[Member]
-    is_group: bool = False
-    about: str = ""
-    family: str = ""
-    monitor: str = "val_loss"
-    best: int | None = None  # a single run's best epoch
-
-    @classmethod
-    def of(cls, rows: Sequence[Row], name: str = "") -> Track:
-        """A single run's."""
-        return cls(name, [Member(rows)])
-
-    @property
-    def label(self) -> str:
-        return f"{self.name} ({self.about})" if self.about else self.name
-
-    def columns(self) -> list[str]:
-        """The columns of metrics.csv that say something of an epoch."""
-        found: dict[str, None] = {}
-        for member in self.members:
-            for row in member.rows[-1:]:
-                found |= dict.fromkeys(row)
-        return [column for column in found if column not in ("epoch", "step")]
 
 
 @dataclass(frozen=True)
@@ -66,12 +29,13 @@ class View:
 
     @classmethod
     def of(cls, tracks: Sequence[Track], axis: str, smooth: float = 0.0, log: bool | None = None) -> View:
-        """With the unit that suits the times of the tracks."""
+        """With the unit that suits the times of the tracks, or the layers that all of them have."""
         view = cls(axis, smooth, log)
         ends = [at for track in tracks for at in positions(track, view, _epochs(track)) if math.isfinite(at)]
-        longest = max(ends, default=0.0)
-        unit = next((float(seconds), name) for start, seconds, name in UNITS if longest >= start)
-        return cls(axis, smooth, log, unit)
+        unit = next((float(seconds), name) for start, seconds, name in UNITS if max(ends, default=0.0) >= start)
+        members = [member for track in tracks for member in track.members if member.rows]
+        layers = {tuple(str(row["layer"]) for row in member.rows) for member in members} if axis == "layer" else {()}
+        return replace(view, unit=unit, layers=layers.pop() if len(layers) == 1 else ())
 
     @property
     def label(self) -> str:
@@ -99,23 +63,17 @@ class Series:
 def series_of(track: Track, column: str, view: View) -> Series:
     """The column of the track. Each member is smoothed by itself before the mean is taken."""
     epochs = _epochs(track)
-    raw = [_values(member, column) for member in track.members]
+    raw = [values_of(member, column) for member in track.members]
     shown = [dict(zip(known, smoothed(list(known.values()), view.smooth), strict=True)) for known in raw]
-    there = [[values[epoch] for values in shown if epoch in values] for epoch in epochs]
-    before = [[values[epoch] for values in raw if epoch in values] for epoch in epochs]
+    there = [_at(epoch, shown) for epoch in epochs]
     return Series(
         epochs,
         positions(track, view, epochs),
-        [mean(values) for values in there],
+        [mean_of_known(values) for values in there],
         [(min(values), max(values)) if values else None for values in there],
-        [mean(values) for values in before],
+        [mean_of_known(_at(epoch, raw)) for epoch in epochs],
         [len(values) for values in there],
     )
-
-
-def epochs_of(rows: Sequence[Row]) -> list[int]:
-    """The epoch of each row: its own, else its place, counted from 1."""
-    return [int(row.get("epoch") or place) for place, row in enumerate(rows, 1)]
 
 
 def positions(track: Track, view: View, epochs: Sequence[int]) -> list[float]:
@@ -126,16 +84,10 @@ def positions(track: Track, view: View, epochs: Sequence[int]) -> list[float]:
     """
     if view.axis in ("epoch", "layer"):
         return [float(epoch) for epoch in epochs]
-    if view.axis == "step":
-        steps = [_values(member, "step") for member in track.members]
-        means = (mean([known[epoch] for known in steps if epoch in known]) for epoch in epochs)
-        return [math.nan if value is None else value for value in means]
-    found, total = [], 0.0
-    for epoch in epochs:
-        taken = [member.seconds[epoch] for member in track.members if member.seconds and epoch in member.seconds]
-        total += math.nan if not taken else math.fsum(taken) / len(taken)
-        found.append(total / view.unit[0])
-    return found
+    is_step = view.axis == "step"
+    members = [values_of(member, "step") if is_step else member.seconds for member in track.members]
+    means = [mean(values) if (values := _at(epoch, members)) else math.nan for epoch in epochs]
+    return means if is_step else [total / view.unit[0] for total in accumulate(means)]
 
 
 def smoothed(values: Sequence[float], share: float) -> list[float]:
@@ -155,16 +107,21 @@ def smoothed(values: Sequence[float], share: float) -> list[float]:
     return found
 
 
-def mean(values: Sequence[float]) -> float | None:
-    """None of nothing; of equal values exactly that value."""
-    return min(max(math.fsum(values) / len(values), min(values)), max(values)) if values else None
+def _at(epoch: int, members: Sequence[Mapping[int, float]]) -> list[float]:
+    """What those members have that got there."""
+    return [values[epoch] for values in members if epoch in values]
 
 
 def _epochs(track: Track) -> list[int]:
     return sorted({epoch for member in track.members for epoch in epochs_of(member.rows)})
 
 
-def _values(member: Member, column: str) -> dict[int, float]:
+def epochs_of(rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """The epoch of each row: its own, else its place, counted from 1."""
+    return [int(row.get("epoch") or place) for place, row in enumerate(rows, 1)]
+
+
+def values_of(member: Member, column: str) -> dict[int, float]:
     """Epoch -> value, where there is one to show."""
     pairs = zip(epochs_of(member.rows), (row.get(column) for row in member.rows), strict=True)
     return {epoch: float(value) for epoch, value in pairs if value is not None and is_shown(value)}

@@ -3,27 +3,57 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from tuner.asks.curves.series import Member, Track
+from tuner.asks.curves.layers import layer_rows
 from tuner.durable import shown
 from tuner.early_stop import own_monitor
 from tuner.errors import NotFoundError
 from tuner.figures import plural
 from tuner.runs.family import Group
-from tuner.runs.files import TIMING
 from tuner.runs.folder import Run
-from tuner.runs.rows import Row, parse_rows
 
-Reading = Callable[[Run], Sequence[Mapping[str, float | int | None]]]
+
+@dataclass(frozen=True)
+class Member:
+    """One run: the rows of its metrics.csv, or one a layer, and the seconds of its epochs where they are asked for."""
+
+    rows: Sequence[Mapping[str, Any]]
+    seconds: Mapping[int, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Track:
+    """What is drawn as one line a metric: a run, or a group as the mean of its members. `about` says what it is beside
+    its name. Tracks of one family belong together, as the members of a group do that are drawn one by one."""
+
+    name: str
+    members: Sequence[Member]
+    is_group: bool = False
+    about: str = ""
+    family: str = ""
+    monitor: str = "val_loss"
+    best: int | None = None  # a single run's best epoch
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} ({self.about})" if self.about else self.name
+
+    def columns(self) -> list[str]:
+        """The columns that say something of an epoch, or layer."""
+        found = dict.fromkeys(column for member in self.members for row in member.rows[-1:] for column in row)
+        return [column for column in found if column not in ("epoch", "step", "layer")]
 
 
 def tracks_of(
-    groups: Sequence[Group], members: bool, timed: bool, read: Reading = lambda run: run.rows
+    groups: Sequence[Group], axis: str = "epoch", metrics: Sequence[str] = (), members: bool = False
 ) -> tuple[list[Track], list[str]]:
-    """A track a run or group, or one a member with `members`; with the seconds of epochs where `timed`. Beside them,
-    what could not be read, has nothing to draw or was named twice. `read` gives a run's rows.
+    """A track a run or group, or one a member with `members`; with the seconds of epochs where `axis` is ``time``, and
+    the metrics of layers where it is ``layer``. Beside them, what could not be read, has nothing to draw or was named
+    twice.
 
     Raises NotFoundError when a run that was named is damaged, or when nothing is left.
     """
@@ -31,7 +61,7 @@ def tracks_of(
     entries = _entries(groups, members, complaints)
     tracks = []
     for (path, group, runs), name in zip(entries, distinct([path for path, *_ in entries]), strict=True):
-        found = [_member(run, read, timed, complaints, must=group.is_single) for run in runs]
+        found = [_member(run, axis, metrics, complaints, must=group.is_single) for run in runs]
         monitor, family = own_monitor(runs[0]), str(group.path)
         if not any(member.rows for member in found):
             complaints.append(f"{name} has no finished epoch yet")
@@ -40,10 +70,11 @@ def tracks_of(
             tracks.append(Track(name, [*found, *lost], True, _mean_of(group, found), family, monitor))
         else:
             about = "" if runs[0].state == "finished" else runs[0].state
-            tracks.append(Track(name, found, False, about, family, monitor, runs[0].status.get("best_epoch")))
+            best = None if axis == "layer" else runs[0].status.get("best_epoch")
+            tracks.append(Track(name, found, False, about, family, monitor, best))
     if not tracks:
         raise NotFoundError("; ".join(dict.fromkeys(complaints)), fix=f"tuner show {shown(groups[0].path)} says more")
-    if timed and not any(member.seconds for track in tracks for member in track.members):
+    if axis == "time" and not any(member.seconds for track in tracks for member in track.members):
         raise NotFoundError("; ".join(dict.fromkeys(complaints)), fix="--x epoch and --x step need no times")
     return tracks, complaints
 
@@ -76,28 +107,22 @@ def distinct(paths: Sequence[Path]) -> list[str]:
         lengths = {part: length + (part[:-1] in alike) for part, length in lengths.items()}
 
 
-def seconds_of(run: Run) -> dict[int, float]:
-    """Epoch -> the seconds it took. Raises NotFoundError."""
-    rows: list[Row] = parse_rows(run.content(TIMING).decode("ascii", "replace"), shown(run.path / TIMING))
-    pairs = [(row.get("epoch"), row.get("seconds")) for row in rows]
-    return {int(epoch): float(seconds) for epoch, seconds in pairs if epoch is not None and seconds is not None}
-
-
-def _member(run: Run, read: Reading, timed: bool, complaints: list[str], must: bool) -> Member:
-    """A run's rows; none, and a complaint, where a member's are damaged."""
+def _member(run: Run, axis: str, metrics: Sequence[str], complaints: list[str], must: bool) -> Member:
+    """What is drawn of a run; nothing, and a complaint, where a member's files are damaged."""
+    seconds: Mapping[int, float] = {}
     try:
-        rows = read(run)
+        rows: Sequence[Mapping[str, Any]] = layer_rows(run, metrics) if axis == "layer" else run.rows
     except NotFoundError as error:
         if must:
             raise
         complaints.append(error.message)
-        return Member((), run.path.name)
-    try:
-        seconds = seconds_of(run) if timed and rows else None
-    except NotFoundError as error:
-        complaints.append(error.message)
-        seconds = None
-    return Member(rows, run.path.name, seconds)
+        return Member(())
+    if axis == "time" and rows:
+        try:
+            seconds = run.seconds
+        except NotFoundError as error:
+            complaints.append(error.message)
+    return Member(rows, seconds)
 
 
 def _mean_of(group: Group, read: Sequence[Member]) -> str:

@@ -14,8 +14,9 @@ from tuner.durable import shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.options.metrics import Column as Measured
 from tuner.options.metrics import column as column_of
+from tuner.quantities import LAYER
 from tuner.runs.folder import Run
-from tuner.runs.values import LAYER_NUMBERS, Metric, metrics_of_run, parse_metric, seconds, value
+from tuner.runs.values import Metric, metrics_of_run, parse_metric, seconds, value
 
 Problems = dict[str, None]
 """What is wrong with files that were looked into on the way, each once."""
@@ -113,7 +114,7 @@ def _metric(text: str, measured: Sequence[str]) -> Metric | None:
 
 def _layer_metric(text: str, everything: Sequence[Entry]) -> Metric | None:
     """The metric of a layer that `text` is; None where it is another, or no run has that layer."""
-    if not text.startswith(LAYER_NUMBERS):
+    if not text.startswith(tuple(LAYER)):
         return None
     metric = parse_metric(text)
     for run in (run for entry in everything for run in entry.runs):

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tuner.choice import Choice
+from tuner.quantities import EPOCH, WHOLE_RUN, Quantity
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 Direction = Literal["up", "down"]
 PARTS = {"train": "train", "val": "validation", "test": "test"}
 """The parts of the data, as columns begin, and in words."""
-
-WHOLE_RUN = ("parameters", "seconds_per_epoch")
-"""What a run has one value of, and the less the better."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +58,8 @@ class Metric(Choice, kind="metric"):
     """What an axis calls it."""
     direction: ClassVar[Direction]
     """Which way is better."""
+    by_factors: ClassVar[bool] = False
+    """Whether it may fall by powers of ten, so that an axis of it is better logarithmic where it goes far."""
     order: ClassVar[int]
     """Its place among the columns of a part."""
     targets: ClassVar[frozenset[str]] = frozenset({"class", "number"})
@@ -92,10 +92,24 @@ class Column:
         return Metric.members.get(self.name) if self.part else None
 
     @property
+    def _about(self) -> type[Metric] | Quantity | None:
+        return Metric.members.get(self.name) or EPOCH.get(self.name) or WHOLE_RUN.get(self.name)
+
+    @property
+    def label(self) -> str:
+        """What an axis calls it: ``validation accuracy (share correct)``."""
+        name = self._about.label if self._about else self.name
+        return f"{PARTS[self.part]} {name}" if self.part else name
+
+    @property
     def direction(self) -> Direction | None:
         """Which way is better; None where that is not known."""
-        known = Metric.members.get(self.name)
-        return "down" if self.name in (*WHOLE_RUN, "batch_loss") else known.direction if known else None
+        return self._about.direction if self._about else None
+
+    @property
+    def by_factors(self) -> bool:
+        """Whether an axis of it is better logarithmic where it goes far."""
+        return self._about is not None and self._about.by_factors
 
     @property
     def is_loss(self) -> bool:

@@ -17,6 +17,7 @@ class MeanLoss(Metric, name="loss"):
 
     label = "loss"
     direction = "down"
+    by_factors = True
     order = 0
 
     def add(self, batch: Batch) -> Tensor:

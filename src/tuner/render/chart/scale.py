@@ -67,10 +67,11 @@ class Scale:
     def _decades(self, wanted: int) -> list[float]:
         """The richest set of round numbers that is not much more than wanted."""
         first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
-        sparse = max(1, math.ceil((last - first) / max(1, wanted)))
+        sparse = (((1,), every) for every in range(1, last - first + 1))
         found: list[float] = []
-        for factors, every in (((1, 2, 5), 1), ((1, 3), 1), ((1,), 1), ((1,), sparse)):
-            numbers = [float(f"{factor}e{power}") for power in range(first, last + 1, every) for factor in factors]
+        for factors, every in (((1, 2, 5), 1), ((1, 3), 1), *sparse):
+            powers = [power for power in range(first, last + 1) if power % every == 0]
+            numbers = [float(f"{factor}e{power}") for power in powers for factor in factors]
             found = [tick for tick in numbers if self.low * (1 - 1e-9) <= tick <= self.high * (1 + 1e-9)]
             if len(found) <= wanted + 1:
                 break

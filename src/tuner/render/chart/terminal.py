@@ -6,20 +6,23 @@ sparse dots.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from tuner.chart import Panel
 from tuner.figures import number
-from tuner.render.chart.plane import STYLES, Plane, letter_of, mark_of
+from tuner.render.chart.plane import FAINT, STYLES, Plane, letter_of, mark_of
 from tuner.render.chart.scale import Scale
 from tuner.render.text import cells, escape, paint, shorten, shorten_middle
 
 MANY = 6
 """Curves of which a plane of the usual height can hold no more."""
-
-
-LINES_AROUND = 4
-"""Of a chart: its title, the x axis and its labels, the legend."""
+SHARE, SHARE_OF_STRIP = 3, 1
+"""What panels get of the room there is."""
+LEAST = {SHARE: 3, SHARE_OF_STRIP: 2}
+"""Rows of a plane, however little room there is."""
+AROUND = 4
+"""Lines of a panel beside plane and legend: its title, the x axis and its labels, the empty line before the next."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,20 @@ class Look:
     color: bool = False
 
 
+def charts(panels: Sequence[Panel], look: Look, rows: int | None = None) -> str:
+    """The panels one below the other, an empty line between them: in so many `rows` together if they can be held in
+    them, else with planes as high as `look` says, or somewhat higher where there are many curves."""
+    shares = [SHARE_OF_STRIP if panel.strip else SHARE for panel in panels]
+    if rows is None:
+        higher = [max(0, len(panel.lines) - MANY) for panel in panels]
+        heights = [look.height * share // SHARE + more for share, more in zip(shares, higher, strict=True)]
+    else:
+        free = rows - sum(AROUND + len(_legend(panel, look)) for panel in panels)
+        heights = [max(LEAST[share], free * share // sum(shares)) for share in shares]
+    drawn = [chart(panel, replace(look, height=height)) for panel, height in zip(panels, heights, strict=True)]
+    return "\n\n".join(drawn)
+
+
 def chart(panel: Panel, look: Look | None = None) -> str:
     """The panel as lines of text: title, plane, x axis, legend; within `look.width` from 40 columns on."""
     look = look or Look()
@@ -41,11 +58,11 @@ def chart(panel: Panel, look: Look | None = None) -> str:
         return f"{shorten(title, look.width)}\n  no finite values to draw"
     x_axis = Scale.around([x for x, _ in known])
     y_axis = Scale.around([y for _, y in known], panel.log)
-    height = look.height + max(0, len(panel.lines) - MANY)
+    height = max(2, look.height)
     labels = _y_labels(y_axis, height)
     margin = max(map(len, labels.values())) + 3
     room = look.width - margin - cells(escape(panel.x_label)) - 2
-    plane = Plane((max(10, room), max(2, height)), x_axis, y_axis, look.ascii, look.color)
+    plane = Plane((max(10, room), height), x_axis, y_axis, look.ascii, look.color)
     if panel.mark is not None and x_axis.low <= panel.mark <= x_axis.high:
         plane.upright(panel.mark)
     _draw(plane, panel)
@@ -54,14 +71,13 @@ def chart(panel: Panel, look: Look | None = None) -> str:
     for row, text in enumerate(plane.rows()):
         label = labels.get(row, "")
         lines.append(f"{label:>{margin - 2}} {tick if label else bar}{text}".rstrip())
-    return "\n".join([*lines, *_x_axis(plane, margin, panel), _legend(panel, look)])
+    return "\n".join([*lines, *_x_axis(plane, margin, panel), *_legend(panel, look)])
 
 
 def _y_labels(axis: Scale, height: int) -> dict[int, str]:
-    """Row -> label. The ends of the axis stand in when it holds no two round numbers."""
-    ticks = axis.ticks(max(2, height // 2))
-    if len(ticks) < 2:
-        ticks = [axis.low, axis.high]
+    """Row -> label, of two numbers at least. The ends of the axis stand in where it holds no two round ones."""
+    wanted = max(2, height // 2)
+    ticks = next((found for more in range(3) if len(found := axis.ticks(wanted + more)) > 1), [axis.low, axis.high])
     rows = [round((1 - axis.share(tick)) * (height - 1)) for tick in ticks]
     return dict(zip(rows, axis.labels(ticks), strict=True))
 
@@ -95,13 +111,18 @@ def _x_axis(plane: Plane, margin: int, panel: Panel) -> list[str]:
     return [" " * (margin - 1) + corner + "".join(axis) + "  " + name, " " * margin + "".join(under).rstrip()]
 
 
-def _legend(panel: Panel, look: Look) -> str:
+def _legend(panel: Panel, look: Look) -> list[str]:
+    """What the signs are, as many beside each other as fit; nothing for a single curve that is called as its panel."""
     entries = []
     for line, pen in zip(panel.lines, panel.pens(), strict=True):
         sign = letter_of(pen) * 3 if look.ascii else f"─{mark_of(pen) or '─'}─"
         entries.append((f"{sign} {escape(line.label)}", STYLES[pen.color % len(STYLES)]))
+    if any(line.raw and not line.band for line in panel.lines):
+        entries.append((f"{FAINT if look.ascii else '⠂'} before smoothing", "dim"))
     if panel.best is not None:
         entries.append((f"{':' if look.ascii else '┊'} best epoch {panel.best}", "dim"))
+    if [line.label for line in panel.lines] == [panel.title] and len(entries) == 1:
+        return []
     lines, used = [""], 0
     for text, style in entries:
         text = shorten_middle(text, look.width - 2)
@@ -109,4 +130,4 @@ def _legend(panel: Panel, look: Look) -> str:
             lines, used = [*lines, ""], 0
         lines[-1] += ("   " if used else "  ") + paint(text, style, look.color)
         used += cells(text) + 3
-    return "\n".join(lines)
+    return lines

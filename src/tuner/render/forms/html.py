@@ -7,6 +7,7 @@ from html import escape
 
 from tuner.answer import Answer, Block, Cell, Chart, Command, Commented, Note, Pairs, Spark, Table, Text, plain, texts
 from tuner.figures import spark
+from tuner.render.chart.image import image_of
 
 HEAD = """<!doctype html>
 <html lang="en">
@@ -16,7 +17,8 @@ HEAD = """<!doctype html>
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; margin: 1rem 0; } caption { text-align: left; font-weight: 600; }
 th, td { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top; } th { border-bottom: 1px solid #999; }
-.r { text-align: right; font-variant-numeric: tabular-nums; } .note { color: #8a6d00; } svg { max-width: 100%; }
+.r { text-align: right; font-variant-numeric: tabular-nums; } .note { color: #8a6d00; } figure { margin: 1rem 0; }
+figure svg { display: block; max-width: 100%; height: auto; }
 .red { color: #b3261e; } .green { color: #1b6e3a; } .yellow { color: #8a6d00; } .cyan { color: #00677d; }
 .magenta { color: #86198f; } .dim { color: #666; } .bold { font-weight: 600; } dt { float: left; min-width: 7rem; }
 dt, pre { color: #333; } dd { margin: 0 0 0 7rem; }
@@ -71,7 +73,6 @@ def _cell(cell: Cell, text: str) -> str:
 
 
 def _chart(block: Chart) -> str:
-    from tuner.render.chart.image import curves_image
-
-    image = curves_image("svg", block.title, block.panels, legend=block.legend, notes=block.notes).decode()
-    return f"<figure>{image[image.index('<svg') :]}</figure>"
+    image = image_of("svg", block).decode()
+    label = escape(", ".join([block.title, *(panel.title for panel in block.panels)]))
+    return f'<figure role="img" aria-label="{label}">\n{image[image.index("<svg") :]}</figure>'

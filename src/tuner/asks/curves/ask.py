@@ -1,0 +1,146 @@
+"""How did it go? Runs and groups as curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tuner.answer import Answer, Chart, Note
+from tuner.asks.curves.captions import captions, not_drawn
+from tuner.asks.curves.layers import USUAL, layer_metric, layer_rows
+from tuner.asks.curves.panels import columns_of, known_metrics, metric_panel, run_panels, side_by_side, usual_metrics
+from tuner.asks.curves.series import AXES, View
+from tuner.asks.curves.tracks import Track, tracks_of
+from tuner.chart import Panel
+from tuner.compare.checks import check_losses, names_of
+from tuner.errors import NotFoundError, UsageError
+from tuner.figures import plural
+from tuner.quantities import LAYER
+from tuner.runs.family import Group, read_group
+from tuner.runs.files import CURVES
+from tuner.runs.folder import Run
+from tuner.runs.values import parse_metric
+
+TITLE = 60
+"""Characters of names that fit above a picture."""
+
+
+def ask(
+    groups: Sequence[Group],
+    metrics: Sequence[str] = (),
+    axis: str = "epoch",
+    smooth: float = 0.0,
+    log: bool | None = None,
+    members: bool = False,
+    file: Path | None = None,
+    drawn: bool = True,
+) -> Answer:
+    """The curves of runs and groups over an axis; a picture of them is kept in `file`. Without `drawn` there are the
+    data alone, of however many runs.
+
+    Raises UsageError, and NotFoundError where a run that was named is damaged or nothing is left to draw.
+    """
+    check_view(axis, smooth)
+    asked = metrics_on(axis, metrics)
+    tracks, remarks = tracks_of(groups, axis, asked, members)
+    check_metrics(asked, tracks)
+    if members and all(group.is_single for group in groups):
+        remarks.append("--members changes nothing: none of them is a group")
+    charts = []
+    if drawn:
+        view = View.of(tracks, axis, smooth, log)
+        charts = [chart_of(tracks, asked, view, file)]
+        names = drawn_in(charts[0].panels)
+        remarks += losses_differ(groups, names) + not_drawn(tracks, names, view)
+    notes = [Note(remark, problem=True) for remark in dict.fromkeys(remarks)]
+    data = as_data(groups, asked if axis == "layer" else [])
+    return Answer([*notes, *charts], data, f"{file}\n" if file else "")
+
+
+def chart_of_run(path: Path) -> Chart | None:
+    """The usual curves of the run or group in the folder `path`, to be kept in its curves.png; None before its first
+    epoch. Raises NotFoundError."""
+    group = read_group(path)
+    return chart_of(tracks_of([group])[0], [], View(), path / CURVES) if group.first.rows else None
+
+
+def chart_of(tracks: Sequence[Track], metrics: Sequence[str], view: View, file: Path | None = None) -> Chart:
+    """The curves of these metrics, which some of the tracks have, or the usual ones. Raises UsageError where there are
+    too many to tell apart."""
+    wanted = list(dict.fromkeys(metrics))
+    if len(tracks) > 1:
+        panels = side_by_side(tracks, wanted or usual_metrics(tracks), view)
+    else:
+        panels = [metric_panel(tracks[0], name, view) for name in wanted] or run_panels(tracks[0], view)
+    names = ", ".join(track.name for track in tracks)
+    title = names if len(names) <= TITLE or len(tracks) == 1 else plural(len(tracks), "run")
+    return Chart(title, panels, captions(tracks, drawn_in(panels), view), legend=len(tracks) > 1, file=file)
+
+
+def drawn_in(panels: Sequence[Panel]) -> list[str]:
+    """The metrics that are drawn, the learning rate beside them aside."""
+    return [panel.title for panel in panels if not panel.strip]
+
+
+def metrics_on(axis: str, metrics: Sequence[str]) -> list[str]:
+    """What is drawn over that axis; [] is what is usual. Raises UsageError for what no layer has over ``layer``."""
+    if axis != "layer":
+        return list(metrics)
+    for metric in metrics:
+        layer_metric(metric)
+    return list(metrics or USUAL)
+
+
+def check_view(axis: str, smooth: float) -> None:
+    """Raises UsageError."""
+    if axis not in AXES:
+        raise UsageError(f"there is no x axis {axis}", fix=f"--x takes {', '.join(AXES)}")
+    if not 0 <= smooth < 1:
+        raise UsageError(f"cannot smooth by {smooth:g}", fix="--smooth takes a number from 0 (not at all) to below 1")
+
+
+def check_metrics(metrics: Sequence[str], tracks: Sequence[Track]) -> None:
+    """Raises UsageError where one is nowhere."""
+    for metric in metrics:
+        if not columns_of(tracks, metric):
+            of_layers = "it is measured layer by layer: --x layer draws it"
+            there = of_layers if metric.startswith(tuple(LAYER)) else f"there are {', '.join(known_metrics(tracks))}"
+            raise UsageError(f"there is no metric {metric}", fix=there)
+
+
+def losses_differ(groups: Sequence[Group], metrics: Sequence[str]) -> list[str]:
+    """A remark where the losses that are drawn are not the same function, and so not on one scale."""
+    found = []
+    for metric in metrics:
+        try:
+            check_losses(groups, names_of(groups), parse_metric("val_loss" if metric == "loss" else metric))
+        except UsageError as error:
+            found.append(error.message)
+    return found
+
+
+def as_data(groups: Sequence[Group], of_layers: Sequence[str]) -> Any:
+    """The rows of a single run; of several runs a list with each one's rows under ``runs``. With `of_layers` a row is
+    a layer with these metrics."""
+    found = [
+        {
+            "run": str(run.path),
+            "name": run.name,
+            "group": None if group.is_single else str(group.path),
+            "seed": seed,
+            "state": run.state,
+            "metrics": _rows(run, of_layers),
+        }
+        for group in groups
+        for seed, run in group.runs.items()
+    ]
+    return found[0]["metrics"] if len(groups) == 1 and groups[0].is_single else {"runs": found}
+
+
+def _rows(run: Run, of_layers: Sequence[str]) -> Sequence[Any] | None:
+    """None where they are damaged, which was said before."""
+    with suppress(NotFoundError):
+        return layer_rows(run, of_layers) if of_layers else run.rows
+    return None

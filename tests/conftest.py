@@ -29,7 +29,7 @@ class Workplace:
         self.folder, self.runs = folder, folder / "runs"
 
     def loaded(self, text: str, *overrides: str) -> Any:
-        from tuner.config import load
+        from tuner.config.load import load
 
         file = self.folder / "c.yaml"
         file.write_text(text)
@@ -79,7 +79,7 @@ def write_run() -> Callable[..., Path]:
     def write(
         path: Path, rows: Sequence[Mapping[str, Any]], *overrides: str, seconds: Sequence[float] = (), **status: Any
     ) -> Path:
-        from tuner.config import load
+        from tuner.config.load import load
         from tuner.document import to_yaml
         from tuner.runs import creating as run_creating
         from tuner.runs import identity as run_identity

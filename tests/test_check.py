@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tuner.config import load
+from tuner.config.load import load
 from tuner.shipped import configs
 
 PROGRAM = f"{shlex.quote(sys.executable)} -m tuner"

@@ -170,7 +170,7 @@ def test_check_verifies_a_run(trained: Path) -> None:
 def test_the_trained_module_in_python(trained: Path) -> None:
     code = (
         "import tuner, torch; torch.manual_seed(0); m = tuner.load('runs/digits-1'); "
-        "print(m.training, tuple(m(torch.zeros(2, 1, 8, 8)).shape))"
+        "print(m.module.training, tuple(m.module(torch.zeros(2, 1, 8, 8)).shape))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=trained, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False (2, 10)"

@@ -18,7 +18,7 @@ import pytest
 
 from tuner.cli import compare as command
 from tuner.compare import Comparison, compare
-from tuner.config import load
+from tuner.config.load import load
 from tuner.document import to_yaml
 from tuner.errors import NotFoundError, TunerError, UsageError
 from tuner.render.compare import comparison_markdown, comparison_text, conclusion
@@ -175,11 +175,11 @@ def test_the_metric_is_the_monitor_by_default(make: Make) -> None:
 
 
 def test_seeds_without_a_pair_are_told_and_left_out(make: Make) -> None:
-    make("a", dict(enumerate([*ACCURACIES, "failed"])) | {12: 0.9})
+    make("a", dict(enumerate([*ACCURACIES, "diverged"])) | {12: 0.9})
     make("b", dict(enumerate(shifted(0.02))) | {2: "diverged", 3: "stopped", 4: "running", 11: 0.9})
     found = compared("a", "b")
     assert found.sides[1].left_out == {2: "diverged", 3: "stopped", 4: "crashed", 8: "not there", 12: "not there"}
-    assert found.sides[0].left_out == {8: "failed", 11: "not there"}
+    assert found.sides[0].left_out == {8: "diverged", 11: "not there"}
     assert list(found.differences[0].values) == [0, 1, 5, 6, 7]
     lines = [line.split() for line in comparison_text(found).splitlines()]
     assert lines[3:8] == [

@@ -16,8 +16,10 @@ import pytest
 
 from tuner.bounds import Bound, Either, Flag, Integer, ListOf, Null, Number
 from tuner.choice import Choice, Section
-from tuner.config import Config, Loaded, load, meaning_hash
-from tuner.config.comparison import NOT_MEANING
+from tuner.config.comparison import NOT_MEANING, meaning_hash
+from tuner.config.load import load
+from tuner.config.loaded import Loaded
+from tuner.config.settings import Config
 from tuner.document import Map, Place, parse, to_plain, to_yaml
 from tuner.errors import ConfigError
 
@@ -813,6 +815,7 @@ def test_only_keys_that_name_place_or_save_a_run_do_not_count(read: Read, text: 
         "checkpoint.every",
         "checkpoint.keep",
         "layer_stats",
+        "training.test",
         "training.device",
         "training.threads",
     }

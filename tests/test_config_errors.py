@@ -15,7 +15,8 @@ import pytest
 
 from tuner.bounds import ListOf, Null
 from tuner.choice import Section, kinds_below
-from tuner.config import Config, load
+from tuner.config.load import load
+from tuner.config.settings import Config
 from tuner.errors import ConfigError, Fault
 from tuner.render.errors import error_text
 

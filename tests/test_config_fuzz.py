@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuner.config import Config, load
+from tuner.config.load import load
+from tuner.config.settings import Config
 from tuner.config.words import key_paths
 from tuner.document import to_yaml
 from tuner.errors import ConfigError

@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuner.asks.check import data_of
-from tuner.config import Config, Loaded, Training, load
+from tuner.config.load import load
+from tuner.config.loaded import Loaded
 from tuner.config.notes import RULES, notes_on
-from tuner.options.optimizers import SGD
+from tuner.config.settings import Config, Training
+from tuner.options.optimizers.sgd import SGD
 from tuner.options.schedulers import Plateau, Scheduler, learning_rate
 
 LR, EPOCHS, STEPS = 0.4, 8, 8

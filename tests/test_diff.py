@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tuner.config import load
+from tuner.config.load import load
 from tuner.diff import Diff, as_data, compare_sides, find_sides, warnings_of
 from tuner.document import to_yaml
 from tuner.durable import json_bytes

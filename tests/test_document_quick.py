@@ -38,7 +38,7 @@ def test_what_tuner_writes_reads_the_same(values: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", sorted(configs()))
 def test_a_resolved_config_is_read_by_it(name: str, tmp_path: Path) -> None:
-    from tuner.config import load
+    from tuner.config.load import load
 
     text = to_yaml(load(str(configs()[name])).resolved)
     assert quick_map(text) is not None

@@ -16,7 +16,9 @@ import pytest
 import tuner
 from tuner.bounds import plural
 from tuner.choice import Choice
-from tuner.config import Config, advice, load, words
+from tuner.config import advice, words
+from tuner.config.load import load
+from tuner.config.settings import Config
 from tuner.errors import EXIT_CODES, UsageError
 from tuner.explain import Meaning, explain, find_kind, kinds, meanings, names, nearest_names, settings
 from tuner.explain.topics import Topic, topics

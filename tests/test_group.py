@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tuner.cli.seeds import parse_seeds
-from tuner.config import load
+from tuner.config.load import load
 from tuner.errors import HeldError, NotFoundError, TunerError, UsageError
 from tuner.events import Ended, EpochDone, GroupEnded, GroupStarted, MemberFailed, MemberTold, Started, StepsDone
 from tuner.group import command_of, group_code, open_group, train_group

@@ -17,7 +17,7 @@ for _rank, _names in enumerate(
         "choice events durable machine stopping chart figures",
         "answer",
         "crash",
-        "options document",
+        "options document packages",
         "data plan monitor",
         "config",
         "runs",
@@ -27,7 +27,7 @@ for _rank, _names in enumerate(
         "state",
         "loop",
         "layer_stats",
-        "train diff compare listing early_stop",
+        "train diff compare listing early_stop trained",
         "group",
         "recipe",
         "asks",
@@ -39,7 +39,7 @@ for _rank, _names in enumerate(
     RANKS |= dict.fromkeys(_names.split(), _rank)
 
 MODULE_LEVEL_ONLY_IN: dict[str, set[str]] = {
-    "torch": {"network", "loop", "layer_stats", "state", "train"},
+    "torch": {"network", "loop", "layer_stats", "state", "train", "trained"},
     "matplotlib": {"render"},
     "rich": {"render"},
     "torchvision": set(),

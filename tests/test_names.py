@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuner.asks.runs.listing import Query, list_runs
-from tuner.config import load
+from tuner.config.load import load
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.runs import creating as run_creating
 from tuner.runs import find as run_find

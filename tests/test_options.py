@@ -13,7 +13,13 @@ import pytest
 
 from tuner.choice import Choice, Field, InvalidError, fold
 from tuner.data.source import Source
-from tuner.options import Activation, Augmentation, Initializer, Loss, Model, Optimizer, Scheduler
+from tuner.options.activations import Activation
+from tuner.options.augmentations import Augmentation
+from tuner.options.initializers import Initializer
+from tuner.options.losses import Loss
+from tuner.options.models import Model
+from tuner.options.optimizers.base import Optimizer
+from tuner.options.schedulers import Scheduler
 
 FAMILIES: list[type[Choice]] = [Activation, Augmentation, Initializer, Loss, Optimizer, Scheduler]
 MEMBERS: list[type[Any]] = [member for family in FAMILIES for member in family.members.values()]

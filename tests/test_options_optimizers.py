@@ -13,7 +13,10 @@ import torch
 from torch import Tensor
 
 from tuner.choice import InvalidError
-from tuner.options.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, Optimizer, RAdam, RMSprop
+from tuner.options.optimizers.adam import Adam, AdamW, NAdam, RAdam
+from tuner.options.optimizers.adaptive import Adadelta, Adagrad, RMSprop
+from tuner.options.optimizers.base import Optimizer
+from tuner.options.optimizers.sgd import SGD
 
 Array = Any  # of numpy, float64
 Memory = dict[str, Any]
@@ -185,9 +188,10 @@ def test_sgd_without_momentum_remembers_nothing() -> None:
 def test_no_step_imports_torchs_compiler() -> None:
     script = """
 import sys, torch
-from tuner.options import Optimizer
+from tuner.options.optimizers.base import Optimizer
 from tuner.choice import InvalidError
-from tuner.options.optimizers import SGD, RMSprop
+from tuner.options.optimizers.adaptive import RMSprop
+from tuner.options.optimizers.sgd import SGD
 extra = [SGD(momentum=0.9, nesterov=True), RMSprop(momentum=0.5, centered=True)]
 for optimizer in [member() for member in Optimizer.members.values()] + extra:
     w = torch.ones(3, 2, requires_grad=True)

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuner.choice import InvalidError
-from tuner.config import Config, Training
 from tuner.config.checks import contradictions
-from tuner.options.optimizers import SGD
+from tuner.config.settings import Config, Training
+from tuner.options.optimizers.sgd import SGD
 from tuner.options.schedulers import (
     Cosine,
     Exponential,

@@ -21,7 +21,7 @@ from tuner.options.initializers import Initializer
 from tuner.options.layers.base import Layer
 from tuner.options.losses import Loss
 from tuner.options.models import Model
-from tuner.options.optimizers import Optimizer
+from tuner.options.optimizers.base import Optimizer
 from tuner.options.schedulers import Scheduler
 from tuner.render.markdown import choices_table, exit_codes_table
 

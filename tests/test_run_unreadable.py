@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tuner.config import load
+from tuner.config.load import load
 from tuner.errors import NotFoundError
 from tuner.group import open_group
 from tuner.session import Answered, Request, Session

@@ -27,7 +27,8 @@ from tuner.answer import Answer
 from tuner.asks.list import no_kind
 from tuner.asks.runs.listing import Listing, Query, list_runs
 from tuner.asks.runs.table import table_of
-from tuner.config import load, meaning_hash
+from tuner.config.comparison import meaning_hash
+from tuner.config.load import load
 from tuner.document import to_yaml
 from tuner.durable import json_bytes
 from tuner.errors import NotFoundError, UsageError

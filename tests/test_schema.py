@@ -15,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tuner.choice import Choice
-from tuner.config import load
+from tuner.config.load import load
 from tuner.config.schema import json_schema
 from tuner.document import plain, to_yaml
 from tuner.errors import ConfigError

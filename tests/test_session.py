@@ -51,16 +51,11 @@ def write_about(run: Path, about: dict[str, Any]) -> None:
     write_status(run, found.status, {**found.files, "run.json": checksum(data)})
 
 
-def fail(run: Path) -> None:
-    found = glance(run)
-    write_status(run, found.status | {"state": "failed"}, found.files)
-
-
 class TestAgain:
     def test_finished_is_answered_and_torch_is_not_imported(self, workplace: Any) -> None:
         run = workplace.train(IRIS).run
         code = (
-            "import sys; from pathlib import Path; from tuner.config import load;"
+            "import sys; from pathlib import Path; from tuner.config.load import load;"
             "from tuner.session import Answered, Request, open_session;"
             f"found = open_session(load({str(workplace.folder / 'c.yaml')!r}, ['training.threads=1']),"
             f" Request(Path({str(workplace.runs)!r})));"
@@ -106,13 +101,6 @@ class TestAgain:
         assert isinstance(session, Session)
         assert (session.held, session.notes) == (None, ())
         assert workplace.train(IRIS, change).run != first
-
-    def test_a_failed_run_is_left_alone(self, workplace: Any) -> None:
-        run = workplace.train(IRIS, run_name="mine").run
-        fail(run)
-        assert workplace.open(IRIS).notes == ("mine failed before; this is a new run",)
-        with pytest.raises(NotFoundError, match="cannot go on"):
-            workplace.open(IRIS, run_name="mine")
 
 
 class TestNamed:
@@ -279,11 +267,6 @@ class TestAtOnce:
     def test_others_are_not_in_the_way(self, workplace: Any) -> None:
         begun = [workplace.begin(IRIS, "seed=1"), workplace.begin(IRIS, again=True), workplace.begin(IRIS, again=True)]
         assert [next(events).run.name for events in begun] == ["c-1", "c-2", "c-3"]
-
-    def test_a_run_that_failed_before_is_not_in_the_way(self, workplace: Any) -> None:
-        run = workplace.train(IRIS).run
-        fail(run)
-        assert workplace.train(IRIS).run.name == "c-2"
 
 
 class TestGone:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tuner import shipped
-from tuner.config import load
+from tuner.config.load import load
 from tuner.errors import ConfigError
 
 PROJECT = Path(__file__).parents[1]

@@ -13,7 +13,9 @@ from safetensors import safe_open
 from tuner import network
 from tuner.errors import NotFoundError
 from tuner.options.models import MLP
-from tuner.options.optimizers import SGD, Adam, Optimizer
+from tuner.options.optimizers.adam import Adam
+from tuner.options.optimizers.base import Optimizer
+from tuner.options.optimizers.sgd import SGD
 from tuner.plan import plan
 from tuner.state import MODEL, OPTIMIZER, STATE, State, load_weights, weights
 

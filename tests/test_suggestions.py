@@ -17,7 +17,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuner.config import Config, load
+from tuner.config.load import load
+from tuner.config.settings import Config
 from tuner.config.words import key_paths
 from tuner.errors import ConfigError, Fault
 from tuner.shipped import configs

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import tuner
-from tuner.config import load
+from tuner.config.load import load
 from tuner.errors import ConfigError, NotFoundError
 from tuner.runs.find import instead_of_config, resolve_run
 from tuner.shipped import find_config

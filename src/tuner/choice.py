@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 from abc import ABC
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from inspect import cleandoc
 from typing import Any, ClassVar, Self, dataclass_transform
 
@@ -158,6 +160,8 @@ class Choice(Section):
     name: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()
     members: ClassVar[dict[str, type[Any]]] = {}
+    package: ClassVar[str] = ""
+    """The installed package that adds it, and its version; empty for tuner's own."""
     base: ClassVar[type[Any]]
     """The abstract class of the kind: its fields are the settings that all its choices share."""
 
@@ -190,6 +194,13 @@ class Choice(Section):
         if self.kind == "layer":
             return {key: value for key, value in values.items() if self.__dict__[key] is not None}
         return {"name": self.name, **values} if values else self.name
+
+
+def import_all(package: str, folder: Iterable[str], *, first: Sequence[str] = (), but: Collection[str] = ()) -> None:
+    """Imports the modules of a package, so that the choices they declare are known; `first` those that stand first."""
+    for name in dict.fromkeys([*first, *(module.name for module in pkgutil.iter_modules(folder))]):
+        if name not in but:
+            import_module(f"{package}.{name}")
 
 
 def kinds_below(cls: type[Section]) -> dict[str, type[Choice]]:

@@ -3,16 +3,14 @@
 ::
 
     TunerError
-    ├── AnswerNo           1   the question asked was answered no
     ├── UsageError         2   bad command line
     ├── ConfigError        2   bad config: all its faults at once
-    ├── DivergedError      3   a loss, gradient or weight is not finite
     ├── NotFoundError      4   data, run or checkpoint missing, corrupt or refused
     ├── ResourceError      5   the machine ran out, or what was asked for is not here
-    ├── HeldError         73   a live process holds the run
-    └── StoppedError      75   stopped with its state saved: run the same command again
+    └── HeldError         73   a live process holds the run
 
-A bug in tuner itself is any other exception: exit 70. Death by a signal is 128 + its number.
+A bug in tuner itself is any other exception: exit 70. Death by a signal is 128 + its number. What is no error has an
+exit code of its own, too: an answer that is no (1), a training that diverged (3) or was stopped (75).
 """
 
 from __future__ import annotations
@@ -94,8 +92,8 @@ def _order(fault: Fault) -> tuple[bool, str, int, int]:
     return fault.file == OVERRIDE, fault.file, fault.line, fault.column
 
 
-BUG = 70
-"""The exit code of what should not happen."""
+NO, DIVERGED, BUG, STOPPED = 1, 3, 70, 75
+"""Exit codes: the answer is no, training diverged, what should not happen, stopped with its state saved."""
 
 
 class TunerError(Exception):
@@ -111,12 +109,6 @@ class TunerError(Exception):
     def as_json(self) -> dict[str, Any]:
         """What ``--json`` tells of it: its ``errors``, and of a config how many ``more`` there are than those."""
         return {"errors": [{"message": self.message, "suggestion": self.fix or None}]}
-
-
-class AnswerNo(TunerError):  # noqa: N818 - it is an answer, not a mishap
-    """The question asked was answered no."""
-
-    exit_code = 1
 
 
 class UsageError(TunerError):
@@ -141,12 +133,6 @@ class ConfigError(TunerError):
         return {"errors": told, **({"more": self.count - len(told)} if self.count > len(told) else {})}
 
 
-class DivergedError(TunerError):
-    """A loss, a gradient or a weight stopped being a finite number."""
-
-    exit_code = 3
-
-
 class NotFoundError(TunerError):
     """Data, a run or a checkpoint is missing, corrupt or refused."""
 
@@ -165,12 +151,6 @@ class HeldError(TunerError):
     exit_code = 73
     meanwhile = False
     """Whether the run was made after this command had looked for it, so that looking again helps."""
-
-
-class StoppedError(TunerError):
-    """Stopped on request with the state saved."""
-
-    exit_code = 75
 
 
 EXIT_CODES: dict[int, tuple[str, str]] = {

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner import machine
-from tuner.config import Loaded, brief, meaning, side_by_side
+from tuner.config.comparison import brief, meaning, side_by_side
+from tuner.config.loaded import Loaded
 from tuner.document import to_yaml
 from tuner.durable import json_bytes
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
+from tuner.packages import used_by
 from tuner.plan import Plan
 from tuner.runs.creating import check_name, now
 from tuner.runs.data import data_bytes
@@ -154,6 +156,7 @@ def identify(
         threads=threads,
         torch=versions["torch"],
         tuner=versions["tuner"],
+        packages=used_by(config),
     )
 
 
@@ -184,11 +187,6 @@ def open_session(loaded: Loaded, request: Request, splits: Splits | None = None)
     run = glance(path)
     if run.state in ("finished", "diverged"):
         return _answered(session, path)
-    if run.state == "failed":
-        note = f"{path.name} failed before; this is a new run"
-        if request.run_name:
-            raise NotFoundError(f"{path} failed and cannot go on", fix="choose another name with --run")
-        return replace(session, notes=(note,))
     return _take_up(session, path)
 
 

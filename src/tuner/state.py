@@ -16,7 +16,7 @@ from torch import Tensor
 from tuner.durable import Checksum
 from tuner.errors import NotFoundError
 from tuner.network import Network
-from tuner.options.optimizers import Optimizer
+from tuner.options.optimizers.base import Optimizer
 
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from tuner import signals
-from tuner.errors import StoppedError
+from tuner.errors import STOPPED
 
 DEADLY = tuple(map(signal.Signals, signals.DEADLY))
 ASKED = (*DEADLY, signal.SIGUSR1)
@@ -31,7 +31,7 @@ class Stop:
 
     @property
     def exit_code(self) -> int:
-        return StoppedError.exit_code if self.signal is None else 128 + self.signal
+        return STOPPED if self.signal is None else 128 + self.signal
 
 
 class StopRequests:
@@ -120,4 +120,4 @@ class StopRequests:
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
     """SIGUSR1 before there is anything to save: the same command goes on from nothing."""
-    os._exit(StoppedError.exit_code)
+    os._exit(STOPPED)

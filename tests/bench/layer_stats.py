@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from tuner import machine
-from tuner.config import load
+from tuner.config.load import load
 from tuner.events import EpochDone
 from tuner.layer_stats import epochs_measured, measure, probe_of
 from tuner.session import Request, Session, open_session

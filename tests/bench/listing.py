@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from tuner import machine
-from tuner.config import load, meaning_hash
+from tuner.config.comparison import meaning_hash
+from tuner.config.load import load
 from tuner.document import to_yaml
 from tuner.durable import json_bytes
 from tuner.runs import creating as run_creating

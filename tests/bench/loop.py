@@ -27,7 +27,8 @@ import torch
 from torch import Tensor, nn
 
 from tuner import machine
-from tuner.config import Config, load
+from tuner.config.load import load
+from tuner.config.settings import Config
 from tuner.events import EpochDone
 from tuner.loop import evaluate, train_epoch
 from tuner.session import Request, Session, open_session

@@ -13,6 +13,7 @@ from tuner.choice import Choice
 from tuner.errors import UsageError
 from tuner.explain.language import default_text, find_kind, first_line, kinds, plain
 from tuner.explain.nearness import near
+from tuner.packages import left_out
 
 CONFIGS, RECIPES = "configs", "recipes"
 
@@ -45,14 +46,15 @@ def _choices(kind: type[Choice]) -> Answer:
     """The choices of a kind; the settings that all of them have stand below, once."""
     shared = settings_of(kind)
     rows = [
-        [name, first_line(member), ", ".join(text for text in settings_of(member) if text not in shared)]
+        [name, what_it_is(member), ", ".join(text for text in settings_of(member) if text not in shared)]
         for name, member in kind.members.items()
     ]
     table = Table([Column("name"), Column("what it is"), Column("settings")], rows)
     data = {"kind": kind.kind, "choices": [choice_data(choice) for choice in kind.members.values()]}
     found = _answer(table, data, kind.members)
     below = [Text(f"all of them: {', '.join(shared)}")] if shared else []
-    return Answer([table, *below, Note("tuner explain NAME says more")], found.data, found.result)
+    notes = [Note(str(package)) for package in left_out()]
+    return Answer([table, *below, *notes, Note("tuner explain NAME says more")], found.data, found.result)
 
 
 def no_kind(name: str) -> UsageError:
@@ -69,6 +71,11 @@ def first_comment(path: Path) -> str:
     """The first comment line of a config that is for people, not for editors."""
     comments = (line.lstrip("# ") for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#"))
     return next((line for line in comments if line and not line.startswith("yaml-language-server")), "")
+
+
+def what_it_is(choice: type[Choice]) -> str:
+    """The first line on a choice, and which package it is from where it is not tuner's own."""
+    return f"{first_line(choice)} (from {choice.package})" if choice.package else first_line(choice)
 
 
 def settings_of(choice: type[Choice]) -> list[str]:
@@ -88,4 +95,6 @@ def choice_data(choice: type[Choice]) -> dict[str, Any]:
         }
         for key, field in choice.fields.items()
     ]
-    return {"name": choice.name, "what": first_line(choice), "aliases": list(choice.aliases), "settings": settings}
+    package = {"package": choice.package} if choice.package else {}
+    told = {"name": choice.name, "what": first_line(choice), "aliases": list(choice.aliases), **package}
+    return {**told, "settings": settings}

@@ -7,7 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tuner import explain, shipped
+from tuner.bounds import Flag, Null, plural
+from tuner.document import flow
+from tuner.errors import TunerError
+from tuner.explain import language
+from tuner.explain.language import kinds
 from tuner.paths import path_of
+from tuner.runs.folder import folders_in, headline, is_group, is_run, members
 
 if TYPE_CHECKING:
     from tuner.choice import Field
@@ -18,8 +25,6 @@ MOST = 200
 
 def runs(ctx: Any, incomplete: str) -> list[str]:
     """Runs and groups, newest first; after ``GROUP/`` its members."""
-    from tuner.errors import TunerError
-    from tuner.runs.folder import folders_in, headline, is_group, is_run, members
 
     place = _runs_dir(ctx)
     group, slash, _ = incomplete.partition("/")
@@ -35,13 +40,11 @@ def runs(ctx: Any, incomplete: str) -> list[str]:
 
 def configs(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer gives both
     """YAML files and folders beside, then the configs that come with tuner."""
-    from tuner.errors import TunerError
-    from tuner.shipped import configs as shipped
 
     folder, slash, _ = incomplete.rpartition("/")
     try:
         entries = sorted(path_of(folder or ".").iterdir())
-        known = [] if slash else list(shipped())
+        known = [] if slash else list(shipped.configs())
     except (OSError, TunerError):
         return []
     files = [entry.name for entry in entries if entry.suffix in (".yaml", ".yml") and entry.is_file()]
@@ -65,43 +68,23 @@ def settings(ctx: Any, incomplete: str) -> list[str]:
     return _starting(_keys(), incomplete)
 
 
-def metrics(ctx: Any, incomplete: str) -> list[str]:
-    """The metrics of the first run that was named."""
-    from tuner.errors import TunerError
-    from tuner.runs.family import find_group
-    from tuner.runs.values import metrics_of_run
-
-    named = [value for value in ctx.params.values() if isinstance(value, list | tuple) and value]
-    named += [[value] for key, value in ctx.params.items() if key == "run" and value]
-    place = _runs_dir(ctx)
-    try:
-        return _starting(metrics_of_run(find_group(str(named[0][0]), place).first), incomplete) if named else []
-    except (TunerError, OSError):
-        return []
-
-
 def names(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer gives both
     """What `explain` knows."""
-    from tuner.explain import names as known
 
-    return _starting(dict.fromkeys(name for name in known() if " " not in name), incomplete)
+    return _starting(dict.fromkeys(name for name in explain.names() if " " not in name), incomplete)
 
 
 def recipes(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer gives both
     """The recipes that come with tuner."""
-    from tuner.errors import TunerError
-    from tuner.shipped import recipes as shipped
 
     try:
-        return _starting(shipped(), incomplete)
+        return _starting(shipped.recipes(), incomplete)
     except TunerError:
         return []
 
 
 def lists(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer gives both
     """What `list` lists."""
-    from tuner.bounds import plural
-    from tuner.explain.language import kinds
 
     return _starting([*map(plural, kinds()), "configs", "recipes"], incomplete)
 
@@ -116,28 +99,23 @@ def _starting(candidates: Iterable[str], start: str) -> list[str]:
 
 def _keys() -> list[str]:
     """Every key with its default, where that is one word, else with nothing after the ``=``."""
-    from tuner.explain.language import settings as known
 
     found: dict[str, str] = {}
-    for setting in known():
+    for setting in language.settings():
         if "[]" not in setting.path and setting.key != "layers":
             found.setdefault(setting.path, _default(setting.field))
     return [f"{path}={default}" for path, default in found.items()]
 
 
 def _default(field: Field) -> str:
-    from tuner.document import flow
-
     text = "" if field.required else flow(field.plain(field.default))
     return text if " " not in text and "{" not in text else ""
 
 
 def _values(path: str) -> list[str]:
     """What may stand after ``path=``: the choices of a kind, true and false, the words of a fixed list."""
-    from tuner.bounds import Flag, Null
-    from tuner.explain.language import settings as known
 
-    found = next((setting for setting in known() if setting.path == path.removesuffix(".name")), None)
+    found = next((setting for setting in language.settings() if setting.path == path.removesuffix(".name")), None)
     if found is None or found.listed:
         return []
     if found.kind is not None:

@@ -8,14 +8,15 @@ import typer
 
 from tuner.answer import Answer
 from tuner.asks.explain import ask
-from tuner.cli import commands, completion
+from tuner.cli import commands
+from tuner.cli.options import offers
 from tuner.cli.reading import reading
 
 
 @reading
 def explain(
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME", help="What to explain.", autocompletion=completion.names)
+        list[str], typer.Argument(metavar="NAME...", help="What to explain.", autocompletion=offers("names"))
     ],
 ) -> Answer:
     """Explain what a name means.

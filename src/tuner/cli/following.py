@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from tuner.asks.curves.ask import chart_of_run
 from tuner.cli.reading import say_error
-from tuner.config import Loaded
+from tuner.config.loaded import Loaded
 from tuner.durable.reading import json_line
 from tuner.errors import TunerError
 from tuner.events import Ended, EpochDone, Event, GroupEvent, GroupStarted, MemberFailed, MemberTold, Started
@@ -99,7 +99,8 @@ def finish(
     if draws and not asked.quiet:
         draw(path)
     for each in missed:
-        found = "there is no such value" if each["value"] is None else f"it is {number(each['value'])}"
+        absent = each.get("reason", "there is no such value")
+        found = absent if each["value"] is None else f"it is {number(each['value'])}"
         say_error(f"required {each['condition']}: {found}")
     return code
 

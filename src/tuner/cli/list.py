@@ -8,7 +8,7 @@ import typer
 
 from tuner.answer import Answer
 from tuner.asks.list import ask
-from tuner.cli import completion
+from tuner.cli.options import offers
 from tuner.cli.reading import reading
 
 
@@ -16,7 +16,7 @@ from tuner.cli.reading import reading
 def list_(
     kind: Annotated[
         str | None,
-        typer.Argument(metavar="KIND", help="A kind of choice, configs or recipes.", autocompletion=completion.lists),
+        typer.Argument(metavar="KIND", help="A kind of choice, configs or recipes.", autocompletion=offers("lists")),
     ] = None,
 ) -> Answer:
     """List what there is to choose from.

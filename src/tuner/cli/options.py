@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from tuner.cli import completion
 from tuner.paths import path_of
+
+
+def offers(what: str) -> Callable[[Any, str], list[str]]:
+    """What a shell offers on Tab: a function of `completion`, which is imported when a shell asks."""
+
+    def candidates(ctx: Any, incomplete: str) -> list[str]:
+        found: list[str] = getattr(import_module("tuner.cli.completion"), what)(ctx, incomplete)
+        return found
+
+    return candidates
+
 
 RunsDir = Annotated[
     Path,
@@ -21,14 +33,16 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Leave only the resul
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="KEY=VALUE", help="Settings that win over the file's.", autocompletion=completion.settings),
+    typer.Argument(
+        metavar="KEY=VALUE...", help="Settings that win over the file's.", autocompletion=offers("settings")
+    ),
 ]
 ConfigArgument = Annotated[
     str,
     typer.Argument(
         metavar="CONFIG",
         help="A YAML file, a run folder, a shipped config's name, or - for stdin.",
-        autocompletion=completion.configs,
+        autocompletion=offers("configs"),
     ),
 ]
 RunArgument = Annotated[
@@ -36,15 +50,15 @@ RunArgument = Annotated[
     typer.Argument(
         metavar="RUN",
         help="A run: its folder, name, unique prefix, a config's name, or @1 (newest).",
-        autocompletion=completion.runs,
+        autocompletion=offers("runs"),
     ),
 ]
 RunsArgument = Annotated[
     list[str],
     typer.Argument(
-        metavar="RUN",
+        metavar="RUN...",
         help="Runs or groups: a folder, name, unique prefix, a config's name, or @1 (newest).",
-        autocompletion=completion.runs,
+        autocompletion=offers("runs"),
     ),
 ]
 

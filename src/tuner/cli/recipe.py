@@ -7,18 +7,30 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from tuner.cli import completion
-from tuner.cli.options import RUNS, Json, Quiet, RunsDir, Wait, seconds
+from tuner.answer import Answer
+from tuner.cli.options import RUNS, Json, Quiet, RunsDir, Wait, offers, seconds
 from tuner.cli.reading import say_error
-
-if TYPE_CHECKING:
-    from tuner.group import GroupSession
-    from tuner.recipe import Recipe
-    from tuner.stopping import StopRequests
+from tuner.cli.recipe_files import is_shipped, readme_of, write, write_page
+from tuner.cli.seeds import parse_seeds
+from tuner.compare.statistics import least_pairs
+from tuner.data.files import locate
+from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
+from tuner.events import GroupEnded, MemberFailed
+from tuner.group import GroupSession, train_group
+from tuner.recipe import Recipe, find_recipes, groups_of, outcomes, read_recipes, shipped_outcomes
+from tuner.recipe.results import result_data
+from tuner.recipe.tables import run_table
+from tuner.render.talk import Talk
+from tuner.render.terminal import show
+from tuner.render.training import GroupView
+from tuner.runs.family import read_group
+from tuner.session import command_line, device_for
+from tuner.shipped import recipes as shipped_recipes
+from tuner.stopping import StopRequests
 
 recipe = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Train the recipes that prove each technique, and judge them."
@@ -26,7 +38,9 @@ recipe = typer.Typer(
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="NAME", help="A recipe's name or folder; default: all.", autocompletion=completion.recipes),
+    typer.Argument(
+        metavar="NAME...", help="A recipe's name or folder; default: all.", autocompletion=offers("recipes")
+    ),
 ]
 Seeds = Annotated[
     str | None,
@@ -98,13 +112,6 @@ class Asked:
 
 def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
     """Trains what is missing and reports; whether no claim fell."""
-    from tuner.cli.recipe_files import is_shipped, readme_of, write_page
-    from tuner.cli.seeds import parse_seeds
-    from tuner.compare.statistics import least_pairs
-    from tuner.errors import UsageError
-    from tuner.recipe import find_recipes, read_recipes, shipped_outcomes
-    from tuner.shipped import recipes as shipped_recipes
-    from tuner.stopping import StopRequests
 
     chosen = None if asked.seeds is None else parse_seeds(asked.seeds)
     least = least_pairs(1)
@@ -139,8 +146,6 @@ def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
 
 def check_machine(recipe: Recipe) -> None:
     """Raises NotFoundError where data of a config is missing, ResourceError where its device is."""
-    from tuner.data.files import locate
-    from tuner.session import device_for
 
     for loaded in recipe.configs.values():
         locate(loaded.config.data)
@@ -149,13 +154,6 @@ def check_machine(recipe: Recipe) -> None:
 
 def report(recipe: Recipe, pairs: Sequence[int], paths: dict[str, Path], asked: Asked) -> dict[str, Any]:
     """Judges a recipe whose groups are trained, prints and writes what is found; what --json says of it."""
-    from tuner.answer import Answer
-    from tuner.cli.recipe_files import write
-    from tuner.recipe import outcomes, shipped_outcomes
-    from tuner.recipe.results import result_data
-    from tuner.recipe.tables import run_table
-    from tuner.render.terminal import show
-    from tuner.runs.family import read_group
 
     groups = {stem: read_group(path).only(pairs) for stem, path in paths.items()}
     found, shipped = outcomes(recipe, groups), shipped_outcomes(recipe)
@@ -179,9 +177,6 @@ def train(recipe: Recipe, seeds: Sequence[int], asked: Asked, stop: StopRequests
 
     Raises TunerError where one could not be trained.
     """
-    from tuner.errors import HeldError
-    from tuner.recipe import groups_of
-    from tuner.session import command_line
 
     paths: dict[str, Path] = {}
     for stem, session in groups_of(recipe, seeds, asked.runs_dir, command_line(), asked.wait):
@@ -199,11 +194,6 @@ def train(recipe: Recipe, seeds: Sequence[int], asked: Asked, stop: StopRequests
 
 def follow(session: GroupSession, stop: StopRequests, silent: bool) -> Path:
     """Trains one group. Raises ResourceError or NotFoundError where a member could not be trained."""
-    from tuner.errors import NotFoundError, ResourceError
-    from tuner.events import GroupEnded, MemberFailed
-    from tuner.group import train_group
-    from tuner.render.talk import Talk
-    from tuner.render.training import GroupView
 
     failed: MemberFailed | None = None
     with Talk(None if silent else sys.stderr) as talk:

@@ -6,19 +6,27 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tuner.answer import Column, Table
+from tuner.answer import Chart, Column, Table
+from tuner.asks.curves.ask import chart_of, metrics_on
+from tuner.asks.curves.series import View
+from tuner.asks.curves.tracks import tracks_of
 from tuner.choice import Section
+from tuner.durable import JSON_LIMIT, json_bytes, read_bytes, write_file
+from tuner.errors import NotFoundError, UsageError
 from tuner.explain.language import default_text
+from tuner.options.metrics import Column as Measured
+from tuner.options.metrics import column as column_of
+from tuner.recipe import Recipe, find_recipes, read_recipes, shipped_outcomes
 from tuner.recipe.reading import Claim, ClaimFile, Curves
+from tuner.recipe.results import RESULT
 from tuner.recipe.tables import COLUMNS, result_row, result_table
+from tuner.render.chart.image import keep
 from tuner.render.forms.md import table_text
-
-if TYPE_CHECKING:
-    from tuner.answer import Chart
-    from tuner.recipe import Recipe
-    from tuner.runs.family import Group
+from tuner.runs.family import Group
+from tuner.runs.values import parse_metric
+from tuner.shipped import folder, recipes
 
 START, END = "<!-- result -->", "<!-- /result -->"
 PAGE_OWN = """## A recipe of your own
@@ -66,8 +74,6 @@ def readme_of(recipe: Recipe) -> tuple[Path, str] | None:
 
     Raises UsageError where it has no place for the result, NotFoundError where it cannot be read.
     """
-    from tuner.durable import JSON_LIMIT, read_bytes
-    from tuner.errors import NotFoundError, UsageError
 
     path = (recipe.path / "README.md").resolve()
     try:
@@ -86,9 +92,6 @@ def readme_of(recipe: Recipe) -> tuple[Path, str] | None:
 
 def write(recipe: Recipe, data: dict[str, Any], groups: dict[str, Group]) -> None:
     """Writes what was found; everything is made before anything is written. Raises ResourceError, UsageError."""
-    from tuner.durable import json_bytes, write_file
-    from tuner.recipe.results import RESULT
-    from tuner.render.chart.image import keep
 
     readme, drawing = readme_of(recipe), draw(recipe, groups)
     if drawing is not None:
@@ -100,10 +103,6 @@ def write(recipe: Recipe, data: dict[str, Any], groups: dict[str, Group]) -> Non
 
 def draw(recipe: Recipe, groups: dict[str, Group]) -> Chart | None:
     """The picture of all the groups that have an epoch to show; None where none has."""
-    from tuner.asks.curves.ask import chart_of, metrics_on
-    from tuner.asks.curves.series import View
-    from tuner.asks.curves.tracks import tracks_of
-    from tuner.errors import NotFoundError
 
     axis = recipe.about.curves.x
     metrics = metrics_on(axis, recipe.about.curves.metrics)
@@ -119,31 +118,24 @@ def draw(recipe: Recipe, groups: dict[str, Group]) -> Chart | None:
 
 def curves_of(recipe: Recipe, columns: set[str]) -> list[str]:
     """The curves that belong to the claims' metrics, of a test metric those of validation; []: the usual ones."""
-    from tuner.options.metrics import Column
-    from tuner.options.metrics import column as column_of
-    from tuner.runs.values import parse_metric
 
     found: dict[str, None] = {}
     for claim in recipe.claims:
         column = column_of(parse_metric(claim.metric).column)
         parts = ("test", "val", "train") if column.part == "test" else (column.part,)
-        same = [str(Column(part, column.name)) for part in parts]
+        same = [str(Measured(part, column.name)) for part in parts]
         found |= dict.fromkeys([each for each in same if each in columns][:1])
     return list(found)
 
 
 def is_shipped(recipe: Recipe) -> bool:
     """Whether it stands on the page of all recipes."""
-    from tuner.shipped import recipes
 
     return recipe.path.resolve() in [path.resolve() for path in recipes().values()]
 
 
 def write_page() -> None:
     """recipes/README.md, from the result.json of every recipe that has one."""
-    from tuner.durable import write_file
-    from tuner.recipe import find_recipes, read_recipes, shipped_outcomes
-    from tuner.shipped import folder
 
     known = [(recipe, shipped_outcomes(recipe) or []) for recipe in read_recipes(find_recipes([]))]
     rows = [(recipe, [one for one in found if one is not None]) for recipe, found in known]

@@ -17,7 +17,7 @@ FILTER = "'val_accuracy>0.97', optimizer.name=adam, lr=0.01, state=finished, tag
 
 @reading
 def runs(
-    filters: Annotated[list[str] | None, typer.Argument(metavar="FILTER", help=FILTER)] = None,
+    filters: Annotated[list[str] | None, typer.Argument(metavar="FILTER...", help=FILTER)] = None,
     by: Annotated[
         str | None,
         typer.Option("--sort", metavar="COLUMN", help="Sort by a metric, setting or column; -COLUMN: downwards."),

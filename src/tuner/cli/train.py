@@ -11,7 +11,7 @@ import typer
 
 from tuner.cli.following import Asked, finish, follow
 from tuner.cli.options import RUNS, ConfigArgument, Json, MaxTime, Overrides, Quiet, Require, RunsDir, Wait, seconds
-from tuner.config import load
+from tuner.config.load import load
 from tuner.durable import normal
 from tuner.errors import ConfigError, HeldError, ResourceError
 from tuner.events import Ended, Event

@@ -36,7 +36,7 @@ def usage(error: typer.TyperException) -> UsageError:
     fix = f"`{path} --help` shows what it takes"
     if option is not None:
         from tuner.choice import fold  # the whole language is needed for this alone
-        from tuner.config import Config
+        from tuner.config.settings import Config
         from tuner.config.words import OTHER_TOOLS, key_paths
 
         word = option[1].replace("-", "_")

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from tuner.compare.pairs import NEVER, Side
-from tuner.config import side_by_side
+from tuner.config.comparison import side_by_side
 from tuner.runs.family import without_seed
 from tuner.runs.folder import Run
 from tuner.runs.values import Metric

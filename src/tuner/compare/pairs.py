@@ -9,13 +9,13 @@ from pathlib import Path
 
 from tuner.compare.statistics import deviation_of, mean_of
 from tuner.errors import NotFoundError, UsageError
-from tuner.runs.family import FAILED, Group
+from tuner.runs.family import Group
 from tuner.runs.folder import Run
-from tuner.runs.values import Metric, metrics_of_run, value
+from tuner.runs.values import Metric, metrics_of_run, value, why_not
 
 NEVER = "never"
 """Why a run has no ``epochs(...)``: it did not get there."""
-WITHOUT_VALUE = (*FAILED, NEVER, "no value", "not finite", "damaged")
+WITHOUT_VALUE = ("diverged", NEVER, "no value", "not finite", "damaged")
 """Why a run that has ended does not count; it would end the same way again."""
 MISSING = "not there"
 """Why a seed does not count that only other groups have."""
@@ -47,8 +47,8 @@ class Side:
 
     @property
     def diverged(self) -> int:
-        """How many of its runs diverged or failed."""
-        return self.why(*FAILED)
+        """How many of its runs diverged."""
+        return self.why("diverged")
 
     def why(self, *reasons: str) -> int:
         """How many seeds are left out for one of these reasons."""
@@ -83,7 +83,9 @@ def _side(group: Group, name: str, metric: Metric, seeds: Sequence[int]) -> Side
         raise NotFoundError(f"no run of {name} has a value of {metric}: {damaged[0]}")
     if ended and not values and metric.reached is None:
         there = ", ".join(metrics_of_run(ended[0]))
-        raise UsageError(f"no run of {name} has a value of {metric}", fix=f"There are {there}.")
+        why = why_not(ended[0], metric)
+        said = f"no run of {name} has a value of {metric}" + (f": {why}" if why else "")
+        raise UsageError(said, fix=f"There are {there}.")
     return Side(name, group, values, left_out, tuple(damaged))
 
 

@@ -13,8 +13,20 @@ from typing import Any
 
 from tuner.document import flow
 
-NOT_MEANING = ("name", "tags", "data.root", "checkpoint", "layer_stats", "training.device", "training.threads")
+NOT_MEANING = (
+    "name",
+    "tags",
+    "data.root",
+    "checkpoint",
+    "layer_stats",
+    "training.test",
+    "training.device",
+    "training.threads",
+)
 """Keys that do not count when two configs are compared (they name, place or save a run, but do not change it)."""
+
+NEUTRAL = {"training.test": "end"}
+"""Keys that came into the language later, each with the value that says what was done before: absent reads as that."""
 
 STAYED = "; set for "
 """Stands in the origin of a setting that was set for another choice and stayed, before the name of that one."""
@@ -78,7 +90,8 @@ def _sections(maps: Sequence[Any], path: str) -> list[Setting]:
     keys = dict.fromkeys(key for entry in entries for key in entry if key != "name" or not path)
     found: list[Setting] = []
     for key in keys:
-        found += _values([entry.get(key, ABSENT) for entry in entries], f"{path}.{key}".lstrip("."))
+        below = f"{path}.{key}".lstrip(".")
+        found += _values([entry.get(key, NEUTRAL.get(below, ABSENT)) for entry in entries], below)
     return found
 
 

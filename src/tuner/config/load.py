@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tuner.config.checks import Contradiction, contradictions, contradictions_with_data, may_open
 from tuner.config.comparison import STAYED
-from tuner.config.layers import STDIN, Layers
+from tuner.config.documents import STDIN, Documents
 from tuner.config.loaded import Loaded
 from tuner.config.notes import notes_on
 from tuner.config.reader import Reader
@@ -18,6 +18,7 @@ from tuner.config.settings import Config
 from tuner.document import MAX_BYTES, Place, decode, folder_of, is_handed_over, read_bytes
 from tuner.durable import run_name
 from tuner.errors import ConfigError, Fault
+from tuner.packages import left_out
 
 
 def load(
@@ -38,7 +39,7 @@ def load(
     if reader.faults:
         raise ConfigError(reader.faults)
     origins = {key: f"{place}{_stayed(reader, key)}" for key, place in reader.origins.items()}
-    notes = (*reader.notes, *notes_on(loaded))
+    notes = (*reader.notes, *notes_on(loaded), *map(str, left_out()))
     return replace(loaded, origins=dict(sorted({**reader.dropped, **origins}.items())), notes=notes, source=data)
 
 
@@ -53,14 +54,14 @@ def load_config(source: str) -> Config:
 def _parse(source: str, overrides: Sequence[str], name: str | None, data: bytes) -> tuple[Reader, Config]:
     """The config, and its reader with the faults that the language alone can tell."""
     shown_as = "stdin" if source == STDIN else source
-    layers = Layers()
+    documents = Documents()
     base, chain = (Path.cwd(), ()) if is_handed_over(source) else (folder_of(Path(source)), (Path(source),))
-    layers.add_text(decode(data, shown_as), Place(shown_as, 1, 1, base=base), chain)
-    layers.add_overrides(overrides)
-    if layers.unread:  # what is missing would make faults of what is there
-        raise ConfigError(layers.faults)
-    reader = Reader(Config, Place(shown_as), layers.faults)
-    config: Config = reader.section(Config, layers.nodes, "")
+    documents.add_text(decode(data, shown_as), Place(shown_as, 1, 1, base=base), chain)
+    documents.add_overrides(overrides)
+    if documents.unread:  # what is missing would make faults of what is there
+        raise ConfigError(documents.faults)
+    reader = Reader(Config, Place(shown_as), documents.faults)
+    config: Config = reader.section(Config, documents.nodes, "")
     if "name" not in reader.origins:
         stem = "stdin" if is_handed_over(source) else Path(source).stem
         config = config.replace(name=run_name(name or stem))

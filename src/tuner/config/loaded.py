@@ -43,7 +43,7 @@ class Loaded:
     @property
     def units(self) -> int:
         """Units of the output layer."""
-        return self.config.loss.units(len(self.dataset.description.classes)) if self.target == "class" else 1
+        return self.config.loss.units(len(self.dataset.description.classes))
 
     @cached_property
     def sizes(self) -> Sizes:

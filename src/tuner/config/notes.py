@@ -15,7 +15,7 @@ from tuner.options.activations import ReLU
 from tuner.options.augmentations import Flip
 from tuner.options.initializers import HeNormal
 from tuner.options.losses import CrossEntropy, Huber
-from tuner.options.optimizers import RAdam
+from tuner.options.optimizers.adam import RAdam
 from tuner.options.schedulers import MultiStep, OneCycle, Plateau, Step
 
 

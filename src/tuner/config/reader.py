@@ -12,6 +12,7 @@ from tuner.choice import Choice, Field, InvalidError, Section, fold
 from tuner.config import switching, trial, words
 from tuner.document import Items, Map, Node, Place, Scalar, located, shown, to_plain
 from tuner.errors import FIRST, Faults
+from tuner.packages import left_out
 
 Given = tuple[Place, Node]
 """A key's place and its value, in one layer of the document."""
@@ -161,8 +162,9 @@ class Reader:
             meant = None
             if self.has_patience and isinstance(node, Scalar):
                 meant = trial.name(self, kind, default, node, path, bare=place is node.place)
-            self.fault(node.place, f"{path}.name", f"there is no {label(kind)} called {name}", given=name,
-                       allowed=", ".join(kind.members), suggestion=meant)  # fmt: skip
+            message = "; ".join([f"there is no {label(kind)} called {name}", *map(str, left_out())])
+            self.fault(node.place, f"{path}.name", message, given=name, allowed=", ".join(kind.members),
+                       suggestion=meant)  # fmt: skip
         return None
 
     def build(self, cls: type[Section], settings: Entries, path: str) -> Any:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import Literal
 
+from tuner import options
 from tuner.bounds import Bound, Either, Integer, ListOf, Null, Number, Of, OneOf, Part, RefusedError, Schema, Text
-from tuner.choice import Section, setting
+from tuner.choice import Section, import_all, setting
 from tuner.data.embedded import Digits
 from tuner.data.source import Source
 from tuner.durable import NAME_PATTERN, is_run_name, normal
 from tuner.options.losses import CrossEntropy, Loss
 from tuner.options.models import MLP, Model
-from tuner.options.optimizers import Adam, Optimizer
+from tuner.options.optimizers.adam import Adam
+from tuner.options.optimizers.base import Optimizer
 from tuner.options.schedulers import NoSchedule, Scheduler
+from tuner.packages import packages
+
+import_all("tuner.options", options.__path__)
+packages()
 
 
 class RunName(Bound):
@@ -49,6 +55,12 @@ class Training(Section):
     )
     gradient_clip: float | None = setting(
         Null(Number(gt=0)), "largest global norm of the gradient; null: no limit", default=None
+    )
+    test: Literal["end", "ask"] = setting(
+        OneOf("end", "ask"),
+        "end: the test part is measured once, with the best weights, when the run ends; "
+        "ask: it is left alone, for choices between settings that are still to come",
+        default="end",
     )
     device: str = setting(DEVICE, "auto (CUDA if it is there), cpu, cuda or cuda:N", default="auto")
     threads: int | Literal["auto"] = setting(

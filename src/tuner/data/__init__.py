@@ -5,12 +5,9 @@ A new source is one new file here: a class derived from `tuner.data.source.Sourc
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+from tuner.choice import import_all
 
 NOT_SOURCES = {"download", "splits", "statistics"}
 """Modules that are needed only to fetch or load data: importing them, and numpy, waits until then."""
 
-for _module in pkgutil.iter_modules(__path__):
-    if _module.name not in NOT_SOURCES:
-        importlib.import_module(f"{__name__}.{_module.name}")
+import_all(__name__, __path__, but=NOT_SOURCES)

@@ -55,6 +55,12 @@ class Splits:
     target_scale: float
     fingerprint: str
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Samples in each part that has any: train, validation, test."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: len(part) for name, part in parts.items() if len(part)}
+
 
 def load(dataset: Dataset) -> Splits:
     """Reads the samples of a source and splits them.

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from tuner.config import Setting
+from tuner.config.comparison import Setting
 from tuner.diff.circumstances import Circumstance, circumstances_of
 from tuner.diff.outcomes import Course, Outcome, course_of, outcomes_of
 from tuner.diff.sides import DEFAULT, LETTERS, Side, find_sides, settings_of

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tuner.choice import Choice, Field, Section
-from tuner.config import ABSENT, Config, name_of
-from tuner.config.comparison import NOT_MEANING
+from tuner.config.comparison import ABSENT, NOT_MEANING, name_of
+from tuner.config.settings import Config
 from tuner.document import word
 
 Argument = tuple[str, Any]

@@ -18,8 +18,12 @@ NAMES = {
     "device_model": "device model",
     "cpu_capability": "CPU capability",
     "threads": "threads",
+    "packages": "packages",
 }
 """The parts, as run.json calls them, and in words."""
+
+NONE = "none"
+"""What stands for no packages."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Circumstance:
 def circumstances_of(sides: Sequence[Side]) -> list[Circumstance]:
     """Each part that is known of any side."""
     found = [Circumstance(key, tuple(_values(side, key) for side in sides)) for key in NAMES]
-    return [each for each in found if any(each.values)]
+    return [each for each in found if any(value != NONE for known in each.values for value in known)]
 
 
 def _values(side: Side, key: str) -> tuple[Any, ...]:
@@ -57,4 +61,4 @@ def _of_run(run: Run, key: str) -> Any:
     if key == "git_commit":
         commit = run.about.get(key)
         return commit if isinstance(commit, str) else None
-    return getattr(run.identity, key)
+    return getattr(run.identity, key) or NONE

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner import shipped
-from tuner.config import ABSENT, STAYED, Setting, meaning, side_by_side
+from tuner.config.comparison import ABSENT, STAYED, Setting, meaning, side_by_side
 from tuner.durable import parse_json, shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.paths import expanded
@@ -106,7 +106,7 @@ def _unknown(reference: str, error: NotFoundError) -> NotFoundError:
 
 
 def _config(source: str) -> Side:
-    from tuner.config import load
+    from tuner.config.load import load
 
     loaded = load(source)
     path = "stdin" if source == STDIN else source
@@ -144,7 +144,7 @@ def _completed(sides: list[Side]) -> list[Side]:
 
 def _read_anew(side: Side) -> dict[str, Any]:
     """The settings of a run as a config of today; as they are where they do not make one."""
-    from tuner.config import load
+    from tuner.config.load import load
 
     try:
         return load(str(side.runs[min(side.runs)].path / "config.yaml")).resolved

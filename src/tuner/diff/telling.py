@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tuner.config import ABSENT, Setting
+from tuner.config.comparison import ABSENT, Setting
 from tuner.diff.circumstances import Circumstance
 from tuner.diff.outcomes import Outcome
 from tuner.diff.sides import LETTERS, Side

@@ -158,11 +158,12 @@ def of_choice(choice: type[Choice]) -> Meaning:
     kind = kinds()[choice.kind]
     rows = tuple(row(key, field) for key, field in choice.fields.items())
     values = example_of_choice(choice, kind)
+    origin = [f"From the package {choice.package}."] if choice.package else []
     proven = proofs([choice.name]) or proofs(paths_of(kind), "Recipe on its kind")
     return Meaning(
         choice.name,
         choice.kind,
-        "\n".join([cleandoc(choice.__doc__ or ""), places(kind), *proven]),
+        "\n".join([cleandoc(choice.__doc__ or ""), places(kind), *origin, *proven]),
         ("setting", "allowed", "default", "what it is"),
         rows,
         choice.aliases,

@@ -13,7 +13,8 @@ PARTS = {
     "train": "Measured on training samples in evaluation mode, with the weights at the end of the epoch: on as many\n"
     "samples as validation has, at least 1,000, always the same ones. What is worse in val_ than here is overfitting.",
     "val": "Measured on the validation samples, with the weights at the end of the epoch.",
-    "test": "Measured on the test samples, once, when the run ends, with the best weights; it stands in status.json.",
+    "test": "Measured on the test samples, once, when the run ends, with the best weights (unless training.test is "
+    "ask); it stands in status.json.",
 }
 FORMS = {
     "last": "Of the last epoch of a run.",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner import machine
-from tuner.config import Loaded
+from tuner.config.loaded import Loaded
 from tuner.data.splits import Splits
 from tuner.data.splits import load as read_splits
 from tuner.durable import json_bytes, read_json, shown, write_file

@@ -228,8 +228,7 @@ def _death(code: int, words: str) -> Failed:
 
 
 def _started(session: GroupSession, ended: dict[int, dict[str, Any]]) -> GroupStarted:
-    config, splits = session.loaded.config, session.splits
-    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    config = session.loaded.config
     assert session.path is not None  # noqa: S101 - `hold` made it
     return GroupStarted(
         group=session.path,
@@ -240,7 +239,7 @@ def _started(session: GroupSession, ended: dict[int, dict[str, Any]]) -> GroupSt
         device_model=session.identity.device_model,
         threads=session.identity.threads,
         parameters=session.plan.parameters,
-        samples={name: len(part) for name, part in parts.items() if len(part)},
+        samples=session.splits.sizes,
         epochs=config.training.epochs,
         monitor=config.training.monitor,
         notes=session.loaded.notes,

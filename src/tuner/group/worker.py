@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from tuner.config import Loaded, load
+from tuner.config.load import load
+from tuner.config.loaded import Loaded
 from tuner.crash import report
 from tuner.errors import BUG, NotFoundError, TunerError
 from tuner.events import Ended, Event

@@ -37,8 +37,8 @@ class Loss(Choice, kind="loss"):
         return False
 
     def units(self, classes: int) -> int:
-        """How many outputs the network needs for this many classes."""
-        return classes
+        """How many outputs the network needs for this many classes; 0 classes: the target is a number."""
+        return classes or 1
 
     def build(self, classes: int | None) -> Compare:
         """(outputs, targets) -> the scalar that is minimised: the mean over the samples of the batch."""
@@ -56,6 +56,11 @@ class Loss(Choice, kind="loss"):
     def decide(self, outputs: Tensor) -> Tensor:
         """The class each sample's outputs stand for: int64 (N,)."""
         return outputs.argmax(dim=1)
+
+    def probabilities(self, outputs: Tensor, activation: str) -> Tensor | None:  # noqa: ARG002
+        """The probability of each class (N, classes) that outputs stand for, which end with `activation`; None where
+        they stand for none."""
+        return None
 
 
 class CrossEntropy(Loss, name="cross_entropy", aliases=("softmax_cross_entropy", "log_loss")):
@@ -105,6 +110,9 @@ class CrossEntropy(Loss, name="cross_entropy", aliases=("softmax_cross_entropy",
 
         return reported
 
+    def probabilities(self, outputs: Tensor, activation: str) -> Tensor | None:  # noqa: ARG002
+        return outputs.softmax(dim=1)
+
 
 class MSE(Loss, name="mse", aliases=("mean_squared_error", "square_error", "squared_error", "l2_loss")):
     """The mean of the squared differences between outputs and targets.
@@ -129,6 +137,9 @@ class MSE(Loss, name="mse", aliases=("mean_squared_error", "square_error", "squa
     def build_reported(self, classes: int | None) -> Compare:
         return _elementwise(classes, self.activates, lambda difference: difference.square())
 
+    def probabilities(self, outputs: Tensor, activation: str) -> Tensor | None:
+        return _shares(outputs, self.activates, activation)
+
 
 class MAE(Loss, name="mae", aliases=("mean_absolute_error", "absolute_error", "l1_loss")):
     """The mean of the absolute differences between outputs and targets.
@@ -151,6 +162,9 @@ class MAE(Loss, name="mae", aliases=("mean_absolute_error", "absolute_error", "l
 
     def build_reported(self, classes: int | None) -> Compare:
         return _elementwise(classes, self.activates, lambda difference: difference.abs())
+
+    def probabilities(self, outputs: Tensor, activation: str) -> Tensor | None:
+        return _shares(outputs, self.activates, activation)
 
 
 class Huber(Loss, name="huber", aliases=("smooth_l1",)):
@@ -184,6 +198,9 @@ class Huber(Loss, name="huber", aliases=("smooth_l1",)):
 
         return _elementwise(classes, self.activates, h)
 
+    def probabilities(self, outputs: Tensor, activation: str) -> Tensor | None:
+        return _shares(outputs, self.activates, activation)
+
 
 class BinaryCrossEntropy(
     Loss, name="binary_cross_entropy", aliases=("bce", "bce_with_logits", "sigmoid_cross_entropy")
@@ -205,7 +222,7 @@ class BinaryCrossEntropy(
         return True
 
     def units(self, classes: int) -> int:
-        return 1 if classes == 2 else classes
+        return classes if classes > 2 else 1
 
     def build_reported(self, classes: int | None) -> Compare:  # noqa: ARG002
         from torch.nn import functional as F
@@ -221,6 +238,12 @@ class BinaryCrossEntropy(
         import torch
 
         return (outputs[:, 0] > 0).to(torch.int64) if outputs.shape[1] == 1 else outputs.argmax(dim=1)
+
+    def probabilities(self, outputs: Tensor, activation: str) -> Tensor | None:  # noqa: ARG002
+        import torch
+
+        alone = outputs.shape[1] == 1
+        return torch.cat([-outputs, outputs], dim=1).sigmoid() if alone else outputs.sigmoid()
 
 
 class Hinge(Loss, name="hinge", aliases=("multi_margin", "multiclass_hinge")):
@@ -255,6 +278,13 @@ def _one_hot(targets: Tensor, outputs: Tensor) -> Tensor:
 
     classes = torch.arange(outputs.shape[1], device=outputs.device)
     return (targets.unsqueeze(1) == classes).to(outputs.dtype)
+
+
+def _shares(outputs: Tensor, softmax: bool, activation: str) -> Tensor | None:
+    """The probabilities of outputs that are compared with the one-hot target: under a softmax, which may be theirs."""
+    if softmax:
+        return outputs.softmax(dim=1)
+    return outputs if activation == "softmax" else None
 
 
 def _elementwise(classes: int | None, softmax: bool, of_difference: Callable[[Tensor], Tensor]) -> Compare:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.compare.checks import measured_loss
-from tuner.config import Loaded, meaning, side_by_side
+from tuner.config.comparison import meaning, side_by_side
+from tuner.config.loaded import Loaded
 from tuner.config.words import nearest
 from tuner.document import Place
 from tuner.errors import Fault, UsageError
+from tuner.options.metrics import column as column_of
 from tuner.quantities import LAYER, WHOLE_RUN
 from tuner.runs.requirements import layer_metrics, possible_metrics
 from tuner.runs.values import Metric, parse_metric
@@ -86,6 +88,8 @@ def _has(loaded: Loaded, stem: str, metric: Metric, place: Place) -> Iterator[Fa
     message = f"runs of {stem} have no metric {column}"
     if is_of_layer and config.layer_stats == "none":
         message += ": its layer_stats is none"
+    if column_of(column).part == "test" and config.training.test == "ask":
+        message += ": its training.test is ask"
     near = nearest(column, inside if is_of_layer else there)
     yield place.fault(message, key="metric", given=column, allowed=", ".join(inside if is_of_layer else there),
                       suggestion=near)  # fmt: skip

@@ -10,7 +10,8 @@ from typing import Any
 
 from tuner.bounds import Integer, ListOf, Null, Number, OneOf, Part, Text
 from tuner.choice import Section, setting
-from tuner.config import Loaded, load
+from tuner.config.load import load
+from tuner.config.loaded import Loaded
 from tuner.config.reader import Reader
 from tuner.document import Items, Map, Node, Place, decode, parse, read_bytes
 from tuner.durable import shown

@@ -17,9 +17,9 @@ from tuner.render.talk import Talk
 from tuner.runs.members import averages, member_row, members_columns, metrics_of_members
 
 Pairs = list[tuple[str, str]]
-BAD_ENDS = ("diverged", "failed", "crashed")
+BAD_ENDS = ("diverged", "crashed")
 STYLES = {"note": "yellow", "next": "bold", "failed": "red"}
-STATE_STYLES = {"diverged": "red", "failed": "red", "stopped": "yellow"}
+STATE_STYLES = {"diverged": "red", "stopped": "yellow"}
 MEMBER_WIDTHS = {"state": 8, "best": 7, "trend": 12}
 
 

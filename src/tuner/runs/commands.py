@@ -27,7 +27,7 @@ def next_command(run: Run) -> str:
 
 def calmer_command(path: Path, optimizer: Any) -> str:
     """Trains the run's config anew with a tenth of its lr, or the optimizer's default where that is smaller."""
-    from tuner.options.optimizers import Optimizer
+    from tuner.options.optimizers.base import Optimizer
 
     command = f"tuner train {typed(path)}"
     choice = Optimizer.find(str(optimizer.get("name"))) if isinstance(optimizer, Mapping) else None

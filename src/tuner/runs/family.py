@@ -7,15 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tuner.config import meaning
+from tuner.config.comparison import meaning
 from tuner.durable import shown
 from tuner.errors import NotFoundError
 from tuner.figures import finite, mean
 from tuner.runs.files import STATES
 from tuner.runs.find import resolve
 from tuner.runs.folder import Run, glance, is_run, members
-
-FAILED = ("diverged", "failed")
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Group:
         return replace(self, runs={seed: run for seed, run in self.runs.items() if seed in seeds})
 
     def diverged(self) -> list[int]:
-        return [seed for seed, run in self.runs.items() if run.state in FAILED]
+        return [seed for seed, run in self.runs.items() if run.state == "diverged"]
 
 
 def average(runs: Collection[Run], table: str) -> dict[str, float]:

@@ -36,7 +36,7 @@ METRICS, TIMING, LAYERS, BEST = "metrics.csv", "timing.csv", "layer_stats.jsonl"
 LOG, DATA, CHECKPOINTS, CURVES = "log.txt", "data.json", "checkpoints", "curves.png"
 WRITTEN_ONCE = (IDENTITY, CONFIG, SOURCE, ORIGINS, DATA)
 WEIGHTS_LIMIT = 8 << 30
-STATES = ("running", "stopped", "finished", "diverged", "failed", "crashed")
+STATES = ("running", "stopped", "finished", "diverged", "crashed")
 ENDED = ("finished", "diverged")
 
 _JOURNALS = (METRICS, TIMING, LAYERS)

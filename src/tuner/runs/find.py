@@ -78,7 +78,7 @@ def number_of(path: Path, name: str) -> int:
 
 def _is_another(path: Path, identity: Identity) -> bool:
     """Whether a run that cannot be read is known by its config not to be of `identity`."""
-    from tuner.config import meaning_hash
+    from tuner.config.comparison import meaning_hash
     from tuner.document import plain
 
     try:

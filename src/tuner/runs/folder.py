@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tuner.config.comparison import ABSENT, name_of
+from tuner.config.comparison import ABSENT, NEUTRAL, name_of
 from tuner.durable import (
     JOURNAL_LIMIT,
     JSON_LIMIT,
@@ -91,6 +91,7 @@ class Run:
         value: Any = self.config
         for part in key.split("."):
             value = value.get(part, ABSENT) if isinstance(value, dict) else ABSENT
+        value = NEUTRAL.get(key, ABSENT) if value is ABSENT else value
         if value is ABSENT:
             raise NotFoundError(f"{shown(self.path / CONFIG)} is damaged: {key} is missing")
         return name_of(value)

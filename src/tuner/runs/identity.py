@@ -21,6 +21,7 @@ class Identity:
     threads: int
     torch: str
     tuner: str
+    packages: str = ""  # those whose choices the config names, with their versions; neither counts nor stands if empty
 
     def differences(self, other: Identity, ignore: Collection[str] = ()) -> list[tuple[str, str | int, str | int]]:
         """(what, here, there) for each part that differs and is not in `ignore`, e.g. {"threads"}."""
@@ -29,7 +30,7 @@ class Identity:
 
     def as_json(self) -> dict[str, str | int]:
         """The `identity` of run.json."""
-        return asdict(self)
+        return {key: value for key, value in asdict(self).items() if value or key != "packages"}
 
     @classmethod
     def from_json(cls, value: Any, file: str) -> Self:
@@ -38,6 +39,6 @@ class Identity:
             raise NotFoundError(f"{file} is damaged: it holds no identity")
         for field in fields(cls):
             wanted = int if field.name == "threads" else str
-            if type(value.get(field.name)) is not wanted:
+            if type(value.get(field.name, field.default)) is not wanted:
                 raise NotFoundError(f"{file} is damaged: identity.{field.name} is missing or of the wrong type")
-        return cls(**{field.name: value[field.name] for field in fields(cls)})
+        return cls(**{field.name: value[field.name] for field in fields(cls) if field.name in value})

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuner.errors import UsageError
+from tuner.options.metrics import column
 from tuner.quantities import EPOCH, LAYER, WHOLE_RUN
 from tuner.runs.conditions import Condition, parse_condition
 from tuner.runs.folder import Run
-from tuner.runs.values import Metric, parse_metric, value
+from tuner.runs.values import NOT_TESTED, Metric, parse_metric, value, why_not
 
 if TYPE_CHECKING:
-    from tuner.config import Loaded
+    from tuner.config.loaded import Loaded
 
 ALWAYS = (*EPOCH, *WHOLE_RUN)
 
@@ -26,14 +27,17 @@ class Requirement:
     metric: Metric
 
     def judge(self, runs: Mapping[int, Run]) -> dict[str, Any]:
-        """``{"condition", "value", "holds"}`` for the mean over the runs; a run without a value fails it."""
+        """``{"condition", "value", "holds"}`` for the mean over the runs; a run without a value fails it, and where it
+        is known why, ``reason`` says so."""
         values = [value(run, self.metric) for run in runs.values()]
         known = [each for each in values if each is not None]
         mean = sum(known) / len(known) if known and len(known) == len(values) else None
+        reasons = [reason for run in runs.values() if mean is None and (reason := why_not(run, self.metric))]
         return {
             "condition": str(self.condition),
             "value": mean,
             "holds": mean is not None and self.condition.holds(mean),
+            **({"reason": reasons[0]} if reasons else {}),
         }
 
 
@@ -46,6 +50,9 @@ def parse_requirements(texts: Sequence[str], loaded: Loaded) -> list[Requirement
         requirements.append(Requirement(condition, parse_metric(condition.left)))
     there = possible_metrics(loaded)
     for requirement in requirements:
+        is_test = column(requirement.metric.column).part == "test"
+        if is_test and loaded.config.training.test == "ask":
+            raise UsageError(f"{requirement.condition}: {NOT_TESTED}", fix="training.test=end measures it.")
         if requirement.metric.column not in (*there, *layer_metrics(loaded)):
             near = [name for name in there if name.endswith(f"_{requirement.metric.column}")]
             fix = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(there)}."
@@ -64,5 +71,6 @@ def layer_metrics(loaded: Loaded) -> list[str]:
 def possible_metrics(loaded: Loaded) -> list[str]:
     """The columns that a run of `loaded` can be asked for."""
     measured = loaded.metrics
-    test = dict.fromkeys(f"test_{name.partition('_')[2]}" for name in measured)
+    tested = loaded.config.training.test == "end"
+    test = dict.fromkeys(f"test_{name.partition('_')[2]}" for name in measured if tested)
     return [*measured, *test, *ALWAYS]

@@ -24,6 +24,7 @@ FORMS = (
 )
 MINIMISED_ONLY = ("label_smoothing", "class_weights")
 """Settings of a loss that shape what is minimised (batch_loss), but not the loss that is reported."""
+NOT_TESTED = "not measured: training.test is ask"
 _FORM = re.compile(r"([A-Za-z_][A-Za-z0-9_.()\[\]]*)(?:@(last|[0-9]{1,9}))?")
 _LAYER = re.compile(rf"({'|'.join(LAYER)})\(([a-z0-9_.]+)\)")
 
@@ -94,6 +95,12 @@ def value(run: Run, metric: Metric) -> float | None:
     return _known(run, row, metric.column, metric) if row else None
 
 
+def why_not(run: Run, metric: Metric) -> str | None:
+    """Why a run has no value of a metric of its test part; None for every other reason."""
+    is_left = column_of(metric.column).part == "test" and not run.status.get("test")
+    return NOT_TESTED if is_left and run.setting("training.test") == "ask" else None
+
+
 def metrics_of_run(run: Run) -> list[str]:
     """The metrics that `value` finds in `run`, those of the best epoch first."""
     row = run.status.get("best") or run.status.get("last") or {}
@@ -115,7 +122,7 @@ def parameters(run: Run) -> float:
 
 @cache
 def _parameters(config: Path) -> int:
-    from tuner.config import load
+    from tuner.config.load import load
 
     return load(str(config)).plan.parameters
 

@@ -88,9 +88,6 @@ def go_on(training: Training) -> int | None:
 
 def started(training: Training, resumed: int | None) -> Started:
     session, setup = training.session, training.setup
-    samples = {"train": len(setup.task.train)}
-    samples |= {"validation": len(setup.validation)} if setup.validation is not None else {}
-    samples |= {"test": len(setup.test)} if setup.test is not None else {}
     last, size = setup.task.batches[-1], session.loaded.config.training.batch_size
     notes = [*session.loaded.notes, *session.notes, *session.changed]
     if size != "full" and last[1] - last[0] > size:
@@ -105,7 +102,7 @@ def started(training: Training, resumed: int | None) -> Started:
         device_model=session.identity.device_model,
         threads=session.identity.threads,
         parameters=session.plan.parameters,
-        samples=samples,
+        samples=session.splits.sizes,
         epochs=session.loaded.config.training.epochs,
         steps_per_epoch=training.steps,
         monitor=session.loaded.config.training.monitor,

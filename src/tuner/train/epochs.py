@@ -12,7 +12,7 @@ from typing import Any
 
 from tuner.document import is_handed_over
 from tuner.durable import Checksum
-from tuner.errors import DivergedError, NotFoundError, ResourceError
+from tuner.errors import DIVERGED, NotFoundError, ResourceError
 from tuner.events import Ended, EpochDone, Event, StepsDone
 from tuner.layer_stats import epochs_measured, measure, probe_of
 from tuner.loop import NonFinite, evaluate, train_epoch
@@ -267,7 +267,7 @@ class Training:
     def diverged(self, reason: str) -> Ended:
         """Closes the run; the last finite checkpoint made on schedule stands."""
         again = calmer_command(self.folder.path, self.session.loaded.resolved["optimizer"])
-        return self.end(self.status("diverged", reason, DivergedError.exit_code, next=again))
+        return self.end(self.status("diverged", reason, DIVERGED, next=again))
 
     def failed(self, error: ResourceError) -> None:
         """Notes that the machine ran out; the last checkpoint stands and the same command goes on from it."""

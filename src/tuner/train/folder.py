@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tuner.config import Checkpoint
+from tuner.config.settings import Checkpoint
 from tuner.durable import (
     JOURNAL_LIMIT,
     Checksum,

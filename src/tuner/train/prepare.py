@@ -71,7 +71,7 @@ def prepare(session: Session) -> Setup:
         normalizer=None if kept else normalizer,
         train_evaluated=Samples(train.x.index_select(0, rows), train.y.index_select(0, rows)),
         validation=_held_out(session, splits.validation, "validation", normalizer, kept),
-        test=_held_out(session, splits.test, "test", normalizer, kept),
+        test=_held_out(session, splits.test, "test", normalizer, kept) if config.training.test == "end" else None,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.asks.runs.entries import Entry
-from tuner.config import ABSENT, Setting, meaning, name_of, side_by_side
+from tuner.config.comparison import ABSENT, Setting, meaning, name_of, side_by_side
 from tuner.durable import shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.options.metrics import Column as Measured

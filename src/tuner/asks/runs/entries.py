@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tuner.config import ABSENT, Setting, meaning, name_of, side_by_side
+from tuner.config.comparison import ABSENT, Setting, meaning, name_of, side_by_side
 from tuner.durable import shown
 from tuner.errors import NotFoundError
 from tuner.runs.family import read_group

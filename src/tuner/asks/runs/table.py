@@ -122,6 +122,6 @@ def _brief(entries: Sequence[Entry]) -> dict[str, str]:
 
 def _color(state: str) -> str:
     """Of a group that of its worst run."""
-    if any(bad in state for bad in ("diverged", "failed", DAMAGED)):
+    if any(bad in state for bad in ("diverged", DAMAGED)):
         return "red"
     return next((color for each, color in COLORS.items() if each in state), "")

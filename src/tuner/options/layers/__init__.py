@@ -5,11 +5,9 @@ A new layer is one new file here: a class derived from `tuner.options.layers.bas
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+from tuner.choice import import_all
 
 FIRST = ("conv", "pool", "dense", "dropout")
 """The order in which layers are told; those of other files follow."""
 
-for _name in dict.fromkeys([*FIRST, *(module.name for module in pkgutil.iter_modules(__path__))]):
-    importlib.import_module(f"{__name__}.{_name}")
+import_all(__name__, __path__, first=FIRST)

@@ -5,14 +5,12 @@ A new metric is one new file here: it is found by being in this folder.
 
 from __future__ import annotations
 
-import pkgutil
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from tuner.choice import Choice
+from tuner.choice import Choice, import_all
 from tuner.quantities import EPOCH, WHOLE_RUN, Quantity
 
 if TYPE_CHECKING:
@@ -134,5 +132,4 @@ def metrics_for(target: str) -> list[type[Metric]]:
     return sorted((each for each in Metric.members.values() if target in each.targets), key=lambda each: each.order)
 
 
-for _module in pkgutil.iter_modules(__path__):
-    import_module(f"{__name__}.{_module.name}")
+import_all(__name__, __path__)

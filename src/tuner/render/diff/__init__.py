@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 
-from tuner.config import brief
+from tuner.config.comparison import brief
 from tuner.diff import LETTERS, Circumstance, Diff, Side, changes_against_first, listed, warnings_of
 from tuner.figures import plural
 from tuner.render.diff.lines import Line, Look, is_ready, laid_out, near, setting_lines

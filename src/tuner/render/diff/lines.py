@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from tuner import shipped
-from tuner.config import ABSENT, Setting, brief
+from tuner.config.comparison import ABSENT, Setting, brief
 from tuner.diff import DEFAULT, LETTERS, Side
 from tuner.errors import NotFoundError
 from tuner.figures import number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from tuner.config import ABSENT, Setting, brief
+from tuner.config.comparison import ABSENT, Setting, brief
 from tuner.diff import LETTERS, Diff, warnings_of
 from tuner.render.diff.lines import Look, note_of
 from tuner.render.diff.results import HEADING, course_text, delta_text, head_of, heads_of_two, row_of, value_text

@@ -1,4 +1,4 @@
-"""The layers of a config, lowest first: what its file extends, the file, the overrides of the command line."""
+"""The documents of a config, lowest first: what its file extends, the file, the overrides of the command line."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _KEY = re.compile(r"(?!.*\.ya?ml$)[a-z_]+(\.[a-z_]+)*=?")
 
 
 @dataclass
-class Layers:
+class Documents:
     """The maps found, lowest first, and the faults on the way; `unread` if something could not be read at all."""
 
     nodes: list[Map] = field(default_factory=list)

@@ -1,0 +1,148 @@
+"""A run folder -> a model that takes samples as they are stored and answers in the target's own terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tuner.config.load import load_config
+from tuner.config.settings import Config
+from tuner.durable import shown
+from tuner.errors import ConfigError, NotFoundError, UsageError
+from tuner.loop import Normalizer, chunk_size
+from tuner.network import Network, build
+from tuner.options.layers.base import PlanError
+from tuner.plan import plan
+from tuner.runs.data import Data, read_data
+from tuner.runs.files import BEST, CONFIG, best_weights
+from tuner.runs.folder import glance
+from tuner.state import load_weights
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained network with its best weights, on the CPU, in eval mode.
+
+    Its methods take samples as the data source stores them: pictures (C, H, W) in the source's own numbers (bytes: 0 to
+    255), rows of a table (F,) with each column in its unit, sequences (T, F); one sample or a batch (N, ...), as numpy
+    array, nested lists or tensor. They raise UsageError for anything else, and leave torch's global settings alone.
+    """
+
+    data: Data = field(repr=False)
+    """What the run knows of its data: shape, columns, target, parts."""
+    config: Config = field(repr=False)
+    network: Network = field(repr=False)
+
+    @property
+    def module(self) -> nn.Module:
+        """The network itself: it takes normalised samples, float32 (N, *shape), and gives outputs (N, units)."""
+        return self.network
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of `predict_proba`'s columns; () for a numeric target."""
+        return self.data.target.classes
+
+    def normalize(self, x: Any) -> Tensor:
+        """The samples as `module` takes them: float32 (N, *shape), normalised as the run's `data.normalize` says."""
+        return self._normalized(self._samples(x))
+
+    def predict(self, x: Any) -> NDArray[Any]:
+        """The class name (text) or the number (float64, in the target's unit) of each sample: (N,)."""
+        outputs, target = self._outputs(x), self.data.target
+        if self.classes:
+            names: NDArray[np.str_] = np.array(self.classes)[self.config.loss.decide(outputs).numpy()]
+            return names
+        numbers: NDArray[np.float64] = outputs[:, 0].double().numpy()
+        return numbers * target.scale + target.mean
+
+    def predict_proba(self, x: Any) -> NDArray[np.float64]:
+        """The probability of each class: (N, classes), a row adding up to 1.
+
+        Under binary_cross_entropy with more than two classes each stands for itself: a row need not add up to 1.
+        Raises UsageError for a numeric target, and for a loss whose outputs are no probabilities.
+        """
+        if not self.classes:
+            raise UsageError("predict_proba is about classes, and this run predicts a number", fix="Use predict.")
+        loss, activation = self.config.loss, self.config.model.output.activation.name
+        found = loss.probabilities(self._outputs(x).double(), activation)
+        if found is None:
+            raw = " on raw outputs" if loss.__dict__.get("outputs") == "raw" else ""
+            said = f"the outputs of a network trained with {loss.name}{raw} are no probabilities"
+            raise UsageError(said, fix="Use predict, or train with cross_entropy.")
+        probabilities: NDArray[np.float64] = found.numpy()
+        return probabilities
+
+    @torch.inference_mode()
+    def _outputs(self, x: Any) -> Tensor:
+        samples = self._samples(x)
+        parts = [self.network(self._normalized(part)) for part in torch.split(samples, chunk_size(self.network))]
+        return torch.cat(parts)
+
+    def _normalized(self, samples: Tensor) -> Tensor:
+        """By numbers of which there is one a channel of pictures, one a column of tables and sequences."""
+        numbers, wide = self.data.normalize, (-1, 1, 1) if len(self.data.shape) == 3 else (-1,)
+        mean, scale, low, high = (
+            torch.tensor(each, dtype=torch.float32).reshape(wide)
+            for each in (numbers.mean, numbers.scale, numbers.low, numbers.high)
+        )
+        return Normalizer(mean, scale, low, high)(samples)
+
+    def _samples(self, x: Any) -> Tensor:
+        """Samples as float32 (N, *shape), N >= 1. Raises UsageError where they are something else."""
+        shape = self.data.shape
+        try:
+            given = _numbers(x)
+            if given.shape[-len(shape) :] != shape or given.ndim > len(shape) + 1:
+                raise ValueError(f"an array of shape {tuple(given.shape)}")
+            samples = given.reshape(-1, *shape)
+            if not len(samples):
+                raise ValueError("none at all")
+            finite = samples.isfinite().flatten(1).all(dim=1)
+            if not bool(finite.all()):
+                raise ValueError(f"sample {int(finite.logical_not().nonzero()[0])} holds a number that is not finite")
+        except (TypeError, ValueError, RuntimeError) as error:
+            sizes = ", ".join(map(str, shape))
+            columns = f": {', '.join(self.data.columns)}" if self.data.columns else ""
+            fix = f"Expected is one sample of shape {shape} or several, (N, {sizes}){columns}."
+            raise UsageError(f"these are no samples of this model: {error}", fix=fix) from None
+        return samples
+
+
+def _numbers(x: Any) -> Tensor:
+    """float32. Raises TypeError, ValueError or RuntimeError for what is no array of numbers."""
+    if isinstance(x, Tensor) and not x.is_complex():
+        return x.detach().to("cpu", torch.float32)
+    array = np.asarray(x)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"no array of numbers but of {array.dtype}")
+    with np.errstate(over="ignore"):
+        return torch.from_numpy(np.array(array, dtype=np.float32))
+
+
+def model_of(run: Path) -> Model:
+    """The model of the run folder `run`.
+
+    Raises NotFoundError where a file of it is missing or damaged, or its weights are not those of the best epoch that
+    its status.json speaks of.
+    """
+    found = glance(run)
+    _ = found.config  # checked, as the config's own reader does not
+    weights, data = best_weights(found.path, found.told), read_data(found)
+    try:
+        config = load_config(str(run / CONFIG))
+        planned = plan(config.model, data.shape, config.loss.units(len(data.target.classes)))
+    except ConfigError as error:
+        raise NotFoundError(f"{shown(run / CONFIG)} is damaged: {error.faults[0].message}") from None
+    except PlanError as error:
+        raise NotFoundError(f"{shown(run / CONFIG)} does not fit the data of its run: {error.message}") from None
+    network = build(planned, config.seed)
+    load_weights(network, weights, str(run / BEST))
+    network.eval()
+    return Model(data, config, network)

@@ -1,0 +1,129 @@
+"""Choices that an installed package adds: tests/example_package, put on the path as an installer would put it there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tuner import packages
+
+EXAMPLE = Path(__file__).parent / "example_package"
+CONFIG = """
+model: {hidden: [4], activation: {name: cube, scale: 0.2}}
+data: iris
+training: {epochs: 2, batch_size: 10, device: cpu, threads: 1}
+"""
+RELU = CONFIG.replace("{name: cube, scale: 0.2}", "relu")
+
+
+def install(folder: Path, version: str = "1.0", code: str | None = None) -> None:
+    """Puts the example where Python looks for packages, with what an installer writes beside it."""
+    told = folder / "tuner_cube.dist-info"
+    told.mkdir(parents=True, exist_ok=True)
+    (told / "METADATA").write_text(f"Metadata-Version: 2.1\nName: tuner-cube\nVersion: {version}\n")
+    (told / "entry_points.txt").write_text("[tuner.choices]\ncube = tuner_cube\n")
+    (folder / "tuner_cube.py").write_text((EXAMPLE / "tuner_cube.py").read_text() if code is None else code)
+
+
+class Workbench:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(self, *words: str, code: int = 0) -> str:
+        """What a command prints on stdout and stderr."""
+        done = subprocess.run(
+            [sys.executable, "-m", "tuner", *words],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(self.folder / "site"), "TUNER_RUNS": "runs"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        return done.stdout + done.stderr
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Workbench:
+    install(tmp_path / "site")
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    (tmp_path / "relu.yaml").write_text(RELU)
+    return Workbench(tmp_path)
+
+
+def test_its_choice_is_listed_and_explained_with_where_it_comes_from(bench: Workbench) -> None:
+    assert "The third power of its input. (from tuner-cube 1.0)" in bench.run("list", "activations")
+    told = json.loads(bench.run("list", "activations", "--json"))["choices"]
+    assert [each["name"] for each in told if each.get("package") == "tuner-cube 1.0"] == ["cube"]
+    assert "From the package tuner-cube 1.0." in bench.run("explain", "ThirdPower")
+    assert "cube" in bench.run("schema")
+
+
+def test_a_mistake_in_its_settings_is_found_like_any_other(bench: Workbench) -> None:
+    said = bench.run("check", "c.yaml", "model.activation.scale=2", code=2)
+    assert "expected a number in (0, 1], got 2" in said
+
+
+def test_its_version_is_in_the_identity_of_the_runs_that_use_it(bench: Workbench) -> None:
+    cube, relu = (bench.run("train", name, "-q").strip() for name in ("c.yaml", "relu.yaml"))
+    identities = [json.loads((bench.folder / run / "run.json").read_text())["identity"] for run in (cube, relu)]
+    assert identities[0]["packages"] == "tuner-cube 1.0"
+    assert "packages" not in identities[1]
+    install(bench.folder / "site", "1.1")
+    other = bench.run("train", "c.yaml", "-q").strip()
+    assert other not in (cube, relu)  # another identity: another run
+    assert "tuner-cube 1.0" in bench.run("diff", cube, other) and "tuner-cube 1.1" in bench.run("diff", cube, other)
+    assert "packages" not in bench.run("diff", relu, relu, "--all")
+    assert bench.run("train", "relu.yaml", "-q").strip() == relu  # it does not use it, and is found finished
+
+
+def test_a_stopped_run_is_not_gone_on_with_under_another_version(bench: Workbench) -> None:
+    bench.run("train", "c.yaml", "--run", "stopped", "--max-time", "0s", "training.epochs=2000", "-q", code=75)
+    install(bench.folder / "site", "1.1")
+    said = bench.run("train", "c.yaml", "--run", "stopped", "training.epochs=2000", code=4)
+    assert "packages is tuner-cube 1.1, there tuner-cube 1.0" in said
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        ("import no_such_library", "ModuleNotFoundError: No module named 'no_such_library'"),
+        ("raise SystemExit('bye')", "SystemExit: bye"),
+        ("def broken(:", "SyntaxError: invalid syntax"),
+        (
+            "from tuner.options.activations import Activation\n"
+            "class Cube(Activation, name='cube'):\n    def build(self): ...\n"
+            "class Mine(Activation, name='mine', aliases=('ReLU',)):\n    def build(self): ...\n",
+            "its activation ReLU is called as tuner's own is",
+        ),
+        (
+            "from tuner.options.activations import Activation\nclass Cube(Activation, name='cube'):\n    '''None.'''\n",
+            "its activation cube has no build",
+        ),
+    ],
+)
+def test_a_faulty_package_is_left_out_and_named(bench: Workbench, code: str, problem: str) -> None:
+    install(bench.folder / "site", code=code)
+    told = f"the choices of the package tuner-cube 1.0 are left out: {problem}"
+    assert told in bench.run("check", "relu.yaml")  # a note
+    assert told in " ".join(bench.run("list", "activations").split())
+    said = bench.run("check", "c.yaml", code=2)
+    assert f"there is no activation called cube; {told}" in " ".join(said.split())
+    assert "Traceback" not in said
+
+
+def test_looking_for_packages_takes_no_time_where_there_are_none() -> None:
+    """The median of several: another process may have the core for a while."""
+    taken = []
+    for _ in range(9):
+        packages.packages.cache_clear()
+        began = time.perf_counter()
+        assert packages.packages() == ()
+        taken.append(time.perf_counter() - began)
+    assert sorted(taken)[4] < 0.005

@@ -117,8 +117,8 @@ def test_the_words_are_found() -> None:
 def test_states_verdicts_and_identity_are_explained() -> None:
     from dataclasses import fields
 
+    from tuner.asks.compare import differences
     from tuner.asks.runs.entries import DAMAGED
-    from tuner.compare import differences
     from tuner.runs.files import STATES
     from tuner.runs.identity import Identity
 

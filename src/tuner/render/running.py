@@ -10,7 +10,7 @@ from tuner.figures import duration, in_notation, spark
 from tuner.render.talk import Talk
 
 GAP = 2
-WIDTHS = {"figure": 9, "duration": 10}
+WIDTHS: dict[object, int] = {"figure": 9, "duration": 10}
 """Characters that numbers of a notation take."""
 
 EXPONENT_BELOW = {"figure": 1e-3, "number": 1e-2}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -99,6 +100,17 @@ def why_not(run: Run, metric: Metric) -> str | None:
     """Why a run has no value of a metric of its test part; None for every other reason."""
     is_left = column_of(metric.column).part == "test" and not run.status.get("test")
     return NOT_TESTED if is_left and run.setting("training.test") == "ask" else None
+
+
+def measured_loss(config: Mapping[str, Any], column: str) -> dict[str, Any]:
+    """What decides what the loss in `column` measures, from a resolved config."""
+    loss, data = config.get("loss"), config.get("data")
+    measured = dict(loss) if isinstance(loss, Mapping) else {"name": loss}
+    if column != "batch_loss":
+        measured = {key: value for key, value in measured.items() if key not in MINIMISED_ONLY}
+    if isinstance(data, Mapping) and "standardize_target" in data:
+        measured["data.standardize_target"] = data["standardize_target"]
+    return measured
 
 
 def metrics_of_run(run: Run) -> list[str]:

@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -209,9 +210,15 @@ class Look:
                 no_wrap=is_cut,
                 overflow="ellipsis" if is_cut else "fold",
             )
-        for at in range(len(table.rows)):
-            grid.add_row(*(Words(escape(columns[p][1][at]), table.styles.get((at, p), "")) for p in part))
+        for at, row in enumerate(table.rows):
+            shown = [self._within(row[p], columns[p][1][at], width) for p, width in zip(part, widths, strict=True)]
+            styles = [table.styles.get((at, p), "") for p in part]
+            grid.add_row(*(Words(escape(text), style) for text, style in zip(shown, styles, strict=True)))
         return grid
+
+    def _within(self, cell: Cell, text: str, width: int) -> str:
+        """A course drawn in so many characters; any other cell as it is."""
+        return self.plain(replace(cell, width=min(cell.width, width)), text) if isinstance(cell, Spark) else text
 
 
 def paragraphs(text: str, width: int) -> list[str]:

@@ -10,7 +10,8 @@ from typing import Any
 from tuner.bounds import Bound, a, label
 from tuner.choice import Choice, Field, InvalidError, Section, fold
 from tuner.config import switching, trial, words
-from tuner.document import Items, Map, Node, Place, Scalar, located, shown, to_plain
+from tuner.document.files import located
+from tuner.document.nodes import Items, Map, Node, Place, Scalar, shown, to_plain
 from tuner.errors import FIRST, Faults
 from tuner.packages import left_out
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from tuner.bounds import label
 from tuner.choice import Choice, Section, fold
 from tuner.config import advice, words
-from tuner.document import Items, Map, Node, Place, Scalar, located, parse
+from tuner.document.files import located
+from tuner.document.nodes import Items, Map, Node, Place, Scalar
+from tuner.document.parsing import parse
 from tuner.errors import TunerError
 from tuner.options.activations import Activation
 

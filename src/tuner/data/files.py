@@ -8,8 +8,8 @@ import os
 import zlib
 from pathlib import Path
 
-from tuner import durable
 from tuner.data.source import Array, Source
+from tuner.durable import reading as run_reading
 from tuner.errors import NotFoundError, ResourceError
 from tuner.paths import path_of
 
@@ -139,4 +139,4 @@ def is_folder(path: Path) -> bool:
 
 def shown(path: Path) -> str:
     """A path as a message shows it: ./data rather than data."""
-    return durable.shown(path if path.is_absolute() else f"./{path}")
+    return run_reading.shown(path if path.is_absolute() else f"./{path}")

@@ -9,7 +9,7 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,12 @@ def write_run() -> Callable[..., Path]:
     return write
 
 
+class Screen(io.StringIO):
+    """A stream that can show any character."""
+
+    encoding = "utf-8"
+
+
 @pytest.fixture
 def draw() -> Callable[..., None]:
     """`tuner curves` in this process: runs, and options as the command has them."""
@@ -130,7 +136,7 @@ def shown() -> Callable[..., str]:
     def show(block: Any, width: int | None = None, *, color: bool = False, now: Any = None) -> str:
         from tuner.render.terminal import Look
 
-        look = Look(io.StringIO(), width, color=color)
+        look = Look(Screen(), width, color=color)
         look.now = now or look.now
         lines = "".join(look.lines(block)).removesuffix("\n")
         bare = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines.split("\n")]
@@ -138,6 +144,19 @@ def shown() -> Callable[..., str]:
         return lines
 
     return show
+
+
+@pytest.fixture
+def text_of(shown: Callable[..., str]) -> Callable[..., str]:
+    """Blocks one below the other, as `shown` each; without the notes, which go to stderr."""
+
+    def text(blocks: Iterable[Any], width: int | None = None, **how: Any) -> str:
+        from tuner.answer import Command, Note
+
+        kept = [block for block in blocks if not isinstance(block, Note)]
+        return "\n\n".join(shown(each, None if isinstance(each, Command) else width, **how) for each in kept)
+
+    return text
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

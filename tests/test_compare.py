@@ -16,12 +16,14 @@ from typing import Any
 
 import pytest
 
-from tuner.cli import compare as command
-from tuner.compare import Comparison, compare
+from tuner.answer import Answer
+from tuner.asks.compare import ask, blocks, find_all
+from tuner.asks.compare.comparison import Comparison, compare
+from tuner.asks.compare.words import conclusion
 from tuner.config.load import load
 from tuner.document import to_yaml
 from tuner.errors import NotFoundError, TunerError, UsageError
-from tuner.render.compare import comparison_markdown, comparison_text, conclusion
+from tuner.render.forms import md
 from tuner.runs import creating as run_creating
 from tuner.runs import identity as run_identity
 from tuner.runs import rows as run_rows
@@ -174,22 +176,22 @@ def test_the_metric_is_the_monitor_by_default(make: Make) -> None:
     assert compared("a", "c").differences[0].pairs == 8
 
 
-def test_seeds_without_a_pair_are_told_and_left_out(make: Make) -> None:
+def test_seeds_without_a_pair_are_told_and_left_out(make: Make, text_of: Callable[..., str]) -> None:
     make("a", dict(enumerate([*ACCURACIES, "diverged"])) | {12: 0.9})
     make("b", dict(enumerate(shifted(0.02))) | {2: "diverged", 3: "stopped", 4: "running", 11: 0.9})
     found = compared("a", "b")
     assert found.sides[1].left_out == {2: "diverged", 3: "stopped", 4: "crashed", 8: "not there", 12: "not there"}
     assert found.sides[0].left_out == {8: "diverged", 11: "not there"}
     assert list(found.differences[0].values) == [0, 1, 5, 6, 7]
-    lines = [line.split() for line in comparison_text(found).splitlines()]
-    assert lines[3:8] == [
+    lines = [line.split() for line in text_of(blocks(found)).splitlines()]
+    assert lines[2:7] == [
         ["0", "0.9611", "0.9791", "+0.0180"],
         ["1", "0.9667", "0.9867", "+0.0200"],
         ["2", "0.9583", "diverged", "-"],
         ["3", "0.9639", "stopped", "-"],
         ["4", "0.9611", "crashed", "-"],
     ]
-    assert found.as_json()["groups"]["b"]["seeds"]["2"] is None
+    assert found.as_data()["groups"]["b"]["seeds"]["2"] is None
 
 
 def test_a_run_that_is_being_trained_is_left_out(make: Make) -> None:
@@ -220,7 +222,7 @@ def test_a_run_that_never_gets_there_is_left_out(make: Make) -> None:
     none = compared("a", "c", metric="epochs(val_accuracy>=0.9)")
     assert (none.differences[0].pairs, none.differences[0].p, none.train) == (0, None, ())
     assert conclusion(none) == "c against a is undecided: 0 pairs, and 6 more are needed"
-    assert json.dumps(none.as_json(), allow_nan=False)
+    assert json.dumps(none.as_data(), allow_nan=False)
 
 
 def test_a_value_that_is_not_finite_is_left_out(make: Make) -> None:
@@ -277,19 +279,19 @@ def test_the_baseline(make: Make) -> None:
     found = compare(groups, parse_metric("val_accuracy"), baseline=groups[2])
     assert [side.name for side in found.sides] == ["c", "a", "b"]
     assert [each.verdict for each in found.differences] == ["better", "better"]
-    assert command.find_all(["a", "b"], "runs/b", Path("runs"))[1] is not None
-    added, base = command.find_all(["a", "b"], "c", Path("runs"))
+    assert find_all(["a", "b"], "runs/b", Path("runs"))[1] is not None
+    added, base = find_all(["a", "b"], "c", Path("runs"))
     assert base is not None and compare(added, None, base).baseline.name == "c"
 
 
 def test_copied_run_folders_compare_the_same(make: Make) -> None:
     make("a", ACCURACIES)
     make("b", shifted(0.005))
-    here = compared("a", "b").as_json()
+    here = compared("a", "b").as_data()
     shutil.copytree("runs", "elsewhere/deep")
     shutil.rmtree("runs")
     there = compare([find_group(f"elsewhere/deep/{name}", Path("runs")) for name in "ab"], parse_metric("val_accuracy"))
-    assert there.as_json()["differences"] == here["differences"]
+    assert there.as_data()["differences"] == here["differences"]
 
 
 def test_a_damaged_member_is_told_and_left_out(make: Make) -> None:
@@ -348,27 +350,27 @@ def test_the_command_that_trains_what_is_missing(make: Make) -> None:
     assert made == [["train", "my runs/b/seed-0/config.yaml", "--run", "b", "--seeds", "7", "--runs-dir", "my runs"]]
 
 
-def test_words_for_an_interval_and_a_p_that_disagree(make: Make) -> None:
+def test_words_for_an_interval_and_a_p_that_disagree(make: Make, text_of: Callable[..., str]) -> None:
     make("a", [0.9] * 8)
     make("b", [0.901] * 7 + [0.95], "optimizer.lr=0.1")
-    text = comparison_text(compared("a", "b"))
+    text = text_of(blocks(compared("a", "b")))
     assert "the interval holds zero, but it is for normal differences; verdicts follow p\n" in text
     assert text.splitlines()[-1].startswith("b is better than a")
     make("c", [0.93] * 5 + [0.899, 0.9, 0.9], "optimizer.lr=0.2")
-    text = comparison_text(compared("a", "c"))
+    text = text_of(blocks(compared("a", "c")))
     assert "the interval leaves zero out, but it is for normal differences; verdicts follow p\n" in text
     assert text.splitlines()[-1].startswith("c against a is undecided")
-    small = comparison_text(compared("a", "b", least_effect=0.5))
+    small = text_of(blocks(compared("a", "b", least_effect=0.5)))
     assert "the difference is below the least effect of 0.5" in small
 
 
-def test_how_many_more_seeds(make: Make) -> None:
+def test_how_many_more_seeds(make: Make, text_of: Callable[..., str]) -> None:
     make("a", ACCURACIES)
     make("b", shifted(0.0015, wobble=0.004))
     found = compared("a", "b")
     needed = found.differences[0].needed
     assert found.differences[0].reason == "may be chance" and needed is not None and needed > 8
-    assert f"takes about {needed} pairs: {needed - 8} more seed" in comparison_text(found)
+    assert f"takes about {needed} pairs: {needed - 8} more seed" in text_of(blocks(found))
 
 
 # ---- what is refused
@@ -425,7 +427,6 @@ def test_losses_of_targets_in_other_units(make: Make) -> None:
         (["a", "b"], {"least_effect": float("nan")}, 2, "a number above 0"),
         (["a", "b"], {"fail_on": ["worse,bad"]}, 2, "bad is no verdict"),
         (["a", "b"], {"fail_on": [""]}, 2, "is no verdict"),
-        (["a", "b"], {"markdown": True, "as_json": True}, 2, "one of the two"),
         (["a", "mixed"], {}, 4, "differ in more than their seed"),
     ],
 )
@@ -435,7 +436,7 @@ def test_what_is_refused(make: Make, words: list[str], options: dict[str, Any], 
     make("mixed", ACCURACIES[:2])
     write_member(Path("runs/mixed"), "seed-5", 5, 0.9, ["optimizer.lr=1"])
     with pytest.raises(TunerError, match=re.escape(said)) as refused:
-        command.compare(words, runs_dir=Path("runs"), **options)
+        ask(words, Path("runs"), **options)
     assert refused.value.exit_code == code
 
 
@@ -474,11 +475,12 @@ def test_it_imports_neither_torch_nor_numpy(make: Make) -> None:
     make("a", ACCURACIES)
     make("b", shifted(-0.02))
     program = (
-        "import sys\nfrom tuner.cli import main\nsys.argv = ['tuner', 'compare', 'a', 'b']\n"
+        "import sys\nfrom tuner.cli import main\nsys.argv = ['tuner', 'compare', 'a', 'b', *sys.argv[1:]]\n"
         "try:\n    main()\nfinally:\n    print(sorted({'torch', 'numpy', 'matplotlib', 'rich'} & sys.modules.keys()))\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.returncode == 0 and done.stdout.splitlines()[-1] == "[]"
+    for more, loaded in (["-q"], "[]"), ([], "['rich']"):
+        done = subprocess.run([sys.executable, "-c", program, *more], capture_output=True, text=True)
+        assert done.returncode == 0 and done.stdout.splitlines()[-1] == loaded
 
 
 def test_the_shape_that_json_promises(make: Make) -> None:
@@ -526,41 +528,41 @@ def two(make: Make, by: float = 0.0008) -> Comparison:
     return compared("base", "decay")
 
 
-def test_golden_texts(make: Make, update_golden: bool) -> None:
-    golden("several.txt", comparison_text(several(make), width=100), update_golden)
+def test_golden_texts(make: Make, text_of: Callable[..., str], update_golden: bool) -> None:
+    golden("several.txt", text_of(blocks(several(make)), width=100), update_golden)
     shutil.rmtree("runs")
-    golden("undecided.txt", comparison_text(two(make), width=100), update_golden)
+    golden("undecided.txt", text_of(blocks(two(make)), width=100), update_golden)
     shutil.rmtree("runs")
-    golden("better.txt", comparison_text(two(make, 0.02), width=100), update_golden)
+    golden("better.txt", text_of(blocks(two(make, 0.02)), width=100), update_golden)
     never = compared("base", "decay", metric="epochs(val_accuracy>=0.98)")
-    golden("never.txt", comparison_text(never, width=100), update_golden)
+    golden("never.txt", text_of(blocks(never), width=100), update_golden)
 
 
 def test_golden_markdown(make: Make, update_golden: bool) -> None:
-    golden("several.md", comparison_markdown(several(make)), update_golden)
+    golden("several.md", md.show(Answer(list(blocks(several(make))), {})).removesuffix("\n"), update_golden)
 
 
-def test_many_groups_stand_in_parts(make: Make) -> None:
+def test_many_groups_stand_in_parts(make: Make, text_of: Callable[..., str]) -> None:
     names = [f"optimizer-{index:02}-of-many" for index in range(20)]
     for index, name in enumerate(names):
         make(name, ACCURACIES[:2], f"optimizer.lr={index + 1}e-4")
     found = compared(*names)
-    for width in (40, 70, 100):
-        lines = comparison_text(found, width=width).splitlines()
-        assert max(len(line) for line in lines if not line.startswith("  for ")) <= max(width, 68)
-        assert sum(line.startswith("seed") for line in lines) == -(-20 // max(2, (width - 8) // 12))
-        assert sum(line.endswith("undecided") for line in lines) == 20
-    wide = comparison_text(found)
+    for width, groups in ((40, 1), (70, 3), (100, 4), (200, 8)):
+        lines = text_of(blocks(found), width=width).splitlines()  # which looks at the width of each line
+        assert sum(line.startswith("seed") for line in lines) == -(-20 // groups)
+        assert sum(line.startswith("sd") for line in lines) == -(-20 // groups)
+        assert "undecided" in lines[-1]
+    wide = text_of(blocks(found))
+    assert sum(line.endswith("undecided") for line in wide.splitlines()) == 19 + 1
     assert all(name in wide for name in names) and "..." not in wide
 
 
-def test_colour_adds_nothing_but_colour(make: Make) -> None:
+def test_colour_adds_nothing_but_colour(make: Make, text_of: Callable[..., str]) -> None:
     found = several(make)
-    painted = comparison_text(found, width=100, color=True)
-    assert "\x1b[32mbetter\x1b[0m" in painted
-    for style in ("0", "1", "2", "31", "32", "33", "36"):
-        painted = painted.replace(f"\x1b[{style}m", "")
-    assert painted == comparison_text(found, width=100)
+    painted = text_of(blocks(found), width=100, color=True)
+    assert re.search(r"\x1b\[32mbetter *\x1b\[0m", painted)
+    bare = [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in painted.split("\n")]
+    assert bare == text_of(blocks(found), width=100).split("\n")
 
 
 def test_commands_can_be_typed(make: Make) -> None:

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tuner.asks.diff.arguments import arguments, as_text
 from tuner.bounds import Bound, Either, Flag, Integer, ListOf, Null, Number, OneOf
 from tuner.choice import Choice, Section
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.config.settings import Config
-from tuner.diff.arguments import arguments, as_text
 from tuner.document import Place, parse, to_plain, to_yaml, word
 from tuner.errors import ConfigError
 

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.cli.early_stop import early_stop
-from tuner.early_stop import Outcome, Setting, mean_of, parse_min_delta, parse_patience, replay
+from tuner.asks.early_stop import ask
+from tuner.asks.early_stop.replay import Outcome, Setting, mean_of, parse_min_delta, parse_patience, replay
+from tuner.cli.reading import present
 from tuner.errors import NotFoundError, UsageError
 from tuner.monitor import best_index, epochs_waited, oriented
 from tuner.runs.folder import read
@@ -179,9 +180,14 @@ GOLDEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "two-metrics.txt": (["one"], {"patience": "2,4", "monitor": "val_loss,val_accuracy"}),
     "group.txt": (["adam"], {"patience": "1,3,5"}),
     "members.txt": (["adam"], {"patience": "1,3", "members": True}),
-    "group.md": (["adam", "one"], {"patience": "1,3", "markdown": True}),
-    "plain.txt": (["one", "adam"], {"patience": "3,20", "min_delta": "0,1e-7", "quiet": True}),
+    "group.md": (["adam", "one"], {"patience": "1,3", "form": "md"}),
+    "plain.txt": (["one", "adam"], {"patience": "3,20", "min_delta": "0,1e-7", "form": "quiet"}),
 }
+
+
+def early_stop(runs: list[str], form: str = "", patience: str = "2,3,5,10,20", **options: Any) -> None:
+    """As the command does."""
+    assert present(ask(runs, Path("runs"), patience=patience, **options), form) == 0
 
 
 @pytest.mark.parametrize("name", GOLDEN)
@@ -194,11 +200,11 @@ def test_golden_texts(name: str, place: Path, capsys: pytest.CaptureFixture[str]
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     assert text == file.read_text()
-    assert options.get("markdown") or max(map(len, out.splitlines())) <= 100
+    assert options.get("form") or max(map(len, out.splitlines())) <= 100
 
 
 def test_as_json(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    early_stop(["one", "adam"], patience="3,20", as_json=True)
+    early_stop(["one", "adam"], patience="3,20", form="json")
     data = json.loads(capsys.readouterr().out)
     assert [(run["run"], run["group"], run["epochs"], run["planned"]) for run in data["runs"]] == [
         ("runs/one", None, 12, 12),
@@ -236,7 +242,7 @@ def test_as_json(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_line_a_setting_for_scripts(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    early_stop(["ended"], patience="2,3", quiet=True)
+    early_stop(["ended"], patience="2,3", form="quiet")
     out, err = capsys.readouterr()
     assert out == "2 0 5 3 val_loss runs/ended\n3 0 unknown - val_loss runs/ended\n"
     assert err == "runs/ended ended after epoch 5 of 12 (early stopping); what comes after is unknown\n"
@@ -274,7 +280,7 @@ def test_as_a_program(place: Path) -> None:
         " print('loaded:', *sorted({'torch', 'matplotlib', 'numpy', 'rich'} & set(sys.modules)), file=sys.stderr)"
     )
     expected = [
-        (["one", "--patience", "3"], 0, "loaded:"),
+        (["one", "--patience", "3", "-q"], 0, "loaded:"),
         (["one", "--patience", "0"], 2, "error: --patience cannot be 0"),
         (["one", "--md", "--json"], 2, ""),
         (["nobody"], 4, "error: there is no run nobody in runs"),

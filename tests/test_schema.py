@@ -19,8 +19,8 @@ from tuner.config.load import load
 from tuner.config.schema import json_schema
 from tuner.document import plain, to_yaml
 from tuner.errors import ConfigError
-from tuner.explain import Setting, explain, kinds, settings
-from tuner.explain.language import example, example_of_choice, with_name
+from tuner.explain import explain
+from tuner.explain.language import Setting, example, example_of_choice, kinds, settings, with_name
 from tuner.shipped import configs
 
 SCHEMA = json_schema()

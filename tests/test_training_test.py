@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tuner.compare import compare
+from tuner.asks.compare.comparison import compare
 from tuner.config.comparison import meaning_hash, side_by_side
 from tuner.errors import UsageError
 from tuner.runs.family import find_group

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -43,14 +43,15 @@ Cell = str | int | float | datetime | Spark | Brief | Command | None
 @dataclass(frozen=True)
 class Column:
     """A column of a table: its head, and how its numbers are written, all in one notation: ``figure`` (four decimals
-    where they say enough), ``exact``, ``number`` (each as short as it can be) or ``duration`` (of seconds).
+    where they say enough), ``exact``, ``number`` (each as short as it can be), ``duration`` (of seconds), or what a
+    function makes of each.
 
     Where there is no room columns of a lower `weight` fall away first, those without one never. A text is broken at
     words, or, with `least`, cut to that many characters at least.
     """
 
     head: str
-    notation: str = "number"
+    notation: str | Callable[[float], str] = "number"
     side: str = ""  # l, r; "": numbers on the right
     weight: int | None = None
     least: int | None = None
@@ -146,7 +147,9 @@ def texts(table: Table, place: int) -> list[str]:
     cells, notation = [row[place] for row in table.rows], table.columns[place].notation
     found = [plain(cell) for cell in cells]
     numbers = {index: cell for index, cell in enumerate(cells) if isinstance(cell, int | float)}
-    if notation == "duration":
+    if callable(notation):
+        written = [notation(each) for each in numbers.values()]
+    elif notation == "duration":
         written = [duration(each) for each in numbers.values()]
     elif notation == "number":
         written = [str(each) if isinstance(each, int) else number(each) for each in numbers.values()]

@@ -48,6 +48,12 @@ def plural(count: int, word: str) -> str:
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
+def some(words: Sequence[object], most: int) -> str:
+    """``a, b, c``, and ``a, b and 3 more`` where there are more than `most`."""
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(map(str, words[:most])) + more
+
+
 def number(value: float | None) -> str:
     """Four significant digits (``0.9147``, ``1e-3``); whole numbers in full (``421,642``); ``-`` for none."""
     if value is None:

@@ -29,7 +29,7 @@ class RunName(Bound):
 
     def check(self, value: object) -> str:
         if not isinstance(value, str) or not is_run_name(normal(value)):
-            raise RefusedError(self)
+            raise RefusedError
         return normal(value)
 
 
@@ -37,6 +37,7 @@ DEVICE = Text(
     pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$",
     words="one of auto, cpu, cuda, cuda:N",
     options=("auto", "cpu", "cuda"),
+    refused={"mps": "no equal bytes can be promised there, and a run is one that can be repeated byte by byte"},
 )
 
 

@@ -114,11 +114,9 @@ def unreadable(path: Path, error: OSError) -> NotFoundError | ResourceError:
 
 def check_labels(labels: Array, allowed: range, path: Path, name: str) -> None:
     """Raises NotFoundError unless every label is in `allowed`."""
-    import numpy as np
-
     wrong = (labels < allowed.start) | (labels >= allowed.stop)
     if wrong.any():
-        first = int(np.flatnonzero(wrong)[0])
+        first = int(wrong.argmax())
         found = f"label {first:,} is {int(labels[first])}"
         raise damaged(path, f"labels from {allowed.start} to {allowed.stop - 1}", found, name)
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.compare.checks import measured_loss
 from tuner.config.comparison import meaning, side_by_side
 from tuner.config.loaded import Loaded
 from tuner.config.words import nearest
@@ -15,7 +14,7 @@ from tuner.errors import Fault, UsageError
 from tuner.options.metrics import column as column_of
 from tuner.quantities import LAYER, WHOLE_RUN
 from tuner.runs.requirements import layer_metrics, possible_metrics
-from tuner.runs.values import Metric, parse_metric
+from tuner.runs.values import Metric, measured_loss, parse_metric
 
 if TYPE_CHECKING:
     from tuner.recipe.reading import Claim, Curves
@@ -72,7 +71,7 @@ def measured(claim: Claim, places: Places, configs: Mapping[str, Loaded]) -> Ite
             yield from _has(configs[stem], stem, metric, place)
     both = [configs[stem].resolved for stem in (claim.baseline, claim.treatment) if stem in configs]
     if metric.column.endswith("_loss") and len(both) == 2:
-        one, other = (measured_loss(config["loss"], config["data"], metric.column) for config in both)
+        one, other = (measured_loss(config, metric.column) for config in both)
         if one != other:
             message = f"{metric.column} is not the same loss in {claim.baseline} and {claim.treatment}"
             yield place.fault(message, key="metric", allowed="a metric that both measure alike, such as an accuracy")

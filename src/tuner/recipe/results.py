@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tuner.compare import MISSING, Comparison, compare
+from tuner.asks.compare.comparison import Comparison, compare
+from tuner.asks.compare.pairs import MISSING
 from tuner.durable import read_json, shown
 from tuner.errors import NotFoundError
 from tuner.group import GroupSession, open_group

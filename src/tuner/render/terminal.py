@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -45,14 +46,15 @@ LONGEST_WORD = 40
 def show(answer: Answer, stream: TextIO | None = None) -> None:
     """Prints an answer on stdout, or on `stream`; its notes on stderr, each where it belongs."""
     out = Look(stream or sys.stdout)
-    first = True
+    before: Block | None = None
     for block in answer.blocks:
         if isinstance(block, Note):
             out.stream.flush()
             say(block)
             continue
-        out.write("" if first else "\n", *out.lines(block))
-        first = False
+        is_next = isinstance(block, Command) and isinstance(before, Command)
+        out.write("" if before is None or is_next else "\n", *out.lines(block))
+        before = block
     out.stream.flush()
 
 
@@ -95,7 +97,7 @@ class Look:
             yield f"  {escape(block.text)}\n"
         elif isinstance(block, Text | Verdict):
             title = block.title if isinstance(block, Text) else ""
-            lines = paragraphs(block.text, self.width)
+            lines = paragraphs(self.shown(block.text), self.width)
             yield from self.printed(*[Words(escape(title), "bold")] * bool(title))
             yield from self.printed(*(Words(escape(line), block.style) for line in lines))
 
@@ -136,7 +138,8 @@ class Look:
         columns = [self._column(table, place) for place in range(len(table.columns))]
         kept, gone = self._kept(table, [[head, *cells] for head, cells in columns])
         least = {place: self._least(table, place, columns[place]) for place in kept}
-        for part in _in_parts(kept, least, self.width):
+        for number, part in enumerate(_in_parts(kept, least, self.width)):
+            yield from ["\n"] * (number > 0)
             yield from self.printed(self._grid(table, part, columns, least))
         if gone:
             names = ", ".join(table.columns[place].head for place in gone)
@@ -147,7 +150,11 @@ class Look:
         column, cells = table.columns[place], [row[place] for row in table.rows]
         is_time = any(isinstance(cell, datetime) for cell in cells)
         head = (column.brief if self.is_terminal else "") or column.head + " (UTC)" * (is_time and not self.is_terminal)
-        return head, [self.plain(cell, text) for cell, text in zip(cells, texts(table, place), strict=True)]
+        return head, [self.shown(self.plain(cell, text)) for cell, text in zip(cells, texts(table, place), strict=True)]
+
+    def shown(self, text: str) -> str:
+        """The text, with what an ASCII stream has another spelling for."""
+        return text if self.is_unicode else text.replace("±", "+-")
 
     def plain(self, cell: Cell, text: str) -> str:
         """A cell as text; `text` is what it is in every form."""
@@ -203,20 +210,26 @@ class Look:
                 no_wrap=is_cut,
                 overflow="ellipsis" if is_cut else "fold",
             )
-        for at in range(len(table.rows)):
-            grid.add_row(*(Words(escape(columns[p][1][at]), table.styles.get((at, p), "")) for p in part))
+        for at, row in enumerate(table.rows):
+            shown = [self._within(row[p], columns[p][1][at], width) for p, width in zip(part, widths, strict=True)]
+            styles = [table.styles.get((at, p), "") for p in part]
+            grid.add_row(*(Words(escape(text), style) for text, style in zip(shown, styles, strict=True)))
         return grid
+
+    def _within(self, cell: Cell, text: str, width: int) -> str:
+        """A course drawn in so many characters; any other cell as it is."""
+        return self.plain(replace(cell, width=min(cell.width, width)), text) if isinstance(cell, Spark) else text
 
 
 def paragraphs(text: str, width: int) -> list[str]:
     """The lines of a text; where they do not fit, those that make a paragraph are joined, to be broken anew. One ends
-    before an empty or indented line, a number, and words with a colon (``Formula: ...``)."""
+    before an empty or indented line, an item of a list, and words with a colon (``Formula: ...``)."""
     lines = text.split("\n")
     if max(map(cell_len, lines)) <= width:
         return lines
     found: list[str] = []
     for line in lines:
-        begins = not line or line[0] == " " or re.match(r"[0-9]+\. |[A-Z][A-Za-z ]{1,20}: ", line)
+        begins = not line or line[0] == " " or re.match(r"- |[0-9]+\. |[A-Z][A-Za-z ]{1,20}: ", line)
         if found and found[-1] and found[-1][0] != " " and not begins:
             found[-1] += f" {line}"
         else:

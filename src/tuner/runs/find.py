@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tuner.durable import JSON_LIMIT, normal, read_bytes, shown
 from tuner.errors import NotFoundError, UsageError
+from tuner.figures import some
 from tuner.paths import expanded
 from tuner.runs.commands import typed
 from tuner.runs.files import CONFIG
@@ -187,4 +188,4 @@ def _near(reference: str, everything: list[tuple[Path, str]]) -> list[str]:
 
 
 def _list(names: list[str]) -> str:
-    return ", ".join(map(shown, names[:8])) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    return some(list(map(shown, names)), 8)

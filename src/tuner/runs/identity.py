@@ -8,6 +8,20 @@ from typing import Any, Self
 
 from tuner.errors import NotFoundError
 
+NAMES = {
+    "tuner": "tuner",
+    "git_commit": "git commit",
+    "torch": "torch",
+    "data_fingerprint": "data",
+    "device": "device",
+    "device_model": "device model",
+    "cpu_capability": "CPU capability",
+    "threads": "threads",
+    "packages": "packages",
+}
+"""What runs are told apart by beside their settings, as run.json calls it, and in words. A git commit is told, but is
+no part of the identity."""
+
 
 @dataclass(frozen=True)
 class Identity:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -93,6 +94,17 @@ def value(run: Run, metric: Metric) -> float | None:
         return _known(run, test, asked.name, metric) if test else None
     row = _row(run, metric.at)
     return _known(run, row, metric.column, metric) if row else None
+
+
+def measured_loss(config: Mapping[str, Any], column: str) -> dict[str, Any]:
+    """What decides what the loss in `column` measures, from a resolved config."""
+    loss, data = config.get("loss"), config.get("data")
+    measured = dict(loss) if isinstance(loss, Mapping) else {"name": loss}
+    if column != "batch_loss":
+        measured = {key: value for key, value in measured.items() if key not in MINIMISED_ONLY}
+    if isinstance(data, Mapping) and "standardize_target" in data:
+        measured["data.standardize_target"] = data["standardize_target"]
+    return measured
 
 
 def why_not(run: Run, metric: Metric) -> str | None:

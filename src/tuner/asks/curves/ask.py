@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from tuner.answer import Answer, Chart, Note
+from tuner.asks.compare.checks import check_losses, names_of
 from tuner.asks.curves.captions import captions, not_drawn
 from tuner.asks.curves.layers import USUAL, layer_metric, layer_rows
 from tuner.asks.curves.panels import columns_of, known_metrics, metric_panel, run_panels, shared_panel, usual_metrics
 from tuner.asks.curves.series import AXES, Track, View
 from tuner.asks.curves.tracks import tracks_of
 from tuner.chart import Panel
-from tuner.compare.checks import check_losses, names_of
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import plural
 from tuner.quantities import LAYER

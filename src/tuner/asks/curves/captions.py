@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tuner.asks.curves.panels import columns_of
 from tuner.asks.curves.series import Series, Track, View, series_of, values_of
 from tuner.chart import is_shown
-from tuner.figures import plural
+from tuner.figures import plural, some
 
 MOST_CHANGES = 5
 
@@ -62,8 +62,7 @@ def not_drawn(tracks: Sequence[Track], metrics: Sequence[str], view: View) -> li
                 if not values[track.name] and lacking == set(columns).isdisjoint(track.columns())
             ]
             if without:
-                more = f" and {len(without) - 8} more" if len(without) > 8 else ""
-                found.append(f"not drawn: {', '.join(without[:8])}{more}: {what}")
+                found.append(f"not drawn: {some(without, 8)}: {what}")
         below = sum(value <= 0 for each in values.values() for value in each)
         if view.log and below:
             found.append(f"not drawn: {plural(below, 'value')} of {metric} at or below 0: the axis is logarithmic")

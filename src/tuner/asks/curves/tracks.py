@@ -10,7 +10,6 @@ from typing import Any
 from tuner.asks.curves.layers import layer_rows
 from tuner.asks.curves.series import Member, Track
 from tuner.durable import shown
-from tuner.early_stop import own_monitor
 from tuner.errors import NotFoundError
 from tuner.figures import plural
 from tuner.runs.family import Group
@@ -31,7 +30,7 @@ def tracks_of(
     tracks = []
     for (path, group, runs), name in zip(entries, distinct([path for path, *_ in entries]), strict=True):
         found = [_member(run, axis, metrics, complaints, must=group.is_single) for run in runs]
-        monitor, family = own_monitor(runs[0]), str(group.path)
+        monitor, family = runs[0].monitor, str(group.path)
         if not any(member.rows for member in found):
             complaints.append(f"{name} has no finished epoch yet")
         elif path == group.path and not group.is_single:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
 from tuner import shipped
 from tuner.config.comparison import ABSENT, STAYED, Setting, meaning, side_by_side
-from tuner.durable import parse_json, shown
+from tuner.durable import shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.paths import expanded
 from tuner.runs.family import Group, read_group
-from tuner.runs.files import ORIGINS
+from tuner.runs.files import CONFIG
 from tuner.runs.find import resolve
 from tuner.runs.folder import Run
 
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 STDIN = "-"
 DEFAULT = "default"
 
@@ -35,7 +36,8 @@ class Side:
     config: dict[str, Any]
     origins: dict[str, str]
     group: Group | None = None
-    notes: tuple[str, ...] = field(default=())  # for people to read
+    notes: tuple[str, ...] = ()  # for people to read
+    letter: str = ""  # A, B, ...
 
     @property
     def kind(self) -> str:
@@ -45,6 +47,12 @@ class Side:
     def runs(self) -> dict[int, Run]:
         """The runs by their seed; none of a config."""
         return {} if self.group is None else self.group.runs
+
+    @property
+    def monitor(self) -> str | None:
+        """The metric that chooses the best epoch; None where the settings of a damaged run do not say."""
+        training = self.config.get("training")
+        return training.get("monitor") if isinstance(training, dict) else None
 
     @property
     def place(self) -> str:
@@ -62,15 +70,16 @@ class Side:
 
 def find_sides(references: Sequence[str], runs_dir: Path) -> list[Side]:
     """The sides that the command line names. Raises UsageError, NotFoundError, ConfigError."""
-    if not 2 <= len(references) <= len(LETTERS):
+    if not 2 <= len(references) <= len(ascii_uppercase):
         fix = "Give two or more runs, groups or configs: tuner diff digits-1 digits-2."
-        raise UsageError(f"diff compares 2 to {len(LETTERS)} sides, {len(references)} given", fix=fix)
+        raise UsageError(f"diff compares 2 to {len(ascii_uppercase)} sides, {len(references)} given", fix=fix)
     if references.count(STDIN) > 1:
         raise UsageError("standard input can be read once: give - for one side")
-    return _completed([find_side(reference, runs_dir) for reference in references])
+    found = [_found(reference, runs_dir) for reference in references]
+    return _completed([replace(side, letter=letter) for side, letter in zip(found, ascii_uppercase, strict=False)])
 
 
-def find_side(reference: str, runs_dir: Path) -> Side:
+def _found(reference: str, runs_dir: Path) -> Side:
     """A config by its file or ``-``, else a run or group as `run.resolve` finds it, else a shipped config by its name.
 
     A shipped config's whole name wins over the mere beginning of a run's.
@@ -95,10 +104,8 @@ def find_side(reference: str, runs_dir: Path) -> Side:
 
 def _unknown(reference: str, error: NotFoundError) -> NotFoundError:
     """The error for what is neither a run nor a config: with the ready configs that come near."""
-    from difflib import get_close_matches
-
     known = shipped.configs()
-    near = get_close_matches(reference[:64], known, n=3, cutoff=0.6)
+    near = difflib.get_close_matches(reference[:64], known, n=3, cutoff=0.6)
     if re.match(r"[a-z_]+(\.[a-z_]+)*=", reference):
         return NotFoundError(error.message, fix="Settings are part of a config: diff takes runs, groups and configs.")
     also = f" Configs that come with tuner: {', '.join(near)}." if near else ""
@@ -115,17 +122,10 @@ def _config(source: str) -> Side:
 
 def _runs(group: Group) -> Side:
     first = group.first
-    origins = _origins(first)
+    origins = first.origins
     notes = [f"left out of {shown(group.name)}: {each}" for each in group.damaged]
     notes += [f"{shown(group.name)}: {key} is from {place}" for key, place in origins.items() if STAYED in place]
     return Side(str(group.path), first.config, origins, group, tuple(notes))
-
-
-def _origins(run: Run) -> dict[str, str]:
-    """Where a run's settings were set; {} for a folder without origins.json."""
-    if not os.path.lexists(run.path / ORIGINS):
-        return {}
-    return {key: str(place) for key, place in parse_json(run.content(ORIGINS), run.path / ORIGINS).items()}
 
 
 def settings_of(sides: Sequence[Side]) -> list[Setting]:
@@ -144,9 +144,7 @@ def _completed(sides: list[Side]) -> list[Side]:
 
 def _read_anew(side: Side) -> dict[str, Any]:
     """The settings of a run as a config of today; as they are where they do not make one."""
-    from tuner.config.load import load
-
     try:
-        return load(str(side.runs[min(side.runs)].path / "config.yaml")).resolved
+        return _config(str(side.runs[min(side.runs)].path / CONFIG)).config
     except ConfigError:
         return side.config

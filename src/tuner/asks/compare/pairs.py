@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tuner.compare.statistics import deviation_of, mean_of
 from tuner.errors import NotFoundError, UsageError
+from tuner.figures import deviation, mean, some
 from tuner.runs.family import Group
 from tuner.runs.folder import Run
 from tuner.runs.values import Metric, metrics_of_run, value, why_not
@@ -38,12 +38,12 @@ class Side:
 
     @property
     def mean(self) -> float | None:
-        return mean_of(list(self.values.values())) if self.values else None
+        return mean(list(self.values.values())) if self.values else None
 
     @property
     def deviation(self) -> float | None:
         """The sample standard deviation over the seeds; None below two."""
-        return deviation_of(list(self.values.values())) if len(self.values) > 1 else None
+        return deviation(list(self.values.values())) if len(self.values) > 1 else None
 
     @property
     def diverged(self) -> int:
@@ -103,13 +103,11 @@ def check_shared(base: Side, side: Side) -> None:
     """Raises NotFoundError where the two groups have no run of the same seed."""
     if base.group.runs.keys() & side.group.runs.keys():
         return
-    seeds = [f"{each.name} has {_list(sorted(each.group.runs))}" for each in (base, side)]
+    has = "{} has seed{} {}".format
+    seeds = [
+        has(each.name, "s" * (len(each.group.runs) > 1), some(sorted(each.group.runs), 12)) for each in (base, side)
+    ]
     raise NotFoundError(
         f"{base.name} and {side.name} share no seed: {', '.join(seeds)}",
         fix="Runs are compared with runs of the same seed: train both with --seeds 6, or more.",
     )
-
-
-def _list(seeds: Sequence[int]) -> str:
-    shown = ", ".join(map(str, seeds[:12])) + (f" and {len(seeds) - 12} more" if len(seeds) > 12 else "")
-    return f"seed {shown}" if len(seeds) == 1 else f"seeds {shown}"

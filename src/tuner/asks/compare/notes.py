@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import fields
 
-from tuner.compare.pairs import NEVER, Side
+from tuner.asks.compare.pairs import NEVER, Side
 from tuner.config.comparison import side_by_side
+from tuner.figures import some
 from tuner.runs.family import without_seed
 from tuner.runs.folder import Run
+from tuner.runs.identity import NAMES, Identity
 from tuner.runs.values import Metric
-
-CONDITIONS = {
-    "device": "device",
-    "device_model": "device model",
-    "cpu_capability": "CPU capability",
-    "threads": "threads",
-    "torch": "torch",
-    "tuner": "tuner",
-}
-SHOWN_KEYS = 6
 
 
 def notes_on(sides: Sequence[Side], metric: Metric) -> list[str]:
@@ -37,12 +30,13 @@ def notes_on(sides: Sequence[Side], metric: Metric) -> list[str]:
 def _conditions(sides: Sequence[Side]) -> list[str]:
     """Devices, versions and data that are not the same everywhere, in one line."""
     found = []
-    for part, word in CONDITIONS.items():
+    for part in (field.name for field in fields(Identity) if field.name not in ("config_hash", "data_fingerprint")):
         by_side = {side.name: sorted({getattr(run.identity, part) for run in _runs(side)}) for side in sides}
         values = {value for each in by_side.values() for value in each}
         if len(values) > 1:
             holders = {value: [name for name, each in by_side.items() if value in each] for value in sorted(values)}
-            found.append(f"{word} {', '.join(f'{value} ({_names(names)})' for value, names in holders.items())}")
+            told = ", ".join(f"{value or 'none'} ({some(names, 3)})" for value, names in holders.items())
+            found.append(f"{NAMES[part]} {told}")
     if len({run.identity.data_fingerprint for side in sides for run in _runs(side)}) > 1:
         found.append("the data (another fingerprint)")
     return [f"not everything else is equal: {'; '.join(found)}"] if found else []
@@ -50,10 +44,6 @@ def _conditions(sides: Sequence[Side]) -> list[str]:
 
 def _runs(side: Side) -> list[Run]:
     return list(side.group.runs.values())
-
-
-def _names(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _settings(base: Side, side: Side) -> list[str]:
@@ -64,10 +54,9 @@ def _settings(base: Side, side: Side) -> list[str]:
         return []
     if not keys:
         return [f"{side.name} has the same settings as {base.name}"]
-    more = f" and {len(keys) - SHOWN_KEYS} more" if len(keys) > SHOWN_KEYS else ""
     command = shlex.join(["tuner", "diff", str(base.path), str(side.path)])
     return [
-        f"{side.name} differs from {base.name} in {len(keys)} settings ({', '.join(keys[:SHOWN_KEYS])}{more}), so that "
+        f"{side.name} differs from {base.name} in {len(keys)} settings ({some(keys, 6)}), so that "
         f"a difference cannot be put down to one of them; `{command}` shows them"
     ]
 

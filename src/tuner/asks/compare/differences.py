@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tuner.compare.pairs import MISSING, WITHOUT_VALUE, Side
-from tuner.compare.statistics import (
-    LEVEL,
-    deviation_of,
-    holm,
-    least_pairs,
-    mean_of,
-    pairs_needed,
-    sign_flip_p,
-    t_interval,
-)
+from tuner.asks.compare.pairs import MISSING, WITHOUT_VALUE, Side
+from tuner.asks.compare.statistics import LEVEL, holm, least_pairs, pairs_needed, sign_flip_p, t_interval
+from tuner.figures import deviation, mean
 
 BETTER, WORSE, EQUIVALENT, UNDECIDED = VERDICTS = ("better", "worse", "equivalent", "undecided")
 FEW_PAIRS, DIVERGED, CHANCE = "too few pairs", "more diverged seeds", "may be chance"
@@ -67,6 +59,11 @@ class Difference:
         """Whether the interval lies on one side of zero."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
+    def ordered(self, direction: str) -> tuple[Side, Side]:
+        """The one that looks better, the other."""
+        is_better = ((self.mean or 0) > 0) == (direction == "up")
+        return (self.side, self.base) if is_better else (self.base, self.side)
+
     def within(self, effect: float | None) -> bool:
         """Whether the interval lies within plus and minus `effect`."""
         if effect is None or self.low is None or self.high is None:
@@ -85,15 +82,15 @@ def differences_of(sides: Sequence[Side], direction: str, least_effect: float | 
 def _measured(base: Side, side: Side, comparisons: int) -> Difference:
     values = {seed: side.values[seed] - base.values[seed] for seed in base.values if seed in side.values}
     numbers = list(values.values())
-    mean = mean_of(numbers) if numbers else None
-    if mean is not None and abs(mean) < DUST * max(map(abs, numbers)):
-        mean = 0.0
-    deviation = deviation_of(numbers) if len(numbers) > 1 else None
+    middle = mean(numbers) if numbers else None
+    if middle is not None and abs(middle) < DUST * max(map(abs, numbers)):
+        middle = 0.0
+    spread = deviation(numbers) if len(numbers) > 1 else None
     low, high = t_interval(numbers) or (None, None)
     least = least_pairs(comparisons)
-    needed = None if mean is None or deviation is None else pairs_needed(mean, deviation, comparisons)
+    needed = None if middle is None or spread is None else pairs_needed(middle, spread, comparisons)
     p = sign_flip_p(numbers) if numbers else None
-    return Difference(base, side, values, mean, deviation, low, high, p, least, needed, _seeds(base, side, least))
+    return Difference(base, side, values, middle, spread, low, high, p, least, needed, _seeds(base, side, least))
 
 
 def _seeds(base: Side, side: Side, pairs: int) -> int:
@@ -113,11 +110,10 @@ def _judged(difference: Difference, direction: str, least_effect: float | None) 
     if difference.missing or difference.mean is None:
         return replace(difference, reason=FEW_PAIRS)
     if difference.is_found:
-        is_better = (difference.mean > 0) == (direction == "up")
-        winner, loser = (difference.side, difference.base) if is_better else (difference.base, difference.side)
+        winner, loser = difference.ordered(direction)
         if winner.diverged > loser.diverged:
             return replace(difference, reason=DIVERGED)
-        return replace(difference, verdict=BETTER if is_better else WORSE)
+        return replace(difference, verdict=BETTER if winner is difference.side else WORSE)
     if difference.within(least_effect):
         return replace(difference, verdict=EQUIVALENT)
     return replace(difference, reason=CHANCE)

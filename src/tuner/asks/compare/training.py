@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from tuner.compare.differences import Difference
-from tuner.compare.pairs import WITHOUT_VALUE, Side
+from tuner.asks.compare.differences import Difference
+from tuner.asks.compare.pairs import WITHOUT_VALUE, Side
 from tuner.runs.folder import GROUP
 
 

@@ -6,11 +6,13 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from tuner.document import flow
 from tuner.durable import shown
-from tuner.errors import NotFoundError, UsageError
+from tuner.errors import UsageError
+from tuner.options.metrics import column as column_of
 from tuner.runs.family import Group
 from tuner.runs.folder import Run
-from tuner.runs.values import MINIMISED_ONLY, Metric, metrics_of_run, parse_metric
+from tuner.runs.values import Metric, measured_loss, metrics_of_run, parse_metric
 
 FEWEST, MOST = 2, 20
 WORDS = {"up": "up is better", "down": "down is better"}
@@ -42,7 +44,7 @@ def names_of(groups: Sequence[Group]) -> list[str]:
 
 def metric_for(groups: Sequence[Group], names: Sequence[str]) -> Metric:
     """The monitor that all the groups have. Raises UsageError where they differ."""
-    monitors = [str(setting(group.first, "training", "monitor")) for group in groups]
+    monitors = [group.first.monitor for group in groups]
     for monitor, name in zip(monitors, names, strict=True):
         if monitor != monitors[0]:
             raise UsageError(
@@ -69,7 +71,7 @@ def direction_for(metric: Metric, direction: str | None) -> str:
 def check_losses(groups: Sequence[Group], names: Sequence[str], metric: Metric) -> None:
     """Raises UsageError where `metric` is a loss that does not measure the same in all the groups."""
     column = metric.reached.left if metric.reached is not None else metric.column
-    if not column.endswith("_loss"):
+    if not column_of(column).is_loss:
         return
     first = _measured(groups[0].first, column)
     for group, name in zip(groups[1:], names[1:], strict=True):
@@ -83,17 +85,9 @@ def check_losses(groups: Sequence[Group], names: Sequence[str], metric: Metric) 
 
 
 def _measured(run: Run, column: str) -> dict[str, Any]:
-    return measured_loss(setting(run, "loss"), setting(run, "data"), column)
-
-
-def measured_loss(loss: Any, data: Any, column: str) -> dict[str, Any]:
-    """What decides what the loss in `column` measures, from a config's resolved `loss` and `data`."""
-    measured = {"name": loss} if not isinstance(loss, dict) else dict(loss)
-    if column != "batch_loss":
-        measured = {key: value for key, value in measured.items() if key not in MINIMISED_ONLY}
-    if isinstance(data, dict) and "standardize_target" in data:
-        measured["data.standardize_target"] = data["standardize_target"]
-    return measured
+    for key in ("loss", "data"):
+        run.setting(key)  # raises where the config lacks it
+    return measured_loss(run.config, column)
 
 
 def _told_apart(first: dict[str, Any], other: dict[str, Any]) -> list[str]:
@@ -101,26 +95,12 @@ def _told_apart(first: dict[str, Any], other: dict[str, Any]) -> list[str]:
     if first.get("name") != other.get("name"):
         return [str(each.get("name")) for each in (first, other)]
     keys = [key for key in dict.fromkeys([*first, *other]) if first.get(key) != other.get(key)]
-    return [", ".join(f"{key}: {_text(each.get(key))}" for key in keys) for each in (first, other)]
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+    return [", ".join(f"{key}: {flow(each.get(key))}" for key in keys) for each in (first, other)]
 
 
 def _instead(run: Run, column: str) -> str:
     """A metric of the same part that no setting of the loss changes."""
-    part = column.partition("_")[0].replace("batch", "val")
-    plain = [each for each in metrics_of_run(run) if each.rpartition("_")[2] in ("accuracy", "r2", "mae")]
-    near = [each for each in plain if each.startswith(f"{part}_")] or plain
+    part = column_of(column).part or "val"
+    plain = [each for each in metrics_of_run(run) if column_of(each).name in ("accuracy", "r2", "mae")]
+    near = [each for each in plain if column_of(each).part == part] or plain
     return f"Compare what the loss does not change: {' or '.join(f'--metric {each}' for each in near)}." if near else ""
-
-
-def setting(run: Run, *path: str) -> Any:
-    """A value of the run's config. Raises NotFoundError where the config is damaged."""
-    found: Any = run.config
-    for key in path:
-        if not isinstance(found, dict) or key not in found:
-            raise NotFoundError(f"{shown(run.path / 'config.yaml')} is damaged: {'.'.join(path)} is missing")
-        found = found[key]
-    return found

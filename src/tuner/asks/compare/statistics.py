@@ -9,6 +9,8 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 
+from tuner.figures import deviation, mean
+
 LEVEL = 0.05
 POWER = 0.8
 EXACT_PAIRS = 20
@@ -21,17 +23,6 @@ far less than this. Sums that really differ by so little would count as a tie, w
 """
 
 
-def mean_of(values: Sequence[float]) -> float:
-    """The mean; the order of the values does not change a bit of it."""
-    return math.fsum(values) / len(values)
-
-
-def deviation_of(values: Sequence[float]) -> float:
-    """The sample standard deviation (n - 1) of two values or more."""
-    mean = mean_of(values)
-    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
-
-
 def t_interval(differences: Sequence[float], level: float = LEVEL) -> tuple[float, float] | None:
     """The interval that holds the mean difference with confidence 1 - `level`, by Student's t; None below two pairs.
 
@@ -40,13 +31,14 @@ def t_interval(differences: Sequence[float], level: float = LEVEL) -> tuple[floa
     count = len(differences)
     if count < 2:
         return None
-    half = t_quantile(1 - level, count - 1) * deviation_of(differences) / math.sqrt(count)
-    mean = mean_of(differences)
-    return mean - half, mean + half
+    half = t_quantile(1 - level, count - 1) * deviation(differences) / math.sqrt(count)
+    middle = mean(differences)
+    return middle - half, middle + half
 
 
 def t_quantile(share: float, freedom: int) -> float:
-    """The t with P(|T| <= t) = `share` for a whole number of degrees of freedom, found by bisection of its angle."""
+    """The t with P(|T| <= t) = `share` for a whole number of degrees of freedom, found by bisection of its angle:
+    importing scipy for it would take longer than all else that `compare` does."""
     low, high = 0.0, math.pi / 2
     while low < (middle := (low + high) / 2) < high:
         if t_share(middle, freedom) < share:
@@ -132,17 +124,17 @@ def least_pairs(comparisons: int) -> int:
     return pairs
 
 
-def pairs_needed(mean: float, deviation: float, comparisons: int) -> int | None:
+def pairs_needed(effect: float, spread: float, comparisons: int) -> int | None:
     """About how many pairs find an effect of this size four times in five; None where no number does.
 
-    n = ((z(1 - LEVEL / (2 * comparisons)) + z(POWER)) * deviation / mean)^2, by the normal approximation; at least
+    n = ((z(1 - LEVEL / (2 * comparisons)) + z(POWER)) * spread / effect)^2, by the normal approximation; at least
     `least_pairs`. Source: Chow, Shao, Wang (2008), "Sample Size Calculations in Clinical Research", section 3.1.1.
     """
     from statistics import NormalDist
 
-    if mean == 0:
+    if effect == 0:
         return None
     z = NormalDist().inv_cdf
-    root = (z(1 - LEVEL / (2 * comparisons)) + z(POWER)) * (deviation / mean)
+    root = (z(1 - LEVEL / (2 * comparisons)) + z(POWER)) * (spread / effect)
     wanted = root * root
     return max(least_pairs(comparisons), math.ceil(wanted)) if math.isfinite(wanted) else None

@@ -7,18 +7,21 @@ would have done with it: the functions that decide in training decide here too.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tuner.document import core_value
 from tuner.durable import shown
-from tuner.errors import NotFoundError, UsageError
+from tuner.errors import UsageError
+from tuner.figures import mean_of_known
 from tuner.monitor import best_index, oriented, waits
-from tuner.runs.folder import Run
+from tuner.options.metrics import column
 from tuner.runs.rows import Row
 
 STOPPED, NEVER, UNKNOWN = "stopped", "never", "unknown"
+FIGURES = ("stop", "saved", "best_epoch", "value", "cost")
+"""What is known of each outcome, and as a mean of several."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,14 @@ class Outcome:
     def value(self) -> float | None:
         return None if self.best is None else self.best[self.setting.monitor]
 
+    @property
+    def others(self) -> dict[str, float | None]:
+        """The best epoch's metrics beside the monitor: those on validation data, where there are any."""
+        parts = {key: column(key).part for key in self.best or {}}
+        part = "val" if "val" in parts.values() else "train"
+        kept = {key: value for key, value in (self.best or {}).items() if parts[key] == part}
+        return {key: value for key, value in kept.items() if key != self.setting.monitor}
+
 
 @dataclass(frozen=True)
 class Mean:
@@ -63,12 +74,12 @@ class Mean:
     runs: int
     known: int
     stopped: int
+    others: dict[str, float | None]
     stop: float | None
     saved: float | None
     best_epoch: float | None
     value: float | None
     cost: float | None
-    others: dict[str, float | None]
 
 
 def replay(rows: Sequence[Row], planned: int, setting: Setting) -> Outcome:
@@ -93,79 +104,32 @@ def best_row(rows: Sequence[Row], monitor: str) -> Row | None:
     return None if place is None else rows[place]
 
 
-def others(row: Row | None, monitor: str) -> dict[str, float | None]:
-    """The metrics beside the monitor in a row: those on validation data, where there are any."""
-    there = row or {}
-    part = "val_" if any(key.startswith("val_") for key in there) else "train_"
-    return {key: value for key, value in there.items() if key.startswith(part) and key != monitor}
-
-
 def mean_of(outcomes: Sequence[Outcome]) -> Mean:
     """The outcomes of one setting with the runs of a group, as one."""
-    setting = outcomes[0].setting
     known = [outcome for outcome in outcomes if outcome.verdict != UNKNOWN]
-    beside = [others(outcome.best, setting.monitor) for outcome in known]
-    names = dict.fromkeys(name for found in beside for name in found)
-    return Mean(
-        setting,
-        len(outcomes),
-        len(known),
-        sum(outcome.verdict == STOPPED for outcome in known),
-        _mean([outcome.stop for outcome in known]),
-        _mean([outcome.saved for outcome in known]),
-        _mean([outcome.best_epoch for outcome in known]),
-        _mean([outcome.value for outcome in known]),
-        _mean([outcome.cost for outcome in known]),
-        {name: _mean([found.get(name) for found in beside]) for name in names},
-    )
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None and math.isfinite(value)]
-    return math.fsum(known) / len(known) if known else None
-
-
-def monitors_of(rows: Sequence[Row]) -> list[str]:
-    """The columns that early stopping can watch."""
-    return [column for column in (rows[-1] if rows else {}) if column.startswith(("train_", "val_"))]
-
-
-def planned_epochs(run: Run) -> int:
-    """How many epochs the run's config asks for. Raises NotFoundError."""
-    epochs = _training(run).get("epochs")
-    if type(epochs) is not int:
-        raise NotFoundError(f"{shown(run.path / 'config.yaml')} is damaged: training.epochs is missing")
-    return epochs
-
-
-def own_monitor(run: Run) -> str:
-    """The metric that the run itself watches. Raises NotFoundError."""
-    monitor = _training(run).get("monitor")
-    if not isinstance(monitor, str):
-        raise NotFoundError(f"{shown(run.path / 'config.yaml')} is damaged: training.monitor is missing")
-    return monitor
-
-
-def _training(run: Run) -> dict[str, Any]:
-    section = run.config.get("training")
-    return section if isinstance(section, dict) else {}
+    stopped = sum(outcome.verdict == STOPPED for outcome in known)
+    names = dict.fromkeys(name for outcome in known for name in outcome.others)
+    others = {name: mean_of_known(outcome.others.get(name) for outcome in known) for name in names}
+    figures = {name: mean_of_known(getattr(outcome, name) for outcome in known) for name in FIGURES}
+    return Mean(outcomes[0].setting, len(outcomes), len(known), stopped, others, **figures)
 
 
 def parse_patience(text: str) -> list[int]:
     """``3,5,10``: whole numbers from 1 on. Raises UsageError."""
-    values = [core_value(part.strip()) for part in text.split(",")]
-    whole = [value for value in values if type(value) is int and value >= 1]
-    if len(whole) < len(values):
-        fix = "it takes whole numbers from 1 on, with commas between them: --patience 3,5,10"
-        raise UsageError(f"--patience cannot be {shown(text) or repr(text)}", fix=fix)
-    return list(dict.fromkeys(whole))
+    takes = "whole numbers from 1 on, with commas between them: --patience 3,5,10"
+    return _parsed(text, "--patience", lambda value: type(value) is int and value >= 1, takes)
 
 
 def parse_min_delta(text: str) -> list[float]:
     """``0,1e-3``: numbers from 0 on. Raises UsageError."""
+    takes = "numbers from 0 on, with commas between them: --min-delta 0,0.001"
+    found = _parsed(text, "--min-delta", lambda value: type(value) in (int, float) and 0 <= value < math.inf, takes)
+    return list(map(float, found))
+
+
+def _parsed(text: str, option: str, fits: Callable[[Any], bool], takes: str) -> list[Any]:
+    """The numbers, each once."""
     values = [core_value(part.strip()) for part in text.split(",")]
-    numbers = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
-    if len(numbers) < len(values) or not all(0 <= number < math.inf for number in numbers):
-        fix = "it takes numbers from 0 on, with commas between them: --min-delta 0,0.001"
-        raise UsageError(f"--min-delta cannot be {shown(text) or repr(text)}", fix=fix)
-    return list(dict.fromkeys(numbers))
+    if not all(map(fits, values)):
+        raise UsageError(f"{option} cannot be {shown(text) or repr(text)}", fix=f"it takes {takes}")
+    return list(dict.fromkeys(values))

@@ -7,10 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.diff.sides import Side, settings_of
+from tuner.asks.diff.sides import Side
+from tuner.config.comparison import name_of
+from tuner.figures import deviation, mean, mean_of_known
+from tuner.options.metrics import column
 from tuner.quantities import WHOLE_RUN
 from tuner.runs.folder import Run
-from tuner.runs.values import MINIMISED_ONLY, metrics_of_run, parse_metric, value
+from tuner.runs.values import measured_loss, metrics_of_run, parse_metric, value
 
 PARTS = ("val", "test", "train")
 EPOCHS = {"best_epoch": "best_epoch", "epochs": "epoch"}
@@ -61,33 +64,23 @@ def outcomes_of(sides: Sequence[Side]) -> list[Outcome]:
     trained = [[run for run in side.runs.values() if run.status.get("best")] for side in sides]
     if sum(map(bool, trained)) < 2:
         return []
-    changed = [setting.key for setting in settings_of([side for side in sides if side.runs]) if setting.differs]
-    other_data, other_loss = "data" in changed, any(map(_changes_loss, changed))
+    configs = [side.config for side in sides if side.runs]
+    same_data = len({str(name_of(config.get("data"))) for config in configs}) == 1
+    same_loss = all(measured_loss(config, "loss") == measured_loss(configs[0], "loss") for config in configs)
     found = []
     for metric in _metrics(sides, trained):
-        measured = metric.startswith(tuple(f"{part}_" for part in PARTS))
-        comparable = not (measured and (other_data or (other_loss and metric.endswith("_loss"))))
+        measured = column(metric)
+        comparable = not measured.part or (same_data and (same_loss or not measured.is_loss))
         found.append(_outcome(metric, trained, comparable))
     return found
-
-
-def _changes_loss(key: str) -> bool:
-    """Whether a loss that is reported measures something else once this setting changes."""
-    is_loss = key == "loss" or (key.startswith("loss.") and key.removeprefix("loss.") not in MINIMISED_ONLY)
-    return is_loss or key == "data.standardize_target"
 
 
 def _metrics(sides: Sequence[Side], trained: Sequence[Sequence[Run]]) -> list[str]:
     """The monitors first, then validation, test and training, then the run as a whole."""
     there = dict.fromkeys(name for runs in trained for run in runs for name in metrics_of_run(run))
-    monitors = [name for name in map(monitor_of, sides) if name in there]
-    measured = [name for part in PARTS for name in there if name.startswith(f"{part}_")]
+    monitors = [side.monitor for side in sides if side.monitor in there]
+    measured = [name for part in PARTS for name in there if column(name).part == part]
     return list(dict.fromkeys([*monitors, *measured, *EPOCHS, *WHOLE_RUN]))
-
-
-def monitor_of(side: Side) -> str | None:
-    training = side.config.get("training")
-    return training.get("monitor") if isinstance(training, dict) else None
 
 
 def _outcome(metric: str, trained: Sequence[Sequence[Run]], comparable: bool) -> Outcome:
@@ -95,7 +88,7 @@ def _outcome(metric: str, trained: Sequence[Sequence[Run]], comparable: bool) ->
     for runs in trained:
         known = [number for run in runs if (number := _value(run, metric)) is not None and math.isfinite(number)]
         values.append(_mean(known) if known else None)
-        spreads.append(_deviation(known))
+        spreads.append(deviation(known) if len(known) > 1 else None)
         counts.append(len(known))
     direction = parse_metric(metric).direction if comparable else None
     base = next(index for index, runs in enumerate(trained) if runs)
@@ -110,17 +103,8 @@ def _value(run: Run, metric: str) -> float | None:
 
 
 def _mean(numbers: Sequence[float]) -> float:
-    return numbers[0] if len(numbers) == 1 else math.fsum(numbers) / len(numbers)
-
-
-def _deviation(numbers: Sequence[float]) -> float | None:
-    """The sample standard deviation; None below two numbers."""
-    if len(numbers) < 2:
-        return None
-    mean = _mean(numbers)
-    if all(math.isclose(number, mean, rel_tol=1e-12) for number in numbers):
-        return 0.0
-    return math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / (len(numbers) - 1))
+    """Of one run its own value, which may be a whole number."""
+    return numbers[0] if len(numbers) == 1 else mean(numbers)
 
 
 def course_of(sides: Sequence[Side]) -> Course | None:
@@ -129,7 +113,7 @@ def course_of(sides: Sequence[Side]) -> Course | None:
     if sum(map(bool, rows)) < 2:
         return None
     shared = [set(members[0][0]) for members in rows if members]
-    metric = next((name for name in map(monitor_of, sides) if name and all(name in each for each in shared)), None)
+    metric = next((name for side in sides if (name := side.monitor) and all(name in each for each in shared)), None)
     if metric is None:
         return None
     return Course(metric, tuple(tuple(_means(members, metric)) for members in rows))
@@ -137,6 +121,4 @@ def course_of(sides: Sequence[Side]) -> Course | None:
 
 def _means(members: Sequence[Sequence[dict[str, Any]]], metric: str) -> Iterator[float | None]:
     for epoch in range(max(map(len, members), default=0)):
-        numbers = [rows[epoch].get(metric) for rows in members if epoch < len(rows)]
-        known = [number for number in numbers if number is not None and math.isfinite(number)]
-        yield _mean(known) if known else None
+        yield mean_of_known(rows[epoch].get(metric) for rows in members if epoch < len(rows))

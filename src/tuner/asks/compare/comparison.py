@@ -11,48 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.compare.checks import FEWEST, MOST, check_groups, check_losses, direction_for, metric_for, names_of
-from tuner.compare.differences import (
-    BETTER,
-    CHANCE,
-    DIVERGED,
-    EQUIVALENT,
-    FEW_PAIRS,
-    UNDECIDED,
-    VERDICTS,
-    WORSE,
-    Difference,
-    differences_of,
-)
-from tuner.compare.notes import notes_on
-from tuner.compare.pairs import MISSING, NEVER, Side, check_shared, sides_of
-from tuner.compare.statistics import EXACT_PAIRS, FLIPS, LEVEL
-from tuner.compare.training import training_commands
+from tuner.asks.compare.checks import check_groups, check_losses, direction_for, metric_for, names_of
+from tuner.asks.compare.differences import Difference, differences_of
+from tuner.asks.compare.notes import notes_on
+from tuner.asks.compare.pairs import Side, check_shared, sides_of
+from tuner.asks.compare.training import training_commands
 from tuner.errors import UsageError
 from tuner.runs.family import Group
 from tuner.runs.values import Metric
-
-__all__ = [
-    "BETTER",
-    "CHANCE",
-    "DIVERGED",
-    "EQUIVALENT",
-    "EXACT_PAIRS",
-    "FEWEST",
-    "FEW_PAIRS",
-    "FLIPS",
-    "LEVEL",
-    "MISSING",
-    "MOST",
-    "NEVER",
-    "UNDECIDED",
-    "VERDICTS",
-    "WORSE",
-    "Comparison",
-    "Difference",
-    "Side",
-    "compare",
-]
 
 
 @dataclass(frozen=True)
@@ -79,15 +45,15 @@ class Comparison:
         """Every seed that a group has."""
         return sorted({seed for side in self.sides for seed in side.group.runs})
 
-    def as_json(self) -> dict[str, Any]:
-        """The shape that ``compare --json`` promises."""
+    def as_data(self) -> dict[str, Any]:
+        """What ``compare --json`` tells."""
         return {
             "metric": str(self.metric),
             "baseline": self.baseline.name,
             "direction": self.direction,
             "least_effect": self.least_effect,
-            "groups": {side.name: _side_as_json(side) for side in self.sides},
-            "differences": [_difference_as_json(each) for each in self.differences],
+            "groups": {side.name: _side(side) for side in self.sides},
+            "differences": [_difference(each) for each in self.differences],
             "notes": list(self.notes),
             "train": list(self.train),
         }
@@ -124,19 +90,13 @@ def compare(
     return Comparison(metric, direction, least_effect, tuple(sides), tuple(differences), tuple(notes), tuple(commands))
 
 
-def _side_as_json(side: Side) -> dict[str, Any]:
+def _side(side: Side) -> dict[str, Any]:
     seeds = {str(seed): side.values.get(seed) for seed in side.group.runs}
     left_out = {str(seed): why for seed, why in side.left_out.items()}
-    return {
-        "seeds": seeds,
-        "mean": side.mean,
-        "sd": side.deviation,
-        "left_out": left_out,
-        "path": str(side.path),
-    }
+    return {"seeds": seeds, "mean": side.mean, "sd": side.deviation, "left_out": left_out, "path": str(side.path)}
 
 
-def _difference_as_json(difference: Difference) -> dict[str, Any]:
+def _difference(difference: Difference) -> dict[str, Any]:
     return {
         "group": difference.side.name,
         "pairs": difference.pairs,

@@ -1,0 +1,153 @@
+"""In what sides differ: settings, circumstances, results; all of it, also what does not differ."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from tuner.asks.diff.outcomes import Course, Outcome, course_of, outcomes_of
+from tuner.asks.diff.sides import Side, settings_of
+from tuner.config.comparison import Setting
+from tuner.runs.folder import Run
+from tuner.runs.identity import NAMES
+
+PARTS = ("config", "identity", "result")
+NONE = "none"
+"""What stands for no packages."""
+
+
+@dataclass(frozen=True)
+class Circumstance:
+    """What else has to agree before a difference in results can come from the settings: one of `NAMES`, with the
+    values it has on each side: none where that is not known, several where the members of a group differ."""
+
+    key: str
+    values: tuple[tuple[Any, ...], ...]
+
+    @property
+    def name(self) -> str:
+        return NAMES[self.key]
+
+    @property
+    def differs(self) -> bool:
+        """Whether two runs, or what two configs ask for, differ in it."""
+        return len({value for known in self.values for value in known}) > 1
+
+
+@dataclass(frozen=True)
+class Diff:
+    """Several sides and what is known of them."""
+
+    sides: list[Side]
+    settings: list[Setting]
+    identity: list[Circumstance]
+    outcomes: list[Outcome]
+    course: Course | None
+    unused: tuple[str, ...] = ()  # patterns of --ignore that fit nothing
+
+    @property
+    def changed(self) -> list[Setting]:
+        return [setting for setting in self.settings if setting.differs]
+
+    @property
+    def moved(self) -> list[Circumstance]:
+        """The circumstances that differ."""
+        return [each for each in self.identity if each.differs]
+
+    def same(self, parts: Collection[str] = ("config", "identity")) -> bool:
+        """Whether nothing in these of `PARTS` differs. A git commit is no part of a run's identity."""
+        results = any(value != outcome.values[0] for outcome in self.outcomes for value in outcome.values)
+        differs = {
+            "config": bool(self.changed),
+            "identity": any(each.key != "git_commit" for each in self.moved),
+            "result": results,
+        }
+        return not any(differs[part] for part in parts)
+
+    def changes_against_first(self, index: int) -> int:
+        """In how many settings a side differs from the first one."""
+        return sum(setting.values[index] != setting.values[0] for setting in self.changed)
+
+    def twins(self) -> list[tuple[int, int]]:
+        """Sides that are one and the same run, group or file."""
+        places = [side.place for side in self.sides]
+        return [(places.index(place), index) for index, place in enumerate(places) if places.index(place) < index]
+
+    def warnings(self) -> list[str]:
+        """Why a difference in results cannot be put down to one setting."""
+        other_data = any(setting.key.partition(".")[0] == "data" for setting in self.changed)
+        moved = [each.name for each in self.moved if not (other_data and each.key == "data_fingerprint")]
+        found = [f"{listed(moved)} differ{'s' * (len(moved) == 1)}: results can differ for that alone"] if moved else []
+        several = [side.letter for at, side in enumerate(self.sides) if self.changes_against_first(at) > 1]
+        cause = "an effect cannot be put down to one of them"
+        if several and len(self.sides) == 2:
+            found.append(f"{len(self.changed)} settings differ: {cause}")
+        elif several:
+            found.append(f"{listed(several)} differ{'s' * (len(several) == 1)} from A in several settings: {cause}")
+        return found
+
+
+def compare_sides(sides: list[Side], ignore: Sequence[str] = ()) -> Diff:
+    """What differs, but for the settings and circumstances that a pattern of `ignore` fits."""
+    settings, identity = settings_of(sides), _circumstances(sides)
+    keys = [*_keys(settings), *(each.key for each in identity)]
+    unused = tuple(pattern for pattern in ignore if not any(is_ignored(key, [pattern]) for key in keys))
+    identity = [each for each in identity if not is_ignored(each.key, ignore)]
+    return Diff(sides, _without(settings, ignore), identity, outcomes_of(sides), course_of(sides), unused)
+
+
+def listed(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
+
+
+def is_ignored(key: str, patterns: Sequence[str]) -> bool:
+    """Whether a pattern fits the key, or one that it is a part of."""
+    parts = key.split(".")
+    keys = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
+    return any(fnmatchcase(each, pattern) for each in keys for pattern in patterns)
+
+
+def _without(settings: Sequence[Setting], patterns: Sequence[str]) -> list[Setting]:
+    """The settings that no pattern fits; a switched choice goes with its name, or with all that is inside it."""
+    kept = []
+    for setting in settings:
+        inside = _without(setting.inside, patterns)
+        gone = setting.inside and (not inside or is_ignored(f"{setting.key}.name", patterns))
+        if not gone and not is_ignored(setting.key, patterns):
+            kept.append(Setting(setting.key, setting.values, tuple(inside)))
+    return kept
+
+
+def _keys(settings: Sequence[Setting]) -> list[str]:
+    """All that a pattern may fit, the names of switched choices included."""
+    keys = []
+    for setting in settings:
+        keys += [setting.key, f"{setting.key}.name", *_keys(setting.inside)] if setting.inside else [setting.key]
+    return keys
+
+
+NONE = "none"
+"""What stands for no packages."""
+
+
+def _circumstances(sides: Sequence[Side]) -> list[Circumstance]:
+    """Each part of the identity that is known of any side."""
+    found = [Circumstance(key, tuple(_values(side, key) for side in sides)) for key in NAMES]
+    return [each for each in found if any(value != NONE for known in each.values for value in known)]
+
+
+def _values(side: Side, key: str) -> tuple[Any, ...]:
+    if side.group is None:
+        asked = side.config.get("training", {}).get(key)  # device and threads: what a run would have
+        return () if asked in (None, "auto") else ("cuda:0" if asked == "cuda" else asked,)
+    return tuple(dict.fromkeys(value for run in side.runs.values() if (value := _of_run(run, key)) is not None))
+
+
+def _of_run(run: Run, key: str) -> Any:
+    if key == "git_commit":
+        commit = run.about.get(key)
+        return commit if isinstance(commit, str) else None
+    return getattr(run.identity, key) or NONE

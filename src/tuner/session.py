@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from tuner import machine
 from tuner.config.comparison import brief, meaning, side_by_side
 from tuner.config.loaded import Loaded
-from tuner.document import to_yaml
-from tuner.durable import json_bytes
+from tuner.document.writing import to_yaml
+from tuner.durable.reading import json_bytes
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
 from tuner.packages import used_by
 from tuner.plan import Plan

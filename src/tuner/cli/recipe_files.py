@@ -13,14 +13,14 @@ from tuner.asks.curves.ask import chart_of, metrics_on
 from tuner.asks.curves.series import View
 from tuner.asks.curves.tracks import tracks_of
 from tuner.choice import Section
-from tuner.durable import JSON_LIMIT, json_bytes, read_bytes, write_file
+from tuner.durable.reading import JSON_LIMIT, json_bytes, read_bytes
+from tuner.durable.writing import write_file
 from tuner.errors import NotFoundError, UsageError
 from tuner.explain.language import default_text
 from tuner.options.metrics import Column as Measured
 from tuner.options.metrics import column as column_of
-from tuner.recipe import Recipe, find_recipes, read_recipes, shipped_outcomes
-from tuner.recipe.reading import Claim, ClaimFile, Curves
-from tuner.recipe.results import RESULT
+from tuner.recipe.reading import Claim, ClaimFile, Curves, Recipe, find_recipes, read_recipes
+from tuner.recipe.results import RESULT, shipped_outcomes
 from tuner.recipe.tables import COLUMNS, result_row, result_table
 from tuner.render.chart.image import keep
 from tuner.render.forms.md import table_text

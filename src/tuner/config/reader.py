@@ -10,7 +10,8 @@ from typing import Any
 from tuner.bounds import Bound, a, label
 from tuner.choice import Choice, Field, InvalidError, Section, fold
 from tuner.config import switching, trial, words
-from tuner.document import Items, Map, Node, Place, Scalar, located, shown, to_plain
+from tuner.document.files import located
+from tuner.document.nodes import Items, Map, Node, Place, Scalar, shown, to_plain
 from tuner.errors import FIRST, Faults
 from tuner.packages import left_out
 
@@ -32,7 +33,8 @@ class Reader:
     `origins` says where each key was set, `items` the same of each number or text in a list, `dropped` where a
     setting was set that fell away with its choice, and why, `stayed` for which other choice one was set that stayed.
     `bad` holds the keys with faults; the config has their defaults instead. `said` are the keys of the top and, of
-    choices, their names; `advises` says whether to look for what was meant.
+    choices, their names; `advises` says whether to look for what was meant, and `contradicted` finds the keys that
+    exclude each other in what was read, but for its bad ones (None: it cannot be).
     """
 
     root: type[Section]
@@ -47,6 +49,7 @@ class Reader:
     bad: set[str] = field(default_factory=set)
     said: dict[str, str] = field(default_factory=dict)
     advises: bool = True
+    contradicted: Callable[[Any, set[str]], set[str] | None] | None = None
 
     def probe(self) -> Reader:
         """A reader for what might stand in this document."""

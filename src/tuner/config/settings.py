@@ -9,7 +9,7 @@ from tuner.bounds import Bound, Either, Integer, ListOf, Null, Number, Of, OneOf
 from tuner.choice import Section, import_all, setting
 from tuner.data.embedded import Digits
 from tuner.data.source import Source
-from tuner.durable import NAME_PATTERN, is_run_name, normal
+from tuner.durable.names import NAME_PATTERN, is_run_name, normal
 from tuner.options.losses import CrossEntropy, Loss
 from tuner.options.models import MLP, Model
 from tuner.options.optimizers.adam import Adam

@@ -19,7 +19,7 @@ from urllib.request import Request, urlopen
 
 from tuner.data.files import download_root, is_file, shown
 from tuner.data.source import Archive, Source
-from tuner.durable import make_folder, write_file, writing
+from tuner.durable.writing import make_folder, write_file, writing
 from tuner.errors import NotFoundError, UsageError
 
 SIZE_LIMIT = 512 << 20

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from tuner.durable import is_at, make_folder, shown, unreadable, writing
-from tuner.durable.reading import CAREFUL
+from tuner.durable.reading import CAREFUL, is_at, shown, unreadable
+from tuner.durable.writing import make_folder, writing
 from tuner.errors import HeldError, NotFoundError, ResourceError
 
 try:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from tuner.durable import shown
+from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.quantities import LAYER
 from tuner.runs.folder import Run

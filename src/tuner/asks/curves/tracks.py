@@ -9,7 +9,7 @@ from typing import Any
 
 from tuner.asks.curves.layers import layer_rows
 from tuner.asks.curves.series import Member, Track
-from tuner.durable import shown
+from tuner.durable.reading import shown
 from tuner.errors import NotFoundError
 from tuner.figures import plural
 from tuner.runs.family import Group

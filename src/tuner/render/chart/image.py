@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.answer import Chart
-from tuner.durable import write_file
+from tuner.durable.writing import write_file
 from tuner.errors import ResourceError, UsageError
 
 METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}

@@ -143,7 +143,7 @@ def test_without_file_handles_every_reader_says_so(workplace: Any) -> None:
         "read": lambda: run_folder.read(path),
         "rows": lambda: replace(found).rows,
         "layers": lambda: replace(found).layers,
-        "timing": lambda: seconds(found),
+        "timing": lambda: seconds(replace(found)),
         "verify": lambda: verify(found),
         "holder": lambda: run_lock.holder(running),
         "runs_in": lambda: run_folder.runs_in(workplace.runs),

@@ -60,7 +60,7 @@ def identity(diff: Diff, everything: bool) -> Iterator[Block]:
     rows = [[", ".join(str(value)[: SHORT.get(each.key)] for value in held) or None for held in each.values]
             for each in shown]  # fmt: skip
     if rows:
-        columns = [Column("what"), *(Column(side.letter) for side in diff.sides)]
+        columns = [Column("what"), *(Column(side.letter, code=True) for side in diff.sides)]
         styles = _styles(rows, [each.differs for each in shown])
         yield Table(columns, [[each.name, *row] for each, row in zip(shown, rows, strict=True)], title, styles)
     elif known:
@@ -74,7 +74,7 @@ def settings(diff: Diff, everything: bool) -> Iterator[Block]:
         return
     count = len(diff.changed)
     title = f"config: {count} of {plural(len(diff.settings), 'setting')} differ{'s' * (count == 1)}"
-    columns = [Column("setting"), *(Column(side.letter) for side in diff.sides)]
+    columns = [Column(head, code=True) for head in ("setting", *(side.letter for side in diff.sides))]
     values = [[None if value is ABSENT else brief(value) for value in setting.values] for setting in shown]
     rows: list[list[Cell]] = [[setting.key, *each] for setting, each in zip(shown, values, strict=True)]
     styles = _styles(values, [setting.differs for setting in shown])

@@ -137,8 +137,8 @@ def test_the_words_of_the_field_and_of_tuner_are_explained(word: str) -> None:
 
 
 def test_a_definition_is_short_and_names_what_exists(tmp_path: Path) -> None:
-    from tuner.explain import settings
     from tuner.explain.glossary import glossary
+    from tuner.explain.language import settings
 
     paths = {setting.path for setting in settings()}
     commands = {word for word in words_of((CASES / "output/help.txt").read_text()) if word != "tuner"}

@@ -1,16 +1,10 @@
 from __future__ import annotations
 
-from typing import Literal
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tuner.bounds import Flag, Integer, ListOf, Null, Number, OneOf, Text
-from tuner.choice import Choice, setting
-from tuner.errors import EXIT_CODES
-from tuner.render.markdown import choices_table, exit_codes_table
 from tuner.render.tables import table
 
 ROWS: list[list[str | int | float | None]] = [["mnist-cnn-3", 0, 0.98412, None], ["名前", 12, 1e-3, "stopped"]]
@@ -66,41 +60,3 @@ def test_any_cells_make_one_line_a_row(
     assert len(lines) == len(rows) + (2 if markdown else 1)
     if width is not None and not markdown:
         assert all(cell_len(line) <= max(width, 3 * 8 + 4) for line in lines)
-
-
-class Shape(Choice, kind="shape"):
-    """Only for this test."""
-
-
-class Box(Shape, name="box", aliases=("crate",)):
-    """Keeps its corners.
-
-    Choose it when: corners matter.
-    """
-
-    size: float = setting(Number(), "edge", default=0.5)
-    label: str | None = setting(Null(Text()), "name", default=None)
-    sides: list[int] = setting(ListOf(Integer()), "lengths", default=[1, 2])
-    open: bool = setting(Flag(), "no lid", default=False)
-    reduction: Literal["mean"] = setting(OneOf("mean"), "required")
-
-
-class Dot(Shape, name="dot"):
-    """Has no extent."""
-
-
-def test_choices_come_with_their_settings_and_other_names() -> None:
-    assert choices_table("shape", Shape.members) == (
-        "| shape | what it is | settings | also called |\n"
-        "| --- | --- | --- | --- |\n"
-        "| `box` | Keeps its corners. | `size: 0.5`, `label: null`, `sides: [1, 2]`, `open: false`, `reduction` "
-        "| `crate` |\n"
-        "| `dot` | Has no extent. |  |  |"
-    )
-    assert choices_table("shape", {"dot": Dot}) == "| shape | what it is |\n| --- | --- |\n| `dot` | Has no extent. |"
-
-
-def test_every_exit_code_has_its_row() -> None:
-    lines = exit_codes_table(EXIT_CODES).split("\n")
-    assert lines[:2] == ["| exit | meaning | run the same again? |", "| ---: | --- | --- |"]
-    assert [int(line.split("|")[1]) for line in lines[2:]] == list(EXIT_CODES)

@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -32,8 +33,7 @@ from tuner.answer import (
     texts,
 )
 from tuner.figures import ASCII_LEVELS, LEVELS, duration, spark
-from tuner.render.chart.terminal import Look as Drawing
-from tuner.render.chart.terminal import charts
+from tuner.render.chart.terminal import Drawing, charts
 from tuner.render.console import console_on
 from tuner.render.text import escape, is_colored, is_terminal, is_unicode, terminal_width, write
 
@@ -210,9 +210,15 @@ class Look:
                 no_wrap=is_cut,
                 overflow="ellipsis" if is_cut else "fold",
             )
-        for at in range(len(table.rows)):
-            grid.add_row(*(Words(escape(columns[p][1][at]), table.styles.get((at, p), "")) for p in part))
+        for at, row in enumerate(table.rows):
+            shown = [self._within(row[p], columns[p][1][at], width) for p, width in zip(part, widths, strict=True)]
+            styles = [table.styles.get((at, p), "") for p in part]
+            grid.add_row(*(Words(escape(text), style) for text, style in zip(shown, styles, strict=True)))
         return grid
+
+    def _within(self, cell: Cell, text: str, width: int) -> str:
+        """A course drawn in so many characters; any other cell as it is."""
+        return self.plain(replace(cell, width=min(cell.width, width)), text) if isinstance(cell, Spark) else text
 
 
 def paragraphs(text: str, width: int) -> list[str]:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import io
 import os
 import sys
-from dataclasses import dataclass
-from typing import TextIO
+from collections.abc import Sequence
+from typing import NamedTuple, TextIO
 
 USUAL_WIDTH = 100
 USUAL_HEIGHT = 24
 
 _STYLES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36}
+
+
+class Line(NamedTuple):
+    """A line's parts, each a text and its style. One that is broken at words goes on below its column `indent`; None:
+    it is never broken."""
+
+    parts: Sequence[tuple[str, str]]
+    indent: int | None = None
 
 
 def prepare(stream: TextIO | None) -> None:
@@ -47,38 +55,6 @@ def silence(stream: TextIO | None) -> None:
         os.close(nowhere)
     except (OSError, ValueError):
         return
-
-
-@dataclass(frozen=True)
-class Line:
-    """Parts of a line, each a text and its style; `indent` is where the line goes on that was broken at words, None is
-    for one that is never broken."""
-
-    parts: tuple[tuple[str, str], ...]
-    indent: int | None = None
-
-
-class Patient:
-    """A stream that is given up silently when it breaks."""
-
-    def __init__(self, stream: TextIO | None) -> None:
-        prepare(stream)
-        self.stream = stream
-
-    @property
-    def encoding(self) -> str:
-        return getattr(self.stream, "encoding", None) or "utf-8"
-
-    def isatty(self) -> bool:
-        return is_terminal(self.stream)
-
-    def write(self, text: str) -> int:
-        if not write(self.stream, text):
-            self.stream = None
-        return len(text)
-
-    def flush(self) -> None:
-        """`write` has done it."""
 
 
 def is_terminal(stream: TextIO | None) -> bool:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tuner.durable import shown
+from tuner.durable.reading import shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.figures import mean_of_known
 from tuner.options.metrics import Column

@@ -129,6 +129,10 @@ def _keys(settings: Sequence[Setting]) -> list[str]:
     return keys
 
 
+NONE = "none"
+"""What stands for no packages."""
+
+
 def _circumstances(sides: Sequence[Side]) -> list[Circumstance]:
     """Each part of the identity that is known of any side."""
     found = [Circumstance(key, tuple(_values(side, key) for side in sides)) for key in NAMES]

@@ -12,7 +12,7 @@ from tuner.asks.diff.changes import Diff
 from tuner.asks.diff.sides import DEFAULT, Side
 from tuner.config.comparison import ABSENT, Setting, brief
 from tuner.errors import NotFoundError
-from tuner.figures import number, plural
+from tuner.figures import number, plural, some
 
 SHORT = {"data_fingerprint": 12, "git_commit": 10}
 """How much of a long number is enough to tell two apart."""
@@ -25,9 +25,8 @@ def sides_table(sides: Sequence[Side]) -> Table:
     if any(side.runs for side in sides):
         columns += [Column("state"), Column("epochs"), Column("seed")]
         for row, side in zip(rows, sides, strict=True):
-            seeds = ", ".join(map(str, list(side.runs)[:8])) + ", ..." * (len(side.runs) > 8)
             epochs = max((run.status.get("epoch") or 0 for run in side.runs.values()), default=None)
-            row += [side.group.state if side.group else None, epochs, seeds or None]
+            row += [side.group.state if side.group else None, epochs, some(list(side.runs), 8) or None]
     return Table(columns, rows)
 
 

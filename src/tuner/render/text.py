@@ -139,12 +139,6 @@ def cells(text: str) -> int:
     return cell_len(text)
 
 
-def pad(text: str, width: int, align: str = "l") -> str:
-    """`text` filled with spaces to `width` columns, on the left side for ``r``."""
-    space = " " * (width - cells(text))
-    return space + text if align == "r" else text + space
-
-
 def shorten(text: str, width: int) -> str:
     """`text` cut to `width` columns, with three dots where something is missing."""
     if cells(text) <= width:

@@ -27,7 +27,7 @@ from tuner.cli.fetching import where
 from tuner.config.schema import json_schema
 from tuner.data.download import Progress
 from tuner.errors import UsageError
-from tuner.explain import kinds
+from tuner.explain.language import kinds
 from tuner.render.terminal import Look, paragraphs
 from tuner.shipped import configs
 

@@ -25,8 +25,8 @@ from tuner.asks.diff.changes import Diff, compare_sides
 from tuner.asks.diff.data import as_data
 from tuner.asks.diff.sides import find_sides
 from tuner.config.load import load
-from tuner.document import to_yaml
-from tuner.durable import json_bytes
+from tuner.document.writing import to_yaml
+from tuner.durable.reading import json_bytes
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.figures import spark
 from tuner.runs import creating as run_creating

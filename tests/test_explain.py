@@ -20,7 +20,8 @@ from tuner.config import advice, words
 from tuner.config.load import load
 from tuner.config.settings import Config
 from tuner.errors import EXIT_CODES, UsageError
-from tuner.explain import Meaning, explain, find_kind, kinds, meanings, names, nearest_names, settings
+from tuner.explain import Meaning, explain, meanings, names, nearest_names
+from tuner.explain.language import find_kind, kinds, settings
 from tuner.explain.topics import Topic, topics
 from tuner.quantities import LAYER
 from tuner.runs.values import FORMS, parse_metric

@@ -51,9 +51,11 @@ FAR = (
 def words_of(text: str) -> Iterator[str]:
     """The column headings, labels and JSON keys of an output."""
     lines = text.splitlines()
-    for before, line in zip(["", *lines], lines, strict=False):
+    for place, (before, line) in enumerate(zip(["", *lines], lines, strict=False)):
         if line.startswith("{"):
-            yield from keys(json.loads(line))
+            yield from keys(json.JSONDecoder().raw_decode("\n".join(lines[place:]))[0])
+        elif line.startswith((" ", "}", "]")) and "{" in lines:
+            continue  # of the JSON above
         elif line.startswith("| ") and before.strip() == "":
             yield from words(line.strip("| ").split(" | "))
         elif not line.startswith(("$", "Usage")):
@@ -135,8 +137,8 @@ def test_the_words_of_the_field_and_of_tuner_are_explained(word: str) -> None:
 
 
 def test_a_definition_is_short_and_names_what_exists(tmp_path: Path) -> None:
-    from tuner.explain import settings
     from tuner.explain.glossary import glossary
+    from tuner.explain.language import settings
 
     paths = {setting.path for setting in settings()}
     commands = {word for word in words_of((CASES / "output/help.txt").read_text()) if word != "tuner"}

@@ -17,7 +17,7 @@ from tuner.bounds import Flag, Integer, ListOf, Null, Number, OneOf, Text
 from tuner.choice import Choice, setting
 from tuner.config.schema import json_schema
 from tuner.data.source import Source
-from tuner.durable import json_bytes
+from tuner.durable.reading import json_bytes
 from tuner.errors import EXIT_CODES
 from tuner.explain.language import default_text
 from tuner.options.activations import Activation

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ Schema = dict[str, Any]
 class RefusedError(ValueError):
     """A value is outside its bound; `indices` are those of the items that are, () where it is the value itself."""
 
-    def __init__(self, bound: Bound, indices: Sequence[int] = ()) -> None:
-        super().__init__(f"expected {bound.words}")
+    def __init__(self, indices: Sequence[int] = ()) -> None:
+        super().__init__("outside its bound")
         self.indices = tuple(indices)
 
 
@@ -43,6 +44,8 @@ class Bound(ABC):
     is_path = False
     most = math.inf
     """How many items its list may have."""
+    refused: Mapping[str, str] = MappingProxyType({})
+    """Words that someone may well expect, each with the reason why it is none of `options`."""
     or_null = " or null"
     """How `words` end where null is allowed, too."""
 
@@ -67,9 +70,9 @@ class Integer(Bound):
 
     def check(self, value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise RefusedError(self)
+            raise RefusedError
         if (self.ge is not None and value < self.ge) or (self.le is not None and value > self.le):
-            raise RefusedError(self)
+            raise RefusedError
         return value
 
 
@@ -86,15 +89,15 @@ class Number(Bound):
 
     def check(self, value: object) -> float:
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise RefusedError(self)
+            raise RefusedError
         try:
             number = float(value)
         except OverflowError:
-            raise RefusedError(self) from None
+            raise RefusedError from None
         above = (self.ge is None or number >= self.ge) and (self.gt is None or number > self.gt)
         below = (self.le is None or number <= self.le) and (self.lt is None or number < self.lt)
         if not (above and below and math.isfinite(number)):
-            raise RefusedError(self)
+            raise RefusedError
         return number
 
 
@@ -106,7 +109,7 @@ class Flag(Bound):
 
     def check(self, value: object) -> bool:
         if not isinstance(value, bool):
-            raise RefusedError(self)
+            raise RefusedError
         return value
 
 
@@ -114,17 +117,23 @@ class Text(Bound):
     """Text of at least `least` characters, or that fits a pattern as a whole; `words` say what that means."""
 
     def __init__(
-        self, *, least: int = 0, pattern: str = "", words: str = "text", options: tuple[str, ...] = ()
+        self,
+        *,
+        least: int = 0,
+        pattern: str = "",
+        words: str = "text",
+        options: tuple[str, ...] = (),
+        refused: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self.least, self.pattern, self.options = least, pattern, options
+        self.least, self.pattern, self.options, self.refused = least, pattern, options, refused
         self.words = self.plural = words
         self.schema = _given(minLength=least or None, pattern=pattern or None, type="string")
 
     def check(self, value: object) -> str:
         if not isinstance(value, str) or len(value) < self.least:
-            raise RefusedError(self)
+            raise RefusedError
         if self.pattern and not re.fullmatch(self.pattern, value):
-            raise RefusedError(self)
+            raise RefusedError
         return value
 
 
@@ -138,7 +147,7 @@ class PathText(Bound):
 
     def check(self, value: object) -> str:
         if not isinstance(value, str) or not value:
-            raise RefusedError(self)
+            raise RefusedError
         return value
 
 
@@ -158,7 +167,7 @@ class OneOf(Bound):
         if value is None and "none" in self.options:
             return "none"
         if not isinstance(value, str) or value not in self.options:
-            raise RefusedError(self)
+            raise RefusedError
         return value
 
 
@@ -177,7 +186,7 @@ class ListOf(Bound):
 
     def check(self, value: object) -> list[Any]:
         if not isinstance(value, list) or len(value) > self.most:
-            raise RefusedError(self)
+            raise RefusedError
         kept, wrong = [], []
         for index, each in enumerate(value):
             try:
@@ -185,7 +194,7 @@ class ListOf(Bound):
             except RefusedError:
                 wrong.append(index)
         if wrong or len(value) < self.least:
-            raise RefusedError(self, wrong)
+            raise RefusedError(wrong)
         return kept
 
     @property
@@ -226,7 +235,7 @@ class Either(Bound):
                 return bound.check(value)
             except RefusedError:
                 continue
-        raise RefusedError(self)
+        raise RefusedError
 
 
 class Of(Bound):
@@ -241,7 +250,7 @@ class Of(Bound):
 
     def check(self, value: object) -> Choice:
         if not isinstance(value, self.kind):
-            raise RefusedError(self)
+            raise RefusedError
         return value
 
 
@@ -257,7 +266,7 @@ class Part(Bound):
 
     def check(self, value: object) -> Section:
         if not isinstance(value, self.section):
-            raise RefusedError(self)
+            raise RefusedError
         return value
 
 

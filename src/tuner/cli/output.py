@@ -27,6 +27,6 @@ def json_text(data: dict[str, Any]) -> str:
     """One line; what is not finite is null."""
     import json
 
-    from tuner.durable import json_bytes
+    from tuner.durable.reading import json_bytes
 
     return f"{json.dumps(json.loads(json_bytes(data)))}\n"

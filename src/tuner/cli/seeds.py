@@ -6,10 +6,11 @@ import re
 import shlex
 
 from tuner.cli.following import Asked, finish, follow
-from tuner.durable import shown
+from tuner.durable.reading import shown
 from tuner.errors import UsageError
 from tuner.events import GroupEnded
-from tuner.group import GroupSession, command_of, group_code, open_group, train_group
+from tuner.group.opening import GroupSession, open_group
+from tuner.group.pool import command_of, group_code, train_group
 from tuner.render.training import GroupView
 from tuner.runs.commands import reference
 from tuner.runs.family import Group, read_group

@@ -12,7 +12,7 @@ import typer
 from tuner.cli.following import Asked, finish, follow
 from tuner.cli.options import RUNS, ConfigArgument, Json, MaxTime, Overrides, Quiet, Require, RunsDir, Wait, seconds
 from tuner.config.load import load
-from tuner.durable import normal
+from tuner.durable.names import normal
 from tuner.errors import ConfigError, HeldError, ResourceError
 from tuner.events import Ended, Event
 from tuner.paths import expanded

@@ -8,13 +8,32 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from tuner.choice import Choice, Section, fold
 from tuner.config import words
-from tuner.document import Items, Map, Node, Scalar, core_value
-from tuner.durable import run_name
+from tuner.document.nodes import Items, Map, Node, Scalar
+from tuner.document.scalars import core_value
+from tuner.durable.names import run_name
 
-_NAMES = {
+
+class Words(str):
+    """Advice that is no value to write, such as to leave something out."""
+
+
+class Other(NamedTuple):
+    """A choice with settings, for a name that another tool uses; `size` is that of a layer."""
+
+    name: str
+    settings: str
+    size: str = ""
+
+    def __str__(self) -> str:
+        first = f"{self.name}: {self.size}" if self.size else f"name: {self.name}"
+        return f"{{{first}, {self.settings}}}"
+
+
+_NAMES: dict[str, dict[str | Other, str]] = {
     "loss": {
         "cross_entropy": "nll nllloss categoricalcrossentropy sparsecategoricalcrossentropy ce",
         "binary_cross_entropy": "logistic",
@@ -23,8 +42,8 @@ _NAMES = {
         "hinge": "svm",
     },
     "optimizer": {
-        "{name: sgd, momentum: 0.9}": "momentum",
-        "{name: sgd, momentum: 0.9, nesterov: true}": "nesterov",
+        Other("sgd", "momentum: 0.9"): "momentum",
+        Other("sgd", "momentum: 0.9, nesterov: true"): "nesterov",
         "adamw": "adamwtorch adamwhf adamwtorchfused",
     },
     "scheduler": {
@@ -32,15 +51,15 @@ _NAMES = {
         "one_cycle": "onecyclelr",
         "linear": "polynomial",
         "none": "constant",
-        "{name: none, warmup_epochs: 1}": "warmup constantwithwarmup",
+        Other("none", "warmup_epochs: 1"): "warmup constantwithwarmup",
     },
     "initializer": {
         "normal": "truncatednormal randomnormal",
         "uniform": "randomuniform",
     },
     "model": {
-        "{name: rnn, cell: lstm}": "lstm",
-        "{name: rnn, cell: gru}": "gru",
+        Other("rnn", "cell: lstm"): "lstm",
+        Other("rnn", "cell: gru"): "gru",
         "mlp": "perceptron ann nn",
         "cnn": "lenet",
     },
@@ -48,15 +67,15 @@ _NAMES = {
         "dense": "linear fc",
         "conv": "conv2d convolution",
         "pool": "maxpool maxpool2d maxpooling2d",
-        "{pool: 2, mode: mean}": "avgpool avgpool2d averagepooling2d",
-        "{rnn: 128, cell: lstm}": "lstm",
-        "{rnn: 128, cell: gru}": "gru",
+        Other("pool", "mode: mean", "2"): "avgpool avgpool2d averagepooling2d",
+        Other("rnn", "cell: lstm", "128"): "lstm",
+        Other("rnn", "cell: gru", "128"): "gru",
         "rnn": "simplernn",
         "dropout": "dropout2d",
-        "leave it out: dense flattens by itself": "flatten",
-        "leave it out: the shape of the input is read from the data": "input",
-        "leave it out: batch_norm is a key of dense and conv": "batchnorm batchnorm2d batchnormalization",
-        "leave it out: activation is a key of dense and conv": "activation",
+        Words("leave it out: dense flattens by itself"): "flatten",
+        Words("leave it out: the shape of the input is read from the data"): "input",
+        Words("leave it out: batch_norm is a key of dense and conv"): "batchnorm batchnorm2d batchnormalization",
+        Words("leave it out: activation is a key of dense and conv"): "activation",
     },
     "data": {
         "cifar10": "cifar",
@@ -210,8 +229,8 @@ def names(kind: type[Choice], given: str) -> Iterator[str]:
     spellings = [word for member in kind.members.values() for word in (member.name, *member.aliases)]
     for word in dict.fromkeys((fold(given), own, bare)):
         if known := OTHER_NAMES.get(kind.kind, {}).get(word):
-            yield known
-            yield from re.findall(r"^\{name: (\w+)", known)
+            yield str(known)
+            yield from [known.name] if isinstance(known, Other) else []
         if member := kind.find(words.nearest(word, spellings) or ""):
             yield member.name
 
@@ -264,17 +283,15 @@ def layers(kind: type[Choice], node: Node, activation: type[Choice]) -> Iterator
         meant = known or getattr(kind.find(own) or kind.find(words.nearest(own, kind.members) or ""), "name", None)
         if meant is None:
             continue
-        if meant.startswith("leave"):
+        if isinstance(meant, Words):
             yield meant
             continue
-        size = written(entries[given][1]) if entries else LAYER_SIZES.get(meant, "32")
-        rest = "".join(f", {key}: {written(inner)}" for key, (_, inner) in entries.items() if key != given)
-        if meant.startswith("{"):
-            first, _, more = meant.strip("{}").partition(", ")
-            yield f"{{{first.partition(':')[0]}: {size}, {more}{rest}}}" if entries else meant
-        else:
-            yield f"{{{meant}: {size}{rest}}}"
-            yield f"{{{meant}: {LAYER_SIZES.get(meant, '32')}}}"
+        other = meant if isinstance(meant, Other) else Other(meant, "", LAYER_SIZES.get(meant, "32"))
+        size = written(entries[given][1]) if entries else other.size
+        rest = [f"{key}: {written(inner)}" for key, (_, inner) in entries.items() if key != given]
+        yield f"{{{', '.join(filter(None, [f'{other.name}: {size}', other.settings, *rest]))}}}"
+        if not other.settings:
+            yield f"{{{other.name}: {other.size}}}"
 
 
 def keys(given: str, known: Sequence[str], root: type[Section]) -> Iterator[str]:

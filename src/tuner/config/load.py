@@ -15,8 +15,9 @@ from tuner.config.loaded import Loaded
 from tuner.config.notes import notes_on
 from tuner.config.reader import Reader
 from tuner.config.settings import Config
-from tuner.document import MAX_BYTES, Place, decode, folder_of, is_handed_over, read_bytes
-from tuner.durable import run_name
+from tuner.document.files import MAX_BYTES, decode, folder_of, is_handed_over, read_bytes
+from tuner.document.nodes import Place
+from tuner.durable.names import run_name
 from tuner.errors import ConfigError, Fault
 from tuner.packages import left_out
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from tuner.bounds import label
 from tuner.choice import Choice, Section, fold
 from tuner.config import advice, words
-from tuner.document import Items, Map, Node, Place, Scalar, located, parse
+from tuner.document.files import located
+from tuner.document.nodes import Items, Map, Node, Place, Scalar
+from tuner.document.parsing import parse
 from tuner.errors import TunerError
 from tuner.options.activations import Activation
 
@@ -93,14 +95,14 @@ def value(reader: Reader, cls: type[Section], key: str, node: Node, path: str, i
 
     text = first(reader, at, advice.values(target, cls.fields[key].bound.options), read)
     quoted = isinstance(target, Scalar) and target.quoted and target.text == text
-    return f"{text} without quotes" if quoted else text
+    return advice.Words(f"{text} without quotes") if quoted else text
 
 
 def name(reader: Reader, kind: type[Choice], default: Any, node: Scalar, path: str, bare: bool) -> str | None:
     """What to write for a name that no choice of a kind has; where it is `bare`, a map can take its place."""
     given = node.text
     if given == "none" and default is not None and bare:
-        return "leave it out for the default"
+        return advice.Words("leave it out for the default")
     if re.match(r"\w+:\S", given):
         return spaced(reader, given, path, lambda probe, found: probe.choice(kind, default, [found], path))
 
@@ -123,7 +125,7 @@ def spaced(reader: Reader, text: str, path: str, read: Read) -> str | None:
 def section(reader: Reader, cls: type[Section], node: Node, path: str, optional: bool) -> str | None:
     """What to write for a value where the map of a section is expected."""
     if isinstance(node, Scalar) and node.value is None:
-        return "leave it out for the defaults"
+        return advice.Words("leave it out for the defaults")
     return first(reader, path, advice.sections(cls, node, optional),
                  lambda probe, found: None if optional and _says_none(found) else
                  probe.section(cls, [found], path) or None)  # fmt: skip
@@ -148,7 +150,7 @@ def listed(reader: Reader, kind: type[Choice], node: Node, path: str) -> str | N
 def layer(reader: Reader, kind: type[Choice], node: Node, path: str) -> str | None:
     """What to write for something in `model.layers` that is no layer."""
     for text in advice.layers(kind, node, Activation):
-        if text.startswith("leave it out"):
+        if isinstance(text, advice.Words):
             return text
         if first(reader, path, [text], lambda probe, found: probe.choice(kind, None, [found], path)):
             return text
@@ -178,7 +180,7 @@ def key(
     if issubclass(cls, Choice) and cls.kind == "layer":
         other = layer(reader, cls.base, Map(node.place, {given: entries[given]}), path)
         if other is not None:
-            return other if other.startswith("leave") else f"a layer of its own: {other}"
+            return other if isinstance(other, advice.Words) else f"a layer of its own: {other}"
     elif issubclass(cls, Choice) and (owners := words.owners(cls, given)):
         return _of_another(reader, cls, owners, given, node, path)
     known = [*(["name"] if issubclass(cls, Choice) and cls.kind != "layer" else []), *cls.fields,
@@ -230,7 +232,7 @@ def _instead(reader: Reader, cls: type[Section], key: str, node: Node, path: str
         return None
     else:
         found = value(reader, cls, key, node, path)
-    return None if found is None or " without " in found or found.startswith("leave") else found
+    return None if isinstance(found, advice.Words) else found
 
 
 def _moved(reader: Reader, target: str, node: Node) -> str | None:

@@ -16,7 +16,7 @@ from tuner.choice import Choice, Field, fold
 from tuner.config import advice, words
 from tuner.config.comparison import NOT_MEANING
 from tuner.config.schema import EXTENDS
-from tuner.document import flow, to_yaml
+from tuner.document.writing import to_yaml
 from tuner.errors import EXIT_CODES, UsageError
 from tuner.explain.glossary import Word, glossary
 from tuner.explain.language import (
@@ -35,21 +35,6 @@ from tuner.explain.nearness import near
 from tuner.explain.numbers import column_text, columns
 from tuner.explain.recipes import proofs, recipe_names, recipe_text
 from tuner.explain.topics import Topic, topics
-
-__all__ = [
-    "Meaning",
-    "Setting",
-    "default_text",
-    "explain",
-    "find_kind",
-    "first_line",
-    "flow",
-    "kinds",
-    "names",
-    "nearest_names",
-    "plain",
-    "settings",
-]
 
 
 @dataclass(frozen=True)
@@ -299,7 +284,7 @@ def of_other_name(name: str) -> list[Meaning]:
     found = []
     for kind in kinds().values():
         meant = advice.OTHER_NAMES.get(kind.kind, {}).get(fold(name))
-        choice = kind.find(meant) if meant else None
+        choice = kind.find(meant) if isinstance(meant, str) else None
         what = f"{kind.kind}; elsewhere called {name}"
         if choice is not None:
             found.append(replace(of_choice(choice), what=what))

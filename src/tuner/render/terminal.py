@@ -33,8 +33,7 @@ from tuner.answer import (
     texts,
 )
 from tuner.figures import ASCII_LEVELS, LEVELS, duration, spark
-from tuner.render.chart.terminal import Look as Drawing
-from tuner.render.chart.terminal import charts
+from tuner.render.chart.terminal import Drawing, charts
 from tuner.render.console import console_on
 from tuner.render.text import escape, escape_lines, is_colored, is_terminal, is_unicode, terminal_width, write
 
@@ -140,7 +139,7 @@ class Look:
         kept, gone = self._kept(table, [[head, *cells] for head, cells in columns])
         least = {place: self._least(table, place, columns[place]) for place in kept}
         for number, part in enumerate(_in_parts(kept, least, self.width)):
-            yield "\n" * (number > 0)
+            yield from ["\n"] * (number > 0)
             yield from self.printed(self._grid(table, part, columns, least))
         if gone:
             names = ", ".join(table.columns[place].head for place in gone)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.config.comparison import meaning
-from tuner.durable import shown
+from tuner.durable.reading import shown
 from tuner.errors import NotFoundError
 from tuner.figures import finite, mean
 from tuner.runs.files import STATES

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from tuner.document import is_handed_over
-from tuner.durable import Checksum
+from tuner.document.files import is_handed_over
+from tuner.durable.reading import Checksum
 from tuner.errors import DIVERGED, NotFoundError, ResourceError
 from tuner.events import Ended, EpochDone, Event, StepsDone
 from tuner.layer_stats import epochs_measured, measure, probe_of

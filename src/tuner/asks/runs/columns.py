@@ -10,7 +10,7 @@ from typing import Any
 
 from tuner.asks.runs.entries import Entry
 from tuner.config.comparison import ABSENT, Setting, meaning, name_of, side_by_side
-from tuner.durable import shown
+from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.options.metrics import Column as Measured
 from tuner.options.metrics import column as column_of

@@ -46,8 +46,8 @@ def draw_panel(axes: Axes, panel: Panel, *, named: bool) -> None:
         _log_axis(axes, panel)
     elif panel.strip:
         axes.yaxis.set_major_locator(MaxNLocator(nbins=3))
-    if panel.best is not None and panel.mark is not None:
-        _mark_best(axes, panel.best, panel.mark)
+    if panel.best is not None and panel.best_at is not None:
+        _mark_best(axes, panel.best, panel.best_at)
     if named:
         _name_curves(axes, panel, ends)
 

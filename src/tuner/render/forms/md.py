@@ -21,7 +21,7 @@ from tuner.answer import (
     texts,
 )
 from tuner.figures import spark
-from tuner.render.chart.terminal import Look, charts
+from tuner.render.chart.terminal import Drawing, charts
 from tuner.render.text import escape, escape_lines
 
 
@@ -36,7 +36,7 @@ def _block(block: Block) -> str:
     if isinstance(block, Pairs):
         return "\n".join(f"- **{escape(label)}**: {_cell(value, plain(value))}" for label, value in block.pairs)
     if isinstance(block, Chart):
-        return "\n\n".join([f"```\n{charts(block.panels, Look(100))}\n```", *map(escape, block.notes)])
+        return "\n\n".join([f"```\n{charts(block.panels, Drawing(100))}\n```", *map(escape, block.notes)])
     if isinstance(block, Commented):
         return "\n\n".join(map(_block, block.blocks))
     if isinstance(block, Note):

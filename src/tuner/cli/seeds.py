@@ -11,8 +11,8 @@ from tuner.errors import UsageError
 from tuner.events import GroupEnded
 from tuner.group.opening import GroupSession, open_group
 from tuner.group.pool import command_of, group_code, train_group
+from tuner.paths import reference
 from tuner.render.training import GroupView
-from tuner.runs.commands import reference
 from tuner.runs.family import Group, read_group
 from tuner.runs.files import ENDED
 from tuner.runs.folder import members

@@ -33,7 +33,8 @@ class Reader:
     `origins` says where each key was set, `items` the same of each number or text in a list, `dropped` where a
     setting was set that fell away with its choice, and why, `stayed` for which other choice one was set that stayed.
     `bad` holds the keys with faults; the config has their defaults instead. `said` are the keys of the top and, of
-    choices, their names; `advises` says whether to look for what was meant.
+    choices, their names; `advises` says whether to look for what was meant, and `contradicted` finds the keys that
+    exclude each other in what was read, but for its bad ones (None: it cannot be).
     """
 
     root: type[Section]
@@ -48,6 +49,7 @@ class Reader:
     bad: set[str] = field(default_factory=set)
     said: dict[str, str] = field(default_factory=dict)
     advises: bool = True
+    contradicted: Callable[[Any, set[str]], set[str] | None] | None = None
 
     def probe(self) -> Reader:
         """A reader for what might stand in this document."""

@@ -7,11 +7,14 @@ import gzip
 import os
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tuner.data.source import Array, Source
-from tuner.durable import reading as run_reading
+from tuner.durable import reading as durable_reading
 from tuner.errors import NotFoundError, ResourceError
 from tuner.paths import path_of
+
+if TYPE_CHECKING:
+    from tuner.data.source import Array, Source
 
 
 def roots(source: Source) -> list[Path]:
@@ -139,4 +142,4 @@ def is_folder(path: Path) -> bool:
 
 def shown(path: Path) -> str:
     """A path as a message shows it: ./data rather than data."""
-    return run_reading.shown(path if path.is_absolute() else f"./{path}")
+    return durable_reading.shown(path if path.is_absolute() else f"./{path}")

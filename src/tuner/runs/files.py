@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tuner.durable.journal import JOURNAL_LIMIT
 from tuner.durable.reading import (
+    JOURNAL_LIMIT,
     JSON_LIMIT,
     Checksum,
     checksum,

@@ -15,9 +15,8 @@ from typing import Any
 
 from tuner.config.comparison import ABSENT, NEUTRAL, name_of
 from tuner.durable.folders import LEFTOVERS
-from tuner.durable.journal import JOURNAL_LIMIT
 from tuner.durable.names import is_run_name, normal
-from tuner.durable.reading import JSON_LIMIT, list_folder, parse_json, read_bytes, shown
+from tuner.durable.reading import JOURNAL_LIMIT, JSON_LIMIT, list_folder, parse_json, read_bytes, shown
 from tuner.errors import NotFoundError
 from tuner.runs.files import (
     CONFIG,

@@ -19,7 +19,8 @@ from tuner.loop import NonFinite, evaluate, train_epoch
 from tuner.monitor import best_index, epochs_waited, oriented
 from tuner.options.metrics import Column
 from tuner.options.schedulers import learning_rate
-from tuner.runs.commands import calmer_command, reference
+from tuner.paths import reference
+from tuner.runs.commands import calmer_command
 from tuner.runs.files import BEST
 from tuner.runs.rows import Row
 from tuner.session import Session

@@ -14,8 +14,8 @@ from typing import Any
 
 from tuner.config.settings import Checkpoint
 from tuner.durable.folders import commit_folder, put_link, read_folder, remove_folder, sweep_leftovers
-from tuner.durable.journal import JOURNAL_LIMIT, Journal
-from tuner.durable.reading import Checksum, checksum, list_folder, read_bytes, shown
+from tuner.durable.journal import Journal
+from tuner.durable.reading import JOURNAL_LIMIT, Checksum, checksum, list_folder, read_bytes, shown
 from tuner.durable.writing import write_file, writing
 from tuner.errors import NotFoundError, ResourceError
 from tuner.quantities import TIME

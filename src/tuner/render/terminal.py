@@ -35,7 +35,7 @@ from tuner.answer import (
 from tuner.figures import ASCII_LEVELS, LEVELS, duration, spark
 from tuner.render.chart.terminal import Drawing, charts
 from tuner.render.console import console_on
-from tuner.render.text import escape, is_colored, is_terminal, is_unicode, terminal_width, write
+from tuner.render.text import escape, escape_lines, is_colored, is_terminal, is_unicode, terminal_width, write
 
 GAP = 2
 UNBOUNDED = 1_000_000
@@ -92,7 +92,7 @@ class Look:
                 yield from ["#\n"] * bool(place)
                 yield from (f"# {line.rstrip()}".rstrip() + "\n" for line in self.lines(inner))
         elif isinstance(block, Text) and block.code:
-            yield "".join(f"{escape(line)}\n" for line in block.text.split("\n"))
+            yield f"{escape_lines(block.text)}\n"
         elif isinstance(block, Command):
             yield f"  {escape(block.text)}\n"
         elif isinstance(block, Text | Verdict):

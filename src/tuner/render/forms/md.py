@@ -22,7 +22,7 @@ from tuner.answer import (
 )
 from tuner.figures import spark
 from tuner.render.chart.terminal import Drawing, charts
-from tuner.render.text import escape
+from tuner.render.text import escape, escape_lines
 
 
 def show(answer: Answer) -> str:
@@ -43,7 +43,7 @@ def _block(block: Block) -> str:
         return f"> {escape(block.text)}"
     if isinstance(block, Command) or (isinstance(block, Text) and block.code):
         return f"```\n{block.text}\n```"
-    text = "\n".join(escape(line) for line in block.text.split("\n"))
+    text = escape_lines(block.text)
     if isinstance(block, Text) and block.title:
         return f"**{escape(block.title)}**\n\n{text}"
     return f"**{text}**" if isinstance(block, Verdict) or block.style == "bold" else text

@@ -62,7 +62,7 @@ OWNERS = {
     "recipe/reading.py": "lists the configs of a recipe",
     "shipped.py": "lists the configs and recipes that come with tuner",
     "explain/topics/__init__.py": "reads the package's own texts",
-    "explain/glossary.py": "reads the package's own texts",
+    "explain/texts.py": "reads the package's own texts",
     "explain/recipes.py": "reads the recipes that come with tuner",
     "cli/fetching.py": "copies configs and recipes that come with tuner",
     "asks/list.py": "reads the configs that come with tuner",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from inspect import cleandoc
 from typing import Any
@@ -42,14 +43,16 @@ class Setting:
         return self.field.bound.kind or self.field.bound.listed
 
     @property
-    def is_layers_name(self) -> bool:
-        """Whether it is the key that a layer is known by."""
-        return issubclass(self.owner, Choice) and self.owner.kind == "layer" and self.owner.name == self.key
-
-    @property
     def is_by_default(self) -> bool:
         """Whether it is there without another choice being named."""
         return all(default for _, _, _, default in self.levels)
+
+
+CUTOFF = 0.8
+"""How much of two words has to agree (twice the common letters by all letters): a slip or two in a word of ten. The
+first letter is seldom missed: it agrees, or has changed places with the second."""
+LEAST = 4
+"""Letters from which on a beginning says something."""
 
 
 @cache
@@ -89,12 +92,23 @@ def plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.casefold())
 
 
+def near(word: str, candidates: Iterable[str], count: int = 3) -> list[str]:
+    """The candidates that were probably meant, best first; each spelling once."""
+    by_letters: dict[str, str] = {}
+    for candidate in candidates:
+        by_letters.setdefault(plain(candidate), candidate)
+    letters = plain(word)
+    if not letters:
+        return []
+    alike = [name for name in by_letters if name[:1] == letters[0] or sorted(name[:2]) == sorted(letters[:2])]
+    slips = get_close_matches(letters, alike, n=count, cutoff=CUTOFF)
+    longer = sorted((name for name in by_letters if name.startswith(letters)), key=len) if len(letters) >= LEAST else []
+    return [by_letters[name] for name in dict.fromkeys([*slips, *longer])][:count]
+
+
 def first_line(choice: type[Choice]) -> str:
     """What a choice is, in a line."""
     return cleandoc(choice.__doc__ or "").partition("\n")[0]
-
-
-# ---- what a setting takes --------------------------------------------------------------------------------------------
 
 
 def default_text(field: Field) -> str:

@@ -50,7 +50,7 @@ class Bound(ABC):
     """How `words` end where null is allowed, too."""
 
     @abstractmethod
-    def check(self, value: object) -> Any:
+    def check(self, value: Any) -> Any:
         """The value as it is kept. Raises RefusedError."""
 
     @property

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.document.scalars import core_value
+from tuner.document.nodes import core_value
 from tuner.durable.reading import shown
 from tuner.errors import UsageError
 from tuner.figures import mean_of_known

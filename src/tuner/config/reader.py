@@ -292,14 +292,13 @@ class Reader:
                 message += f"; it belongs to {', '.join(owners[:6])}" * bool(owners)
         if not path:
             keys += self.also
-        meant, last = None, entries[key][-1] if isinstance(entries[key], list) else entries[key]
-        if self.has_patience:
-            there = {each: given[-1] if isinstance(given, list) else given for each, given in entries.items()}
-            meant = trial.key(self, cls, path, key, there)
+        there = {each: given[-1] if isinstance(given, list) else given for each, given in entries.items()}
+        meant = trial.key(self, cls, path, key, there) if self.has_patience else None
         if meant in keys and fold(meant or "") == fold(key):  # it is there: not missing, too
             self.bad.add(f"{path}.{meant}".lstrip("."))
-        last = entries[key][-1] if isinstance(entries[key], list) else entries[key]
-        self.fault(last[0], f"{path}.{key}".lstrip("."), message, given=key, allowed=", ".join(keys), suggestion=meant)
+        self.fault(
+            there[key][0], f"{path}.{key}".lstrip("."), message, given=key, allowed=", ".join(keys), suggestion=meant
+        )
 
     def owner(self, path: str) -> tuple[type[Section], str] | None:
         """The section or choice, as this document names it, that has the setting at `path`, and the setting."""

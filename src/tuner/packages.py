@@ -35,7 +35,8 @@ class Package:
 @cache
 def packages() -> tuple[Package, ...]:
     """The packages that add choices, imported once; one that is at fault is left out as a whole."""
-    if not any(_mention(Path(folder)) for folder in sys.path):
+    told = (file for folder in sys.path for file in Path(folder).glob("*.*-info/entry_points.txt") if file.is_file())
+    if not any(GROUP.encode() in file.read_bytes() for file in told):
         return ()  # metadata takes longer to import than all of this
     from importlib import metadata
 
@@ -60,17 +61,6 @@ def _used(value: Any) -> Iterator[str]:
     inside = vars(value).values() if isinstance(value, Section) else value if isinstance(value, list) else ()
     for each in inside:
         yield from _used(each)
-
-
-def _mention(folder: Path) -> bool:
-    """Whether an installed package in this folder may add choices."""
-    try:
-        files = [
-            entry / "entry_points.txt" for entry in folder.iterdir() if entry.suffix in (".dist-info", ".egg-info")
-        ]
-    except OSError:
-        return False
-    return any(GROUP.encode() in file.read_bytes() for file in files if file.is_file())
 
 
 def _add(module: str, package: str) -> str:

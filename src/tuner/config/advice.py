@@ -52,10 +52,7 @@ _NAMES: dict[str, dict[str | Other, str]] = {
         "none": "constant",
         Other("none", "warmup_epochs: 1"): "warmup constantwithwarmup",
     },
-    "initializer": {
-        "normal": "truncatednormal randomnormal",
-        "uniform": "randomuniform",
-    },
+    "initializer": {"normal": "truncatednormal randomnormal", "uniform": "randomuniform"},
     "model": {
         Other("rnn", "cell: lstm"): "lstm",
         Other("rnn", "cell: gru"): "gru",
@@ -76,12 +73,7 @@ _NAMES: dict[str, dict[str | Other, str]] = {
         Words("leave it out: batch_norm is a key of dense and conv"): "batchnorm batchnorm2d batchnormalization",
         Words("leave it out: activation is a key of dense and conv"): "activation",
     },
-    "data": {
-        "cifar10": "cifar",
-        "breast_cancer": "cancer",
-        "fashion_mnist": "fashion",
-        "moons": "twomoons",
-    },
+    "data": {"cifar10": "cifar", "breast_cancer": "cancer", "fashion_mnist": "fashion", "moons": "twomoons"},
 }
 OTHER_NAMES = {
     kind: {word: meant for meant, given in names.items() for word in given.split()} for kind, names in _NAMES.items()
@@ -91,15 +83,8 @@ OTHER_NAMES = {
 LAYER_SIZES = {"pool": "2", "dropout": "0.5"}
 """A usual size of a layer that was named without one; 32 for the others."""
 
-OTHER_VALUES = {
-    "gpu": "cuda",
-    "mps": "cpu",
-    "average": "mean",
-    "avg": "mean",
-    "zscore": "standard",
-    "all": "full",
-    "random": "source",
-}
+OTHER_VALUES = {"gpu": "cuda", "mps": "cpu", "average": "mean", "avg": "mean",
+                "zscore": "standard", "all": "full", "random": "source"}  # fmt: skip
 """Values that other tools use, folded, and what to write here where it is allowed."""
 
 NOT_NEEDED = {
@@ -169,14 +154,9 @@ def values(node: Node, options: Sequence[str]) -> Iterator[str]:
         yield "true" if node.value else "false"
     if isinstance(node.value, int | float):
         yield f'"{node.text}"'
-    yield from _lists(node)
-
-
-def _lists(node: Scalar) -> Iterator[str]:
-    """The list that a lone value stands for: ``128``, ``128, 64`` and ``128 64`` are all lists to someone."""
     if node.value is None or node.value == "none":
         yield "[]"
-    elif not isinstance(node.value, bool):
+    elif not isinstance(node.value, bool):  # ``128``, ``128, 64`` and ``128 64`` are all lists to someone
         between = r"[-x]" if re.fullmatch(r"\d+([-x]\d+)+", node.text) else r"[,\s]+"
         parts = [part for part in re.split(between, node.text.strip("()")) if part]
         yield f"[{', '.join(parts)}]"

@@ -296,9 +296,8 @@ class Reader:
         meant = trial.key(self, cls, path, key, there) if self.has_patience else None
         if meant in keys and fold(meant or "") == fold(key):  # it is there: not missing, too
             self.bad.add(f"{path}.{meant}".lstrip("."))
-        self.fault(
-            there[key][0], f"{path}.{key}".lstrip("."), message, given=key, allowed=", ".join(keys), suggestion=meant
-        )
+        at, allowed = f"{path}.{key}".lstrip("."), ", ".join(keys)
+        self.fault(there[key][0], at, message, given=key, allowed=allowed, suggestion=meant)
 
     def owner(self, path: str) -> tuple[type[Section], str] | None:
         """The section or choice, as this document names it, that has the setting at `path`, and the setting."""

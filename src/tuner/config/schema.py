@@ -20,10 +20,7 @@ OTHER = "[^A-Za-z0-9]*"
 
 EXTENDS: Schema = {
     "description": "a file, or a list of files, whose settings this one builds on; relative to this file",
-    "anyOf": [
-        {"type": "string", "minLength": 1},
-        {"type": "array", "items": {"type": "string", "minLength": 1}},
-    ],
+    "anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string", "minLength": 1}}],
 }
 
 

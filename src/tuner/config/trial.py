@@ -158,9 +158,8 @@ def key(
         return f"leave it out: {advice.NOT_NEEDED[fold(given)]}"
     if given in words.key_paths(reader.root) and "." in given:  # the maps that it stands for
         text = f"{given.replace('.', ': {')}: {advice.written(node)}{'}' * given.count('.')}"
-        return (
-            first(reader, given, [f"{{{text}}}"], lambda probe, found: probe.section(probe.root, [found], "")) and text
-        )
+        good = first(reader, given, [f"{{{text}}}"], lambda probe, found: probe.section(probe.root, [found], ""))
+        return good and text
     if issubclass(cls, Choice) and cls.kind == "layer" and fold(given) == fold(cls.name):
         return _renamed(reader, cls, path, cls.name, node)
     if issubclass(cls, Choice) and cls.kind == "layer":

@@ -12,7 +12,7 @@ from inspect import cleandoc
 from typing import Any
 
 from tuner.bounds import Integer, Number, plural
-from tuner.choice import Choice, Field, Section
+from tuner.choice import Choice, Field, Section, kinds_below
 from tuner.config.settings import Config
 from tuner.data.source import NumericTarget
 from tuner.document.writing import flow
@@ -79,7 +79,7 @@ def _below(cls: type[Section], above: Setting | None) -> Iterator[Setting]:
 @cache
 def kinds() -> dict[str, type[Choice]]:
     """The kinds of choice by name, in the order of the language."""
-    return {kind.kind: kind for kind in (setting.kind for setting in settings()) if kind is not None}
+    return kinds_below(Config)
 
 
 def find_kind(name: str) -> type[Choice] | None:
@@ -126,18 +126,13 @@ def example_of_choice(choice: type[Choice], kind: type[Choice]) -> dict[str, Any
     """A config that chooses `choice`, with one or two of its settings at their defaults."""
     places = [setting for setting in settings() if setting.kind is kind]
     place = next((setting for setting in places if setting.is_by_default), places[0])
-    shown = list(_telling(choice, kind))[:2]
-    value = with_name(choice, {key: choice.fields[key].plain(choice.fields[key].default) for key in shown})
-    bare = value["name"] if list(value) == ["name"] else value
-    return _learnable(example(place, [value] if place.listed else bare), [choice])
-
-
-def _telling(choice: type[Choice], kind: type[Choice]) -> Iterator[str]:
-    """The settings that say most about a choice; required ones are left to `with_name`."""
     optional = [key for key, field in choice.fields.items() if not field.required]
     telling = [key for key in optional if choice.fields[key].default is not None]
     shared = [key for key in optional[:1] if key in telling and key in kind.fields]
-    yield from (*shared, *(key for key in telling if key not in kind.fields))
+    most = [*shared, *(key for key in telling if key not in kind.fields)][:2]  # says most about it
+    value = with_name(choice, {key: choice.fields[key].plain(choice.fields[key].default) for key in most})
+    bare = value["name"] if list(value) == ["name"] else value
+    return _learnable(example(place, [value] if place.listed else bare), [choice])
 
 
 def example_of_setting(setting: Setting) -> dict[str, Any]:

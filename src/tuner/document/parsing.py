@@ -78,24 +78,21 @@ class _Composer:
             what = f"deeper than {MAX_DEPTH} levels" if depth > MAX_DEPTH else f"more than {MAX_NODES:,} values"
             self.refuse(event, f"the document is {what}")
             raise _TooMuch
-        self.check_refused(event)
+        is_alias = isinstance(event, yaml.AliasEvent)
+        if event.anchor is not None:
+            message = f"YAML's {'alias' if is_alias else 'anchor'} is not part of the language"
+            self.refuse(event, message, suggestion="write the value out; extends shares settings")
+        if not is_alias and event.tag is not None:
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            self.refuse(event, f"the tag {tag} is not part of the language", suggestion="leave the tag out")
         place = self.place(event)
-        if isinstance(event, yaml.AliasEvent):
+        if is_alias:
             return Scalar(place, None, "", refused=True)
         if isinstance(event, yaml.ScalarEvent):
             return self.scalar(event, place)
         if isinstance(event, yaml.SequenceStartEvent):
             return Items(place, tuple(self.node(item, depth + 1) for item in self.until(yaml.SequenceEndEvent)))
         return self.map(place, depth)
-
-    def check_refused(self, event: Any) -> None:
-        if event.anchor is not None:
-            kind = "alias" if isinstance(event, yaml.AliasEvent) else "anchor"
-            hint = "write the value out; extends shares settings"
-            self.refuse(event, f"YAML's {kind} is not part of the language", suggestion=hint)
-        if not isinstance(event, yaml.AliasEvent) and event.tag is not None:
-            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self.refuse(event, f"the tag {tag} is not part of the language", suggestion="leave the tag out")
 
     def scalar(self, event: Any, place: Place) -> Scalar:
         text: str = event.value

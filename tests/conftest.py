@@ -80,7 +80,7 @@ def write_run() -> Callable[..., Path]:
         path: Path, rows: Sequence[Mapping[str, Any]], *overrides: str, seconds: Sequence[float] = (), **status: Any
     ) -> Path:
         from tuner.config.load import load
-        from tuner.document import to_yaml
+        from tuner.document.writing import to_yaml
         from tuner.runs import creating as run_creating
         from tuner.runs import identity as run_identity
         from tuner.runs import rows as run_rows

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tuner.document import MAX_BYTES
+from tuner.document.files import MAX_BYTES
 
 MOST = 60 * 1024
 """KiB above what a trivial config takes."""

@@ -16,7 +16,7 @@ from tuner.answer import Answer
 from tuner.asks.runs.listing import Query, list_runs
 from tuner.asks.runs.table import table_of
 from tuner.config.load import load
-from tuner.document import plain
+from tuner.document.files import plain
 from tuner.render.forms import csv as csv_form
 
 Write = Callable[..., Path]

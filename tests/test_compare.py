@@ -21,7 +21,7 @@ from tuner.asks.compare import ask, blocks, find_all
 from tuner.asks.compare.comparison import Comparison, compare
 from tuner.asks.compare.words import conclusion
 from tuner.config.load import load
-from tuner.document import to_yaml
+from tuner.document.writing import to_yaml
 from tuner.errors import NotFoundError, TunerError, UsageError
 from tuner.render.forms import md
 from tuner.runs import creating as run_creating

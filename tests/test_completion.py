@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tuner.durable import json_bytes
+from tuner.durable.reading import json_bytes
 from tuner.runs.creating import create
 
 PROGRAM = Path(sys.executable).with_name("tuner")

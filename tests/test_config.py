@@ -20,7 +20,9 @@ from tuner.config.comparison import NOT_MEANING, meaning_hash
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.config.settings import Config
-from tuner.document import Map, Place, parse, to_plain, to_yaml
+from tuner.document.nodes import Map, Place, to_plain
+from tuner.document.parsing import parse
+from tuner.document.writing import to_yaml
 from tuner.errors import ConfigError
 
 Write = Callable[[str, str], str]

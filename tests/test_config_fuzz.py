@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tuner.config.load import load
 from tuner.config.settings import Config
 from tuner.config.words import key_paths
-from tuner.document import to_yaml
+from tuner.document.writing import to_yaml
 from tuner.errors import ConfigError
 from tuner.render.errors import error_text
 from tuner.shipped import configs

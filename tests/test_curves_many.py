@@ -11,6 +11,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
@@ -18,16 +19,19 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tuner.answer import Chart
+from tuner.asks.curves.ask import ask
 from tuner.asks.curves.captions import captions, not_drawn
-from tuner.asks.curves.panels import known_metrics, metric_panel, run_panels, side_by_side, usual_metrics
-from tuner.asks.curves.series import View, positions, series_of, smoothed
-from tuner.asks.curves.tracks import Member, Track, distinct
+from tuner.asks.curves.panels import known_metrics, metric_panel, run_panels, shared_panel, usual_metrics
+from tuner.asks.curves.series import Member, Track, View, positions, series_of, smoothed
+from tuner.asks.curves.tracks import distinct
 from tuner.chart import Line, Panel, Pen
 from tuner.errors import NotFoundError, UsageError
 from tuner.render.chart.axes import MARKERS, PALETTE, STROKES
 from tuner.render.chart.image import image_of
 from tuner.render.chart.plane import letter_of, mark_of
-from tuner.render.chart.terminal import Look, chart
+from tuner.render.chart.terminal import Drawing, chart
+from tuner.render.forms import csv
+from tuner.runs.family import find_group
 from tuner.runs.rows import Row
 
 CASES = Path(__file__).parent / "cases" / "curves"
@@ -179,7 +183,7 @@ def test_several_runs_are_drawn_on_validation_data() -> None:
 
 def test_a_metric_without_its_part_is_both_in_one_colour() -> None:
     tracks = [track(rows(2, 1), name) for name in "ab"]
-    (panel,) = side_by_side(tracks, ["loss"])
+    panel = shared_panel(tracks, "loss")
     assert [line.label for line in panel.lines] == ["a, validation", "a, train", "b, validation", "b, train"]
     pens = panel.pens()
     assert pens[0].color == pens[1].color != pens[2].color == pens[3].color
@@ -197,9 +201,9 @@ def test_up_to_24_lines_are_told_apart(count: int, families: int, both: bool) ->
     tracks = [Track(f"run-{index}", [Member(rows(2, 1))], family=str(index % families)) for index in range(count)]
     if both and count > 12:
         with pytest.raises(UsageError, match=f"{2 * count} lines of loss"):
-            side_by_side(tracks, ["loss"])
+            shared_panel(tracks, "loss")
         return
-    (panel,) = side_by_side(tracks, ["loss" if both else "val_loss"])
+    panel = shared_panel(tracks, "loss" if both else "val_loss")
     pens = panel.pens()
     assert len(panel.lines) == count * (2 if both else 1)
     assert len(set(map(drawn, pens))) == len(pens)
@@ -209,12 +213,12 @@ def test_up_to_24_lines_are_told_apart(count: int, families: int, both: bool) ->
 def test_more_than_24_lines_are_refused() -> None:
     tracks = [track(rows(2, 1), f"run-{index}") for index in range(25)]
     with pytest.raises(UsageError, match="25 lines of val_loss cannot be told apart: 24 at most"):
-        side_by_side(tracks, ["val_loss"])
+        shared_panel(tracks, "val_loss")
 
 
 def test_members_of_several_groups_share_their_groups_colour() -> None:
     tracks = [Track(f"{name}/{seed}", [Member(rows(2, 1))], family=name) for name in "ab" for seed in range(6)]
-    (panel,) = side_by_side(tracks, ["val_loss"])
+    panel = shared_panel(tracks, "val_loss")
     assert [pen.color for pen in panel.pens()] == [0] * 6 + [1] * 6
 
 
@@ -256,7 +260,7 @@ def test_it_is_said_where_the_mean_is_of_fewer_seeds() -> None:
         "A group's line is the mean over its seeds, its band goes from the lowest to the highest.",
         "adam: the mean is of 3 seeds, of 2 from epoch 3, of 1 from epoch 4.",
     ]
-    (panel,) = side_by_side([adam, group([2, 2], name="sgd")], ["val_loss"])
+    panel = shared_panel([adam, group([2, 2], name="sgd")], "val_loss")
     assert [(x, members) for x, _, members in panel.lines[0].changes] == [(3, 2), (4, 1)]
     assert not panel.lines[1].changes
 
@@ -302,23 +306,26 @@ def golden(name: str, text: str, update: bool) -> None:
 
 
 GOLDEN: dict[str, tuple[list[str], dict[str, Any]]] = {
-    "groups.txt": (["adam", "sgd"], {}),
-    "members.txt": (["adam", "sgd"], {"members": True, "metric": ["val_loss"]}),
-    "one-group-over-time.txt": (["sgd"], {"axis": "time"}),
-    "both-parts.txt": (["adam", "sgd/seed-1"], {"metric": ["loss"], "axis": "step"}),
-    "smoothed.txt": (["adam/seed-1", "sgd/seed-3"], {"smooth": 0.6, "metric": ["val_loss", "lr"], "log": True}),
+    "members.csv": (["adam", "sgd"], {"members": True, "metrics": ["val_loss"]}),
+    "one-group-over-time.csv": (["sgd"], {"axis": "time"}),
+    "both-parts.csv": (["adam", "sgd/seed-1"], {"metrics": ["loss"], "axis": "step"}),
+    "smoothed.csv": (["adam/seed-1", "sgd/seed-3"], {"smooth": 0.6, "metrics": ["val_loss", "lr"], "log": True}),
 }
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_golden_texts(
-    draw: Draw, name: str, two_groups: Path, capsys: pytest.CaptureFixture[str], update_golden: bool
-) -> None:
+def test_points_and_captions(name: str, two_groups: Path, update_golden: bool) -> None:
     runs, options = GOLDEN[name]
-    draw(*runs, **options)
+    answer = ask([find_group(run, Path("runs")) for run in runs], **options)
+    captions = [f"# {note}\n" for block in answer.blocks if isinstance(block, Chart) for note in block.notes]
+    golden(name, "".join([csv.show(answer), *captions]), update_golden)
+
+
+def test_a_golden_text(draw: Draw, two_groups: Path, capsys: pytest.CaptureFixture[str], update_golden: bool) -> None:
+    draw("adam", "sgd")
     out, err = capsys.readouterr()
     assert max(cell_len(line) for line in out.splitlines() if not line.endswith(".")) <= 100  # but for sentences
-    golden(name, f"{out}---- stderr\n{err}", update_golden)
+    golden("groups.txt", f"{out}---- stderr\n{err}", update_golden)
 
 
 def test_without_a_target_no_picture_is_made(draw: Draw, two_groups: Path) -> None:
@@ -358,6 +365,39 @@ def test_rows_of_each_run_as_json(draw: Draw, two_groups: Path, capsys: pytest.C
     assert data["runs"][3]["metrics"][2]["val_loss"] == pytest.approx(2.6)
     draw("sgd/seed-1", json=True)
     assert json.loads(capsys.readouterr().out) == data["runs"][3]["metrics"]
+
+
+def test_forms_and_pictures(draw: Draw, two_groups: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The usual picture belongs to a look at a run; another form makes one only where it is asked for."""
+    for form in ("json", "csv", "md", "html"):
+        draw("adam/seed-0", **{form: True})
+    assert list(two_groups.rglob("*.png")) == []
+    capsys.readouterr()
+    draw("adam/seed-0", json=True, output=Path("a.svg"))
+    out, err = capsys.readouterr()
+    assert json.loads(out)[0]["epoch"] == 1
+    assert err == "a.svg\n"
+    assert "<!-- validation -->" in Path("a.svg").read_text()
+
+
+def test_a_page_holds_the_picture(draw: Draw, two_groups: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draw("adam", "sgd", html=True)
+    page = capsys.readouterr().out
+    figure = page[page.index("<figure") : page.index("</figure>") + len("</figure>")]
+    assert ElementTree.fromstring(figure).attrib["aria-label"] == "adam, sgd, val_loss, val_accuracy"  # noqa: S314
+    assert "src=" not in page
+
+
+def test_the_data_of_any_number_of_runs(
+    draw: Draw, place: Path, write_run: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(26):
+        write_run(place / f"runs/one-{number}", rows(2, 1))
+    names = [f"one-{number}" for number in range(26)]
+    draw(*names, json=True)
+    assert len(json.loads(capsys.readouterr().out)["runs"]) == 26
+    with pytest.raises(UsageError, match="26 lines of val_loss cannot be told apart"):
+        draw(*names, csv=True)
 
 
 def test_a_metric_that_none_has_is_refused(draw: Draw, two_groups: Path) -> None:
@@ -485,11 +525,11 @@ ODD: list[list[Track]] = [
 def test_odd_runs_are_drawn_without_a_warning(tracks: list[Track], smooth: float) -> None:
     for log in (True, False):
         view = View(smooth=smooth, log=log)
-        panels = side_by_side(tracks, ["loss", "val_accuracy", "val_loss"], view)
+        panels = [shared_panel(tracks, name, view) for name in ("loss", "val_accuracy", "val_loss")]
         notes = captions(tracks, ["loss"], view)
         assert image_of("png", Chart("title $x_", panels, notes, legend=True)).startswith(b"\x89PNG")
         for panel in panels:
-            shown = chart(panel, Look(60, 8))
+            shown = chart(panel, Drawing(60, 8))
             assert all(cell_len(line) <= 60 for line in shown.split("\n"))
 
 
@@ -515,11 +555,11 @@ def test_any_runs_make_a_chart_that_fits(
         Track(f"track {index}", [Member(each, dict.fromkeys(range(1, 5), 0.5)) for each in members], index != 1)
         for index, members in enumerate(tracks)
     ]
-    panels = side_by_side(made, ["val_loss"], View.of(made, axis, smooth, log))
-    shown = chart(panels[0], Look(70, 6, ascii_only))
+    panel = shared_panel(made, "val_loss", View.of(made, axis, smooth, log))
+    shown = chart(panel, Drawing(70, 6, ascii_only))
     assert all(cell_len(line) <= 70 for line in shown.split("\n"))
     assert shown.isascii() or not ascii_only
-    painted = chart(panels[0], Look(70, 6, ascii_only, color=True))
+    painted = chart(panel, Drawing(70, 6, ascii_only, color=True))
     for code in ("0", "1", "2", "33", "34", "2;33", "2;34", "32", "2;32"):
         painted = painted.replace(f"\x1b[{code}m", "")
     assert painted == shown
@@ -538,7 +578,7 @@ def test_a_band_has_no_edge_that_is_not_finite(band: list[tuple[float, float] | 
 
 def test_a_band_is_sparse_dots_in_the_terminal() -> None:
     line = Line("a", [1, 2], [1.5, 1.5], band=[(1.0, 2.0), (1.0, 2.0)])
-    with_band = chart(Panel("loss", [line]), Look(60, 8))
-    without = chart(Panel("loss", [Line("a", [1, 2], [1.5, 1.5])]), Look(60, 8))
+    with_band = chart(Panel("loss", [line]), Drawing(60, 8))
+    without = chart(Panel("loss", [Line("a", [1, 2], [1.5, 1.5])]), Drawing(60, 8))
     assert sum("⠁" in row for row in with_band.split("\n")) > 4
     assert not any("⠁" in row for row in without.split("\n"))

@@ -25,8 +25,8 @@ from tuner.asks.diff.changes import Diff, compare_sides
 from tuner.asks.diff.data import as_data
 from tuner.asks.diff.sides import find_sides
 from tuner.config.load import load
-from tuner.document import to_yaml
-from tuner.durable import json_bytes
+from tuner.document.writing import to_yaml
+from tuner.durable.reading import json_bytes
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.figures import spark
 from tuner.runs import creating as run_creating
@@ -676,6 +676,17 @@ def test_json(filled: Place) -> None:
     only = json.loads(filled.tuner("diff base digits-2 --json --only identity --all").stdout)
     assert {"changed", "result"} & set(only) == set()
     assert (only["same"], {"key": "torch", "a": "2.10.0", "b": "2.10.0"} in only["identity"]) == (True, True)
+
+
+@pytest.mark.parametrize("command", ["diff base digits-2", "compare base digits-1", "early-stop base digits-1"])
+def test_each_form_tells_the_same(filled: Place, command: str) -> None:
+    said = {form: filled.tuner(f"{command} --{form}") for form in ("json", "md", "html", "csv")}
+    assert [done.returncode for done in said.values()] == [0] * 4
+    for done in said.values():
+        assert {"val_loss"} <= set(re.findall(r"[a-z_]+", done.stdout))
+    json.loads(said["json"].stdout)
+    assert said["html"].stdout.startswith("<!doctype html>")
+    assert said["md"].stdout.count("| --- |") <= said["md"].stdout.count("\n\n") + 1
 
 
 def test_the_arguments_work_on_a_command_line(filled: Place) -> None:

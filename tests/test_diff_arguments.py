@@ -18,7 +18,9 @@ from tuner.choice import Choice, Section
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.config.settings import Config
-from tuner.document import Place, parse, to_plain, to_yaml, word
+from tuner.document.nodes import Place, to_plain
+from tuner.document.parsing import parse
+from tuner.document.writing import to_yaml, word
 from tuner.errors import ConfigError
 
 # ---- random configs, drawn from the classes of the language ---------------------------------------------------------

@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.document import Map, Place, parse, plain, to_plain, to_yaml
+from tuner.document.files import plain
+from tuner.document.nodes import Map, Place, to_plain
+from tuner.document.parsing import parse
 from tuner.document.quick import quick_map
+from tuner.document.writing import to_yaml
 from tuner.shipped import configs
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12)

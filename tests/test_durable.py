@@ -17,8 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner import durable
-from tuner.durable import Journal
+from tuner.durable import folders as durable_folders
+from tuner.durable import reading as durable_reading
+from tuner.durable import writing as durable_writing
+from tuner.durable.journal import Journal
 from tuner.errors import NotFoundError, ResourceError, TunerError
 
 CALLS = ("open", "write", "fsync", "close", "replace", "rename", "mkdir", "unlink", "rmdir", "ftruncate")
@@ -95,8 +97,8 @@ def names(folder: Path) -> set[str]:
 
 
 def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
-    durable.write_file(tmp_path / "a.txt", b"one")
-    durable.write_file(tmp_path / "a.txt", b"two")
+    durable_writing.write_file(tmp_path / "a.txt", b"one")
+    durable_writing.write_file(tmp_path / "a.txt", b"two")
     assert (tmp_path / "a.txt").read_bytes() == b"two"
     assert names(tmp_path) == {"a.txt"}
 
@@ -109,18 +111,18 @@ def test_a_file_is_flushed_before_its_rename_and_its_folder_after(tmp_path: Path
         return call()
 
     with calls(record):
-        durable.write_file(tmp_path / "a.txt", b"one")
+        durable_writing.write_file(tmp_path / "a.txt", b"one")
     assert [name for name in seen if name in ("write", "fsync", "replace")] == ["write", "fsync", "replace", "fsync"]
 
 
 def test_killed_at_any_call_a_file_is_old_or_new(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
-    durable.write_file(path, b"old")
+    durable_writing.write_file(path, b"old")
     found = set()
-    for _ in every_death(lambda: durable.write_file(path, b"new" * 10)):
+    for _ in every_death(lambda: durable_writing.write_file(path, b"new" * 10)):
         found.add(path.read_bytes())
-        durable.write_file(path, b"old")
-        durable.sweep_leftovers(tmp_path)
+        durable_writing.write_file(path, b"old")
+        durable_folders.sweep_leftovers(tmp_path)
         assert names(tmp_path) == {"a.txt"}
     assert found == {b"old", b"new" * 10}
 
@@ -130,7 +132,7 @@ def test_a_failing_call_leaves_a_good_file_and_says_what_to_do(tmp_path: Path, n
     path = tmp_path / "a.txt"
     at, failed = 1, True
     while failed:
-        durable.write_file(path, b"old")
+        durable_writing.write_file(path, b"old")
 
         def fail(count: int, name: str, call: Callable[[], Any], at: int = at) -> Any:
             if count == at and name != "close":
@@ -140,7 +142,7 @@ def test_a_failing_call_leaves_a_good_file_and_says_what_to_do(tmp_path: Path, n
         failed = False
         try:
             with calls(fail):
-                durable.write_file(path, b"new")
+                durable_writing.write_file(path, b"new")
         except ResourceError as error:
             failed = True
             assert str(path) in error.message and os.strerror(number) in error.message and error.fix
@@ -153,12 +155,12 @@ def test_a_failing_call_leaves_a_good_file_and_says_what_to_do(tmp_path: Path, n
 
 def test_a_limit_on_file_sizes_stops_a_write_and_the_old_file_stays(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
-    durable.write_file(path, b"old")
+    durable_writing.write_file(path, b"old")
 
     def write_much() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
         with pytest.raises(ResourceError, match="File too large"):
-            durable.write_file(path, b"x" * 5000)
+            durable_writing.write_file(path, b"x" * 5000)
 
     assert in_child(write_much) == 0
     assert path.read_bytes() == b"old" and names(tmp_path) == {"a.txt"}
@@ -166,12 +168,12 @@ def test_a_limit_on_file_sizes_stops_a_write_and_the_old_file_stays(tmp_path: Pa
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ResourceError, match=r"gone/a.txt"):
-        durable.write_file(tmp_path / "gone" / "a.txt", b"")
+        durable_writing.write_file(tmp_path / "gone" / "a.txt", b"")
 
 
 def test_make_folder_makes_what_is_missing_above(tmp_path: Path) -> None:
-    durable.make_folder(tmp_path / "a" / "b")
-    durable.make_folder(tmp_path / "a" / "b")
+    durable_writing.make_folder(tmp_path / "a" / "b")
+    durable_writing.make_folder(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
 
 
@@ -181,14 +183,17 @@ def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     cases: list[tuple[Callable[[], object], str]] = [
-        (lambda: durable.make_folder(tmp_path / "file"), "file is not a folder"),
-        (lambda: durable.make_folder(tmp_path / "file" / "a" / "b"), "file is not a folder"),
-        (lambda: durable.make_folder(tmp_path / "dangling"), "dangling is a link that leads to no folder"),
-        (lambda: durable.make_folder(tmp_path / "loop" / "a"), "loop is a link that leads to no folder"),
-        (lambda: durable.write_file(tmp_path / "file" / "a", b""), "file is not a folder"),
-        (lambda: durable.write_file(tmp_path / "folder", b""), "folder is a folder, and a file belongs there"),
-        (lambda: durable.write_files(tmp_path, {"a": b"", "folder": b""}), "folder is a folder, and a file belongs"),
-        (lambda: durable.commit_folder(tmp_path / "file", "a", NEW), "file is not a folder"),
+        (lambda: durable_writing.make_folder(tmp_path / "file"), "file is not a folder"),
+        (lambda: durable_writing.make_folder(tmp_path / "file" / "a" / "b"), "file is not a folder"),
+        (lambda: durable_writing.make_folder(tmp_path / "dangling"), "dangling is a link that leads to no folder"),
+        (lambda: durable_writing.make_folder(tmp_path / "loop" / "a"), "loop is a link that leads to no folder"),
+        (lambda: durable_writing.write_file(tmp_path / "file" / "a", b""), "file is not a folder"),
+        (lambda: durable_writing.write_file(tmp_path / "folder", b""), "folder is a folder, and a file belongs there"),
+        (
+            lambda: durable_writing.write_files(tmp_path, {"a": b"", "folder": b""}),
+            "folder is a folder, and a file belongs",
+        ),
+        (lambda: durable_folders.commit_folder(tmp_path / "file", "a", NEW), "file is not a folder"),
         (lambda: Journal.open(tmp_path / "folder"), "folder is a folder, and a file belongs there"),
         (lambda: Journal.open(tmp_path / "dangling"), "dangling is a link, and links are not followed"),
     ]
@@ -205,22 +210,22 @@ def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
 
 def test_a_commit_makes_its_parent_and_nothing_above(tmp_path: Path) -> None:
     with pytest.raises(ResourceError, match="checkpoints"):
-        durable.commit_folder(tmp_path / "run" / "checkpoints", "a", NEW)
+        durable_folders.commit_folder(tmp_path / "run" / "checkpoints", "a", NEW)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_is_read_as_it_was_committed(tmp_path: Path) -> None:
-    path = durable.commit_folder(tmp_path / "checkpoints", "epoch-0001", NEW)
+    path = durable_folders.commit_folder(tmp_path / "checkpoints", "epoch-0001", NEW)
     assert path == tmp_path / "checkpoints" / "epoch-0001"
-    assert durable.read_folder(path) == NEW
-    durable.verify_folder(path)
-    assert names(path) == {*NEW, durable.MANIFEST} and names(path.parent) == {"epoch-0001"}
+    assert durable_folders.read_folder(path) == NEW
+    durable_folders.verify_folder(path)
+    assert names(path) == {*NEW, durable_folders.MANIFEST} and names(path.parent) == {"epoch-0001"}
 
 
 def test_the_same_files_give_the_same_manifest(tmp_path: Path) -> None:
-    one = durable.commit_folder(tmp_path, "a", NEW)
-    two = durable.commit_folder(tmp_path, "b", dict(reversed(NEW.items())))
-    assert (one / durable.MANIFEST).read_bytes() == (two / durable.MANIFEST).read_bytes()
+    one = durable_folders.commit_folder(tmp_path, "a", NEW)
+    two = durable_folders.commit_folder(tmp_path, "b", dict(reversed(NEW.items())))
+    assert (one / durable_folders.MANIFEST).read_bytes() == (two / durable_folders.MANIFEST).read_bytes()
 
 
 def test_a_commit_flushes_each_file_once_its_folder_and_the_one_above(tmp_path: Path) -> None:
@@ -232,35 +237,35 @@ def test_a_commit_flushes_each_file_once_its_folder_and_the_one_above(tmp_path: 
         return call()
 
     with calls(count):
-        durable.commit_folder(tmp_path, "a", NEW)
+        durable_folders.commit_folder(tmp_path, "a", NEW)
     assert flushes == len(NEW) + 1 + 2
 
 
 def test_killed_at_any_call_a_first_commit_is_absent_or_whole(tmp_path: Path) -> None:
     found = set()
-    for _ in every_death(lambda: durable.commit_folder(tmp_path, "a", NEW)):
-        durable.sweep_leftovers(tmp_path)
+    for _ in every_death(lambda: durable_folders.commit_folder(tmp_path, "a", NEW)):
+        durable_folders.sweep_leftovers(tmp_path)
         assert names(tmp_path) <= {"a"}
         found.add((tmp_path / "a").exists())
         if (tmp_path / "a").exists():
-            assert durable.read_folder(tmp_path / "a") == NEW
-            durable.remove_folder(tmp_path / "a")
+            assert durable_folders.read_folder(tmp_path / "a") == NEW
+            durable_folders.remove_folder(tmp_path / "a")
     assert found == {True, False}
 
 
 def test_killed_at_any_call_a_replaced_folder_is_old_or_new_after_the_sweep(tmp_path: Path) -> None:
-    durable.commit_folder(tmp_path, "a", OLD)
+    durable_folders.commit_folder(tmp_path, "a", OLD)
     found = []
-    for _ in every_death(lambda: durable.commit_folder(tmp_path, "a", NEW)):
-        durable.sweep_leftovers(tmp_path)
+    for _ in every_death(lambda: durable_folders.commit_folder(tmp_path, "a", NEW)):
+        durable_folders.sweep_leftovers(tmp_path)
         assert names(tmp_path) == {"a"}
-        found.append(durable.read_folder(tmp_path / "a"))
-        durable.commit_folder(tmp_path, "a", OLD)
+        found.append(durable_folders.read_folder(tmp_path / "a"))
+        durable_folders.commit_folder(tmp_path, "a", OLD)
     assert OLD in found and NEW in found and all(files in (OLD, NEW) for files in found)
 
 
 def test_failing_at_any_call_a_replaced_folder_is_old_or_new(tmp_path: Path) -> None:
-    durable.commit_folder(tmp_path, "a", OLD)
+    durable_folders.commit_folder(tmp_path, "a", OLD)
     failures = 0
     for at in range(1, 60):
 
@@ -271,17 +276,17 @@ def test_failing_at_any_call_a_replaced_folder_is_old_or_new(tmp_path: Path) -> 
 
         try:
             with calls(fail):
-                durable.commit_folder(tmp_path, "a", NEW)
+                durable_folders.commit_folder(tmp_path, "a", NEW)
         except TunerError:
             failures += 1
-        durable.sweep_leftovers(tmp_path)
-        assert durable.read_folder(tmp_path / "a") in (OLD, NEW)
-        durable.commit_folder(tmp_path, "a", OLD)
+        durable_folders.sweep_leftovers(tmp_path)
+        assert durable_folders.read_folder(tmp_path / "a") in (OLD, NEW)
+        durable_folders.commit_folder(tmp_path, "a", OLD)
     assert failures > 10
 
 
 def test_a_disk_that_changes_what_was_written_is_noticed_before_the_old_folder_goes(tmp_path: Path) -> None:
-    durable.commit_folder(tmp_path, "a", OLD)
+    durable_folders.commit_folder(tmp_path, "a", OLD)
 
     def decay(_: int, name: str, call: Callable[[], Any]) -> Any:
         result = call()
@@ -290,38 +295,38 @@ def test_a_disk_that_changes_what_was_written_is_noticed_before_the_old_folder_g
         return result
 
     with calls(decay), pytest.raises(ResourceError, match="reads back differently"):
-        durable.commit_folder(tmp_path, "a", NEW)
-    assert names(tmp_path) == {"a"} and durable.read_folder(tmp_path / "a") == OLD
+        durable_folders.commit_folder(tmp_path, "a", NEW)
+    assert names(tmp_path) == {"a"} and durable_folders.read_folder(tmp_path / "a") == OLD
 
 
 def test_a_full_disk_leaves_the_old_folder_and_nothing_else(tmp_path: Path) -> None:
-    durable.commit_folder(tmp_path, "a", OLD)
+    durable_folders.commit_folder(tmp_path, "a", OLD)
 
     def fill() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
         with pytest.raises(ResourceError, match="File too large"):
-            durable.commit_folder(tmp_path, "a", NEW)
+            durable_folders.commit_folder(tmp_path, "a", NEW)
 
     assert in_child(fill) == 0
-    assert names(tmp_path) == {"a"} and durable.read_folder(tmp_path / "a") == OLD
+    assert names(tmp_path) == {"a"} and durable_folders.read_folder(tmp_path / "a") == OLD
 
 
 def test_killed_at_any_call_a_removed_folder_is_whole_or_gone(tmp_path: Path) -> None:
-    durable.commit_folder(tmp_path, "a", OLD)
+    durable_folders.commit_folder(tmp_path, "a", OLD)
     found = set()
-    for _ in every_death(lambda: durable.remove_folder(tmp_path / "a")):
+    for _ in every_death(lambda: durable_folders.remove_folder(tmp_path / "a")):
         found.add((tmp_path / "a").exists())
         if (tmp_path / "a").exists():
-            assert durable.read_folder(tmp_path / "a") == OLD
-        durable.sweep_leftovers(tmp_path)
-        durable.commit_folder(tmp_path, "a", OLD)
+            assert durable_folders.read_folder(tmp_path / "a") == OLD
+        durable_folders.sweep_leftovers(tmp_path)
+        durable_folders.commit_folder(tmp_path, "a", OLD)
         assert names(tmp_path) == {"a"}
     assert found == {True, False}
 
 
 def test_every_truncation_and_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
     files = {"model.bin": bytes(range(40)), "state.json": b'{"epoch": 2}'}
-    path = durable.commit_folder(tmp_path, "a", files)
+    path = durable_folders.commit_folder(tmp_path, "a", files)
     for name in names(path):
         whole = (path / name).read_bytes()
         damaged = [whole[:length] for length in range(len(whole))]
@@ -329,14 +334,14 @@ def test_every_truncation_and_every_flipped_byte_is_noticed(tmp_path: Path) -> N
         for content in [*damaged, whole + b"\0"]:
             (path / name).write_bytes(content)
             try:
-                found = durable.read_folder(path)
+                found = durable_folders.read_folder(path)
             except NotFoundError as error:
                 assert str(path) in error.message
                 assert "damaged" in error.message or "missing" in error.message
             else:  # white space of the manifest does not matter
-                assert name == durable.MANIFEST and found == files
+                assert name == durable_folders.MANIFEST and found == files
         (path / name).write_bytes(whole)
-    assert durable.read_folder(path) == files
+    assert durable_folders.read_folder(path) == files
 
 
 ENTRY = {"bytes": 1, "sha256": "0" * 64}
@@ -356,51 +361,51 @@ ENTRY = {"bytes": 1, "sha256": "0" * 64}
         b'{"files": NaN}',
         b'{"files": 1e999}',
         b"\xff\xfe",
-        b" " * (durable.JSON_LIMIT + 1),
+        b" " * (durable_reading.JSON_LIMIT + 1),
         *(
             json.dumps({"files": {name: ENTRY}}).encode()
             for name in ("../a", "/etc/passwd", "a/b", "", ".", "a\n", "n" * 65)
         ),
         *(json.dumps({"files": {"a": ENTRY | {"bytes": size}}}).encode() for size in (-1, 1.0, True, None, 10**30)),
         json.dumps({"files": {"a": ENTRY | {"sha256": 5}}}).encode(),
-        json.dumps({"files": {durable.MANIFEST: ENTRY}}).encode(),
+        json.dumps({"files": {durable_folders.MANIFEST: ENTRY}}).encode(),
     ],
 )
 def test_a_hostile_manifest_is_refused(tmp_path: Path, manifest: bytes) -> None:
     (tmp_path / "a").write_bytes(b"x")
-    (tmp_path / durable.MANIFEST).write_bytes(manifest)
+    (tmp_path / durable_folders.MANIFEST).write_bytes(manifest)
     with pytest.raises(NotFoundError):
-        durable.read_folder(tmp_path)
+        durable_folders.read_folder(tmp_path)
 
 
 def test_links_pipes_and_missing_files_are_refused(tmp_path: Path) -> None:
-    path = durable.commit_folder(tmp_path, "a", OLD)
+    path = durable_folders.commit_folder(tmp_path, "a", OLD)
     (tmp_path / "elsewhere").write_bytes(OLD["model.bin"])
     (path / "model.bin").unlink()
     with pytest.raises(NotFoundError, match=r"model.bin is missing"):
-        durable.read_folder(path)
+        durable_folders.read_folder(path)
     (path / "model.bin").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(NotFoundError, match=r"model.bin.*link"):
-        durable.read_folder(path)
+        durable_folders.read_folder(path)
     (path / "model.bin").unlink()
     os.mkfifo(path / "model.bin")
     with pytest.raises(NotFoundError, match="not a regular file"):
-        durable.read_folder(path)
-    (tmp_path / "b").symlink_to(durable.commit_folder(tmp_path, "a", OLD))
+        durable_folders.read_folder(path)
+    (tmp_path / "b").symlink_to(durable_folders.commit_folder(tmp_path, "a", OLD))
     with pytest.raises(NotFoundError, match="is a link, not a folder"):
-        durable.read_folder(tmp_path / "b")
+        durable_folders.read_folder(tmp_path / "b")
 
 
 def test_a_folder_above_the_limit_is_refused(tmp_path: Path) -> None:
-    path = durable.commit_folder(tmp_path, "a", OLD)
+    path = durable_folders.commit_folder(tmp_path, "a", OLD)
     with pytest.raises(NotFoundError, match="too large"):
-        durable.read_folder(path, limit=10)
+        durable_folders.read_folder(path, limit=10)
 
 
-@pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "-x", "a\0", "n" * 65, durable.MANIFEST])
+@pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "-x", "a\0", "n" * 65, durable_folders.MANIFEST])
 def test_only_plain_names_are_committed(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="not a plain file name"):
-        durable.commit_folder(tmp_path, "a", {name: b""})
+        durable_folders.commit_folder(tmp_path, "a", {name: b""})
 
 
 def test_a_sweep_takes_only_leftovers_and_follows_no_link(tmp_path: Path) -> None:
@@ -408,14 +413,14 @@ def test_a_sweep_takes_only_leftovers_and_follows_no_link(tmp_path: Path) -> Non
     kept.mkdir()
     (kept / "precious").write_bytes(b"")
     run = tmp_path / "run"
-    durable.commit_folder(run, "a", OLD)
+    durable_folders.commit_folder(run, "a", OLD)
     (run / ".tmp-1").mkdir()
     (run / ".tmp-1" / "link").symlink_to(kept)
     (run / ".trash-2").symlink_to(kept)
     (run / ".tmp-3").write_bytes(b"")
-    durable.sweep_leftovers(run)
+    durable_folders.sweep_leftovers(run)
     assert names(run) == {"a"} and names(kept) == {"precious"}
-    durable.sweep_leftovers(tmp_path / "absent")
+    durable_folders.sweep_leftovers(tmp_path / "absent")
 
 
 # ---- journals
@@ -575,15 +580,15 @@ PLAIN = st.recursive(
 @given(value=st.dictionaries(st.text(), PLAIN, max_size=4))
 def test_json_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, value: dict[str, Any]) -> None:
     path = tmp_path_factory.mktemp("json") / "a.json"
-    path.write_bytes(durable.json_bytes(value))
-    assert durable.read_json(path) == value
-    assert list(durable.read_json(path)) == list(value)
+    path.write_bytes(durable_reading.json_bytes(value))
+    assert durable_reading.read_json(path) == value
+    assert list(durable_reading.read_json(path)) == list(value)
 
 
 def test_json_keeps_odd_text_and_writes_null_for_what_is_not_finite(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    path.write_bytes(durable.json_bytes({"name": "\udcff é", "row": {"loss": math.nan}, "list": (math.inf, 1)}))
-    assert durable.read_json(path) == {"name": "\udcff é", "row": {"loss": None}, "list": [None, 1]}
+    path.write_bytes(durable_reading.json_bytes({"name": "\udcff é", "row": {"loss": math.nan}, "list": (math.inf, 1)}))
+    assert durable_reading.read_json(path) == {"name": "\udcff é", "row": {"loss": None}, "list": [None, 1]}
 
 
 @pytest.mark.parametrize(
@@ -592,14 +597,14 @@ def test_json_keeps_odd_text_and_writes_null_for_what_is_not_finite(tmp_path: Pa
 def test_json_that_is_not_plain_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(NotFoundError, match=r"a\.json is damaged"):
-        durable.read_json(tmp_path / "a.json")
+        durable_reading.read_json(tmp_path / "a.json")
 
 
 def test_names_are_shown_escaped() -> None:
-    assert durable.shown("a\x1b[31m\n\udcff\u202eé") == "a\\x1b[31m\\n\\udcff\\u202eé"
+    assert durable_reading.shown("a\x1b[31m\n\udcff\u202eé") == "a\\x1b[31m\\n\\udcff\\u202eé"
 
 
 def test_a_path_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "a\0b", tmp_path / ("n" * 300), tmp_path):
         with pytest.raises(NotFoundError):
-            durable.read_bytes(path, 10)
+            durable_reading.read_bytes(path, 10)

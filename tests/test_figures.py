@@ -40,3 +40,9 @@ def test_the_deviation_is_the_samples(values: list[float]) -> None:
     centre = sum(map(Fraction, values)) / len(values)
     squares = sum((Fraction(value) - centre) ** 2 for value in values)
     assert deviation(values) == pytest.approx(math.sqrt(squares / (len(values) - 1)), rel=1e-6, abs=1e-6)
+
+
+def test_the_largest_floats_have_a_mean() -> None:
+    large, other = 1.7976931348623157e308, 1.7976931348621437e308
+    assert mean([large, large]) == large
+    assert mean([other, other, -large, 0.0]) == mean([-large, other, 0.0, other])

@@ -51,9 +51,11 @@ FAR = (
 def words_of(text: str) -> Iterator[str]:
     """The column headings, labels and JSON keys of an output."""
     lines = text.splitlines()
-    for before, line in zip(["", *lines], lines, strict=False):
+    for place, (before, line) in enumerate(zip(["", *lines], lines, strict=False)):
         if line.startswith("{"):
-            yield from keys(json.loads(line))
+            yield from keys(json.JSONDecoder().raw_decode("\n".join(lines[place:]))[0])
+        elif line.startswith((" ", "}", "]")) and "{" in lines:
+            continue  # of the JSON above
         elif line.startswith("| ") and before.strip() == "":
             yield from words(line.strip("| ").split(" | "))
         elif not line.startswith(("$", "Usage")):

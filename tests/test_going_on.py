@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from tuner import durable
 from tuner.answer import Command
 from tuner.asks.show import run_data, summary
+from tuner.durable import folders as durable_folders
+from tuner.durable import journal as durable_journal
+from tuner.durable import writing as durable_writing
 from tuner.errors import ResourceError
 from tuner.events import EpochDone
 from tuner.render.training import ended_pairs, started_pairs
@@ -125,15 +127,15 @@ def test_a_changed_setting_leaves_an_unfinished_run_with_a_word(workplace: Any) 
 def test_only_what_was_saved_is_said_to_be_still_in_place(there: bool, tmp_path: Path) -> None:
     """Files, a journal, a folder that is committed: where nothing can be written, and something was before, or not."""
     writes: dict[str, Callable[[], object]] = {
-        "file": lambda: durable.write_file(tmp_path / "file", b"12345678"),
-        "files": lambda: durable.write_files(tmp_path, {"one": b"12345678", "two": b"2"}),
-        "journal": lambda: durable.Journal.open(tmp_path / "journal", "a" if there else "a,b,c").append("1"),
-        "folder": lambda: durable.commit_folder(tmp_path / "checkpoints", "second", {"a": b"12345678"}),
+        "file": lambda: durable_writing.write_file(tmp_path / "file", b"12345678"),
+        "files": lambda: durable_writing.write_files(tmp_path, {"one": b"12345678", "two": b"2"}),
+        "journal": lambda: durable_journal.Journal.open(tmp_path / "journal", "a" if there else "a,b,c").append("1"),
+        "folder": lambda: durable_folders.commit_folder(tmp_path / "checkpoints", "second", {"a": b"12345678"}),
     }
     if there:
-        durable.write_file(tmp_path / "file", b"old")
-        durable.write_file(tmp_path / "two", b"old")
-        durable.commit_folder(tmp_path / "checkpoints", "first", {"a": b"1"})
+        durable_writing.write_file(tmp_path / "file", b"old")
+        durable_writing.write_file(tmp_path / "two", b"old")
+        durable_folders.commit_folder(tmp_path / "checkpoints", "first", {"a": b"1"})
         (tmp_path / "journal").write_text("a\n")
     for name, write in writes.items():
         said = fix_without_room(write)

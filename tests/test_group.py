@@ -20,8 +20,9 @@ from tuner.cli.seeds import parse_seeds
 from tuner.config.load import load
 from tuner.errors import HeldError, NotFoundError, TunerError, UsageError
 from tuner.events import Ended, EpochDone, GroupEnded, GroupStarted, MemberFailed, MemberTold, Started, StepsDone
-from tuner.group import command_of, group_code, open_group, train_group
 from tuner.group.messages import Failed, MemberTask, from_line, to_line
+from tuner.group.opening import open_group
+from tuner.group.pool import command_of, group_code, train_group
 from tuner.runs.family import average, read_group
 from tuner.runs.folder import is_run, read
 from tuner.runs.lock import holder

@@ -6,7 +6,10 @@ know of it.
 
 from __future__ import annotations
 
+import csv
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,8 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 SOURCE = Path(__file__).parents[1] / "src" / "tuner"
+CASES = Path(__file__).parent / "cases"
 TRAINING = "training: {epochs: 2, batch_size: 10, device: cpu, threads: 1}\n"
 
 
@@ -133,7 +138,62 @@ class Stripes(DrawnTest, Source, name="stripes"):
 )
 
 
-@pytest.fixture(scope="module", params=[ACTIVATION, OPTIMIZER, SOURCE_OF_DATA], ids=lambda new: new.name)
+LAYER = New(
+    "options/layers/stretch.py",
+    '''
+"""A layer with one weight a number."""
+
+from typing import ClassVar
+
+from tuner.bounds import Number
+from tuner.choice import setting
+from tuner.options.layers.base import Block, Layer
+
+
+class Stretch(Layer, name="stretch"):
+    """Each number times a weight of its own.
+
+    Formula: out = weight * in.
+    Choose it when: a test asks for it.
+    Source: none (2026).
+    """
+
+    group: ClassVar[str] = "stretch"
+
+    stretch: float = setting(Number(gt=0, le=10), "what the weights begin with")
+
+    def plan(self, place):
+        shape = place.inputs
+        return Block(place.name, self, shape, shape, {"weight": shape}, len(shape), initializer=place.initializer)
+
+    def build(self, block, seed):
+        import torch
+        from torch import nn
+
+        class Stretching(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.weight = nn.Parameter(torch.empty(block.parameters["weight"]))
+
+            def forward(self, x):
+                return x * self.weight
+
+        return Stretching()
+
+    def first_value(self, block, name, shape, generator):
+        import torch
+
+        return torch.full(shape, self.stretch)
+''',
+    "layers",
+    "stretch",
+    "data: iris\nmodel: {name: layers, layers: [{stretch: 2}, {dense: 4}, {stretch: 1.5}]}\n",
+    "model.layers=[{stretch: 11}]",
+    "expected a number in (0, 10], got 11",
+)
+
+
+@pytest.fixture(scope="module", params=[ACTIVATION, OPTIMIZER, SOURCE_OF_DATA, LAYER], ids=lambda new: new.name)
 def added(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[New, Path]:
     """The case, and a folder with a copy of the package that has the new file, and a config."""
     new: New = request.param
@@ -174,8 +234,123 @@ def test_its_settings_are_checked(added: tuple[New, Path]) -> None:
 def test_it_trains(added: tuple[New, Path]) -> None:
     new, folder = added
     run = folder / tuner(folder, "train", "c.yaml", "-q").strip()
-    assert (
-        f"name: {new.name}" in (run / "config.yaml").read_text()
-        or f": {new.name}\n" in (run / "config.yaml").read_text()
-    )
+    assert re.search(rf"(name: |: |- ){new.name}\b", (run / "config.yaml").read_text())
     assert len((run / "metrics.csv").read_text().splitlines()) >= 3
+
+
+@pytest.mark.parametrize("added", [LAYER], indirect=True)
+def test_a_layer_is_planned_and_its_weights_are_named(added: tuple[New, Path]) -> None:
+    _, folder = added
+    told = json.loads(tuner(folder, "check", "c.yaml", "--json"))["layers"]
+    assert [(each["name"], each["outputs"], each["parameters"]) for each in told] == [
+        ("stretch.0", [4], 4),
+        ("hidden.0", [4], 20),
+        ("stretch.1", [4], 4),
+        ("output", [3], 15),
+    ]
+    tuner(folder, "train", "c.yaml", "optimizer.lr=1e-12", "--run", "still")
+    weights = load_file(folder / "runs" / "still" / "best.safetensors")
+    assert [weights[f"stretch.{index}.weight"].mean().item() for index in (0, 1)] == pytest.approx([2, 1.5])
+
+
+# ---- what is no choice of a config -----------------------------------------------------------------------------------
+
+
+def with_file(folder: Path, file: str, code: str) -> None:
+    """A copy of the package that has the new file."""
+    shutil.copytree(SOURCE, folder / "lib" / "tuner", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "lib" / "tuner" / file).write_text(code)
+    (folder / "c.yaml").write_text("data: iris\nmodel: {hidden: [4]}\n" + TRAINING)
+
+
+METRIC = '''
+"""A metric that counts."""
+
+from tuner.options.metrics import Metric
+
+
+class Mistakes(Metric, name="mistakes"):
+    """How many samples are put into a wrong class, by the hundred."""
+
+    label = "mistakes in a hundred"
+    direction = "down"
+    order = 7
+    targets = frozenset({"class"})
+
+    def add(self, batch):
+        return (batch.loss.decide(batch.outputs) != batch.targets).sum()
+
+    def of(self, total, part):
+        return 100 * total / part.samples
+'''
+
+
+def test_a_metric(tmp_path: Path) -> None:
+    with_file(tmp_path, "options/metrics/mistakes.py", METRIC)
+    assert "by the hundred" in tuner(tmp_path, "explain", "val_mistakes")
+    words = ("training.monitor=val_mistakes", "--require", "test_mistakes<=100", "-q")
+    run = tuner(tmp_path, "train", "c.yaml", *words).strip()
+    rows = list(csv.DictReader((tmp_path / run / "metrics.csv").read_text().splitlines()))
+    for row in rows:
+        assert float(row["val_mistakes"]) == pytest.approx(100 - 100 * float(row["val_accuracy"]))
+    status = json.loads((tmp_path / run / "status.json").read_text())
+    assert status["best"]["val_mistakes"] == min(float(row["val_mistakes"]) for row in rows)
+    assert status["test"]["mistakes"] == pytest.approx(100 - 100 * status["test"]["accuracy"])
+    assert tuner(tmp_path, "runs", "--sort", "val_mistakes", "--cols", "val_mistakes").split()[:2] == [
+        "run",
+        "val_mistakes",
+    ]
+    assert "mistakes in a hundred" in tuner(tmp_path, "curves", run, "--metric", "val_mistakes", "--html")
+
+
+ASK = '''
+"""How long are the names of runs?"""
+
+from pathlib import Path
+
+from tuner.answer import Answer, Column, Table
+from tuner.runs.folder import runs_in
+
+
+def ask(longer: int = 0, runs_dir: Path = Path("runs")) -> Answer:
+    """Tell how long the names of runs are.
+
+    Those longer than so many letters.
+    """
+    rows = [[path.name, len(path.name)] for path in runs_in(runs_dir) if len(path.name) > longer]
+    lines = "".join(f"{name}\\n" for name, _ in rows)
+    return Answer([Table([Column("run"), Column("letters")], rows)], {"letters": dict(rows)}, lines)
+'''
+
+
+def test_an_ask(tmp_path: Path) -> None:
+    with_file(tmp_path, "asks/lengths.py", ASK)
+    shutil.copytree(CASES / "format-1" / "finished", tmp_path / "runs" / "finished")
+    assert "lengths" in tuner(tmp_path, "--help")
+    assert "--longer" in tuner(tmp_path, "lengths", "--help")
+    assert tuner(tmp_path, "lengths").split() == ["run", "letters", "finished", "8"]
+    assert json.loads(tuner(tmp_path, "lengths", "--json")) == {"letters": {"finished": 8}}
+    assert tuner(tmp_path, "lengths", "--md").splitlines()[-1] == "| finished | 8 |"
+    assert "<td>finished</td>" in tuner(tmp_path, "lengths", "--html")
+    assert tuner(tmp_path, "lengths", "--longer", "8", "-q") == ""
+
+
+FORM = '''
+"""Print how many blocks of each kind there are."""
+
+from collections import Counter
+
+
+def show(answer):
+    return "".join(f"{kind} {count}\\n" for kind, count in Counter(type(b).__name__ for b in answer.blocks).items())
+'''
+
+
+def test_a_form(tmp_path: Path) -> None:
+    with_file(tmp_path, "render/forms/count.py", FORM)
+    shutil.copytree(CASES / "format-1" / "finished", tmp_path / "runs" / "finished")
+    assert tuner(tmp_path, "show", "finished", "--count") == "Pairs 1\n"
+    assert tuner(tmp_path, "runs", "--count") == "Table 1\n"
+    assert tuner(tmp_path, "explain", "relu", "--count") == "Text 2\n"
+    assert "how many blocks of each kind" in " ".join(tuner(tmp_path, "diff", "--help").split())
+    assert "different forms" in tuner(tmp_path, "runs", "--count", "--json", code=2)

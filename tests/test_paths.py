@@ -18,7 +18,7 @@ import tuner
 from tuner.cli.commands import COMMANDS, app
 from tuner.cli.completion import configs, runs
 from tuner.data.files import default_roots
-from tuner.document import located
+from tuner.document.files import located
 from tuner.errors import NotFoundError
 from tuner.paths import expanded, path_of
 from tuner.recipe.reading import find_recipes

@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 
 from tuner.cli.recipe_files import page, readme_with
-from tuner.document import plain
+from tuner.document.files import plain
 from tuner.errors import ConfigError, UsageError
 from tuner.explain import explain
-from tuner.recipe import find_recipes, read_recipe, shipped_outcomes
+from tuner.recipe.reading import find_recipes, read_recipe
+from tuner.recipe.results import shipped_outcomes
 from tuner.shipped import folder, recipes
 
 BASELINE = """

@@ -13,7 +13,8 @@ import pytest
 
 from tuner.cli.recipe_files import END, START, readme_with
 from tuner.errors import ConfigError, NotFoundError, UsageError
-from tuner.recipe import find_recipes, read_recipe, read_recipes, shipped_outcomes
+from tuner.recipe.reading import find_recipes, read_recipe, read_recipes
+from tuner.recipe.results import shipped_outcomes
 
 BASE = "name: wider-base\ndata: {name: digits, limit: 200}\nmodel: {hidden: [8]}\ntraining: {epochs: 2}\n"
 WIDE = "extends: base.yaml\nname: wider-wide\nmodel: {hidden: [16]}\n"

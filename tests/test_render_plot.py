@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tuner.answer import Chart
 from tuner.asks.curves.panels import run_panels
-from tuner.asks.curves.tracks import Member, Track
+from tuner.asks.curves.series import Member, Track
 from tuner.chart import Line, Panel
 from tuner.errors import ResourceError, UsageError
 from tuner.render.chart.axes import spread
@@ -50,11 +50,11 @@ ODD = [
     [],
     [Panel("loss", [])],
     [Panel("loss", [Line("train", [1, 2, 3], [math.nan, None, math.inf])])],
-    [Panel("loss", [Line("train", [1], [0.5])], best=1)],
-    [Panel("loss", [Line("train", [1, 2], [0.5, 0.5])], best=99, log=True)],
+    [Panel("loss", [Line("train", [1], [0.5])], best=1, best_at=1)],
+    [Panel("loss", [Line("train", [1, 2], [0.5, 0.5])], best=99, best_at=99, log=True)],
     [Panel("loss", [Line("train", [1, 2, 3], [1e38, -1e38, math.inf])])],
     [Panel("loss", [Line("train", [1, 2, 3], [1e-300, 1e300, 0.0])], log=True)],
-    [Panel("loss", [Line("train", [1, 2, 3], [0.0, 0.0, 0.0])], best=3), Panel("lr", [], strip=True)],
+    [Panel("loss", [Line("train", [1, 2, 3], [0.0, 0.0, 0.0])], best=3, best_at=3), Panel("lr", [], strip=True)],
     [Panel("損失", [Line("訓練", [1, 2], [1, 2])])],
     [Panel("$loss_1^", [Line(f"$run_{index}\x1b", [1, 2], [index, 1]) for index in range(30)])],
 ]
@@ -79,7 +79,7 @@ def test_the_same_data_make_the_same_bytes(kind: str, tmp_path: Path) -> None:
     assert image_of(kind, Chart("mnist-cnn-3", run_panels(RUN))) == here
     script = (
         "import sys; from pathlib import Path; from tuner.answer import Chart\n"
-        "from tuner.asks.curves.panels import run_panels; from tuner.asks.curves.tracks import Member, Track\n"
+        "from tuner.asks.curves.panels import run_panels; from tuner.asks.curves.series import Member, Track\n"
         "from tuner.render.chart.image import keep\n"
         f"panels = run_panels(Track('', [Member({ROWS!r})], best=7))\n"
         "keep(Chart('mnist-cnn-3', panels, file=Path(sys.argv[1])))"

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.durable import checksum
+from tuner.durable.reading import checksum
 from tuner.errors import HeldError, NotFoundError, UsageError
 from tuner.runs import creating as run_creating
 from tuner.runs import find as run_find

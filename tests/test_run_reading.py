@@ -21,7 +21,7 @@ import pytest
 import tuner
 from tuner.asks.check import verify
 from tuner.asks.runs.listing import Query, list_runs
-from tuner.durable import files_below, list_folder, read_bytes, read_json, unreadable
+from tuner.durable.reading import files_below, list_folder, read_bytes, read_json, unreadable
 from tuner.errors import NotFoundError, ResourceError
 from tuner.runs import creating as run_creating
 from tuner.runs import find as run_find
@@ -143,7 +143,7 @@ def test_without_file_handles_every_reader_says_so(workplace: Any) -> None:
         "read": lambda: run_folder.read(path),
         "rows": lambda: replace(found).rows,
         "layers": lambda: replace(found).layers,
-        "timing": lambda: seconds(found),
+        "timing": lambda: seconds(replace(found)),
         "verify": lambda: verify(found),
         "holder": lambda: run_lock.holder(running),
         "runs_in": lambda: run_folder.runs_in(workplace.runs),

@@ -29,8 +29,8 @@ from tuner.asks.runs.listing import Listing, Query, list_runs
 from tuner.asks.runs.table import table_of
 from tuner.config.comparison import meaning_hash
 from tuner.config.load import load
-from tuner.document import to_yaml
-from tuner.durable import json_bytes
+from tuner.document.writing import to_yaml
+from tuner.durable.reading import json_bytes
 from tuner.errors import NotFoundError, UsageError
 from tuner.render.forms import csv as csv_form
 from tuner.render.forms.md import table_text

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from tuner.choice import Choice
 from tuner.config.load import load
 from tuner.config.schema import json_schema
-from tuner.document import plain, to_yaml
+from tuner.document.files import plain
+from tuner.document.writing import to_yaml
 from tuner.errors import ConfigError
 from tuner.explain import explain
 from tuner.explain.language import Setting, example, example_of_choice, kinds, settings, with_name

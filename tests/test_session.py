@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from tuner.durable import checksum
+from tuner.durable.reading import checksum
 from tuner.errors import HeldError, NotFoundError, ResourceError, TunerError, UsageError
 from tuner.events import EpochDone, Started
 from tuner.machine import versions

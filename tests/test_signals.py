@@ -142,9 +142,12 @@ class TestAtEveryPlace:
         assert [path.name for path in (trained / "runs").iterdir()] == ["c-1"]
 
     def test_sigusr1_after_the_end_is_too_late(self, trained: Path) -> None:
-        places = ("tuner.render.epochs", "atexit")
-        ends = at_places(trained, ("train", "c.yaml", "-q"), places, signal.SIGUSR1)
-        assert ends == dict.fromkeys(places, Ended(0, "runs/c-1\n", ""))
+        ends = at_places(trained, ("train", "c.yaml", "-q"), ["atexit"], signal.SIGUSR1)
+        assert ends == {"atexit": Ended(0, "runs/c-1\n", "")}
+        (trained / "late.yaml").write_text(SMALL.replace("name: c", "name: late"))
+        drawing = at_places(trained, ("train", "late.yaml"), ["matplotlib"], signal.SIGUSR1)["matplotlib"]
+        assert (drawing.code, drawing.said) == (0, "runs/late-1\n")
+        assert (trained / "runs" / "late-1" / "curves.png").exists()
 
 
 def test_the_second_ctrl_c_ends_it_at_once_and_no_except_can_catch_it(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class Bound(ABC):
     is_path = False
     most = math.inf
     """How many items its list may have."""
+    refused: Mapping[str, str] = MappingProxyType({})
+    """Words that someone may well expect, each with the reason why it is none of `options`."""
     or_null = " or null"
     """How `words` end where null is allowed, too."""
 
@@ -114,9 +117,15 @@ class Text(Bound):
     """Text of at least `least` characters, or that fits a pattern as a whole; `words` say what that means."""
 
     def __init__(
-        self, *, least: int = 0, pattern: str = "", words: str = "text", options: tuple[str, ...] = ()
+        self,
+        *,
+        least: int = 0,
+        pattern: str = "",
+        words: str = "text",
+        options: tuple[str, ...] = (),
+        refused: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self.least, self.pattern, self.options = least, pattern, options
+        self.least, self.pattern, self.options, self.refused = least, pattern, options, refused
         self.words = self.plural = words
         self.schema = _given(minLength=least or None, pattern=pattern or None, type="string")
 

@@ -64,7 +64,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """Curves that share their axes. `best` is the best epoch, at `best_at` where x is not the epoch; a `strip` is a
+    """Curves that share their axes. `best` is the best epoch, which stands at `best_at` on the x axis; a `strip` is a
     thin panel below the others; `whole`: x counts something. `y_label` says at length what the title names."""
 
     title: str
@@ -76,11 +76,6 @@ class Panel:
     best_at: float | None = None
     whole: bool = True
     y_label: str = ""
-
-    @property
-    def mark(self) -> float | None:
-        """Where the best epoch stands on the x axis."""
-        return self.best if self.best_at is None else self.best_at
 
     def pens(self) -> list[Pen]:
         """The pen of each line."""

@@ -57,7 +57,7 @@ def _cpu_facts() -> dict[str, str]:
 
 def cores() -> int:
     """How many cores this process may use."""
-    return len(os.sched_getaffinity(0))
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 # ---- GPUs ------------------------------------------------------------------------------------------------------------
@@ -165,38 +165,15 @@ def _torch_facts() -> dict[str, str]:
 
 
 def git_commit(folder: Path) -> str | None:
-    """The commit checked out in the repository around `folder`, or None. Reads git's files, runs nothing."""
-    for place in (folder.absolute(), *folder.absolute().parents):
-        found = _git_folder(place / ".git")
-        if found is not None:
-            return _commit(found)
-    return None
+    """The commit checked out in the repository around `folder`; None where git knows none, or is not there."""
+    import subprocess  # it takes 8 ms, and this is asked for when torch has imported it
 
-
-def _git_folder(dot_git: Path) -> Path | None:
-    if dot_git.is_dir():
-        return dot_git
-    text = _text(dot_git).strip()  # a worktree or submodule has a file that points elsewhere
-    return dot_git.parent / text.removeprefix("gitdir: ") if text.startswith("gitdir: ") else None
-
-
-def _commit(git: Path) -> str | None:
-    head = _text(git / "HEAD").strip()
-    name = head.removeprefix("ref: ")
-    if name == head:
-        return _hash(head)
-    if ".." in name or not name.startswith("refs/"):
+    command = ["git", "-C", str(folder), "rev-parse", "--verify", "--quiet", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=2, check=True)
+    except (OSError, subprocess.SubprocessError, ValueError):
         return None
-    shared = git / (_text(git / "commondir").strip() or ".")
-    for place in (git, shared):
-        if found := _hash(_text(place / name).strip()):
-            return found
-    packed = re.search(rf"^([0-9a-f]+) {re.escape(name)}$", _text(shared / "packed-refs"), re.MULTILINE)
-    return _hash(packed[1]) if packed else None
-
-
-def _hash(text: str) -> str | None:
-    return text if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text) else None
+    return found.stdout.strip()
 
 
 def _text(path: Path, limit: int = _TEXT_LIMIT) -> str:

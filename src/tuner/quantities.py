@@ -67,7 +67,7 @@ LAYER = {
         by_factors=True,
     ),
 }
-"""Of each layer with weights, in layer_stats.jsonl."""
+"""Of each layer with weights, in the order in which layer_stats.jsonl has them."""
 WHOLE_RUN = {
     "parameters": Quantity(
         "parameters", "How many numbers the network learns. The fewer the better, at the same result.", "down"

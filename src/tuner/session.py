@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from tuner import machine
 from tuner.config.comparison import brief, meaning, side_by_side
 from tuner.config.loaded import Loaded
-from tuner.document import to_yaml
-from tuner.durable import json_bytes
+from tuner.document.writing import to_yaml
+from tuner.durable.reading import json_bytes
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
 from tuner.packages import used_by
 from tuner.plan import Plan
@@ -25,7 +25,7 @@ from tuner.runs.files import CONFIG, DATA, IDENTITY, ORIGINS, SOURCE
 from tuner.runs.find import newest
 from tuner.runs.folder import Run, folder_called, glance, read, runs_in
 from tuner.runs.identity import Identity
-from tuner.runs.lock import Lock, describe_holder, held
+from tuner.runs.lock import Lock, check_platform, describe_holder, held
 
 if TYPE_CHECKING:
     from tuner.data.splits import Splits
@@ -58,7 +58,9 @@ class Request:
         return folder_called(self.runs_dir, name)
 
     def check(self) -> None:
-        """Raises UsageError for a name that cannot be one, and for options that exclude each other."""
+        """Raises UsageError for a name that cannot be one, and for options that exclude each other; ResourceError on a
+        system that cannot train."""
+        check_platform()
         if self.run_name is None:
             return
         if not os.path.lexists(self.named_folder):

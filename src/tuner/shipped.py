@@ -33,7 +33,7 @@ def recipes() -> dict[str, Path]:
 
 def title_of(recipe: Path) -> str:
     """What a recipe shows, in a line. Raises NotFoundError."""
-    from tuner.document import plain
+    from tuner.document.files import plain
 
     return str(plain(recipe / "claim.yaml").get("title", ""))
 

@@ -11,7 +11,11 @@ from __future__ import annotations
 import _signal as signal  # type: ignore[import-not-found]  # `signal` itself imports for a millisecond
 import os
 
-DEADLY: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+DEADLY: tuple[int, ...] = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+SAVE: int | None = getattr(signal, "SIGUSR1", None)
+"""Asks to save and stop; Windows has none, nor SIGHUP."""
 
 
 class _Kept:
@@ -25,14 +29,16 @@ def begin() -> None:
     """The first act of a process of tuner."""
     for number in DEADLY:
         answer(number, signal.SIG_DFL)
-    answer(signal.SIGUSR1, _keep)
+    if SAVE is not None:
+        answer(SAVE, _keep)
 
 
 def end() -> None:
     """The last act: the process dies of a signal that it answered by saving; what comes now finds nothing to save."""
     for number in DEADLY:
         answer(number, signal.SIG_DFL)
-    answer(signal.SIGUSR1, signal.SIG_IGN)  # it came too late: the exit code tells what became of the command
+    if SAVE is not None:
+        answer(SAVE, signal.SIG_IGN)  # it came too late: the exit code tells what became of the command
     if _Kept.deadly is not None:
         die_of(_Kept.deadly)
 

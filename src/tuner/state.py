@@ -13,7 +13,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from tuner.durable import Checksum
+from tuner.durable.reading import Checksum
 from tuner.errors import NotFoundError
 from tuner.network import Network
 from tuner.options.optimizers.base import Optimizer

@@ -15,7 +15,7 @@ from tuner import signals
 from tuner.errors import STOPPED
 
 DEADLY = tuple(map(signal.Signals, signals.DEADLY))
-ASKED = (*DEADLY, signal.SIGUSR1)
+ASKED = (*DEADLY, *([] if signals.SAVE is None else [signal.Signals(signals.SAVE)]))
 AT_ONCE = 2.0
 """Seconds within which a second Ctrl-C ends the run without saving."""
 CLEAR = b"\r\x1b[2K"
@@ -69,7 +69,7 @@ class StopRequests:
                     at_once = signal.SIG_DFL if number in DEADLY else _leave
                     self._before[number] = signal.signal(number, at_once)
             if signals.came_early():
-                _leave(signal.SIGUSR1, None)
+                _leave(0, None)
         return self
 
     def __exit__(self, *_: object) -> None:

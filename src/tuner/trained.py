@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tuner.config.load import load_config
 from tuner.config.settings import Config
-from tuner.durable import shown
+from tuner.durable.reading import shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.loop import Normalizer, chunk_size
 from tuner.network import Network, build

@@ -23,8 +23,8 @@ from typing import Any
 from tuner import machine
 from tuner.config.comparison import meaning_hash
 from tuner.config.load import load
-from tuner.document import to_yaml
-from tuner.durable import json_bytes
+from tuner.document.writing import to_yaml
+from tuner.durable.reading import json_bytes
 from tuner.runs import creating as run_creating
 from tuner.runs import identity as run_identity
 from tuner.runs import rows as run_rows

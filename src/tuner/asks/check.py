@@ -12,7 +12,7 @@ from tuner.config.comparison import meaning_hash
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.data.files import locate
-from tuner.document import flow, to_yaml
+from tuner.document.writing import flow, to_yaml
 from tuner.durable.folders import verify_folder
 from tuner.errors import ConfigError, NotFoundError, TunerError
 from tuner.figures import plural, scaled

@@ -97,7 +97,7 @@ def report(error: TunerError) -> int:
 def _reader_left() -> int:
     """The reader of a pipe went away: silence, and the exit code that shells expect."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 128 + signal.SIGPIPE
+    return 128 + getattr(signal, "SIGPIPE", 13)
 
 
 def _bug(error: Exception) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner import explain, shipped
 from tuner.bounds import Flag, Null, plural
-from tuner.document import flow
+from tuner.document.writing import flow
 from tuner.errors import TunerError
 from tuner.explain import language
 from tuner.explain.language import kinds

@@ -63,11 +63,7 @@ def curves(
     if output is None and is_plain and form in ("", "quiet") and len(groups) == 1 and groups[0].is_single:
         output = groups[0].path / CURVES
     if output is not None:
-        check_target(output)
+        kind_of(output)
+        if not output.parent.is_dir():
+            raise UsageError(f"cannot draw {output}: there is no folder {output.parent}")
     return ask(groups, metric or [], axis, smooth, log, members, output, drawn=form != "json" or output is not None)
-
-
-def check_target(target: Path) -> None:
-    """Raises UsageError where a picture cannot be written under that name."""
-    if kind_of(target) and not target.parent.is_dir():
-        raise UsageError(f"cannot draw {target}: there is no folder {target.parent}")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tuner.cli.options import Json, Quiet
-from tuner.durable import make_folder, write_file
 from tuner.durable.reading import json_line
+from tuner.durable.writing import make_folder, write_file
 from tuner.errors import UsageError
 from tuner.paths import path_of
 from tuner.render.talk import Talk

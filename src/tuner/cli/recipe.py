@@ -20,9 +20,10 @@ from tuner.cli.seeds import parse_seeds
 from tuner.data.files import locate
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
 from tuner.events import GroupEnded, MemberFailed
-from tuner.group import GroupSession, train_group
-from tuner.recipe import Recipe, find_recipes, groups_of, outcomes, read_recipes, shipped_outcomes
-from tuner.recipe.results import result_data
+from tuner.group.opening import GroupSession
+from tuner.group.pool import train_group
+from tuner.recipe.reading import Recipe, find_recipes, read_recipes
+from tuner.recipe.results import groups_of, outcomes, result_data, shipped_outcomes
 from tuner.recipe.tables import run_table
 from tuner.render.talk import Talk
 from tuner.render.terminal import show

@@ -13,14 +13,14 @@ from tuner.asks.curves.ask import chart_of, metrics_on
 from tuner.asks.curves.series import View
 from tuner.asks.curves.tracks import tracks_of
 from tuner.choice import Section
-from tuner.durable import JSON_LIMIT, json_bytes, read_bytes, write_file
+from tuner.durable.reading import JSON_LIMIT, json_bytes, read_bytes
+from tuner.durable.writing import write_file
 from tuner.errors import NotFoundError, UsageError
 from tuner.explain.language import default_text
 from tuner.options.metrics import Column as Measured
 from tuner.options.metrics import column as column_of
-from tuner.recipe import Recipe, find_recipes, read_recipes, shipped_outcomes
-from tuner.recipe.reading import Claim, ClaimFile, Curves
-from tuner.recipe.results import RESULT
+from tuner.recipe.reading import Claim, ClaimFile, Curves, Recipe, find_recipes, read_recipes
+from tuner.recipe.results import RESULT, shipped_outcomes
 from tuner.recipe.tables import COLUMNS, result_row, result_table
 from tuner.render.chart.image import keep
 from tuner.render.forms.md import table_text
@@ -74,7 +74,6 @@ def readme_of(recipe: Recipe) -> tuple[Path, str] | None:
 
     Raises UsageError where it has no place for the result, NotFoundError where it cannot be read.
     """
-
     path = (recipe.path / "README.md").resolve()
     try:
         text = read_bytes(path, JSON_LIMIT).decode("utf-8")
@@ -92,7 +91,6 @@ def readme_of(recipe: Recipe) -> tuple[Path, str] | None:
 
 def write(recipe: Recipe, data: dict[str, Any], groups: dict[str, Group]) -> None:
     """Writes what was found; everything is made before anything is written. Raises ResourceError, UsageError."""
-
     readme, drawing = readme_of(recipe), draw(recipe, groups)
     if drawing is not None:
         keep(replace(drawing, file=recipe.path / "curves.svg"))
@@ -103,7 +101,6 @@ def write(recipe: Recipe, data: dict[str, Any], groups: dict[str, Group]) -> Non
 
 def draw(recipe: Recipe, groups: dict[str, Group]) -> Chart | None:
     """The picture of all the groups that have an epoch to show; None where none has."""
-
     axis = recipe.about.curves.x
     metrics = metrics_on(axis, recipe.about.curves.metrics)
     try:
@@ -118,7 +115,6 @@ def draw(recipe: Recipe, groups: dict[str, Group]) -> Chart | None:
 
 def curves_of(recipe: Recipe, columns: set[str]) -> list[str]:
     """The curves that belong to the claims' metrics, of a test metric those of validation; []: the usual ones."""
-
     found: dict[str, None] = {}
     for claim in recipe.claims:
         column = column_of(parse_metric(claim.metric).column)
@@ -130,13 +126,11 @@ def curves_of(recipe: Recipe, columns: set[str]) -> list[str]:
 
 def is_shipped(recipe: Recipe) -> bool:
     """Whether it stands on the page of all recipes."""
-
     return recipe.path.resolve() in [path.resolve() for path in recipes().values()]
 
 
 def write_page() -> None:
     """recipes/README.md, from the result.json of every recipe that has one."""
-
     known = [(recipe, shipped_outcomes(recipe) or []) for recipe in read_recipes(find_recipes([]))]
     rows = [(recipe, [one for one in found if one is not None]) for recipe, found in known]
     write_file(folder("recipes") / "README.md", page([each for each in rows if each[1]]).encode())

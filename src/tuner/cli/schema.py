@@ -10,7 +10,7 @@ import typer
 
 from tuner.cli.options import Json, Quiet
 from tuner.config.schema import json_schema
-from tuner.durable import write_file
+from tuner.durable.writing import write_file
 from tuner.paths import path_of
 
 

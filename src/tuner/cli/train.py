@@ -11,9 +11,8 @@ import typer
 
 from tuner.cli.following import Asked, finish, follow
 from tuner.cli.options import RUNS, ConfigArgument, Json, MaxTime, Overrides, Quiet, Require, RunsDir, Wait, seconds
-from tuner.cli.seeds import train_seeds
 from tuner.config.load import load
-from tuner.durable import normal
+from tuner.durable.names import normal
 from tuner.errors import ConfigError, HeldError, ResourceError
 from tuner.events import Ended, Event
 from tuner.paths import expanded
@@ -69,8 +68,14 @@ def train(
     request = Request(runs_dir, run, again, seconds(wait), command_line())
     with StopRequests(None if max_time is None else seconds(max_time)) as stop:
         asked = Asked(source, overrides or [], loaded, request, stop, requirements, quiet, as_json)
-        code = train_one(asked) if seeds is None else train_seeds(asked, seeds)
-    raise typer.Exit(code)
+        raise typer.Exit(train_one(asked) if seeds is None else train_many(asked, seeds))
+
+
+def train_many(asked: Asked, seeds: str) -> int:
+    """Trains a group, or reports it; the exit code."""
+    from tuner.cli.seeds import train_seeds  # numpy, which help and mistakes do not need
+
+    return train_seeds(asked, seeds)
 
 
 def train_one(asked: Asked) -> int:

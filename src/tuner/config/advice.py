@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from tuner.choice import Choice, Section, fold
 from tuner.config import words
-from tuner.document import Items, Map, Node, Scalar, core_value
-from tuner.durable import run_name
+from tuner.document.nodes import Items, Map, Node, Scalar
+from tuner.document.scalars import core_value
+from tuner.durable.names import run_name
 
 
 class Words(str):

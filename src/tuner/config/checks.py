@@ -11,6 +11,7 @@ from tuner.config.settings import Config
 from tuner.config.words import nearest
 from tuner.data.sizes import faults
 from tuner.data.source import Source
+from tuner.errors import TunerError
 from tuner.options.augmentations import Augmentation
 from tuner.options.layers.base import PlanError
 from tuner.options.losses import CrossEntropy
@@ -219,6 +220,18 @@ def may_open(config: Config, bad: set[str]) -> bool:
     """Whether the settings by which the data is opened are none of the `bad` ones."""
     own = [f"data.{key}" for key in type(config.data).fields if key not in Source.fields]
     return not _doubtful(["data.name", *own], bad)
+
+
+def contradicted(config: Config, bad: set[str]) -> set[str] | None:
+    """The keys that exclude each other, as far as it can be known without reading a file; None for a config that cannot
+    be."""
+    try:
+        found = [*contradictions(config, bad)]
+        if may_open(config, bad) and not config.data.reads_to_open:
+            found += contradictions_with_data(Loaded(config, config.data.open()), bad)
+    except TunerError:
+        return None
+    return {each.path for each in found}
 
 
 def _doubtful(paths: Iterable[str], bad: set[str]) -> bool:

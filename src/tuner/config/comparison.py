@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.document import flow
+from tuner.document.writing import flow
 
 NOT_MEANING = (
     "name",

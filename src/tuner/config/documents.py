@@ -10,20 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tuner.config.words import nearest
-from tuner.document import (
-    Items,
-    Map,
-    Node,
-    Place,
-    Scalar,
-    decode,
-    folder_of,
-    located,
-    parse,
-    parse_value,
-    read_bytes,
-    shown,
-)
+from tuner.document.argument import parse_value
+from tuner.document.files import decode, folder_of, located, read_bytes
+from tuner.document.nodes import Items, Map, Node, Place, Scalar, shown
+from tuner.document.parsing import parse
 from tuner.errors import OVERRIDE, ConfigError, Fault, Faults
 
 STDIN = "-"

@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tuner.config.checks import Contradiction, contradictions, contradictions_with_data, may_open
+from tuner.config.checks import Contradiction, contradicted, contradictions, contradictions_with_data, may_open
 from tuner.config.comparison import STAYED
 from tuner.config.documents import STDIN, Documents
 from tuner.config.loaded import Loaded
 from tuner.config.notes import notes_on
 from tuner.config.reader import Reader
 from tuner.config.settings import Config
-from tuner.document import MAX_BYTES, Place, decode, folder_of, is_handed_over, read_bytes
-from tuner.durable import run_name
+from tuner.document.files import MAX_BYTES, decode, folder_of, is_handed_over, read_bytes
+from tuner.document.nodes import Place
+from tuner.durable.names import run_name
 from tuner.errors import ConfigError, Fault
 from tuner.packages import left_out
 
@@ -60,7 +61,7 @@ def _parse(source: str, overrides: Sequence[str], name: str | None, data: bytes)
     documents.add_overrides(overrides)
     if documents.unread:  # what is missing would make faults of what is there
         raise ConfigError(documents.faults)
-    reader = Reader(Config, Place(shown_as), documents.faults)
+    reader = Reader(Config, Place(shown_as), documents.faults, contradicted=contradicted)
     config: Config = reader.section(Config, documents.nodes, "")
     if "name" not in reader.origins:
         stem = "stdin" if is_handed_over(source) else Path(source).stem

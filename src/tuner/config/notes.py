@@ -10,7 +10,7 @@ from typing import Any
 
 from tuner.config.loaded import Loaded
 from tuner.config.settings import Config
-from tuner.document import flow
+from tuner.document.writing import flow
 from tuner.options.activations import ReLU
 from tuner.options.augmentations import Flip
 from tuner.options.initializers import HeNormal

@@ -10,7 +10,8 @@ from typing import Any
 from tuner.bounds import Bound, a, label
 from tuner.choice import Choice, Field, InvalidError, Section, fold
 from tuner.config import switching, trial, words
-from tuner.document import Items, Map, Node, Place, Scalar, located, shown, to_plain
+from tuner.document.files import located
+from tuner.document.nodes import Items, Map, Node, Place, Scalar, shown, to_plain
 from tuner.errors import FIRST, Faults
 from tuner.packages import left_out
 
@@ -32,7 +33,8 @@ class Reader:
     `origins` says where each key was set, `items` the same of each number or text in a list, `dropped` where a
     setting was set that fell away with its choice, and why, `stayed` for which other choice one was set that stayed.
     `bad` holds the keys with faults; the config has their defaults instead. `said` are the keys of the top and, of
-    choices, their names; `advises` says whether to look for what was meant.
+    choices, their names; `advises` says whether to look for what was meant, and `contradicted` finds the keys that
+    exclude each other in what was read, but for its bad ones (None: it cannot be).
     """
 
     root: type[Section]
@@ -47,6 +49,7 @@ class Reader:
     bad: set[str] = field(default_factory=set)
     said: dict[str, str] = field(default_factory=dict)
     advises: bool = True
+    contradicted: Callable[[Any, set[str]], set[str] | None] | None = None
 
     def probe(self) -> Reader:
         """A reader for what might stand in this document."""
@@ -263,15 +266,17 @@ class Reader:
             target, at, allowed = node.nodes[index], f"{path}[{index}]", bound.item.words
         elif isinstance(node, Items) and len(node.nodes) > bound.most:
             allowed += f", at most {bound.most:,} of them"
-        self.expected(target, at, allowed, lambda: trial.value(self, cls, key, node, path, index))
+        why = bound.refused.get(target.text, "") if isinstance(target, Scalar) else ""
+        self.expected(target, at, allowed, lambda: trial.value(self, cls, key, node, path, index), why)
 
-    def expected(self, node: Node, path: str, allowed: str, meant: Callable[[], str | None]) -> None:
-        """Notes that something else is `allowed`; `meant` looks for what was."""
+    def expected(self, node: Node, path: str, allowed: str, meant: Callable[[], str | None], why: str = "") -> None:
+        """Notes that something else is `allowed`, and `why` where that is known; `meant` looks for what was meant."""
         self.bad.add(path)
         if isinstance(node, Scalar) and node.refused:
             return
         quoted = isinstance(node, Scalar) and isinstance(node.value, str)
-        self.fault(node.place, path, f"expected {allowed}, got {'the text ' if quoted else ''}{shown(node)}",
+        got = f"{'the text ' if quoted else ''}{shown(node)}" + (f": {why}" if why else "")
+        self.fault(node.place, path, f"expected {allowed}, got {got}",
                    given=shown(node), allowed=allowed, suggestion=meant() if self.has_patience else None)  # fmt: skip
 
     def unknown_key(self, cls: type[Section], path: str, key: str, entries: Mapping[str, Any]) -> None:

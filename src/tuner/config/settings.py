@@ -9,7 +9,7 @@ from tuner.bounds import Bound, Either, Integer, ListOf, Null, Number, Of, OneOf
 from tuner.choice import Section, import_all, setting
 from tuner.data.embedded import Digits
 from tuner.data.source import Source
-from tuner.durable import NAME_PATTERN, is_run_name, normal
+from tuner.durable.names import NAME_PATTERN, is_run_name, normal
 from tuner.options.losses import CrossEntropy, Loss
 from tuner.options.models import MLP, Model
 from tuner.options.optimizers.adam import Adam
@@ -37,6 +37,7 @@ DEVICE = Text(
     pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$",
     words="one of auto, cpu, cuda, cuda:N",
     options=("auto", "cpu", "cuda"),
+    refused={"mps": "no equal bytes can be promised there, and a run is one that can be repeated byte by byte"},
 )
 
 

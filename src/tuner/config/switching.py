@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuner.choice import Choice
-from tuner.document import Place, flow, shown, to_plain
+from tuner.document.nodes import Place, shown, to_plain
+from tuner.document.writing import flow
 
 if TYPE_CHECKING:
     from tuner.config.reader import Entries, Reader

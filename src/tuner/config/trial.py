@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from tuner.bounds import label
 from tuner.choice import Choice, Section, fold
 from tuner.config import advice, words
-from tuner.document import Items, Map, Node, Place, Scalar, located, parse
-from tuner.errors import TunerError
+from tuner.document.files import located
+from tuner.document.nodes import Items, Map, Node, Place, Scalar
+from tuner.document.parsing import parse
 from tuner.options.activations import Activation
 
 if TYPE_CHECKING:
@@ -35,14 +36,10 @@ def is_good(reader: Reader, path: str, node: Node, read: Read, inside: str = "")
 
 def _contradicts(reader: Reader, path: str, node: Node) -> bool:
     """Whether `node` at `path` cannot stand beside the choices of this document."""
-    from tuner.config.checks import contradictions, contradictions_with_data, may_open
-    from tuner.config.loaded import Loaded
-    from tuner.config.settings import Config
-
-    if reader.root is not Config or "[" in path or not path:
+    if reader.contradicted is None or "[" in path or not path:
         return False
     top, *below = path.split(".")
-    kinds = {key for key, field in Config.fields.items() if field.bound.kind}
+    kinds = {key for key, field in reader.root.fields.items() if field.bound.kind}
     entries: dict[str, Node] = {
         key: _text(name, node.place) for key, name in reader.said.items() if name and key in kinds
     }
@@ -51,16 +48,9 @@ def _contradicts(reader: Reader, path: str, node: Node) -> bool:
     if below and top in entries and isinstance(node, Map) and "name" not in node.entries:
         node = Map(node.place, {"name": (node.place, entries[top]), **node.entries})
     probe = reader.probe()
-    config = probe.section(
-        Config, [Map(node.place, {key: (node.place, each) for key, each in {**entries, top: node}.items()})], ""
-    )
-    try:
-        found = [*contradictions(config, probe.bad)]
-        if may_open(config, probe.bad) and not config.data.reads_to_open:
-            found += contradictions_with_data(Loaded(config, config.data.open()), probe.bad)
-        return any(each.path in (path, f"{path}.name") for each in found)
-    except TunerError:
-        return True
+    whole = Map(node.place, {key: (node.place, each) for key, each in {**entries, top: node}.items()})
+    found = reader.contradicted(probe.section(reader.root, [whole], ""), probe.bad)
+    return found is None or not found.isdisjoint((path, f"{path}.name"))
 
 
 def _text(text: str, place: Place) -> Scalar:

@@ -100,9 +100,7 @@ def records(path: Path, samples: int, label_bytes: int, classes: int, name: str)
     A record is its label bytes, then 1,024 bytes each of red, green and blue, row by row (the CIFAR page).
     Raises NotFoundError where the file is missing, of another size, or has a label out of range.
     """
-    import numpy as np
-
     data = read_bytes(path, samples * (label_bytes + PIXELS), name).reshape(samples, label_bytes + PIXELS)
-    labels = data[:, label_bytes - 1].astype(np.int64)
+    labels = data[:, label_bytes - 1].astype("int64")
     check_labels(labels, range(classes), path, name)
-    return np.ascontiguousarray(data[:, label_bytes:]).reshape(samples, *SHAPE), labels
+    return data[:, label_bytes:].copy().reshape(samples, *SHAPE), labels

@@ -11,12 +11,15 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
 
 from tuner.data.files import download_root, is_file, shown
 from tuner.data.source import Archive, Source
-from tuner.durable import make_folder, write_file, writing
+from tuner.durable.writing import make_folder, write_file, writing
 from tuner.errors import NotFoundError, UsageError
 
 SIZE_LIMIT = 512 << 20
@@ -41,17 +44,6 @@ class Body(Protocol):
     """What is read of a server's answer."""
 
     def read(self, amount: int, /) -> bytes: ...
-
-
-def download(name: str, root: Path | None = None, base: str | None = None) -> Path:
-    """As `fetch`, without a word on the way."""
-    steps = fetch(name, root, base)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            folder: Path = stop.value
-            return folder
 
 
 def fetch(name: str, root: Path | None = None, base: str | None = None) -> Generator[Progress, None, Path]:
@@ -160,10 +152,6 @@ def take(url: str, archive: Archive, scratch: IO[bytes]) -> Generator[Progress, 
 @contextmanager
 def answer(url: str) -> Iterator[tuple[Body, int | None]]:
     """The body a server gives for `url` and its length in bytes, where it says so. Raises FetchError."""
-    from http.client import HTTPException
-    from urllib.error import HTTPError
-    from urllib.request import Request, urlopen
-
     if not url.startswith(("https://", "http://")):
         raise FetchError("refused: not an http address")
     try:
@@ -180,8 +168,6 @@ def answer(url: str) -> Iterator[tuple[Body, int | None]]:
 
 def receive(body: Body) -> bytes:
     """The next bytes of a body, none at its end. Raises FetchError where the connection fails."""
-    from http.client import HTTPException
-
     try:
         return body.read(CHUNK)
     except (OSError, HTTPException) as error:
@@ -190,8 +176,6 @@ def receive(body: Body) -> bytes:
 
 def why(error: Exception) -> str:
     """The reason in an error of urllib, in words."""
-    from urllib.error import URLError
-
     reason = error.reason if isinstance(error, URLError) else error
     if isinstance(reason, OSError) and reason.strerror:
         return reason.strerror

@@ -36,10 +36,8 @@ class Digits(DrawnTest, Source, name="digits"):
         return Dataset(self, self.describe((1, 8, 8), tuple("0123456789"), 1797), self.read)
 
     def read(self) -> Raw:
-        import numpy as np
-
         table = read_table("digits.csv.gz", 1797, 65, header=False)
-        return Raw(table[:, :64].astype(np.uint8).reshape(-1, 1, 8, 8), table[:, 64].astype(np.int64))
+        return Raw(table[:, :64].astype("uint8").reshape(-1, 1, 8, 8), table[:, 64].astype("int64"))
 
 
 class Iris(DrawnTest, Source, name="iris"):
@@ -101,19 +99,15 @@ class Diabetes(DrawnTest, NumericTarget, Source, name="diabetes"):
         return Dataset(self, self.describe((10,), (), 442, PATIENT), self.read)
 
     def read(self) -> Raw:
-        import numpy as np
-
         x = read_table("diabetes_data_raw.csv.gz", 442, 10, header=False, delimiter=None)
         y = read_table("diabetes_target.csv.gz", 442, 1, header=False, delimiter=None)
-        return Raw(x.astype(np.float32), y[:, 0].astype(np.float32))
+        return Raw(x.astype("float32"), y[:, 0].astype("float32"))
 
 
 def class_table(file: str, samples: int, columns: int) -> Raw:
     """A table with a line of its sizes first and the class in the last column."""
-    import numpy as np
-
     table = read_table(file, samples, columns + 1, header=True)
-    return Raw(table[:, :columns].astype(np.float32), table[:, columns].astype(np.int64))
+    return Raw(table[:, :columns].astype("float32"), table[:, columns].astype("int64"))
 
 
 def read_table(file: str, rows: int, columns: int, *, header: bool, delimiter: str | None = ",") -> Array:

@@ -7,11 +7,14 @@ import gzip
 import os
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tuner import durable
-from tuner.data.source import Array, Source
+from tuner.durable import reading as durable_reading
 from tuner.errors import NotFoundError, ResourceError
 from tuner.paths import path_of
+
+if TYPE_CHECKING:
+    from tuner.data.source import Array, Source
 
 
 def roots(source: Source) -> list[Path]:
@@ -114,11 +117,9 @@ def unreadable(path: Path, error: OSError) -> NotFoundError | ResourceError:
 
 def check_labels(labels: Array, allowed: range, path: Path, name: str) -> None:
     """Raises NotFoundError unless every label is in `allowed`."""
-    import numpy as np
-
     wrong = (labels < allowed.start) | (labels >= allowed.stop)
     if wrong.any():
-        first = int(np.flatnonzero(wrong)[0])
+        first = int(wrong.argmax())
         found = f"label {first:,} is {int(labels[first])}"
         raise damaged(path, f"labels from {allowed.start} to {allowed.stop - 1}", found, name)
 
@@ -141,4 +142,4 @@ def is_folder(path: Path) -> bool:
 
 def shown(path: Path) -> str:
     """A path as a message shows it: ./data rather than data."""
-    return durable.shown(path if path.is_absolute() else f"./{path}")
+    return durable_reading.shown(path if path.is_absolute() else f"./{path}")

@@ -135,12 +135,10 @@ def read(folder: Path, name: str) -> Raw:
 
     Raises NotFoundError where one of them is missing or damaged.
     """
-    import numpy as np
-
     x, y, test_x, test_y = (read_idx(folder / file, shape, name) for file, shape in FILES)
     for labels, (file, _) in ((y, FILES[1]), (test_y, FILES[3])):
         check_labels(labels, range(10), folder / file, name)
-    return Raw(x[:, None], y.astype(np.int64), test_x[:, None], test_y.astype(np.int64))
+    return Raw(x[:, None], y.astype("int64"), test_x[:, None], test_y.astype("int64"))
 
 
 def read_idx(path: Path, shape: tuple[int, ...], name: str) -> Array:

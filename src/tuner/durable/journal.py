@@ -8,11 +8,9 @@ import os
 from pathlib import Path
 from typing import Self
 
-from tuner.durable.reading import CAREFUL, is_at, read_open, shown
+from tuner.durable.reading import CAREFUL, JOURNAL_LIMIT, is_at, read_open, shown
 from tuner.durable.writing import sync_folder, write_all, writing
 from tuner.errors import NotFoundError, ResourceError
-
-JOURNAL_LIMIT = 1 << 28
 
 
 class Journal:

@@ -16,8 +16,10 @@ from typing import Any
 from tuner.errors import NotFoundError, ResourceError
 
 JSON_LIMIT = 1 << 20
-# O_NONBLOCK keeps a pipe that stands where a file should be from blocking the open; it does nothing to a file.
-CAREFUL = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+JOURNAL_LIMIT = 1 << 28
+# O_NONBLOCK keeps a pipe that stands where a file should be from blocking the open; it does nothing to a file. Windows
+# lacks all of them but O_BINARY, which it alone has.
+CAREFUL = sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 

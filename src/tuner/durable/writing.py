@@ -113,6 +113,8 @@ def make_inner_folder(path: Path) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Makes the names in `folder` survive a power failure. Raises OSError."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return  # Windows opens no folders
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -16,7 +16,7 @@ from tuner.choice import Choice, Field, fold
 from tuner.config import advice, words
 from tuner.config.comparison import NOT_MEANING
 from tuner.config.schema import EXTENDS
-from tuner.document import to_yaml
+from tuner.document.writing import to_yaml
 from tuner.errors import EXIT_CODES, UsageError
 from tuner.explain.glossary import Word, glossary
 from tuner.explain.language import (

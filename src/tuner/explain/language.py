@@ -14,7 +14,7 @@ from tuner.bounds import Integer, Number, plural
 from tuner.choice import Choice, Field, Section
 from tuner.config.settings import Config
 from tuner.data.source import NumericTarget
-from tuner.document import flow
+from tuner.document.writing import flow
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tuner.document import plain as plain_map
+from tuner.document.files import plain as plain_map
 from tuner.errors import ConfigError, NotFoundError
 from tuner.explain.language import plain
 from tuner.shipped import recipes

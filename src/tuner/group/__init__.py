@@ -3,10 +3,3 @@
 Nothing in the parent process imports torch: `opening` finds or makes the folder, `pool` hands the members to workers
 and passes on what they tell, `worker` is such a process.
 """
-
-from __future__ import annotations
-
-from tuner.group.opening import GroupSession, open_group
-from tuner.group.pool import command_of, group_code, train_group
-
-__all__ = ["GroupSession", "command_of", "group_code", "open_group", "train_group"]

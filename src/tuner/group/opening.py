@@ -12,7 +12,8 @@ from tuner import machine
 from tuner.config.loaded import Loaded
 from tuner.data.splits import Splits
 from tuner.data.splits import load as read_splits
-from tuner.durable import json_bytes, read_json, shown, write_file
+from tuner.durable.reading import json_bytes, read_json, shown
+from tuner.durable.writing import write_file
 from tuner.errors import NotFoundError
 from tuner.plan import Plan
 from tuner.runs.creating import create_held, now

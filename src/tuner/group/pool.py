@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from tuner.document import is_handed_over
+from tuner.document.files import is_handed_over
 from tuner.errors import BUG, ResourceError
 from tuner.events import Ended, GroupEnded, GroupEvent, GroupStarted, MemberFailed, MemberTold
 from tuner.group.messages import Failed, MemberTask, from_line, to_line

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tuner.config.comparison import meaning, side_by_side
 from tuner.config.loaded import Loaded
 from tuner.config.words import nearest
-from tuner.document import Place
+from tuner.document.nodes import Place
 from tuner.errors import Fault, UsageError
 from tuner.options.metrics import column as column_of
 from tuner.quantities import LAYER, WHOLE_RUN

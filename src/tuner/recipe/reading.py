@@ -13,8 +13,10 @@ from tuner.choice import Section, setting
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.config.reader import Reader
-from tuner.document import Items, Map, Node, Place, decode, parse, read_bytes
-from tuner.durable import shown
+from tuner.document.files import decode, read_bytes
+from tuner.document.nodes import Items, Map, Node, Place
+from tuner.document.parsing import parse
+from tuner.durable.reading import shown
 from tuner.errors import ConfigError, Faults, NotFoundError, UsageError
 from tuner.paths import expanded
 from tuner.recipe.checks import Places, differences, drawn, measured, named_apart

@@ -10,9 +10,9 @@ from typing import Any
 
 from tuner.asks.compare.comparison import Comparison, compare
 from tuner.asks.compare.pairs import MISSING
-from tuner.durable import read_json, shown
+from tuner.durable.reading import read_json, shown
 from tuner.errors import NotFoundError
-from tuner.group import GroupSession, open_group
+from tuner.group.opening import GroupSession, open_group
 from tuner.recipe.reading import Claim, Recipe
 from tuner.runs.family import Group
 from tuner.runs.values import parse_metric

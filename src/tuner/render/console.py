@@ -8,10 +8,14 @@ from rich.console import Console
 
 
 class SteadyConsole(Console):
-    """A console that leaves the cursor visible: a process that is killed could not bring it back."""
+    """A console that leaves the cursor visible, for a process that is killed could not bring it back, and lets its user
+    see that the reader of a pipe has gone: rich would close stdout and end the process."""
 
     def show_cursor(self, show: bool = True) -> bool:  # noqa: ARG002
         return False
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 def console_on(stream: TextIO, width: int, height: int, *, is_terminal: bool, color: bool) -> Console:

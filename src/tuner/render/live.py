@@ -3,51 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TextIO, cast
+from typing import TextIO
 
 from rich.live import Live
 from rich.text import Text
 
 from tuner.render.console import console_on
-from tuner.render.text import Line, Patient, is_colored
+from tuner.render.text import Line, is_colored
 
 
 class Screen:
     """A terminal; it is drawn when it is told to, by no thread."""
 
-    def __init__(self, stream: Patient) -> None:
-        file = cast("TextIO", stream)  # it has what rich asks a stream for
-        self._console = console_on(file, 80, 24, is_terminal=True, color=is_colored(stream.stream))
+    def __init__(self, stream: TextIO) -> None:
+        self._console = console_on(stream, 80, 24, is_terminal=True, color=is_colored(stream))
         self._bar: Live | None = None
 
     def draw(self, lines: Sequence[Line], bar: str | None, width: int, height: int) -> None:
-        """`lines` above the bar; `bar` is what it is from now on, None for none."""
+        """`lines` above the bar; `bar` is what it is from now on, None for none. Raises OSError, ValueError."""
         self._console.size = (width, height)
         if bar is None and self._bar is not None:
             self._bar.stop()
             self._bar = None
         if bar is not None:
-            self._bar = self._bar or self._begun()
+            if self._bar is None:
+                self._bar = Live(
+                    console=self._console,
+                    auto_refresh=False,
+                    transient=True,
+                    redirect_stdout=False,
+                    redirect_stderr=False,
+                )
+                self._bar.start()
             self._bar.update(Text(bar, no_wrap=True, overflow="crop"), refresh=not lines)
         if lines:
             texts = [text for line in lines for text in self._texts(line, width)]
             self._console.print(*texts, sep="\n", soft_wrap=True)
 
-    def _begun(self) -> Live:
-        found = Live(
-            console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
-        )
-        found.start()
-        return found
-
     def _texts(self, line: Line, width: int) -> Iterator[Text]:
         """The line as lines of the terminal."""
-        text = Text.assemble(*line.parts)
-        if line.indent is None:
+        text, indent = Text.assemble(*line.parts), line.indent
+        if indent is None:
             yield text
             return
         for part in text.split("\n", allow_blank=True):
-            first, rest = part.divide([line.indent]) if len(part) > line.indent else (Text(), part)
-            for piece in rest.wrap(self._console, max(1, width - line.indent), overflow="fold") or [Text()]:
-                yield Text.assemble(first, piece)
-                first = Text(" " * line.indent)
+            for piece in part[indent:].wrap(self._console, max(1, width - indent), overflow="fold") or [Text()]:
+                yield Text.assemble(part[:indent], piece)
+                part = Text(" " * indent)

@@ -33,13 +33,13 @@ class RunningTable:
         self._room, self._below = 0, 0
 
     def add(self, cells: Sequence[Cell], style: str = "", last: str = "") -> None:
-        """A row, painted in `style`; what stands in its last column in the style `last`."""
+        """A row, painted in `style`, its last column in the style `last`; cells that have no column are left out."""
         room = self._talk.width
         if room != self._room or (self._talk.is_live and self._below >= self._talk.height - 2):
             self._room, self._below, self._widths = room, 0, self._fitted(room)
             self._talk.row((self._line([column.head for column in self._columns]), "bold"))
         self._below += 1
-        texts = [self._text(place, cell) for place, cell in enumerate(cells)]
+        texts = [self._text(place, cell) for place, cell in enumerate(cells[: len(self._columns)])]
         line = self._line(texts)
         end = len(texts[-1]) if line.endswith(texts[-1]) else 0
         self._talk.row((line[: len(line) - end], style), (line[len(line) - end :], last or style))

@@ -5,13 +5,21 @@ from __future__ import annotations
 import io
 import os
 import sys
-from dataclasses import dataclass
-from typing import TextIO
+from collections.abc import Sequence
+from typing import NamedTuple, TextIO
 
 USUAL_WIDTH = 100
 USUAL_HEIGHT = 24
 
 _STYLES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36}
+
+
+class Line(NamedTuple):
+    """A line's parts, each a text and its style. One that is broken at words goes on below its column `indent`; None:
+    it is never broken."""
+
+    parts: Sequence[tuple[str, str]]
+    indent: int | None = None
 
 
 def prepare(stream: TextIO | None) -> None:
@@ -47,38 +55,6 @@ def silence(stream: TextIO | None) -> None:
         os.close(nowhere)
     except (OSError, ValueError):
         return
-
-
-@dataclass(frozen=True)
-class Line:
-    """Parts of a line, each a text and its style; `indent` is where the line goes on that was broken at words, None is
-    for one that is never broken."""
-
-    parts: tuple[tuple[str, str], ...]
-    indent: int | None = None
-
-
-class Patient:
-    """A stream that is given up silently when it breaks."""
-
-    def __init__(self, stream: TextIO | None) -> None:
-        prepare(stream)
-        self.stream = stream
-
-    @property
-    def encoding(self) -> str:
-        return getattr(self.stream, "encoding", None) or "utf-8"
-
-    def isatty(self) -> bool:
-        return is_terminal(self.stream)
-
-    def write(self, text: str) -> int:
-        if not write(self.stream, text):
-            self.stream = None
-        return len(text)
-
-    def flush(self) -> None:
-        """`write` has done it."""
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -142,6 +118,11 @@ def escape(text: str, encoding: str = "utf-8") -> str:
     return "".join(visible(char, encoding) for char in text)
 
 
+def escape_lines(text: str, encoding: str = "utf-8", indent: int = 0) -> str:
+    """`text` made safe line by line; the further lines begin with so many spaces."""
+    return ("\n" + " " * indent).join(escape(line, encoding) for line in text.split("\n"))
+
+
 def visible(char: str, encoding: str = "utf-8") -> str:
     """One character as it is, or as its escape (``\\x1b``, ``\\u202e``)."""
     if char.isprintable() or char == "\u3000":
@@ -161,12 +142,6 @@ def cells(text: str) -> int:
     from rich.cells import cell_len
 
     return cell_len(text)
-
-
-def pad(text: str, width: int, align: str = "l") -> str:
-    """`text` filled with spaces to `width` columns, on the left side for ``r``."""
-    space = " " * (width - cells(text))
-    return space + text if align == "r" else text + space
 
 
 def shorten(text: str, width: int) -> str:

@@ -30,8 +30,6 @@ class RunView:
         self._talk = talk
         self._started: Started | None = None
         self._table: EpochTable | None = None
-        self._epoch, self._inside = 0, 0.0
-        self._left: float | None = None
 
     def show(self, event: Event) -> None:
         """One event."""
@@ -57,13 +55,13 @@ class RunView:
                 self._talk.draw()
 
     def _move(self, epoch: int, inside: float, left: float | None) -> None:
-        self._epoch, self._inside, self._left = epoch, inside, left
-        self._talk.bar(self._where)
-
-    def _where(self) -> tuple[float, str]:
         epochs = self._started.epochs if self._started else 0
-        text = f"epoch {number(min(self._epoch, epochs))}/{number(epochs)}"
-        return (self._epoch - 1 + self._inside) / max(1, epochs), text + _remaining(self._left)
+
+        def where() -> tuple[float, str]:
+            text = f"epoch {number(min(epoch, epochs))}/{number(epochs)}{_remaining(left)}"
+            return (epoch - 1 + inside) / max(1, epochs), text
+
+        self._talk.bar(where)
 
 
 class GroupView:
@@ -90,15 +88,19 @@ class GroupView:
                 self._talk.line("")
                 for seed, status in event.ended.items():
                     self._end_member(seed, status)
-                self._talk.bar(self._where)
                 self._talk.draw()
-            case MemberTold():
-                self._hear(event.seed, event.event)
-                self._talk.bar(self._where)
-            case MemberFailed():
-                self._shares[event.seed] = 1.0
-                text = f"seed {event.seed}: {event.message}" + (f"\n{event.fix}" if event.fix else "")
-                say(self._talk, [("failed", text)])
+            case MemberTold(seed, StepsDone() as told):
+                self._shares[seed] = (told.epoch - 1 + told.step / max(1, told.steps)) / self._epochs
+            case MemberTold(seed, EpochDone(row=row)):
+                self._shares[seed] = int(row.get("epoch") or 0) / self._epochs
+                self._courses.setdefault(seed, []).append(row.get(self._monitor))
+            case MemberTold(seed, Ended(status=status)):
+                self._shares[seed] = 1.0
+                self._end_member(seed, status)
+            case MemberFailed(seed, message, fix):
+                self._shares[seed] = 1.0
+                say(self._talk, [("failed", f"seed {seed}: {message}" + (f"\n{fix}" if fix else ""))])
+        self._talk.bar(self._where)
 
     def trained_before(self, path: Path, statuses: Mapping[int, Mapping[str, Any]], monitor: str) -> None:
         """A group of which nothing was left to train."""
@@ -117,21 +119,12 @@ class GroupView:
         say(self._talk, pairs)
         self._talk.draw()
 
-    def _hear(self, seed: int, told: Event) -> None:
-        if isinstance(told, StepsDone):
-            self._shares[seed] = (told.epoch - 1 + told.step / max(1, told.steps)) / self._epochs
-        elif isinstance(told, EpochDone):
-            self._shares[seed] = int(told.row.get("epoch") or 0) / self._epochs
-            self._courses.setdefault(seed, []).append(told.row.get(self._monitor))
-        elif isinstance(told, Ended):
-            self._shares[seed] = 1.0
-            self._end_member(seed, told.status)
-
     def _end_member(self, seed: int, status: Mapping[str, Any]) -> None:
         """The member's row, and why it ended where it did not finish."""
         if self._table is None:
             self._names = metrics_of_members(status, self._monitor)
-            self._table = RunningTable(self._talk, members_columns(self._names, self._monitor), MEMBER_WIDTHS)
+            columns = members_columns(self._names, self._monitor)[: None if self._shares else -1]  # no course is known
+            self._table = RunningTable(self._talk, columns, MEMBER_WIDTHS)
         self._statuses[seed] = status
         style = STATE_STYLES.get(str(status["state"]), "")
         self._table.add(member_row(seed, status, self._names, self._courses.get(seed, [])), style)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tuner.paths import reference, typed
 from tuner.runs.folder import Run
 
 UNFINISHED = ("stopped", "crashed")
@@ -34,16 +33,3 @@ def calmer_command(path: Path, optimizer: Any) -> str:
     if choice is None or not isinstance(optimizer.get("lr"), int | float):
         return command
     return f"{command} optimizer.lr={min(optimizer['lr'] / 10, choice.fields['lr'].default):g}"
-
-
-def reference(path: Path) -> str:
-    """How a command names the run or group in `path`, quoted for a shell."""
-    usual = Path("runs")
-    inside = path.relative_to(usual) if usual in path.parents else path
-    return typed(path if str(inside).startswith("-") else inside)
-
-
-def typed(path: Path) -> str:
-    """A path as an argument: quoted where a shell needs it (letters of any script do not), and no option."""
-    text = f"./{path}" if str(path).startswith("-") else str(path)
-    return text if re.fullmatch(r"[\w./-]+", text) else shlex.quote(text)

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.durable import shown
+from tuner.durable.reading import shown
 from tuner.errors import UsageError
 
 _OPERATOR = re.compile(r">=|<=|==|!=|>|<|=|≥|≤|≠")

@@ -9,19 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tuner.durable import (
-    is_plain_name,
-    is_run_name,
-    list_folder,
-    make_folder,
-    normal,
-    shown,
-    sweep_leftovers,
-    sync_folder,
-    write_file,
-    write_files,
-    writing,
-)
+from tuner.durable.folders import sweep_leftovers
+from tuner.durable.names import is_run_name, normal
+from tuner.durable.reading import is_plain_name, list_folder, shown
+from tuner.durable.writing import make_folder, sync_folder, write_file, write_files, writing
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
 from tuner.runs.files import IDENTITY, STATUS, Files, status_bytes
 from tuner.runs.folder import GROUP, is_group, is_run

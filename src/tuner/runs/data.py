@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tuner.durable import JOURNAL_LIMIT, json_bytes, parse_json, shown
+from tuner.durable.reading import JOURNAL_LIMIT, json_bytes, parse_json, shown
 from tuner.errors import NotFoundError
 from tuner.runs.files import CONFIG, DATA
 from tuner.runs.folder import Run

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tuner.durable import (
+from tuner.durable.reading import (
     JOURNAL_LIMIT,
     JSON_LIMIT,
     Checksum,

@@ -8,11 +8,11 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from tuner.durable import JSON_LIMIT, normal, read_bytes, shown
+from tuner.durable.names import normal
+from tuner.durable.reading import JSON_LIMIT, read_bytes, shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import some
-from tuner.paths import expanded
-from tuner.runs.commands import typed
+from tuner.paths import expanded, typed
 from tuner.runs.files import CONFIG
 from tuner.runs.folder import (
     folder_called,
@@ -80,7 +80,7 @@ def number_of(path: Path, name: str) -> int:
 def _is_another(path: Path, identity: Identity) -> bool:
     """Whether a run that cannot be read is known by its config not to be of `identity`."""
     from tuner.config.comparison import meaning_hash
-    from tuner.document import plain
+    from tuner.document.files import plain
 
     try:
         config = plain(path / CONFIG, read_bytes(path / CONFIG, JSON_LIMIT))

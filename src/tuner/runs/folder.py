@@ -14,17 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from tuner.config.comparison import ABSENT, NEUTRAL, name_of
-from tuner.durable import (
-    JOURNAL_LIMIT,
-    JSON_LIMIT,
-    LEFTOVERS,
-    is_run_name,
-    list_folder,
-    normal,
-    parse_json,
-    read_bytes,
-    shown,
-)
+from tuner.durable.folders import LEFTOVERS
+from tuner.durable.names import is_run_name, normal
+from tuner.durable.reading import JOURNAL_LIMIT, JSON_LIMIT, list_folder, parse_json, read_bytes, shown
 from tuner.errors import NotFoundError
 from tuner.runs.files import (
     CONFIG,
@@ -74,7 +66,7 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """Every value the run used. Raises NotFoundError."""
-        from tuner.document import plain
+        from tuner.document.files import plain
 
         return plain(self.path / CONFIG, self.content(CONFIG, _CONFIG_LIMIT))
 

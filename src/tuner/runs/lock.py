@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import shlex
@@ -18,8 +17,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from tuner.durable import is_at, make_folder, shown, unreadable, writing
+from tuner.durable.reading import CAREFUL, is_at, shown, unreadable
+from tuner.durable.writing import make_folder, writing
 from tuner.errors import HeldError, NotFoundError, ResourceError
+
+try:
+    import fcntl
+except ImportError:
+    CAN_LOCK = False
+else:
+    CAN_LOCK = True
 
 NAME = "lock"
 _LIMIT = 1 << 16
@@ -32,6 +39,16 @@ _FLOCK, _TYPE, _PID = ("hhqqi4x", 0, 4) if sys.platform == "linux" else ("qqihh"
 # The locks that this process holds: (device, inode) of the file -> (process, content). Closing *any* descriptor of a
 # file drops the locks a process has on it, so the holder's own process must never open the file of a held lock.
 _held: dict[tuple[int, int], tuple[int, dict[str, Any]]] = {}
+
+
+def check_platform() -> None:
+    """Raises ResourceError on a system without locks that end with their process: two could train one run there."""
+    if not CAN_LOCK:
+        raise ResourceError(
+            "tuner does not train on this system, which has no file locks of the kind that end with their process",
+            fix="Train on Linux or macOS (on Windows: in WSL). What only reads works here: show, runs, curves, diff, "
+            "compare, early-stop, check, explain, list.",
+        )
 
 
 class Lock:
@@ -61,8 +78,7 @@ class Lock:
         if _mine(file) is not None:
             return describe_holder(self.path) or "this process"
         with writing(file):
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-            descriptor = os.open(file, flags, 0o666)
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | CAREFUL, 0o666)
         try:
             taken = _lock(descriptor, file)
         except BaseException:
@@ -150,10 +166,10 @@ def holder(path: Path) -> dict[str, Any] | None:
     """
     file = path / NAME
     mine = _mine(file)
-    if mine is not None:
+    if mine is not None or not CAN_LOCK:
         return mine
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(file, os.O_RDONLY | CAREFUL)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -52,7 +52,7 @@ def members_columns(names: Sequence[str], monitor: str) -> list[Column]:
         Column("state"),
         Column("best", side="r", weight=2),
         *(Column(name, "figure", weight=None if name == monitor else weights[column(name).part]) for name in names),
-        Column("trend", weight=0),
+        Column("trend", weight=0, least=4),
     ]
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tuner.durable import shown
+from tuner.durable.reading import shown
 from tuner.errors import NotFoundError
 
 Row = dict[str, float | int | None]

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tuner.durable import shown
+from tuner.durable.reading import shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.figures import mean_of_known
 from tuner.options.metrics import Column
@@ -96,12 +96,6 @@ def value(run: Run, metric: Metric) -> float | None:
     return _known(run, row, metric.column, metric) if row else None
 
 
-def why_not(run: Run, metric: Metric) -> str | None:
-    """Why a run has no value of a metric of its test part; None for every other reason."""
-    is_left = column_of(metric.column).part == "test" and not run.status.get("test")
-    return NOT_TESTED if is_left and run.setting("training.test") == "ask" else None
-
-
 def measured_loss(config: Mapping[str, Any], column: str) -> dict[str, Any]:
     """What decides what the loss in `column` measures, from a resolved config."""
     loss, data = config.get("loss"), config.get("data")
@@ -111,6 +105,12 @@ def measured_loss(config: Mapping[str, Any], column: str) -> dict[str, Any]:
     if isinstance(data, Mapping) and "standardize_target" in data:
         measured["data.standardize_target"] = data["standardize_target"]
     return measured
+
+
+def why_not(run: Run, metric: Metric) -> str | None:
+    """Why a run has no value of a metric of its test part; None for every other reason."""
+    is_left = column_of(metric.column).part == "test" and not run.status.get("test")
+    return NOT_TESTED if is_left and run.setting("training.test") == "ask" else None
 
 
 def metrics_of_run(run: Run) -> list[str]:

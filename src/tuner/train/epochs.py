@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from tuner.document import is_handed_over
-from tuner.durable import Checksum
+from tuner.document.files import is_handed_over
+from tuner.durable.reading import Checksum
 from tuner.errors import DIVERGED, NotFoundError, ResourceError
 from tuner.events import Ended, EpochDone, Event, StepsDone
 from tuner.layer_stats import epochs_measured, measure, probe_of
@@ -19,7 +19,8 @@ from tuner.loop import NonFinite, evaluate, train_epoch
 from tuner.monitor import best_index, epochs_waited, oriented
 from tuner.options.metrics import Column
 from tuner.options.schedulers import learning_rate
-from tuner.runs.commands import calmer_command, reference
+from tuner.paths import reference
+from tuner.runs.commands import calmer_command
 from tuner.runs.files import BEST
 from tuner.runs.rows import Row
 from tuner.session import Session

@@ -13,22 +13,10 @@ from types import TracebackType
 from typing import Any
 
 from tuner.config.settings import Checkpoint
-from tuner.durable import (
-    JOURNAL_LIMIT,
-    Checksum,
-    Journal,
-    checksum,
-    commit_folder,
-    list_folder,
-    put_link,
-    read_bytes,
-    read_folder,
-    remove_folder,
-    shown,
-    sweep_leftovers,
-    write_file,
-    writing,
-)
+from tuner.durable.folders import commit_folder, put_link, read_folder, remove_folder, sweep_leftovers
+from tuner.durable.journal import Journal
+from tuner.durable.reading import JOURNAL_LIMIT, Checksum, checksum, list_folder, read_bytes, shown
+from tuner.durable.writing import write_file, writing
 from tuner.errors import NotFoundError, ResourceError
 from tuner.quantities import TIME
 from tuner.runs.creating import now, write_status

@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from tuner.document import flow
-from tuner.durable import shown
+from tuner.document.writing import flow
+from tuner.durable.reading import shown
 from tuner.errors import UsageError
 from tuner.options.metrics import column as column_of
 from tuner.runs.family import Group

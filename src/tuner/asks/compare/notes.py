@@ -35,7 +35,7 @@ def _conditions(sides: Sequence[Side]) -> list[str]:
         values = {value for each in by_side.values() for value in each}
         if len(values) > 1:
             holders = {value: [name for name, each in by_side.items() if value in each] for value in sorted(values)}
-            told = ", ".join(f"{value} ({some(names, 3)})" for value, names in holders.items())
+            told = ", ".join(f"{value or 'none'} ({some(names, 3)})" for value, names in holders.items())
             found.append(f"{NAMES[part]} {told}")
     if len({run.identity.data_fingerprint for side in sides for run in _runs(side)}) > 1:
         found.append("the data (another fingerprint)")

@@ -11,9 +11,9 @@ from tuner.answer import Answer, Chart, Note
 from tuner.asks.compare.checks import check_losses, names_of
 from tuner.asks.curves.captions import captions, not_drawn
 from tuner.asks.curves.layers import USUAL, layer_metric, layer_rows
-from tuner.asks.curves.panels import columns_of, known_metrics, metric_panel, run_panels, side_by_side, usual_metrics
-from tuner.asks.curves.series import AXES, View
-from tuner.asks.curves.tracks import Track, tracks_of
+from tuner.asks.curves.panels import columns_of, known_metrics, metric_panel, run_panels, shared_panel, usual_metrics
+from tuner.asks.curves.series import AXES, Track, View
+from tuner.asks.curves.tracks import tracks_of
 from tuner.chart import Panel
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import plural
@@ -42,7 +42,10 @@ def ask(
 
     Raises UsageError, and NotFoundError where a run that was named is damaged or nothing is left to draw.
     """
-    check_view(axis, smooth)
+    if axis not in AXES:
+        raise UsageError(f"there is no x axis {axis}", fix=f"--x takes {', '.join(AXES)}")
+    if not 0 <= smooth < 1:
+        raise UsageError(f"cannot smooth by {smooth:g}", fix="--smooth takes a number from 0 (not at all) to below 1")
     asked = metrics_on(axis, metrics)
     tracks, remarks = tracks_of(groups, axis, asked, members)
     check_metrics(asked, tracks)
@@ -71,7 +74,7 @@ def chart_of(tracks: Sequence[Track], metrics: Sequence[str], view: View, file: 
     too many to tell apart."""
     wanted = list(dict.fromkeys(metrics))
     if len(tracks) > 1:
-        panels = side_by_side(tracks, wanted or usual_metrics(tracks), view)
+        panels = [shared_panel(tracks, name, view) for name in wanted or usual_metrics(tracks)]
     else:
         panels = [metric_panel(tracks[0], name, view) for name in wanted] or run_panels(tracks[0], view)
     names = ", ".join(track.name for track in tracks)
@@ -91,14 +94,6 @@ def metrics_on(axis: str, metrics: Sequence[str]) -> list[str]:
     for metric in metrics:
         layer_metric(metric)
     return list(metrics or USUAL)
-
-
-def check_view(axis: str, smooth: float) -> None:
-    """Raises UsageError."""
-    if axis not in AXES:
-        raise UsageError(f"there is no x axis {axis}", fix=f"--x takes {', '.join(AXES)}")
-    if not 0 <= smooth < 1:
-        raise UsageError(f"cannot smooth by {smooth:g}", fix="--smooth takes a number from 0 (not at all) to below 1")
 
 
 def check_metrics(metrics: Sequence[str], tracks: Sequence[Track]) -> None:

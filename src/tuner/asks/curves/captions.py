@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tuner.asks.curves.panels import columns_of
-from tuner.asks.curves.series import Series, View, series_of, values_of
-from tuner.asks.curves.tracks import Track
+from tuner.asks.curves.series import Series, Track, View, series_of, values_of
 from tuner.chart import is_shown
 from tuner.figures import plural, some
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from tuner.durable import shown
+from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.quantities import LAYER
 from tuner.runs.folder import Run
@@ -42,9 +42,9 @@ def layer_rows(run: Run, metrics: Sequence[str]) -> list[dict[str, Any]]:
     layers = dict.fromkeys(str(row["layer"]) for row in run.layers)
     if not layers:
         raise NotFoundError(f"the layers of {shown(run.path)} were not measured", fix="layer_stats=auto measures them.")
-    asked = {text: layer_metric(text) for text in metrics}
-    return [{"layer": layer, **{text: _of(run, each, layer) for text, each in asked.items()}} for layer in layers]
-
-
-def _of(run: Run, metric: Metric, layer: str) -> float | None:
-    return value(run, replace(metric, column=f"{metric.column}({layer})"))
+    rows: list[dict[str, Any]] = [{"layer": layer} for layer in layers]
+    for text in metrics:
+        asked = layer_metric(text)
+        for row in rows:
+            row[text] = value(run, replace(asked, column=f"{asked.column}({row['layer']})"))
+    return rows

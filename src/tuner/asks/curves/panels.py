@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 from tuner.asks.curves.layers import layer_label, layer_metric
-from tuner.asks.curves.series import View, series_of
-from tuner.asks.curves.tracks import Track
+from tuner.asks.curves.series import Track, View, series_of
 from tuner.chart import COLORS, Line, Panel, Pen
 from tuner.errors import UsageError
 from tuner.options.metrics import PARTS, Column
@@ -40,12 +38,9 @@ def metric_panel(track: Track, metric: str, view: View = PLAIN) -> Panel:
     far gets a log axis."""
     columns = {metric: metric} | {str(Column(part, metric)): PARTS[part] for part in ("train", "val")}
     lines = [line for column, label in columns.items() if (line := line_of(track, column, view, label))]
-    panel = replace(_panel(metric, _changes_once(lines), view), best=track.best)
-    if track.best is None or view.axis == "epoch":
-        return panel
-    series = series_of(track, "epoch", view)
-    at = dict(zip(series.epochs, series.x, strict=True)).get(track.best, math.nan)
-    return replace(panel, best_at=at) if math.isfinite(at) else panel
+    epochs = series_of(track, "epoch", view)
+    best_at = dict(zip(epochs.epochs, epochs.x, strict=True)).get(track.best or 0)
+    return replace(_panel(metric, _changes_once(lines), view), best=track.best, best_at=best_at)
 
 
 def other_metrics(track: Track) -> list[str]:
@@ -55,14 +50,6 @@ def other_metrics(track: Track) -> list[str]:
 
 
 # ---- several -----------------------------------------------------------------------------------------------------
-
-
-def side_by_side(tracks: Sequence[Track], metrics: Sequence[str], view: View = PLAIN) -> list[Panel]:
-    """A panel a metric, in it a line a track; for a metric without its part (``loss``) two, train with another stroke.
-
-    Raises UsageError where the lines of a panel are too many to tell apart.
-    """
-    return [_shared_panel(tracks, metric, view) for metric in metrics]
 
 
 def usual_metrics(tracks: Sequence[Track]) -> list[str]:
@@ -92,7 +79,11 @@ def known_metrics(tracks: Sequence[Track]) -> list[str]:
     return list(dict.fromkeys([*there, *(column_of(name).name for name in there)]))
 
 
-def _shared_panel(tracks: Sequence[Track], metric: str, view: View) -> Panel:
+def shared_panel(tracks: Sequence[Track], metric: str, view: View = PLAIN) -> Panel:
+    """A line a track; for a metric without its part (``loss``) two, train with another stroke.
+
+    Raises UsageError where the lines are too many to tell apart.
+    """
     columns = columns_of(tracks, metric)
     if len(tracks) * len(columns) > MOST_LINES:
         raise UsageError(

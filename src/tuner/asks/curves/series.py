@@ -4,16 +4,46 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 from typing import Any
 
-from tuner.asks.curves.tracks import Member, Track
 from tuner.chart import is_shown
 from tuner.figures import mean, mean_of_known
 
 AXES = ("epoch", "step", "time", "layer")
 UNITS = ((3 * 3600, 3600, "h"), (180, 60, "min"), (0, 1, "s"))  # from how many seconds on, seconds in one, its name
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run: the rows of its metrics.csv, or one a layer, and the seconds of its epochs where they are asked for."""
+
+    rows: Sequence[Mapping[str, Any]]
+    seconds: Mapping[int, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Track:
+    """What is drawn as one line a metric: a run, or a group as the mean of its members. `about` says what it is beside
+    its name. Tracks of one family belong together, as the members of a group do that are drawn one by one."""
+
+    name: str
+    members: Sequence[Member]
+    is_group: bool = False
+    about: str = ""
+    family: str = ""
+    monitor: str = "val_loss"
+    best: int | None = None  # a single run's best epoch
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} ({self.about})" if self.about else self.name
+
+    def columns(self) -> list[str]:
+        """The columns that say something of an epoch, or layer."""
+        found = dict.fromkeys(column for member in self.members for row in member.rows[-1:] for column in row)
+        return [column for column in found if column not in ("epoch", "step", "layer")]
 
 
 @dataclass(frozen=True)

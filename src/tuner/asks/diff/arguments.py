@@ -13,7 +13,7 @@ from typing import Any
 from tuner.choice import Choice, Field, Section
 from tuner.config.comparison import ABSENT, NOT_MEANING, name_of
 from tuner.config.settings import Config
-from tuner.document import word
+from tuner.document.writing import word
 
 Argument = tuple[str, Any]
 """A key and its value."""

@@ -14,6 +14,8 @@ from tuner.runs.folder import Run
 from tuner.runs.identity import NAMES
 
 PARTS = ("config", "identity", "result")
+NONE = "none"
+"""What stands for no packages."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from tuner import shipped
 from tuner.config.comparison import ABSENT, STAYED, Setting, meaning, side_by_side
-from tuner.durable import shown
+from tuner.durable.reading import shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.paths import expanded
 from tuner.runs.family import Group, read_group

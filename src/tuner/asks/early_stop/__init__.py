@@ -23,7 +23,7 @@ from tuner.asks.early_stop.replay import (
     parse_patience,
     replay,
 )
-from tuner.durable import shown
+from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import figure, plural
 from tuner.options.metrics import column

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.document import core_value
-from tuner.durable import shown
+from tuner.document.scalars import core_value
+from tuner.durable.reading import shown
 from tuner.errors import UsageError
 from tuner.figures import mean_of_known
 from tuner.monitor import best_index, oriented, waits

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.config.comparison import ABSENT, Setting, meaning, name_of, side_by_side
-from tuner.durable import shown
+from tuner.durable.reading import shown
 from tuner.errors import NotFoundError
 from tuner.runs.family import read_group
 from tuner.runs.find import results_in

@@ -9,8 +9,11 @@ from typing import Any
 
 from tuner.asks.runs.columns import NUMBERS, Column, Problems, find_column
 from tuner.asks.runs.entries import DAMAGED, Entry
-from tuner.document import Place, core_value, parse, to_plain
-from tuner.durable import normal, shown
+from tuner.document.nodes import Place, to_plain
+from tuner.document.parsing import parse
+from tuner.document.scalars import core_value
+from tuner.durable.names import normal
+from tuner.durable.reading import shown
 from tuner.errors import UsageError
 from tuner.runs.conditions import Condition, parse_condition
 from tuner.runs.files import STATES

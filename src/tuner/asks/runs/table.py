@@ -11,7 +11,7 @@ from tuner.answer import Brief, Cell, Table
 from tuner.asks.runs.columns import NUMBERS, Column
 from tuner.asks.runs.entries import DAMAGED, Entry
 from tuner.asks.runs.listing import Listing
-from tuner.document import flow, word
+from tuner.document.writing import flow, word
 from tuner.figures import in_one_notation
 from tuner.options.metrics import column as measured
 

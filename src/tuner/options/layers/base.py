@@ -151,13 +151,12 @@ def weighted_module(
 ) -> nn.Module:
     """The module of a `weighted_block`: `transform` takes (inputs, weight, bias), `norm` makes a batch norm."""
     import torch
-    from torch import nn
 
-    class Weighted(nn.Module):
+    class Weighted(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.weight = nn.Parameter(torch.empty(block.parameters["weight"]))
-            self.bias = None if block.batch_norm else nn.Parameter(torch.empty(block.parameters["bias"]))
+            self.weight = torch.nn.Parameter(torch.empty(block.parameters["weight"]))
+            self.bias = None if block.batch_norm else torch.nn.Parameter(torch.empty(block.parameters["bias"]))
             self.norm = norm(block.parameters["weight"][0]) if block.batch_norm else None
             activation = block.activation
             self.activation = None if activation is None or activation.name == "linear" else activation.build()

@@ -48,7 +48,6 @@ class Conv(Layer, name="conv"):
         return weighted_block(self, place, weight, (self.conv, height, width), 2 * prod(weight) * height * width)
 
     def build(self, block: Block, seed: int) -> nn.Module:  # noqa: ARG002
-        import torch.nn.functional as F
         from torch import nn
 
         # as torch's padding="same" does it (one more on the right and below), without its warning about a copy
@@ -58,7 +57,7 @@ class Conv(Layer, name="conv"):
         uneven = None if before == after else (before, after, before, after)
 
         def convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-            x = x if uneven is None else F.pad(x, uneven)
-            return F.conv2d(x, weight, bias, padding=even)
+            x = x if uneven is None else nn.functional.pad(x, uneven)
+            return nn.functional.conv2d(x, weight, bias, padding=even)
 
         return weighted_module(block, convolve, nn.BatchNorm2d)

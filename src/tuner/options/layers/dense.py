@@ -36,10 +36,9 @@ class Dense(Layer, name="dense"):
         return weighted_block(self, place, weight, (self.dense,), 2 * prod(weight))
 
     def build(self, block: Block, seed: int) -> nn.Module:  # noqa: ARG002
-        import torch.nn.functional as F
         from torch import nn
 
         def dense(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-            return F.linear(x.flatten(1) if x.ndim > 2 else x, weight, bias)
+            return nn.functional.linear(x.flatten(1) if x.ndim > 2 else x, weight, bias)
 
         return weighted_module(block, dense, nn.BatchNorm1d)

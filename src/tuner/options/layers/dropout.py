@@ -32,11 +32,10 @@ class Dropout(Layer, name="dropout"):
 
     def build(self, block: Block, seed: int) -> nn.Module:
         import torch
-        from torch import nn
 
         dropped = min(65535, round(self.dropout * 65536))
 
-        class Masking(nn.Module):
+        class Masking(torch.nn.Module):
             """Its mask is a function of (seed, step, layer)."""
 
             def __init__(self) -> None:

@@ -35,10 +35,9 @@ class Pool(Layer, name="pool"):
         return Block(place.name, self, place.inputs, outputs, {}, prod(outputs) * self.pool**2)
 
     def build(self, block: Block, seed: int) -> nn.Module:  # noqa: ARG002
-        import torch.nn.functional as F
         from torch import nn
 
-        pool, side = F.max_pool2d if self.mode == "max" else F.avg_pool2d, self.pool
+        pool, side = nn.functional.max_pool2d if self.mode == "max" else nn.functional.avg_pool2d, self.pool
 
         class Pooling(nn.Module):
             def forward(self, x: Tensor) -> Tensor:

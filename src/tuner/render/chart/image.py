@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from tuner.answer import Chart
-from tuner.durable import write_file
+from tuner.durable.writing import write_file
 from tuner.errors import ResourceError, UsageError
 
 METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
@@ -35,42 +35,33 @@ def keep(chart: Chart) -> None:
 
 
 def image_of(kind: str, chart: Chart) -> bytes:
-    """The image as bytes of `kind` ``png`` or ``svg``. Raises ResourceError when matplotlib cannot be imported."""
-    image = io.BytesIO()
-    with _quiet(), _own_settings():
-        from tuner.render.chart.figure import figure_of
+    """The image as bytes of `kind` ``png`` or ``svg``: with matplotlib's own defaults and ours, whatever the user's
+    matplotlibrc says; what was set before comes back.
 
-        figure_of(chart).savefig(image, format=kind, metadata=METADATA[kind])
-    return image.getvalue()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """matplotlib does not talk of a matplotlibrc, of fonts, of a home folder in which it cannot keep its list of them,
-    nor of glyphs that its font does not have (boxes stand for them)."""
-    logger = logging.getLogger("matplotlib")
+    matplotlib is kept from talking of that file, of fonts, of a home folder in which it cannot keep its list of them,
+    and of glyphs that its font does not have (boxes stand for them). Raises ResourceError when it cannot be imported.
+    """
+    image, logger = io.BytesIO(), logging.getLogger("matplotlib")
     before = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        matplotlib = _matplotlib()
+        with matplotlib.rc_context(), warnings.catch_warnings():
+            from tuner.render.chart.figure import STYLE, figure_of
+
             warnings.filterwarnings("ignore", message="Glyph .* missing")
-            yield
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(STYLE)
+            figure_of(chart).savefig(image, format=kind, metadata=METADATA[kind])
     finally:
         logger.setLevel(before)
+    return image.getvalue()
 
 
-@contextmanager
-def _own_settings() -> Iterator[None]:
-    """matplotlib's own defaults and ours, whatever the user's matplotlibrc says; what was set before comes back."""
+def _matplotlib() -> Any:
     try:
-        import matplotlib
+        return import_module("matplotlib")
     except Exception as error:  # MPLBACKEND and matplotlibrc are read then, and a place to write to is looked for
         said = (str(error) or type(error).__name__).splitlines()[0]
         fix = "Its settings in MPLBACKEND or a matplotlibrc, a full disk or a broken installation are the usual causes."
         raise ResourceError(f"matplotlib cannot be imported: {said}", fix=fix) from error
-    from tuner.render.chart.figure import STYLE
-
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(STYLE)
-        yield

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import TypeVar
 
-from tuner.chart import Pen
+from tuner.chart import Edges, Pen, Points
 from tuner.render.chart.scale import Scale
 from tuner.render.text import paint
 
@@ -15,8 +17,7 @@ STYLES = ("blue", "yellow", "green", "magenta", "cyan", "red")
 BRAILLE = 0x2800
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # Unicode's dot numbers, by row and column
 
-Points = Sequence[tuple[float, float] | None]
-Edges = Sequence[tuple[float, float, float] | None]
+Place = TypeVar("Place", tuple[int, int], tuple[int, int, int])
 
 
 def mark_of(pen: Pen) -> str:
@@ -27,6 +28,11 @@ def mark_of(pen: Pen) -> str:
 def letter_of(pen: Pen) -> str:
     """What a curve without braille is made of."""
     return ASCII_MARKS[pen.sign % len(ASCII_MARKS)]
+
+
+def style_of(pen: Pen) -> str:
+    """What a curve is painted in."""
+    return STYLES[pen.color % len(STYLES)]
 
 
 class Plane:
@@ -54,21 +60,15 @@ class Plane:
 
     def band(self, edges: Edges, pen: Pen) -> None:
         """Sparse dots from the lowest to the highest; those of the next band stand between them."""
-        before = None
-        for edge in edges:
-            at = (self.column(edge[0]), self.row(edge[1]), self.row(edge[2])) if edge else None
-            if at:
-                start, low, high = before or at
-                for column in range(start, at[0] + 1):
-                    share = (column - start) / max(1, at[0] - start)
-                    self._fill(column, round(high + (at[2] - high) * share), round(low + (at[1] - low) * share), pen)
-            before = at
-
-    def _fill(self, column: int, top: int, bottom: int, pen: Pen) -> None:
-        for row in range(top, bottom + 1):
-            is_edge = self.ascii and row in (top, bottom)
-            if is_edge or (not self.ascii and column % 2 == pen.sign % 2 and row % 4 == pen.sign // 2 % 2 * 2):
-                self._dot(column, row, pen, faint=True)
+        places = [(self.column(edge[0]), self.row(edge[1]), self.row(edge[2])) if edge else None for edge in edges]
+        for (start, low, high), (end, to_low, to_high) in _neighbours(places):
+            for column in range(start, end + 1):
+                share = (column - start) / max(1, end - start)
+                top, bottom = round(high + (to_high - high) * share), round(low + (to_low - low) * share)
+                for row in range(top, bottom + 1):
+                    sparse = not self.ascii and column % 2 == pen.sign % 2 and row % 4 == pen.sign // 2 % 2 * 2
+                    if sparse or (self.ascii and row in (top, bottom)):
+                        self._dot(column, row, pen, faint=True)
 
     def points(self, points: Points, pen: Pen) -> None:
         """Single faint dots."""
@@ -78,48 +78,52 @@ class Plane:
 
     def curve(self, points: Points, pen: Pen) -> None:
         """Points joined by lines, except over gaps; marks at even distances."""
-        before = None
-        for point in points:
-            at = (self.column(point[0]), self.row(point[1])) if point else None
-            if at:
-                for column, row in _line(before or at, at):
-                    self._dot(column, row, pen)
-            before = at
+        places = [(self.column(point[0]), self.row(point[1])) if point else None for point in points]
+        for start, end in _neighbours(places):
+            for column, row in _line(start, end):
+                self._dot(column, row, pen)
         if pen.sign and not self.ascii:
-            self._put_marks(points, pen)
+            self._put_marks([(place[0] // 2, place[1] // 4) for place in places if place], pen)
 
     def rows(self) -> Iterator[str]:
         for row in range(self.height):
-            yield "".join(self._cell(column, row) for column in range(self.width))
+            cells = [self._cell(column, row) for column in range(self.width)]
+            painted = groupby(cells, key=lambda cell: cell[1])
+            yield "".join(
+                paint("".join(text for text, _ in same), style, self.color and style != "") for style, same in painted
+            )
 
     def _dot(self, column: int, row: int, pen: Pen, faint: bool = False) -> None:
         cell = (column // self.wide, row // self.high)
-        self.styles[cell] = ("dim " if faint else "") + _style(pen)
+        self.styles[cell] = ("dim " if faint else "") + style_of(pen)
         if self.ascii:
             self.letters[cell] = FAINT if faint else letter_of(pen)
         else:
             self.bits[cell] = self.bits.get(cell, 0) | DOTS[row % 4][column % 2]
 
-    def _put_marks(self, points: Points, pen: Pen) -> None:
+    def _put_marks(self, known: Sequence[tuple[int, int]], pen: Pen) -> None:
         distance, since = max(4, self.width // 8), -1
-        known = [(self.column(point[0]) // 2, self.row(point[1]) // 4) for point in points if point]
         for cell in known:
             if since < 0 or cell[0] >= since + distance or cell == known[-1]:
-                self.letters[cell], self.styles[cell] = mark_of(pen), _style(pen)
+                self.letters[cell], self.styles[cell] = mark_of(pen), style_of(pen)
                 since = cell[0]
 
-    def _cell(self, column: int, row: int) -> str:
+    def _cell(self, column: int, row: int) -> tuple[str, str]:
+        """The character, and what it is painted in."""
         cell = (column, row)
         text = self.letters.get(cell) or (chr(BRAILLE + self.bits[cell]) if cell in self.bits else "")
         if text:
-            return paint(text, self.styles[cell], self.color)
-        if column == self.best:
-            return paint(":" if self.ascii else "┊", "dim", self.color)
-        return " "
+            return text, self.styles[cell]
+        return (":" if self.ascii else "┊", "dim") if column == self.best else (" ", "")
 
 
-def _style(pen: Pen) -> str:
-    return STYLES[pen.color % len(STYLES)]
+def _neighbours(places: Sequence[Place | None]) -> Iterator[tuple[Place, Place]]:
+    """Each place with the one before it; the first one after a gap with itself."""
+    before = None
+    for at in places:
+        if at:
+            yield before or at, at
+        before = at
 
 
 def _line(start: tuple[int, int], end: tuple[int, int]) -> Iterator[tuple[int, int]]:

@@ -22,12 +22,7 @@ class Scale:
 
     @classmethod
     def around(cls, values: Sequence[float], log: bool = False) -> Scale:
-        """The scale that holds all `values` (if `log`: from 1e-100 on, smaller ones are not drawn).
-
-        It has room around a single value, and goes from 0 to 1 for none.
-        """
-        if not values:
-            return cls(1.0, 10.0, log) if log else cls(0.0, 1.0)
+        """The scale that holds all `values`, one or more, if `log` from 1e-100 on; with room around a single value."""
         low, high = min(values), max(values)
         if log:
             return cls(low, high, log) if high / low > 1.001 else cls(low / 2, high * 2, log)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from tuner.chart import Panel
 from tuner.figures import number
-from tuner.render.chart.plane import FAINT, STYLES, Plane, letter_of, mark_of
+from tuner.render.chart.plane import FAINT, Plane, letter_of, mark_of, style_of
 from tuner.render.chart.scale import Scale
 from tuner.render.text import cells, escape, paint, shorten, shorten_middle
 
@@ -26,7 +26,7 @@ AROUND = 4
 
 
 @dataclass(frozen=True)
-class Look:
+class Drawing:
     """How a chart is drawn: its columns and the rows of its plane, and what the terminal can do."""
 
     width: int = 80
@@ -35,7 +35,7 @@ class Look:
     color: bool = False
 
 
-def charts(panels: Sequence[Panel], look: Look, rows: int | None = None) -> str:
+def charts(panels: Sequence[Panel], look: Drawing, rows: int | None = None) -> str:
     """The panels one below the other, an empty line between them: in so many `rows` together if they can be held in
     them, else with planes as high as `look` says, or somewhat higher where there are many curves."""
     shares = [SHARE_OF_STRIP if panel.strip else SHARE for panel in panels]
@@ -49,9 +49,9 @@ def charts(panels: Sequence[Panel], look: Look, rows: int | None = None) -> str:
     return "\n\n".join(drawn)
 
 
-def chart(panel: Panel, look: Look | None = None) -> str:
+def chart(panel: Panel, look: Drawing | None = None) -> str:
     """The panel as lines of text: title, plane, x axis, legend; within `look.width` from 40 columns on."""
-    look = look or Look()
+    look = look or Drawing()
     known = panel.extent()
     title = escape(panel.title) + (" (log scale)" if panel.log else "")
     if not known:
@@ -63,8 +63,8 @@ def chart(panel: Panel, look: Look | None = None) -> str:
     margin = max(map(len, labels.values())) + 3
     room = look.width - margin - cells(escape(panel.x_label)) - 2
     plane = Plane((max(10, room), height), x_axis, y_axis, look.ascii, look.color)
-    if panel.mark is not None and x_axis.low <= panel.mark <= x_axis.high:
-        plane.upright(panel.mark)
+    if panel.best_at is not None and x_axis.low <= panel.best_at <= x_axis.high:
+        plane.upright(panel.best_at)
     _draw(plane, panel)
     bar, tick = ("|", "+") if look.ascii else ("│", "┤")
     lines = [paint(shorten(title, look.width), "bold", look.color)]
@@ -111,12 +111,12 @@ def _x_axis(plane: Plane, margin: int, panel: Panel) -> list[str]:
     return [" " * (margin - 1) + corner + "".join(axis) + "  " + name, " " * margin + "".join(under).rstrip()]
 
 
-def _legend(panel: Panel, look: Look) -> list[str]:
+def _legend(panel: Panel, look: Drawing) -> list[str]:
     """What the signs are, as many beside each other as fit; nothing for a single curve that is called as its panel."""
     entries = []
     for line, pen in zip(panel.lines, panel.pens(), strict=True):
         sign = letter_of(pen) * 3 if look.ascii else f"─{mark_of(pen) or '─'}─"
-        entries.append((f"{sign} {escape(line.label)}", STYLES[pen.color % len(STYLES)]))
+        entries.append((f"{sign} {escape(line.label)}", style_of(pen)))
     if any(line.raw and not line.band for line in panel.lines):
         entries.append((f"{FAINT if look.ascii else '⠂'} before smoothing", "dim"))
     if panel.best is not None:

@@ -35,8 +35,7 @@ class Package:
 @cache
 def packages() -> tuple[Package, ...]:
     """The packages that add choices, imported once; one that is at fault is left out as a whole."""
-    told = (file for folder in sys.path for file in Path(folder).glob("*.*-info/entry_points.txt") if file.is_file())
-    if not any(GROUP.encode() in file.read_bytes() for file in told):
+    if not any(_mention(Path(folder)) for folder in sys.path):
         return ()  # metadata takes longer to import than all of this
     from importlib import metadata
 
@@ -63,6 +62,16 @@ def _used(value: Any) -> Iterator[str]:
         yield from _used(each)
 
 
+def _mention(folder: Path) -> bool:
+    """Whether an installed package in this folder may add choices."""
+    try:
+        entries = [entry for entry in folder.iterdir() if entry.suffix in (".dist-info", ".egg-info")]
+        files = [entry / "entry_points.txt" for entry in entries]
+        return any(GROUP.encode() in file.read_bytes() for file in files if file.is_file())
+    except OSError:
+        return False
+
+
 def _add(module: str, package: str) -> str:
     """Imports a module with choices; why they were left out, if so."""
     before: Members = {kind: dict(kind.members) for kind in Choice.__subclasses__()}
@@ -72,12 +81,10 @@ def _add(module: str, package: str) -> str:
     except (Exception, SystemExit) as error:
         problem = f"{type(error).__name__}: {error}"
     for kind, known in before.items():
-        for name, member in list(kind.members.items()):
-            if known.get(name) is not member and not problem:
-                member.package = package
         if problem:
-            kind.members.clear()
-            kind.members.update(known)
+            kind.members = known
+        for name in kind.members.keys() - known.keys():
+            kind.members[name].package = package
     return problem.partition("\n")[0]
 
 

@@ -22,8 +22,7 @@ from tuner.config.settings import Config
 from tuner.errors import EXIT_CODES, UsageError
 from tuner.explain import explain, meanings, names
 from tuner.explain.language import find_kind, kinds, near, settings
-from tuner.explain.texts import Meaning
-from tuner.explain.topics import Topic, topics
+from tuner.explain.texts import Meaning, Topic, topics
 from tuner.quantities import LAYER
 from tuner.runs.values import FORMS, parse_metric
 from tuner.shipped import folder

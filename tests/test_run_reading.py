@@ -61,7 +61,6 @@ OWNERS = {
     "config/documents.py": "lists configs beside the one that is missing",
     "recipe/reading.py": "lists the configs of a recipe",
     "shipped.py": "lists the configs and recipes that come with tuner",
-    "explain/topics/__init__.py": "reads the package's own texts",
     "explain/texts.py": "reads the package's own texts, and the recipes that come with tuner",
     "cli/fetching.py": "copies configs and recipes that come with tuner",
     "asks/list.py": "reads the configs that come with tuner",

@@ -6,6 +6,7 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ class Bound(ABC):
     def check(self, value: Any) -> Any:
         """The value as it is kept. Raises RefusedError."""
 
-    @property
+    @cached_property
     def item(self) -> Bound:
         """The bound of an item, where it is a list."""
         return self
@@ -165,7 +166,7 @@ class ListOf(Bound):
     """A list of `least` to `most` items."""
 
     def __init__(self, item: Bound, *, least: int = 0, most: float = math.inf) -> None:
-        self._item, self.least, self.most, self.listed = item, least, most, item.kind
+        self.item, self.least, self.most, self.listed = item, least, most, item.kind
         at_least = f", at least {least} of them" if least > 1 else ", not empty" if least else ""
         is_fixed = least and least == most
         self.words = self.plural = (
@@ -180,16 +181,12 @@ class ListOf(Bound):
         kept, wrong = [], []
         for index, each in enumerate(value):
             try:
-                kept.append(self._item.check(each))
+                kept.append(self.item.check(each))
             except RefusedError:
                 wrong.append(index)
         if wrong or len(value) < self.least:
             raise RefusedError(wrong)
         return kept
-
-    @property
-    def item(self) -> Bound:
-        return self._item
 
 
 class Null(Bound):
@@ -199,16 +196,12 @@ class Null(Bound):
 
     def __init__(self, inner: Bound) -> None:
         self.inner, self.options, self.most, self.is_path = inner, inner.options, inner.most, inner.is_path
-        self.kind, self.listed, self.section = inner.kind, inner.listed, inner.section
+        self.kind, self.listed, self.section, self.item = inner.kind, inner.listed, inner.section, inner.item
         self.words = self.plural = f"{inner.words}{inner.or_null}"
         self.schema = {"anyOf": [inner.schema, {"enum": [None, "none"]}]}
 
     def check(self, value: Any) -> Any:
         return None if value is None or value == "none" else self.inner.check(value)
-
-    @property
-    def item(self) -> Bound:
-        return self.inner.item
 
 
 class Either(Bound):

@@ -278,4 +278,8 @@ def keys(given: str, known: Sequence[str], root: type[Section]) -> Iterator[str]
     other = words.OTHER_TOOLS.get(fold(given), "")
     if other.rpartition(".")[2] in known:
         yield other.rpartition(".")[2]
-    yield from filter(None, (other, given.strip(), words.nearest(given, known), words.elsewhere(given, root)))
+    yield from filter(None, (other, given.strip(), words.nearest(given, known)))
+    if not other:
+        same = (path for path in words.key_paths(root) if fold(path.rpartition(".")[2]) == fold(given))
+        close = words.OTHER_TOOLS.get(words.nearest(given, words.OTHER_TOOLS, 0.8) or "")
+        yield from filter(None, (next(same, close),))

@@ -77,17 +77,6 @@ def owners(kind: type[Choice], key: str) -> list[str]:
     return sorted(having, key=lambda name: USUAL.index(name) if name in USUAL else len(USUAL))
 
 
-def elsewhere(key: str, root: type[Section]) -> str | None:
-    """Where the language (`root` is its top) keeps what another tool, or another section, calls `key`."""
-    if fold(key) in OTHER_TOOLS:
-        return OTHER_TOOLS[fold(key)]
-    for path in key_paths(root):
-        if fold(path.rsplit(".", 1)[-1]) == fold(key):
-            return path
-    close = nearest(key, OTHER_TOOLS, 0.8)
-    return OTHER_TOOLS[close] if close else None
-
-
 @cache
 def key_paths(cls: type[Section], path: str = "") -> tuple[str, ...]:
     """Every key of the language below `cls`, e.g. ``optimizer.lr``, over all choices, each once."""

@@ -31,8 +31,7 @@ from tuner.explain.language import (
     plain,
     settings,
 )
-from tuner.explain.texts import Meaning, claims, column_text, columns, glossary, proofs, recipe_text
-from tuner.explain.topics import Topic, topics
+from tuner.explain.texts import Meaning, Topic, claims, column_text, columns, glossary, proofs, recipe_text, topics
 
 TABLE = ("setting", "allowed", "default", "what it is")
 

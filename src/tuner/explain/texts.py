@@ -1,4 +1,4 @@
-"""What names outside the config language mean: words of tuner and of the field, columns of a run's files, recipes."""
+"""What names outside the config language mean: techniques, words of tuner and the field, columns, recipes."""
 
 from __future__ import annotations
 
@@ -46,6 +46,33 @@ class Meaning:
     also: tuple[str, ...] = ()
     yaml: str = ""
     overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One technique, explained. A new one is a new file in topics/: ``# Title``, then ``also:`` (other words for it)
+    and ``keys:`` (the settings it is about), lists with commas, then the text, with an example of a config between
+    fences."""
+
+    title: str
+    also: tuple[str, ...]
+    keys: tuple[str, ...]
+    text: str
+    example: str
+
+
+_TOPIC = re.compile(r"# ([^\n]+)\nalso: ([^\n]+)\nkeys: ([^\n]+)\n\n(.+?)\n\n```yaml\n(.+?)```\n", re.DOTALL)
+
+
+def topics() -> list[Topic]:
+    """All of them, by file name. Raises ValueError where a part of one is missing."""
+    told = []
+    for path in sorted((Path(__file__).parent / "topics").glob("*.md")):
+        if not (found := _TOPIC.fullmatch(path.read_text(encoding="utf-8"))):
+            raise ValueError(f"not a topic: {path}")
+        title, also, keys, text, example = found.groups()
+        told.append(Topic(title, tuple(also.split(", ")), tuple(keys.split(", ")), text, example))
+    return told
 
 
 @cache

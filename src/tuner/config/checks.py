@@ -4,8 +4,9 @@ were read without a fault, so that its findings stand beside the other mistakes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tuner.config.loaded import Loaded
 from tuner.config.settings import Config
@@ -32,27 +33,25 @@ class Contradiction:
 
 LAYERS = tuple(f"model.{key}" for key in ("name", "channels", "kernel_size", "units", "hidden", "layers", "batch_norm"))
 
-Asked = TypeVar("Asked")
+Asked = TypeVar("Asked", Config, Loaded)
 Check = Callable[[Asked], Iterator[Contradiction]]
 
-CHECKS: list[tuple[tuple[str, ...], Check[Config]]] = []
-"""The checks, each with the settings it needs; where one of those has a fault, the check does not run."""
-
-CHECKS_WITH_DATA: list[tuple[tuple[str, ...], Check[Loaded]]] = []
-"""The same for those that ask the data, too: what it was opened by has no fault."""
+CHECKS: list[tuple[type, tuple[str, ...], Check[Any]]] = []
+"""The checks, each with what it asks (Loaded: the data, too; what that was opened by has no fault) and the settings it
+needs; where one of those has a fault, the check does not run."""
 
 
-def needs(checks: list[tuple[tuple[str, ...], Check[Asked]]], *paths: str) -> Callable[[Check[Asked]], Check[Asked]]:
-    """Adds a check, which asks about the settings at `paths`, to one of the two lists."""
+def needs(asked: type[Asked], *paths: str) -> Callable[[Check[Asked]], Check[Asked]]:
+    """Adds a check to CHECKS."""
 
     def add(check: Check[Asked]) -> Check[Asked]:
-        checks.append((paths, check))
+        CHECKS.append((asked, paths, check))
         return check
 
     return add
 
 
-@needs(CHECKS_WITH_DATA, "loss.name")
+@needs(Loaded, "loss.name")
 def loss_fits_target(loaded: Loaded) -> Iterator[Contradiction]:
     target, loss = loaded.target, loaded.config.loss
     if target not in loss.targets:
@@ -63,7 +62,7 @@ def loss_fits_target(loaded: Loaded) -> Iterator[Contradiction]:
         yield Contradiction("loss.name", message, ", ".join(fitting), hint, also=("data.name",))
 
 
-@needs(CHECKS_WITH_DATA, "loss.name", "loss.class_weights")
+@needs(Loaded, "loss.name", "loss.class_weights")
 def class_weights_fit(loaded: Loaded) -> Iterator[Contradiction]:
     loss, classes = loaded.config.loss, len(loaded.dataset.description.classes)
     if isinstance(loss, CrossEntropy) and loss.class_weights is not None and len(loss.class_weights) != classes:
@@ -71,7 +70,7 @@ def class_weights_fit(loaded: Loaded) -> Iterator[Contradiction]:
         yield Contradiction("loss.class_weights", message, f"{classes} numbers, or null")
 
 
-@needs(CHECKS_WITH_DATA, "loss.name", "loss.outputs")
+@needs(Loaded, "loss.name", "loss.outputs")
 def outputs_are_of_classes(loaded: Loaded) -> Iterator[Contradiction]:
     """The default may be said: it stands in the config.yaml of a run with classes, whose data an override replaces."""
     outputs = loaded.config.loss.__dict__.get("outputs", "softmax")
@@ -80,7 +79,7 @@ def outputs_are_of_classes(loaded: Loaded) -> Iterator[Contradiction]:
         yield Contradiction("loss.outputs", message, suggestion="leave it out; in an override: softmax")
 
 
-@needs(CHECKS_WITH_DATA, "loss.name", "loss.outputs", "model.output.activation.name")
+@needs(Loaded, "loss.name", "loss.outputs", "model.output.activation.name")
 def output_fits_loss(loaded: Loaded) -> Iterator[Contradiction]:
     loss, activation = loaded.config.loss, loaded.config.model.output.activation.name
     if loaded.target == "class" and loss.activates and activation in ("softmax", "sigmoid", "hard_sigmoid"):
@@ -92,7 +91,7 @@ def output_fits_loss(loaded: Loaded) -> Iterator[Contradiction]:
     yield Contradiction("model.output.activation", message, suggestion="linear")
 
 
-@needs(CHECKS_WITH_DATA, "data.validation", "training.monitor")
+@needs(Loaded, "data.validation", "training.monitor")
 def monitor_exists(loaded: Loaded) -> Iterator[Contradiction]:
     names, monitor = loaded.metrics, loaded.config.training.monitor
     if monitor in names:
@@ -111,7 +110,7 @@ def monitor_exists(loaded: Loaded) -> Iterator[Contradiction]:
         yield Contradiction("training.monitor", f"no metric is called {monitor}", allowed, meant, also)
 
 
-@needs(CHECKS_WITH_DATA, "data.validation", "training.monitor")
+@needs(Loaded, "data.validation", "training.monitor")
 def monitor_is_defined(loaded: Loaded) -> Iterator[Contradiction]:
     asked = column(loaded.config.training.monitor)
     if asked.part == "val" and asked.metric and loaded.sizes.validation < asked.metric.least > 1:
@@ -119,7 +118,7 @@ def monitor_is_defined(loaded: Loaded) -> Iterator[Contradiction]:
         yield Contradiction("training.monitor", message, None, "val_loss")
 
 
-@needs(CHECKS_WITH_DATA, "data.augment", "data.shift")
+@needs(Loaded, "data.augment", "data.shift")
 def augmentations_fit(loaded: Loaded) -> Iterator[Contradiction]:
     data, shape = loaded.config.data, loaded.dataset.description.shape
     for key, listed in (("augment", data.augment), ("shift", data.shift)):
@@ -133,13 +132,13 @@ def augmentations_fit(loaded: Loaded) -> Iterator[Contradiction]:
                 yield Contradiction(path, message, f"size at most {2 * max(shape[1:]) - 2}")
 
 
-@needs(CHECKS_WITH_DATA, "data.validation", "data.limit", "data.label_noise", "data.order")
+@needs(Loaded, "data.validation", "data.limit", "data.label_noise", "data.order")
 def data_is_possible(loaded: Loaded) -> Iterator[Contradiction]:
     for key, message in faults(loaded.dataset):
         yield Contradiction(f"data.{key}", message, also=("data.samples", "data.limit"))
 
 
-@needs(CHECKS_WITH_DATA, "loss.name", *LAYERS)
+@needs(Loaded, "loss.name", *LAYERS)
 def layers_fit(loaded: Loaded) -> Iterator[Contradiction]:
     try:
         _ = loaded.plan
@@ -147,7 +146,7 @@ def layers_fit(loaded: Loaded) -> Iterator[Contradiction]:
         yield Contradiction(error.path, error.message, suggestion=error.suggestion)
 
 
-@needs(CHECKS, *LAYERS, "model.dropout")
+@needs(Config, *LAYERS, "model.dropout")
 def regularisers_act(config: Config) -> Iterator[Contradiction]:
     model = config.model
     dropout = model.__dict__.get("dropout")
@@ -159,7 +158,7 @@ def regularisers_act(config: Config) -> Iterator[Contradiction]:
         yield Contradiction("model.batch_norm", message, suggestion="model.batch_norm: false, or a hidden layer")
 
 
-@needs(CHECKS_WITH_DATA, "loss.name", *LAYERS, "training.batch_size")
+@needs(Loaded, "loss.name", *LAYERS, "training.batch_size")
 def batch_norm_has_batches(loaded: Loaded) -> Iterator[Contradiction]:
     if not any(block.batch_norm for block in loaded.plan.blocks):
         return
@@ -171,7 +170,7 @@ def batch_norm_has_batches(loaded: Loaded) -> Iterator[Contradiction]:
         yield Contradiction("training.batch_size", "batch norm needs batches of at least 2 samples", allowed, hint)
 
 
-@needs(CHECKS, "scheduler.name", "scheduler.warmup_epochs", "training.epochs")
+@needs(Config, "scheduler.name", "scheduler.warmup_epochs", "training.epochs")
 def warmup_leaves_epochs(config: Config) -> Iterator[Contradiction]:
     warmup, epochs = config.scheduler.warmup_epochs, config.training.epochs
     if warmup >= epochs:
@@ -179,7 +178,7 @@ def warmup_leaves_epochs(config: Config) -> Iterator[Contradiction]:
         yield Contradiction("scheduler.warmup_epochs", message, f"less than {epochs}")
 
 
-@needs(CHECKS, "scheduler.name", "scheduler.min_lr", "scheduler.end_lr", "optimizer.name", "optimizer.lr")
+@needs(Config, "scheduler.name", "scheduler.min_lr", "scheduler.end_lr", "optimizer.name", "optimizer.lr")
 def schedule_falls(config: Config) -> Iterator[Contradiction]:
     key, lr = config.scheduler.lowest, config.optimizer.lr
     if key and (lowest := config.scheduler.__dict__[key]) > lr:
@@ -187,7 +186,7 @@ def schedule_falls(config: Config) -> Iterator[Contradiction]:
         yield Contradiction(f"scheduler.{key}", message, f"at most {lr:g}", also=("optimizer.lr",))
 
 
-@needs(CHECKS, "optimizer.name", "optimizer.lr", "optimizer.weight_decay")
+@needs(Config, "optimizer.name", "optimizer.lr", "optimizer.weight_decay")
 def decay_shrinks(config: Config) -> Iterator[Contradiction]:
     """Where a step takes lr * weight_decay of each weight away, more than all of it would turn the weight round."""
     optimizer = config.optimizer
@@ -197,22 +196,12 @@ def decay_shrinks(config: Config) -> Iterator[Contradiction]:
         yield Contradiction("optimizer.weight_decay", message, allowed, also=("optimizer.lr",))
 
 
-def contradictions(config: Config, bad: set[str]) -> Iterator[Contradiction]:
-    """What the checks find, where the settings they need are not among the `bad` ones."""
-    for needed, check in CHECKS:
-        if not _doubtful(needed, bad):
-            yield from check(config)
-
-
-def contradictions_with_data(loaded: Loaded, bad: set[str]) -> Iterator[Contradiction]:
-    """What the checks find that ask the data, too."""
-    for needed, check in CHECKS_WITH_DATA:
-        if _doubtful(needed, bad):
-            continue
-        try:
-            yield from check(loaded)
-        except PlanError:
-            continue  # layers_fit names it
+def contradictions(asked: Config | Loaded, bad: set[str]) -> Iterator[Contradiction]:
+    """What the checks find that ask this, where the settings they need are not among the `bad` ones."""
+    for kind, needed, check in CHECKS:
+        if isinstance(asked, kind) and not _doubtful(needed, bad):
+            with suppress(PlanError):  # layers_fit names it
+                yield from check(asked)
 
 
 def may_open(config: Config, bad: set[str]) -> bool:
@@ -227,7 +216,7 @@ def contradicted(config: Config, bad: set[str]) -> set[str] | None:
     try:
         found = [*contradictions(config, bad)]
         if may_open(config, bad) and not config.data.reads_to_open:
-            found += contradictions_with_data(Loaded(config, config.data.open()), bad)
+            found += contradictions(Loaded(config, config.data.open()), bad)
     except TunerError:
         return None
     return {each.path for each in found}

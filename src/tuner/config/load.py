@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tuner.config.checks import Contradiction, contradicted, contradictions, contradictions_with_data, may_open
+from tuner.config.checks import Contradiction, contradicted, contradictions, may_open
 from tuner.config.comparison import STAYED
 from tuner.config.documents import STDIN, Documents
 from tuner.config.loaded import Loaded
@@ -35,7 +35,7 @@ def load(
     if reader.faults and (config.data.reads_to_open or not may_open(config, reader.bad)):
         raise ConfigError(reader.faults)
     loaded = Loaded(config, config.data.open())
-    for found in contradictions_with_data(loaded, reader.bad):
+    for found in contradictions(loaded, reader.bad):
         _note(found, reader)
     if reader.faults:
         raise ConfigError(reader.faults)

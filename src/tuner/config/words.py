@@ -65,8 +65,6 @@ def nearest(word: str, candidates: Iterable[str], cutoff: float = 0.7) -> str | 
     if len(word) > LONGEST_WORD:
         return None
     by_fold = {fold(candidate): candidate for candidate in candidates}
-    if fold(word) in by_fold:
-        return by_fold[fold(word)]
     close = get_close_matches(fold(word), by_fold, n=1, cutoff=cutoff)
     return by_fold[close[0]] if close else None
 

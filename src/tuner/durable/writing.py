@@ -40,17 +40,13 @@ def writing(path: Path, *saved: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _IN_THE_WAY:
             place = Path(os.fsdecode(error.filename2 or error.filename or path))
-            raise NotFoundError(
-                f"cannot write {shown(path)}: {in_the_way(place, error.errno)}",
-                fix="Move it away or choose another place, then run the same command again.",
-            ) from error
+            fix = "Move it away or choose another place, then run the same command again."
+            raise NotFoundError(f"cannot write {shown(path)}: {in_the_way(place, error.errno)}", fix=fix) from error
         reason = error.strerror or type(error).__name__
         remedy = f"{_REMEDY.get(error.errno or 0, 'see to the cause above')}, then run the same command again."
         kept = any(map(has_content, saved or [path]))
-        raise ResourceError(
-            f"cannot write {shown(path)}: {reason}",
-            fix=f"What was saved before is still in place: {remedy}" if kept else remedy[:1].upper() + remedy[1:],
-        ) from error
+        fix = f"What was saved before is still in place: {remedy}" if kept else remedy[:1].upper() + remedy[1:]
+        raise ResourceError(f"cannot write {shown(path)}: {reason}", fix=fix) from error
 
 
 def has_content(path: Path) -> bool:
@@ -101,14 +97,6 @@ def make_folder(path: Path) -> None:
         for folder in reversed(missing):
             folder.mkdir(exist_ok=True)
             sync_folder(folder.parent)
-
-
-def make_inner_folder(path: Path) -> None:
-    """`make_folder` for a folder of one that has to be there: what went away above it is not brought back."""
-    with writing(path):
-        if not path.is_dir():
-            path.mkdir()
-            sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -18,8 +18,8 @@ from tuner.errors import NotFoundError
 from tuner.plan import Plan
 from tuner.runs.creating import create_held, now
 from tuner.runs.files import ENDED
-from tuner.runs.find import number_of, unreadable_one
-from tuner.runs.folder import FORMAT, GROUP, Run, folders_in, glance, is_run, may_be_there, members
+from tuner.runs.find import unreadable_one
+from tuner.runs.folder import FORMAT, GROUP, Run, folders_in, glance, is_run, may_be_there, members, number_of
 from tuner.runs.identity import Identity
 from tuner.runs.lock import Lock, making
 from tuner.session import Request, device_for, identify
@@ -142,13 +142,13 @@ def _look_up(session: GroupSession) -> Path | None:
         try:
             created, its_name, identity = _headline(path)
         except NotFoundError as error:
-            unreadable += [(path, error)] * bool(number_of(path, name))
+            unreadable += [(path, error)] * bool(number_of(path.name, name))
             continue
         if its_name == name and identity == session.identity:
             fitting.append((created, path))
     found = max(fitting)[1] if fitting else None
     for path, why in unreadable:
-        if found is None or number_of(path, name) > number_of(found, name):
+        if found is None or number_of(path.name, name) > number_of(found.name, name):
             raise unreadable_one(path, why) from why
     return found
 

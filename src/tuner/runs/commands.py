@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tuner.paths import reference, typed
+from tuner.runs.files import UNFINISHED
 from tuner.runs.folder import Run
-
-UNFINISHED = ("stopped", "crashed")
 
 
 def next_command(run: Run) -> str:

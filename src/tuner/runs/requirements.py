@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.errors import UsageError
 from tuner.options.metrics import column
 from tuner.quantities import EPOCH, LAYER, WHOLE_RUN
-from tuner.runs.conditions import Condition, parse_condition
+from tuner.runs.conditions import Condition, parse_numeric
 from tuner.runs.folder import Run
 from tuner.runs.values import NOT_TESTED, Metric, parse_metric, value, why_not
 
@@ -43,11 +43,7 @@ class Requirement:
 
 def parse_requirements(texts: Sequence[str], loaded: Loaded) -> list[Requirement]:
     """Raises UsageError for what is no condition, and for a metric that a run of `loaded` will not have."""
-    requirements = []
-    for text in texts:
-        condition = parse_condition(text)
-        _ = condition.number
-        requirements.append(Requirement(condition, parse_metric(condition.left)))
+    requirements = [Requirement(each, parse_metric(each.left)) for each in map(parse_numeric, texts)]
     there = possible_metrics(loaded)
     for requirement in requirements:
         is_test = column(requirement.metric.column).part == "test"

@@ -12,13 +12,11 @@ from tuner.options.metrics import Column
 from tuner.runs.creating import create_held
 from tuner.runs.files import DATA
 from tuner.runs.lock import Lock, making
-from tuner.session import Session, made_meanwhile, taken_meanwhile
+from tuner.session import Session, check_not_made_meanwhile
 from tuner.stopping import StopRequests
 from tuner.train.epochs import Training
 from tuner.train.folder import Folder
 from tuner.train.prepare import Setup, prepare, set_up_torch
-
-__all__ = ["columns", "train"]
 
 
 def train(session: Session, stop: StopRequests) -> Iterator[Event]:
@@ -64,9 +62,7 @@ def _create(session: Session, stop: StopRequests) -> Lock:
     """The new run folder, held. Raises HeldError when the same command was faster by a moment."""
     config, request = session.loaded.config, session.request
     with making(request.runs_dir):
-        faster = taken_meanwhile(session)
-        if faster is not None:
-            raise made_meanwhile(faster)
+        check_not_made_meanwhile(session)
         stop.listen()  # the folder that comes now is left in order
         return create_held(request.runs_dir, config.name, request.run_name, session.files())
 
@@ -113,16 +109,13 @@ def started(training: Training, resumed: int | None) -> Started:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out; torch's allocator for the CPU says so with a plain RuntimeError."""
-    said = str(error)
-    return (
-        isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in said or "out of memory" in said
-    )
+    is_torchs = any(words in str(error) for words in ("allocate memory", "out of memory"))
+    return is_torchs or isinstance(error, torch.OutOfMemoryError | MemoryError)
 
 
 def out_of_memory(error: BaseException, session: Session) -> ResourceError:
     where = "the GPU" if isinstance(error, torch.OutOfMemoryError) else "this machine"
     size, count = session.loaded.config.training.batch_size, session.plan.parameters
-    return ResourceError(
-        f"out of memory on {where}: {count:,} parameters, training.batch_size {size}",
-        fix="a smaller model or a smaller training.batch_size needs less; `tuner check --resolved` shows the layers",
-    )
+    message = f"out of memory on {where}: {count:,} parameters, training.batch_size {size}"
+    fix = "a smaller model or a smaller training.batch_size needs less; `tuner check --resolved` shows the layers"
+    return ResourceError(message, fix=fix)

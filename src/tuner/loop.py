@@ -73,6 +73,10 @@ class Task:
     augment: tuple[Augmentation, ...] = ()
     normalizer: Normalizer | None = None
 
+    def lr_of(self, step: int, history: tuple[float, ...]) -> float:
+        """The learning rate of a step, counted from 0; `history` as in `train_epoch`."""
+        return learning_rate(self.scheduler, self.lr, step, len(self.batches), self.epochs, history)
+
 
 def batch_bounds(samples: int, size: int, join_last: bool) -> tuple[tuple[int, int], ...]:
     """(start, stop) of each batch of an epoch. The last one may be smaller; with `join_last` (batch norm) a lone last
@@ -114,10 +118,7 @@ def train_epoch(task: Task, state: State, history: tuple[float, ...] = ()) -> It
         loss_sum.add_(loss.detach(), alpha=stop - start)
         if task.gradient_clip is not None:
             torch._foreach_mul_(gradients, torch.clamp(task.gradient_clip / (norm + 1e-6), max=1.0))
-        lr = rate
-        if lr is None:
-            lr = learning_rate(task.scheduler, task.lr, state.step, len(task.batches), task.epochs, history)
-        updater.step(gradients, lr)
+        updater.step(gradients, task.lr_of(state.step, history) if rate is None else rate)
         for parameter in parameters:
             parameter.grad = None
         state.batch += 1
@@ -125,16 +126,14 @@ def train_epoch(task: Task, state: State, history: tuple[float, ...] = ()) -> It
         if state.step % GUARD_EVERY == 0:
             guard.look()
         yield
-    if not all(map(math.isfinite, state.sums.tolist())):
-        raise NonFinite
+    check_finite(state.sums)
 
 
 def rate_of_epoch(task: Task, epoch: int, history: tuple[float, ...]) -> float | None:
     """The learning rate of all steps of an epoch (counted from 1); None where it may change within the epoch."""
     if task.scheduler.every_step or epoch - 1 < task.scheduler.warmup_epochs:
         return None
-    first = (epoch - 1) * len(task.batches)
-    return learning_rate(task.scheduler, task.lr, first, len(task.batches), task.epochs, history)
+    return task.lr_of((epoch - 1) * len(task.batches), history)
 
 
 def batch(
@@ -144,11 +143,8 @@ def batch(
 
     `draws` are generators on the device, one an augmentation; what they hold before does not count.
     """
-    if order is None:
-        x, y = task.train.x[start:stop], task.train.y[start:stop]
-    else:
-        rows = order[start:stop]
-        x, y = task.train.x[rows], task.train.y[rows]  # index_select would leave a CNN's step slower
+    rows = slice(start, stop) if order is None else order[start:stop]
+    x, y = task.train.x[rows], task.train.y[rows]  # index_select would leave a CNN's step slower
     if task.normalizer is None:
         return x, y
     if task.augment:
@@ -173,21 +169,23 @@ class Guard:
     def look(self) -> None:
         """Raises NonFinite if a sum was not finite (on CUDA: at the look before)."""
         if not self.sums.is_cuda:
-            self.judge(self.sums)
+            check_finite(self.sums)
             return
         if self.copy is None or self.done is None:
             self.copy = torch.empty(self.sums.shape, dtype=self.sums.dtype, pin_memory=True)
             self.done = torch.cuda.Event()  # type: ignore[no-untyped-call]
         elif self.done.query():  # type: ignore[no-untyped-call]
-            self.judge(self.copy)
+            check_finite(self.copy)
         else:
             return
         self.copy.copy_(self.sums, non_blocking=True)
         self.done.record()
 
-    def judge(self, sums: Tensor) -> None:
-        if not all(map(math.isfinite, sums.tolist())):
-            raise NonFinite
+
+def check_finite(sums: Tensor) -> None:
+    """Raises NonFinite."""
+    if not all(map(math.isfinite, sums.tolist())):
+        raise NonFinite
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,9 @@ def oriented(rows: Sequence[Row], metric: str) -> tuple[float, ...]:
 
 def best_index(rows: Sequence[Row], monitor: str) -> int | None:
     """The first row with the best value of `monitor`; None where no value is finite."""
-    if not rows:
-        return None
     values = oriented(rows, monitor)
-    best = min(range(len(values)), key=values.__getitem__)
-    return best if math.isfinite(values[best]) else None
+    best = min(range(len(values)), key=values.__getitem__, default=None)
+    return best if best is not None and math.isfinite(values[best]) else None
 
 
 def epochs_waited(values: Sequence[float], min_delta: float) -> int:

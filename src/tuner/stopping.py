@@ -37,10 +37,9 @@ class Stop:
 class StopRequests:
     """While entered, a signal is a request; so is the end of `max_time` seconds, shown as ``--max-time``.
 
-    Between `listen` and `rest` there is something to save, and a signal only asks; once entered with its state saved,
-    the process dies of it at its end (`signals.end`). A second Ctrl-C within two seconds ends it at once, after calling
-    `before_dying`. Outside of them a signal ends the process at once and silently, SIGUSR1 with exit code 75
-    before `listen`; after `rest` that one is only noted.
+    Between `listen` and `rest` there is something to save, and a signal only asks; the process dies of it at its end
+    (`signals.end`). A second Ctrl-C within two seconds ends it at once, after calling `before_dying`. Outside of them a
+    signal ends the process at once and silently, SIGUSR1 with exit code 75 before `listen`; later it is only noted.
     Signals that whoever started the process has it ignore (`nohup`, a job in the background) stay ignored.
     """
 
@@ -102,20 +101,17 @@ class StopRequests:
         if number == signal.SIGINT:
             now = time.monotonic()
             if now - self._interrupted < AT_ONCE:
-                self._die()
+                # Not by an exception: an import, a destructor or a library's own `except` would swallow it.
+                if self.before_dying is not None:
+                    self.before_dying()
+                with suppress(OSError):
+                    if os.isatty(2):
+                        os.write(2, CLEAR)  # the progress bar
+                signals.die_of(signal.SIGINT)
             self._interrupted = now
         found = signal.Signals(number)
         if self._asked is None or self._asked.signal is None:
             self._asked = Stop(found.name, found if found in DEADLY else None)
-
-    def _die(self) -> None:
-        """Not by an exception: an import, a destructor or a library's own `except` would swallow it."""
-        if self.before_dying is not None:
-            self.before_dying()
-        with suppress(OSError):
-            if os.isatty(2):
-                os.write(2, CLEAR)  # the progress bar
-        signals.die_of(signal.SIGINT)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

@@ -19,7 +19,6 @@ from tuner.layer_stats import epochs_measured, measure, probe_of
 from tuner.loop import NonFinite, evaluate, train_epoch
 from tuner.monitor import best_index, epochs_waited, oriented
 from tuner.options.metrics import Column
-from tuner.options.schedulers import learning_rate
 from tuner.paths import reference
 from tuner.runs.commands import calmer_command
 from tuner.runs.files import BEST, STATE, checkpoint_name
@@ -163,7 +162,7 @@ class Training:
         """The row of metrics.csv for the epoch that was just trained. Raises NonFinite when the weights are spoilt."""
         setup, state, task = self.setup, self.setup.state, self.setup.task
         loss_sum, norm_sum = state.sums.tolist()
-        rate = learning_rate(task.scheduler, task.lr, state.step - 1, self.steps, task.epochs, history)
+        rate = task.lr_of(state.step - 1, history)
         row: Row = {"epoch": state.epoch, "step": state.step, "lr": rate, "batch_loss": loss_sum / len(task.train)}
         train = evaluate(state.network, setup.train_evaluated, setup.measure, setup.normalizer)
         row |= {str(Column("train", name)): value for name, value in train.items()}

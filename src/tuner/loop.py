@@ -1,8 +1,5 @@
-"""One training epoch, one evaluation pass: the hot path.
-
-The data lies on the device as whole tensors and a batch is an index into them. Nothing inside an epoch waits for the
-device: sums are kept there and read once at the end.
-"""
+"""One training epoch, one evaluation pass: the hot path. The data lies on the device as whole tensors and a batch is an
+index into them. Nothing inside an epoch waits for the device: sums are kept there and read once at the end."""
 
 from __future__ import annotations
 
@@ -96,10 +93,8 @@ def epoch_order(task: Task, epoch: int) -> Tensor | None:
 
 
 def train_epoch(task: Task, state: State, history: tuple[float, ...] = ()) -> Iterator[None]:
-    """Trains from where `state` is to the end of its epoch; yields after each step. Raises NonFinite.
-
-    `history` holds the monitor of the epochs so far, smaller being better: the plateau scheduler reads it.
-    """
+    """Trains from where `state` is to the end of its epoch; yields after each step. Raises NonFinite. `history` holds
+    the monitor of the epochs so far, smaller being better: the plateau scheduler reads it."""
     network, updater, parameters = state.network, state.updater, state.updater.parameters
     network.train()
     order = epoch_order(task, state.epoch)
@@ -139,10 +134,8 @@ def rate_of_epoch(task: Task, epoch: int, history: tuple[float, ...]) -> float |
 def batch(
     task: Task, order: Tensor | None, start: int, stop: int, step: int, draws: list[torch.Generator]
 ) -> tuple[Tensor, Tensor]:
-    """The samples of one batch, augmented and normalised where that was not done beforehand.
-
-    `draws` are generators on the device, one an augmentation; what they hold before does not count.
-    """
+    """The samples of one batch, augmented and normalised where that was not done beforehand. `draws` are generators on
+    the device, one an augmentation; what they hold before does not count."""
     rows = slice(start, stop) if order is None else order[start:stop]
     x, y = task.train.x[rows], task.train.y[rows]  # index_select would leave a CNN's step slower
     if task.normalizer is None:
@@ -156,10 +149,8 @@ def batch(
 
 
 class Guard:
-    """Notices sums that are not finite without waiting for the device.
-
-    On CUDA a look starts a copy and reads the copy of the look before, if it has arrived.
-    """
+    """Notices sums that are not finite without waiting for the device. On CUDA a look starts a copy and reads the copy
+    of the look before, if it has arrived."""
 
     def __init__(self, sums: Tensor) -> None:
         self.sums = sums
@@ -190,11 +181,8 @@ def check_finite(sums: Tensor) -> None:
 
 @dataclass(frozen=True)
 class Measure:
-    """What evaluation reports: the metrics of the target.
-
-    `reported` is the loss's own `build_reported`; `target` is "class" or "number"; `target_scale` is what the targets
-    were divided by.
-    """
+    """What evaluation reports: the metrics of the target. `reported` is the loss's own `build_reported`; `target` is
+    "class" or "number"; `target_scale` is what the targets were divided by."""
 
     loss: Loss
     reported: Callable[[Tensor, Tensor], Tensor]

@@ -23,9 +23,7 @@ def cpu_model() -> str:
 
 def cpu_capability() -> str:
     """The instruction set that torch's own kernels use here: what `torch.backends.cpu.get_cpu_capability()` says.
-
-    Follows torch (aten/src/ATen/native/DispatchStub.cpp), which also lets the variable ATEN_CPU_CAPABILITY choose.
-    """
+    Follows torch (aten/src/ATen/native/DispatchStub.cpp), which also lets the variable ATEN_CPU_CAPABILITY choose."""
     facts, machine = _cpu_facts(), platform.machine()
     flags = set(facts.get("flags", facts.get("Features", "")).split())
     if machine in ("x86_64", "AMD64"):
@@ -60,10 +58,8 @@ def cores() -> int:
 
 
 def gpu_models() -> list[str]:
-    """The names of the GPUs that torch can use, in the driver's order; none without a driver or CUDA in torch.
-
-    CUDA puts the fastest GPU first where the models differ, unless CUDA_DEVICE_ORDER says PCI_BUS_ID.
-    """
+    """The names of the GPUs that torch can use, in the driver's order; none without a driver or CUDA in torch. CUDA
+    puts the fastest GPU first where the models differ, unless CUDA_DEVICE_ORDER says PCI_BUS_ID."""
     asked = os.environ.get("CUDA_VISIBLE_DEVICES")
     if not _torch_facts().get("cuda") or asked == "":
         return []
@@ -74,10 +70,8 @@ def gpu_models() -> list[str]:
 
 
 def visible(gpus: list[tuple[str, str]], asked: str) -> list[str]:
-    """The names among `gpus` (name, UUID) that a value of CUDA_VISIBLE_DEVICES leaves, in its order.
-
-    As the driver reads it: the list ends at the first entry that names no GPU, and a repeated entry leaves none.
-    """
+    """The names among `gpus` (name, UUID) that a value of CUDA_VISIBLE_DEVICES leaves, in its order. As the driver
+    reads it: the list ends at the first entry that names no GPU, and a repeated entry leaves none."""
     chosen: list[int] = []
     for entry in (part.strip() for part in asked.split(",")):
         if re.fullmatch(r"[0-9]{1,9}", entry):

@@ -26,10 +26,8 @@ def best_index(rows: Sequence[Row], monitor: str) -> int | None:
 
 def epochs_waited(values: Sequence[float], min_delta: float) -> int:
     """Epochs since the last improvement: a value smaller than the one of the last improvement by more than `min_delta`.
-
-    `values` are oriented: smaller is better. Small steps add up, so that slow progress is progress. Training stops
-    when this reaches the patience (Goodfellow, Bengio, Courville 2016, "Deep Learning", algorithm 7.1).
-    """
+    `values` are oriented: smaller is better. Small steps add up, so that slow progress is progress. Training stops when
+    this reaches the patience (Goodfellow, Bengio, Courville 2016, "Deep Learning", algorithm 7.1)."""
     return waits(values, min_delta)[-1] if values else 0
 
 

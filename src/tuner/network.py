@@ -16,9 +16,7 @@ from tuner.seeding import derive
 
 class Network(nn.Module):
     """The network of a plan. Weights are named by layer: ``conv.0.weight``, ``hidden.1.bias``, ``output.weight``.
-
-    `forward` takes samples (N, *inputs) and gives outputs (N, units).
-    """
+    `forward` takes samples (N, *inputs) and gives outputs (N, units)."""
 
     def __init__(self, plan: Plan, seed: int) -> None:
         super().__init__()

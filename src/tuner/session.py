@@ -1,7 +1,5 @@
-"""Before training: the data, the identity, and whether this run was already made, or begun, on this machine.
-
-Nothing here imports torch, so that a finished run is answered in a fraction of a second.
-"""
+"""Before training: the data, the identity, and whether this run was already made, or begun, on this machine. Nothing
+here imports torch, so that a finished run is answered in a fraction of a second."""
 
 from __future__ import annotations
 
@@ -52,9 +50,7 @@ class Request:
     @property
     def named_folder(self) -> Path:
         """The folder that `run_name` stands for: one that is there may be called otherwise than a new one may be.
-
-        Raises UsageError for what is no name of a folder in `runs_dir`.
-        """
+        Raises UsageError for what is no name of a folder in `runs_dir`."""
         name = str(self.run_name)
         if "/" in name or "\0" in name or name in ("", ".", ".."):
             check_name(name)
@@ -164,11 +160,9 @@ def identify(loaded: Loaded, splits: Splits, device: tuple[str, str], auto_threa
 
 
 def open_session(loaded: Loaded, request: Request, splits: Splits | None = None) -> Session | Answered:
-    """Reads the data, unless it was read before, and looks whether the run is there already.
-
-    Raises NotFoundError (data missing; `--run` names a run of another config or identity; a run that may be the one
-    cannot be read), ResourceError (no CUDA), HeldError (a live process holds the run), UsageError.
-    """
+    """Reads the data, unless it was read before, and looks whether the run is there already. Raises NotFoundError (data
+    missing; `--run` names a run of another config or identity; a run that may be the one cannot be read), ResourceError
+    (no CUDA), HeldError (a live process holds the run), UsageError."""
     request.check()
     device = device_for(loaded.config.training.device)
     if splits is None:

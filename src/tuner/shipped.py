@@ -13,10 +13,8 @@ CLAIM = "claim.yaml"
 
 
 def folder(kind: str) -> Path:
-    """The folder of shipped files of a kind (``configs``, ``recipes``). Raises NotFoundError where it is missing.
-
-    A wheel carries it inside the package; a checkout, and an editable install of one, has it at its top.
-    """
+    """The folder of shipped files of a kind (``configs``, ``recipes``). Raises NotFoundError where it is missing. A
+    wheel carries it inside the package; a checkout, and an editable install of one, has it at its top."""
     package = Path(__file__).resolve().parent
     for candidate in (package / kind, package.parents[1] / kind):
         if candidate.is_dir():
@@ -51,10 +49,8 @@ def nearest_of(name: str, known: Iterable[str]) -> str:
 
 def find_config(reference: str) -> str:
     """The file that CONFIG on a command line means: a path, a run folder (its config), or a shipped config's name,
-    without a suffix: with one it is a file, and a missing file must not train another config.
-
-    ``-`` (standard input) stays as it is. Raises ConfigError naming the nearest ones.
-    """
+    without a suffix: with one it is a file, and a missing file must not train another config. ``-`` (standard input)
+    stays as it is. Raises ConfigError naming the nearest ones."""
     if reference == "-":
         return reference
     reference = expanded(reference)

@@ -96,10 +96,8 @@ def _publish(built: Path, final: Path) -> None:
 
 
 def put_link(source: Path, target: Path) -> None:
-    """Makes `target` the file that `source` is: a hard link, or a copy where links are refused.
-
-    `target` is old or new, never half. Raises NotFoundError, ResourceError.
-    """
+    """Makes `target` the file that `source` is: a hard link, or a copy where links are refused. `target` is old or new,
+    never half. Raises NotFoundError, ResourceError."""
     if target.exists() and target.samefile(source):
         return
     temporary = target.with_name(temporary_name())
@@ -122,10 +120,8 @@ def _link(source: Path, target: Path) -> None:
 
 
 def read_folder(path: Path, limit: int = FOLDER_LIMIT) -> dict[str, bytes]:
-    """The files of a folder that `commit_folder` made, checked against its manifest.
-
-    Raises NotFoundError naming the file that is missing, damaged, a link, or too large (`limit` is bytes in all).
-    """
+    """The files of a folder that `commit_folder` made, checked against its manifest. Raises NotFoundError naming the
+    file that is missing, damaged, a link, or too large (`limit` is bytes in all)."""
     return dict(_checked(path, limit))
 
 
@@ -171,10 +167,8 @@ def remove_folder(path: Path) -> None:
 
 
 def sweep_leftovers(parent: Path) -> None:
-    """Deletes what a killed writer left in `parent` and puts back a folder whose replacement never came.
-
-    Only for the holder of the run's lock, before it looks for checkpoints. Raises ResourceError.
-    """
+    """Deletes what a killed writer left in `parent` and puts back a folder whose replacement never came. Only for the
+    holder of the run's lock, before it looks for checkpoints. Raises ResourceError."""
     with writing(parent):
         names = sorted(path.name for path in parent.iterdir()) if parent.is_dir() else []
         for name in names:

@@ -31,11 +31,9 @@ class Journal:
 
     @classmethod
     def open(cls, path: Path, header: str = "") -> Self:
-        """Opens or creates the journal; a torn last line is cut, an empty file gets `header` as its first line.
-
-        Raises NotFoundError when the file is there with another header or is no file, ResourceError when it cannot be
-        written.
-        """
+        """Opens or creates the journal; a torn last line is cut, an empty file gets `header` as its first line. Raises
+        NotFoundError when the file is there with another header or is no file, ResourceError when it cannot be
+        written."""
         with writing(path):
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | CAREFUL, 0o666)
         journal = cls(path, descriptor)
@@ -113,10 +111,8 @@ class Journal:
         self._named = True
 
     def cut(self, length: int) -> None:
-        """Cuts the file back to its first `length` bytes, as a checkpoint names them.
-
-        Raises NotFoundError when the file is shorter, or `length` is not the end of a line.
-        """
+        """Cuts the file back to its first `length` bytes, as a checkpoint names them. Raises NotFoundError when the
+        file is shorter, or `length` is not the end of a line."""
         with writing(self.path):
             kept = os.pread(self._descriptor, max(length, 0), 0)
         whole = not kept or kept.endswith(b"\n")

@@ -63,10 +63,8 @@ def is_plain_name(name: str) -> bool:
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
-    """The content of the regular file `path`.
-
-    Raises NotFoundError (missing, a link, unreadable, above `limit`), ResourceError (out of memory or file handles).
-    """
+    """The content of the regular file `path`. Raises NotFoundError (missing, a link, unreadable, above `limit`),
+    ResourceError (out of memory or file handles)."""
     try:
         descriptor = os.open(path, os.O_RDONLY | CAREFUL)
     except (OSError, ValueError) as error:
@@ -117,10 +115,8 @@ def list_folder(path: Path) -> list[str]:
 
 
 def files_below(path: Path) -> list[Path]:
-    """The regular files in `path` and in its folders, in the order of their names, no link followed.
-
-    Raises NotFoundError, ResourceError.
-    """
+    """The regular files in `path` and in its folders, in the order of their names, no link followed. Raises
+    NotFoundError, ResourceError."""
     found = []
     for each in (path / name for name in list_folder(path)):
         if os.path.islink(each):  # noqa: PTH114 - never raises

@@ -30,11 +30,9 @@ _IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
 
 @contextmanager
 def writing(path: Path, *saved: Path) -> Iterator[None]:
-    """Turns an OSError of a write into a ResourceError that names `path`, the reason and what to do.
-
-    `saved` are the places of earlier writes, which the failed one leaves as they were; without any that is `path`.
-    Where something else stands at a place that has to be a file or a folder, it is a NotFoundError naming that place.
-    """
+    """Turns an OSError of a write into a ResourceError that names `path`, the reason and what to do. `saved` are the
+    places of earlier writes, which the failed one leaves as they were; without any that is `path`. Where something else
+    stands at a place that has to be a file or a folder, it is a NotFoundError naming that place."""
     try:
         yield
     except OSError as error:
@@ -63,10 +61,8 @@ def has_content(path: Path) -> bool:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Puts `data` at `path`: afterwards, whatever happens, the old content is there or the new one.
-
-    Raises NotFoundError (a folder is there), ResourceError.
-    """
+    """Puts `data` at `path`: afterwards, whatever happens, the old content is there or the new one. Raises
+    NotFoundError (a folder is there), ResourceError."""
     write_files(path.parent, {path.name: data})
 
 
@@ -88,10 +84,8 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Makes `path` and what is missing above it, so that they survive a power failure.
-
-    Raises NotFoundError (something else is in its place), ResourceError.
-    """
+    """Makes `path` and what is missing above it, so that they survive a power failure. Raises NotFoundError (something
+    else is in its place), ResourceError."""
     with writing(path):
         missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
         for folder in reversed(missing):

@@ -27,10 +27,8 @@ from tuner.session import Request, device_for, identify
 
 @dataclass(frozen=True)
 class GroupSession:
-    """A group that is to be trained, or found trained. `path` is None before its folder is made.
-
-    `identity` is a member's, with the hash of the config without its seed.
-    """
+    """A group that is to be trained, or found trained. `path` is None before its folder is made. `identity` is a
+    member's, with the hash of the config without its seed."""
 
     source: str
     overrides: tuple[str, ...]
@@ -71,9 +69,7 @@ def open_group(
     source: str, overrides: Sequence[str], loaded: Loaded, seeds: Sequence[int], request: Request
 ) -> GroupSession:
     """Reads the data and looks whether the group is there already. `loaded` is what `load(source, overrides)` gave.
-
-    Raises NotFoundError (data missing; `--run` names something else), ResourceError (no CUDA), UsageError.
-    """
+    Raises NotFoundError (data missing; `--run` names something else), ResourceError (no CUDA), UsageError."""
     request = replace(request, auto_threads=1)
     request.check()
     device = device_for(loaded.config.training.device)
@@ -85,10 +81,8 @@ def open_group(
 
 
 def hold(session: GroupSession) -> tuple[GroupSession, Lock]:
-    """The group with its folder, made if it is not there, and the lock on it.
-
-    Raises HeldError when another process trains it for longer than is to be waited, ResourceError.
-    """
+    """The group with its folder, made if it is not there, and the lock on it. Raises HeldError when another process
+    trains it for longer than is to be waited, ResourceError."""
     if session.path is not None:
         lock = Lock(session.path, session.request.wait)
         lock.acquire()
@@ -113,10 +107,8 @@ def hold(session: GroupSession) -> tuple[GroupSession, Lock]:
 
 
 def _look_up(session: GroupSession) -> Path | None:
-    """The newest group that this session would make anew, or the folder that --run names.
-
-    Raises NotFoundError for a folder that cannot be read, may be the one, and is newer.
-    """
+    """The newest group that this session would make anew, or the folder that --run names. Raises NotFoundError for a
+    folder that cannot be read, may be the one, and is newer."""
     request = session.request
     if request.run_name is not None:
         return _named(session, request.named_folder)

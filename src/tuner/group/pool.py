@@ -77,10 +77,8 @@ class Worker:
 
 
 def train_group(session: GroupSession, stop: StopRequests) -> Generator[GroupEvent]:
-    """Trains the members that have not come to an end yet; GroupStarted comes first and GroupEnded last.
-
-    A member that fails does not stop the others. Raises TunerError before the first member begins.
-    """
+    """Trains the members that have not come to an end yet; GroupStarted comes first and GroupEnded last. A member that
+    fails does not stop the others. Raises TunerError before the first member begins."""
     session, lock = hold(session)
     with ExitStack() as held:
         held.callback(lock.release)

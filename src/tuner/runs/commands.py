@@ -12,10 +12,8 @@ from tuner.runs.folder import Run
 
 
 def next_command(run: Run) -> str:
-    """The command that goes on with a run that is not over, tries a smaller lr after divergence, else shows it.
-
-    Raises NotFoundError where the config of a diverged run cannot be read.
-    """
+    """The command that goes on with a run that is not over, tries a smaller lr after divergence, else shows it. Raises
+    NotFoundError where the config of a diverged run cannot be read."""
     if run.state in UNFINISHED:
         return f"tuner train {typed(run.path)}"
     if run.state == "diverged":

@@ -123,7 +123,5 @@ def _is_blank(folder: Path, files: Mapping[str, bytes]) -> bool:
 
 def write_status(path: Path, status: Mapping[str, Any], files: Files = MappingProxyType({})) -> None:
     """Puts `status` into the run's status.json, old or new and never half; numbers that are not finite become null.
-
-    `files` are the checksums of the files that it speaks of, which are on disk before it.
-    """
+    `files` are the checksums of the files that it speaks of, which are on disk before it."""
     write_file(path / STATUS, status_bytes(status, files))

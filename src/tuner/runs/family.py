@@ -67,11 +67,8 @@ def find_group(reference: str, runs_dir: Path) -> Group:
 
 
 def read_group(path: Path) -> Group:
-    """The group in the folder `path`; members whose folder is damaged are listed in `damaged`.
-
-    Raises NotFoundError when it holds no run that can be read, runs that differ in more than their seed, or two of the
-    same seed.
-    """
+    """The group in the folder `path`; members whose folder is damaged are listed in `damaged`. Raises NotFoundError
+    when it holds no run that can be read, runs that differ in more than their seed, or two of the same seed."""
     if is_run(path):
         run = glance(path)
         return Group(path, {seed_of(run): run})

@@ -82,10 +82,8 @@ def _own(head: bytes) -> bytes:
 
 
 def read_status(run: Path) -> Status:
-    """status.json of the run folder `run`. The keys that readers rely on have their types, others are let be.
-
-    Raises NotFoundError when it is damaged.
-    """
+    """status.json of the run folder `run`. The keys that readers rely on have their types, others are let be. Raises
+    NotFoundError when it is damaged."""
     path = run / STATUS
     if not os.path.lexists(path):
         return Status()
@@ -131,12 +129,9 @@ def _checksums(told: Any, file: Path) -> dict[str, Checksum]:
 
 
 def checked(run: Path, name: str, limit: int, status: Status) -> bytes:
-    """The content of a file of the run folder `run`, which is what `status` says of it.
-
-    While a process trains the run, it may be between two writes: then both are read again. A journal of a run that is
-    to go on may have been cut back to a checkpoint, as `apart` tells. Raises NotFoundError naming the file that is
-    missing or damaged.
-    """
+    """The content of a file of the run folder `run`, which is what `status` says of it. While a process trains the run,
+    it may be between two writes: then both are read again. A journal of a run that is to go on may have been cut back
+    to a checkpoint, as `apart` tells. Raises NotFoundError naming the file that is missing or damaged."""
     return _checked(run, name, status, limit)[0]
 
 
@@ -153,11 +148,9 @@ def _damaged(file: Path) -> NotFoundError:
 
 
 def best_weights(run: Path, status: Status) -> bytes:
-    """The weights of the best epoch of which `status` speaks: best.safetensors, checked.
-
-    Of an ended run whose status.json tells no checksums its newest checkpoint is asked; of an unfinished one nobody.
-    Raises NotFoundError where they are missing or damaged, or are another epoch's.
-    """
+    """The weights of the best epoch of which `status` speaks: best.safetensors, checked. Of an ended run whose
+    status.json tells no checksums its newest checkpoint is asked; of an unfinished one nobody. Raises NotFoundError
+    where they are missing or damaged, or are another epoch's."""
     data, found = _looked_at(run, BEST, WEIGHTS_LIMIT, status)
     if not found.files and not found.goes_on:
         newest = checkpoints(run)[-1:]  # it knows the best weights where the best epoch came before it
@@ -238,9 +231,7 @@ def _fits(name: str, data: bytes, status: Status) -> bool:
 
 def _is_cut_back(run: Path, name: str, data: bytes, status: Status) -> bool:
     """Whether a process that died before it said so went back to a checkpoint, or a power failure took the last rows.
-
-    What a checkpoint counts on is on disk before it is.
-    """
+    What a checkpoint counts on is on disk before it is."""
     told = status.files.get(name)
     if told is None or name not in _JOURNALS or not status.goes_on or len(data) >= told[0]:
         return False

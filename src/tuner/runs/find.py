@@ -34,9 +34,7 @@ _LATEST = "9"  # later than any time of creation, as text
 
 def newest(runs_dir: Path, name: str, identity: Identity, ignore: Collection[str] = ()) -> Path | None:
     """The newest run right in `runs_dir` of the config name `name` and of `identity`, but for the parts in `ignore`.
-
-    Raises NotFoundError for a run that cannot be read, may be the one, and is newer than any other that is.
-    """
+    Raises NotFoundError for a run that cannot be read, may be the one, and is newer than any other that is."""
     for path in _of_name(runs_dir, name):
         try:
             found = glance(path)
@@ -57,10 +55,8 @@ def unreadable_one(path: Path, error: NotFoundError) -> NotFoundError:
 
 
 def _of_name(runs_dir: Path, name: str) -> list[Path]:
-    """The runs whose config or folder has this name, newest first.
-
-    One whose run.json cannot be read counts as NAME-<number> does: made before all with a higher number.
-    """
+    """The runs whose config or folder has this name, newest first. One whose run.json cannot be read counts as
+    NAME-<number> does: made before all with a higher number."""
     found = [(path, number_of(path.name, name), *headline(path)) for path in runs_in(runs_dir)]
     times = [(number, created) for _, number, created, _ in found if created]
     dated = []
@@ -84,12 +80,9 @@ def _is_another(path: Path, identity: Identity) -> bool:
 
 
 def resolve(reference: str, runs_dir: Path) -> Path:
-    """The folder of the run or group that `reference` names.
-
-    In this order: a path, a folder's exact name, GROUP/seed-3, a config name (its newest run), the unique beginning
-    of a folder's name, @1 for the newest. A shell completes a folder with a / at its end. Raises NotFoundError with
-    what fits or comes near.
-    """
+    """The folder of the run or group that `reference` names. In this order: a path, a folder's exact name,
+    GROUP/seed-3, a config name (its newest run), the unique beginning of a folder's name, @1 for the newest. A shell
+    completes a folder with a / at its end. Raises NotFoundError with what fits or comes near."""
     reference = expanded(reference.rstrip("/") or reference)
     if reference and "\0" not in reference:
         if _is_result(Path(reference)):

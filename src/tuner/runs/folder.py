@@ -138,10 +138,8 @@ def read(path: Path) -> Run:
 
 
 def glance(path: Path) -> Run:
-    """The run in the folder `path` from run.json and status.json alone: what a list of many runs needs.
-
-    Raises NotFoundError naming the file that is missing or damaged.
-    """
+    """The run in the folder `path` from run.json and status.json alone: what a list of many runs needs. Raises
+    NotFoundError naming the file that is missing or damaged."""
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises on a name that is too long
         try:
             beside = runs_in(path.parent)
@@ -199,10 +197,8 @@ def check_format(value: dict[str, Any], file: Path) -> None:
 
 
 def runs_in(runs_dir: Path) -> list[Path]:
-    """The run folders right in `runs_dir`, newest first; [] when it is not there.
-
-    What is no run (no run.json) is left out; a run whose run.json is damaged comes last, so that its reader can say so.
-    """
+    """The run folders right in `runs_dir`, newest first; [] when it is not there. What is no run (no run.json) is left
+    out; a run whose run.json is damaged comes last, so that its reader can say so."""
     found = [(headline(path)[0], natural(path.name), path) for path in folders_in(runs_dir) if is_run(path)]
     return [path for *_, path in sorted(found, reverse=True)]
 
@@ -213,10 +209,8 @@ def members(group: Path) -> list[Path]:
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """The folders in `folder`, whatever they are called, but for what a killed writer left.
-
-    Raises NotFoundError when it cannot be listed.
-    """
+    """The folders in `folder`, whatever they are called, but for what a killed writer left. Raises NotFoundError when
+    it cannot be listed."""
     try:
         names = [name for name in list_folder(folder) if not name.startswith(LEFTOVERS)]
     except NotFoundError as error:
@@ -225,10 +219,8 @@ def folders_in(folder: Path) -> list[Path]:
 
 
 def folder_called(folder: Path, name: str) -> Path:
-    """The folder `name` in `folder`; where there is none, one whose name is the same in another Unicode form.
-
-    Raises NotFoundError when `folder` cannot be listed.
-    """
+    """The folder `name` in `folder`; where there is none, one whose name is the same in another Unicode form. Raises
+    NotFoundError when `folder` cannot be listed."""
     path = folder / name
     if name.isascii() or os.path.lexists(path):
         return path

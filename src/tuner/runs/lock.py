@@ -131,11 +131,9 @@ def held(path: Path, by: str) -> HeldError:
 
 @contextmanager
 def making(runs_dir: Path) -> Iterator[None]:
-    """Within it no other process makes a run in `runs_dir`, where the file system can see to that.
-
-    The lock is the folder's own, not a file in it. It is held for the moments of making one, so a maker that keeps it
-    for longer was halted, and is not waited for.
-    """
+    """Within it no other process makes a run in `runs_dir`, where the file system can see to that. The lock is the
+    folder's own, not a file in it. It is held for the moments of making one, so a maker that keeps it for longer was
+    halted, and is not waited for."""
     make_folder(runs_dir)
     with writing(runs_dir):
         descriptor = os.open(runs_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -156,9 +154,7 @@ def making(runs_dir: Path) -> Iterator[None]:
 
 def holder(path: Path) -> dict[str, Any] | None:
     """What is known of the live process that holds the run folder `path`: host, pid, start, command; None if none does.
-
-    Asks the kernel; takes nothing and writes nothing. Raises NotFoundError or ResourceError when it cannot be asked.
-    """
+    Asks the kernel; takes nothing and writes nothing. Raises NotFoundError or ResourceError when it cannot be asked."""
     file = path / NAME
     mine = _mine(file)
     if mine is not None or not CAN_LOCK:

@@ -39,10 +39,8 @@ def format_row(columns: Sequence[str], values: Mapping[str, float | int | None])
 
 
 def parse_rows(text: str, file: str) -> list[Row]:
-    """The rows of `text`; a last line without its end was torn by a crash and does not count.
-
-    Raises NotFoundError naming `file` and the line that is damaged.
-    """
+    """The rows of `text`; a last line without its end was torn by a crash and does not count. Raises NotFoundError
+    naming `file` and the line that is damaged."""
     lines = text.split("\n")[:-1]
     if not lines:
         return []

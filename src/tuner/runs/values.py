@@ -33,11 +33,8 @@ _LAYER = re.compile(rf"({'|'.join(LAYER)})\(([a-z0-9_.]+)\)")
 
 @dataclass(frozen=True)
 class Metric:
-    """What to read of a run.
-
-    `column` of its best epoch, of epoch `at` (an epoch's number, or -1: the last one); or, with `reached`, the first
-    epoch in which that condition holds.
-    """
+    """What to read of a run. `column` of its best epoch, of epoch `at` (an epoch's number, or -1: the last one); or,
+    with `reached`, the first epoch in which that condition holds."""
 
     text: str
     column: str = ""
@@ -77,10 +74,8 @@ def _check_has_epochs(column: str) -> None:
 
 
 def value(run: Run, metric: Metric) -> float | None:
-    """The metric of `run`; None where it has none yet, or never got there (a run that reached no such epoch).
-
-    Raises UsageError naming the metrics there are when the run has no such metric at all.
-    """
+    """The metric of `run`; None where it has none yet, or never got there (a run that reached no such epoch). Raises
+    UsageError naming the metrics there are when the run has no such metric at all."""
     if metric.column in WHOLE_RUN:
         return parameters(run) if metric.column == "parameters" else mean_of_known(_epoch_seconds(run))
     if metric.reached is not None:

@@ -20,10 +20,8 @@ from tuner.train.prepare import Setup, prepare, set_up_torch
 
 
 def train(session: Session, stop: StopRequests) -> Iterator[Event]:
-    """Trains a session to its end; yields Started first and Ended last. Raises TunerError.
-
-    Nothing is on disk before the network is built and the data is on the device.
-    """
+    """Trains a session to its end; yields Started first and Ended last. Raises TunerError. Nothing is on disk before
+    the network is built and the data is on the device."""
     try:
         session = set_up_torch(session)
         setup = prepare(session)

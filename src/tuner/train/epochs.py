@@ -128,10 +128,8 @@ class Training:
         return None
 
     def one_epoch(self) -> Iterator[Event]:
-        """Trains one epoch, or the rest of it, and measures it; returns early, mid-epoch, when asked to stop.
-
-        Raises NonFinite.
-        """
+        """Trains one epoch, or the rest of it, and measures it; returns early, mid-epoch, when asked to stop. Raises
+        NonFinite."""
         setup, state, history = self.setup, self.setup.state, self.history()
         began = told = time.monotonic()
         first = state.batch

@@ -101,10 +101,8 @@ class Folder:
 
     def go_back(self, name: str, beside: Mapping[str, Checksum], best: bytes | None) -> None:
         """Cuts the journals back to where the checkpoint `name` found them, and puts back the `best` weights that it
-        holds; without a checkpoint ("" and {}) to their headers, and no best weights.
-
-        Raises NotFoundError when metrics.csv or the best weights are not what the checkpoint counts on.
-        """
+        holds; without a checkpoint ("" and {}) to their headers, and no best weights. Raises NotFoundError when
+        metrics.csv or the best weights are not what the checkpoint counts on."""
         known = beside.get(METRICS, checksum(f"{format_header(self.columns)}\n".encode()))
         before = self.text_of(METRICS).encode()[: known[0]]
         if checksum(before) != known:
@@ -125,10 +123,8 @@ class Folder:
         self._cut_layers(beside.get(LAYERS, (0, "")))
 
     def _put_back_best(self, name: str, known: Checksum | None, held: bytes | None) -> None:
-        """Makes the best weights those that the checkpoint counts on; one of an older tuner does not hold them.
-
-        Raises NotFoundError when those that it holds are damaged.
-        """
+        """Makes the best weights those that the checkpoint counts on; one of an older tuner does not hold them. Raises
+        NotFoundError when those that it holds are damaged."""
         place = self.path / BEST
         if known is None:
             with writing(place):
@@ -214,9 +210,8 @@ class Folder:
 
     def newest_checkpoint(self, take_up: Callable[[str, dict[str, bytes]], dict[str, Checksum]]) -> str | None:
         """Goes on from the newest checkpoint that is whole and fits what stands beside it; None when there is none.
-
-        `take_up` is given its name and files and returns what it counts on. Raises NotFoundError when all are damaged.
-        """
+        `take_up` is given its name and files and returns what it counts on. Raises NotFoundError when all are
+        damaged."""
         passed_over = []
         for folder in reversed(checkpoints(self.path)):
             name = folder.name

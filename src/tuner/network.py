@@ -1,7 +1,5 @@
 """A plan -> an initialised `nn.Module`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial

@@ -1,7 +1,5 @@
 """Text files that only grow, by whole lines."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os

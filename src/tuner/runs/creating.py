@@ -1,7 +1,5 @@
 """One run folder: made, and its status written."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Run folders: read, one or many."""
 
-from __future__ import annotations
-
 import errno
 import os
 import re

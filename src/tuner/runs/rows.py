@@ -1,7 +1,5 @@
 """Rows of metrics.csv and layer_stats.jsonl: plain numbers, which reading gives back as they were written."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -1,7 +1,5 @@
 """Config -> run: the only orchestrator. `train` is a generator of events, without callbacks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

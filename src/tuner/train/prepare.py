@@ -1,7 +1,5 @@
 """Session -> what the loop needs: torch set up, data on the device, the network built."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass, replace
 

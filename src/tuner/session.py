@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -199,21 +200,15 @@ def check_not_made_meanwhile(session: Session) -> None:
 
 def _take_up(session: Session, path: Path) -> Session | Answered:
     """Goes on with the unfinished run in `path`, or reports it when whoever held it brought it to its end."""
-    lock = Lock(path, session.request.wait)
-    lock.acquire()
-    try:
+    with ExitStack() as held_here:
+        lock = held_here.enter_context(Lock(path, session.request.wait))
         after = glance(path)
-        if after.state not in ENDED:
-            config = session.loaded.config.replace(name=after.name)
-            loaded = replace(session.loaded, config=config)
-            changed = _changes(after.config, loaded.resolved, "before", "from here on")
-            return replace(session, held=lock, identity=after.identity, loaded=loaded, changed=changed)
-        answered = _answered(session, path)
-    except BaseException:
-        lock.release()
-        raise
-    lock.release()
-    return answered
+        if after.state in ENDED:
+            return _answered(session, path)
+        loaded = replace(session.loaded, config=session.loaded.config.replace(name=after.name))
+        changed = _changes(after.config, loaded.resolved, "before", "from here on")
+        held_here.pop_all()
+        return replace(session, held=lock, identity=after.identity, loaded=loaded, changed=changed)
 
 
 def _answered(session: Session, path: Path) -> Answered:

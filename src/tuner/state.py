@@ -119,8 +119,7 @@ def weights(network: Network) -> bytes:
 
 def load_weights(network: Network, data: bytes, what: str) -> None:
     """Copies weights into a network. Raises NotFoundError if they are damaged or do not fit."""
-    with torch.no_grad():
-        _copy_into(network.state_dict(), _tensors(data, what), what)
+    _copy_into(network.state_dict(), _tensors(data, what), what)
 
 
 def _copy_into(own: Mapping[str, Tensor], given: Mapping[str, Tensor], what: str) -> None:

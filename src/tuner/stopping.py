@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
+from typing import Self
 
 from tuner import signals
 from tuner.errors import STOPPED
@@ -61,13 +62,13 @@ class StopRequests:
         """Asks from within the program; the first reason stands."""
         self._asked = self._asked or stop
 
-    def __enter__(self) -> StopRequests:
+    def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in ASKED:
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     at_once = signal.SIG_DFL if number in DEADLY else _leave
                     self._before[number] = signal.signal(number, at_once)
-            if signals.came_early():
+            if signals.Kept.save_and_stop:
                 _leave(0, None)
         return self
 
@@ -76,7 +77,7 @@ class StopRequests:
             signal.signal(number, handler)  # type: ignore[arg-type]
         self._before = {}
         if self._asked is not None and self._asked.signal is not None:
-            signals.die_at_the_end(self._asked.signal)
+            signals.Kept.deadly = self._asked.signal
 
     def listen(self) -> None:
         """From now on there is something to save."""

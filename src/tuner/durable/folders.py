@@ -54,7 +54,10 @@ def commit_folder(
             built.mkdir()
             write_new({built / key: data for key, data in content.items()})
             for path in links:
-                _link(path, built / path.name)
+                try:
+                    (built / path.name).hardlink_to(path)
+                except OSError:
+                    write_new({built / path.name: read_bytes(path, FOLDER_LIMIT)})
             sync_folder(built)
             _read_back(built, final)
             _publish(built, final)
@@ -91,30 +94,6 @@ def _publish(built: Path, final: Path) -> None:
     sync_folder(final.parent)
     if replaces:
         remove_folder(old)
-
-
-def put_link(source: Path, target: Path) -> None:
-    """Makes `target` the file that `source` is: a hard link, or a copy where links are refused. `target` is old or new,
-    never half. Raises NotFoundError, ResourceError."""
-    if target.exists() and target.samefile(source):
-        return
-    temporary = target.with_name(temporary_name())
-    with writing(target):
-        try:
-            _link(source, temporary)
-            temporary.replace(target)
-            sync_folder(target.parent)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        target.hardlink_to(source)
-    except OSError:
-        write_new({target: read_bytes(source, FOLDER_LIMIT)})
 
 
 def read_folder(path: Path, limit: int = FOLDER_LIMIT) -> dict[str, bytes]:

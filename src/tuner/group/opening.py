@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -82,17 +82,14 @@ def hold(session: GroupSession) -> tuple[GroupSession, Lock]:
     """The group with its folder, made if it is not there, and the lock on it. Raises HeldError when another process
     trains it for longer than is to be waited, ResourceError."""
     if session.path is not None:
-        lock = Lock(session.path, session.request.wait)
-        lock.acquire()
-        try:  # seeds that are asked for the first time are added
+        with ExitStack() as held:  # seeds that are asked for the first time are added
+            lock = held.enter_context(Lock(session.path, session.request.wait))
             about = read_json(session.path / GROUP)
             before = about.get("seeds") if isinstance(about.get("seeds"), list) else []
             wider = sorted({*(seed for seed in before or [] if type(seed) is int), *session.seeds})
             if wider != before:
                 write_file(session.path / GROUP, json_bytes({**about, "seeds": wider}))
-        except BaseException:
-            lock.release()
-            raise
+            held.pop_all()
         return session, lock
     config, request = session.loaded.config, session.request
     with making(request.runs_dir):

@@ -1,6 +1,7 @@
 """One run folder: made, and its status written."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -42,15 +43,14 @@ def create_held(runs_dir: Path, name: str, run_name: str | None, files: Mapping[
         check_name(each)
     make_folder(runs_dir)
     lock = _claim_named(runs_dir / run_name, files) if run_name else _claim_next(runs_dir, name, files)
-    try:
+    with ExitStack() as held_here:
+        held_here.callback(lock.release)
         sweep_leftovers(lock.path)
         write_files(lock.path, {name: data for name, data in files.items() if name != key})
         with writing(runs_dir):
             sync_folder(runs_dir)
         write_file(lock.path / key, files[key])
-    except BaseException:
-        lock.release()
-        raise
+        held_here.pop_all()
     return lock
 
 

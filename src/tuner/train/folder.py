@@ -1,14 +1,12 @@
 """The run folder while it is written: journals, checkpoints, the best weights, the status."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Self
 
 from tuner.config.settings import Checkpoint
-from tuner.durable.folders import commit_folder, put_link, read_folder, remove_folder, sweep_leftovers
+from tuner.durable.folders import commit_folder, read_folder, remove_folder, sweep_leftovers
 from tuner.durable.journal import Journal
 from tuner.durable.reading import JOURNAL_LIMIT, Checksum, checksum, damaged, json_line, read_bytes, shown
 from tuner.durable.writing import write_file, writing
@@ -60,7 +58,7 @@ class Folder:
             self.layers = opened.enter_context(Journal.open(self.path / LAYERS)) if kept else None
             self.opened = opened.pop_all()
 
-    def __enter__(self) -> Folder:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -131,13 +129,14 @@ class Folder:
                 place.unlink(missing_ok=True)
         elif held is not None and checksum(held) != known:
             raise damaged(place, f"it is not what {name} counts on")
-        elif held is not None:
-            put_link(self.checkpoints / name / BEST, place)
-        else:  # a later epoch's weights may stand there: these may become the best again, or the run's end says it
+        else:  # a later epoch's weights may stand there; where these are lost, they may become the best again
             try:
                 self.best_kept = checksum(read_bytes(place, WEIGHTS_LIMIT)) == known
             except NotFoundError:
                 self.best_kept = False
+            if held is not None and not self.best_kept:
+                write_file(place, held)
+                self.best_kept = True
         self.best_known = known
 
     def _cut_layers(self, known: Checksum) -> None:

@@ -678,6 +678,17 @@ def test_json(filled: Place) -> None:
     assert (only["same"], {"key": "torch", "a": "2.10.0", "b": "2.10.0"} in only["identity"]) == (True, True)
 
 
+@pytest.mark.parametrize("command", ["diff base digits-2", "compare base digits-1", "early-stop base digits-1"])
+def test_each_form_tells_the_same(filled: Place, command: str) -> None:
+    said = {form: filled.tuner(f"{command} --{form}") for form in ("json", "md", "html", "csv")}
+    assert [done.returncode for done in said.values()] == [0] * 4
+    for done in said.values():
+        assert {"val_loss"} <= set(re.findall(r"[a-z_]+", done.stdout))
+    json.loads(said["json"].stdout)
+    assert said["html"].stdout.startswith("<!doctype html>")
+    assert said["md"].stdout.count("| --- |") <= said["md"].stdout.count("\n\n") + 1
+
+
 def test_the_arguments_work_on_a_command_line(filled: Place) -> None:
     script = f"{sys.executable} -m tuner check $1 $({sys.executable} -m tuner diff $1 $2 --as-args) --json"
     for a, b in (("base.yaml", "layers.yaml"), ("runs/digits-2/config.yaml", "my.yaml")):

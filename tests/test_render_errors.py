@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len, chop_cells
 
 from tuner.errors import ConfigError, Fault, NotFoundError
-from tuner.render.errors import config_faults, error_text, point_at
+from tuner.render.errors import error_text, point_at
 from tuner.render.text import escape
 
 FAULTS = [
@@ -43,16 +43,15 @@ LINES = st.text(alphabet="ab: é日本ｶ한\t\x1b\u202e", max_size=300)
 
 
 def test_faults_look_like_this() -> None:
-    assert config_faults(FAULTS) == GOLDEN
     assert error_text(ConfigError(FAULTS)) == GOLDEN
 
 
 def test_one_fault_is_counted_as_one() -> None:
-    assert config_faults(FAULTS[:1]).endswith("\n1 error")
+    assert error_text(ConfigError(FAULTS[:1])).endswith("\n1 error")
 
 
 def test_colour_adds_nothing_but_colour() -> None:
-    painted = config_faults(FAULTS, color=True)
+    painted = error_text(ConfigError(FAULTS), color=True)
     assert "\x1b[1;31m^^^\x1b[0m" in painted
     for code in ("\x1b[0m", "\x1b[1m", "\x1b[1;31m", "\x1b[32m"):
         painted = painted.replace(code, "")
@@ -66,7 +65,7 @@ def test_an_error_comes_with_its_fix() -> None:
 
 
 def test_a_narrow_encoding_keeps_the_caret_under_its_token() -> None:
-    lines = config_faults(FAULTS[2:3], encoding="ascii").splitlines()
+    lines = error_text(ConfigError(FAULTS[2:3]), encoding="ascii").splitlines()
     assert lines[1].isascii()
     assert lines[1][lines[2].index("^") :] == "LekyReLU"
 
@@ -120,6 +119,6 @@ def test_no_fault_is_too_odd_to_show(
     message: str, file: str, line: int, column: int, given_text: str, excerpt: str, width: int
 ) -> None:
     fault = Fault(message, file, line, column, "key", given_text, given_text, message, excerpt, width)
-    text = config_faults([fault])
+    text = error_text(ConfigError([fault]))
     assert text.endswith("\n1 error")
     assert all(part.replace("\u3000", " ").isprintable() for part in text.split("\n"))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tuner.figures import duration, figure, number, plural, spark
-from tuner.render.text import cells, escape, is_terminal, is_unicode, pad, paint, prepare, shorten, terminal_width
+from tuner.render.text import cells, escape, is_terminal, is_unicode, paint, prepare, shorten, terminal_width
 
 ANY_FLOAT = st.none() | st.floats()
 TEXT = st.text(alphabet="ab é日本ｶ한\u3000#:", max_size=30)
@@ -116,8 +116,6 @@ def test_widths_are_counted_in_terminal_columns(text: str, width: int) -> None:
     short = shorten(text, width)
     assert cell_len(short) <= width
     assert short == text or short.endswith("...")
-    assert cell_len(pad(short, width)) == width
-    assert pad(short, width, "r").endswith(short)
 
 
 def test_combining_marks_take_no_column() -> None:

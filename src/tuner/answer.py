@@ -47,7 +47,8 @@ class Column:
     function makes of each.
 
     Where there is no room columns of a lower `weight` fall away first, those without one never. A text is broken at
-    words, or, with `least`, cut to that many characters at least.
+    words, or, with `least`, cut to that many characters at least. As `code` it is what somebody types: a form that
+    gives signs a meaning of its own leaves these alone.
     """
 
     head: str
@@ -56,6 +57,7 @@ class Column:
     weight: int | None = None
     least: int | None = None
     brief: str = ""  # the head where there is little room
+    code: bool = False
 
 
 @dataclass(frozen=True)

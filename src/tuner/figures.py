@@ -17,7 +17,9 @@ MOST_DECIMALS = 6
 
 def mean(values: Sequence[float]) -> float:
     """The mean of one finite value or more. The order of the values does not change a bit of it; of equal values it
-    is exactly that value."""
+    is exactly that value, of a single one, which may be whole, itself."""
+    if len(values) == 1:
+        return values[0]
     scale = 2.0**-64 if max(map(abs, values)) > 2.0**900 else 1.0  # the sum of the largest floats is none
     found = math.fsum(value * scale for value in values) / len(values) / scale
     return min(max(found, min(values)), max(values))

@@ -13,7 +13,7 @@ from tuner.errors import UsageError
 from tuner.figures import number, plural
 from tuner.options.metrics import column
 from tuner.runs.commands import next_command
-from tuner.runs.family import Group, average, read_group
+from tuner.runs.family import Group, read_group
 from tuner.runs.files import CONFIG, LOG, METRICS, TIMING, apart
 from tuner.runs.find import resolve
 from tuner.runs.folder import Run, is_run, read
@@ -87,15 +87,10 @@ def run_data(run: Run) -> dict[str, Any]:
 
 def group_data(group: Group) -> dict[str, Any]:
     """What ``--json`` tells of a group."""
-    finished = [run for run in group.runs.values() if run.state == "finished"]
     return {
         "run": str(group.path),
         "name": group.first.name,
-        "state": group.state,
-        "members": [
-            {"seed": seed, "run": str(run.path), **run.status, "state": run.state} for seed, run in group.runs.items()
-        ],
-        "mean": {table: average(finished, table) for table in ("best", "test")},
+        **group.as_json(),
         "config": group.first.config,
         "identity": group.first.identity.as_json(),
         "damaged": list(group.damaged),

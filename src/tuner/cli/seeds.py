@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 from tuner.cli.following import Asked, finish, follow
 from tuner.durable.reading import shown
@@ -16,9 +13,9 @@ from tuner.group.opening import GroupSession, open_group
 from tuner.group.pool import command_of, group_code, train_group
 from tuner.paths import reference
 from tuner.render.training import GroupView
-from tuner.runs.family import Group, average, read_group
+from tuner.runs.family import Group, read_group
 from tuner.runs.files import ENDED
-from tuner.runs.folder import Run, members
+from tuner.runs.folder import members
 
 MOST = 10_000
 
@@ -48,46 +45,31 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 def train_seeds(asked: Asked, seeds: str) -> int:
     """Trains the members that are still to do, and reports the group; the exit code."""
     session = open_group(asked.source, asked.overrides, asked.loaded, parse_seeds(seeds), asked.request)
-    before = session.trained()
-    is_trained = session.path is None or len(before) < len(session.seeds)
+    path, before = session.path, session.trained()
     with asked.talk() as talk:
         view = GroupView(talk)
-        if session.path is None or is_trained:
+        is_due = path is None or len(before) < len(session.seeds)
+        if path is None or is_due:
             ended = follow(asked, train_group(session, asked.stop), view.show)
             assert isinstance(ended, GroupEnded)  # noqa: S101 - training ends with it or raises
             path, code = ended.group, ended.exit_code
         else:
-            path, code = session.path, group_code([run.status["exit_code"] for run in before.values()])
             asked.stop.rest()
             asked.say_path(path)
+            code = group_code([run.status["exit_code"] for run in before.values()])
             statuses = {seed: run.status for seed, run in before.items()}
             view.trained_before(path, statuses, session.loaded.config.training.monitor)
-        there = read_group(path).runs if members(path) else {}  # none where it was stopped before the first one began
-        runs = {seed: run for seed, run in there.items() if seed in session.seeds}
-        view.end([("end", state_of(session, path, runs)), ("next", next_command(session, path, runs))])
-    draws = is_trained and "finished" in [run.state for run in runs.values()]
-    return finish(asked, path, runs, code, end_data(path, runs), draws=draws)
+        # without members where it was stopped before the first one began
+        group = read_group(path).only(session.seeds) if members(path) else Group(path, {})
+        missing = len(session.seeds) - len(group.runs)
+        state = f"{group.state}, {missing} not begun" if missing and group.runs else group.state or "not begun"
+        view.end([("end", state), ("next", next_command(session, group))])
+    draws = is_due and "finished" in [run.state for run in group.runs.values()]
+    return finish(asked, path, group.runs, code, group.as_json(), draws=draws)
 
 
-def state_of(session: GroupSession, path: Path, runs: dict[int, Run]) -> str:
-    missing = len(session.seeds) - len(runs)
-    return Group(path, runs).state + (f", {missing} not begun" if missing else "") if runs else "not begun"
-
-
-def end_data(path: Path, runs: dict[int, Run]) -> Mapping[str, Any]:
-    """For the last object of --json: the members' status, and the mean of those that finished."""
-    finished = [run for run in runs.values() if run.state == "finished"]
-    return {
-        "state": Group(path, runs).state or "stopped",
-        "members": [
-            {"seed": seed, "run": str(run.path), **run.status, "state": run.state} for seed, run in runs.items()
-        ],
-        "mean": {table: average(finished, table) for table in ("best", "test")},
-    }
-
-
-def next_command(session: GroupSession, path: Path, runs: dict[int, Run]) -> str:
+def next_command(session: GroupSession, group: Group) -> str:
     """What to type next: the same command where members are missing, else a look at the curves."""
-    if len(runs) < len(session.seeds) or any(run.state not in ENDED for run in runs.values()):
-        return shlex.join(command_of(session, path))
-    return f"tuner curves {reference(path)}"
+    if len(group.runs) < len(session.seeds) or any(run.state not in ENDED for run in group.runs.values()):
+        return shlex.join(command_of(session, group.path))
+    return f"tuner curves {reference(group.path)}"

@@ -7,34 +7,26 @@ from collections.abc import Sequence
 
 from tuner.errors import ConfigError, Fault, TunerError
 from tuner.figures import plural
-from tuner.render.text import USUAL_WIDTH, cells, escape, paint, visible
+from tuner.render.text import USUAL_WIDTH, cells, escape, escape_lines, paint, visible
 
 TAB = 4
 
 
 def error_text(error: TunerError, *, width: int = USUAL_WIDTH, color: bool = False, encoding: str = "utf-8") -> str:
-    """What to print for `error`: all the faults of a config, or the message and what to do about it."""
-    if isinstance(error, ConfigError):
-        return config_faults(error.faults, error.count, width=width, color=color, encoding=encoding)
-    lines = [_lines(error.message, encoding), _lines(error.fix, encoding)]
-    lines[0] = f"{paint('error:', 'bold red', color)} {lines[0]}"
-    return "\n".join(line for line in lines if line)
-
-
-def config_faults(
-    faults: Sequence[Fault], count: int = 0, *, width: int = USUAL_WIDTH, color: bool = False, encoding: str = "utf-8"
-) -> str:
-    """Each fault with its place and its line, cut to `width` columns; the last line counts all there are (`count`).
+    """What to print for `error`: the message and what to do about it; of a config, each fault with its place and its
+    line, cut to `width` columns, and how many there are.
 
     `encoding` is that of the stream it will be written to: what it cannot express is written as an escape here, so that
     the caret stays under its token.
     """
-    parts = [_fault(fault, width, color, encoding) for fault in faults]
-    count = max(count, len(parts))
-    if count > len(parts):
+    if not isinstance(error, ConfigError):
+        told = escape_lines("\n".join(filter(None, [error.message, error.fix])), encoding)
+        return f"{paint('error:', 'bold red', color)} {told}"
+    parts = [_fault(fault, width, color, encoding) for fault in error.faults]
+    if error.count > len(parts):
         dots = "…" if visible("…", encoding) == "…" else "..."
-        parts.append(f"{dots} and {count - len(parts):,} more")
-    return "\n".join([*parts, paint(plural(count, "error"), "bold red", color)])
+        parts.append(f"{dots} and {error.count - len(parts):,} more")
+    return "\n".join([*parts, paint(plural(error.count, "error"), "bold red", color)])
 
 
 def _fault(fault: Fault, width: int, color: bool, encoding: str) -> str:
@@ -49,7 +41,9 @@ def _fault(fault: Fault, width: int, color: bool, encoding: str) -> str:
     if fault.allowed and not _says(fault.message, fault.allowed):
         lines.append(f"{indent}allowed: {escape(fault.allowed, encoding)}")
     if fault.suggestion:
-        lines.append(indent + paint(_advice(escape(fault.suggestion, encoding)), "green", color))
+        meant = escape(fault.suggestion, encoding)
+        advice = f"try: {meant}" if " " in meant else f"did you mean {meant}?"
+        lines.append(indent + paint(advice, "green", color))
     return "\n".join(lines)
 
 
@@ -64,17 +58,9 @@ def _headline(fault: Fault, color: bool, encoding: str) -> str:
     return ": ".join(part for part in parts if part)
 
 
-def _advice(suggestion: str) -> str:
-    return f"try: {suggestion}" if " " in suggestion else f"did you mean {suggestion}?"
-
-
 def _says(text: str, part: str) -> bool:
     """Whether `text` holds `part` as whole words: 1 is not in 1.5, nor in 10."""
     return re.search(rf"(?<![\w.-]){re.escape(part)}(?!\w|\.\w)", text) is not None
-
-
-def _lines(text: str, encoding: str) -> str:
-    return "\n".join(escape(line, encoding) for line in text.split("\n"))
 
 
 def point_at(line: str, column: int, width: int, room: int, encoding: str = "utf-8") -> tuple[str, int, int]:

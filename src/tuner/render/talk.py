@@ -7,7 +7,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Self, TextIO
 
 from tuner.figures import ASCII_LEVELS, LEVELS
-from tuner.render.text import Line, escape, is_terminal, is_unicode, prepare, silence, terminal_height, terminal_width
+from tuner.render.text import (
+    Line,
+    escape,
+    escape_lines,
+    is_terminal,
+    is_unicode,
+    prepare,
+    silence,
+    terminal_height,
+    terminal_width,
+)
 
 if TYPE_CHECKING:
     from tuner.render.live import Screen
@@ -64,7 +74,7 @@ class Talk:
     def line(self, text: str, style: str = "", label: str | None = None, *, breaks: bool = True) -> None:
         """A text, on a terminal broken at words if it `breaks`; with a label it stands beside that."""
         indent = 0 if label is None else LABEL
-        lines = ("\n" + " " * indent).join(escape(line, self._encoding) for line in text.split("\n"))
+        lines = escape_lines(text, self._encoding, indent)
         self._add(Line([(f"{label or '':<{indent}}{lines}", style)], indent if breaks else None))
 
     def bar(self, where: Callable[[], tuple[float | None, str]] | None) -> None:

@@ -35,7 +35,7 @@ from tuner.answer import (
 from tuner.figures import ASCII_LEVELS, LEVELS, duration, spark
 from tuner.render.chart.terminal import Drawing, charts
 from tuner.render.console import console_on
-from tuner.render.text import escape, is_colored, is_terminal, is_unicode, terminal_width, write
+from tuner.render.text import escape, escape_lines, is_colored, is_terminal, is_unicode, terminal_width, write
 
 GAP = 2
 UNBOUNDED = 1_000_000
@@ -92,7 +92,7 @@ class Look:
                 yield from ["#\n"] * bool(place)
                 yield from (f"# {line.rstrip()}".rstrip() + "\n" for line in self.lines(inner))
         elif isinstance(block, Text) and block.code:
-            yield "".join(f"{escape(line)}\n" for line in block.text.split("\n"))
+            yield f"{escape_lines(block.text)}\n"
         elif isinstance(block, Command):
             yield f"  {escape(block.text)}\n"
         elif isinstance(block, Text | Verdict):
@@ -150,7 +150,8 @@ class Look:
         column, cells = table.columns[place], [row[place] for row in table.rows]
         is_time = any(isinstance(cell, datetime) for cell in cells)
         head = (column.brief if self.is_terminal else "") or column.head + " (UTC)" * (is_time and not self.is_terminal)
-        return head, [self.shown(self.plain(cell, text)) for cell, text in zip(cells, texts(table, place), strict=True)]
+        found = [self.plain(cell, text) for cell, text in zip(cells, texts(table, place), strict=True)]
+        return escape(head), [escape(self.shown(text)) for text in found]
 
     def shown(self, text: str) -> str:
         """The text, with what an ASCII stream has another spelling for."""
@@ -204,7 +205,7 @@ class Look:
             side = "right" if table.side(place) == "r" else "left"
             is_cut = table.columns[place].least is not None
             grid.add_column(
-                Words(escape(columns[place][0])),
+                Words(columns[place][0]),
                 justify=side,  # type: ignore[arg-type]
                 width=width,
                 no_wrap=is_cut,
@@ -213,7 +214,7 @@ class Look:
         for at, row in enumerate(table.rows):
             shown = [self._within(row[p], columns[p][1][at], width) for p, width in zip(part, widths, strict=True)]
             styles = [table.styles.get((at, p), "") for p in part]
-            grid.add_row(*(Words(escape(text), style) for text, style in zip(shown, styles, strict=True)))
+            grid.add_row(*(Words(text, style) for text, style in zip(shown, styles, strict=True)))
         return grid
 
     def _within(self, cell: Cell, text: str, width: int) -> str:

@@ -118,6 +118,11 @@ def escape(text: str, encoding: str = "utf-8") -> str:
     return "".join(visible(char, encoding) for char in text)
 
 
+def escape_lines(text: str, encoding: str = "utf-8", indent: int = 0) -> str:
+    """`text` made safe line by line; the further lines begin with so many spaces."""
+    return ("\n" + " " * indent).join(escape(line, encoding) for line in text.split("\n"))
+
+
 def visible(char: str, encoding: str = "utf-8") -> str:
     """One character as it is, or as its escape (``\\x1b``, ``\\u202e``)."""
     if char.isprintable() or char == "\u3000":
@@ -137,12 +142,6 @@ def cells(text: str) -> int:
     from rich.cells import cell_len
 
     return cell_len(text)
-
-
-def pad(text: str, width: int, align: str = "l") -> str:
-    """`text` filled with spaces to `width` columns, on the left side for ``r``."""
-    space = " " * (width - cells(text))
-    return space + text if align == "r" else text + space
 
 
 def shorten(text: str, width: int) -> str:

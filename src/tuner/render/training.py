@@ -30,8 +30,6 @@ class RunView:
         self._talk = talk
         self._started: Started | None = None
         self._table: EpochTable | None = None
-        self._epoch, self._inside = 0, 0.0
-        self._left: float | None = None
 
     def show(self, event: Event) -> None:
         """One event."""
@@ -57,13 +55,13 @@ class RunView:
                 self._talk.draw()
 
     def _move(self, epoch: int, inside: float, left: float | None) -> None:
-        self._epoch, self._inside, self._left = epoch, inside, left
-        self._talk.bar(self._where)
-
-    def _where(self) -> tuple[float, str]:
         epochs = self._started.epochs if self._started else 0
-        text = f"epoch {number(min(self._epoch, epochs))}/{number(epochs)}"
-        return (self._epoch - 1 + self._inside) / max(1, epochs), text + _remaining(self._left)
+
+        def where() -> tuple[float, str]:
+            text = f"epoch {number(min(epoch, epochs))}/{number(epochs)}{_remaining(left)}"
+            return (epoch - 1 + inside) / max(1, epochs), text
+
+        self._talk.bar(where)
 
 
 class GroupView:

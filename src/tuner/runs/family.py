@@ -52,6 +52,18 @@ class Group:
     def diverged(self) -> list[int]:
         return [seed for seed, run in self.runs.items() if run.state == "diverged"]
 
+    def as_json(self) -> dict[str, Any]:
+        """The members' status, and the mean of those that finished."""
+        finished = [run for run in self.runs.values() if run.state == "finished"]
+        return {
+            "state": self.state or "stopped",
+            "members": [
+                {"seed": seed, "run": str(run.path), **run.status, "state": run.state}
+                for seed, run in self.runs.items()
+            ],
+            "mean": {table: average(finished, table) for table in ("best", "test")},
+        }
+
 
 def average(runs: Collection[Run], table: str) -> dict[str, float]:
     """The mean over `runs` of each number in their status' `table` (``best``, ``last``, ``test``) that all have."""

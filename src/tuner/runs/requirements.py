@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuner.errors import UsageError
-from tuner.options.metrics import column
+from tuner.figures import mean
+from tuner.options.metrics import Column, column
 from tuner.quantities import EPOCH, LAYER, WHOLE_RUN
 from tuner.runs.conditions import Condition, parse_numeric
 from tuner.runs.folder import Run
@@ -31,12 +32,12 @@ class Requirement:
         is known why, ``reason`` says so."""
         values = [value(run, self.metric) for run in runs.values()]
         known = [each for each in values if each is not None]
-        mean = sum(known) / len(known) if known and len(known) == len(values) else None
-        reasons = [reason for run in runs.values() if mean is None and (reason := why_not(run, self.metric))]
+        found = mean(known) if known and len(known) == len(values) else None
+        reasons = [reason for run in runs.values() if found is None and (reason := why_not(run, self.metric))]
         return {
             "condition": str(self.condition),
-            "value": mean,
-            "holds": mean is not None and self.condition.holds(mean),
+            "value": found,
+            "holds": found is not None and self.condition.holds(found),
             **({"reason": reasons[0]} if reasons else {}),
         }
 
@@ -68,5 +69,5 @@ def possible_metrics(loaded: Loaded) -> list[str]:
     """The columns that a run of `loaded` can be asked for."""
     measured = loaded.metrics
     tested = loaded.config.training.test == "end"
-    test = dict.fromkeys(f"test_{name.partition('_')[2]}" for name in measured if tested)
+    test = dict.fromkeys(str(Column("test", column(name).name)) for name in measured if tested)
     return [*measured, *test, *ALWAYS]

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tuner.answer import Answer, Block, Cell, Column, Command, Note, Table, Text, Verdict
+from tuner.answer import Answer, Block, Brief, Cell, Column, Command, Note, Table, Text, Verdict
 from tuner.asks.compare.checks import WORDS
 from tuner.asks.compare.comparison import Comparison, compare
 from tuner.asks.compare.differences import BETTER, EQUIVALENT, UNDECIDED, VERDICTS, WORSE
@@ -110,16 +110,12 @@ def _statistics(comparison: Comparison) -> Table:
         Column("p", p_text, "r"),
         Column("verdict"),
     ]
-    rows: list[list[Cell]] = [
-        [
-            each.side.name,
-            each.pairs,
-            each.mean,
-            None if each.low is None or each.high is None else f"[{sign(each.low)}, {sign(each.high)}]",
-            each.p,
-            each.verdict,
-        ]
-        for each in comparison.differences
-    ]
+    rows: list[list[Cell]] = []
+    for each in comparison.differences:
+        interval = None
+        if each.low is not None and each.high is not None:
+            text = f"[{sign(each.low)}, {sign(each.high)}]"
+            interval = Brief(text, text, f"[{each.low!r}, {each.high!r}]")
+        rows.append([each.side.name, each.pairs, each.mean, interval, each.p, each.verdict])
     styles = {(at, 5): COLORS[each.verdict] for at, each in enumerate(comparison.differences)}
     return Table(columns, rows, styles=styles)

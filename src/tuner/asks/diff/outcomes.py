@@ -87,7 +87,7 @@ def _outcome(metric: str, trained: Sequence[Sequence[Run]], comparable: bool) ->
     values, spreads, counts = [], [], []
     for runs in trained:
         known = [number for run in runs if (number := _value(run, metric)) is not None and math.isfinite(number)]
-        values.append(_mean(known) if known else None)
+        values.append(mean(known) if known else None)
         spreads.append(deviation(known) if len(known) > 1 else None)
         counts.append(len(known))
     direction = parse_metric(metric).direction if comparable else None
@@ -100,11 +100,6 @@ def _value(run: Run, metric: str) -> float | None:
         number: int | None = run.status.get(EPOCHS[metric])
         return number
     return value(run, parse_metric(metric)) if metric in metrics_of_run(run) else None
-
-
-def _mean(numbers: Sequence[float]) -> float:
-    """Of one run its own value, which may be a whole number."""
-    return numbers[0] if len(numbers) == 1 else mean(numbers)
 
 
 def course_of(sides: Sequence[Side]) -> Course | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from tuner.answer import Block, Cell, Column, Spark, Table, Text
+from tuner.answer import Block, Brief, Cell, Column, Spark, Table, Text
 from tuner.asks.diff.changes import Diff
 from tuner.asks.diff.outcomes import EPOCHS, Course, Outcome
 from tuner.asks.diff.sides import Side
@@ -32,15 +32,15 @@ def results(diff: Diff) -> Iterator[Block]:
     for outcome in diff.outcomes:
         values = [_value(outcome, place, diff.sides[place]) for place in places]
         deltas = [_delta(outcome, place) for place in places]
-        if in_pair:
-            values.append(deltas[1])
-        else:
+        if not in_pair:
             both = zip(values, deltas, strict=True)
             values = [f"{value} ({delta})" if delta.strip("0") else value for value, delta in both]
+        cells = [_exact(text, outcome.values[place]) for text, place in zip(values, places, strict=True)]
+        cells += [_exact(deltas[1], outcome.delta(places[1]))] if in_pair else []
         for at, place in enumerate(places[1:], 2 + in_pair):
             if (is_better := outcome.better(place)) is not None:
                 styles[len(rows), at] = "green" if is_better else "red"
-        rows.append([outcome.metric, *values, f"{outcome.direction} is better" if outcome.direction else ""])
+        rows.append([outcome.metric, *cells, f"{outcome.direction} is better" if outcome.direction else ""])
     title = "result at the best epoch" + f", in brackets against {first.letter}" * (not in_pair)
     yield Table([*columns, Column("")], rows, title, styles)
     if not all(outcome.comparable for outcome in diff.outcomes):
@@ -62,6 +62,11 @@ def _value(outcome: Outcome, place: int, side: Side) -> str:
         text += f" ± {_like(outcome, spread)}"
     count, runs = outcome.counts[place], len(side.runs)
     return f"{text} ({count} of {runs})" if 0 < count < runs else text
+
+
+def _exact(text: str, value: float | None) -> Brief:
+    """The text, and for scripts the number itself."""
+    return Brief(text, text, "" if value is None else repr(value))
 
 
 def _delta(outcome: Outcome, place: int) -> str:

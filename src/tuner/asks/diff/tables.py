@@ -12,7 +12,7 @@ from tuner.asks.diff.changes import Diff
 from tuner.asks.diff.sides import DEFAULT, Side
 from tuner.config.comparison import ABSENT, Setting, brief
 from tuner.errors import NotFoundError
-from tuner.figures import number, plural
+from tuner.figures import number, plural, some
 
 SHORT = {"data_fingerprint": 12, "git_commit": 10}
 """How much of a long number is enough to tell two apart."""
@@ -25,9 +25,8 @@ def sides_table(sides: Sequence[Side]) -> Table:
     if any(side.runs for side in sides):
         columns += [Column("state"), Column("epochs"), Column("seed")]
         for row, side in zip(rows, sides, strict=True):
-            seeds = ", ".join(map(str, list(side.runs)[:8])) + ", ..." * (len(side.runs) > 8)
             epochs = max((run.status.get("epoch") or 0 for run in side.runs.values()), default=None)
-            row += [side.group.state if side.group else None, epochs, seeds or None]
+            row += [side.group.state if side.group else None, epochs, some(list(side.runs), 8) or None]
     return Table(columns, rows)
 
 
@@ -60,7 +59,7 @@ def identity(diff: Diff, everything: bool) -> Iterator[Block]:
     rows = [[", ".join(str(value)[: SHORT.get(each.key)] for value in held) or None for held in each.values]
             for each in shown]  # fmt: skip
     if rows:
-        columns = [Column("what"), *(Column(side.letter) for side in diff.sides)]
+        columns = [Column("what"), *(Column(side.letter, code=True) for side in diff.sides)]
         styles = _styles(rows, [each.differs for each in shown])
         yield Table(columns, [[each.name, *row] for each, row in zip(shown, rows, strict=True)], title, styles)
     elif known:
@@ -74,7 +73,7 @@ def settings(diff: Diff, everything: bool) -> Iterator[Block]:
         return
     count = len(diff.changed)
     title = f"config: {count} of {plural(len(diff.settings), 'setting')} differ{'s' * (count == 1)}"
-    columns = [Column("setting"), *(Column(side.letter) for side in diff.sides)]
+    columns = [Column(head, code=True) for head in ("setting", *(side.letter for side in diff.sides))]
     values = [[None if value is ABSENT else brief(value) for value in setting.values] for setting in shown]
     rows: list[list[Cell]] = [[setting.key, *each] for setting, each in zip(shown, values, strict=True)]
     styles = _styles(values, [setting.differs for setting in shown])

@@ -12,6 +12,7 @@ from tuner.asks.runs.entries import Entry
 from tuner.config.comparison import ABSENT, Setting, meaning, name_of, side_by_side
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, UsageError
+from tuner.figures import mean
 from tuner.options.metrics import Column as Measured
 from tuner.options.metrics import column as column_of
 from tuner.quantities import LAYER
@@ -70,9 +71,7 @@ def _value(run: Run, metric: Metric, problems: Problems) -> float | None:
 
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [each for each in values if each is not None and not math.isnan(each)]
-    if not known or len(known) < len(values):
-        return None
-    return known[0] if len(known) == 1 else math.fsum(known) / len(known)
+    return mean(known) if known and len(known) == len(values) else None
 
 
 def find_column(text: str, everything: Sequence[Entry]) -> Column:

@@ -13,6 +13,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from tuner.chart import Line, Panel, Pen, Points
+from tuner.figures import mean
 from tuner.render.chart.scale import Scale
 from tuner.render.text import escape
 
@@ -180,5 +181,4 @@ def spread(wanted: Sequence[tuple[float, int]], gap: float) -> list[tuple[float,
 
 def _start(group: Sequence[tuple[float, int]], gap: float) -> float:
     long = gap * (len(group) - 1)
-    middle = sum(height for height, _ in group) / len(group)
-    return max(0.0, min(middle - long / 2, 1.0 - long))
+    return max(0.0, min(mean([height for height, _ in group]) - long / 2, 1.0 - long))

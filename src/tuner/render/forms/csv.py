@@ -11,14 +11,16 @@ from tuner.answer import Answer, Brief, Cell, Chart, Command, Spark, Table
 
 
 def show(answer: Answer) -> str:
-    """The tables one below the other, under the names of their columns; curves point by point. Nothing is rounded;
-    times are ISO 8601."""
+    """The tables one below the other, under the names of their columns, each of several under its title, too; curves
+    point by point. Nothing is rounded; times are ISO 8601."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
+    several = sum(isinstance(block, Table) for block in answer.blocks) > 1
     for table in answer.blocks:
         if isinstance(table, Chart):
             writer.writerows(_points(table))
         elif isinstance(table, Table):
+            writer.writerows([[table.title]] * (several and bool(table.title)))
             kept = [at for at in range(len(table.columns)) if not any(isinstance(row[at], Spark) for row in table.rows)]
             writer.writerow([table.columns[at].head for at in kept])
             writer.writerows([_plain(row[at]) for at in kept] for row in table.rows)

@@ -22,7 +22,7 @@ from tuner.answer import (
 )
 from tuner.figures import spark
 from tuner.render.chart.terminal import Drawing, charts
-from tuner.render.text import escape
+from tuner.render.text import escape, escape_lines
 
 
 def show(answer: Answer) -> str:
@@ -43,7 +43,7 @@ def _block(block: Block) -> str:
         return f"> {escape(block.text)}"
     if isinstance(block, Command) or (isinstance(block, Text) and block.code):
         return f"```\n{block.text}\n```"
-    text = "\n".join(escape(line) for line in block.text.split("\n"))
+    text = escape_lines(block.text)
     if isinstance(block, Text) and block.title:
         return f"**{escape(block.title)}**\n\n{text}"
     return f"**{text}**" if isinstance(block, Verdict) or block.style == "bold" else text
@@ -52,7 +52,7 @@ def _block(block: Block) -> str:
 def table_text(table: Table) -> str:
     """A table as Markdown, under its title."""
     places = range(len(table.columns))
-    columns = [[_cell(row[at], text) for row, text in zip(table.rows, texts(table, at), strict=True)] for at in places]
+    columns = [_column(table, at) for at in places]
     heads = [
         escape(each.head) + " (UTC)" * any(isinstance(row[at], datetime) for row in table.rows)
         for at, each in enumerate(table.columns)
@@ -60,6 +60,13 @@ def table_text(table: Table) -> str:
     rule = ["---:" if table.side(at) == "r" else "---" for at in places]
     lines = [_bars(heads), f"| {' | '.join(rule)} |", *(_bars(line) for line in zip(*columns, strict=True))]
     return "\n".join([*([f"**{escape(table.title)}**\n"] if table.title else []), *lines])
+
+
+def _column(table: Table, place: int) -> list[str]:
+    cells = [row[place] for row in table.rows]
+    found = [_cell(cell, text) for cell, text in zip(cells, texts(table, place), strict=True)]
+    is_code = table.columns[place].code
+    return [f"`{text}`" if is_code and cell is not None else text for cell, text in zip(cells, found, strict=True)]
 
 
 def _cell(cell: Cell, text: str) -> str:

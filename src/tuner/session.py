@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -253,14 +253,12 @@ def _changes(one: dict[str, Any], other: dict[str, Any], where: str, elsewhere: 
 def _begun_elsewhere(session: Session) -> str | None:
     """Why a new run starts although one of this config is unfinished: what differs in its identity."""
     for path in runs_in(session.request.runs_dir):
-        try:
+        with suppress(NotFoundError):
             run = glance(path)
-        except NotFoundError:
-            continue
-        same = run.name == session.loaded.config.name and run.identity.config_hash == session.identity.config_hash
-        if same and run.state in UNFINISHED:
-            what = ", ".join(key for key, *_ in session.identity.differences(run.identity, _ignored(session)))
-            return f"{path.name} is unfinished, but was begun under another identity ({what}); this is a new run"
+            same = run.name == session.loaded.config.name and run.identity.config_hash == session.identity.config_hash
+            if same and run.state in UNFINISHED:
+                what = ", ".join(key for key, *_ in session.identity.differences(run.identity, _ignored(session)))
+                return f"{path.name} is unfinished, but was begun under another identity ({what}); this is a new run"
     return None
 
 

@@ -28,9 +28,8 @@ class Updater:
         named = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
         self.names = [name for name, _ in named]
         self.parameters: list[Tensor] = [parameter for _, parameter in named]
-        decays = [optimizer.decay_bias_and_norm or parameter.ndim >= 2 for parameter in self.parameters]
-        if not optimizer.weight_decay:
-            decays = [False] * len(decays)
+        decays = [bool(optimizer.weight_decay) and (optimizer.decay_bias_and_norm or parameter.ndim >= 2)
+                  for parameter in self.parameters]  # fmt: skip
         states = [optimizer.state(parameter.detach()) for parameter in self.parameters]
         self.groups: list[tuple[list[int], list[Tensor], dict[str, list[Tensor]], float]] = []
         for decay in (True, False):

@@ -111,18 +111,6 @@ def verify_folder(path: Path) -> None:
 def _checked(path: Path, limit: int) -> Iterator[tuple[str, bytes]]:
     if path.is_symlink():
         raise NotFoundError(f"{shown(path)} is a link, not a folder")
-    listed = _manifest(path)
-    if sum(size for size, _ in listed.values()) > limit:
-        raise NotFoundError(f"{shown(path)} is too large: its files may have {limit} bytes in all")
-    for name, (size, digest) in listed.items():
-        data = read_bytes(path / name, size)
-        if checksum(data) != (size, digest):
-            raise damaged(path / name, f"it is not what {MANIFEST} says")
-        yield name, data
-
-
-def _manifest(path: Path) -> dict[str, Checksum]:
-    """File name -> what it holds."""
     try:
         listed = parse_checksums(read_json(path / MANIFEST).get("files"))
     except ValueError:
@@ -130,7 +118,13 @@ def _manifest(path: Path) -> dict[str, Checksum]:
     plain = all(is_plain_name(name) and name != MANIFEST for name in listed)
     if not plain or not 0 < len(listed) <= 1000:
         raise damaged(path / MANIFEST, "it lists no files with their bytes and sha256")
-    return listed
+    if sum(size for size, _ in listed.values()) > limit:
+        raise NotFoundError(f"{shown(path)} is too large: its files may have {limit} bytes in all")
+    for name, (size, digest) in listed.items():
+        data = read_bytes(path / name, size)
+        if checksum(data) != (size, digest):
+            raise damaged(path / name, f"it is not what {MANIFEST} says")
+        yield name, data
 
 
 def remove_folder(path: Path) -> None:

@@ -11,14 +11,8 @@ from tuner.errors import UsageError
 
 _OPERATOR = re.compile(r">=|<=|==|!=|>|<|=|≥|≤|≠")
 _SPELLINGS = {"==": "=", "≥": ">=", "≤": "<=", "≠": "!="}
-_COMPARE = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    ">": operator.gt,
-    "<": operator.lt,
-    "=": operator.eq,
-    "!=": operator.ne,
-}
+_COMPARE = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "=": operator.eq,
+            "!=": operator.ne}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import struct
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -75,14 +75,11 @@ class Lock:
             return describe_holder(self.path) or "this process"
         with writing(file):
             descriptor = os.open(file, os.O_RDWR | os.O_CREAT | CAREFUL, 0o666)
-        try:
-            taken = _lock(descriptor, file)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        if not taken:
-            os.close(descriptor)
-            return describe_holder(self.path) or "another process"
+        with ExitStack() as opened:
+            opened.callback(os.close, descriptor)
+            if not _lock(descriptor, file):
+                return describe_holder(self.path) or "another process"
+            opened.pop_all()
         about = os.fstat(descriptor)
         self._descriptor, self._key = descriptor, (about.st_dev, about.st_ino)
         command = shlex.join([os.path.basename(sys.argv[0]) or "python", *sys.argv[1:]])  # noqa: PTH119 - it is text
@@ -172,7 +169,14 @@ def holder(path: Path) -> dict[str, Any] | None:
         if answer[_TYPE] == fcntl.F_UNLCK:
             return None
         # A pid of 0 or less: it is locked, by whom is not seen from here.
-        return {"pid": max(int(answer[_PID]), 0)} | _read_content(descriptor)
+        try:
+            told = json.loads(os.pread(descriptor, _LIMIT, 0))
+        except (OSError, ValueError, RecursionError):
+            told = None  # its holder has not written yet, or what it wrote is damaged
+        known = told if isinstance(told, dict) else {}
+        types = {"host": str, "pid": int, "start": str, "command": str}
+        about = {key: known[key] for key, wanted in types.items() if type(known.get(key)) is wanted}
+        return {"pid": max(int(answer[_PID]), 0)} | about
     except OSError as error:
         raise _unreadable(file, error) from error
     finally:
@@ -216,15 +220,3 @@ def _lock(descriptor: int, file: Path) -> bool:
         with writing(file):
             raise
     return True
-
-
-def _read_content(descriptor: int) -> dict[str, Any]:
-    """What the holder wrote about itself; {} while it has not, or when it is damaged."""
-    try:
-        value = json.loads(os.pread(descriptor, _LIMIT, 0))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    types = {"host": str, "pid": int, "start": str, "command": str}
-    if not isinstance(value, dict):
-        return {}
-    return {key: value[key] for key, wanted in types.items() if type(value.get(key)) is wanted}

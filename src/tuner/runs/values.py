@@ -77,7 +77,9 @@ def value(run: Run, metric: Metric) -> float | None:
     if metric.column in WHOLE_RUN:
         return parameters(run) if metric.column == "parameters" else mean_of_known(_epoch_seconds(run))
     if metric.reached is not None:
-        return _first_epoch(run, metric.reached)
+        left, holds = metric.reached.left, metric.reached.holds
+        course = ((row["epoch"], _known(run, row, left, Metric(left, left))) for row in run.rows)
+        return next((epoch for epoch, now in course if now is not None and holds(now)), None)
     inside = _LAYER.fullmatch(metric.column)
     if inside is not None:
         return _of_layer(run, inside[1], inside[2], metric)
@@ -178,14 +180,6 @@ def _named(run: Run) -> str:
     """The run's name, of a member of a group with the group's."""
     path = run.path
     return shown(f"{path.parent.name}/{path.name}" if path.name.startswith("seed-") else path.name)
-
-
-def _first_epoch(run: Run, condition: Condition) -> float | None:
-    for row in run.rows:
-        now = _known(run, row, condition.left, Metric(condition.left, condition.left))
-        if now is not None and condition.holds(now):
-            return row["epoch"]
-    return None
 
 
 def _known(run: Run, row: dict[str, Any] | Row, name: str, metric: Metric) -> float | None:

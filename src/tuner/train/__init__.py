@@ -1,6 +1,7 @@
 """Config -> run: the only orchestrator. `train` is a generator of events, without callbacks."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -21,30 +22,41 @@ def train(session: Session, stop: StopRequests) -> Iterator[Event]:
     """Trains a session to its end; yields Started first and Ended last. Raises TunerError. Nothing is on disk before
     the network is built and the data is on the device."""
     try:
-        session = set_up_torch(session)
-        setup = prepare(session)
-        lock = session.held or _create(session, stop)
-        with_layers = session.loaded.config.layer_stats == "auto"
-        with stop.listening(), Folder(lock, columns(setup), with_layers) as folder:
-            training = Training(session, setup, folder, stop)
-            try:
-                resumed = go_on(training)
-                yield started(training, resumed)
-                yield from training.epochs()
-            except ResourceError as error:
-                training.failed(error)
-                raise
-            except (RuntimeError, MemoryError) as error:
-                if is_out_of_memory(error):
-                    training.failed(out_of_memory(error, session))
-                raise
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise out_of_memory(error, session) from None
+        with enough_memory(session):
+            session = set_up_torch(session)
+            setup = prepare(session)
+            lock = session.held or _create(session, stop)
+            with_layers = session.loaded.config.layer_stats == "auto"
+            with stop.listening(), Folder(lock, columns(setup), with_layers) as folder:
+                training = Training(session, setup, folder, stop)
+                try:
+                    with enough_memory(session):
+                        resumed = go_on(training)
+                        yield started(training, resumed)
+                        yield from training.epochs()
+                except ResourceError as error:
+                    training.failed(error)
+                    raise
     finally:
         if session.held is not None:
             session.held.release()
+
+
+@contextmanager
+def enough_memory(session: Session) -> Iterator[None]:
+    """Turns an error of memory that ran out into a ResourceError; torch's allocator for the CPU says so with a plain
+    RuntimeError."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        is_said = any(words in str(error) for words in ("allocate memory", "out of memory"))
+        if not is_said and not isinstance(error, torch.OutOfMemoryError | MemoryError):
+            raise
+        where = "the GPU" if isinstance(error, torch.OutOfMemoryError) else "this machine"
+        size, count = session.loaded.config.training.batch_size, session.plan.parameters
+        message = f"out of memory on {where}: {count:,} parameters, training.batch_size {size}"
+        fix = "a smaller model or a smaller training.batch_size needs less; `tuner check --resolved` shows the layers"
+        raise ResourceError(message, fix=fix) from None
 
 
 def columns(setup: Setup) -> tuple[str, ...]:
@@ -101,17 +113,3 @@ def started(training: Training, resumed: int | None) -> Started:
         notes=tuple(notes),
         batch=setup.state.batch,
     )
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out; torch's allocator for the CPU says so with a plain RuntimeError."""
-    is_torchs = any(words in str(error) for words in ("allocate memory", "out of memory"))
-    return is_torchs or isinstance(error, torch.OutOfMemoryError | MemoryError)
-
-
-def out_of_memory(error: BaseException, session: Session) -> ResourceError:
-    where = "the GPU" if isinstance(error, torch.OutOfMemoryError) else "this machine"
-    size, count = session.loaded.config.training.batch_size, session.plan.parameters
-    message = f"out of memory on {where}: {count:,} parameters, training.batch_size {size}"
-    fix = "a smaller model or a smaller training.batch_size needs less; `tuner check --resolved` shows the layers"
-    return ResourceError(message, fix=fix)

@@ -42,7 +42,9 @@ def work(answers: TextIO) -> None:
             task = from_line(line)
             assert isinstance(task, MemberTask)  # noqa: S101 - nothing else is written to a worker
             try:
-                opened = open_session(_loaded(task), _request(task), splits)
+                group, name = Path(task.group), f"seed-{task.seed}"
+                request = Request(group, name, wait=task.wait, argv=task.argv, auto_threads=task.threads)
+                opened = open_session(_loaded(task), request, splits)
                 if isinstance(opened, Answered):
                     _say(answers, Ended(opened.run.path, opened.run.status), stop)
                 else:
@@ -57,11 +59,6 @@ def work(answers: TextIO) -> None:
                 _say(answers, MemberFailed(task.seed, report(error), "", BUG), stop)
             if stop.asked is not None:
                 return
-
-
-def _request(task: MemberTask) -> Request:
-    group, name = Path(task.group), f"seed-{task.seed}"
-    return Request(group, name, wait=task.wait, argv=task.argv, auto_threads=task.threads)
 
 
 def _loaded(task: MemberTask) -> Loaded:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -46,13 +47,14 @@ def work(answers: TextIO) -> None:
                 request = Request(group, name, wait=task.wait, argv=task.argv, auto_threads=task.threads)
                 opened = open_session(_loaded(task), request, splits)
                 if isinstance(opened, Answered):
-                    _say(answers, Ended(opened.run.path, opened.run.status), stop)
+                    events: Iterator[Event] = iter([Ended(opened.run.path, opened.run.status)])
                 else:
                     splits = opened.splits
                     from tuner.train import train
 
-                    for event in train(opened, stop):
-                        _say(answers, event, stop)
+                    events = train(opened, stop)
+                for event in events:
+                    _say(answers, event, stop)
             except TunerError as error:
                 _say(answers, MemberFailed(task.seed, error.message, error.fix, error.exit_code), stop)
             except Exception as error:  # a bug: told as the program itself tells one, and the next member has its turn

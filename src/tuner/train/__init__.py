@@ -1,7 +1,7 @@
 """Config -> run: the only orchestrator. `train` is a generator of events, without callbacks."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 
@@ -21,25 +21,23 @@ from tuner.train.prepare import Setup, prepare, set_up_torch
 def train(session: Session, stop: StopRequests) -> Iterator[Event]:
     """Trains a session to its end; yields Started first and Ended last. Raises TunerError. Nothing is on disk before
     the network is built and the data is on the device."""
-    try:
-        with enough_memory(session):
-            session = set_up_torch(session)
-            setup = prepare(session)
-            lock = session.held or _create(session, stop)
-            with_layers = session.loaded.config.layer_stats == "auto"
-            with stop.listening(), Folder(lock, columns(setup), with_layers) as folder:
-                training = Training(session, setup, folder, stop)
-                try:
-                    with enough_memory(session):
-                        resumed = go_on(training)
-                        yield started(training, resumed)
-                        yield from training.epochs()
-                except ResourceError as error:
-                    training.failed(error)
-                    raise
-    finally:
+    with ExitStack() as end, enough_memory(session):
         if session.held is not None:
-            session.held.release()
+            end.callback(session.held.release)
+        session = set_up_torch(session)
+        setup = prepare(session)
+        lock = session.held or _create(session, stop)
+        with_layers = session.loaded.config.layer_stats == "auto"
+        with stop.listening(), Folder(lock, columns(setup), with_layers) as folder:
+            training = Training(session, setup, folder, stop)
+            try:
+                with enough_memory(session):
+                    resumed = go_on(training)
+                    yield started(training, resumed)
+                    yield from training.epochs()
+            except ResourceError as error:
+                training.failed(error)
+                raise
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from tuner.explain.language import plain
 from tuner.options.metrics import Metric
 from tuner.options.metrics import column as column_of
 from tuner.quantities import EPOCH, LAYER, TIME, WHOLE_RUN
-from tuner.shipped import recipes
+from tuner.shipped import CLAIM, recipes
 
 KINDS = {"printed": "word of tuner", "field": "word of the field"}
 PARTS = {
@@ -128,7 +128,7 @@ def claims() -> dict[str, dict[str, Any]]:
     with suppress(NotFoundError):  # an installation without recipes explains all the rest
         for name, path in recipes().items():
             with suppress(NotFoundError, ConfigError):  # one that is damaged hides no other
-                found[name] = plain_map(path / "claim.yaml")
+                found[name] = plain_map(path / CLAIM)
     return found
 
 

@@ -25,9 +25,7 @@ from tuner.paths import expanded
 from tuner.quantities import LAYER, WHOLE_RUN
 from tuner.runs.requirements import layer_metrics, possible_metrics
 from tuner.runs.values import Metric, measured_loss, parse_metric
-from tuner.shipped import nearest_of, recipes
-
-CLAIM = "claim.yaml"
+from tuner.shipped import CLAIM, nearest_of, recipes
 
 Places = Mapping[str, Place]
 """Where a claim's values stand: key -> place."""

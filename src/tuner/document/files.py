@@ -1,7 +1,5 @@
 """Files -> text, with every way in which a file is not text named; the maps in files that tuner wrote."""
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

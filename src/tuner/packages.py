@@ -4,6 +4,8 @@
 cube = "my_package.choices"
 """
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass

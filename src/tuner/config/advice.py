@@ -3,6 +3,8 @@
 Whether one of them is allowed is not asked here: `tuner.config.trial` puts each in place and reads it.
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Iterator, Sequence

@@ -1,6 +1,8 @@
 """Contradictions between settings. Each check is a plain function of the config; it runs when the settings it needs
 were read without a fault, so that its findings stand beside the other mistakes."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass

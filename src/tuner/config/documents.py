@@ -1,5 +1,7 @@
 """The documents of a config, lowest first: what its file extends, the file, the overrides of the command line."""
 
+from __future__ import annotations
+
 import os
 import re
 import shlex

@@ -1,5 +1,7 @@
 """A config file, what it extends and the overrides -> a checked `Config` that remembers where each setting was set."""
 
+from __future__ import annotations
+
 import re
 import sys
 from collections.abc import Sequence

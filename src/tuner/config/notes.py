@@ -1,6 +1,8 @@
 """Settings that pass every check and yet cannot act, or act against what they are for: rules in the order in which
 they are told. A note says which setting, why, and what would act."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator
 from typing import Any

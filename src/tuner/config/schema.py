@@ -5,6 +5,8 @@ under another choice's name, contradictions) is left to `tuner check`. It speaks
 draft 7 reads differently.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from inspect import cleandoc
 

@@ -1,5 +1,7 @@
 """What one YAML file says: `Config` and its parts. The fields are the keys of the language."""
 
+from __future__ import annotations
+
 from typing import Any, Literal
 
 from tuner import options

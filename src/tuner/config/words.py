@@ -1,5 +1,7 @@
 """What a message says about a key or a value: what is allowed, which name was probably meant."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache

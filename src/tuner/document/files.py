@@ -1,5 +1,7 @@
 """Files -> text, with every way in which a file is not text named; the maps in files that tuner wrote."""
 
+from __future__ import annotations
+
 import os
 import re
 from pathlib import Path

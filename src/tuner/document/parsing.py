@@ -1,5 +1,7 @@
 """YAML text -> nodes. What the language refuses becomes a fault with its place; nothing is guessed or dropped."""
 
+from __future__ import annotations
+
 import re
 from array import array
 from bisect import bisect_right

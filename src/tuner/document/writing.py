@@ -1,5 +1,7 @@
 """Plain values -> YAML text that reads back to the same values."""
 
+from __future__ import annotations
+
 import math
 import re
 from typing import Any

@@ -3,6 +3,8 @@
 What is known of choices and settings is read from their classes, so that it cannot be out of date.
 """
 
+from __future__ import annotations
+
 import re
 import signal
 from collections.abc import Iterator, Sequence

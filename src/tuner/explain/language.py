@@ -1,5 +1,7 @@
 """The keys and choices of the config language, walked as its classes declare them, and how each is written."""
 
+from __future__ import annotations
+
 import re
 import shlex
 from collections.abc import Iterable, Iterator

@@ -1,5 +1,7 @@
 """What names outside the config language mean: techniques, words of tuner and the field, columns, recipes."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable
 from contextlib import suppress

@@ -1,5 +1,7 @@
 """A recipe's folder -> its claims and configs, checked: every mistake at once, with its place."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """What the groups of a recipe say of its claims, beside what the recipe's own result.json says; both as tables."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.answer import Answer, Chart, Note
-from tuner.asks.compare.checks import check_losses, names_of
+from tuner.asks.compare.pairs import check_losses, names_of
 from tuner.asks.curves.captions import captions, not_drawn
 from tuner.asks.curves.layers import USUAL, layer_metric, layer_rows
 from tuner.asks.curves.panels import columns_of, known_metrics, metric_panel, run_panels, shared_panel, usual_metrics

@@ -23,11 +23,11 @@ class Spark:
 
 @dataclass(frozen=True)
 class Brief:
-    """A text, a shorter one for where there is little room, and one for scripts."""
+    """A text, one for scripts, and a shorter one for where there is little room."""
 
     text: str
-    brief: str
     raw: str
+    brief: str = ""
 
 
 @dataclass(frozen=True)

@@ -100,8 +100,7 @@ def _statistics(comparison: Comparison) -> Table:
     for each in comparison.differences:
         interval = None
         if each.low is not None and each.high is not None:
-            text = f"[{sign(each.low)}, {sign(each.high)}]"
-            interval = Brief(text, text, f"[{each.low!r}, {each.high!r}]")
+            interval = Brief(f"[{sign(each.low)}, {sign(each.high)}]", f"[{each.low!r}, {each.high!r}]")
         rows.append([each.side.name, each.pairs, each.mean, interval, each.p, each.verdict])
     styles = {(at, 5): COLORS[each.verdict] for at, each in enumerate(comparison.differences)}
     return Table(columns, rows, styles=styles)

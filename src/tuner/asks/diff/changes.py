@@ -156,11 +156,10 @@ def as_data(diff: Diff, parts: Collection[str], everything: bool) -> dict[str, A
         if everything:
             data["unchanged"] = [_setting(each, diff.sides) for each in diff.settings if not each.differs]
     if "identity" in parts:
-        shown = diff.identity if everything else diff.moved
-        values = [
-            [list(known) if len(known) > 1 else next(iter(known), None) for known in each.values] for each in shown
+        data["identity"] = [
+            {"key": each.key, **_lettered([held[0] if len(held) == 1 else list(held) or None for held in each.values])}
+            for each in (diff.identity if everything else diff.moved)
         ]
-        data["identity"] = [{"key": each.key, **_lettered(held)} for each, held in zip(shown, values, strict=True)]
     if "result" in parts:
         data["result"] = {outcome.metric: _outcome(outcome) for outcome in diff.outcomes}
         if diff.course is not None:

@@ -180,7 +180,7 @@ def _value(outcome: Outcome, place: int, side: Side) -> str:
 
 def _exact(text: str, value: float | None) -> Brief:
     """The text, and for scripts the number itself."""
-    return Brief(text, text, "" if value is None else repr(value))
+    return Brief(text, "" if value is None else repr(value))
 
 
 def _like(outcome: Outcome, size: float) -> str:

@@ -85,54 +85,37 @@ def find_column(text: str, everything: Sequence[Entry]) -> Column:
     ending = [key] if key in keys else [each for each in keys if each.endswith(f".{key}")]
     if len(ending) == 1:
         return Column(ending[0])
-    measured = _measured(everything)
-    metric = _metric(text, measured) or _layer_metric(text, everything) if not ending else None
-    if metric is not None:
-        return Column(text, metric)
-    raise _unknown(text, ending or [each for each in measured if each.endswith(f"_{text}")], [*OWN, *measured, *keys])
-
-
-def _measured(everything: Sequence[Entry]) -> list[str]:
-    """The metrics that the runs have; [] while none has finished an epoch."""
     runs = [run for entry in everything for run in entry.runs]
     begun = any(run.status.get("best") or run.status.get("last") for run in runs)
-    return list(dict.fromkeys(name for run in runs for name in metrics_of_run(run))) if begun else []
+    measured = list(dict.fromkeys(name for run in runs for name in metrics_of_run(run))) if begun else []
+    if not ending and (metric := _metric(text, runs, measured)) is not None:
+        return Column(text, metric)
+    from tuner.config.words import nearest
+
+    near = ending or [each for each in measured if each.endswith(f"_{text}")]
+    known = [*OWN, *measured, *keys]
+    meant = " or ".join(near[:6]) or nearest(text, known)
+    there = ", ".join(dict.fromkeys(each for each in known if "." not in each))
+    fix = f"Did you mean {meant}?" if meant else f"There are {there}, and settings like optimizer.lr."
+    raise UsageError(f"no run here has {shown(text) or repr(text)}", fix=fix)
 
 
-def _metric(text: str, measured: Sequence[str]) -> Metric | None:
-    """The metric that `text` is; None for one that is not measured. Raises UsageError for a bad form of one."""
+def _metric(text: str, runs: Sequence[Run], measured: Sequence[str]) -> Metric | None:
+    """The metric that `text` is; None for one that none of the runs has. Raises UsageError for a bad form of one."""
+    of_layer = text.startswith(tuple(LAYER))
     try:
         metric = parse_metric(text)
     except UsageError:
-        if "(" in text or "@" in text:
+        if of_layer or "(" in text or "@" in text:
             raise
         return None
-    known = not measured and column_of(metric.column).part
-    return metric if known or metric.column in measured else None
-
-
-def _layer_metric(text: str, everything: Sequence[Entry]) -> Metric | None:
-    """The metric of a layer that `text` is; None where it is another, or no run has that layer."""
-    if not text.startswith(tuple(LAYER)):
-        return None
-    metric = parse_metric(text)
-    for run in (run for entry in everything for run in entry.runs):
+    if metric.column in measured or (not measured and column_of(metric.column).part):
+        return metric
+    for run in runs if of_layer else ():
         with suppress(UsageError, NotFoundError):  # others may have it; what is damaged is told when it is read
             value(run, metric)
             return metric
     return None
-
-
-def _unknown(text: str, near: Sequence[str], known: Sequence[str]) -> UsageError:
-    from tuner.config.words import nearest
-
-    one = nearest(text, known)
-    if near or one is not None:
-        fix = f"Did you mean {' or '.join(near[:6]) or one}?"
-    else:
-        there = dict.fromkeys(each for each in known if "." not in each)
-        fix = f"There are {', '.join(there)}, and settings like optimizer.lr."
-    return UsageError(f"no run here has {shown(text) or repr(text)}", fix=fix)
 
 
 def usual_columns(everything: Sequence[Entry]) -> list[Column]:
@@ -150,10 +133,6 @@ def usual_columns(everything: Sequence[Entry]) -> list[Column]:
     seeds = ["seeds"] if any(entry.members for entry in everything) else []
     names = ["run", "when", "state", *seeds, "changed", "best"]
     return [*map(Column, names), *(Column(key, parse_metric(key)) for key in metrics), Column("time")]
-
-
-def _order(name: str) -> tuple[int, str]:
-    return column_of(name).order
 
 
 def differing(everything: Sequence[Entry]) -> list[Column]:

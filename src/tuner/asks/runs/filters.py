@@ -102,24 +102,18 @@ def _fulfils(setting: Any, condition: Condition) -> bool:
     """Whether a setting is what the right side says: numbers are compared as numbers, texts as texts."""
     if condition.operator not in ("=", "!="):
         return type(setting) in (int, float) and condition.holds(setting)
-    return _same(setting, condition.right) == (condition.operator == "=")
-
-
-def _same(setting: Any, text: str) -> bool:
-    wanted = _read(text)
+    text = condition.right
+    wanted: Any = core_value(text)
+    if text[:1] in ("[", "{", "'", '"'):  # read as an override's right side is
+        node, faults = parse(text, Place("filter", 1, 1))
+        wanted = text if faults or node is None else to_plain(node)
     if setting is None or setting == "none":
-        return wanted is None or wanted == "none"
-    if isinstance(setting, bool) or isinstance(wanted, bool):
-        return setting is wanted
-    return bool(setting == wanted or (isinstance(setting, str) and setting == text))
-
-
-def _read(text: str) -> Any:
-    """A right side, read as an override's is."""
-    if text[:1] not in ("[", "{", "'", '"'):
-        return core_value(text)
-    node, faults = parse(text, Place("filter", 1, 1))
-    return text if faults or node is None else to_plain(node)
+        same = wanted is None or wanted == "none"
+    elif isinstance(setting, bool) or isinstance(wanted, bool):
+        same = setting is wanted
+    else:
+        same = bool(setting == wanted or (isinstance(setting, str) and setting == text))
+    return same == (condition.operator == "=")
 
 
 def select(everything: Sequence[Entry], filters: Sequence[Filter], opened: bool, problems: Problems) -> list[Entry]:
@@ -129,22 +123,24 @@ def select(everything: Sequence[Entry], filters: Sequence[Filter], opened: bool,
     def fit(entry: Entry) -> bool:
         return all(each.holds(entry, problems) for each in filters)
 
-    if not opened:
-        return [entry for entry in everything if fit(entry)]
-    asked = [
-        replace(entry, members=tuple(filter(fit, entry.members))) if entry.members else entry for entry in everything
-    ]
-    return [now for now, was in zip(asked, everything, strict=True) if (now.members if was.members else fit(now))]
+    found = []
+    for entry in everything:
+        if opened and entry.members:
+            fitting = tuple(filter(fit, entry.members))
+            found += [replace(entry, members=fitting)] if fitting else []
+        elif fit(entry):
+            found.append(entry)
+    return found
 
 
 def sort(some: Sequence[Entry], column: Column, downwards: bool, problems: Problems) -> list[Entry]:
-    """Who has nothing in the column comes last; equals stay in their order."""
+    """Numbers before texts, ``run-9`` before ``run-10``. Who has nothing in the column comes last; equals stay in their
+    order."""
     found = [(column.of(entry, problems), entry) for entry in some]
-    known = [(_rank(each), entry) for each, entry in found if each is not None]
-    known.sort(key=lambda pair: pair[0], reverse=downwards)
+    known = [(each, entry) for each, entry in found if each is not None]
+
+    def rank(pair: tuple[Any, Entry]) -> tuple[bool, Any]:
+        return (False, pair[0]) if isinstance(pair[0], int | float) else (True, natural(str(pair[0])))
+
+    known.sort(key=rank, reverse=downwards)
     return [entry for _, entry in known] + [entry for each, entry in found if each is None]
-
-
-def _rank(value: Any) -> tuple[bool, Any]:
-    """Numbers before texts, ``run-9`` before ``run-10``."""
-    return (False, value) if isinstance(value, int | float) else (True, natural(str(value)))

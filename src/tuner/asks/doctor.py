@@ -52,7 +52,7 @@ def ask(with_torch: bool, runs_dir: Path, terminal: str) -> Answer:
     )
 
 
-# ---- software --------------------------------------------------------------------------------------------------------
+# ---- software and hardware -------------------------------------------------------------------------------------------
 
 
 def packages() -> Iterator[Finding]:
@@ -97,9 +97,6 @@ def installation() -> Iterator[Finding]:
         yield Finding("configs", f"{len(shipped.configs())} in {shipped.folder('configs')}")
     except NotFoundError as error:
         yield Finding("configs", error.message, MISSING, error.fix)
-
-
-# ---- hardware --------------------------------------------------------------------------------------------------------
 
 
 def hardware() -> Iterator[Finding]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from tuner import shipped
 from tuner.answer import Answer, Column, Note, Table, Text
@@ -46,15 +45,27 @@ def _choices(kind: type[Choice]) -> Answer:
     """The choices of a kind, each with its package where it is not tuner's own; the settings that all of them have
     stand below, once."""
     shared = settings_of(kind)
-    rows = []
+    rows, choices = [], []
     for name, member in kind.members.items():
         what = first_line(member) + (f" (from {member.package})" if member.package else "")
         rows.append([name, what, ", ".join(text for text in settings_of(member) if text not in shared)])
+        settings = [
+            {
+                "key": key,
+                "allowed": field.bound.words,
+                "required": field.required,
+                "help": field.help,
+                "default": None if field.required else field.plain(field.default),
+            }
+            for key, field in member.fields.items()
+        ]
+        package = {"package": member.package} if member.package else {}
+        told = {"name": name, "what": first_line(member), "aliases": list(member.aliases), **package}
+        choices.append({**told, "settings": settings})
     table = Table([Column("name"), Column("what it is"), Column("settings")], rows)
-    data = {"kind": kind.kind, "choices": [choice_data(choice) for choice in kind.members.values()]}
     below = [Text(f"all of them: {', '.join(shared)}")] if shared else []
     notes = [*map(str, left_out()), "tuner explain NAME says more"]
-    return Answer([table, *below, *map(Note, notes)], data, _lines(kind.members))
+    return Answer([table, *below, *map(Note, notes)], {"kind": kind.kind, "choices": choices}, _lines(kind.members))
 
 
 def no_kind(name: str) -> UsageError:
@@ -76,20 +87,3 @@ def first_comment(path: Path) -> str:
 def settings_of(choice: type[Choice]) -> list[str]:
     """``slope: 0.01``, for each setting."""
     return [f"{key}: {default_text(field)}" for key, field in choice.fields.items()]
-
-
-def choice_data(choice: type[Choice]) -> dict[str, Any]:
-    """A choice for ``--json``."""
-    settings = [
-        {
-            "key": key,
-            "allowed": field.bound.words,
-            "required": field.required,
-            "help": field.help,
-            "default": None if field.required else field.plain(field.default),
-        }
-        for key, field in choice.fields.items()
-    ]
-    package = {"package": choice.package} if choice.package else {}
-    told = {"name": choice.name, "what": first_line(choice), "aliases": list(choice.aliases), **package}
-    return {**told, "settings": settings}

@@ -59,7 +59,12 @@ def ask(
         view = View.of(tracks, axis, smooth, log)
         charts = [chart_of(tracks, asked, view, file)]
         names = drawn_in(charts[0].panels)
-        remarks += losses_differ(groups, names) + not_drawn(tracks, names, view)
+        for metric in names:
+            try:
+                check_losses(groups, names_of(groups), parse_metric("val_loss" if metric == "loss" else metric))
+            except UsageError as error:  # they are not the same function, and so not on one scale
+                remarks.append(error.message)
+        remarks += not_drawn(tracks, names, view)
     notes = [Note(remark, problem=True) for remark in dict.fromkeys(remarks)]
     data = as_data(groups, asked if axis == "layer" else [])
     return Answer([*notes, *charts], data, f"{file}\n" if file else "")
@@ -114,17 +119,6 @@ def as_data(groups: Sequence[Group], of_layers: Sequence[str]) -> Any:
 
 
 # ---- what is said ----------------------------------------------------------------------------------------------------
-
-
-def losses_differ(groups: Sequence[Group], metrics: Sequence[str]) -> list[str]:
-    """A remark where the losses that are drawn are not the same function, and so not on one scale."""
-    found = []
-    for metric in metrics:
-        try:
-            check_losses(groups, names_of(groups), parse_metric("val_loss" if metric == "loss" else metric))
-        except UsageError as error:
-            found.append(error.message)
-    return found
 
 
 def captions(tracks: Sequence[Track], metrics: Sequence[str], view: View) -> list[str]:

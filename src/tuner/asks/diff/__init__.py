@@ -78,27 +78,23 @@ def summary(diff: Diff, parts: Collection[str]) -> str:
     twins = [f"{letters[one]} and {letters[other]} are the same {diff.sides[one].kind}" for one, other in diff.twins()]
     if twins:
         return "; ".join(twins)
-    said = []
-    if "config" in parts:
-        said.append(_settings_summary(diff, letters))
+    said, count = [], len(diff.changed)
+    if "config" in parts and not count:
+        apart = ", seeds apart" * any(side.kind == "group" for side in diff.sides)
+        said.append(f"{listed(letters)} have the same settings{apart}")
+    elif "config" in parts and len(letters) > 2:
+        counts = [f"{letter} {diff.changes_against_first(at)}" for at, letter in enumerate(letters)]
+        said.append(f"settings that differ from A: {', '.join(counts[1:])}")
+    elif "config" in parts and count == 1:
+        said.append(f"one setting differs: {diff.changed[0].key} {' -> '.join(map(brief, diff.changed[0].values))}")
+    elif "config" in parts:
+        said.append(f"{count} settings differ")
     elif "identity" in parts:
         moved = [each.name for each in diff.moved]
         said.append(f"{listed(moved)} differ{'s' * (len(moved) == 1)}" if moved else "the same identity")
     if "result" in parts:
         said.append(_evidence(diff)[0])
     return "; ".join(filter(None, said))
-
-
-def _settings_summary(diff: Diff, letters: list[str]) -> str:
-    if not diff.changed:
-        apart = ", seeds apart" * any(side.kind == "group" for side in diff.sides)
-        return f"{listed(letters)} have the same settings{apart}"
-    if len(letters) > 2:
-        counts = [f"{letter} {diff.changes_against_first(at)}" for at, letter in enumerate(letters)]
-        return f"settings that differ from A: {', '.join(counts[1:])}"
-    if len(diff.changed) == 1:
-        return f"one setting differs: {diff.changed[0].key} {' -> '.join(map(brief, diff.changed[0].values))}"
-    return f"{len(diff.changed)} settings differ"
 
 
 def _evidence(diff: Diff) -> tuple[str, str]:

@@ -90,7 +90,9 @@ class Diff:
 
 def compare_sides(sides: list[Side], ignore: Sequence[str] = ()) -> Diff:
     """What differs, but for the settings and circumstances that a pattern of `ignore` fits."""
-    settings, identity = settings_of(sides), _circumstances(sides)
+    settings = settings_of(sides)
+    known = [Circumstance(key, tuple(_values(side, key) for side in sides)) for key in NAMES]
+    identity = [each for each in known if any(value != NONE for held in each.values for value in held)]
     keys = [*_keys(settings), *(each.key for each in identity)]
     unused = tuple(pattern for pattern in ignore if not any(is_ignored(key, [pattern]) for key in keys))
     identity = [each for each in identity if not is_ignored(each.key, ignore)]
@@ -128,12 +130,6 @@ def _keys(settings: Sequence[Setting]) -> list[str]:
     return keys
 
 
-def _circumstances(sides: Sequence[Side]) -> list[Circumstance]:
-    """Each part of the identity that is known of any side."""
-    found = [Circumstance(key, tuple(_values(side, key) for side in sides)) for key in NAMES]
-    return [each for each in found if any(value != NONE for known in each.values for value in known)]
-
-
 def _values(side: Side, key: str) -> tuple[Any, ...]:
     if side.group is None:
         asked = side.config.get("training", {}).get(key)  # device and threads: what a run would have
@@ -149,8 +145,10 @@ def _values(side: Side, key: str) -> tuple[Any, ...]:
 
 def as_data(diff: Diff, parts: Collection[str], everything: bool) -> dict[str, Any]:
     """What ``diff --json`` tells."""
-    data: dict[str, Any] = {"same": diff.same(parts), "sides": [_side(side) for side in diff.sides]}
-    data["warnings"] = diff.warnings()
+    data: dict[str, Any] = {"same": diff.same(parts), "sides": [], "warnings": diff.warnings()}
+    for side in diff.sides:
+        of_runs = {"state": side.group.state, "seeds": list(side.runs)} if side.group else {}
+        data["sides"].append({"side": side.letter.lower(), "kind": side.kind, "path": side.path, **of_runs})
     if "config" in parts:
         data["changed"] = [_setting(setting, diff.sides) for setting in diff.changed]
         if everything:
@@ -170,11 +168,6 @@ def as_data(diff: Diff, parts: Collection[str], everything: bool) -> dict[str, A
 def _lettered(values: Sequence[Any]) -> dict[str, Any]:
     """One key a side; a side without such a setting has none."""
     return {letter: value for letter, value in zip(ascii_lowercase, values, strict=False) if value is not ABSENT}
-
-
-def _side(side: Side) -> dict[str, Any]:
-    about = {"side": side.letter.lower(), "kind": side.kind, "path": side.path}
-    return about if side.group is None else {**about, "state": side.group.state, "seeds": list(side.runs)}
 
 
 def _setting(setting: Setting, sides: Sequence[Side]) -> dict[str, Any]:

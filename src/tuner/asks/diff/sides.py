@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from string import ascii_uppercase
@@ -78,7 +79,11 @@ def find_sides(references: Sequence[str], runs_dir: Path) -> list[Side]:
     found = [_found(reference, runs_dir) for reference in references]
     sides = [replace(side, letter=letter) for side, letter in zip(found, ascii_uppercase, strict=False)]
     if any(value is ABSENT for setting in settings_of(sides) for value in setting.values):
-        return [_completed(side) for side in sides]
+        for at, side in enumerate(sides):  # those of runs that an earlier tuner made: with the defaults of today
+            with suppress(ConfigError):
+                if side.group is not None:
+                    first = side.group.runs[min(side.runs)].path / CONFIG
+                    sides[at] = replace(side, config=_config(str(first)).config)
     return sides
 
 
@@ -107,7 +112,10 @@ def _found(reference: str, runs_dir: Path) -> Side:
     group = read_group(path)
     if reference in configs and reference not in (path.name, group.first.name):
         return _config(str(configs[reference]))
-    return _runs(group)
+    origins, config = group.first.origins, group.first.config
+    notes = [f"left out of {shown(group.name)}: {each}" for each in group.damaged]
+    notes += [f"{shown(group.name)}: {key} is from {place}" for key, place in origins.items() if STAYED in place]
+    return Side(str(group.path), config, origins, group, tuple(notes))
 
 
 def _config(source: str) -> Side:
@@ -118,25 +126,7 @@ def _config(source: str) -> Side:
     return Side(path, loaded.resolved, loaded.origins, notes=tuple(f"{path}: {note}" for note in loaded.notes))
 
 
-def _runs(group: Group) -> Side:
-    origins, config = group.first.origins, group.first.config
-    notes = [f"left out of {shown(group.name)}: {each}" for each in group.damaged]
-    notes += [f"{shown(group.name)}: {key} is from {place}" for key, place in origins.items() if STAYED in place]
-    return Side(str(group.path), config, origins, group, tuple(notes))
-
-
 def settings_of(sides: Sequence[Side]) -> list[Setting]:
     """The settings that count, side by side; without the seed where a side is a group, which has one of each."""
     dropped = {"seed"} if any(side.kind == "group" for side in sides) else set()
     return side_by_side([{k: v for k, v in meaning(side.config).items() if k not in dropped} for side in sides])
-
-
-def _completed(side: Side) -> Side:
-    """A run or group with the defaults of settings that came into the language later; as it is where its config is
-    none of today."""
-    if side.group is None:
-        return side
-    try:
-        return replace(side, config=_config(str(side.group.runs[min(side.runs)].path / CONFIG)).config)
-    except ConfigError:
-        return side

@@ -97,13 +97,11 @@ def epoch_flops(loaded: Loaded) -> int:
 
 def missing(loaded: Loaded) -> Iterator[str]:
     """What a good config needs and this machine lacks: its data, its device."""
-    looks: list[Callable[[], Any]] = [
-        lambda: locate(loaded.config.data),
-        lambda: device_for(loaded.config.training.device),
-    ]
-    for look in looks:
+    looks: list[tuple[Callable[[Any], Any], Any]]
+    looks = [(locate, loaded.config.data), (device_for, loaded.config.training.device)]
+    for look, what in looks:
         try:
-            look()
+            look(what)
         except TunerError as error:
             yield f"{error.message}; {error.fix}"
 

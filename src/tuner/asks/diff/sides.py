@@ -17,7 +17,7 @@ from tuner.config.comparison import ABSENT, STAYED, Setting, meaning, side_by_si
 from tuner.durable.reading import shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.paths import expanded
-from tuner.runs.family import Group, read_group
+from tuner.runs.family import Group, read_group, without_seed
 from tuner.runs.files import CONFIG
 from tuner.runs.find import resolve
 from tuner.runs.folder import Run
@@ -128,5 +128,5 @@ def _config(source: str) -> Side:
 
 def settings_of(sides: Sequence[Side]) -> list[Setting]:
     """The settings that count, side by side; without the seed where a side is a group, which has one of each."""
-    dropped = {"seed"} if any(side.kind == "group" for side in sides) else set()
-    return side_by_side([{k: v for k, v in meaning(side.config).items() if k not in dropped} for side in sides])
+    shared = without_seed if any(side.kind == "group" for side in sides) else meaning
+    return side_by_side([shared(side.config) for side in sides])

@@ -16,6 +16,7 @@ from tuner.figures import mean
 from tuner.options.metrics import Column as Measured
 from tuner.options.metrics import column as column_of
 from tuner.quantities import LAYER
+from tuner.runs.family import without_seed
 from tuner.runs.folder import Run
 from tuner.runs.values import Metric, metrics_of_run, parse_metric, seconds, value
 
@@ -138,9 +139,10 @@ def usual_columns(everything: Sequence[Entry]) -> list[Column]:
 def differing(everything: Sequence[Entry]) -> list[Column]:
     """The settings that are not the same in all entries. What a choice has to itself differs only between two runs of
     that choice."""
-    configs = [meaning(entry.runs[0].config) for entry in everything if entry.runs]
-    grouped = any(entry.members for entry in everything)
-    return [Column(key) for key in _differing(side_by_side(configs)) if not (grouped and key == "seed")]
+    shared = without_seed if any(entry.members for entry in everything) else meaning
+    return list(
+        map(Column, _differing(side_by_side([shared(each.runs[0].config) for each in everything if each.runs])))
+    )
 
 
 def _differing(settings: Sequence[Setting]) -> list[str]:

@@ -71,7 +71,13 @@ def _of_group(group: Group, part: str) -> Answer:
         "damaged": list(group.damaged),
     }
     if part == "summary":
-        return Answer([*notes, *group_summary(group)], data, f"{group.path}\n")
+        head = {"run": f"{group.path}, {plural(len(group.runs), 'seed')}", "state": group.state, **_about(run)}
+        head["device"] += " each"
+        courses = {seed: [row.get(run.monitor) for row in each.rows] for seed, each in group.runs.items()}
+        statuses = {seed: {**each.status, "state": each.state} for seed, each in group.runs.items()}
+        table, ends = members_table(statuses, run.monitor, courses), why_ended(statuses)
+        shown: list[Block] = [Pairs(list(head.items())), table, *([Pairs(ends)] if ends else [])]
+        return Answer([*notes, *shown], data, f"{group.path}\n")
     blocks = text_of(run, CONFIG) if part == "config" else [_pairs(data[part])]
     return Answer([*notes, *blocks], data[part], plain_text(blocks))
 
@@ -120,18 +126,6 @@ def _about(run: Run) -> dict[str, str]:
     identity = run.identity
     device = f"{identity.device} ({identity.device_model}), {plural(identity.threads, 'thread')}"
     return {"model": f"{run.setting('model')} on {run.setting('data')}", "device": device}
-
-
-def group_summary(group: Group) -> list[Block]:
-    """A group in a few lines: its members, each with its result, and their mean."""
-    run = group.first
-    head = {"run": f"{group.path}, {plural(len(group.runs), 'seed')}", "state": group.state, **_about(run)}
-    head["device"] += " each"
-    courses = {seed: [row.get(run.monitor) for row in each.rows] for seed, each in group.runs.items()}
-    statuses = {seed: {**each.status, "state": each.state} for seed, each in group.runs.items()}
-    ends = why_ended(statuses)
-    table = members_table(statuses, run.monitor, courses)
-    return [Pairs(list(head.items())), table, *([Pairs(ends)] if ends else [])]
 
 
 def disagreements(run: Run) -> Iterator[Note]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tuner.asks.runs.entries import Entry
 from tuner.config.comparison import ABSENT, Setting, meaning, name_of, side_by_side
+from tuner.config.words import nearest
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import mean
@@ -91,8 +92,6 @@ def find_column(text: str, everything: Sequence[Entry]) -> Column:
     measured = list(dict.fromkeys(name for run in runs for name in metrics_of_run(run))) if begun else []
     if not ending and (metric := _metric(text, runs, measured)) is not None:
         return Column(text, metric)
-    from tuner.config.words import nearest
-
     near = ending or [each for each in measured if each.endswith(f"_{text}")]
     known = [*OWN, *measured, *keys]
     meant = " or ".join(near[:6]) or nearest(text, known)
@@ -140,9 +139,8 @@ def differing(everything: Sequence[Entry]) -> list[Column]:
     """The settings that are not the same in all entries. What a choice has to itself differs only between two runs of
     that choice."""
     shared = without_seed if any(entry.members for entry in everything) else meaning
-    return list(
-        map(Column, _differing(side_by_side([shared(each.runs[0].config) for each in everything if each.runs])))
-    )
+    configs = [shared(entry.runs[0].config) for entry in everything if entry.runs]
+    return list(map(Column, _differing(side_by_side(configs))))
 
 
 def _differing(settings: Sequence[Setting]) -> list[str]:

@@ -92,10 +92,8 @@ def _values(comparison: Comparison) -> Table:
 def _statistics(comparison: Comparison) -> Table:
     """A line for each comparison."""
     sign = signed(comparison)
-    columns = [
-        *(Column(f"against {comparison.baseline.name}"), Column("pairs"), Column("difference", sign, "r")),
-        *(Column("95 % interval", side="r"), Column("p", p_text, "r"), Column("verdict")),
-    ]
+    columns = [Column(f"against {comparison.baseline.name}"), Column("pairs"), Column("difference", sign, "r")]
+    columns += [Column("95 % interval", side="r"), Column("p", p_text, "r"), Column("verdict")]
     rows: list[list[Cell]] = []
     for each in comparison.differences:
         interval = None

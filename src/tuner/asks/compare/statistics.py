@@ -25,15 +25,15 @@ far less than this. Sums that really differ by so little would count as a tie, w
 """
 
 
-def t_interval(differences: Sequence[float], level: float = LEVEL) -> tuple[float, float] | None:
-    """The interval that holds the mean difference with confidence 1 - `level`, by Student's t; None below two pairs.
+def t_interval(differences: Sequence[float]) -> tuple[float, float] | None:
+    """The interval that holds the mean difference with confidence 1 - LEVEL, by Student's t; None below two pairs.
 
     Source: Student (1908), "The Probable Error of a Mean", Biometrika 6(1). It takes the differences for normal.
     """
     pairs = len(differences)
     if pairs < 2:
         return None
-    half = t_quantile(1 - level, pairs - 1) * deviation(differences) / math.sqrt(pairs)
+    half = t_quantile(1 - LEVEL, pairs - 1) * deviation(differences) / math.sqrt(pairs)
     middle = mean(differences)
     return middle - half, middle + half
 

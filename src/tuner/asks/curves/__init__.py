@@ -162,17 +162,15 @@ def not_drawn(tracks: Sequence[Track], metrics: Sequence[str], view: View) -> li
     """What of the metrics is not to be seen: tracks that do not have one, values that a log axis cannot hold."""
     found = []
     for metric in metrics:
-        columns = columns_of(tracks, metric)
-        values = {track.name: [each for column in columns for each in _values(track, column, view)] for track in tracks}
-        for lacking, what in ((True, f"no {metric}"), (False, f"no finite {metric}")):
-            without = [
-                track.name
-                for track in tracks
-                if not values[track.name] and lacking == set(columns).isdisjoint(track.columns())
-            ]
-            if without:
-                found.append(f"not drawn: {some(without, 8)}: {what}")
-        below = sum(value <= 0 for each in values.values() for value in each)
+        columns, below = columns_of(tracks, metric), 0
+        without: dict[str, list[str]] = {f"no {metric}": [], f"no finite {metric}": []}
+        for track in tracks:
+            values = [each for column in columns for each in _values(track, column, view)]
+            below += sum(value <= 0 for value in values)
+            if not values:
+                what = f"no {metric}" if set(columns).isdisjoint(track.columns()) else f"no finite {metric}"
+                without[what].append(track.name)
+        found += [f"not drawn: {some(names, 8)}: {what}" for what, names in without.items() if names]
         if view.log and below:
             found.append(f"not drawn: {plural(below, 'value')} of {metric} at or below 0: the axis is logarithmic")
     return found

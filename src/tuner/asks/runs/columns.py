@@ -53,6 +53,10 @@ class Column:
     def is_setting(self) -> bool:
         return self.metric is None and self.name not in OWN
 
+    @property
+    def is_number(self) -> bool:
+        return self.metric is not None or self.name in NUMBERS
+
     def of(self, entry: Entry, problems: Problems) -> Any:
         """What stands here for `entry`; None for nothing. A group has the mean of a metric over its runs, and nothing
         where one of them has no such value."""

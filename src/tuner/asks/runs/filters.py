@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tuner.asks.runs.columns import NUMBERS, Column, Problems, find_column
+from tuner.asks.runs.columns import Column, Problems, find_column
 from tuner.asks.runs.entries import DAMAGED, Entry
 from tuner.document.nodes import Place, to_plain
 from tuner.document.parsing import parse
@@ -37,7 +37,7 @@ class Filter:
         name, condition = self.column.name, self.condition
         if self.column.is_setting:
             return name in entry.settings and _fulfils(entry.settings[name], condition)
-        if self.is_number:
+        if self.column.is_number:
             seeds = [run.about.get("seed") for run in entry.runs]
             found = seeds if name == "seed" else [self.column.of(entry, problems)]
             return any(each is not None and condition.holds(each) for each in found)
@@ -49,13 +49,9 @@ class Filter:
         texts = [each.state for each in entry.members or (entry,)] if name == "state" else [self.column.of(entry, {})]
         return any(condition.compare(normal(text), normal(condition.right)) for text in texts if text is not None)
 
-    @property
-    def is_number(self) -> bool:
-        return self.column.metric is not None or self.column.name in NUMBERS
-
     def choices(self, everything: Sequence[Entry]) -> list[str]:
         """The texts that stand in the column, for a message about a filter that nothing fulfils."""
-        if self.is_number or self.column.name == "when":
+        if self.column.is_number or self.column.name == "when":
             return []
         found: dict[str, None] = {}
         for entry in everything:
@@ -75,7 +71,7 @@ def parse_filter(text: str, everything: Sequence[Entry]) -> Filter:
     if not everything:
         return found
     equality = condition.operator in ("=", "!=")
-    if found.is_number or (found.column.is_setting and not equality):
+    if found.column.is_number or (found.column.is_setting and not equality):
         _ = condition.number
     elif found.column.name == "when":
         if not _DATE.fullmatch(condition.right):

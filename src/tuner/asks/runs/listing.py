@@ -10,7 +10,7 @@ from typing import Any
 
 from tuner import answer
 from tuner.answer import Brief, Cell, Table
-from tuner.asks.runs.columns import NUMBERS, Column, Problems, differing, find_column, usual_columns
+from tuner.asks.runs.columns import Column, Problems, differing, find_column, usual_columns
 from tuner.asks.runs.entries import DAMAGED, Entry, entries
 from tuner.asks.runs.filters import Filter, parse_filter, select, sort
 from tuner.document.writing import flow, word
@@ -151,7 +151,8 @@ def table_of(listing: Listing) -> Table:
 
 def _column(listing: Listing, column: Column, short: str) -> answer.Column:
     """How a column is written, on which side, how much it matters; one without a weight always stays."""
-    side, least, first = "r", None, next((each for each in listing.columns if each.metric is not None), None)
+    side, least = "r" if column.is_number else "l", None
+    first = next((each for each in listing.columns if each.metric is not None), None)
     weight: int | None
     if column.metric is not None:
         of = measured(column.metric.column)
@@ -161,7 +162,6 @@ def _column(listing: Listing, column: Column, short: str) -> answer.Column:
         notation, side, weight, least = "exact", "", SETTING, 12
     else:
         notation = "duration" if column.name == "time" else "number"
-        side = "r" if column.name in NUMBERS else "l"
         weight, least = WEIGHTS.get(column.name), LEAST.get(column.name)
     stays = listing.query.cols is not None or column == first
     weight = None if stays else ASKED if column in listing.asked else weight

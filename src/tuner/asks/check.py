@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.answer import Answer, Block, Column, Commented, Note, Table, Text
-from tuner.config.comparison import meaning_hash
+from tuner.config.comparison import leaves, meaning_hash
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.data.files import locate
@@ -119,13 +119,6 @@ def layer_table(plan: Plan) -> Table:
         rows.append([block.name, kind, shape, f"{block.size:,}", f"{block.flops:,}"])
     heads = [Column(head) for head in ("layer", "what", "output")]
     return Table([*heads, Column("parameters", side="r"), Column("FLOPs a sample", side="r")], rows)
-
-
-def leaves(values: Any, path: str = "") -> list[tuple[str, Any]]:
-    """(key, value) of every setting; a list is one value."""
-    if isinstance(values, dict):
-        return [leaf for key, value in values.items() for leaf in leaves(value, f"{path}.{key}".lstrip("."))]
-    return [(path, values)]
 
 
 # ---- runs ------------------------------------------------------------------------------------------------------------

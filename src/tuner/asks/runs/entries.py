@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tuner.config.comparison import ABSENT, Setting, meaning, name_of, side_by_side
+from tuner.config.comparison import ABSENT, Setting, leaves, meaning, name_of, side_by_side
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError
 from tuner.runs.family import read_group, without_seed
@@ -41,7 +41,8 @@ class Entry:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """What its runs share, by dotted key; the name of a choice is under the key of the choice."""
-        known = _flat(self.runs[0].config) if self.runs else {}
+        config = self.runs[0].config if self.runs else {}
+        known = {key.removesuffix(".name"): value for key, value in leaves(config)}
         return {key: value for key, value in known.items() if key != "seed"} if self.members else known
 
     @cached_property
@@ -54,18 +55,6 @@ class Entry:
             return {}
         shared = without_seed if self.members or self.previous.members else meaning
         return _changes(side_by_side([shared(before.config), shared(after.config)]))
-
-
-def _flat(config: dict[str, Any], path: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in config.items():
-        if path and key == "name":
-            found[path[:-1]] = value
-        elif isinstance(value, dict):
-            found |= _flat(value, f"{path}{key}.")
-        else:
-            found[f"{path}{key}"] = value
-    return found
 
 
 def _changes(settings: Sequence[Setting]) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """How a path that someone wrote is read, wherever it was written."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex
@@ -9,10 +7,8 @@ from pathlib import Path
 
 
 def expanded(text: str) -> str:
-    """The path with the home folder that ``~`` or ``~user`` at its beginning stands for.
-
-    Where there is no such user it stays as it is, as in a shell: files may be called like that.
-    """
+    """The path with the home folder that ``~`` or ``~user`` at its beginning stands for. Where there is no such user it
+    stays as it is, as in a shell: files may be called like that."""
     try:
         return os.path.expanduser(text)  # noqa: PTH111 - Path's raises for an unknown user, and loses a leading ./
     except ValueError:  # a NUL, which no path has

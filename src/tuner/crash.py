@@ -1,5 +1,7 @@
 """The report of a bug: a file with what was typed, the versions and the traceback, and no values of variables."""
 
+from __future__ import annotations
+
 import sys
 import tempfile
 import traceback

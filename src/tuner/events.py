@@ -1,5 +1,7 @@
 """What training tells while it runs: `train` yields these, `render` shows them."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any

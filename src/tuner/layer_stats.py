@@ -4,6 +4,8 @@ Measuring changes nothing: it works in evaluation mode, but batch norm uses the 
 training; gradients are computed aside, no running mean is touched, no random number drawn.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 

@@ -1,6 +1,8 @@
 """One training epoch, one evaluation pass: the hot path. The data lies on the device as whole tensors and a batch is an
 index into them. Nothing inside an epoch waits for the device: sums are kept there and read once at the end."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """What this machine is, found without importing torch: what a run's identity takes from outside its config."""
 
+from __future__ import annotations
+
 import ctypes
 import importlib.util
 import os

@@ -1,5 +1,7 @@
 """What the numbers of a run mean: which way is better, which epoch is best, when patience ends."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping, Sequence
 

@@ -1,5 +1,7 @@
 """A plan -> an initialised `nn.Module`."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial

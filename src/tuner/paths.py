@@ -1,5 +1,7 @@
 """How a path that someone wrote is read, wherever it was written."""
 
+from __future__ import annotations
+
 import os
 import re
 import shlex

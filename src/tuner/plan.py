@@ -1,6 +1,8 @@
 """Model + input shape -> layers with shapes, parameters and FLOPs, in plain Python: what `check` prints and what
 `network` builds."""
 
+from __future__ import annotations
+
 from collections import Counter
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """Every random number of a run is a function of a seed and of what it is for; the global generators are never read."""
 
+from __future__ import annotations
+
 import hashlib
 
 

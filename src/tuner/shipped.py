@@ -1,5 +1,7 @@
 """Files that come with tuner: configs and recipes. Found from a checkout, an editable install and a wheel alike."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from pathlib import Path
 

@@ -6,6 +6,8 @@ caught everywhere. SIGUSR1 asks to save and stop: it is kept for a command that 
 What whoever started the process has it ignore (`nohup`, a job in the background) stays ignored.
 """
 
+from __future__ import annotations
+
 import _signal as signal  # type: ignore[import-not-found]  # `signal` itself imports for a millisecond
 import os
 

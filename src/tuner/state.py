@@ -1,5 +1,7 @@
 """All that changes during a run. A checkpoint is exactly this: capture and restore."""
 
+from __future__ import annotations
+
 import json
 import math
 from collections.abc import Mapping

@@ -1,5 +1,7 @@
 """Folders of files that count from one rename on, with a manifest of sha256s that every reading is checked against."""
 
+from __future__ import annotations
+
 import os
 import secrets
 import shutil

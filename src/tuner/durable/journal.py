@@ -1,5 +1,7 @@
 """Text files that only grow, by whole lines."""
 
+from __future__ import annotations
+
 import errno
 import hashlib
 import os

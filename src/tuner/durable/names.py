@@ -1,5 +1,7 @@
 """What runs and their folders may be called, in any script: what every file system and shell takes as it is."""
 
+from __future__ import annotations
+
 import re
 import unicodedata
 

@@ -1,5 +1,7 @@
 """Reading files that others may have damaged or made to harm: sizes are bounded, links are not followed."""
 
+from __future__ import annotations
+
 import errno
 import hashlib
 import json

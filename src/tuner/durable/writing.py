@@ -1,5 +1,7 @@
 """Files that are old or new, never half: built under another name in their folder, flushed, renamed, folder flushed."""
 
+from __future__ import annotations
+
 import errno
 import os
 import secrets

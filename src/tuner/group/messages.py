@@ -1,5 +1,7 @@
 """What a worker and its group tell each other: one JSON object a line."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path

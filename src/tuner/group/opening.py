@@ -1,5 +1,7 @@
 """Before a group trains: whether its folder is there already, and which of its members are still to do."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress

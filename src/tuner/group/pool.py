@@ -1,5 +1,7 @@
 """The worker processes of a group: members are handed out, and what they tell is passed on as it comes."""
 
+from __future__ import annotations
+
 import os
 import selectors
 import signal

@@ -1,5 +1,7 @@
 """What to type next about a run, made from what its folder tells: folders are renamed, moved and copied."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

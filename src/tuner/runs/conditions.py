@@ -1,5 +1,7 @@
 """Conditions on a command line: ``val_accuracy>=0.97``, ``optimizer.name=adam``."""
 
+from __future__ import annotations
+
 import math
 import operator
 import re

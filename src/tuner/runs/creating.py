@@ -1,5 +1,7 @@
 """One run folder: made, and its status written."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime

@@ -4,6 +4,8 @@ status.json is written last, after whatever it speaks of, and ends with checksum
 and of its own bytes before. So what a reader shows was checked, by nothing more than reading it.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 import re

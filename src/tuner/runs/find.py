@@ -1,5 +1,7 @@
 """How the command line names a run."""
 
+from __future__ import annotations
+
 import difflib
 import os
 import re

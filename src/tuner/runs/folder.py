@@ -1,5 +1,7 @@
 """Run folders: read, one or many."""
 
+from __future__ import annotations
+
 import errno
 import os
 import re

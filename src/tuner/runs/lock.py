@@ -1,5 +1,7 @@
 """Who holds a run: a lock of the kernel's, so that a killed holder holds nothing."""
 
+from __future__ import annotations
+
 import errno
 import json
 import os

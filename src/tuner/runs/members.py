@@ -1,5 +1,7 @@
 """The members of a group as a table: the same while they train, in `tuner show` and in every form of the output."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 

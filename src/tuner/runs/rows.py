@@ -1,5 +1,7 @@
 """Rows of metrics.csv and layer_stats.jsonl: plain numbers, which reading gives back as they were written."""
 
+from __future__ import annotations
+
 import json
 import math
 import re

@@ -1,5 +1,7 @@
 """A run's value of a metric: one rule for requirements, filters, comparisons and recipes."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

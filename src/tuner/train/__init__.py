@@ -1,5 +1,7 @@
 """Config -> run: the only orchestrator. `train` is a generator of events, without callbacks."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 

@@ -1,5 +1,7 @@
 """Where training stopped being finite: the steps since the last snapshot are taken again with every layer watched."""
 
+from __future__ import annotations
+
 import math
 from contextlib import ExitStack, suppress
 from functools import partial

@@ -1,5 +1,7 @@
 """The epochs of a run, one event after the other."""
 
+from __future__ import annotations
+
 import math
 import shlex
 import time

@@ -1,5 +1,7 @@
 """The run folder while it is written: journals, checkpoints, the best weights, the status."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager

@@ -1,5 +1,7 @@
 """Session -> what the loop needs: torch set up, data on the device, the network built."""
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass, replace
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from tuner.bounds import Number
@@ -18,9 +17,15 @@ class Activation(Choice, kind="activation"):
     flops: ClassVar[int] = 1
     """Elementary operations per element, exp, log, tanh and erf counted as one each: a rough figure for estimates."""
 
-    @abstractmethod
+    module: ClassVar[str]
+    """The class of torch.nn that it is, which takes its settings in their order; only where `build` is not its own."""
+
     def build(self) -> nn.Module:
         """The module; it keeps the shape of its input, (N, features) or (N, channels, H, W)."""
+        from torch import nn
+
+        built: nn.Module = getattr(nn, self.module)(*self.__dict__.values())
+        return built
 
     def parameters(self) -> dict[str, tuple[int, ...]]:
         """The learned parameters of `build()`: name -> shape."""
@@ -39,10 +44,7 @@ class ReLU(Activation, name="relu", aliases=("rectifier", "rectified_linear_unit
     Glorot, Bordes, Bengio (2011), "Deep Sparse Rectifier Neural Networks", section 3.
     """
 
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.ReLU()
+    module = "ReLU"
 
 
 class LeakyReLU(Activation, name="leaky_relu", aliases=("lrelu",)):
@@ -56,13 +58,9 @@ class LeakyReLU(Activation, name="leaky_relu", aliases=("lrelu",)):
     """
 
     flops = 2
+    module = "LeakyReLU"
 
     slope: float = setting(Number(ge=0, lt=1), "slope below zero", default=0.01)
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.LeakyReLU(self.slope)
 
 
 class PReLU(Activation, name="prelu", aliases=("parametric_relu", "parametric_rectified_linear_unit")):
@@ -101,13 +99,9 @@ class ELU(Activation, name="elu", aliases=("exponential_linear_unit",)):
     """
 
     flops = 4
+    module = "ELU"
 
     alpha: float = setting(Number(gt=0, le=3e38), "the output falls to -alpha for very negative inputs", default=1.0)
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.ELU(self.alpha)
 
 
 class SELU(Activation, name="selu", aliases=("scaled_elu", "scaled_exponential_linear_unit")):
@@ -122,11 +116,7 @@ class SELU(Activation, name="selu", aliases=("scaled_elu", "scaled_exponential_l
     """
 
     flops = 5
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.SELU()
+    module = "SELU"
 
 
 class GELU(Activation, name="gelu", aliases=("gaussian_error_linear_unit",)):
@@ -140,11 +130,7 @@ class GELU(Activation, name="gelu", aliases=("gaussian_error_linear_unit",)):
     """
 
     flops = 5
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.GELU()
+    module = "GELU"
 
 
 class SiLU(Activation, name="silu", aliases=("swish", "sigmoid_linear_unit")):
@@ -158,11 +144,7 @@ class SiLU(Activation, name="silu", aliases=("swish", "sigmoid_linear_unit")):
     """
 
     flops = 5
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.SiLU()
+    module = "SiLU"
 
 
 class Mish(Activation, name="mish"):
@@ -175,11 +157,7 @@ class Mish(Activation, name="mish"):
     """
 
     flops = 5
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.Mish()
+    module = "Mish"
 
 
 class Sigmoid(Activation, name="sigmoid", aliases=("logistic",)):
@@ -195,11 +173,7 @@ class Sigmoid(Activation, name="sigmoid", aliases=("logistic",)):
     """
 
     flops = 4
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.Sigmoid()
+    module = "Sigmoid"
 
 
 class HardSigmoid(Activation, name="hard_sigmoid"):
@@ -213,11 +187,7 @@ class HardSigmoid(Activation, name="hard_sigmoid"):
     """
 
     flops = 4
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.Hardsigmoid()
+    module = "Hardsigmoid"
 
 
 class Tanh(Activation, name="tanh", aliases=("hyperbolic_tangent",)):
@@ -230,10 +200,7 @@ class Tanh(Activation, name="tanh", aliases=("hyperbolic_tangent",)):
     Source: LeCun, Bottou, Orr, Müller (1998), "Efficient BackProp", section 4.4; Glorot, Bengio (2010).
     """
 
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.Tanh()
+    module = "Tanh"
 
 
 class Softplus(Activation, name="softplus"):
@@ -248,15 +215,11 @@ class Softplus(Activation, name="softplus"):
     """
 
     flops = 4
+    module = "Softplus"
 
     beta: float = setting(
         Number(gt=0, le=3e38), "sharpness of the bend at zero; large values approach relu", default=1.0
     )
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.Softplus(self.beta)
 
 
 class Softsign(Activation, name="softsign"):
@@ -269,11 +232,7 @@ class Softsign(Activation, name="softsign"):
     """
 
     flops = 3
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.Softsign()
+    module = "Softsign"
 
 
 class Exponential(Activation, name="exponential", aliases=("exp",)):
@@ -328,8 +287,4 @@ class Linear(Activation, name="linear", aliases=("identity", "none")):
     """
 
     flops = 0
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.Identity()
+    module = "Identity"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 from tuner.data.files import check_labels, locate, read_bytes
 from tuner.data.source import Archive, Array, Dataset, Description, Raw, Source
@@ -34,8 +33,7 @@ class CIFAR10(Source, name="cifar10"):
     of Toronto; no licence stated.
     """
 
-    downloadable: ClassVar[bool] = True
-    archives: ClassVar[tuple[Archive, ...]] = (
+    archives = (
         Archive(
             "cifar-10-binary.tar.gz",
             "c32a1d4ab5d03f1284b67883e8d87530",
@@ -70,8 +68,7 @@ class CIFAR100(Source, name="cifar100"):
     of Toronto; no licence stated.
     """
 
-    downloadable: ClassVar[bool] = True
-    archives: ClassVar[tuple[Archive, ...]] = (
+    archives = (
         Archive(
             "cifar-100-binary.tar.gz",
             "03b5dce01913d631647c71ecec9e9cb8",

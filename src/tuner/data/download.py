@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import shutil
 import tarfile
 import tempfile
 import zlib
@@ -62,13 +63,13 @@ def fetch(name: str, root: Path | None = None, base: str | None = None) -> Gener
 
 def downloadable(name: str) -> type[Source]:
     """The source of this name. Raises UsageError unless it is one that can be downloaded."""
-    names = sorted(key for key, source in Source.members.items() if source.downloadable)
+    names = sorted(key for key, source in Source.members.items() if source.archives)
     source = Source.find(name)
     if source is None:
         near = get_close_matches(name.lower(), names, 1)
         hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
         raise UsageError(f"there is no data set {name}", fix=hint)
-    if not source.downloadable:
+    if not source.archives:
         raise UsageError(f"{source.name} needs no download: it can be used as it is")
     return source
 
@@ -76,30 +77,25 @@ def downloadable(name: str) -> type[Source]:
 def fetch_archives(archives: tuple[Archive, ...], root: Path, bases: tuple[str, ...] | None) -> Iterator[Progress]:
     """Downloads and unpacks those of `archives` whose files are not all under `root`, with the right size each."""
     for archive in archives:
-        if all(held(root / path, size) for path, size in archive.unpacks):
+        if all(is_file(root / path) and (root / path).stat().st_size == size for path, size in archive.unpacks):
             continue
         make_folder(root / archive.folder)
         with writing(root), tempfile.TemporaryFile(dir=root) as scratch:
             placed = root / archive.folder / archive.file
-            found = copy_placed(placed, scratch) if is_file(placed) else ""
+            found = ""
+            if is_file(placed):
+                with placed.open("rb") as held:
+                    shutil.copyfileobj(held, scratch)
+                found = md5(scratch)
             if found != archive.md5:
                 yield from take_from_mirrors(archive, root, bases or archive.mirrors, scratch, found)
             unpack(scratch, archive, root)
 
 
-def held(path: Path, size: int) -> bool:
-    """Whether a file of this size is there."""
-    return is_file(path) and path.stat().st_size == size
-
-
-def copy_placed(path: Path, scratch: IO[bytes]) -> str:
-    """Copies an archive that was put there by hand and returns its MD5."""
-    digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as placed:
-        while chunk := placed.read(CHUNK):
-            digest.update(chunk)
-            scratch.write(chunk)
-    return digest.hexdigest()
+def md5(file: IO[bytes]) -> str:
+    """The MD5 of all that a file holds, which is published for the archives; against accidents, not for security."""
+    file.seek(0)
+    return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()  # type: ignore[arg-type]
 
 
 def take_from_mirrors(
@@ -130,7 +126,6 @@ def take_from_mirrors(
 
 def take(url: str, archive: Archive, scratch: IO[bytes]) -> Generator[Progress, None, None]:
     """One attempt at one URL. Raises FetchError with the reason where it fails."""
-    digest = hashlib.md5(usedforsecurity=False)
     done = 0
     with answer(url) as (body, total):
         if (total or 0) > SIZE_LIMIT:
@@ -140,13 +135,12 @@ def take(url: str, archive: Archive, scratch: IO[bytes]) -> Generator[Progress, 
             done += len(chunk)
             if done > SIZE_LIMIT:
                 raise FetchError(f"refused: more than the {SIZE_LIMIT:,} bytes allowed")
-            digest.update(chunk)
             scratch.write(chunk)
             yield Progress(archive.file, done, total)
     if total is not None and done != total:
         raise FetchError(f"broke off after {done:,} of {total:,} bytes")
-    if digest.hexdigest() != archive.md5:
-        raise FetchError(f"refused: its MD5 is {digest.hexdigest()}, not the published {archive.md5}")
+    if (found := md5(scratch)) != archive.md5:
+        raise FetchError(f"refused: its MD5 is {found}, not the published {archive.md5}")
 
 
 @contextmanager

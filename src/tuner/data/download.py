@@ -9,12 +9,11 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
-from typing import IO, Protocol
+from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
@@ -39,12 +38,6 @@ class Progress:
 
 class FetchError(Exception):
     """One mirror did not give the file, or what it gave is refused."""
-
-
-class Body(Protocol):
-    """What is read of a server's answer."""
-
-    def read(self, amount: int, /) -> bytes: ...
 
 
 def fetch(name: str, root: Path | None = None, base: str | None = None) -> Generator[Progress, None, Path]:
@@ -100,7 +93,7 @@ def md5(file: IO[bytes]) -> str:
 
 def take_from_mirrors(
     archive: Archive, root: Path, bases: tuple[str, ...], scratch: IO[bytes], placed: str
-) -> Generator[Progress, None, None]:
+) -> Iterator[Progress]:
     """Fills `scratch` with the archive from the first mirror that gives it whole.
 
     `placed` is the MD5 of what was put there by hand in its place, empty for nothing. Raises NotFoundError.
@@ -124,28 +117,28 @@ def take_from_mirrors(
     )
 
 
-def take(url: str, archive: Archive, scratch: IO[bytes]) -> Generator[Progress, None, None]:
+def take(url: str, archive: Archive, scratch: IO[bytes]) -> Iterator[Progress]:
     """One attempt at one URL. Raises FetchError with the reason where it fails."""
-    done = 0
-    with answer(url) as (body, total):
+    done, total = 0, None
+    for chunk, total in received(url):
         if (total or 0) > SIZE_LIMIT:
             raise FetchError(f"refused: {total:,} bytes are more than the {SIZE_LIMIT:,} allowed")
-        yield Progress(archive.file, 0, total)
-        while chunk := receive(body):
-            done += len(chunk)
-            if done > SIZE_LIMIT:
-                raise FetchError(f"refused: more than the {SIZE_LIMIT:,} bytes allowed")
-            scratch.write(chunk)
-            yield Progress(archive.file, done, total)
+        done += len(chunk)
+        if done > SIZE_LIMIT:
+            raise FetchError(f"refused: more than the {SIZE_LIMIT:,} bytes allowed")
+        scratch.write(chunk)
+        yield Progress(archive.file, done, total)
     if total is not None and done != total:
         raise FetchError(f"broke off after {done:,} of {total:,} bytes")
     if (found := md5(scratch)) != archive.md5:
         raise FetchError(f"refused: its MD5 is {found}, not the published {archive.md5}")
 
 
-@contextmanager
-def answer(url: str) -> Iterator[tuple[Body, int | None]]:
-    """The body a server gives for `url` and its length in bytes, where it says so. Raises FetchError."""
+def received(url: str) -> Iterator[tuple[bytes, int | None]]:
+    """What a server gives for `url`: nothing yet, then piece by piece; each with the bytes in all where it says so.
+
+    Raises FetchError.
+    """
     if not url.startswith(("https://", "http://")):
         raise FetchError("refused: not an http address")
     try:
@@ -157,15 +150,13 @@ def answer(url: str) -> Iterator[tuple[Body, int | None]]:
         raise FetchError(why(error)) from error
     with response:
         length = response.headers.get("Content-Length", "")
-        yield response, int(length) if length.isdecimal() else None
-
-
-def receive(body: Body) -> bytes:
-    """The next bytes of a body, none at its end. Raises FetchError where the connection fails."""
-    try:
-        return body.read(CHUNK)
-    except (OSError, HTTPException) as error:
-        raise FetchError(f"broke off: {why(error)}") from error
+        total = int(length) if length.isdecimal() else None
+        yield b"", total
+        try:
+            while chunk := response.read(CHUNK):
+                yield chunk, total
+        except (OSError, HTTPException) as error:
+            raise FetchError(f"broke off: {why(error)}") from error
 
 
 def why(error: Exception) -> str:
@@ -197,9 +188,9 @@ def unpacked(scratch: IO[bytes], archive: Archive) -> Iterator[tuple[str, bytes]
     path, size = archive.unpacks[0]
     if archive.file.endswith(".gz"):
         with gzip.open(scratch) as stream:
-            yield path, sized(path, stream, size)
+            yield path, sized(path, stream.read(size + 1), size)
     else:
-        yield path, sized(path, scratch, size)
+        yield path, sized(path, scratch.read(size + 1), size)
 
 
 def tar_members(scratch: IO[bytes], wanted: dict[str, int]) -> Iterator[tuple[str, bytes]]:
@@ -218,14 +209,13 @@ def tar_members(scratch: IO[bytes], wanted: dict[str, int]) -> Iterator[tuple[st
             size = left.pop(member.name, None) if member.isreg() else None
             stream = tar.extractfile(member) if size is not None else None
             if stream is not None and size is not None:
-                yield member.name, sized(member.name, stream, size)
+                yield member.name, sized(member.name, stream.read(size + 1), size)
     if left:
         raise FetchError(f"it lacks {', '.join(left)}")
 
 
-def sized(path: str, stream: Body, size: int) -> bytes:
-    """The content of a file that must have `size` bytes. Raises FetchError."""
-    data = stream.read(size + 1)
+def sized(path: str, data: bytes, size: int) -> bytes:
+    """The content of a file, which must be of `size` bytes. Raises FetchError."""
     if len(data) != size:
         raise FetchError(f"{path} in it is not {size:,} bytes long")
     return data

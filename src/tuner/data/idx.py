@@ -100,20 +100,16 @@ class KMNIST(Source, name="kmnist", aliases=("kuzushiji_mnist",)):
 
 
 def opened(source: Source, root: Path | None, folder: str, classes: tuple[str, ...]) -> Dataset:
-    """All three are alike but for their folder and classes."""
-    known = Description((1, SIDE, SIDE), "class", classes, TRAIN, TEST)
-    return Dataset(source, known, lambda: read(locate(source, root) / folder / "raw", source.name))
+    """All three are alike but for their folder and classes: images (N, 1, 28, 28)."""
 
+    def read() -> Raw:
+        place = locate(source, root) / folder / "raw"
+        x, y, test_x, test_y = (read_idx(place / file, shape, source.name) for file, shape in FILES)
+        for labels, (file, _) in ((y, FILES[1]), (test_y, FILES[3])):
+            check_labels(labels, range(10), place / file, source.name)
+        return Raw(x[:, None], y.astype("int64"), test_x[:, None], test_y.astype("int64"))
 
-def read(folder: Path, name: str) -> Raw:
-    """The four files of `folder`: images (N, 1, 28, 28) and labels.
-
-    Raises NotFoundError where one of them is missing or damaged.
-    """
-    x, y, test_x, test_y = (read_idx(folder / file, shape, name) for file, shape in FILES)
-    for labels, (file, _) in ((y, FILES[1]), (test_y, FILES[3])):
-        check_labels(labels, range(10), folder / file, name)
-    return Raw(x[:, None], y.astype("int64"), test_x[:, None], test_y.astype("int64"))
+    return Dataset(source, Description((1, SIDE, SIDE), "class", classes, TRAIN, TEST), read)
 
 
 def read_idx(path: Path, shape: tuple[int, ...], name: str) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, ClassVar
 
@@ -45,17 +45,6 @@ class Place:
     initializer: Initializer
     batch_norm: bool = False
     sequence: bool = False
-
-    def own(
-        self, activation: Activation | None, initializer: Initializer | None, batch_norm: bool | None = None
-    ) -> Place:
-        """The place for a layer with these settings of its own."""
-        return replace(
-            self,
-            activation=activation or self.activation,
-            initializer=initializer or self.initializer,
-            batch_norm=self.batch_norm if batch_norm is None else batch_norm,
-        )
 
     def picture(self, what: str) -> tuple[int, int, int]:
         """The inputs as (C, H, W). Raises PlanError where no picture comes in; `what` takes pictures."""

@@ -47,7 +47,6 @@ class Conv(Layer, name="conv"):
         if self.padding == "valid":
             height, width = height - side + 1, width - side + 1
         weight = (self.conv, channels, side, side)
-        place = place.own(self.activation, self.initializer, self.batch_norm)
         return weighted_block(self, place, weight, (self.conv, height, width), 2 * prod(weight) * height * width)
 
     def build(self, block: Block, seed: int) -> nn.Module:
@@ -110,7 +109,6 @@ class Dense(Layer, name="dense"):
 
     def plan(self, place: Place) -> Block:
         weight = (self.dense, prod(place.inputs))
-        place = place.own(self.activation, self.initializer, self.batch_norm)
         return weighted_block(self, place, weight, (self.dense,), 2 * prod(weight))
 
     def build(self, block: Block, seed: int) -> nn.Module:
@@ -167,14 +165,15 @@ class Dropout(Layer, name="dropout"):
         return Masking()
 
 
-def weighted_block(layer: Layer, place: Place, weight: Shape, outputs: Shape, flops: int) -> Block:
-    """A layer with weights, then batch norm in place of the bias, then the activation: those of `place`."""
-    activation, batch_norm = place.activation, place.batch_norm
+def weighted_block(layer: Conv | Dense, place: Place, weight: Shape, outputs: Shape, flops: int) -> Block:
+    """A layer with weights, then batch norm in place of the bias, then the activation."""
+    activation, initializer = layer.activation or place.activation, layer.initializer or place.initializer
+    batch_norm = place.batch_norm if layer.batch_norm is None else layer.batch_norm
     names = ["norm.weight", "norm.bias"] if batch_norm else ["bias"]
     parameters = {"weight": weight, **dict.fromkeys(names, weight[:1])}
     parameters |= {f"activation.{key}": shape for key, shape in activation.parameters().items()}
     flops += prod(outputs) * (activation.flops + (4 if batch_norm else 1))
-    return Block(place.name, layer, place.inputs, outputs, parameters, flops, activation, place.initializer, batch_norm)
+    return Block(place.name, layer, place.inputs, outputs, parameters, flops, activation, initializer, batch_norm)
 
 
 def weighted_module(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from tuner.bounds import Number
@@ -17,19 +19,25 @@ class Activation(Choice, kind="activation"):
     flops: ClassVar[int] = 1
     """Elementary operations per element, exp, log, tanh and erf counted as one each: a rough figure for estimates."""
 
-    module: ClassVar[str]
-    """The class of torch.nn that it is, which takes its settings in their order; only where `build` is not its own."""
-
+    @abstractmethod
     def build(self) -> nn.Module:
         """The module; it keeps the shape of its input, (N, features) or (N, channels, H, W)."""
-        from torch import nn
-
-        built: nn.Module = getattr(nn, self.module)(*self.__dict__.values())
-        return built
 
     def parameters(self) -> dict[str, tuple[int, ...]]:
         """The learned parameters of `build()`: name -> shape."""
         return {}
+
+
+def of_torch(name: str) -> Callable[[Activation], nn.Module]:
+    """A `build` that makes the class of torch.nn of this name, which takes the settings in their order."""
+
+    def build(self: Activation) -> nn.Module:
+        from torch import nn
+
+        built: nn.Module = getattr(nn, name)(*self.__dict__.values())
+        return built
+
+    return build
 
 
 class ReLU(Activation, name="relu", aliases=("rectifier", "rectified_linear_unit")):
@@ -44,7 +52,7 @@ class ReLU(Activation, name="relu", aliases=("rectifier", "rectified_linear_unit
     Glorot, Bordes, Bengio (2011), "Deep Sparse Rectifier Neural Networks", section 3.
     """
 
-    module = "ReLU"
+    build = of_torch("ReLU")
 
 
 class LeakyReLU(Activation, name="leaky_relu", aliases=("lrelu",)):
@@ -58,7 +66,7 @@ class LeakyReLU(Activation, name="leaky_relu", aliases=("lrelu",)):
     """
 
     flops = 2
-    module = "LeakyReLU"
+    build = of_torch("LeakyReLU")
 
     slope: float = setting(Number(ge=0, lt=1), "slope below zero", default=0.01)
 
@@ -99,7 +107,7 @@ class ELU(Activation, name="elu", aliases=("exponential_linear_unit",)):
     """
 
     flops = 4
-    module = "ELU"
+    build = of_torch("ELU")
 
     alpha: float = setting(Number(gt=0, le=3e38), "the output falls to -alpha for very negative inputs", default=1.0)
 
@@ -116,7 +124,7 @@ class SELU(Activation, name="selu", aliases=("scaled_elu", "scaled_exponential_l
     """
 
     flops = 5
-    module = "SELU"
+    build = of_torch("SELU")
 
 
 class GELU(Activation, name="gelu", aliases=("gaussian_error_linear_unit",)):
@@ -130,7 +138,7 @@ class GELU(Activation, name="gelu", aliases=("gaussian_error_linear_unit",)):
     """
 
     flops = 5
-    module = "GELU"
+    build = of_torch("GELU")
 
 
 class SiLU(Activation, name="silu", aliases=("swish", "sigmoid_linear_unit")):
@@ -144,7 +152,7 @@ class SiLU(Activation, name="silu", aliases=("swish", "sigmoid_linear_unit")):
     """
 
     flops = 5
-    module = "SiLU"
+    build = of_torch("SiLU")
 
 
 class Mish(Activation, name="mish"):
@@ -157,7 +165,7 @@ class Mish(Activation, name="mish"):
     """
 
     flops = 5
-    module = "Mish"
+    build = of_torch("Mish")
 
 
 class Sigmoid(Activation, name="sigmoid", aliases=("logistic",)):
@@ -173,7 +181,7 @@ class Sigmoid(Activation, name="sigmoid", aliases=("logistic",)):
     """
 
     flops = 4
-    module = "Sigmoid"
+    build = of_torch("Sigmoid")
 
 
 class HardSigmoid(Activation, name="hard_sigmoid"):
@@ -187,7 +195,7 @@ class HardSigmoid(Activation, name="hard_sigmoid"):
     """
 
     flops = 4
-    module = "Hardsigmoid"
+    build = of_torch("Hardsigmoid")
 
 
 class Tanh(Activation, name="tanh", aliases=("hyperbolic_tangent",)):
@@ -200,7 +208,7 @@ class Tanh(Activation, name="tanh", aliases=("hyperbolic_tangent",)):
     Source: LeCun, Bottou, Orr, Müller (1998), "Efficient BackProp", section 4.4; Glorot, Bengio (2010).
     """
 
-    module = "Tanh"
+    build = of_torch("Tanh")
 
 
 class Softplus(Activation, name="softplus"):
@@ -215,7 +223,7 @@ class Softplus(Activation, name="softplus"):
     """
 
     flops = 4
-    module = "Softplus"
+    build = of_torch("Softplus")
 
     beta: float = setting(
         Number(gt=0, le=3e38), "sharpness of the bend at zero; large values approach relu", default=1.0
@@ -232,7 +240,7 @@ class Softsign(Activation, name="softsign"):
     """
 
     flops = 3
-    module = "Softsign"
+    build = of_torch("Softsign")
 
 
 class Exponential(Activation, name="exponential", aliases=("exp",)):
@@ -287,4 +295,4 @@ class Linear(Activation, name="linear", aliases=("identity", "none")):
     """
 
     flops = 0
-    module = "Identity"
+    build = of_torch("Identity")

@@ -31,7 +31,7 @@ class Loss(Choice, kind="loss"):
     """What is minimised: one number for a batch."""
 
     # Outputs are float32 (N, units); targets are int64 (N,) class indices, or float32 (N, 1) numbers where `classes`
-    # is None.
+    # is None. Losses of output minus target have the setting `outputs` (COMPARED).
 
     targets: ClassVar[frozenset[str]] = frozenset({"class"})
     """The kinds of target it can be used with: "class", "number"."""
@@ -39,7 +39,7 @@ class Loss(Choice, kind="loss"):
     @property
     def activates(self) -> bool:
         """Whether it applies a softmax or sigmoid of its own to the outputs for classes."""
-        return False
+        return getattr(self, "outputs", "raw") == "softmax"
 
     def units(self, classes: int) -> int:
         """How many outputs the network needs for this many classes; 0 classes: the target is a number."""
@@ -58,10 +58,12 @@ class Loss(Choice, kind="loss"):
         """The class each sample's outputs stand for: int64 (N,)."""
         return outputs.argmax(dim=1)
 
-    def probabilities(self, outputs: Tensor, activation: str) -> Tensor | None:  # noqa: ARG002
+    def probabilities(self, outputs: Tensor, activation: str) -> Tensor | None:
         """The probability of each class (N, classes) that outputs stand for, which end with `activation`; None where
         they stand for none."""
-        return None
+        if self.activates:
+            return outputs.softmax(dim=1)
+        return outputs if activation == "softmax" and "outputs" in self.fields else None
 
 
 class CrossEntropy(Loss, name="cross_entropy", aliases=("softmax_cross_entropy", "log_loss")):
@@ -117,9 +119,6 @@ class CrossEntropy(Loss, name="cross_entropy", aliases=("softmax_cross_entropy",
 
         return partial(F.cross_entropy, reduction="none")
 
-    def probabilities(self, outputs: Tensor, activation: str) -> Tensor | None:  # noqa: ARG002
-        return outputs.softmax(dim=1)
-
 
 class MSE(Loss, name="mse", aliases=("mean_squared_error", "square_error", "squared_error", "l2_loss")):
     """The mean of the squared differences between outputs and targets.
@@ -137,15 +136,8 @@ class MSE(Loss, name="mse", aliases=("mean_squared_error", "square_error", "squa
 
     outputs: str = COMPARED
 
-    @property
-    def activates(self) -> bool:
-        return self.outputs == "softmax"
-
     def build_reported(self, classes: int | None) -> Compare:
         return _elementwise(classes, self.activates, lambda difference: difference.square())
-
-    def probabilities(self, outputs: Tensor, activation: str) -> Tensor | None:
-        return _shares(outputs, self.activates, activation)
 
 
 class MAE(Loss, name="mae", aliases=("mean_absolute_error", "absolute_error", "l1_loss")):
@@ -163,15 +155,8 @@ class MAE(Loss, name="mae", aliases=("mean_absolute_error", "absolute_error", "l
 
     outputs: str = COMPARED
 
-    @property
-    def activates(self) -> bool:
-        return self.outputs == "softmax"
-
     def build_reported(self, classes: int | None) -> Compare:
         return _elementwise(classes, self.activates, lambda difference: difference.abs())
-
-    def probabilities(self, outputs: Tensor, activation: str) -> Tensor | None:
-        return _shares(outputs, self.activates, activation)
 
 
 class Huber(Loss, name="huber", aliases=("smooth_l1",)):
@@ -190,10 +175,6 @@ class Huber(Loss, name="huber", aliases=("smooth_l1",)):
     delta: float = setting(Number(gt=0, le=3e38), "difference above which the loss grows linearly", default=1.0)
     outputs: str = COMPARED
 
-    @property
-    def activates(self) -> bool:
-        return self.outputs == "softmax"
-
     def build_reported(self, classes: int | None) -> Compare:
         def h(difference: Tensor) -> Tensor:
             # With small = min(|d|, delta), small * (|d| - small / 2) is both branches at once.
@@ -202,9 +183,6 @@ class Huber(Loss, name="huber", aliases=("smooth_l1",)):
             return small * (size - small / 2)
 
         return _elementwise(classes, self.activates, h)
-
-    def probabilities(self, outputs: Tensor, activation: str) -> Tensor | None:
-        return _shares(outputs, self.activates, activation)
 
 
 class BinaryCrossEntropy(
@@ -276,11 +254,6 @@ def _one_hot(targets: Tensor, outputs: Tensor) -> Tensor:
 
     classes = torch.arange(outputs.shape[1], device=outputs.device)
     return (targets.unsqueeze(1) == classes).to(outputs.dtype)
-
-
-def _shares(outputs: Tensor, softmax: bool, activation: str) -> Tensor | None:
-    """The probabilities of outputs that are compared with the one-hot target: under a softmax, which may be theirs."""
-    return outputs.softmax(dim=1) if softmax else outputs if activation == "softmax" else None
 
 
 def _elementwise(classes: int | None, softmax: bool, of_difference: Callable[[Tensor], Tensor]) -> Compare:

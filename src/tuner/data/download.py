@@ -47,24 +47,18 @@ def fetch(name: str, root: Path | None = None, base: str | None = None) -> Gener
     Raises UsageError for a name that is no downloadable data set, NotFoundError where no mirror gives the file or what
     arrives is not what it should be, ResourceError where it cannot be written.
     """
-    source = downloadable(name)
-    folder = download_root() if root is None else root
-    yield from fetch_archives(source.archives, folder, None if base is None else (base,))
-    source().open(folder).read()
-    return folder
-
-
-def downloadable(name: str) -> type[Source]:
-    """The source of this name. Raises UsageError unless it is one that can be downloaded."""
-    names = sorted(key for key, source in Source.members.items() if source.archives)
     source = Source.find(name)
     if source is None:
+        names = sorted(key for key, each in Source.members.items() if each.archives)
         near = get_close_matches(name.lower(), names, 1)
         hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
         raise UsageError(f"there is no data set {name}", fix=hint)
     if not source.archives:
         raise UsageError(f"{source.name} needs no download: it can be used as it is")
-    return source
+    folder = download_root() if root is None else root
+    yield from fetch_archives(source.archives, folder, None if base is None else (base,))
+    source().open(folder).read()
+    return folder
 
 
 def fetch_archives(archives: tuple[Archive, ...], root: Path, bases: tuple[str, ...] | None) -> Iterator[Progress]:

@@ -86,8 +86,8 @@ class NAdam(Optimizer, name="nadam"):
 
     def _step(self, w: Tensors, g: Tensors, state: Memory, lr: float, weight_decay: float) -> None:
         means = state["exp_avg"], state["exp_avg_sq"], state["mu_product"], state["step"]
-        rates = {"lr": lr, "momentum_decay": self.momentum_decay, "weight_decay": weight_decay}
-        torch_step("nadam", w, g, *means, foreach=True, eps=self.eps, **_decays(self.betas), **rates)
+        rates = {"lr": lr, "weight_decay": weight_decay, "eps": self.eps, **_betas(self.betas)}
+        torch_step("nadam", w, g, *means, foreach=True, momentum_decay=self.momentum_decay, **rates)
 
 
 class RAdam(Optimizer, name="radam"):
@@ -112,8 +112,8 @@ class RAdam(Optimizer, name="radam"):
 
     def _step(self, w: Tensors, g: Tensors, state: Memory, lr: float, weight_decay: float) -> None:
         means = state["exp_avg"], state["exp_avg_sq"], state["step"]
-        rates = {"lr": lr, "weight_decay": weight_decay}
-        torch_step("radam", w, g, *means, foreach=True, eps=self.eps, **_decays(self.betas), **rates)
+        rates = {"lr": lr, "weight_decay": weight_decay, "eps": self.eps, **_betas(self.betas)}
+        torch_step("radam", w, g, *means, foreach=True, **rates)
 
 
 def _adam_state(parameter: Tensor) -> dict[str, Tensor]:
@@ -125,9 +125,9 @@ def _fused_adam(settings: Adam | AdamW, w: Tensors, g: Tensors, state: Memory, l
     largest: Tensors = []  # of amsgrad alone
     means = state["exp_avg"], state["exp_avg_sq"], largest, state["step"]
     how = {"fused": True, "amsgrad": False, "maximize": False, "decoupled_weight_decay": settings.decoupled}
-    rates = {"lr": lr, "weight_decay": weight_decay, "eps": settings.eps, **_decays(settings.betas)}
+    rates = {"lr": lr, "weight_decay": weight_decay, "eps": settings.eps, **_betas(settings.betas)}
     torch_step("adam", w, g, *means, **how, **rates)
 
 
-def _decays(betas: list[float]) -> dict[str, float]:
+def _betas(betas: list[float]) -> dict[str, float]:
     return {"beta1": betas[0], "beta2": betas[1]}

@@ -7,16 +7,12 @@ import io
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from rich.cells import cell_len
 
 from tuner.answer import Answer, Column, Command, Table, Text, Verdict
 from tuner.render import terminal
 from tuner.render.forms import csv as csv_form
 from tuner.render.forms import html, md
 
-CELL = st.none() | st.integers(-(10**6), 10**6) | st.floats() | st.text(max_size=12)
 TABLE = Table(
     [Column("setting", code=True), Column("difference", "{:+.2f}".format, "r"), Column("say")],
     [["a|b", 0.5, "±1"], ["*c*", -0.25, None], [None, None, "<b>"]],
@@ -38,26 +34,6 @@ def test_a_function_writes_numbers_and_csv_keeps_them() -> None:
     assert csv_form.show(Answer([TABLE, TABLE], {})).count("all\nsetting,difference,say\n") == 2
     assert "<td>&lt;b&gt;</td>" in html.show(Answer([TABLE], {}))
     assert '<td class="r">+0.50</td>' in html.show(Answer([TABLE], {}))
-
-
-def test_columns_are_aligned_whatever_stands_in_them(shown: Callable[..., str]) -> None:
-    columns = [Column("run"), Column("seed"), Column("val_accuracy", "figure"), Column("state")]
-    table = Table(columns, [["mnist-cnn-3", 0, 0.98412, None], ["名前", 12, 1e-3, "stopped"]])
-    assert shown(table) == (
-        "run          seed  val_accuracy  state\n"
-        "mnist-cnn-3     0        0.9841  -\n"
-        "名前           12        0.0010  stopped"
-    )
-
-
-@given(st.lists(st.tuples(CELL, CELL, CELL), max_size=5), st.none() | st.integers(30, 90))
-def test_any_cells_make_whole_lines(rows: list[tuple[str | int | float | None, ...]], width: int | None) -> None:
-    """One a row where nothing is broken; none wider than a terminal."""
-    table = Table([Column(head) for head in "abc"], rows)
-    lines = "".join(terminal.Look(io.StringIO(), width).lines(table)).splitlines()
-    assert len(lines) == len(rows) + 1 if width is None else len(lines) > len(rows)
-    assert width is None or all(cell_len(line) <= width for line in lines)
-    assert len(md.show(Answer([table], {})).split("\n")) == len(rows) + 3
 
 
 def test_ascii_has_another_spelling_for_plus_or_minus() -> None:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import house
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "tuner"
@@ -126,11 +127,44 @@ def test_an_upward_import_is_caught(tmp_path: Path) -> None:
     assert upward_imports(tmp_path) == ["durable.py:1 imports tuner.train"]
 
 
+MOST = {"lines of a file": 350, "lines of a function": 52, "parameters": 11, "statements inside one another": 4}
+"""What a file and a function may have: what is there today, so that growth is a decision."""
+
+MOST_IMPORTS_INSIDE_FUNCTIONS, DEEPEST_IMPORT = 106, (15, 18)
+
+
+def nested(node: ast.AST) -> int:
+    """How many statements stand inside one another; an ``elif`` is its ``if``."""
+    below = 0
+    for field, value in ast.iter_fields(node):
+        for inner in [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, ast.AST)]:
+            is_elif = isinstance(node, ast.If) and field == "orelse" and len(value) == 1 and isinstance(inner, ast.If)
+            below = max(below, nested(inner) - is_elif)
+    return below + isinstance(node, ast.If | ast.For | ast.While | ast.With | ast.Try | ast.Match)
+
+
 @pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
 def test_files_and_functions_stay_small(path: Path) -> None:
-    tree = ast.parse(path.read_text())
-    assert path.read_text().count("\n") <= 350
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            size = (node.end_lineno or 0) - node.lineno + 1
-            assert size <= 70, f"{node.name} has {size} lines"
+    text = path.read_text()
+    sizes = {"lines of a file": [("the file", text.count("\n"))]}
+    for node in house.functions(ast.parse(text)):
+        parameters = [*node.args.args, *node.args.kwonlyargs, *node.args.posonlyargs]
+        counts = (node.end_lineno or 0) - node.lineno + 1, len(parameters), nested(node)
+        for what, count in zip(list(MOST)[1:], counts, strict=True):
+            sizes.setdefault(what, []).append((node.name, count))
+    assert [(what, each) for what, found in sizes.items() for each in found if each[1] > MOST[what]] == []
+
+
+def test_the_house_hangs_together_loosely() -> None:
+    trees = house.modules(SOURCE)
+    at_the_top, everywhere = house.graph(trees, False), house.graph(trees, True)
+    assert house.circles(everywhere) == []
+    assert (house.depth(at_the_top), house.depth(everywhere)) <= DEEPEST_IMPORT
+    inside = [name for name, tree in trees.items() for _, is_inside in house.imports(tree) if is_inside]
+    assert len(inside) <= MOST_IMPORTS_INSIDE_FUNCTIONS
+    assert sum(house.takes_apart(tree) for tree in trees.values()) == 1, "column() of options/metrics does it"
+
+
+def test_statements_inside_one_another_are_counted() -> None:
+    text = "for a in b:\n    if a:\n        pass\n    elif b:\n        with c:\n            pass\n"
+    assert nested(ast.parse(text)) == 3

@@ -668,7 +668,7 @@ def test_quiet_is_one_path_a_line(place: Path) -> None:
         (("--sort", "nothing"), 2, "no run here has nothing"),
         (("-n", "-1"), 2, "-n"),
         (("optimizer=adamm",), 0, "none of 14 runs fulfils optimizer=adamm; optimizer: adam, sgd"),
-        (("state=failed",), 0, "none of 14 runs fulfils state=failed"),
+        (("state=crashed", "seed=9"), 0, "none of 14 runs fulfils state=crashed seed=9"),
         (("--runs-dir", "runs/digits-1"), 0, "is itself a run: tuner show runs/digits-1"),
         (("--runs-dir", "nowhere"), 0, "no runs in nowhere yet"),
         (("--runs-dir", "digits.yaml"), 4, "digits.yaml is not a folder"),

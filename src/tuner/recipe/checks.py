@@ -102,9 +102,9 @@ def drawn(curves: Curves, place: Place, configs: Mapping[str, Loaded]) -> Iterat
                 message = f"{metric} is nothing that a layer has"
                 yield place.fault(message, key="curves.metrics", given=metric, allowed=", ".join(LAYER))
         return
-    columns = [each for loaded in configs.values() for each in possible_metrics(loaded)]
-    known = dict.fromkeys(each for each in columns if not each.startswith("test_") and each not in WHOLE_RUN)
-    known |= dict.fromkeys(each.partition("_")[2] for each in known if each.startswith(("train_", "val_")))
+    columns = [column_of(each) for loaded in configs.values() for each in possible_metrics(loaded)]
+    kept = [each for each in columns if each.part != "test" and each.name not in WHOLE_RUN]
+    known = dict.fromkeys([*map(str, kept), *(each.name for each in kept if each.part)])
     for metric in curves.metrics:
         if known and metric not in known:
             message = f"there are no curves of {metric}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.errors import UsageError
 from tuner.figures import mean
-from tuner.options.metrics import column
+from tuner.options.metrics import Column, column
 from tuner.quantities import EPOCH, LAYER, WHOLE_RUN
 from tuner.runs.conditions import Condition, parse_condition
 from tuner.runs.folder import Run
@@ -73,5 +73,5 @@ def possible_metrics(loaded: Loaded) -> list[str]:
     """The columns that a run of `loaded` can be asked for."""
     measured = loaded.metrics
     tested = loaded.config.training.test == "end"
-    test = dict.fromkeys(f"test_{name.partition('_')[2]}" for name in measured if tested)
+    test = dict.fromkeys(str(Column("test", column(name).name)) for name in measured if tested)
     return [*measured, *test, *ALWAYS]

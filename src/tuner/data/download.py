@@ -180,11 +180,8 @@ def unpacked(scratch: IO[bytes], archive: Archive) -> Iterator[tuple[str, bytes]
         yield from tar_members(scratch, dict(archive.unpacks))
         return
     path, size = archive.unpacks[0]
-    if archive.file.endswith(".gz"):
-        with gzip.open(scratch) as stream:
-            yield path, sized(path, stream.read(size + 1), size)
-    else:
-        yield path, sized(path, scratch.read(size + 1), size)
+    content = gzip.GzipFile(fileobj=scratch) if archive.file.endswith(".gz") else scratch
+    yield path, sized(path, content.read(size + 1), size)
 
 
 def tar_members(scratch: IO[bytes], wanted: dict[str, int]) -> Iterator[tuple[str, bytes]]:

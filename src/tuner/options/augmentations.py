@@ -169,9 +169,9 @@ class Brightness(Augmentation, name="brightness"):
 def _moved(batch: Tensor, reach: int, generator: torch.Generator, fill: Tensor | None) -> Tensor:
     """Each picture moved by up to `reach` pixels along both axes; outside is `fill`, or its mirror image for None."""
     moved, inside = batch, []
-    for axis, size in ((2, batch.shape[2]), (3, batch.shape[3])):
+    for axis in (2, 3):
         offsets, places = _whole_numbers(batch, axis, -reach, reach + 1, generator)
-        sources = places + offsets
+        sources, size = places + offsets, len(places)
         inside.append((sources >= 0) & (sources < size))
         # Reflected about the border pixels; beyond one reflection, the far border.
         mirrored = (size - 1 - (size - 1 - sources.abs()).abs()).clamp(0, size - 1)

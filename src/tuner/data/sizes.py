@@ -45,13 +45,6 @@ def faults(dataset: Dataset) -> list[tuple[str, str]]:
         found.append(("limit", f"more than the {rest:,} training samples there are; null uses them all"))
     elif source.limit is not None and source.limit < classes:
         found.append(("limit", too_few(source.limit, classes)))
-    return found + label_faults(dataset)
-
-
-def label_faults(dataset: Dataset) -> list[tuple[str, str]]:
-    """What is wrong with the settings that are about labels."""
-    source, known = dataset.source, dataset.description
-    found = []
     if known.target == "number" and source.order == "by_class":
         found.append(("order", f"{source.name} has numbers to predict, not classes: only `source` goes"))
     if source.label_noise > 0:

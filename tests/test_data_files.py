@@ -14,7 +14,7 @@ import pytest
 
 from tuner.data.cifar import CIFAR10, CIFAR100, records
 from tuner.data.embedded import Digits, read_table
-from tuner.data.files import default_roots, download_root, locate, read_bytes, roots
+from tuner.data.files import default_roots, download_root, locate, read_bytes
 from tuner.data.idx import FILES, KMNIST, MNIST, read_idx
 from tuner.data.splits import load as load_splits
 from tuner.data.svhn import SVHN, read_mat
@@ -28,10 +28,14 @@ def idx_bytes(values: Array) -> bytes:
 
 
 def test_the_folders_looked_in_come_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TUNER_DATA", "/somewhere")
     monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
-    assert roots(MNIST()) == [Path("/somewhere"), Path("data"), Path("/cache/tuner")]
-    assert roots(MNIST(root="/mine")) == [Path("/mine")]
+    assert default_roots() == [Path("/somewhere"), Path("data"), Path("/cache/tuner")]
+    with pytest.raises(NotFoundError, match=r"mnist is not in /somewhere, \./data, /cache/tuner: no"):
+        locate(MNIST())
+    with pytest.raises(NotFoundError, match="mnist is not in /mine: no"):
+        locate(MNIST(root="/mine"))
     monkeypatch.delenv("TUNER_DATA")
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", "/home/someone")

@@ -17,7 +17,7 @@ from tuner.choice import InvalidError, fold
 from tuner.data.embedded import BreastCancer, Diabetes, Digits, Iris, Wine
 from tuner.data.generated import Blobs, Circles, Moons
 from tuner.data.sizes import faults
-from tuner.data.source import Source
+from tuner.data.source import DrawnTest, NumericTarget, Source
 
 NOWHERE = Path("does-not-exist")
 ALL = sorted(Source.members)
@@ -64,11 +64,10 @@ def test_opening_reads_nothing(name: str, tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("name", ALL)
 def test_only_sources_without_a_test_split_have_the_key_test(name: str) -> None:
     source = Source.members[name]
-    assert ("test" in source.fields) == (not source.downloadable) == (made(name).test_share() is not None)
+    assert ("test" in source.fields) == (not source.archives) == isinstance(made(name), DrawnTest)
     assert ("standardize_target" in source.fields) == (made(name).open().description.target == "number")
-    assert made(name).standardizes_target() == (made(name).open().description.target == "number")
-    assert source.downloadable == bool(source.archives)
-    if source.downloadable:
+    assert isinstance(made(name), NumericTarget) == (made(name).open().description.target == "number")
+    if source.archives:
         with pytest.raises(InvalidError, match="test"):
             source(test=0.2)
 

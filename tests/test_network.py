@@ -18,10 +18,7 @@ from tuner import network
 from tuner.options.activations import Linear, PReLU, Tanh
 from tuner.options.initializers import Default, Initializer, LecunNormal, Orthogonal, Uniform, Zeros
 from tuner.options.layers.base import Layer
-from tuner.options.layers.conv import Conv
-from tuner.options.layers.dense import Dense
-from tuner.options.layers.dropout import Dropout
-from tuner.options.layers.pool import Pool
+from tuner.options.layers.feedforward import Conv, Dense, Dropout, Pool
 from tuner.options.layers.recurrent import Recurrent
 from tuner.options.models import CNN, MLP, RNN, Layers, Model, Output
 from tuner.plan import Plan, plan

@@ -196,11 +196,11 @@ class Choice(Section):
         return {"name": self.name, **values} if values else self.name
 
 
-def import_all(package: str, folder: Iterable[str], *, first: Sequence[str] = (), but: Collection[str] = ()) -> None:
-    """Imports the modules of a package, so that the choices they declare are known; `first` those that stand first."""
-    for name in dict.fromkeys([*first, *(module.name for module in pkgutil.iter_modules(folder))]):
-        if name not in but:
-            import_module(f"{package}.{name}")
+def import_all(package: str, folder: Iterable[str], *, but: Collection[str] = ()) -> None:
+    """Imports the modules of a package, so that the choices they declare are known."""
+    for module in pkgutil.iter_modules(folder):
+        if module.name not in but:
+            import_module(f"{package}.{module.name}")
 
 
 def kinds_below(cls: type[Section]) -> dict[str, type[Choice]]:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from tuner.options.layers.base import Block, Place, Shape
-from tuner.options.layers.dense import Dense
+from tuner.options.layers.feedforward import Dense
 from tuner.options.models import Model
 
 

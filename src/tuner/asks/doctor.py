@@ -152,7 +152,7 @@ def data_sets() -> Iterator[Finding]:
         yield Finding("data", f"{tables}: the tables of scikit-learn")
     except NotFoundError as error:
         yield Finding("data", error.message, MISSING, error.fix)
-    sources = [source for source in Source.members.values() if source.downloadable]
+    sources = [source for source in Source.members.values() if source.archives]
     for root in default_roots():
         there = [
             source.name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 from tuner.data.files import check_labels, locate, read_bytes
 from tuner.data.source import Archive, Array, Dataset, Description, Raw, Source
@@ -34,8 +33,7 @@ class CIFAR10(Source, name="cifar10"):
     of Toronto; no licence stated.
     """
 
-    downloadable: ClassVar[bool] = True
-    archives: ClassVar[tuple[Archive, ...]] = (
+    archives = (
         Archive(
             "cifar-10-binary.tar.gz",
             "c32a1d4ab5d03f1284b67883e8d87530",
@@ -50,15 +48,7 @@ class CIFAR10(Source, name="cifar10"):
 
     def open(self, root: Path | None = None) -> Dataset:
         classes = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-        known = Description(SHAPE, "class", classes, 50_000, 10_000)
-        return Dataset(self, known, lambda: self.read(locate(self, root) / "cifar-10-batches-bin"))
-
-    def read(self, folder: Path) -> Raw:
-        import numpy as np
-
-        parts = [records(folder / f"data_batch_{number}.bin", BATCH, 1, 10, self.name) for number in range(1, 6)]
-        test_x, test_y = records(folder / "test_batch.bin", BATCH, 1, 10, self.name)
-        return Raw(np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts]), test_x, test_y)
+        return opened(self, root, 1, classes)
 
 
 class CIFAR100(Source, name="cifar100"):
@@ -70,8 +60,7 @@ class CIFAR100(Source, name="cifar100"):
     of Toronto; no licence stated.
     """
 
-    downloadable: ClassVar[bool] = True
-    archives: ClassVar[tuple[Archive, ...]] = (
+    archives = (
         Archive(
             "cifar-100-binary.tar.gz",
             "03b5dce01913d631647c71ecec9e9cb8",
@@ -85,13 +74,23 @@ class CIFAR100(Source, name="cifar100"):
     )
 
     def open(self, root: Path | None = None) -> Dataset:
-        known = Description(SHAPE, "class", tuple(FINE.split()), 50_000, 10_000)
-        return Dataset(self, known, lambda: self.read(locate(self, root) / "cifar-100-binary"))
+        return opened(self, root, 2, tuple(FINE.split()))
 
-    def read(self, folder: Path) -> Raw:
-        x, y = records(folder / "train.bin", 50_000, 2, 100, self.name)
-        test_x, test_y = records(folder / "test.bin", BATCH, 2, 100, self.name)
-        return Raw(x, y, test_x, test_y)
+
+def opened(source: Source, root: Path | None, label_bytes: int, classes: tuple[str, ...]) -> Dataset:
+    """Both are alike: the last of the archive's files is the test part."""
+
+    def read() -> Raw:
+        import numpy as np
+
+        place = locate(source, root)
+        *training, (test_x, test_y) = (
+            records(place / file, size // (label_bytes + PIXELS), label_bytes, len(classes), source.name)
+            for file, size in source.archives[0].unpacks
+        )
+        return Raw(np.concatenate([x for x, _ in training]), np.concatenate([y for _, y in training]), test_x, test_y)
+
+    return Dataset(source, Description(SHAPE, "class", classes, 50_000, 10_000), read)
 
 
 def records(path: Path, samples: int, label_bytes: int, classes: int, name: str) -> tuple[Array, Array]:

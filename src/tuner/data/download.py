@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import shutil
 import tarfile
 import tempfile
 import zlib
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
-from typing import IO, Protocol
+from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
@@ -40,12 +40,6 @@ class FetchError(Exception):
     """One mirror did not give the file, or what it gave is refused."""
 
 
-class Body(Protocol):
-    """What is read of a server's answer."""
-
-    def read(self, amount: int, /) -> bytes: ...
-
-
 def fetch(name: str, root: Path | None = None, base: str | None = None) -> Generator[Progress, None, Path]:
     """Downloads what is not there yet of a data set and checks all of it; returns the data folder it is in.
 
@@ -53,58 +47,47 @@ def fetch(name: str, root: Path | None = None, base: str | None = None) -> Gener
     Raises UsageError for a name that is no downloadable data set, NotFoundError where no mirror gives the file or what
     arrives is not what it should be, ResourceError where it cannot be written.
     """
-    source = downloadable(name)
+    source = Source.find(name)
+    if source is None:
+        names = sorted(key for key, each in Source.members.items() if each.archives)
+        near = get_close_matches(name.lower(), names, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
+        raise UsageError(f"there is no data set {name}", fix=hint)
+    if not source.archives:
+        raise UsageError(f"{source.name} needs no download: it can be used as it is")
     folder = download_root() if root is None else root
     yield from fetch_archives(source.archives, folder, None if base is None else (base,))
     source().open(folder).read()
     return folder
 
 
-def downloadable(name: str) -> type[Source]:
-    """The source of this name. Raises UsageError unless it is one that can be downloaded."""
-    names = sorted(key for key, source in Source.members.items() if source.downloadable)
-    source = Source.find(name)
-    if source is None:
-        near = get_close_matches(name.lower(), names, 1)
-        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
-        raise UsageError(f"there is no data set {name}", fix=hint)
-    if not source.downloadable:
-        raise UsageError(f"{source.name} needs no download: it can be used as it is")
-    return source
-
-
 def fetch_archives(archives: tuple[Archive, ...], root: Path, bases: tuple[str, ...] | None) -> Iterator[Progress]:
     """Downloads and unpacks those of `archives` whose files are not all under `root`, with the right size each."""
     for archive in archives:
-        if all(held(root / path, size) for path, size in archive.unpacks):
+        if all(is_file(root / path) and (root / path).stat().st_size == size for path, size in archive.unpacks):
             continue
         make_folder(root / archive.folder)
         with writing(root), tempfile.TemporaryFile(dir=root) as scratch:
             placed = root / archive.folder / archive.file
-            found = copy_placed(placed, scratch) if is_file(placed) else ""
+            found = ""
+            if is_file(placed):
+                with placed.open("rb") as held:
+                    shutil.copyfileobj(held, scratch)
+                found = md5(scratch)
             if found != archive.md5:
                 yield from take_from_mirrors(archive, root, bases or archive.mirrors, scratch, found)
             unpack(scratch, archive, root)
 
 
-def held(path: Path, size: int) -> bool:
-    """Whether a file of this size is there."""
-    return is_file(path) and path.stat().st_size == size
-
-
-def copy_placed(path: Path, scratch: IO[bytes]) -> str:
-    """Copies an archive that was put there by hand and returns its MD5."""
-    digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as placed:
-        while chunk := placed.read(CHUNK):
-            digest.update(chunk)
-            scratch.write(chunk)
-    return digest.hexdigest()
+def md5(file: IO[bytes]) -> str:
+    """The MD5 of all that a file holds, which is published for the archives; against accidents, not for security."""
+    file.seek(0)
+    return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()  # type: ignore[arg-type]
 
 
 def take_from_mirrors(
     archive: Archive, root: Path, bases: tuple[str, ...], scratch: IO[bytes], placed: str
-) -> Generator[Progress, None, None]:
+) -> Iterator[Progress]:
     """Fills `scratch` with the archive from the first mirror that gives it whole.
 
     `placed` is the MD5 of what was put there by hand in its place, empty for nothing. Raises NotFoundError.
@@ -128,30 +111,28 @@ def take_from_mirrors(
     )
 
 
-def take(url: str, archive: Archive, scratch: IO[bytes]) -> Generator[Progress, None, None]:
+def take(url: str, archive: Archive, scratch: IO[bytes]) -> Iterator[Progress]:
     """One attempt at one URL. Raises FetchError with the reason where it fails."""
-    digest = hashlib.md5(usedforsecurity=False)
-    done = 0
-    with answer(url) as (body, total):
+    done, total = 0, None
+    for chunk, total in received(url):
         if (total or 0) > SIZE_LIMIT:
             raise FetchError(f"refused: {total:,} bytes are more than the {SIZE_LIMIT:,} allowed")
-        yield Progress(archive.file, 0, total)
-        while chunk := receive(body):
-            done += len(chunk)
-            if done > SIZE_LIMIT:
-                raise FetchError(f"refused: more than the {SIZE_LIMIT:,} bytes allowed")
-            digest.update(chunk)
-            scratch.write(chunk)
-            yield Progress(archive.file, done, total)
+        done += len(chunk)
+        if done > SIZE_LIMIT:
+            raise FetchError(f"refused: more than the {SIZE_LIMIT:,} bytes allowed")
+        scratch.write(chunk)
+        yield Progress(archive.file, done, total)
     if total is not None and done != total:
         raise FetchError(f"broke off after {done:,} of {total:,} bytes")
-    if digest.hexdigest() != archive.md5:
-        raise FetchError(f"refused: its MD5 is {digest.hexdigest()}, not the published {archive.md5}")
+    if (found := md5(scratch)) != archive.md5:
+        raise FetchError(f"refused: its MD5 is {found}, not the published {archive.md5}")
 
 
-@contextmanager
-def answer(url: str) -> Iterator[tuple[Body, int | None]]:
-    """The body a server gives for `url` and its length in bytes, where it says so. Raises FetchError."""
+def received(url: str) -> Iterator[tuple[bytes, int | None]]:
+    """What a server gives for `url`: nothing yet, then piece by piece; each with the bytes in all where it says so.
+
+    Raises FetchError.
+    """
     if not url.startswith(("https://", "http://")):
         raise FetchError("refused: not an http address")
     try:
@@ -163,15 +144,13 @@ def answer(url: str) -> Iterator[tuple[Body, int | None]]:
         raise FetchError(why(error)) from error
     with response:
         length = response.headers.get("Content-Length", "")
-        yield response, int(length) if length.isdecimal() else None
-
-
-def receive(body: Body) -> bytes:
-    """The next bytes of a body, none at its end. Raises FetchError where the connection fails."""
-    try:
-        return body.read(CHUNK)
-    except (OSError, HTTPException) as error:
-        raise FetchError(f"broke off: {why(error)}") from error
+        total = int(length) if length.isdecimal() else None
+        yield b"", total
+        try:
+            while chunk := response.read(CHUNK):
+                yield chunk, total
+        except (OSError, HTTPException) as error:
+            raise FetchError(f"broke off: {why(error)}") from error
 
 
 def why(error: Exception) -> str:
@@ -201,11 +180,8 @@ def unpacked(scratch: IO[bytes], archive: Archive) -> Iterator[tuple[str, bytes]
         yield from tar_members(scratch, dict(archive.unpacks))
         return
     path, size = archive.unpacks[0]
-    if archive.file.endswith(".gz"):
-        with gzip.open(scratch) as stream:
-            yield path, sized(path, stream, size)
-    else:
-        yield path, sized(path, scratch, size)
+    content = gzip.GzipFile(fileobj=scratch) if archive.file.endswith(".gz") else scratch
+    yield path, sized(path, content.read(size + 1), size)
 
 
 def tar_members(scratch: IO[bytes], wanted: dict[str, int]) -> Iterator[tuple[str, bytes]]:
@@ -224,14 +200,13 @@ def tar_members(scratch: IO[bytes], wanted: dict[str, int]) -> Iterator[tuple[st
             size = left.pop(member.name, None) if member.isreg() else None
             stream = tar.extractfile(member) if size is not None else None
             if stream is not None and size is not None:
-                yield member.name, sized(member.name, stream, size)
+                yield member.name, sized(member.name, stream.read(size + 1), size)
     if left:
         raise FetchError(f"it lacks {', '.join(left)}")
 
 
-def sized(path: str, stream: Body, size: int) -> bytes:
-    """The content of a file that must have `size` bytes. Raises FetchError."""
-    data = stream.read(size + 1)
+def sized(path: str, data: bytes, size: int) -> bytes:
+    """The content of a file, which must be of `size` bytes. Raises FetchError."""
     if len(data) != size:
         raise FetchError(f"{path} in it is not {size:,} bytes long")
     return data

@@ -50,11 +50,7 @@ class Iris(DrawnTest, Source, name="iris"):
     """
 
     def open(self, root: Path | None = None) -> Dataset:
-        return Dataset(
-            self,
-            self.describe((4,), ("setosa", "versicolor", "virginica"), 150, FLOWER),
-            lambda: class_table("iris.csv", 150, 4),
-        )
+        return class_table(self, "iris.csv", ("setosa", "versicolor", "virginica"), 150, FLOWER)
 
 
 class Wine(DrawnTest, Source, name="wine"):
@@ -66,8 +62,8 @@ class Wine(DrawnTest, Source, name="wine"):
     """
 
     def open(self, root: Path | None = None) -> Dataset:
-        known = self.describe((13,), ("class_0", "class_1", "class_2"), 178, tuple(SUBSTANCES.split()))
-        return Dataset(self, known, lambda: class_table("wine_data.csv", 178, 13))
+        classes = ("class_0", "class_1", "class_2")
+        return class_table(self, "wine_data.csv", classes, 178, tuple(SUBSTANCES.split()))
 
 
 class BreastCancer(DrawnTest, Source, name="breast_cancer"):
@@ -82,8 +78,7 @@ class BreastCancer(DrawnTest, Source, name="breast_cancer"):
     def open(self, root: Path | None = None) -> Dataset:
         measures = [name.replace("_", " ") for name in NUCLEI.split()]
         columns = tuple(form.format(name) for form in ("mean {}", "{} error", "worst {}") for name in measures)
-        known = self.describe((30,), ("malignant", "benign"), 569, columns)
-        return Dataset(self, known, lambda: class_table("breast_cancer.csv", 569, 30))
+        return class_table(self, "breast_cancer.csv", ("malignant", "benign"), 569, columns)
 
 
 class Diabetes(DrawnTest, NumericTarget, Source, name="diabetes"):
@@ -104,10 +99,16 @@ class Diabetes(DrawnTest, NumericTarget, Source, name="diabetes"):
         return Raw(x.astype("float32"), y[:, 0].astype("float32"))
 
 
-def class_table(file: str, samples: int, columns: int) -> Raw:
+def class_table(
+    source: Iris | Wine | BreastCancer, file: str, classes: tuple[str, ...], samples: int, columns: tuple[str, ...]
+) -> Dataset:
     """A table with a line of its sizes first and the class in the last column."""
-    table = read_table(file, samples, columns + 1, header=True)
-    return Raw(table[:, :columns].astype("float32"), table[:, columns].astype("int64"))
+
+    def read() -> Raw:
+        table = read_table(file, samples, len(columns) + 1, header=True)
+        return Raw(table[:, :-1].astype("float32"), table[:, -1].astype("int64"))
+
+    return Dataset(source, source.describe((len(columns),), classes, samples, columns), read)
 
 
 def read_table(file: str, rows: int, columns: int, *, header: bool, delimiter: str | None = ",") -> Array:

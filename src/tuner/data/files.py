@@ -16,16 +16,12 @@ from tuner.paths import path_of
 if TYPE_CHECKING:
     from tuner.data.source import Array, Source
 
-
-def roots(source: Source) -> list[Path]:
-    """The folders looked in for a data set, first one first: only `root` where that is set."""
-    if source.root is not None:
-        return [Path(source.root)]
-    return default_roots()
+# Path's own raise for what cannot be seen: here no permission counts as no.
+is_file, is_folder = os.path.isfile, os.path.isdir
 
 
 def default_roots() -> list[Path]:
-    """$TUNER_DATA where it is set, ./data, the user's cache folder."""
+    """The folders looked in for data sets, first one first: $TUNER_DATA if it is set, ./data, the user's cache."""
     found = []
     if os.environ.get("TUNER_DATA"):
         found.append(path_of(os.environ["TUNER_DATA"]))
@@ -51,9 +47,10 @@ def files_of(source: type[Source]) -> list[str]:
 def locate(source: Source, root: Path | None = None) -> Path:
     """The data folder that holds the source's files: the first that holds all, else the first that holds some.
 
-    `root` replaces the folders of `roots`. Raises NotFoundError where none of them holds any.
+    Only `root`, else the source's own, is looked in where it is set. Raises NotFoundError where no folder holds any.
     """
-    folders = [root] if root is not None else roots(source)
+    only = root if root is not None else source.root
+    folders = default_roots() if only is None else [Path(only)]
     files = files_of(type(source))
     if not files:
         return folders[0]
@@ -85,9 +82,9 @@ def read_bytes(path: Path, size: int, name: str) -> Array:
     import numpy as np
 
     packed = path.with_name(f"{path.name}.gz")
-    if not is_file(path) and not is_file(packed):
-        raise NotFoundError(f"{shown(path)} is missing", fix=how_to_get(name))
     used = path if is_file(path) else packed
+    if not is_file(used):
+        raise NotFoundError(f"{shown(path)} is missing", fix=how_to_get(name))
     try:
         if used == path:
             found = path.stat().st_size
@@ -122,22 +119,6 @@ def check_labels(labels: Array, allowed: range, path: Path, name: str) -> None:
         first = int(wrong.argmax())
         found = f"label {first:,} is {int(labels[first])}"
         raise damaged(path, f"labels from {allowed.start} to {allowed.stop - 1}", found, name)
-
-
-def is_file(path: Path) -> bool:
-    """Whether a file is there that can be seen: no permission counts as no."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
-
-
-def is_folder(path: Path) -> bool:
-    """Whether a folder is there that can be seen: no permission counts as no."""
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
 
 
 def shown(path: Path) -> str:

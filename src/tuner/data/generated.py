@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import pi
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,12 +36,13 @@ class Blobs(DrawnTest, Source, name="blobs"):
     )
 
     def open(self, root: Path | None = None) -> Dataset:
-        return Dataset(self, self.describe((self.features,), numbered(self.centers), self.samples), self.read)
+        classes = tuple(map(str, range(self.centers)))
+        return Dataset(self, self.describe((self.features,), classes, self.samples), self.read)
 
     def read(self) -> Raw:
         import numpy as np
 
-        rng = generator(self.split_seed, self.name)
+        rng = generator(self)
         places = rng.uniform(-10, 10, (self.centers, self.features))
         y = np.arange(self.samples, dtype=np.int64) % self.centers
         return shuffled(places[y], y, self.noise, rng)
@@ -57,15 +60,8 @@ class Circles(DrawnTest, Source, name="circles"):
     factor: float = setting(Number(ge=0, lt=1), "radius of the inner circle; that of the outer one is 1", default=0.5)
 
     def open(self, root: Path | None = None) -> Dataset:
-        return Dataset(self, self.describe((2,), ("outer", "inner"), self.samples), self.read)
-
-    def read(self) -> Raw:
-        import numpy as np
-
-        outer, inner = halves(self.samples)
-        angle_out, angle_in = (np.linspace(0, 2 * np.pi, count, endpoint=False) for count in (outer, inner))
-        x = np.concatenate([circle(angle_out), self.factor * circle(angle_in)])
-        return shuffled(x, two_classes(outer, inner), self.noise, generator(self.split_seed, self.name))
+        known = self.describe((2,), ("outer", "inner"), self.samples)
+        return Dataset(self, known, lambda: two_arcs(self, 2 * pi, lambda circle: self.factor * circle))
 
 
 class Moons(DrawnTest, Source, name="moons"):
@@ -79,51 +75,32 @@ class Moons(DrawnTest, Source, name="moons"):
     noise: float = setting(NOISE, "standard deviation of the noise added to both coordinates", default=0.1, shared=BOTH)
 
     def open(self, root: Path | None = None) -> Dataset:
-        return Dataset(self, self.describe((2,), ("upper", "lower"), self.samples), self.read)
-
-    def read(self) -> Raw:
-        import numpy as np
-
-        upper, lower = halves(self.samples)
-        angle_up, angle_low = np.linspace(0, np.pi, upper), np.linspace(0, np.pi, lower)
-        x = np.concatenate([circle(angle_up), np.array([1.0, 0.5]) - circle(angle_low)])
-        return shuffled(x, two_classes(upper, lower), self.noise, generator(self.split_seed, self.name))
+        known = self.describe((2,), ("upper", "lower"), self.samples)
+        return Dataset(self, known, lambda: two_arcs(self, pi, lambda arc: (1.0, 0.5) - arc))
 
 
-def generator(split_seed: int, name: str) -> np.random.Generator:
+def generator(source: Source) -> np.random.Generator:
     """The random numbers of a generated source."""
     import numpy as np
 
-    return np.random.Generator(np.random.PCG64(derive(split_seed, "generate", name)))
+    return np.random.Generator(np.random.PCG64(derive(source.split_seed, "generate", source.name)))
 
 
 def shuffled(x: Array, y: Array, noise: float, rng: np.random.Generator) -> Raw:
     """The points with their noise, in random order: a source in order of class would be `order: by_class` unasked."""
-    import numpy as np
-
     order = rng.permutation(len(y))
-    return Raw((x[order] + rng.normal(0.0, noise, x.shape)).astype(np.float32), y[order])
+    return Raw((x[order] + rng.normal(0.0, noise, x.shape)).astype("float32"), y[order])
 
 
-def circle(angles: Array) -> Array:
-    """Points of the unit circle at these angles, (N, 2)."""
+def two_arcs(source: Circles | Moons, span: float, other: Callable[[Array], Array]) -> Raw:
+    """Points along `span` radians of the unit circle, a class, and those that `other` makes of as many such points.
+
+    The second class has the odd sample; the end of a whole circle is its start.
+    """
     import numpy as np
 
-    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
-
-
-def halves(samples: int) -> tuple[int, int]:
-    """Two halves; the second has the odd sample."""
-    return samples // 2, samples - samples // 2
-
-
-def two_classes(first: int, second: int) -> Array:
-    """`first` labels of 0, then `second` labels of 1."""
-    import numpy as np
-
-    return np.repeat(np.array([0, 1], dtype=np.int64), [first, second])
-
-
-def numbered(count: int) -> tuple[str, ...]:
-    """Class names 0, 1, 2, ..."""
-    return tuple(str(index) for index in range(count))
+    counts = source.samples // 2, source.samples - source.samples // 2
+    angles = [np.linspace(0, span, count, endpoint=span < 2 * pi) for count in counts]
+    first, second = (np.stack([np.cos(angle), np.sin(angle)], axis=1) for angle in angles)
+    y = np.repeat(np.array([0, 1], dtype=np.int64), counts)
+    return shuffled(np.concatenate([first, other(second)]), y, source.noise, generator(source))

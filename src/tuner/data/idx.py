@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from math import prod
 from pathlib import Path
-from typing import ClassVar
 
 from tuner.data.files import check_labels, damaged, locate, read_bytes
 from tuner.data.source import Archive, Array, Dataset, Description, Raw, Source
@@ -20,11 +19,11 @@ FILES = (
 )
 
 
-def archives(folder: str, mirrors: tuple[str, ...], md5s: tuple[str, ...]) -> tuple[Archive, ...]:
+def archives(folder: str, mirrors: tuple[str, ...], md5s: str) -> tuple[Archive, ...]:
     """The four files of a data set, each gzipped on its own; MD5s of the .gz files in the order of FILES."""
     return tuple(
         Archive(f"{file}.gz", md5, mirrors, f"{folder}/raw", ((f"{folder}/raw/{file}", idx_size(shape)),))
-        for (file, shape), md5 in zip(FILES, md5s, strict=True)
+        for (file, shape), md5 in zip(FILES, md5s.split(), strict=True)
     )
 
 
@@ -42,16 +41,13 @@ class MNIST(Source, name="mnist"):
     Proceedings of the IEEE 86; made from NIST's Special Databases 1 and 3; licence CC BY-SA 3.0.
     """
 
-    downloadable: ClassVar[bool] = True
-    archives: ClassVar[tuple[Archive, ...]] = archives(
+    archives = archives(
         "MNIST",
         ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"),
-        (
-            "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-            "d53e105ee54ea40749a09fcbcd1e9432",
-            "9fb629c4189551a2d022fa330f9573f3",
-            "ec29112dd5afa0611ce80d1b7f02629c",
-        ),
+        """
+        f68b3c2dcbeaaa9fbdd348bbdeb94873 d53e105ee54ea40749a09fcbcd1e9432
+        9fb629c4189551a2d022fa330f9573f3 ec29112dd5afa0611ce80d1b7f02629c
+        """,
     )
 
     def open(self, root: Path | None = None) -> Dataset:
@@ -67,36 +63,18 @@ class FashionMNIST(Source, name="fashion_mnist"):
     Algorithms", arXiv:1708.07747; Zalando; licence MIT.
     """
 
-    downloadable: ClassVar[bool] = True
-    archives: ClassVar[tuple[Archive, ...]] = archives(
+    archives = archives(
         "FashionMNIST",
         ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
-        (
-            "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-            "25c81989df183df01b3e8a0aad5dffbe",
-            "bef4ecab320f06d8554ea6380940ec79",
-            "bb300cfdad3c16e7a12a480ee83cd310",
-        ),
+        """
+        8d4fb7e6c68d591d4c3dfef9ec88bf0d 25c81989df183df01b3e8a0aad5dffbe
+        bef4ecab320f06d8554ea6380940ec79 bb300cfdad3c16e7a12a480ee83cd310
+        """,
     )
 
     def open(self, root: Path | None = None) -> Dataset:
-        return opened(
-            self,
-            root,
-            "FashionMNIST",
-            (
-                "T-shirt/top",
-                "Trouser",
-                "Pullover",
-                "Dress",
-                "Coat",
-                "Sandal",
-                "Shirt",
-                "Sneaker",
-                "Bag",
-                "Ankle boot",
-            ),
-        )
+        clothes = "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
+        return opened(self, root, "FashionMNIST", tuple(clothes.split(", ")))
 
 
 class KMNIST(Source, name="kmnist", aliases=("kuzushiji_mnist",)):
@@ -108,16 +86,13 @@ class KMNIST(Source, name="kmnist", aliases=("kuzushiji_mnist",)):
     Literature", arXiv:1812.01718; licence CC BY-SA 4.0.
     """
 
-    downloadable: ClassVar[bool] = True
-    archives: ClassVar[tuple[Archive, ...]] = archives(
+    archives = archives(
         "KMNIST",
         ("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
-        (
-            "bdb82020997e1d708af4cf47b453dcf7",
-            "e144d726b3acfaa3e44228e80efcd344",
-            "5c965bf0a639b31b8f53240b1b52f4d7",
-            "7320c461ea6c1c855c0b718fb2a4b134",
-        ),
+        """
+        bdb82020997e1d708af4cf47b453dcf7 e144d726b3acfaa3e44228e80efcd344
+        5c965bf0a639b31b8f53240b1b52f4d7 7320c461ea6c1c855c0b718fb2a4b134
+        """,
     )
 
     def open(self, root: Path | None = None) -> Dataset:
@@ -125,20 +100,16 @@ class KMNIST(Source, name="kmnist", aliases=("kuzushiji_mnist",)):
 
 
 def opened(source: Source, root: Path | None, folder: str, classes: tuple[str, ...]) -> Dataset:
-    """All three are alike but for their folder and classes."""
-    known = Description((1, SIDE, SIDE), "class", classes, TRAIN, TEST)
-    return Dataset(source, known, lambda: read(locate(source, root) / folder / "raw", source.name))
+    """All three are alike but for their folder and classes: images (N, 1, 28, 28)."""
 
+    def read() -> Raw:
+        place = locate(source, root) / folder / "raw"
+        x, y, test_x, test_y = (read_idx(place / file, shape, source.name) for file, shape in FILES)
+        for labels, (file, _) in ((y, FILES[1]), (test_y, FILES[3])):
+            check_labels(labels, range(10), place / file, source.name)
+        return Raw(x[:, None], y.astype("int64"), test_x[:, None], test_y.astype("int64"))
 
-def read(folder: Path, name: str) -> Raw:
-    """The four files of `folder`: images (N, 1, 28, 28) and labels.
-
-    Raises NotFoundError where one of them is missing or damaged.
-    """
-    x, y, test_x, test_y = (read_idx(folder / file, shape, name) for file, shape in FILES)
-    for labels, (file, _) in ((y, FILES[1]), (test_y, FILES[3])):
-        check_labels(labels, range(10), folder / file, name)
-    return Raw(x[:, None], y.astype("int64"), test_x[:, None], test_y.astype("int64"))
+    return Dataset(source, Description((1, SIDE, SIDE), "class", classes, TRAIN, TEST), read)
 
 
 def read_idx(path: Path, shape: tuple[int, ...], name: str) -> Array:

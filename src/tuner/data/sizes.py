@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tuner.data.source import Dataset
+from tuner.data.source import Dataset, DrawnTest
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,8 @@ def faults(dataset: Dataset) -> list[tuple[str, str]]:
     source, known = dataset.source, dataset.description
     classes, samples = max(len(known.classes), 1), known.train_samples
     found = []
-    share = source.test_share()
-    if share and known.test_samples == 0:
-        found.append(("test", f"{share:g} of {samples:,} samples is none; 0 stands for no test"))
+    if isinstance(source, DrawnTest) and source.test and known.test_samples == 0:
+        found.append(("test", f"{source.test:g} of {samples:,} samples is none; 0 stands for no test"))
     if samples < classes:
         return [*found, ("test" if known.test_samples else "name", too_few(samples, classes))]
     validation = round(source.validation * samples)
@@ -46,13 +45,6 @@ def faults(dataset: Dataset) -> list[tuple[str, str]]:
         found.append(("limit", f"more than the {rest:,} training samples there are; null uses them all"))
     elif source.limit is not None and source.limit < classes:
         found.append(("limit", too_few(source.limit, classes)))
-    return found + label_faults(dataset)
-
-
-def label_faults(dataset: Dataset) -> list[tuple[str, str]]:
-    """What is wrong with the settings that are about labels."""
-    source, known = dataset.source, dataset.description
-    found = []
     if known.target == "number" and source.order == "by_class":
         found.append(("order", f"{source.name} has numbers to predict, not classes: only `source` goes"))
     if source.label_noise > 0:

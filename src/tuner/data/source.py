@@ -84,8 +84,8 @@ class Source(Choice, kind="data"):
 
     reads_to_open: ClassVar[bool] = False
     """Whether opening it reads a file: what the language alone can tell of a config is told before."""
-    downloadable: ClassVar[bool] = False
     archives: ClassVar[tuple[Archive, ...]] = ()
+    """What `tuner download` fetches."""
 
     root: str | None = setting(
         Null(PathText()),
@@ -138,14 +138,6 @@ class Source(Choice, kind="data"):
         damaged.
         """
 
-    def test_share(self) -> float | None:
-        """The share of all samples that is drawn for the test; None where the source has a test split of its own."""
-        return None
-
-    def standardizes_target(self) -> bool:
-        """Whether the loss sees the target in standard deviations."""
-        return False
-
 
 class DrawnTest(Section):
     """The setting of sources that have no test split of their own; stands before Source among a source's bases."""
@@ -153,9 +145,6 @@ class DrawnTest(Section):
     test: float = setting(
         Number(ge=0, lt=1), "share of all samples kept for the test, drawn first; stratified for classes", default=0.2
     )
-
-    def test_share(self) -> float | None:
-        return self.test
 
     def describe(
         self, shape: tuple[int, ...], classes: tuple[str, ...], samples: int, columns: tuple[str, ...] = ()
@@ -174,6 +163,3 @@ class NumericTarget(Section):
         "metrics and predictions keep its own units",
         default=True,
     )
-
-    def standardizes_target(self) -> bool:
-        return self.standardize_target

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tuner.data.sizes import faults, sizes
-from tuner.data.source import Array, Dataset, Description, Raw
+from tuner.data.source import Array, Dataset, Description, NumericTarget, Raw
 from tuner.data.statistics import Statistics, measure, spread
 from tuner.errors import ConfigError, Fault, NotFoundError, ResourceError
 from tuner.seeding import derive
@@ -121,19 +121,20 @@ def choose(dataset: Dataset, raw: Raw) -> Indices:
     All are drawn by the source's own labels, so that label noise and order move no sample.
     """
     source, known, counts = dataset.source, dataset.description, sizes(dataset)
-    by_class = known.target == "class"
+
+    def drawn(pool: Array, count: int, purpose: str) -> tuple[Array, Array]:
+        bits = random_bits(source.split_seed, purpose)
+        return draw(pool, raw.y, count, bits, by_class=known.target == "class")
+
     train, test = np.arange(len(raw.y)), None
     if raw.test_x is None:
-        test, train = draw(train, raw.y, counts.test, random_bits(source.split_seed, "test"), by_class=by_class)
+        test, train = drawn(train, counts.test, "test")
         check_classes(known, raw.y, train, "test")
-    validation, train = draw(
-        train, raw.y, counts.validation, random_bits(source.split_seed, "validation"), by_class=by_class
-    )
+    validation, train = drawn(train, counts.validation, "validation")
     check_classes(known, raw.y, train, "validation")
-    train, _ = draw(train, raw.y, counts.train, random_bits(source.split_seed, "limit"), by_class=by_class)
+    train, _ = drawn(train, counts.train, "limit")
     check_classes(known, raw.y, train, "limit")
-    few = min(len(train), max(len(validation), EVALUATED_AT_LEAST))
-    evaluated, _ = draw(train, raw.y, few, random_bits(source.split_seed, "train_evaluated"), by_class=by_class)
+    evaluated, _ = drawn(train, min(len(train), max(len(validation), EVALUATED_AT_LEAST)), "train_evaluated")
     return Indices(train, validation, test, evaluated)
 
 
@@ -149,25 +150,20 @@ def split(dataset: Dataset, raw: Raw) -> Splits:
         order = np.argsort(y, kind="stable")
         train, y = train[order], y[order]
     x = raw.x[train]
-    target_mean, target_scale = spread(y) if source.standardizes_target() else (0.0, 1.0)
+    own_test = Part(raw.test_x, raw.test_y) if raw.test_x is not None and raw.test_y is not None else None
+    standardized = isinstance(source, NumericTarget) and source.standardize_target
+    target_mean, target_scale = spread(y) if standardized else (0.0, 1.0)
     return Splits(
         description=known,
         train=Part(x, y),
         validation=Part(raw.x[chosen.validation], raw.y[chosen.validation]),
-        test=tested(raw, chosen.test),
+        test=Part(raw.x[chosen.test], raw.y[chosen.test]) if own_test is None else own_test,
         train_evaluated=np.flatnonzero(np.isin(train, chosen.evaluated)),
         statistics=measure(x, source.normalize),
         target_mean=target_mean,
         target_scale=target_scale,
         fingerprint=fingerprint(raw, (train, chosen.validation, chosen.test), y),
     )
-
-
-def tested(raw: Raw, drawn: Array | None) -> Part:
-    """The test part: the source's own, or the samples that were drawn."""
-    if raw.test_x is not None and raw.test_y is not None:
-        return Part(raw.test_x, raw.test_y)
-    return Part(raw.x[drawn], raw.y[drawn])
 
 
 def random_bits(split_seed: int, purpose: str) -> np.random.PCG64:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 from tuner.data.files import check_labels, damaged, how_to_get, is_file, locate, shown, unreadable
 from tuner.data.source import Archive, Array, Dataset, Description, Raw, Source
@@ -22,8 +21,7 @@ class SVHN(Source, name="svhn"):
     Learning", NIPS workshop; for non-commercial use only. The `extra` part is not used.
     """
 
-    downloadable: ClassVar[bool] = True
-    archives: ClassVar[tuple[Archive, ...]] = tuple(
+    archives = tuple(
         Archive(file, md5, MIRRORS, "", ((file, size),))
         for file, md5, size in (
             ("train_32x32.mat", "e26dedcc434d2e4c54c9b2d4a06d8373", 182_040_794),

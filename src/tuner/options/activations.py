@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from tuner.bounds import Number
@@ -27,6 +28,18 @@ class Activation(Choice, kind="activation"):
         return {}
 
 
+def of_torch(name: str) -> Callable[[Activation], nn.Module]:
+    """A `build` that makes the class of torch.nn of this name, which takes the settings in their order."""
+
+    def build(self: Activation) -> nn.Module:
+        from torch import nn
+
+        built: nn.Module = getattr(nn, name)(*self.__dict__.values())
+        return built
+
+    return build
+
+
 class ReLU(Activation, name="relu", aliases=("rectifier", "rectified_linear_unit")):
     """The rectified linear unit: passes what is positive, stops what is negative.
 
@@ -39,10 +52,7 @@ class ReLU(Activation, name="relu", aliases=("rectifier", "rectified_linear_unit
     Glorot, Bordes, Bengio (2011), "Deep Sparse Rectifier Neural Networks", section 3.
     """
 
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.ReLU()
+    build = of_torch("ReLU")
 
 
 class LeakyReLU(Activation, name="leaky_relu", aliases=("lrelu",)):
@@ -56,13 +66,9 @@ class LeakyReLU(Activation, name="leaky_relu", aliases=("lrelu",)):
     """
 
     flops = 2
+    build = of_torch("LeakyReLU")
 
     slope: float = setting(Number(ge=0, lt=1), "slope below zero", default=0.01)
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.LeakyReLU(self.slope)
 
 
 class PReLU(Activation, name="prelu", aliases=("parametric_relu", "parametric_rectified_linear_unit")):
@@ -101,13 +107,9 @@ class ELU(Activation, name="elu", aliases=("exponential_linear_unit",)):
     """
 
     flops = 4
+    build = of_torch("ELU")
 
     alpha: float = setting(Number(gt=0, le=3e38), "the output falls to -alpha for very negative inputs", default=1.0)
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.ELU(self.alpha)
 
 
 class SELU(Activation, name="selu", aliases=("scaled_elu", "scaled_exponential_linear_unit")):
@@ -122,11 +124,7 @@ class SELU(Activation, name="selu", aliases=("scaled_elu", "scaled_exponential_l
     """
 
     flops = 5
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.SELU()
+    build = of_torch("SELU")
 
 
 class GELU(Activation, name="gelu", aliases=("gaussian_error_linear_unit",)):
@@ -140,11 +138,7 @@ class GELU(Activation, name="gelu", aliases=("gaussian_error_linear_unit",)):
     """
 
     flops = 5
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.GELU()
+    build = of_torch("GELU")
 
 
 class SiLU(Activation, name="silu", aliases=("swish", "sigmoid_linear_unit")):
@@ -158,11 +152,7 @@ class SiLU(Activation, name="silu", aliases=("swish", "sigmoid_linear_unit")):
     """
 
     flops = 5
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.SiLU()
+    build = of_torch("SiLU")
 
 
 class Mish(Activation, name="mish"):
@@ -175,11 +165,7 @@ class Mish(Activation, name="mish"):
     """
 
     flops = 5
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.Mish()
+    build = of_torch("Mish")
 
 
 class Sigmoid(Activation, name="sigmoid", aliases=("logistic",)):
@@ -195,11 +181,7 @@ class Sigmoid(Activation, name="sigmoid", aliases=("logistic",)):
     """
 
     flops = 4
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.Sigmoid()
+    build = of_torch("Sigmoid")
 
 
 class HardSigmoid(Activation, name="hard_sigmoid"):
@@ -213,11 +195,7 @@ class HardSigmoid(Activation, name="hard_sigmoid"):
     """
 
     flops = 4
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.Hardsigmoid()
+    build = of_torch("Hardsigmoid")
 
 
 class Tanh(Activation, name="tanh", aliases=("hyperbolic_tangent",)):
@@ -230,10 +208,7 @@ class Tanh(Activation, name="tanh", aliases=("hyperbolic_tangent",)):
     Source: LeCun, Bottou, Orr, Müller (1998), "Efficient BackProp", section 4.4; Glorot, Bengio (2010).
     """
 
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.Tanh()
+    build = of_torch("Tanh")
 
 
 class Softplus(Activation, name="softplus"):
@@ -248,15 +223,11 @@ class Softplus(Activation, name="softplus"):
     """
 
     flops = 4
+    build = of_torch("Softplus")
 
     beta: float = setting(
         Number(gt=0, le=3e38), "sharpness of the bend at zero; large values approach relu", default=1.0
     )
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.Softplus(self.beta)
 
 
 class Softsign(Activation, name="softsign"):
@@ -269,11 +240,7 @@ class Softsign(Activation, name="softsign"):
     """
 
     flops = 3
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.Softsign()
+    build = of_torch("Softsign")
 
 
 class Exponential(Activation, name="exponential", aliases=("exp",)):
@@ -328,8 +295,4 @@ class Linear(Activation, name="linear", aliases=("identity", "none")):
     """
 
     flops = 0
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.Identity()
+    build = of_torch("Identity")

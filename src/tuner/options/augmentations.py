@@ -4,6 +4,8 @@ They act on stored numbers (pixels 0 to 255, a table's own units), before normal
 random numbers of its own, all of them from the generator that is handed in.
 """
 
+# ruff: noqa: ARG002 - all augmentations share one signature; few need all of it
+
 from __future__ import annotations
 
 from abc import abstractmethod
@@ -27,7 +29,7 @@ class Augmentation(Choice, kind="augmentation"):
     images_only: ClassVar[bool] = True
     """Whether it needs pictures (N, C, H, W)."""
 
-    def covers(self, side: int) -> bool:  # noqa: ARG002
+    def covers(self, side: int) -> bool:
         """Whether nothing is left of any picture whose longer side is this many pixels."""
         return False
 
@@ -58,11 +60,9 @@ class Flip(Augmentation, name="flip", aliases=("mirror", "horizontal_flip")):
         default="horizontal",
     )
 
-    def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:  # noqa: ARG002
-        import torch
-
-        chosen = torch.rand(len(batch), 1, 1, 1, generator=generator, device=batch.device) < self.probability
-        return torch.where(chosen, batch.flip(-1 if self.direction == "horizontal" else -2), batch)
+    def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:
+        chosen = _shares(batch, generator) < self.probability
+        return batch.flip(-1 if self.direction == "horizontal" else -2).where(chosen, batch)
 
 
 class Shift(Augmentation, name="shift", aliases=("translate", "translation")):
@@ -78,7 +78,7 @@ class Shift(Augmentation, name="shift", aliases=("translate", "translation")):
 
     pixels: int = setting(Integer(ge=1, le=10_000), "largest move along each axis, in pixels", default=2)
 
-    def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:  # noqa: ARG002
+    def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:
         return _moved(batch, self.pixels, generator, low)
 
 
@@ -99,7 +99,7 @@ class Crop(Augmentation, name="crop", aliases=("random_crop",)):
         OneOf("low", "mirror"), "what the padding holds: low (black) or the mirror image", default="low"
     )
 
-    def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:  # noqa: ARG002
+    def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:
         return _moved(batch, self.padding, generator, low if self.fill == "low" else None)
 
 
@@ -119,11 +119,13 @@ class Cutout(Augmentation, name="cutout"):
     def covers(self, side: int) -> bool:
         return self.size // 2 >= side - 1 and self.size - self.size // 2 >= side
 
-    def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:  # noqa: ARG002
-        import torch
-
-        rows, columns = (_covered(batch, axis, self.size, generator) for axis in (2, 3))
-        return torch.where(rows[:, None, :, None] & columns[:, None, None, :], low.to(batch.dtype), batch)
+    def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:
+        before = self.size // 2
+        inside = []
+        for axis in (2, 3):
+            centre, places = _whole_numbers(batch, axis, 0, batch.shape[axis], generator)
+            inside.append((places >= centre - before) & (places < centre - before + self.size))
+        return low.to(batch.dtype).where(_crossed(*inside), batch)
 
 
 class Noise(Augmentation, name="noise", aliases=("gaussian_noise",)):
@@ -142,10 +144,8 @@ class Noise(Augmentation, name="noise", aliases=("gaussian_noise",)):
     std: float = setting(Number(gt=0, le=10), "standard deviation, as a share of the value range", default=0.05)
 
     def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:
-        import torch
-
-        noise = torch.randn(batch.shape, generator=generator, device=batch.device, dtype=batch.dtype)
-        return torch.addcmul(batch, noise, high - low, value=self.std)
+        noise = batch.new_empty(batch.shape).normal_(generator=generator)
+        return batch.addcmul(noise, high - low, value=self.std)
 
 
 class Brightness(Augmentation, name="brightness"):
@@ -162,52 +162,39 @@ class Brightness(Augmentation, name="brightness"):
     amount: float = setting(Number(gt=0, le=1), "largest change, as a share of the value range", default=0.2)
 
     def apply(self, batch: Tensor, generator: torch.Generator, low: Tensor, high: Tensor) -> Tensor:
-        import torch
-
-        u = torch.rand(len(batch), 1, 1, 1, generator=generator, device=batch.device, dtype=batch.dtype)
-        brighter = torch.addcmul(batch, 2 * u - 1, high - low, value=self.amount)
-        return torch.minimum(torch.maximum(brighter, low), high)
+        u = 2 * _shares(batch, generator) - 1
+        return batch.addcmul(u, high - low, value=self.amount).maximum(low).minimum(high)
 
 
 def _moved(batch: Tensor, reach: int, generator: torch.Generator, fill: Tensor | None) -> Tensor:
     """Each picture moved by up to `reach` pixels along both axes; outside is `fill`, or its mirror image for None."""
+    moved, inside = batch, []
+    for axis in (2, 3):
+        offsets, places = _whole_numbers(batch, axis, -reach, reach + 1, generator)
+        sources, size = places + offsets, len(places)
+        inside.append((sources >= 0) & (sources < size))
+        # Reflected about the border pixels; beyond one reflection, the far border.
+        mirrored = (size - 1 - (size - 1 - sources.abs()).abs()).clamp(0, size - 1)
+        index = mirrored[:, None, :, None] if axis == 2 else mirrored[:, None, None, :]
+        moved = moved.gather(axis, index.expand_as(batch))
+    return moved if fill is None else moved.where(_crossed(*inside), fill.to(batch.dtype))
+
+
+def _shares(batch: Tensor, generator: torch.Generator) -> Tensor:
+    """One u ~ U(0, 1) a picture."""
+    return batch.new_empty(len(batch), 1, 1, 1).uniform_(generator=generator)
+
+
+def _whole_numbers(
+    batch: Tensor, axis: int, least: int, stop: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """A random whole number from least ... stop - 1 a sample, (N, 1), and the places along an axis."""
     import torch
 
-    rows, columns = (_sources(batch, axis, reach, generator) for axis in (2, 3))
-    height, width = batch.shape[2:]
-    samples, channels = (torch.arange(size, device=batch.device) for size in batch.shape[:2])
-    moved = batch[
-        samples[:, None, None, None],
-        channels[None, :, None, None],
-        _mirrored(rows, height)[:, None, :, None],
-        _mirrored(columns, width)[:, None, None, :],
-    ]
-    if fill is None:
-        return moved
-    rows_inside, columns_inside = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
-    inside = rows_inside[:, None, :, None] & columns_inside[:, None, None, :]
-    return torch.where(inside, moved, fill.to(batch.dtype))
+    drawn = torch.randint(least, stop, (len(batch), 1), generator=generator, device=batch.device)
+    return drawn, torch.arange(batch.shape[axis], device=batch.device)
 
 
-def _sources(batch: Tensor, axis: int, reach: int, generator: torch.Generator) -> Tensor:
-    """Where along an axis each output pixel comes from: (N, size), possibly outside the picture."""
-    import torch
-
-    offsets = torch.randint(-reach, reach + 1, (len(batch), 1), generator=generator, device=batch.device)
-    return offsets + torch.arange(batch.shape[axis], device=batch.device)
-
-
-def _mirrored(places: Tensor, size: int) -> Tensor:
-    """Places outside 0 ... size - 1 reflected about the border pixels; beyond one reflection, the far border."""
-    last = size - 1
-    return (last - (last - places.abs()).abs()).clamp(0, last)
-
-
-def _covered(batch: Tensor, axis: int, size: int, generator: torch.Generator) -> Tensor:
-    """Which places along an axis an interval of `size` about a random centre covers: bool (N, length of the axis)."""
-    import torch
-
-    length = batch.shape[axis]
-    start = torch.randint(0, length, (len(batch), 1), generator=generator, device=batch.device) - size // 2
-    places = torch.arange(length, device=batch.device)
-    return (places >= start) & (places < start + size)
+def _crossed(rows: Tensor, columns: Tensor) -> Tensor:
+    """The pixels in both, as a mask of the batch: rows (N, H) and columns (N, W)."""
+    return rows[:, None, :, None] & columns[:, None, None, :]

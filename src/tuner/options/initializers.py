@@ -36,9 +36,7 @@ class Initializer(Choice, kind="initializer"):
 
     def draw_bias(self, shape: tuple[int, ...], fan_in: int, generator: torch.Generator) -> Tensor:
         """A bias of this shape: float32, on the CPU; `fan_in` is that of the layer it belongs to."""
-        import torch
-
-        return torch.zeros(shape)
+        return _empty(shape).zero_()
 
 
 class Uniform(Initializer, name="uniform"):
@@ -69,7 +67,7 @@ class Normal(Initializer, name="normal"):
     std: float = setting(Number(gt=0, le=1e38), "standard deviation of the weights", default=0.05)
 
     def draw(self, shape: tuple[int, ...], fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
-        return _normal(shape, self.std, generator)
+        return _empty(shape).normal_(0.0, self.std, generator=generator)
 
 
 class GlorotUniform(Initializer, name="glorot_uniform", aliases=("xavier_uniform", "xavier", "glorot")):
@@ -96,7 +94,7 @@ class GlorotNormal(Initializer, name="glorot_normal", aliases=("xavier_normal",)
     """
 
     def draw(self, shape: tuple[int, ...], fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
-        return _normal(shape, math.sqrt(2 / (fan_in + fan_out)), generator)
+        return _empty(shape).normal_(0.0, math.sqrt(2 / (fan_in + fan_out)), generator=generator)
 
 
 class HeUniform(Initializer, name="he_uniform", aliases=("kaiming_uniform",)):
@@ -125,7 +123,7 @@ class HeNormal(Initializer, name="he_normal", aliases=("kaiming_normal", "kaimin
     """
 
     def draw(self, shape: tuple[int, ...], fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
-        return _normal(shape, math.sqrt(2 / fan_in), generator)
+        return _empty(shape).normal_(0.0, math.sqrt(2 / fan_in), generator=generator)
 
 
 class LecunNormal(Initializer, name="lecun_normal", aliases=("gaussian", "lecun")):
@@ -139,7 +137,7 @@ class LecunNormal(Initializer, name="lecun_normal", aliases=("gaussian", "lecun"
     """
 
     def draw(self, shape: tuple[int, ...], fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
-        return _normal(shape, math.sqrt(1 / fan_in), generator)
+        return _empty(shape).normal_(0.0, math.sqrt(1 / fan_in), generator=generator)
 
 
 class LecunUniform(Initializer, name="lecun_uniform"):
@@ -169,13 +167,13 @@ class Orthogonal(Initializer, name="orthogonal", aliases=("svd",)):
     """
 
     def draw(self, shape: tuple[int, ...], fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
-        import torch
+        from torch import linalg
 
         rows, columns = shape[0], math.prod(shape[1:])
-        tall = torch.randn(max(rows, columns), min(rows, columns), generator=generator, dtype=torch.float64)
-        q, r = torch.linalg.qr(tall)
-        q = torch.where(r.diagonal() < 0, -q, q)
-        return (q if rows >= columns else q.T).reshape(shape).to(torch.float32, memory_format=torch.contiguous_format)
+        tall = _empty((max(rows, columns), min(rows, columns))).double().normal_(generator=generator)
+        q, r = linalg.qr(tall)
+        signed: Tensor = q.where(r.diagonal() >= 0, -q)
+        return (signed if rows >= columns else signed.T).reshape(shape).float().contiguous()
 
 
 class Zeros(Initializer, name="zeros", aliases=("zero",)):
@@ -189,7 +187,7 @@ class Zeros(Initializer, name="zeros", aliases=("zero",)):
     """
 
     def draw(self, shape: tuple[int, ...], fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
-        return _constant(shape, 0.0)
+        return _empty(shape).fill_(0.0)
 
 
 class Ones(Initializer, name="ones", aliases=("one",)):
@@ -202,7 +200,7 @@ class Ones(Initializer, name="ones", aliases=("one",)):
     """
 
     def draw(self, shape: tuple[int, ...], fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
-        return _constant(shape, 1.0)
+        return _empty(shape).fill_(1.0)
 
 
 class Constant(Initializer, name="constant", aliases=("const",)):
@@ -217,7 +215,7 @@ class Constant(Initializer, name="constant", aliases=("const",)):
     value: float = setting(Number(ge=-1000, le=1000), "the number every weight starts at", default=0.1)
 
     def draw(self, shape: tuple[int, ...], fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
-        return _constant(shape, self.value)
+        return _empty(shape).fill_(self.value)
 
 
 class Default(Initializer, name="default", aliases=("torch", "pytorch")):
@@ -238,19 +236,11 @@ class Default(Initializer, name="default", aliases=("torch", "pytorch")):
         return _uniform(shape, math.sqrt(1 / fan_in), generator)
 
 
+def _empty(shape: tuple[int, ...]) -> Tensor:
+    import torch
+
+    return torch.empty(shape, dtype=torch.float32)
+
+
 def _uniform(shape: tuple[int, ...], bound: float, generator: torch.Generator) -> Tensor:
-    import torch
-
-    return torch.empty(shape, dtype=torch.float32).uniform_(-bound, bound, generator=generator)
-
-
-def _normal(shape: tuple[int, ...], std: float, generator: torch.Generator) -> Tensor:
-    import torch
-
-    return torch.empty(shape, dtype=torch.float32).normal_(0.0, std, generator=generator)
-
-
-def _constant(shape: tuple[int, ...], value: float) -> Tensor:
-    import torch
-
-    return torch.full(shape, value, dtype=torch.float32)
+    return _empty(shape).uniform_(-bound, bound, generator=generator)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import cache, partial
 from typing import TYPE_CHECKING, ClassVar
 
 from tuner.bounds import ListOf, Null, Number, OneOf
@@ -16,25 +17,29 @@ if TYPE_CHECKING:
 
     Compare = Callable[[Tensor, Tensor], Tensor]
 
-OUTPUTS = "what is compared with the one-hot target: softmax of the outputs, or the outputs as they are (raw)"
-SOFTMAX_OR_RAW, COMPARED = OneOf("softmax", "raw"), Shared("what is compared")
-CLASS = frozenset({"class"})
 CLASS_OR_NUMBER = frozenset({"class", "number"})
+COMPARED: str = setting(
+    OneOf("softmax", "raw"),
+    "class targets only: what is compared with the one-hot target: softmax of the outputs, or the outputs as they are "
+    "(raw)",
+    default="softmax",
+    shared=Shared("what is compared"),
+)
 
 
 class Loss(Choice, kind="loss"):
     """What is minimised: one number for a batch."""
 
     # Outputs are float32 (N, units); targets are int64 (N,) class indices, or float32 (N, 1) numbers where `classes`
-    # is None.
+    # is None. Losses of output minus target have the setting `outputs` (COMPARED).
 
-    targets: ClassVar[frozenset[str]] = CLASS
+    targets: ClassVar[frozenset[str]] = frozenset({"class"})
     """The kinds of target it can be used with: "class", "number"."""
 
     @property
     def activates(self) -> bool:
         """Whether it applies a softmax or sigmoid of its own to the outputs for classes."""
-        return False
+        return getattr(self, "outputs", "raw") == "softmax"
 
     def units(self, classes: int) -> int:
         """How many outputs the network needs for this many classes; 0 classes: the target is a number."""
@@ -43,11 +48,7 @@ class Loss(Choice, kind="loss"):
     def build(self, classes: int | None) -> Compare:
         """(outputs, targets) -> the scalar that is minimised: the mean over the samples of the batch."""
         reported = self.build_reported(classes)
-
-        def minimised(outputs: Tensor, targets: Tensor) -> Tensor:
-            return reported(outputs, targets).mean()
-
-        return minimised
+        return lambda outputs, targets: reported(outputs, targets).mean()
 
     @abstractmethod
     def build_reported(self, classes: int | None) -> Compare:
@@ -57,10 +58,12 @@ class Loss(Choice, kind="loss"):
         """The class each sample's outputs stand for: int64 (N,)."""
         return outputs.argmax(dim=1)
 
-    def probabilities(self, outputs: Tensor, activation: str) -> Tensor | None:  # noqa: ARG002
+    def probabilities(self, outputs: Tensor, activation: str) -> Tensor | None:
         """The probability of each class (N, classes) that outputs stand for, which end with `activation`; None where
         they stand for none."""
-        return None
+        if self.activates:
+            return outputs.softmax(dim=1)
+        return outputs if activation == "softmax" and "outputs" in self.fields else None
 
 
 class CrossEntropy(Loss, name="cross_entropy", aliases=("softmax_cross_entropy", "log_loss")):
@@ -93,25 +96,28 @@ class CrossEntropy(Loss, name="cross_entropy", aliases=("softmax_cross_entropy",
 
     def build(self, classes: int | None) -> Compare:
         """As `Loss.build`. Raises ConfigError where class_weights has not one weight a class."""
-        from torch.nn import functional as F
+        import torch
 
-        smoothing, weight_on = self.label_smoothing, _weights(self.class_weights, classes)
+        weights, smoothing = self.class_weights, self.label_smoothing
+        if weights is not None and classes is not None and len(weights) != classes:
+            message = f"class_weights has {len(weights)} numbers, the data has {classes} classes"
+            allowed = f"{classes} numbers"
+            raise ConfigError([Fault(message, key="loss.class_weights", given=str(weights), allowed=allowed)])
+
+        @cache  # so that they are moved to the device once
+        def weight_on(device: torch.device, dtype: torch.dtype) -> Tensor | None:
+            return None if weights is None else torch.tensor(weights, device=device, dtype=dtype)
 
         def minimised(outputs: Tensor, targets: Tensor) -> Tensor:
-            return F.cross_entropy(outputs, targets, weight=weight_on(outputs), label_smoothing=smoothing)
+            weight = weight_on(outputs.device, outputs.dtype)
+            return torch.nn.functional.cross_entropy(outputs, targets, weight=weight, label_smoothing=smoothing)
 
         return minimised
 
     def build_reported(self, classes: int | None) -> Compare:  # noqa: ARG002
         from torch.nn import functional as F
 
-        def reported(outputs: Tensor, targets: Tensor) -> Tensor:
-            return F.cross_entropy(outputs, targets, reduction="none")
-
-        return reported
-
-    def probabilities(self, outputs: Tensor, activation: str) -> Tensor | None:  # noqa: ARG002
-        return outputs.softmax(dim=1)
+        return partial(F.cross_entropy, reduction="none")
 
 
 class MSE(Loss, name="mse", aliases=("mean_squared_error", "square_error", "squared_error", "l2_loss")):
@@ -128,17 +134,10 @@ class MSE(Loss, name="mse", aliases=("mean_squared_error", "square_error", "squa
 
     targets = CLASS_OR_NUMBER
 
-    outputs: str = setting(SOFTMAX_OR_RAW, f"class targets only: {OUTPUTS}", default="softmax", shared=COMPARED)
-
-    @property
-    def activates(self) -> bool:
-        return self.outputs == "softmax"
+    outputs: str = COMPARED
 
     def build_reported(self, classes: int | None) -> Compare:
         return _elementwise(classes, self.activates, lambda difference: difference.square())
-
-    def probabilities(self, outputs: Tensor, activation: str) -> Tensor | None:
-        return _shares(outputs, self.activates, activation)
 
 
 class MAE(Loss, name="mae", aliases=("mean_absolute_error", "absolute_error", "l1_loss")):
@@ -154,17 +153,10 @@ class MAE(Loss, name="mae", aliases=("mean_absolute_error", "absolute_error", "l
 
     targets = CLASS_OR_NUMBER
 
-    outputs: str = setting(SOFTMAX_OR_RAW, f"class targets only: {OUTPUTS}", default="softmax", shared=COMPARED)
-
-    @property
-    def activates(self) -> bool:
-        return self.outputs == "softmax"
+    outputs: str = COMPARED
 
     def build_reported(self, classes: int | None) -> Compare:
         return _elementwise(classes, self.activates, lambda difference: difference.abs())
-
-    def probabilities(self, outputs: Tensor, activation: str) -> Tensor | None:
-        return _shares(outputs, self.activates, activation)
 
 
 class Huber(Loss, name="huber", aliases=("smooth_l1",)):
@@ -181,25 +173,16 @@ class Huber(Loss, name="huber", aliases=("smooth_l1",)):
     targets = CLASS_OR_NUMBER
 
     delta: float = setting(Number(gt=0, le=3e38), "difference above which the loss grows linearly", default=1.0)
-    outputs: str = setting(SOFTMAX_OR_RAW, f"class targets only: {OUTPUTS}", default="softmax", shared=COMPARED)
-
-    @property
-    def activates(self) -> bool:
-        return self.outputs == "softmax"
+    outputs: str = COMPARED
 
     def build_reported(self, classes: int | None) -> Compare:
-        delta = self.delta
-
         def h(difference: Tensor) -> Tensor:
             # With small = min(|d|, delta), small * (|d| - small / 2) is both branches at once.
             size = difference.abs()
-            small = size.clamp(max=delta)
+            small = size.clamp(max=self.delta)
             return small * (size - small / 2)
 
         return _elementwise(classes, self.activates, h)
-
-    def probabilities(self, outputs: Tensor, activation: str) -> Tensor | None:
-        return _shares(outputs, self.activates, activation)
 
 
 class BinaryCrossEntropy(
@@ -235,9 +218,7 @@ class BinaryCrossEntropy(
         return reported
 
     def decide(self, outputs: Tensor) -> Tensor:
-        import torch
-
-        return (outputs[:, 0] > 0).to(torch.int64) if outputs.shape[1] == 1 else outputs.argmax(dim=1)
+        return (outputs[:, 0] > 0).long() if outputs.shape[1] == 1 else outputs.argmax(dim=1)
 
     def probabilities(self, outputs: Tensor, activation: str) -> Tensor | None:  # noqa: ARG002
         import torch
@@ -264,12 +245,7 @@ class Hinge(Loss, name="hinge", aliases=("multi_margin", "multiclass_hinge")):
     def build_reported(self, classes: int | None) -> Compare:  # noqa: ARG002
         from torch.nn import functional as F
 
-        margin = self.margin
-
-        def reported(outputs: Tensor, targets: Tensor) -> Tensor:
-            return F.multi_margin_loss(outputs, targets, margin=margin, reduction="none")
-
-        return reported
+        return partial(F.multi_margin_loss, margin=self.margin, reduction="none")
 
 
 def _one_hot(targets: Tensor, outputs: Tensor) -> Tensor:
@@ -278,13 +254,6 @@ def _one_hot(targets: Tensor, outputs: Tensor) -> Tensor:
 
     classes = torch.arange(outputs.shape[1], device=outputs.device)
     return (targets.unsqueeze(1) == classes).to(outputs.dtype)
-
-
-def _shares(outputs: Tensor, softmax: bool, activation: str) -> Tensor | None:
-    """The probabilities of outputs that are compared with the one-hot target: under a softmax, which may be theirs."""
-    if softmax:
-        return outputs.softmax(dim=1)
-    return outputs if activation == "softmax" else None
 
 
 def _elementwise(classes: int | None, softmax: bool, of_difference: Callable[[Tensor], Tensor]) -> Compare:
@@ -299,23 +268,3 @@ def _elementwise(classes: int | None, softmax: bool, of_difference: Callable[[Te
         return of_difference(outputs - targets).mean(dim=1)
 
     return reported
-
-
-def _weights(weights: list[float] | None, classes: int | None) -> Callable[[Tensor], Tensor | None]:
-    """The class weights as a tensor where the outputs are; moved there once."""
-    import torch
-
-    if weights is None:
-        return lambda _: None
-    if classes is not None and len(weights) != classes:
-        message = f"class_weights has {len(weights)} numbers, the data has {classes} classes"
-        raise ConfigError([Fault(message, key="loss.class_weights", given=str(weights), allowed=f"{classes} numbers")])
-    moved: dict[tuple[torch.device, torch.dtype], Tensor] = {}
-
-    def weight_on(outputs: Tensor) -> Tensor:
-        place = outputs.device, outputs.dtype
-        if place not in moved:
-            moved[place] = torch.tensor(weights, device=outputs.device, dtype=outputs.dtype)
-        return moved[place]
-
-    return weight_on

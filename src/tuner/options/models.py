@@ -9,10 +9,7 @@ from tuner.choice import Choice, Section, Shared, setting
 from tuner.options.activations import Activation, Linear, ReLU
 from tuner.options.initializers import Default, HeNormal, Initializer
 from tuner.options.layers.base import SHARE, WIDTH, Layer
-from tuner.options.layers.conv import Conv
-from tuner.options.layers.dense import Dense
-from tuner.options.layers.dropout import Dropout
-from tuner.options.layers.pool import Pool
+from tuner.options.layers.feedforward import Conv, Dense, Dropout, Pool
 from tuner.options.layers.recurrent import CELL, Recurrent
 
 AFTER_DENSE = Shared("after each dense layer")

@@ -284,15 +284,12 @@ class Plateau(Scheduler, name="plateau", aliases=("reduce_on_plateau", "reduce_l
     )
 
     def rate(self, lr: float, at: Moment) -> float:
-        return min(lr, max(self.min_lr, lr * self.factor ** self._falls(at.history)))
-
-    def _falls(self, history: Sequence[float]) -> int:
         best, misses, resting, falls = math.inf, 0, 0, 0
-        for value in history:
+        for value in at.history:
             better = value < best - self.threshold  # False for nan: a miss
             best = value if better else best
             misses = 0 if better or resting or best == math.inf else misses + 1  # nothing yet to be worse than
             resting = max(0, resting - 1)
             if misses == self.patience:
                 misses, resting, falls = 0, self.cooldown, falls + 1
-        return falls
+        return min(lr, max(self.min_lr, lr * self.factor**falls))

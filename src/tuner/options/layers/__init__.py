@@ -1,4 +1,4 @@
-"""Layers, one file each: a layer plans itself (shape in, shape out, parameters, operations) and builds itself.
+"""Layers: a layer plans itself (shape in, shape out, parameters, operations) and builds itself.
 
 A new layer is one new file here: a class derived from `tuner.options.layers.base.Layer`. It is found by being here.
 """
@@ -7,7 +7,4 @@ from __future__ import annotations
 
 from tuner.choice import import_all
 
-FIRST = ("conv", "pool", "dense", "dropout")
-"""The order in which layers are told; those of other files follow."""
-
-import_all(__name__, __path__, first=FIRST)
+import_all(__name__, __path__)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, ClassVar
 
@@ -46,17 +45,6 @@ class Place:
     initializer: Initializer
     batch_norm: bool = False
     sequence: bool = False
-
-    def own(
-        self, activation: Activation | None, initializer: Initializer | None, batch_norm: bool | None = None
-    ) -> Place:
-        """The place for a layer with these settings of its own."""
-        return replace(
-            self,
-            activation=activation or self.activation,
-            initializer=initializer or self.initializer,
-            batch_norm=self.batch_norm if batch_norm is None else batch_norm,
-        )
 
     def picture(self, what: str) -> tuple[int, int, int]:
         """The inputs as (C, H, W). Raises PlanError where no picture comes in; `what` takes pictures."""
@@ -134,40 +122,6 @@ class Layer(Choice, kind="layer"):
     def takes_models(self, key: str) -> bool:
         """Whether the model's setting `key` holds here: the layer has such a setting and leaves it null."""
         return getattr(self, key, "no such setting") is None
-
-
-def weighted_block(layer: Layer, place: Place, weight: Shape, outputs: Shape, flops: int) -> Block:
-    """A layer with weights, then batch norm in place of the bias, then the activation: those of `place`."""
-    activation, batch_norm = place.activation, place.batch_norm
-    names = ["norm.weight", "norm.bias"] if batch_norm else ["bias"]
-    parameters = {"weight": weight, **dict.fromkeys(names, weight[:1])}
-    parameters |= {f"activation.{key}": shape for key, shape in activation.parameters().items()}
-    flops += prod(outputs) * (activation.flops + (4 if batch_norm else 1))
-    return Block(place.name, layer, place.inputs, outputs, parameters, flops, activation, place.initializer, batch_norm)
-
-
-def weighted_module(
-    block: Block, transform: Callable[[Tensor, Tensor, Tensor | None], Tensor], norm: Callable[[int], nn.Module]
-) -> nn.Module:
-    """The module of a `weighted_block`: `transform` takes (inputs, weight, bias), `norm` makes a batch norm."""
-    import torch
-
-    class Weighted(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = torch.nn.Parameter(torch.empty(block.parameters["weight"]))
-            self.bias = None if block.batch_norm else torch.nn.Parameter(torch.empty(block.parameters["bias"]))
-            self.norm = norm(block.parameters["weight"][0]) if block.batch_norm else None
-            activation = block.activation
-            self.activation = None if activation is None or activation.name == "linear" else activation.build()
-
-        def forward(self, x: Tensor) -> Tensor:
-            x = transform(x, self.weight, self.bias)
-            if self.norm is not None:
-                x = self.norm(x)
-            return x if self.activation is None else self.activation(x)
-
-    return Weighted()
 
 
 def describe(shape: Shape) -> str:

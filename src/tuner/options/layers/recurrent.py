@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from tuner.bounds import Null, Of, OneOf
 from tuner.choice import setting
@@ -24,8 +24,8 @@ class Recurrent(Layer, name="rnn"):
     Source: Elman (1990), "Finding Structure in Time"; Cho et al. (2014); Hochreiter, Schmidhuber (1997).
     """
 
-    group: ClassVar[str] = "rnn"
-    reads_sequences: ClassVar[bool] = True
+    group = "rnn"
+    reads_sequences = True
 
     rnn: int = setting(WIDTH, "size of the state")
     cell: str = setting(CELL, "the kind of cell", default="rnn")

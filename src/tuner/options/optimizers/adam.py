@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from tuner.bounds import ListOf, Number
 from tuner.choice import Shared, setting
-from tuner.options.optimizers.base import EPS, POSITIVE, ROOT, SHARE, Optimizer
+from tuner.options.optimizers.base import EPS, POSITIVE, ROOT, SHARE, Optimizer, torch_step, zeros
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from tuner.options.optimizers.base import Memory, Tensors
 
 TWO_SHARES, MEANS = ListOf(SHARE, least=2, most=2), Shared("running means")
 BETAS = "how much of the running mean of the gradient, and of its square, is kept each step"
@@ -34,10 +36,8 @@ class Adam(Optimizer, name="adam"):
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
         return _adam_state(parameter)
 
-    def _step(
-        self, w: list[Tensor], g: list[Tensor], state: dict[str, list[Tensor]], lr: float, weight_decay: float
-    ) -> None:
-        _fused_adam(self, w, g, state, lr=lr, weight_decay=weight_decay)
+    def _step(self, w: Tensors, g: Tensors, state: Memory, lr: float, weight_decay: float) -> None:
+        _fused_adam(self, w, g, state, lr, weight_decay)
 
 
 class AdamW(Optimizer, name="adamw"):
@@ -61,10 +61,8 @@ class AdamW(Optimizer, name="adamw"):
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
         return _adam_state(parameter)
 
-    def _step(
-        self, w: list[Tensor], g: list[Tensor], state: dict[str, list[Tensor]], lr: float, weight_decay: float
-    ) -> None:
-        _fused_adam(self, w, g, state, lr=lr, weight_decay=weight_decay)
+    def _step(self, w: Tensors, g: Tensors, state: Memory, lr: float, weight_decay: float) -> None:
+        _fused_adam(self, w, g, state, lr, weight_decay)
 
 
 class NAdam(Optimizer, name="nadam"):
@@ -83,32 +81,13 @@ class NAdam(Optimizer, name="nadam"):
     momentum_decay: float = setting(Number(ge=0), "how fast the momentum rises from b1 / 2 towards b1", default=4e-3)
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
-        import torch
+        state = zeros(parameter, "exp_avg", "exp_avg_sq")
+        return {**state, "mu_product": state["step"] + 1}
 
-        state = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
-        return {**state, "step": torch.zeros(()), "mu_product": torch.ones(())}
-
-    def _step(
-        self, w: list[Tensor], g: list[Tensor], state: dict[str, list[Tensor]], lr: float, weight_decay: float
-    ) -> None:
-        from torch.optim.nadam import nadam
-
-        beta1, beta2 = self.betas
-        nadam(
-            w,
-            g,
-            state["exp_avg"],
-            state["exp_avg_sq"],
-            state["mu_product"],
-            state["step"],
-            foreach=True,
-            beta1=beta1,
-            beta2=beta2,
-            lr=lr,
-            weight_decay=weight_decay,
-            momentum_decay=self.momentum_decay,
-            eps=self.eps,
-        )
+    def _step(self, w: Tensors, g: Tensors, state: Memory, lr: float, weight_decay: float) -> None:
+        means = state["exp_avg"], state["exp_avg_sq"], state["mu_product"], state["step"]
+        rates = {"lr": lr, "weight_decay": weight_decay, "eps": self.eps, **_betas(self.betas)}
+        torch_step("nadam", w, g, *means, foreach=True, momentum_decay=self.momentum_decay, **rates)
 
 
 class RAdam(Optimizer, name="radam"):
@@ -129,65 +108,26 @@ class RAdam(Optimizer, name="radam"):
     eps: float = setting(POSITIVE, EPS, default=1e-8, shared=ROOT)
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
-        import torch
+        return zeros(parameter, "exp_avg", "exp_avg_sq")
 
-        state = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
-        return {**state, "step": torch.zeros(())}
-
-    def _step(
-        self, w: list[Tensor], g: list[Tensor], state: dict[str, list[Tensor]], lr: float, weight_decay: float
-    ) -> None:
-        from torch.optim.radam import radam
-
-        beta1, beta2 = self.betas
-        radam(
-            w,
-            g,
-            state["exp_avg"],
-            state["exp_avg_sq"],
-            state["step"],
-            foreach=True,
-            beta1=beta1,
-            beta2=beta2,
-            lr=lr,
-            weight_decay=weight_decay,
-            eps=self.eps,
-        )
+    def _step(self, w: Tensors, g: Tensors, state: Memory, lr: float, weight_decay: float) -> None:
+        means = state["exp_avg"], state["exp_avg_sq"], state["step"]
+        rates = {"lr": lr, "weight_decay": weight_decay, "eps": self.eps, **_betas(self.betas)}
+        torch_step("radam", w, g, *means, foreach=True, **rates)
 
 
 def _adam_state(parameter: Tensor) -> dict[str, Tensor]:
-    import torch
-
-    state = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
-    return {**state, "step": torch.zeros((), device=parameter.device)}  # the fused kernel reads it on the device
+    state = zeros(parameter, "exp_avg", "exp_avg_sq")
+    return {**state, "step": state["step"].to(parameter.device)}  # the fused kernel reads it on the device
 
 
-def _fused_adam(
-    settings: Adam | AdamW,
-    w: list[Tensor],
-    g: list[Tensor],
-    state: dict[str, list[Tensor]],
-    *,
-    lr: float,
-    weight_decay: float,
-) -> None:
-    from torch.optim.adam import adam
+def _fused_adam(settings: Adam | AdamW, w: Tensors, g: Tensors, state: Memory, lr: float, weight_decay: float) -> None:
+    largest: Tensors = []  # of amsgrad alone
+    means = state["exp_avg"], state["exp_avg_sq"], largest, state["step"]
+    how = {"fused": True, "amsgrad": False, "maximize": False, "decoupled_weight_decay": settings.decoupled}
+    rates = {"lr": lr, "weight_decay": weight_decay, "eps": settings.eps, **_betas(settings.betas)}
+    torch_step("adam", w, g, *means, **how, **rates)
 
-    beta1, beta2 = settings.betas
-    adam(
-        w,
-        g,
-        state["exp_avg"],
-        state["exp_avg_sq"],
-        [],
-        state["step"],
-        fused=True,
-        decoupled_weight_decay=settings.decoupled,
-        amsgrad=False,
-        beta1=beta1,
-        beta2=beta2,
-        lr=lr,
-        weight_decay=weight_decay,
-        eps=settings.eps,
-        maximize=False,
-    )
+
+def _betas(betas: list[float]) -> dict[str, float]:
+    return {"beta1": betas[0], "beta2": betas[1]}

@@ -7,10 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.bounds import Flag, Number
 from tuner.choice import Shared, setting
-from tuner.options.optimizers.base import EPS, LEARNING_RATE, LR, MOMENTUM, POSITIVE, ROOT, SHARE, Optimizer
+from tuner.options.optimizers.base import (
+    EPS,
+    LEARNING_RATE,
+    LR,
+    MOMENTUM,
+    POSITIVE,
+    ROOT,
+    SHARE,
+    Optimizer,
+    torch_step,
+    zeros,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from tuner.options.optimizers.base import Memory, Tensors
 
 
 class Adagrad(Optimizer, name="adagrad"):
@@ -31,29 +44,14 @@ class Adagrad(Optimizer, name="adagrad"):
     )
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
-        import torch
+        state = zeros(parameter, "sum")
+        state["sum"].fill_(self.initial_accumulator)
+        return state
 
-        return {"step": torch.zeros(()), "sum": torch.full_like(parameter, self.initial_accumulator)}
-
-    def _step(
-        self, w: list[Tensor], g: list[Tensor], state: dict[str, list[Tensor]], lr: float, weight_decay: float
-    ) -> None:
-        from torch.optim.adagrad import adagrad
-
+    def _step(self, w: Tensors, g: Tensors, state: Memory, lr: float, weight_decay: float) -> None:
         on_cpu = w[0].device.type == "cpu"  # torch >= 2.10 promises the fused kernel only there
-        adagrad(
-            w,
-            g,
-            state["sum"],
-            state["step"],
-            fused=on_cpu,
-            foreach=not on_cpu,
-            lr=lr,
-            weight_decay=weight_decay,
-            lr_decay=0.0,
-            eps=self.eps,
-            maximize=False,
-        )
+        how = {"fused": on_cpu, "foreach": not on_cpu, "lr_decay": 0.0, "eps": self.eps, "maximize": False}
+        torch_step("adagrad", w, g, state["sum"], state["step"], lr=lr, weight_decay=weight_decay, **how)
 
 
 class RMSprop(Optimizer, name="rmsprop"):
@@ -85,35 +83,13 @@ class RMSprop(Optimizer, name="rmsprop"):
             yield "centered", "centered needs an alpha above 0: a single gradient has no standard deviation"
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
-        import torch
+        momentum = ["momentum_buffer"] if self.momentum else []
+        return zeros(parameter, "square_avg", *momentum, *(["grad_avg"] if self.centered else []))
 
-        state = {"step": torch.zeros(()), "square_avg": torch.zeros_like(parameter)}
-        if self.momentum:
-            state["momentum_buffer"] = torch.zeros_like(parameter)
-        if self.centered:
-            state["grad_avg"] = torch.zeros_like(parameter)
-        return state
-
-    def _step(
-        self, w: list[Tensor], g: list[Tensor], state: dict[str, list[Tensor]], lr: float, weight_decay: float
-    ) -> None:
-        from torch.optim.rmsprop import rmsprop
-
-        rmsprop(
-            w,
-            g,
-            state["square_avg"],
-            state.get("grad_avg", []),
-            state.get("momentum_buffer", []),
-            state["step"],
-            foreach=True,
-            lr=lr,
-            alpha=self.alpha,
-            eps=self.eps,
-            weight_decay=weight_decay,
-            momentum=self.momentum,
-            centered=self.centered,
-        )
+    def _step(self, w: Tensors, g: Tensors, state: Memory, lr: float, weight_decay: float) -> None:
+        means = state["square_avg"], state.get("grad_avg", []), state.get("momentum_buffer", []), state["step"]
+        how = {"alpha": self.alpha, "eps": self.eps, "momentum": self.momentum, "centered": self.centered}
+        torch_step("rmsprop", w, g, *means, foreach=True, lr=lr, weight_decay=weight_decay, **how)
 
 
 class Adadelta(Optimizer, name="adadelta"):
@@ -142,26 +118,9 @@ class Adadelta(Optimizer, name="adadelta"):
     )
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
-        import torch
+        return zeros(parameter, "square_avg", "acc_delta")
 
-        zeros = torch.zeros_like
-        return {"step": torch.zeros(()), "square_avg": zeros(parameter), "acc_delta": zeros(parameter)}
-
-    def _step(
-        self, w: list[Tensor], g: list[Tensor], state: dict[str, list[Tensor]], lr: float, weight_decay: float
-    ) -> None:
-        from torch.optim.adadelta import adadelta
-
-        adadelta(
-            w,
-            g,
-            state["square_avg"],
-            state["acc_delta"],
-            state["step"],
-            foreach=True,
-            lr=lr,
-            rho=self.rho,
-            eps=self.eps,
-            weight_decay=weight_decay,
-            maximize=False,
-        )
+    def _step(self, w: Tensors, g: Tensors, state: Memory, lr: float, weight_decay: float) -> None:
+        means = state["square_avg"], state["acc_delta"], state["step"]
+        how = {"foreach": True, "rho": self.rho, "eps": self.eps, "maximize": False}
+        torch_step("adadelta", w, g, *means, lr=lr, weight_decay=weight_decay, **how)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tuner.bounds import Flag, Number
 from tuner.choice import Choice, Shared, setting
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    Tensors = list[Tensor]
+    Memory = dict[str, Tensors]
 
 SHARE = Number(ge=0, lt=1)
 POSITIVE = Number(gt=0, le=3e38)
@@ -47,14 +51,7 @@ class Optimizer(Choice, kind="optimizer"):
         lie on the CPU, whatever device the parameter is on: restore a state with `copy_`, so that each stays there.
         """
 
-    def update(
-        self,
-        parameters: list[Tensor],
-        gradients: list[Tensor],
-        state: dict[str, list[Tensor]],
-        lr: float,
-        weight_decay: float,
-    ) -> None:
+    def update(self, parameters: Tensors, gradients: Tensors, state: Memory, lr: float, weight_decay: float) -> None:
         """One step, in place, for parameters of one device and dtype; `state[name][i]` belongs to `parameters[i]`.
 
         `weight_decay` acts on every parameter given. The gradients may be overwritten, so each needs memory of its
@@ -62,22 +59,27 @@ class Optimizer(Choice, kind="optimizer"):
         """
         import torch
 
+        # The fused CPU kernels walk the memory of parameter and gradient side by side without a look at their strides.
+        alike = [
+            gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
+            for parameter, gradient in zip(parameters, gradients, strict=True)
+        ]
         if parameters:
             with torch.no_grad():
-                self._step(parameters, _laid_out_alike(parameters, gradients), state, lr, weight_decay)
+                self._step(parameters, alike, state, lr, weight_decay)
 
     @abstractmethod
-    def _step(
-        self, w: list[Tensor], g: list[Tensor], state: dict[str, list[Tensor]], lr: float, weight_decay: float
-    ) -> None:
+    def _step(self, w: Tensors, g: Tensors, state: Memory, lr: float, weight_decay: float) -> None:
         """`update` without gradient recording, on gradients laid out in memory as their parameters."""
 
 
-def _laid_out_alike(parameters: list[Tensor], gradients: list[Tensor]) -> list[Tensor]:
-    # The fused CPU kernels walk the memory of parameter and gradient side by side without a look at their strides.
+def zeros(parameter: Tensor, *names: str) -> dict[str, Tensor]:
+    """A state that starts at 0: `names`, each like the parameter, and the number of the step, on the CPU."""
     import torch
 
-    return [
-        gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
-        for parameter, gradient in zip(parameters, gradients, strict=True)
-    ]
+    return {**{name: torch.zeros_like(parameter) for name in names}, "step": torch.zeros(())}
+
+
+def torch_step(name: str, *tensors: Tensors | list[Tensor | None], **settings: Any) -> None:
+    """One step by torch's function of this name; its optimizer objects would import its compiler."""
+    getattr(import_module(f"torch.optim.{name}"), name)(*tensors, **settings)

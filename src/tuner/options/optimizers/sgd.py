@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.bounds import Flag
 from tuner.choice import setting
-from tuner.options.optimizers.base import LEARNING_RATE, LR, MOMENTUM, POSITIVE, SHARE, Optimizer
+from tuner.options.optimizers.base import LEARNING_RATE, LR, MOMENTUM, POSITIVE, SHARE, Optimizer, torch_step
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from tuner.options.optimizers.base import Memory, Tensors
 
 
 class SGD(Optimizer, name="sgd", aliases=("stochastic_gradient_descent", "gradient_descent")):
@@ -49,26 +51,13 @@ class SGD(Optimizer, name="sgd", aliases=("stochastic_gradient_descent", "gradie
 
         return {"momentum_buffer": torch.zeros_like(parameter)} if self.momentum else {}
 
-    def _step(
-        self, w: list[Tensor], g: list[Tensor], state: dict[str, list[Tensor]], lr: float, weight_decay: float
-    ) -> None:
+    def _step(self, w: Tensors, g: Tensors, state: Memory, lr: float, weight_decay: float) -> None:
         import torch
-        from torch.optim.sgd import sgd
 
         buffers: list[Tensor | None] = [None] * len(w)
         if self.momentum:
             # torch's step with lr 1 on gradients times lr is the formula above; its buffer is -v.
             torch._foreach_mul_(g, lr)
             buffers, lr, weight_decay = [*state["momentum_buffer"]], 1.0, lr * weight_decay
-        sgd(
-            w,
-            g,
-            buffers,
-            fused=True,
-            weight_decay=weight_decay,
-            momentum=self.momentum,
-            lr=lr,
-            dampening=0.0,
-            nesterov=self.nesterov,
-            maximize=False,
-        )
+        how = {"fused": True, "dampening": 0.0, "nesterov": self.nesterov, "maximize": False}
+        torch_step("sgd", w, g, buffers, weight_decay=weight_decay, momentum=self.momentum, lr=lr, **how)

@@ -1,4 +1,4 @@
-"""Metrics of a target that is a number."""
+"""Metrics that come from a sum over the samples."""
 
 from __future__ import annotations
 
@@ -9,6 +9,38 @@ from tuner.options.metrics import Batch, Metric, Part
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+class Accuracy(Metric, name="accuracy"):
+    """The share of the samples whose class is right, from 0 to 1. For classes."""
+
+    label = "accuracy (share correct)"
+    direction = "up"
+    order = 1
+    targets = frozenset({"class"})
+
+    def add(self, batch: Batch) -> Tensor:
+        return (batch.loss.decide(batch.outputs) == batch.targets).sum()
+
+    def of(self, total: float, part: Part) -> float:
+        return total / part.samples
+
+
+class MeanLoss(Metric, name="loss"):
+    """The mean over the samples of what the loss gives, without label smoothing and class weights.
+    For a numeric target it is in standard deviations of the target while data.standardize_target is true.
+    """
+
+    label = "loss"
+    direction = "down"
+    by_factors = True
+    order = 0
+
+    def add(self, batch: Batch) -> Tensor:
+        return batch.losses.sum()
+
+    def of(self, total: float, part: Part) -> float:
+        return total / part.samples
 
 
 class R2(Metric, name="r2"):

@@ -556,10 +556,10 @@ def test_any_runs_make_a_chart_that_fits(
         for index, members in enumerate(tracks)
     ]
     panel = shared_panel(made, "val_loss", View.of(made, axis, smooth, log))
-    shown = chart(panel, Drawing(70, 6, ascii_only))
+    shown = chart(panel, Drawing(70, 6, "ascii" if ascii_only else "utf-8"))
     assert all(cell_len(line) <= 70 for line in shown.split("\n"))
     assert shown.isascii() or not ascii_only
-    painted = chart(panel, Drawing(70, 6, ascii_only, color=True))
+    painted = chart(panel, Drawing(70, 6, "ascii" if ascii_only else "utf-8", color=True))
     for code in ("0", "1", "2", "33", "34", "2;33", "2;34", "32", "2;32"):
         painted = painted.replace(f"\x1b[{code}m", "")
     assert painted == shown

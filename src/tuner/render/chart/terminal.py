@@ -13,7 +13,7 @@ from tuner.chart import Panel
 from tuner.figures import number
 from tuner.render.chart.plane import FAINT, Plane, letter_of, mark_of, style_of
 from tuner.render.chart.scale import Scale
-from tuner.render.text import cells, escape, paint, shorten, shorten_middle
+from tuner.render.text import can_draw, cells, escape, paint, shorten, shorten_middle
 
 MANY = 6
 """Curves of which a plane of the usual height can hold no more."""
@@ -31,8 +31,13 @@ class Drawing:
 
     width: int = 80
     height: int = 14
-    ascii: bool = False
+    encoding: str = "utf-8"
     color: bool = False
+
+    @property
+    def ascii(self) -> bool:
+        """Whether there are letters alone to draw with."""
+        return not can_draw(self.encoding)
 
 
 def charts(panels: Sequence[Panel], look: Drawing, rows: int | None = None) -> str:
@@ -53,7 +58,7 @@ def chart(panel: Panel, look: Drawing | None = None) -> str:
     """The panel as lines of text: title, plane, x axis, legend; within `look.width` from 40 columns on."""
     look = look or Drawing()
     known = panel.extent()
-    title = escape(panel.title) + (" (log scale)" if panel.log else "")
+    title = escape(panel.title, look.encoding) + (" (log scale)" if panel.log else "")
     if not known:
         return f"{shorten(title, look.width)}\n  no finite values to draw"
     x_axis = Scale.around([x for x, _ in known])
@@ -61,7 +66,8 @@ def chart(panel: Panel, look: Drawing | None = None) -> str:
     height = max(2, look.height)
     labels = _y_labels(y_axis, height)
     margin = max(map(len, labels.values())) + 3
-    room = look.width - margin - cells(escape(panel.x_label)) - 2
+    name = escape(panel.x_label, look.encoding)
+    room = look.width - margin - cells(name) - 2
     plane = Plane((max(10, room), height), x_axis, y_axis, look.ascii, look.color)
     if panel.best_at is not None and x_axis.low <= panel.best_at <= x_axis.high:
         plane.upright(panel.best_at)
@@ -71,7 +77,7 @@ def chart(panel: Panel, look: Drawing | None = None) -> str:
     for row, text in enumerate(plane.rows()):
         label = labels.get(row, "")
         lines.append(f"{label:>{margin - 2}} {tick if label else bar}{text}".rstrip())
-    return "\n".join([*lines, *_x_axis(plane, margin, panel), *_legend(panel, look)])
+    return "\n".join([*lines, *_x_axis(plane, margin, name, panel.whole), *_legend(panel, look)])
 
 
 def _y_labels(axis: Scale, height: int) -> dict[int, str]:
@@ -94,20 +100,19 @@ def _draw(plane: Plane, panel: Panel) -> None:
         plane.curve(line.points(panel.log), pen)
 
 
-def _x_axis(plane: Plane, margin: int, panel: Panel) -> list[str]:
+def _x_axis(plane: Plane, margin: int, name: str, whole: bool) -> list[str]:
     """The axis with its ticks, and their labels under it."""
     corner, line, tick = "+-+" if plane.ascii else "└─┬"
     axis, under = [line] * plane.width, [" "] * plane.width
     ticks = plane.x_axis.ticks(max(2, min(8, plane.width // 12)))
     free = 0
-    for at in [at for at in ticks if at == round(at) or not panel.whole] or [plane.x_axis.low]:
+    for at in [at for at in ticks if at == round(at) or not whole] or [plane.x_axis.low]:
         text, column = number(int(at) if at == round(at) else at), plane.column(at) // plane.wide
         start = max(0, min(column - len(text) // 2, plane.width - len(text)))
         if start >= free:
             axis[column] = tick
             under[start : start + len(text)] = text
             free = start + len(text) + 2
-    name = escape(panel.x_label)
     return [" " * (margin - 1) + corner + "".join(axis) + "  " + name, " " * margin + "".join(under).rstrip()]
 
 
@@ -116,7 +121,7 @@ def _legend(panel: Panel, look: Drawing) -> list[str]:
     entries = []
     for line, pen in zip(panel.lines, panel.pens(), strict=True):
         sign = letter_of(pen) * 3 if look.ascii else f"─{mark_of(pen) or '─'}─"
-        entries.append((f"{sign} {escape(line.label)}", style_of(pen)))
+        entries.append((f"{sign} {escape(line.label, look.encoding)}", style_of(pen)))
     if any(line.raw and not line.band for line in panel.lines):
         entries.append((f"{FAINT if look.ascii else '⠂'} before smoothing", "dim"))
     if panel.best is not None:

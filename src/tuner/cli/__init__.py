@@ -11,9 +11,8 @@ import warnings
 
 import typer
 
-from tuner.cli.commands import app
+from tuner.cli.commands import app, message_of, usage
 from tuner.cli.reading import say_error
-from tuner.cli.usage import message_of, usage
 from tuner.crash import report as write_report
 from tuner.errors import NotFoundError, ResourceError, TunerError
 from tuner.render.errors import error_text

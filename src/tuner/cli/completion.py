@@ -25,7 +25,6 @@ MOST = 200
 
 def runs(ctx: Any, incomplete: str) -> list[str]:
     """Runs and groups, newest first; after ``GROUP/`` its members."""
-
     place = _runs_dir(ctx)
     group, slash, _ = incomplete.partition("/")
     try:
@@ -40,7 +39,6 @@ def runs(ctx: Any, incomplete: str) -> list[str]:
 
 def configs(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer gives both
     """YAML files and folders beside, then the configs that come with tuner."""
-
     folder, slash, _ = incomplete.rpartition("/")
     try:
         entries = sorted(path_of(folder or ".").iterdir())
@@ -70,13 +68,11 @@ def settings(ctx: Any, incomplete: str) -> list[str]:
 
 def names(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer gives both
     """What `explain` knows."""
-
     return _starting(dict.fromkeys(name for name in explain.names() if " " not in name), incomplete)
 
 
 def recipes(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer gives both
     """The recipes that come with tuner."""
-
     try:
         return _starting(shipped.recipes(), incomplete)
     except TunerError:
@@ -85,7 +81,6 @@ def recipes(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer giv
 
 def lists(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer gives both
     """What `list` lists."""
-
     return _starting([*map(plural, kinds()), "configs", "recipes"], incomplete)
 
 
@@ -99,7 +94,6 @@ def _starting(candidates: Iterable[str], start: str) -> list[str]:
 
 def _keys() -> list[str]:
     """Every key with its default, where that is one word, else with nothing after the ``=``."""
-
     found: dict[str, str] = {}
     for setting in language.settings():
         if "[]" not in setting.path and setting.key != "layers":
@@ -114,7 +108,6 @@ def _default(field: Field) -> str:
 
 def _values(path: str) -> list[str]:
     """What may stand after ``path=``: the choices of a kind, true and false, the words of a fixed list."""
-
     found = next((setting for setting in language.settings() if setting.path == path.removesuffix(".name")), None)
     if found is None or found.listed:
         return []

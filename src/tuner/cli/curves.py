@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from tuner.answer import Answer
 from tuner.asks.curves.ask import ask
@@ -23,7 +23,7 @@ def curves(
     runs: RunsArgument,
     output: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "-o",
             "--output",
             parser=path_of,
@@ -32,18 +32,14 @@ def curves(
         ),
     ] = None,
     metric: Annotated[
-        list[str] | None, typer.Option("--metric", metavar="M", help="A metric, e.g. loss or val_accuracy; repeatable.")
+        list[str] | None, Option(metavar="M", help="A metric, e.g. loss or val_accuracy; repeatable.")
     ] = None,
-    axis: Annotated[
-        str, typer.Option("--x", metavar="epoch|step|time|layer", help="The axis that runs share.")
-    ] = "epoch",
-    smooth: Annotated[
-        float, typer.Option("--smooth", metavar="S", help="Moving average with weight S (0 to below 1).")
-    ] = 0.0,
+    axis: Annotated[str, Option("--x", metavar="epoch|step|time|layer", help="The axis that runs share.")] = "epoch",
+    smooth: Annotated[float, Option(metavar="S", help="Moving average with weight S (0 to below 1).")] = 0.0,
     log: Annotated[
-        bool | None, typer.Option("--log/--linear", help="The y axis; else logarithmic for a loss that falls far.")
+        bool | None, Option("--log/--linear", help="The y axis; else logarithmic for a loss that falls far.")
     ] = None,
-    members: Annotated[bool, typer.Option("--members", help="Draw the members of a group one by one.")] = False,
+    members: Annotated[bool, Option("--members", help="Draw the members of a group one by one.")] = False,
     runs_dir: RunsDir = RUNS,
     form: str = "",
 ) -> Answer:

@@ -2,46 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from tuner.answer import Answer
 from tuner.asks.diff import ask
-from tuner.cli import completion
-from tuner.cli.options import RUNS, RunsDir
+from tuner.cli.options import RUNS, RunsDir, offers
 from tuner.cli.reading import reading
-
-
-def candidates(ctx: Any, incomplete: str) -> list[str]:
-    """What a shell offers: runs and groups, then configs."""
-    return [*completion.runs(ctx, incomplete), *completion.configs(ctx, incomplete)]
 
 
 @reading
 def diff(
     sides: Annotated[
         list[str],
-        typer.Argument(
+        Argument(
             metavar="A B...",
             help="2 to 26 runs, groups or configs: a name, folder or @1; a YAML file, a shipped config or - for stdin.",
-            autocompletion=candidates,
+            autocompletion=offers("runs", "configs"),
         ),
     ],
-    everything: Annotated[bool, typer.Option("--all", help="Show what is the same, too.")] = False,
+    everything: Annotated[bool, Option("--all", help="Show what is the same, too.")] = False,
     only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="config|result|identity", help="Only this part; repeatable."),
+        list[str] | None, Option(metavar="config|result|identity", help="Only this part; repeatable.")
     ] = None,
     ignore: Annotated[
-        list[str] | None,
-        typer.Option("--ignore", metavar="PATTERN", help="Leave out settings: seed, 'data.*', '*dropout'; repeatable."),
+        list[str] | None, Option(metavar="PATTERN", help="Leave out settings: seed, 'data.*', '*dropout'; repeatable.")
     ] = None,
     as_args: Annotated[
-        bool, typer.Option("--as-args", help="Print the settings that turn A into B, one KEY=VALUE a line.")
+        bool, Option("--as-args", help="Print the settings that turn A into B, one KEY=VALUE a line.")
     ] = False,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 1 if something differs, 0 if not, above 1 on trouble.")
+        bool, Option("--exit-code", help="Exit with 1 if something differs, 0 if not, above 1 on trouble.")
     ] = False,
     runs_dir: RunsDir = RUNS,
     form: str = "",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
 from tuner.cli.options import Json, Quiet
 from tuner.durable.reading import json_line
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 
 
 def copy(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A config or recipe that comes with tuner.")],
+    name: Annotated[str, Argument(metavar="NAME", help="A config or recipe that comes with tuner.")],
     to: Annotated[
-        Path | None, typer.Argument(parser=path_of, metavar="DEST", help="A file or a folder; default: ./NAME.yaml.")
+        Path | None, Argument(parser=path_of, metavar="DEST", help="A file or a folder; default: ./NAME.yaml.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, Option("--force", help="Replace a file that is there.")] = False,
     quiet: Quiet = False,  # noqa: ARG001 - with it and without, the result is all that is printed
     as_json: Json = False,
 ) -> None:
@@ -86,12 +87,10 @@ def check_target(target: Path, force: bool) -> None:
 
 
 def download(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A data set, e.g. mnist.")],
+    name: Annotated[str, Argument(metavar="NAME", help="A data set, e.g. mnist.")],
     root: Annotated[
         Path | None,
-        typer.Option(
-            "--root", parser=path_of, metavar="DIR", help="Data folder; default: $TUNER_DATA, ./data or a cache."
-        ),
+        Option(parser=path_of, metavar="DIR", help="Data folder; default: $TUNER_DATA, ./data or a cache."),
     ] = None,
     quiet: Quiet = False,
     as_json: Json = False,

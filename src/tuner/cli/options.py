@@ -8,38 +8,37 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Argument, Option
 
+from tuner.errors import UsageError
 from tuner.paths import path_of
 
 
-def offers(what: str) -> Callable[[Any, str], list[str]]:
-    """What a shell offers on Tab: a function of `completion`, which is imported when a shell asks."""
+def offers(*names: str) -> Callable[[Any, str], list[str]]:
+    """What a shell offers on Tab: functions of `completion`, which is imported when a shell asks."""
 
     def candidates(ctx: Any, incomplete: str) -> list[str]:
-        found: list[str] = getattr(import_module("tuner.cli.completion"), what)(ctx, incomplete)
-        return found
+        completion = import_module("tuner.cli.completion")
+        return [found for name in names for found in getattr(completion, name)(ctx, incomplete)]
 
     return candidates
 
 
 RunsDir = Annotated[
     Path,
-    typer.Option(
+    Option(
         "--runs-dir", parser=path_of, envvar="TUNER_RUNS", metavar="DIR", help="Folder of the runs.", show_default=True
     ),
 ]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Leave only the result on stdout.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Quiet = Annotated[bool, Option("-q", "--quiet", help="Leave only the result on stdout.")]
+Json = Annotated[bool, Option("--json", help="Print JSON on stdout.")]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="KEY=VALUE...", help="Settings that win over the file's.", autocompletion=offers("settings")
-    ),
+    Argument(metavar="KEY=VALUE...", help="Settings that win over the file's.", autocompletion=offers("settings")),
 ]
 ConfigArgument = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="CONFIG",
         help="A YAML file, a run folder, a shipped config's name, or - for stdin.",
         autocompletion=offers("configs"),
@@ -47,7 +46,7 @@ ConfigArgument = Annotated[
 ]
 RunArgument = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="RUN",
         help="A run: its folder, name, unique prefix, a config's name, or @1 (newest).",
         autocompletion=offers("runs"),
@@ -55,7 +54,7 @@ RunArgument = Annotated[
 ]
 RunsArgument = Annotated[
     list[str],
-    typer.Argument(
+    Argument(
         metavar="RUN...",
         help="Runs or groups: a folder, name, unique prefix, a config's name, or @1 (newest).",
         autocompletion=offers("runs"),
@@ -63,16 +62,16 @@ RunsArgument = Annotated[
 ]
 
 Wait = Annotated[
-    str, typer.Option("--wait", metavar="TIME", help="Wait this long for another process to release the run: 30m, 90s.")
+    str, Option("--wait", metavar="TIME", help="Wait this long for another process to release the run: 30m, 90s.")
 ]
 
 MaxTime = Annotated[
     str | None,
-    typer.Option("--max-time", metavar="TIME", help="Stop after this long with exit 75; the same command goes on."),
+    Option("--max-time", metavar="TIME", help="Stop after this long with exit 75; the same command goes on."),
 ]
 Require = Annotated[
     list[str] | None,
-    typer.Option("--require", metavar="'METRIC>=N'", help="Exit with 1 unless this holds at the end; repeatable."),
+    Option("--require", metavar="'METRIC>=N'", help="Exit with 1 unless this holds at the end; repeatable."),
 ]
 
 RUNS = Path("runs")
@@ -82,7 +81,5 @@ def seconds(text: str) -> float:
     """A length of time in seconds: ``90``, ``90s``, ``30m``, ``1h30m``, ``2d``. Raises UsageError."""
     units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?|([0-9]+(\.[0-9]+)?[smhd])+", text) is None:
-        from tuner.errors import UsageError
-
         raise UsageError(f"{text} is no length of time", fix="90s, 30m, 2h and 1h30m are some")
     return sum(float(amount) * units[unit] for amount, unit in re.findall(r"([0-9.]+)([smhd]?)", text))

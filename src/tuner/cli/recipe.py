@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from tuner.answer import Answer
 from tuner.asks.compare.statistics import least_pairs
@@ -39,13 +40,11 @@ recipe = typer.Typer(
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="NAME...", help="A recipe's name or folder; default: all.", autocompletion=offers("recipes")
-    ),
+    Argument(metavar="NAME...", help="A recipe's name or folder; default: all.", autocompletion=offers("recipes")),
 ]
 Seeds = Annotated[
     str | None,
-    typer.Option("--seeds", metavar="N|LIST", help="Pairs, or their seeds: 10-15; default: the recipe's own number."),
+    Option(metavar="N|LIST", help="Pairs, or their seeds: 10-15; default: the recipe's own number."),
 ]
 PASSED_OVER = (0, 3)
 """Exit codes of a group with which its recipe goes on: a member that diverged is a result."""
@@ -56,7 +55,7 @@ def run(
     names: Names = None,
     seeds: Seeds = None,
     update: Annotated[
-        bool, typer.Option("--update", help="Rewrite result.json, curves.svg and the tables of the README files.")
+        bool, Option("--update", help="Rewrite result.json, curves.svg and the tables of the README files.")
     ] = False,
     wait: Wait = "0",
     runs_dir: RunsDir = RUNS,
@@ -113,7 +112,6 @@ class Asked:
 
 def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
     """Trains what is missing and reports; whether no claim fell."""
-
     chosen = None if asked.seeds is None else parse_seeds(asked.seeds)
     least = least_pairs(1)
     if verifies and chosen is not None and len(chosen) < least:
@@ -147,7 +145,6 @@ def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
 
 def check_machine(recipe: Recipe) -> None:
     """Raises NotFoundError where data of a config is missing, ResourceError where its device is."""
-
     for loaded in recipe.configs.values():
         locate(loaded.config.data)
         device_for(loaded.config.training.device)
@@ -155,7 +152,6 @@ def check_machine(recipe: Recipe) -> None:
 
 def report(recipe: Recipe, pairs: Sequence[int], paths: dict[str, Path], asked: Asked) -> dict[str, Any]:
     """Judges a recipe whose groups are trained, prints and writes what is found; what --json says of it."""
-
     groups = {stem: read_group(path).only(pairs) for stem, path in paths.items()}
     found, shipped = outcomes(recipe, groups), shipped_outcomes(recipe)
     data = result_data(recipe, found)
@@ -178,7 +174,6 @@ def train(recipe: Recipe, seeds: Sequence[int], asked: Asked, stop: StopRequests
 
     Raises TunerError where one could not be trained.
     """
-
     paths: dict[str, Path] = {}
     for stem, session in groups_of(recipe, seeds, asked.runs_dir, command_line(), asked.wait):
         if len(session.trained()) == len(session.seeds) and session.path is not None:
@@ -195,7 +190,6 @@ def train(recipe: Recipe, seeds: Sequence[int], asked: Asked, stop: StopRequests
 
 def follow(session: GroupSession, stop: StopRequests, silent: bool) -> Path:
     """Trains one group. Raises ResourceError or NotFoundError where a member could not be trained."""
-
     failed: MemberFailed | None = None
     with Talk(None if silent else sys.stderr) as talk:
         view = GroupView(talk)

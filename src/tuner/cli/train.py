@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Option
 
 from tuner.cli.following import Asked, finish, follow
 from tuner.cli.options import RUNS, ConfigArgument, Json, MaxTime, Overrides, Quiet, Require, RunsDir, Wait, seconds
@@ -25,18 +26,15 @@ from tuner.session import Answered, Request, Session, command_line, open_session
 from tuner.shipped import find_config
 from tuner.stopping import StopRequests
 
+SEEDS = "Train a group: seeds 0 to N-1, or a list: 3,5,8; more of them are added."
+
 
 def train(
     config: ConfigArgument,
     overrides: Overrides = None,
-    seeds: Annotated[
-        str | None,
-        typer.Option(
-            "--seeds", metavar="N|LIST", help="Train a group: seeds 0 to N-1, or a list: 3,5,8; more of them are added."
-        ),
-    ] = None,
-    run: Annotated[str | None, typer.Option("--run", metavar="NAME", help="Name the run folder yourself.")] = None,
-    again: Annotated[bool, typer.Option("--again", help="Train it again, in a new run folder.")] = False,
+    seeds: Annotated[str | None, Option(metavar="N|LIST", help=SEEDS)] = None,
+    run: Annotated[str | None, Option(metavar="NAME", help="Name the run folder yourself.")] = None,
+    again: Annotated[bool, Option("--again", help="Train it again, in a new run folder.")] = False,
     require: Require = None,
     max_time: MaxTime = None,
     wait: Wait = "0",

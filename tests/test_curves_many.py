@@ -26,10 +26,9 @@ from tuner.asks.curves.series import Member, Track, View, positions, series_of, 
 from tuner.asks.curves.tracks import distinct
 from tuner.chart import Line, Panel, Pen
 from tuner.errors import NotFoundError, UsageError
-from tuner.render.chart.axes import MARKERS, PALETTE, STROKES
+from tuner.render.chart.figure import MARKERS, PALETTE, STROKES
 from tuner.render.chart.image import image_of
-from tuner.render.chart.plane import letter_of, mark_of
-from tuner.render.chart.terminal import Drawing, chart
+from tuner.render.chart.terminal import Drawing, chart, letter_of, mark_of
 from tuner.render.forms import csv
 from tuner.runs.family import find_group
 from tuner.runs.rows import Row

@@ -25,8 +25,7 @@ from tuner.events import (
     Started,
     StepsDone,
 )
-from tuner.render.epochs import EpochTable, Trend
-from tuner.render.running import RunningTable
+from tuner.render.running import EpochTable, RunningTable, Trend
 from tuner.render.talk import Talk, bar_text
 from tuner.render.training import GroupView, RunView, ended_pairs
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tuner import explain, shipped
 from tuner.bounds import Flag, Null, plural
@@ -15,9 +15,6 @@ from tuner.explain import language
 from tuner.explain.language import kinds
 from tuner.paths import path_of
 from tuner.runs.folder import folders_in, headline, is_group, is_run, members
-
-if TYPE_CHECKING:
-    from tuner.choice import Field
 
 MOST = 200
 """More candidates than that help nobody."""
@@ -97,13 +94,10 @@ def _keys() -> list[str]:
     found: dict[str, str] = {}
     for setting in language.settings():
         if "[]" not in setting.path and setting.key != "layers":
-            found.setdefault(setting.path, _default(setting.field))
+            field = setting.field
+            default = "" if field.required else flow(field.plain(field.default))
+            found.setdefault(setting.path, default if " " not in default and "{" not in default else "")
     return [f"{path}={default}" for path, default in found.items()]
-
-
-def _default(field: Field) -> str:
-    text = "" if field.required else flow(field.plain(field.default))
-    return text if " " not in text and "{" not in text else ""
 
 
 def _values(path: str) -> list[str]:

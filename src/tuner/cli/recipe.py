@@ -118,7 +118,9 @@ def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
         raise UsageError(f"a verdict takes {least} pairs, and --seeds names {len(chosen)}", fix=f"--seeds {least}")
     recipes = read_recipes(find_recipes(names))
     for recipe in recipes:  # what is missing or damaged is told before hours of training
-        check_machine(recipe)
+        for loaded in recipe.configs.values():
+            locate(loaded.config.data)
+            device_for(loaded.config.training.device)
         shipped_outcomes(recipe)
         if asked.update:
             readme_of(recipe)
@@ -143,19 +145,15 @@ def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
     return not any(each["fallen"] for each in told)
 
 
-def check_machine(recipe: Recipe) -> None:
-    """Raises NotFoundError where data of a config is missing, ResourceError where its device is."""
-    for loaded in recipe.configs.values():
-        locate(loaded.config.data)
-        device_for(loaded.config.training.device)
-
-
 def report(recipe: Recipe, pairs: Sequence[int], paths: dict[str, Path], asked: Asked) -> dict[str, Any]:
     """Judges a recipe whose groups are trained, prints and writes what is found; what --json says of it."""
     groups = {stem: read_group(path).only(pairs) for stem, path in paths.items()}
     found, shipped = outcomes(recipe, groups), shipped_outcomes(recipe)
     data = result_data(recipe, found)
-    fallen = fallen_claims(data["claims"], shipped)
+    before = shipped or [None] * len(found)  # a claim that was shipped as one that does not hold cannot fall
+    fallen = sum(
+        not claim["holds"] and (not was or was["holds"]) for claim, was in zip(data["claims"], before, strict=True)
+    )
     if asked.update:
         write(recipe, data, groups)
     for one in found:
@@ -166,7 +164,7 @@ def report(recipe: Recipe, pairs: Sequence[int], paths: dict[str, Path], asked: 
             typer.echo(f"{recipe.name} {'fails' if fallen else 'holds'}")
         else:
             show(Answer([run_table(recipe, data["claims"], shipped)], data))
-    return {"name": recipe.name, "path": str(recipe.path), **data, "shipped": shipped, "fallen": len(fallen)}
+    return {"name": recipe.name, "path": str(recipe.path), **data, "shipped": shipped, "fallen": fallen}
 
 
 def train(recipe: Recipe, seeds: Sequence[int], asked: Asked, stop: StopRequests) -> dict[str, Path]:
@@ -205,11 +203,3 @@ def follow(session: GroupSession, stop: StopRequests, silent: bool) -> Path:
         kind = ResourceError if code == ResourceError.exit_code else NotFoundError
         raise kind(f"{path}: seed {failed.seed} could not be trained: {failed.message}", fix=failed.fix)
     return path
-
-
-def fallen_claims(
-    found: Sequence[dict[str, Any]], shipped: Sequence[dict[str, Any] | None] | None
-) -> list[dict[str, Any]]:
-    """The claims that do not hold, but for those that are shipped as ones that do not."""
-    before = shipped or [None] * len(found)
-    return [claim for claim, was in zip(found, before, strict=True) if not claim["holds"] and (not was or was["holds"])]

@@ -66,14 +66,11 @@ def train(
     request = Request(runs_dir, run, again, seconds(wait), command_line())
     with StopRequests(None if max_time is None else seconds(max_time)) as stop:
         asked = Asked(source, overrides or [], loaded, request, stop, requirements, quiet, as_json)
-        raise typer.Exit(train_one(asked) if seeds is None else train_many(asked, seeds))
+        if seeds is None:
+            raise typer.Exit(train_one(asked))
+        from tuner.cli.seeds import train_seeds  # numpy, which help and mistakes do not need
 
-
-def train_many(asked: Asked, seeds: str) -> int:
-    """Trains a group, or reports it; the exit code."""
-    from tuner.cli.seeds import train_seeds  # numpy, which help and mistakes do not need
-
-    return train_seeds(asked, seeds)
+        raise typer.Exit(train_seeds(asked, seeds))
 
 
 def train_one(asked: Asked) -> int:

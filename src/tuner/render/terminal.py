@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -35,7 +34,17 @@ from tuner.answer import (
 from tuner.figures import ASCII_LEVELS, LEVELS, duration, spark
 from tuner.render.chart.terminal import Drawing, charts
 from tuner.render.console import console_on
-from tuner.render.text import escape, escape_lines, is_colored, is_terminal, is_unicode, shorten, terminal_width, write
+from tuner.render.text import (
+    escape,
+    escape_lines,
+    is_colored,
+    is_terminal,
+    is_unicode,
+    shorten,
+    terminal_height,
+    terminal_width,
+    write,
+)
 
 GAP = 2
 UNBOUNDED = 1_000_000
@@ -75,7 +84,7 @@ class Look:
         self.is_terminal = width is not None or is_terminal(stream)
         self.color = is_colored(stream) if color is None else color
         self.width = width or (terminal_width(stream) if self.is_terminal else UNBOUNDED)
-        self.height = shutil.get_terminal_size().lines if self.is_terminal else 40
+        self.height = terminal_height(stream) if self.is_terminal else 40
         self.encoding = getattr(stream, "encoding", None) or "utf-8"
         self.is_unicode = is_unicode(stream)
         self.levels = LEVELS if self.is_unicode else ASCII_LEVELS

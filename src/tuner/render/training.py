@@ -11,8 +11,7 @@ from tuner.errors import ResourceError
 from tuner.events import Ended, EpochDone, Event, GroupEvent, GroupStarted, MemberFailed, MemberTold, Started, StepsDone
 from tuner.figures import duration, number, plural
 from tuner.options.metrics import column
-from tuner.render.epochs import EpochTable
-from tuner.render.running import RunningTable
+from tuner.render.running import EpochTable, RunningTable
 from tuner.render.talk import Talk
 from tuner.runs.members import averages, member_row, members_columns, metrics_of_members
 

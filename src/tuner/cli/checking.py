@@ -14,14 +14,14 @@ from tuner.cli.options import RUNS, Overrides, RunsDir
 from tuner.cli.reading import reading
 from tuner.render.text import described
 
+RESOLVED = "Print every setting as YAML, the layers and the cost."
+
 
 @reading
 def check(
     config: Annotated[str, Argument(metavar="CONFIG|RUN", help="A config as for `train`, or a run to verify.")],
     overrides: Overrides = None,
-    resolved: Annotated[
-        bool, Option("--resolved", help="Print every setting as YAML, the layers and the cost.")
-    ] = False,
+    resolved: Annotated[bool, Option("--resolved", help=RESOLVED)] = False,
     origin: Annotated[bool, Option("--origin", help="Print where each setting was set.")] = False,
     runs_dir: RunsDir = RUNS,
 ) -> Answer:

@@ -14,6 +14,7 @@ from tuner.cli.reading import reading
 METRICS = "val_accuracy, test_loss, val_loss@last, val_loss@7, epochs(val_accuracy>=0.9), parameters, seconds_per_epoch"
 BASELINE = "What the others are compared with; default: the first."
 LEAST_EFFECT = "Equivalent if the 95 % interval lies within plus and minus D."
+DIRECTION = "Which way is better, where that is not known."
 FAIL_ON = "Exit with 1 on better, worse, equivalent or undecided."
 
 
@@ -23,9 +24,7 @@ def compare(
     metric: Annotated[str | None, Option(metavar="M", help=f"{METRICS}; default: training.monitor.")] = None,
     baseline: Annotated[str | None, Option(metavar="A", help=BASELINE)] = None,
     least_effect: Annotated[float | None, Option(metavar="D", help=LEAST_EFFECT)] = None,
-    direction: Annotated[
-        str | None, Option(metavar="up|down", help="Which way is better, where that is not known.")
-    ] = None,
+    direction: Annotated[str | None, Option(metavar="up|down", help=DIRECTION)] = None,
     fail_on: Annotated[list[str] | None, Option(metavar="VERDICT", help=FAIL_ON)] = None,
     runs_dir: RunsDir = RUNS,
 ) -> Answer:

@@ -21,12 +21,13 @@ from tuner.shipped import configs, nearest_of, recipes
 if TYPE_CHECKING:
     from tuner.data.download import Progress
 
+TO = "A file or a folder; default: ./NAME.yaml."
+ROOT = "Data folder; default: $TUNER_DATA, ./data or a cache."
+
 
 def copy(
     name: Annotated[str, Argument(metavar="NAME", help="A config or recipe that comes with tuner.")],
-    to: Annotated[
-        Path | None, Argument(parser=path_of, metavar="DEST", help="A file or a folder; default: ./NAME.yaml.")
-    ] = None,
+    to: Annotated[Path | None, Argument(parser=path_of, metavar="DEST", help=TO)] = None,
     force: Annotated[bool, Option("--force", help="Replace a file that is there.")] = False,
     quiet: Quiet = False,  # noqa: ARG001 - with it and without, the result is all that is printed
     as_json: Json = False,
@@ -41,13 +42,14 @@ def copy(
     """
     known, folders = configs(), recipes()
     source = known.get(name.removesuffix(".yaml").removesuffix(".yml"))
-    if source is None and name in folders:
-        say(copy_recipe(folders[name], to, force), as_json)
-        return
-    if source is None:
+    if source is not None:
+        target = copy_config(source, to, force)
+    elif name in folders:  # its configs and its claim.yaml, without what was found
+        target = copy_recipe(folders[name], to, force)
+    else:
         fix = nearest_of(name, [*known, *folders])
         raise UsageError(f"no config or recipe called {name} comes with tuner", fix=fix)
-    say(copy_config(source, to, force), as_json)
+    say(target, as_json)
 
 
 def say(path: Path, as_json: bool) -> None:
@@ -88,10 +90,7 @@ def check_target(target: Path, force: bool) -> None:
 
 def download(
     name: Annotated[str, Argument(metavar="NAME", help="A data set, e.g. mnist.")],
-    root: Annotated[
-        Path | None,
-        Option(parser=path_of, metavar="DIR", help="Data folder; default: $TUNER_DATA, ./data or a cache."),
-    ] = None,
+    root: Annotated[Path | None, Option(parser=path_of, metavar="DIR", help=ROOT)] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:

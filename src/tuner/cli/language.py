@@ -18,6 +18,7 @@ from tuner.config.schema import json_schema
 from tuner.durable.writing import write_file
 from tuner.paths import path_of
 
+OUTPUT = "Write it to a file."
 KIND = "A kind of choice, configs or recipes."
 
 
@@ -57,9 +58,7 @@ def explain(
 
 
 def schema(
-    output: Annotated[
-        Path | None, Option("-o", "--output", parser=path_of, metavar="FILE", help="Write it to a file.")
-    ] = None,
+    output: Annotated[Path | None, Option("-o", "--output", parser=path_of, metavar="FILE", help=OUTPUT)] = None,
     quiet: Quiet = False,  # noqa: ARG001 - with it and without, the result is all that is printed
     as_json: Json = False,
 ) -> None:

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from tuner.errors import UsageError
+from tuner.errors import TunerError, UsageError
 from tuner.paths import path_of
+
+MOST = 200
+"""More candidates than that help nobody."""
 
 
 def offers(*names: str) -> Callable[[Any, str], list[str]]:
     """What a shell offers on Tab: functions of `completion`, which is imported when a shell asks."""
 
     def candidates(ctx: Any, incomplete: str) -> list[str]:
-        completion = import_module("tuner.cli.completion")
-        return [found for name in names for found in getattr(completion, name)(ctx, incomplete)]
+        found: list[str] = []
+        for name in names:
+            with suppress(TunerError, OSError):
+                found += getattr(import_module("tuner.cli.completion"), name)(ctx, incomplete)
+        return [each for each in found if each.startswith(incomplete)][:MOST]
 
     return candidates
 

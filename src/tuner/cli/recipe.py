@@ -38,14 +38,11 @@ recipe = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Train the recipes that prove each technique, and judge them."
 )
 
-Names = Annotated[
-    list[str] | None,
-    Argument(metavar="NAME...", help="A recipe's name or folder; default: all.", autocompletion=offers("recipes")),
-]
-Seeds = Annotated[
-    str | None,
-    Option(metavar="N|LIST", help="Pairs, or their seeds: 10-15; default: the recipe's own number."),
-]
+ALL = "A recipe's name or folder; default: all."
+PAIRS = "Pairs, or their seeds: 10-15; default: the recipe's own number."
+UPDATE = "Rewrite result.json, curves.svg and the tables of the README files."
+Names = Annotated[list[str] | None, Argument(metavar="NAME...", help=ALL, autocompletion=offers("recipes"))]
+Seeds = Annotated[str | None, Option(metavar="N|LIST", help=PAIRS)]
 PASSED_OVER = (0, 3)
 """Exit codes of a group with which its recipe goes on: a member that diverged is a result."""
 
@@ -54,9 +51,7 @@ PASSED_OVER = (0, 3)
 def run(
     names: Names = None,
     seeds: Seeds = None,
-    update: Annotated[
-        bool, Option("--update", help="Rewrite result.json, curves.svg and the tables of the README files.")
-    ] = False,
+    update: Annotated[bool, Option("--update", help=UPDATE)] = False,
     wait: Wait = "0",
     runs_dir: RunsDir = RUNS,
     quiet: Quiet = False,

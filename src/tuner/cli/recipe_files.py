@@ -154,34 +154,24 @@ def page(recipes: Sequence[tuple[Recipe, Sequence[Mapping[str, Any]]]]) -> str:
         for recipe, found in recipes
         for claim in found
     ]
-    sheet = [
-        [
-            recipe.about.symptom,
-            f"`{recipe.about.knob}`" if recipe.about.knob else "",
-            f"[{recipe.about.title}]({recipe.name}/README.md)",
-        ]
-        for recipe, _ in recipes
-        if recipe.about.symptom
-    ]
-    heads = [[Column(head) for head in line] for line in (SHEET, KEYS)]
-    parts = [
-        PAGE_HEAD,
-        "## Cheat sheet\n",
-        table_text(Table(heads[0], sheet)) + "\n",
-        "## All claims\n",
-        table_text(Table([Column("recipe"), *COLUMNS], claims)) + "\n",
-        PAGE_OWN,
-        table_text(Table(heads[1], key_rows())) + "\n",
-    ]
-    return "\n".join(parts)
-
-
-def key_rows() -> list[list[str]]:
-    """A row for each key of a claim.yaml."""
+    abouts = [(recipe.about, f"[{recipe.about.title}]({recipe.name}/README.md)") for recipe, _ in recipes]
+    sheet = [[about.symptom, f"`{about.knob}`" * bool(about.knob), link] for about, link in abouts if about.symptom]
     parts: dict[str, type[Section]] = {"": ClaimFile, "curves.": Curves, "claims[].": Claim}
-    return [
+    keys = [
         [f"`{start}{key}`", field.bound.words, default_text(field), field.help]
         for start, part in parts.items()
         for key, field in part.fields.items()
         if key != "curves"
     ]
+    sheet_table, key_table = ([Column(head) for head in line] for line in (SHEET, KEYS))
+    return "\n".join(
+        [
+            PAGE_HEAD,
+            "## Cheat sheet\n",
+            table_text(Table(sheet_table, sheet)) + "\n",
+            "## All claims\n",
+            table_text(Table([Column("recipe"), *COLUMNS], claims)) + "\n",
+            PAGE_OWN,
+            table_text(Table(key_table, keys)) + "\n",
+        ]
+    )

@@ -18,6 +18,8 @@ FILTER = "'val_accuracy>0.97', optimizer.name=adam, lr=0.01, state=finished, tag
 SORT = "Sort by a metric, setting or column; -COLUMN: downwards."
 COLS = "Show these instead; +COLUMN,...: besides the usual ones."
 CHANGED = "A column for each setting that differs between the runs listed."
+PATIENCE = "Epochs without improvement before the stop."
+MONITOR = "Metrics to watch; default: each run's monitor."
 MEMBERS = "List the runs of groups, too; filters then ask each run."
 
 
@@ -70,13 +72,9 @@ def show(
 @reading
 def early_stop(
     runs: RunsArgument,
-    patience: Annotated[
-        str, Option(metavar="N,N...", help="Epochs without improvement before the stop.")
-    ] = "2,3,5,10,20",
+    patience: Annotated[str, Option(metavar="N,N...", help=PATIENCE)] = "2,3,5,10,20",
     min_delta: Annotated[str, Option(metavar="D,D...", help="An improvement has to be larger than this.")] = "0",
-    monitor: Annotated[
-        str | None, Option(metavar="M,M...", help="Metrics to watch; default: each run's monitor.")
-    ] = None,
+    monitor: Annotated[str | None, Option(metavar="M,M...", help=MONITOR)] = None,
     members: Annotated[bool, Option("--members", help="The members of a group one by one.")] = False,
     runs_dir: RunsDir = RUNS,
 ) -> Answer:

@@ -71,25 +71,19 @@ def point_at(line: str, column: int, width: int, room: int, encoding: str = "utf
     """
     token = max(0, min(column - 1, len(line)))
     begin, end = max(0, token - 2 * room), token + 2 * room  # a line can be a mebibyte long
-    pieces = _pieces(line[begin:end], encoding)
+    pieces, used = [], 0  # what is shown for each character
+    for char in line[begin:end]:
+        pieces.append(" " * (TAB - used % TAB) if char == "\t" else visible(char, encoding))
+        used += cells(pieces[-1])
     token -= begin
     first, last = 0, len(pieces)
-    if begin or end < len(line) or sum(map(cells, pieces)) > room:
+    if begin or end < len(line) or used > room:
         first, last = _window([cells(piece) for piece in pieces], token, room)
     left = "..." if begin or first else ""
     right = "..." if begin + last < len(line) else ""
     start = len(left) + cells("".join(pieces[first:token]))
     run = cells("".join(pieces[token : min(token + max(1, width), last)]))
     return left + "".join(pieces[first:last]) + right, start, max(1, run)
-
-
-def _pieces(line: str, encoding: str) -> list[str]:
-    """What is shown for each character."""
-    pieces, used = [], 0
-    for char in line:
-        pieces.append(" " * (TAB - used % TAB) if char == "\t" else visible(char, encoding))
-        used += cells(pieces[-1])
-    return pieces
 
 
 def _window(sizes: Sequence[int], token: int, room: int) -> tuple[int, int]:

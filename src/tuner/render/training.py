@@ -156,7 +156,14 @@ def started_pairs(event: Started | GroupStarted) -> Pairs:
     data = ", ".join(f"{number(count)} {part}" for part, count in event.samples.items())
     threads, epochs = plural(event.threads, "thread"), plural(event.epochs, "epoch")
     if isinstance(event, Started):
-        run = f"{event.run}{_where_it_goes_on(event)}"
+        run = str(event.run)
+        if event.resumed is not None and event.batch:
+            batch, batches = number(event.batch), number(event.steps_per_epoch)
+            run += f", goes on in epoch {number(event.resumed + 1)}, after batch {batch} of {batches}"
+        elif event.resumed:
+            run += f", goes on after epoch {number(event.resumed)}"
+        elif event.resumed == 0:
+            run += ", begun before, and nothing of it was saved: starts anew"
         epochs += f" of {plural(event.steps_per_epoch, 'step')}"
     else:
         seeds = ", ".join(map(str, event.seeds[:12])) + (", ..." if len(event.seeds) > 12 else "")
@@ -171,18 +178,6 @@ def started_pairs(event: Started | GroupStarted) -> Pairs:
         ("train", f"{epochs}, best epoch by {event.monitor}"),
         *(("note", note) for note in event.notes),
     ]
-
-
-def _where_it_goes_on(event: Started) -> str:
-    """Where a run goes on that was begun before."""
-    if event.resumed is None:
-        return ""
-    if event.batch:
-        batch, batches = number(event.batch), number(event.steps_per_epoch)
-        return f", goes on in epoch {number(event.resumed + 1)}, after batch {batch} of {batches}"
-    if event.resumed:
-        return f", goes on after epoch {number(event.resumed)}"
-    return ", begun before, and nothing of it was saved: starts anew"
 
 
 def ended_pairs(status: Mapping[str, Any]) -> Pairs:

@@ -4,22 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tuner.answer import (
-    Answer,
-    Block,
-    Cell,
-    Chart,
-    Command,
-    Commented,
-    Note,
-    Pairs,
-    Spark,
-    Table,
-    Text,
-    Verdict,
-    plain,
-    texts,
-)
+from tuner.answer import Answer, Block, Cell, Chart, Command, Commented, Note, Pairs, Spark, Table, Text, plain, texts
 from tuner.figures import spark
 from tuner.render.chart.terminal import Drawing, charts
 from tuner.render.text import escape, escape_lines
@@ -46,7 +31,7 @@ def _block(block: Block) -> str:
     text = escape_lines(block.text)
     if isinstance(block, Text) and block.title:
         return f"**{escape(block.title)}**\n\n{text}"
-    return f"**{text}**" if isinstance(block, Verdict) or block.style == "bold" else text
+    return f"**{text}**" if not isinstance(block, Text) or block.style == "bold" else text
 
 
 def table_text(table: Table) -> str:

@@ -45,7 +45,12 @@ def copy(
     if source is not None:
         target = copy_config(source, to, force)
     elif name in folders:  # its configs and its claim.yaml, without what was found
-        target = copy_recipe(folders[name], to, force)
+        into = to is not None and to.is_dir() and not (to / "claim.yaml").exists()
+        target = to / name if to is not None and into else to or Path(name)
+        check_target(target, force)
+        make_folder(target)
+        for file in sorted(folders[name].glob("*.yaml")):
+            copy_config(file, target / file.name, force)
     else:
         fix = nearest_of(name, [*known, *folders])
         raise UsageError(f"no config or recipe called {name} comes with tuner", fix=fix)
@@ -67,17 +72,6 @@ def copy_config(source: Path, to: Path | None, force: bool) -> Path:
     lines = source.read_text(encoding="utf-8").splitlines(keepends=True)
     kept = [line for line in lines if not line.startswith("# yaml-language-server:")]  # the schema stays where it is
     write_file(target, "".join(kept).encode())
-    return target
-
-
-def copy_recipe(source: Path, to: Path | None, force: bool) -> Path:
-    """Where its configs and its claim.yaml were copied to, without what was found. Raises UsageError."""
-    into = to is not None and to.is_dir() and not (to / "claim.yaml").exists()
-    target = to / source.name if to is not None and into else to or Path(source.name)
-    check_target(target, force)
-    make_folder(target)
-    for file in sorted(source.glob("*.yaml")):
-        copy_config(file, target / file.name, force)
     return target
 
 

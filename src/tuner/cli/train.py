@@ -74,22 +74,12 @@ def train(
 
 
 def train_one(asked: Asked) -> int:
-    """Trains one run, or reports it; the exit code."""
-    opened, ended = train_or_find(asked)
-    asked.stop.rest()
-    if isinstance(opened, Answered):
-        report(asked, opened, ended)
-    code = int(ended.status["exit_code"] or 0)
-    runs = {asked.loaded.config.seed: glance(ended.run)} if asked.requirements else {}
-    draws = isinstance(opened, Session) and ended.status["state"] in ("finished", "diverged")
-    return finish(asked, ended.run, runs, code, ended.status, draws=draws)
+    """Trains one run, or reports one made before, with what was asked for that it does not have; the exit code.
 
-
-def train_or_find(asked: Asked) -> tuple[Session | Answered, Ended]:
-    """What was found on disk, and the end of the run. Where the same command made the run since it was looked for,
-    this one looks again, as if it had come a moment later."""
-    opened = open_session(asked.loaded, asked.request)
-    while isinstance(opened, Session):
+    Where the same command made the run since it was looked for, this one looks again, as if it had come a moment later.
+    """
+    opened, ended = open_session(asked.loaded, asked.request), None
+    while isinstance(opened, Session) and ended is None:
         try:
             with asked.talk() as talk:
                 ended = follow(asked, begin(opened, asked.stop), RunView(talk).show)
@@ -97,10 +87,20 @@ def train_or_find(asked: Asked) -> tuple[Session | Answered, Ended]:
             if not error.meanwhile:
                 raise
             opened = open_session(asked.loaded, asked.request, opened.splits)
-        else:
-            assert isinstance(ended, Ended)  # noqa: S101 - training ends with it or raises
-            return opened, ended
-    return opened, Ended(opened.run.path, {**opened.run.status, "next": next_command(opened.run)})
+    asked.stop.rest()
+    if isinstance(opened, Answered):
+        ended = Ended(opened.run.path, {**opened.run.status, "next": next_command(opened.run)})
+        asked.say_path(ended.run)
+        with asked.talk() as talk:
+            talk.line(f"{ended.run} was trained before; --again trains it again")
+            for each in opened.ignored:
+                talk.line(f"note: {each}: nothing is trained, so it stays")
+            RunView(talk).show(ended)
+    assert isinstance(ended, Ended)  # noqa: S101 - training ends with it or raises
+    code = int(ended.status["exit_code"] or 0)
+    runs = {asked.loaded.config.seed: glance(ended.run)} if asked.requirements else {}
+    draws = isinstance(opened, Session) and ended.status["state"] in ("finished", "diverged")
+    return finish(asked, ended.run, runs, code, ended.status, draws=draws)
 
 
 def begin(session: Session, stop: StopRequests) -> Iterator[Event]:
@@ -111,13 +111,3 @@ def begin(session: Session, stop: StopRequests) -> Iterator[Event]:
         fix = "`tuner doctor --torch` tells more; too little memory, or a broken installation, is the usual cause"
         raise ResourceError(f"torch cannot be imported: {error}", fix=fix) from None
     return training(session, stop)
-
-
-def report(asked: Asked, opened: Answered, ended: Ended) -> None:
-    """Reports a run that was made before, and what was asked for that it does not have."""
-    asked.say_path(ended.run)
-    with asked.talk() as talk:
-        talk.line(f"{ended.run} was trained before; --again trains it again")
-        for each in opened.ignored:
-            talk.line(f"note: {each}: nothing is trained, so it stays")
-        RunView(talk).show(ended)

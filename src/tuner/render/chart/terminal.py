@@ -81,13 +81,20 @@ def chart(panel: Panel, look: Drawing | None = None) -> str:
     plane = Plane((max(10, room), height), x_axis, y_axis, look.ascii, look.color)
     if panel.best_at is not None and x_axis.low <= panel.best_at <= x_axis.high:
         plane.best = plane.column(panel.best_at) // plane.wide
-    _draw(plane, panel)
+    lines = list(zip(panel.lines, panel.pens(), strict=True))
+    for line, pen in lines:  # bands behind, then what was before smoothing, then the curves
+        plane.band(line.edges(panel.log), pen)
+    for line, pen in lines:
+        if not line.band:
+            plane.points(line.raw_points(panel.log), pen)
+    for line, pen in lines:
+        plane.curve(line.points(panel.log), pen)
     bar, tick = ("|", "+") if look.ascii else ("│", "┤")
-    lines = [paint(shorten(title, look.width), "bold", look.color)]
+    drawn = [paint(shorten(title, look.width), "bold", look.color)]
     for row, text in enumerate(plane.rows()):
         label = labels.get(row, "")
-        lines.append(f"{label:>{margin - 2}} {tick if label else bar}{text}".rstrip())
-    return "\n".join([*lines, *_x_axis(plane, margin, name, panel.whole), *_legend(panel, look)])
+        drawn.append(f"{label:>{margin - 2}} {tick if label else bar}{text}".rstrip())
+    return "\n".join([*drawn, *_x_axis(plane, margin, name, panel.whole), *_legend(panel, look)])
 
 
 def _y_labels(axis: Scale, height: int) -> dict[int, str]:
@@ -96,18 +103,6 @@ def _y_labels(axis: Scale, height: int) -> dict[int, str]:
     ticks = next((found for more in range(3) if len(found := axis.ticks(wanted + more)) > 1), [axis.low, axis.high])
     rows = [round((1 - axis.share(tick)) * (height - 1)) for tick in ticks]
     return dict(zip(rows, axis.labels(ticks), strict=True))
-
-
-def _draw(plane: Plane, panel: Panel) -> None:
-    """Bands behind, then what was before smoothing, then the curves."""
-    lines = list(zip(panel.lines, panel.pens(), strict=True))
-    for line, pen in lines:
-        plane.band(line.edges(panel.log), pen)
-    for line, pen in lines:
-        if not line.band:
-            plane.points(line.raw_points(panel.log), pen)
-    for line, pen in lines:
-        plane.curve(line.points(panel.log), pen)
 
 
 def _x_axis(plane: Plane, margin: int, name: str, whole: bool) -> list[str]:

@@ -30,7 +30,11 @@ def error_text(error: TunerError, *, width: int = USUAL_WIDTH, color: bool = Fal
 
 
 def _fault(fault: Fault, width: int, color: bool, encoding: str) -> str:
-    lines = [_headline(fault, color, encoding)]
+    where = escape(fault.file, encoding) + (f":{fault.line}:{fault.column}" if fault.line else "")
+    message = escape(fault.message, encoding)
+    if fault.given and not _says(fault.message, fault.given) and fault.given not in fault.key.split("."):
+        message += f", got {escape(fault.given, encoding)}"
+    lines = [": ".join(filter(None, [paint(where, "bold", color), escape(fault.key, encoding), message]))]
     number = f"{fault.line:>5} | "
     if fault.excerpt:
         column = fault.column - fault.skipped
@@ -45,17 +49,6 @@ def _fault(fault: Fault, width: int, color: bool, encoding: str) -> str:
         advice = f"try: {meant}" if " " in meant else f"did you mean {meant}?"
         lines.append(indent + paint(advice, "green", color))
     return "\n".join(lines)
-
-
-def _headline(fault: Fault, color: bool, encoding: str) -> str:
-    where = escape(fault.file, encoding)
-    if fault.line:
-        where += f":{fault.line}:{fault.column}"
-    message = escape(fault.message, encoding)
-    if fault.given and not _says(fault.message, fault.given) and fault.given not in fault.key.split("."):
-        message += f", got {escape(fault.given, encoding)}"
-    parts = [paint(where, "bold", color), escape(fault.key, encoding), message]
-    return ": ".join(part for part in parts if part)
 
 
 def _says(text: str, part: str) -> bool:

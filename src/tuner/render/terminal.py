@@ -62,17 +62,12 @@ def show(answer: Answer, stream: TextIO | None = None) -> None:
     for block in answer.blocks:
         if isinstance(block, Note):
             out.stream.flush()
-            say(block)
+            write(sys.stderr, f"{escape(block.text)}\n")  # where nobody can read it, that is no reason to fail
             continue
         is_next = isinstance(block, Command) and isinstance(before, Command)
-        out.write("" if before is None or is_next else "\n", *out.lines(block))
+        out.stream.write("".join(["" if before is None or is_next else "\n", *out.lines(block)]))
         before = block
     out.stream.flush()
-
-
-def say(note: Note) -> None:
-    """A note on stderr; where nobody can read it, that is no reason to fail."""
-    write(sys.stderr, f"{escape(note.text)}\n")
 
 
 class Look:
@@ -89,9 +84,6 @@ class Look:
         self.is_unicode = is_unicode(stream)
         self.levels = LEVELS if self.is_unicode else ASCII_LEVELS
         self.console = console_on(stream, self.width, self.height, is_terminal=self.is_terminal, color=self.color)
-
-    def write(self, *parts: str) -> None:
-        self.stream.write("".join(parts))
 
     def lines(self, block: Block) -> Iterator[str]:
         """The block as whole lines."""

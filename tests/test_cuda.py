@@ -12,7 +12,6 @@ import torch
 from tuner.durable.folders import read_folder
 from tuner.loop import GUARD_EVERY, NonFinite, train_epoch
 from tuner.runs.folder import read
-from tuner.runs.rows import parse_rows
 from tuner.stopping import Stop, StopRequests
 
 pytestmark = [
@@ -66,8 +65,7 @@ def test_a_run_goes_on_with_the_same_bytes(workplace: Any, monkeypatch: pytest.M
 def test_a_gpu_learns_what_a_cpu_learns(workplace: Any) -> None:
     """From the same weights and in the same order; sums are added up differently."""
     text = RNN.replace("dropout: 0.2, ", "")
-    gpu, cpu = (parse_rows((workplace.train(text, f"training.device={device}").run / "metrics.csv").read_text())
-                for device in ("cuda", "cpu"))  # fmt: skip
+    gpu, cpu = (read(workplace.train(text, f"training.device={device}").run).rows for device in ("cuda", "cpu"))
     for one, other in zip(gpu, cpu, strict=True):
         assert one["val_loss"] == pytest.approx(other["val_loss"], rel=1e-3)
         assert one["batch_loss"] == pytest.approx(other["batch_loss"], rel=1e-3)

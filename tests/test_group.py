@@ -20,7 +20,7 @@ from tuner.cli.seeds import parse_seeds
 from tuner.config.load import load
 from tuner.errors import HeldError, NotFoundError, TunerError, UsageError
 from tuner.events import Ended, EpochDone, GroupEnded, GroupStarted, MemberFailed, MemberTold, Started, StepsDone
-from tuner.group.messages import Failed, MemberTask, from_line, to_line
+from tuner.group.messages import MemberTask, from_line, to_line
 from tuner.group.opening import open_group
 from tuner.group.pool import command_of, group_code, train_group
 from tuner.runs.family import average, read_group
@@ -291,7 +291,7 @@ def test_messages_come_through_as_they_were() -> None:
         StepsDone(1, 2, 3, 0.5),
         EpochDone(row, True, 0.1, 10.0, None),
         Ended(Path("runs/a"), {"state": "finished"}),
-        Failed("a", "b", 4),
+        MemberFailed(3, "a", "b", 4),
         MemberTask("c.yaml", "é: 1", ("a=1",), "hash", 3, "runs/g", 1, 15.0, ("tuner",)),
     ):
         assert from_line(to_line(message)) == message
@@ -308,7 +308,7 @@ def test_a_worker_refuses_a_config_that_changed(workplace: Any) -> None:
         timeout=60,
     )
     message = from_line(said.stdout)
-    assert isinstance(message, Failed)
+    assert isinstance(message, MemberFailed)
     assert (message.exit_code, "changed while its group was training" in message.message) == (4, True)
     assert not workplace.runs.exists()
 
@@ -322,7 +322,7 @@ def test_a_bug_in_a_worker_is_told_with_its_report(workplace: Any) -> None:
         [sys.executable, "-P", "-m", "tuner.group.worker"], input=broken, capture_output=True, text=True, timeout=60
     )
     message = from_line(said.stdout)
-    assert isinstance(message, Failed)
+    assert isinstance(message, MemberFailed)
     assert message.exit_code == TunerError.exit_code
     report = Path(message.message.rpartition("report ")[2])
     assert "Traceback" in report.read_text()

@@ -51,7 +51,7 @@ def result(run: Path) -> dict[str, Any]:
     kept |= {name: (run / name).read_bytes() for name in ("metrics.csv", "best.safetensors")}
     status = dict(read(run).status)
     del status["next"]
-    timing = parse_rows((run / "timing.csv").read_text())
+    timing = parse_rows((run / "timing.csv").read_text(), "timing.csv")
     return kept | {"status": status, "timed": [row["epoch"] for row in timing]}
 
 

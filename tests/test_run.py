@@ -579,7 +579,7 @@ def test_rows_are_read_back_exactly(values: list[list[float | int | None]]) -> N
     columns = ["epoch", "train_loss", "activation_std(hidden.3)@0"]
     rows: list[run_rows.Row] = [dict(zip(columns, cells, strict=True)) for cells in values]
     text = "\n".join([run_rows.format_header(columns), *(run_rows.format_row(columns, row) for row in rows), ""])
-    found = run_rows.parse_rows(text)
+    found = run_rows.parse_rows(text, "metrics.csv")
     assert repr(found) == repr(rows).replace("-nan", "nan")  # repr tells 1 from 1.0 and 0.0 from -0.0, and nan is nan
     assert (
         "\n".join([run_rows.format_header(columns), *(run_rows.format_row(columns, row) for row in found), ""]) == text

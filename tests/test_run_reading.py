@@ -57,7 +57,7 @@ OWNERS = {
     "runs/lock.py": "keeps the file open that it locks",
     "document/files.py": "reads the configs that users name: pipes and links, too",
     "config/load.py": "opens the data source",
-    "config/trial.py": "opens the data source of a suggestion, which reads no file",
+    "config/checks.py": "opens a data source that reads no file to be opened",
     "config/documents.py": "lists configs beside the one that is missing",
     "recipe/reading.py": "lists the configs of a recipe",
     "shipped.py": "lists the configs and recipes that come with tuner",

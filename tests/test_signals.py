@@ -208,7 +208,7 @@ def test_at_any_moment(tmp_path: Path) -> None:
 @pytest.fixture
 def ignoring(workplace: Any) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts tuner as `nohup` and a script's background job do: SIGHUP and SIGINT are ignored from the start."""
-    (workplace.folder / "c.yaml").write_text(LONG)
+    (workplace.folder / "c.yaml").write_text(LONG.replace("epochs: 100", "epochs: 1000"))
     with ExitStack() as processes:
 
         def started(*words: str) -> subprocess.Popen[str]:

@@ -17,7 +17,8 @@ from tuner.options.optimizers.adam import Adam
 from tuner.options.optimizers.base import Optimizer
 from tuner.options.optimizers.sgd import SGD
 from tuner.plan import plan
-from tuner.state import MODEL, OPTIMIZER, STATE, State, load_weights, weights
+from tuner.runs.files import STATE
+from tuner.state import MODEL, OPTIMIZER, State, load_weights, weights
 
 BESIDE = {"metrics.csv": (120, "ab" * 32)}
 

@@ -39,7 +39,7 @@ STATUS = ["state", "reason", "epoch", "step", "best_epoch", "best", "last", "tes
 
 
 def rows_of(run: Path) -> list[Any]:
-    return parse_rows((run / "metrics.csv").read_text())
+    return parse_rows((run / "metrics.csv").read_text(), "metrics.csv")
 
 
 def status_of(run: Path) -> dict[str, Any]:

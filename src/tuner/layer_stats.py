@@ -36,20 +36,13 @@ def epochs_measured(epochs: int, samples: int) -> frozenset[int]:
     """The epochs after which it is measured: 0 (before the first step) and the last, for two probes are nothing beside
     the time of a start; 1, 2, 5, 10, 20, ... as far as that stays within `SHARE` of the training samples that have been
     worked through by then."""
-    chosen = {0, epochs}
-    spent = 0
-    for epoch in _round_numbers(epochs):
-        if (spent + 1) * min(PROBE, samples) <= SHARE * samples * epoch:
+    chosen, spent = {0, epochs}, 0
+    round_numbers = (factor * 10**power for power in range(len(str(epochs))) for factor in (1, 2, 5))
+    for epoch in round_numbers:
+        if epoch <= epochs and (spent + 1) * min(PROBE, samples) <= SHARE * samples * epoch:
             chosen.add(epoch)
             spent += 1
     return frozenset(chosen)
-
-
-def _round_numbers(highest: int) -> Iterator[int]:
-    power = 1
-    while power <= highest:
-        yield from (power * factor for factor in (1, 2, 5) if power * factor <= highest)
-        power *= 10
 
 
 def measure(
@@ -62,21 +55,20 @@ def measure(
     norm of the gradient of `objective` (the mean over the probe) by all the layer's parameters.
     """
     seen: dict[str, Tensor] = {}
-    layers = {name: module for name, module in network.blocks() if any(True for _ in module.parameters())}
-    with _watched(layers, seen), _as_in_training(network), torch.enable_grad():
+    owned = {name: parameters for name, module in network.blocks() if (parameters := list(module.parameters()))}
+    with network.watched(seen.__setitem__), _as_in_training(network), torch.enable_grad():
         loss = objective(network(probe.x), probe.y)
-    owned = {name: list(module.parameters()) for name, module in layers.items()}
     flat = [parameter for parameters in owned.values() for parameter in parameters]
     gradients = iter(torch.autograd.grad(loss, flat, allow_unused=True))
     numbers = []
     for name, parameters in owned.items():
-        parts = [gradient for gradient in (next(gradients) for _ in parameters) if gradient is not None]
-        numbers.append(torch.stack([*_signals(seen[name]), _norm(parts, probe.x)]))
-    table = torch.stack(numbers).tolist()
-    return [
-        {"epoch": epoch, "step": step, "layer": name, **dict(zip(LAYER, row, strict=True))}
-        for name, row in zip(layers, table, strict=True)
-    ]
+        norm = torch.zeros((), dtype=torch.float64, device=probe.x.device)
+        for gradient in (next(gradients) for _ in parameters):
+            if gradient is not None:
+                norm = torch.hypot(norm, torch.linalg.vector_norm(gradient).to(torch.float64))
+        numbers.append(torch.stack([*_signals(seen[name]), norm]))
+    table = zip(owned, torch.stack(numbers).tolist(), strict=True)
+    return [{"epoch": epoch, "step": step, "layer": name, **dict(zip(LAYER, row, strict=True))} for name, row in table]
 
 
 def _signals(output: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -86,31 +78,6 @@ def _signals(output: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     silent = (units.reshape(-1, units.shape[-1]) == 0).all(dim=0)
     numbers = output.to(torch.float64)
     return numbers.mean(), numbers.std(correction=0), silent.to(torch.float64).mean()
-
-
-def _norm(gradients: list[Tensor], like: Tensor) -> Tensor:
-    norm = torch.zeros((), dtype=torch.float64, device=like.device)
-    for gradient in gradients:
-        norm = torch.hypot(norm, torch.linalg.vector_norm(gradient).to(torch.float64))
-    return norm
-
-
-@contextmanager
-def _watched(layers: dict[str, nn.Module], seen: dict[str, Tensor]) -> Iterator[None]:
-    """Keeps what each layer hands on in `seen`."""
-
-    def keep(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
-        def hook(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            seen[name] = output
-
-        return hook
-
-    hooks = [module.register_forward_hook(keep(name)) for name, module in layers.items()]
-    try:
-        yield
-    finally:
-        for each in hooks:
-            each.remove()
 
 
 @contextmanager

@@ -1,8 +1,5 @@
-"""One training epoch, one evaluation pass: the hot path.
-
-The data lies on the device as whole tensors and a batch is an index into them. Nothing inside an epoch waits for the
-device: sums are kept there and read once at the end.
-"""
+"""One training epoch, one evaluation pass: the hot path. The data lies on the device as whole tensors and a batch is an
+index into them. Nothing inside an epoch waits for the device: sums are kept there and read once at the end."""
 
 from __future__ import annotations
 
@@ -73,6 +70,10 @@ class Task:
     augment: tuple[Augmentation, ...] = ()
     normalizer: Normalizer | None = None
 
+    def lr_of(self, step: int, history: tuple[float, ...]) -> float:
+        """The learning rate of a step, counted from 0; `history` as in `train_epoch`."""
+        return learning_rate(self.scheduler, self.lr, step, len(self.batches), self.epochs, history)
+
 
 def batch_bounds(samples: int, size: int, join_last: bool) -> tuple[tuple[int, int], ...]:
     """(start, stop) of each batch of an epoch. The last one may be smaller; with `join_last` (batch norm) a lone last
@@ -92,10 +93,8 @@ def epoch_order(task: Task, epoch: int) -> Tensor | None:
 
 
 def train_epoch(task: Task, state: State, history: tuple[float, ...] = ()) -> Iterator[None]:
-    """Trains from where `state` is to the end of its epoch; yields after each step. Raises NonFinite.
-
-    `history` holds the monitor of the epochs so far, smaller being better: the plateau scheduler reads it.
-    """
+    """Trains from where `state` is to the end of its epoch; yields after each step. Raises NonFinite. `history` holds
+    the monitor of the epochs so far, smaller being better: the plateau scheduler reads it."""
     network, updater, parameters = state.network, state.updater, state.updater.parameters
     network.train()
     order = epoch_order(task, state.epoch)
@@ -114,10 +113,7 @@ def train_epoch(task: Task, state: State, history: tuple[float, ...] = ()) -> It
         loss_sum.add_(loss.detach(), alpha=stop - start)
         if task.gradient_clip is not None:
             torch._foreach_mul_(gradients, torch.clamp(task.gradient_clip / (norm + 1e-6), max=1.0))
-        lr = rate
-        if lr is None:
-            lr = learning_rate(task.scheduler, task.lr, state.step, len(task.batches), task.epochs, history)
-        updater.step(gradients, lr)
+        updater.step(gradients, task.lr_of(state.step, history) if rate is None else rate)
         for parameter in parameters:
             parameter.grad = None
         state.batch += 1
@@ -125,30 +121,23 @@ def train_epoch(task: Task, state: State, history: tuple[float, ...] = ()) -> It
         if state.step % GUARD_EVERY == 0:
             guard.look()
         yield
-    if not all(map(math.isfinite, state.sums.tolist())):
-        raise NonFinite
+    check_finite(state.sums)
 
 
 def rate_of_epoch(task: Task, epoch: int, history: tuple[float, ...]) -> float | None:
     """The learning rate of all steps of an epoch (counted from 1); None where it may change within the epoch."""
     if task.scheduler.every_step or epoch - 1 < task.scheduler.warmup_epochs:
         return None
-    first = (epoch - 1) * len(task.batches)
-    return learning_rate(task.scheduler, task.lr, first, len(task.batches), task.epochs, history)
+    return task.lr_of((epoch - 1) * len(task.batches), history)
 
 
 def batch(
     task: Task, order: Tensor | None, start: int, stop: int, step: int, draws: list[torch.Generator]
 ) -> tuple[Tensor, Tensor]:
-    """The samples of one batch, augmented and normalised where that was not done beforehand.
-
-    `draws` are generators on the device, one an augmentation; what they hold before does not count.
-    """
-    if order is None:
-        x, y = task.train.x[start:stop], task.train.y[start:stop]
-    else:
-        rows = order[start:stop]
-        x, y = task.train.x[rows], task.train.y[rows]  # index_select would leave a CNN's step slower
+    """The samples of one batch, augmented and normalised where that was not done beforehand. `draws` are generators on
+    the device, one an augmentation; what they hold before does not count."""
+    rows = slice(start, stop) if order is None else order[start:stop]
+    x, y = task.train.x[rows], task.train.y[rows]  # index_select would leave a CNN's step slower
     if task.normalizer is None:
         return x, y
     if task.augment:
@@ -160,10 +149,8 @@ def batch(
 
 
 class Guard:
-    """Notices sums that are not finite without waiting for the device.
-
-    On CUDA a look starts a copy and reads the copy of the look before, if it has arrived.
-    """
+    """Notices sums that are not finite without waiting for the device. On CUDA a look starts a copy and reads the copy
+    of the look before, if it has arrived."""
 
     def __init__(self, sums: Tensor) -> None:
         self.sums = sums
@@ -173,30 +160,29 @@ class Guard:
     def look(self) -> None:
         """Raises NonFinite if a sum was not finite (on CUDA: at the look before)."""
         if not self.sums.is_cuda:
-            self.judge(self.sums)
+            check_finite(self.sums)
             return
         if self.copy is None or self.done is None:
             self.copy = torch.empty(self.sums.shape, dtype=self.sums.dtype, pin_memory=True)
             self.done = torch.cuda.Event()  # type: ignore[no-untyped-call]
         elif self.done.query():  # type: ignore[no-untyped-call]
-            self.judge(self.copy)
+            check_finite(self.copy)
         else:
             return
         self.copy.copy_(self.sums, non_blocking=True)
         self.done.record()
 
-    def judge(self, sums: Tensor) -> None:
-        if not all(map(math.isfinite, sums.tolist())):
-            raise NonFinite
+
+def check_finite(sums: Tensor) -> None:
+    """Raises NonFinite."""
+    if not all(map(math.isfinite, sums.tolist())):
+        raise NonFinite
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What evaluation reports: the metrics of the target.
-
-    `reported` is the loss's own `build_reported`; `target` is "class" or "number"; `target_scale` is what the targets
-    were divided by.
-    """
+    """What evaluation reports: the metrics of the target. `reported` is the loss's own `build_reported`; `target` is
+    "class" or "number"; `target_scale` is what the targets were divided by."""
 
     loss: Loss
     reported: Callable[[Tensor, Tensor], Tensor]

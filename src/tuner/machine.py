@@ -23,18 +23,15 @@ def cpu_model() -> str:
 
 def cpu_capability() -> str:
     """The instruction set that torch's own kernels use here: what `torch.backends.cpu.get_cpu_capability()` says.
-
-    Follows torch (aten/src/ATen/native/DispatchStub.cpp), which also lets the variable ATEN_CPU_CAPABILITY choose.
-    """
-    facts = _cpu_facts()
-    machine = platform.machine()
+    Follows torch (aten/src/ATen/native/DispatchStub.cpp), which also lets the variable ATEN_CPU_CAPABILITY choose."""
+    facts, machine = _cpu_facts(), platform.machine()
+    flags = set(facts.get("flags", facts.get("Features", "")).split())
     if machine in ("x86_64", "AMD64"):
-        asked = {"avx512": "AVX512", "avx2": "AVX2", "default": "DEFAULT"}.get(
-            os.environ.get("ATEN_CPU_CAPABILITY", "")
-        )
-        return asked or _x86_capability(set(facts.get("flags", "").split()))
+        chosen = {"avx512": "AVX512", "avx2": "AVX2", "default": "DEFAULT"}
+        return chosen.get(os.environ.get("ATEN_CPU_CAPABILITY", ""), _x86_capability(flags))
     if machine == "aarch64":
-        return _arm_capability(set(facts.get("Features", "").split()))
+        bits = 8 * int(_text(Path("/proc/sys/abi/sve_default_vector_length")).strip() or 0)
+        return f"SVE{bits}" if {"sve", "bf16"} <= flags and bits in (128, 256) else "DEFAULT"
     return {"ppc64le": "VSX", "s390x": "Z VECTOR"}.get(machine, "DEFAULT")
 
 
@@ -44,15 +41,15 @@ def _x86_capability(flags: set[str]) -> str:
     return "AVX2" if {"avx2", "fma"} <= flags else "DEFAULT"
 
 
-def _arm_capability(features: set[str]) -> str:
-    bits = 8 * int(_text(Path("/proc/sys/abi/sve_default_vector_length")).strip() or 0)
-    return f"SVE{bits}" if {"sve", "bf16"} <= features and bits in (128, 256) else "DEFAULT"
-
-
 def _cpu_facts() -> dict[str, str]:
     """The lines of /proc/cpuinfo about its first processor."""
     first = _text(Path("/proc/cpuinfo"), 1 << 13).split("\n\n")[0]  # all of it takes long on a machine of many cores
-    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in first.splitlines())}
+    return _pairs(first)
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """What lines of the form ``key : value`` say."""
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
 
 
 def cores() -> int:
@@ -60,14 +57,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-# ---- GPUs ------------------------------------------------------------------------------------------------------------
-
-
 def gpu_models() -> list[str]:
-    """The names of the GPUs that torch can use, in the driver's order; none without a driver or CUDA in torch.
-
-    CUDA puts the fastest GPU first where the models differ, unless CUDA_DEVICE_ORDER says PCI_BUS_ID.
-    """
+    """The names of the GPUs that torch can use, in the driver's order; none without a driver or CUDA in torch. CUDA
+    puts the fastest GPU first where the models differ, unless CUDA_DEVICE_ORDER says PCI_BUS_ID."""
     asked = os.environ.get("CUDA_VISIBLE_DEVICES")
     if not _torch_facts().get("cuda") or asked == "":
         return []
@@ -78,10 +70,8 @@ def gpu_models() -> list[str]:
 
 
 def visible(gpus: list[tuple[str, str]], asked: str) -> list[str]:
-    """The names among `gpus` (name, UUID) that a value of CUDA_VISIBLE_DEVICES leaves, in its order.
-
-    As the driver reads it: the list ends at the first entry that names no GPU, and a repeated entry leaves none.
-    """
+    """The names among `gpus` (name, UUID) that a value of CUDA_VISIBLE_DEVICES leaves, in its order. As the driver
+    reads it: the list ends at the first entry that names no GPU, and a repeated entry leaves none."""
     chosen: list[int] = []
     for entry in (part.strip() for part in asked.split(",")):
         if re.fullmatch(r"[0-9]{1,9}", entry):
@@ -98,8 +88,7 @@ def _gpus_of_driver() -> list[tuple[str, str]]:
     """(name, UUID) of each GPU from the driver's files in /proc, in the order of their bus."""
     found = []
     for folder in sorted(_GPUS.iterdir()) if _GPUS.is_dir() else []:
-        lines = (line.partition(":") for line in _text(folder / "information").splitlines())
-        facts = {key.strip(): value.strip() for key, _, value in lines}
+        facts = _pairs(_text(folder / "information"))
         # A container may see the files of GPUs it was not given.
         if facts.get("Model") and Path(f"/dev/nvidia{facts.get('Device Minor', '0')}").exists():
             found.append((facts["Model"], facts.get("GPU UUID", "")))
@@ -134,9 +123,6 @@ def _nvml_text(ask: Callable[..., int], handle: ctypes.c_void_p) -> str:
     return buffer.value.decode(errors="replace") if ask(handle, buffer, ctypes.c_uint(len(buffer))) == 0 else ""
 
 
-# ---- software --------------------------------------------------------------------------------------------------------
-
-
 def versions() -> dict[str, str]:
     """The versions that a run depends on: python, torch (with its build, e.g. `2.10.0+cu128`), tuner, numpy."""
     return {
@@ -158,9 +144,7 @@ def _installed(package: str) -> str:
 def _torch_facts() -> dict[str, str]:
     """`__version__`, `cuda`, ... as torch/version.py states them; a fact that is None is left out."""
     found = importlib.util.find_spec("torch")
-    if found is None or found.origin is None:
-        return {}
-    text = _text(Path(found.origin).parent / "version.py")
+    text = _text(Path(found.origin).parent / "version.py") if found is not None and found.origin else ""
     return dict(re.findall(r"""^(\w+)(?::[^=\n]*)? *= *['"]([^'"\n]*)['"]""", text, re.MULTILINE))
 
 

@@ -19,19 +19,15 @@ def oriented(rows: Sequence[Row], metric: str) -> tuple[float, ...]:
 
 def best_index(rows: Sequence[Row], monitor: str) -> int | None:
     """The first row with the best value of `monitor`; None where no value is finite."""
-    if not rows:
-        return None
     values = oriented(rows, monitor)
-    best = min(range(len(values)), key=values.__getitem__)
-    return best if math.isfinite(values[best]) else None
+    best = min(range(len(values)), key=values.__getitem__, default=None)
+    return best if best is not None and math.isfinite(values[best]) else None
 
 
 def epochs_waited(values: Sequence[float], min_delta: float) -> int:
     """Epochs since the last improvement: a value smaller than the one of the last improvement by more than `min_delta`.
-
-    `values` are oriented: smaller is better. Small steps add up, so that slow progress is progress. Training stops
-    when this reaches the patience (Goodfellow, Bengio, Courville 2016, "Deep Learning", algorithm 7.1).
-    """
+    `values` are oriented: smaller is better. Small steps add up, so that slow progress is progress. Training stops when
+    this reaches the patience (Goodfellow, Bengio, Courville 2016, "Deep Learning", algorithm 7.1)."""
     return waits(values, min_delta)[-1] if values else 0
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import compress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from tuner.options.layers.base import Block
 from tuner.plan import Plan
 from tuner.seeding import derive
 
 
 class Network(nn.Module):
     """The network of a plan. Weights are named by layer: ``conv.0.weight``, ``hidden.1.bias``, ``output.weight``.
-
-    `forward` takes samples (N, *inputs) and gives outputs (N, units).
-    """
+    `forward` takes samples (N, *inputs) and gives outputs (N, units)."""
 
     def __init__(self, plan: Plan, seed: int) -> None:
         super().__init__()
@@ -29,20 +27,29 @@ class Network(nn.Module):
             group, _, index = block.name.partition(".")
             if not index:
                 self.add_module(group, module)
-            else:
-                if group not in self._modules:
-                    self.add_module(group, nn.ModuleList())
-                listed = self.get_submodule(group)
-                assert isinstance(listed, nn.ModuleList)  # noqa: S101
-                listed.append(module)
+                continue
+            if group not in self._modules:
+                self.add_module(group, nn.ModuleList())
+            self.get_submodule(group).append(module)  # type: ignore[operator]
         self._order = modules
-        drawing = [block.layer.draws for block in plan.blocks]
-        self._drawing: list[Any] = list(compress(modules, drawing))
+        self._drawing: list[Any] = [one for one, block in zip(modules, plan.blocks, strict=True) if block.layer.draws]
 
     def blocks(self) -> Iterator[tuple[str, nn.Module]]:
         """(name, module) of every layer, first to last."""
         for name in self.names:
             yield name, self.get_submodule(name)
+
+    @contextmanager
+    def watched(self, look: Callable[[str, Tensor], None]) -> Iterator[None]:
+        """Within it `look` is given the name of each layer and what it hands on."""
+
+        def tell(name: str, _module: nn.Module, _inputs: Any, output: Tensor) -> None:
+            look(name, output)
+
+        with ExitStack() as hooks:
+            for name, module in self.blocks():
+                hooks.callback(module.register_forward_hook(partial(tell, name)).remove)
+            yield
 
     def at(self, step: int) -> None:
         """Says which step comes next: dropout's masks depend on it."""
@@ -60,14 +67,10 @@ def build(plan: Plan, seed: int) -> Network:
     network = Network(plan, seed)
     with torch.no_grad():
         for block, (_, module) in zip(plan.blocks, network.blocks(), strict=True):
-            _initialise(block, module, seed)
+            for name, parameter in module.named_parameters():
+                if name.startswith(("norm.", "activation.")):
+                    continue  # batch norm starts at 1 and 0, PReLU at its own setting
+                generator = torch.Generator().manual_seed(derive(seed, "weights", f"{block.name}.{name}"))
+                for part in parameter.chunk(block.layer.gates()):
+                    part.copy_(block.layer.first_value(block, name, tuple(part.shape), generator))
     return network
-
-
-def _initialise(block: Block, module: nn.Module, seed: int) -> None:
-    for name, parameter in module.named_parameters():
-        if name.startswith(("norm.", "activation.")):
-            continue  # batch norm starts at 1 and 0, PReLU at its own setting
-        generator = torch.Generator().manual_seed(derive(seed, "weights", f"{block.name}.{name}"))
-        for part in parameter.chunk(block.layer.gates()):
-            part.copy_(block.layer.first_value(block, name, tuple(part.shape), generator))

@@ -65,12 +65,11 @@ def _used(value: Any) -> Iterator[str]:
 def _mention(folder: Path) -> bool:
     """Whether an installed package in this folder may add choices."""
     try:
-        files = [
-            entry / "entry_points.txt" for entry in folder.iterdir() if entry.suffix in (".dist-info", ".egg-info")
-        ]
+        entries = [entry for entry in folder.iterdir() if entry.suffix in (".dist-info", ".egg-info")]
+        files = [entry / "entry_points.txt" for entry in entries]
+        return any(GROUP.encode() in file.read_bytes() for file in files if file.is_file())
     except OSError:
         return False
-    return any(GROUP.encode() in file.read_bytes() for file in files if file.is_file())
 
 
 def _add(module: str, package: str) -> str:
@@ -82,12 +81,10 @@ def _add(module: str, package: str) -> str:
     except (Exception, SystemExit) as error:
         problem = f"{type(error).__name__}: {error}"
     for kind, known in before.items():
-        for name, member in list(kind.members.items()):
-            if known.get(name) is not member and not problem:
-                member.package = package
         if problem:
-            kind.members.clear()
-            kind.members.update(known)
+            kind.members = known
+        for name in kind.members.keys() - known.keys():
+            kind.members[name].package = package
     return problem.partition("\n")[0]
 
 

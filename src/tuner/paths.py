@@ -9,10 +9,8 @@ from pathlib import Path
 
 
 def expanded(text: str) -> str:
-    """The path with the home folder that ``~`` or ``~user`` at its beginning stands for.
-
-    Where there is no such user it stays as it is, as in a shell: files may be called like that.
-    """
+    """The path with the home folder that ``~`` or ``~user`` at its beginning stands for. Where there is no such user it
+    stays as it is, as in a shell: files may be called like that."""
     try:
         return os.path.expanduser(text)  # noqa: PTH111 - Path's raises for an unknown user, and loses a leading ./
     except ValueError:  # a NUL, which no path has

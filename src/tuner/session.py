@@ -1,12 +1,11 @@
-"""Before training: the data, the identity, and whether this run was already made, or begun, on this machine.
-
-Nothing here imports torch, so that a finished run is answered in a fraction of a second.
-"""
+"""Before training: the data, the identity, and whether this run was already made, or begun, on this machine. Nothing
+here imports torch, so that a finished run is answered in a fraction of a second."""
 
 from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +20,9 @@ from tuner.packages import used_by
 from tuner.plan import Plan
 from tuner.runs.creating import check_name, now
 from tuner.runs.data import data_bytes
-from tuner.runs.files import CONFIG, DATA, IDENTITY, ORIGINS, SOURCE
+from tuner.runs.files import CONFIG, DATA, ENDED, IDENTITY, ORIGINS, SOURCE, UNFINISHED
 from tuner.runs.find import newest
-from tuner.runs.folder import Run, folder_called, glance, read, runs_in
+from tuner.runs.folder import FORMAT, Run, folder_called, glance, read, runs_in
 from tuner.runs.identity import Identity
 from tuner.runs.lock import Lock, check_platform, describe_holder, held
 
@@ -32,6 +31,9 @@ if TYPE_CHECKING:
 
 FLOPS_A_THREAD = 20_000_000
 """Operations of one training step that are worth a further thread: below, waking it costs more than it saves."""
+
+
+WITHOUT_CUDA = "`tuner doctor` tells what is missing; training.device=cpu trains without"
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,7 @@ class Request:
     @property
     def named_folder(self) -> Path:
         """The folder that `run_name` stands for: one that is there may be called otherwise than a new one may be.
-
-        Raises UsageError for what is no name of a folder in `runs_dir`.
-        """
+        Raises UsageError for what is no name of a folder in `runs_dir`."""
         name = str(self.run_name)
         if "/" in name or "\0" in name or name in ("", ".", ".."):
             check_name(name)
@@ -75,7 +75,6 @@ class Session:
 
     loaded: Loaded
     splits: Splits
-    plan: Plan
     identity: Identity
     request: Request
     notes: tuple[str, ...] = ()
@@ -85,11 +84,15 @@ class Session:
     changed: tuple[str, ...] = ()
     """The settings outside the identity that are others than those the run went by before, in words."""
 
+    @property
+    def plan(self) -> Plan:
+        return self.loaded.plan
+
     def files(self) -> dict[str, bytes]:
         """The small files of a new run folder."""
         config = self.loaded.config
         about: dict[str, Any] = {
-            "format": 1,
+            "format": FORMAT,
             "name": config.name,
             "created": now(),
             "seed": config.seed,
@@ -133,22 +136,17 @@ def device_for(asked: str) -> tuple[str, str]:
     index = int(asked.partition(":")[2] or 0)
     if index >= len(gpus):
         found = f"found: {', '.join(gpus)}" if gpus else "no usable CUDA device was found"
-        raise ResourceError(
-            f"training.device is {asked}, and {found}",
-            fix="`tuner doctor` tells what is missing; training.device=cpu trains without",
-        )
+        raise ResourceError(f"training.device is {asked}, and {found}", fix=WITHOUT_CUDA)
     return f"cuda:{index}", gpus[index]
 
 
-def identify(
-    loaded: Loaded, splits: Splits, plan: Plan, device: tuple[str, str], auto_threads: int | None = None
-) -> Identity:
+def identify(loaded: Loaded, splits: Splits, device: tuple[str, str], auto_threads: int | None = None) -> Identity:
     """The identity of a run of this config on `device` (its name and model) of this machine."""
-    config, versions = loaded.config, machine.versions()
-    batch = len(splits.train) if config.training.batch_size == "full" else config.training.batch_size
+    config, versions, samples = loaded.config, machine.versions(), len(splits.train)
+    batch = samples if config.training.batch_size == "full" else config.training.batch_size
     threads = config.training.threads
     if threads == "auto":
-        threads = auto_threads or threads_for(plan, min(batch, len(splits.train)))
+        threads = auto_threads or threads_for(loaded.plan, min(batch, samples))
     return Identity(
         config_hash=loaded.hash,
         data_fingerprint=splits.fingerprint,
@@ -163,20 +161,17 @@ def identify(
 
 
 def open_session(loaded: Loaded, request: Request, splits: Splits | None = None) -> Session | Answered:
-    """Reads the data, unless it was read before, and looks whether the run is there already.
-
-    Raises NotFoundError (data missing; `--run` names a run of another config or identity; a run that may be the one
-    cannot be read), ResourceError (no CUDA), HeldError (a live process holds the run), UsageError.
-    """
+    """Reads the data, unless it was read before, and looks whether the run is there already. Raises NotFoundError (data
+    missing; `--run` names a run of another config or identity; a run that may be the one cannot be read), ResourceError
+    (no CUDA), HeldError (a live process holds the run), UsageError."""
     request.check()
     device = device_for(loaded.config.training.device)
-    plan = loaded.plan
     if splits is None:
         from tuner.data.splits import load as read_splits
 
         splits = read_splits(loaded.dataset)
-    identity = identify(loaded, splits, plan, device, request.auto_threads)
-    session = Session(loaded, splits, plan, identity, request)
+    identity = identify(loaded, splits, device, request.auto_threads)
+    session = Session(loaded, splits, identity, request)
     if request.again:
         return session
     session = replace(session, known=frozenset(path.name for path in runs_in(request.runs_dir)))
@@ -186,52 +181,34 @@ def open_session(loaded: Loaded, request: Request, splits: Splits | None = None)
     if path is None:
         note = None if request.run_name else _begun_elsewhere(session) or _other_config(session)
         return replace(session, notes=(note,)) if note else session
-    run = glance(path)
-    if run.state in ("finished", "diverged"):
-        return _answered(session, path)
-    return _take_up(session, path)
+    return _answered(session, path) if glance(path).state in ENDED else _take_up(session, path)
 
 
-def taken_meanwhile(session: Session) -> Path | None:
-    """The run that `session` is to make, if the same command has made it since `open_session` looked.
-
-    Raises NotFoundError as `open_session` does.
-    """
-    if session.request.again:
-        return None
-    path = _look_up(session)
-    return path if path is not None and path.name not in session.known else None
-
-
-def made_meanwhile(path: Path) -> HeldError:
-    """The error for a run that `taken_meanwhile` found; opened anew, the session waits for that run or answers."""
+def check_not_made_meanwhile(session: Session) -> None:
+    """Raises HeldError when the same command has made the run since `open_session` looked: opened anew, the session
+    waits for that run or answers. Raises NotFoundError as `open_session` does."""
+    path = None if session.request.again else _look_up(session)
+    if path is None or path.name in session.known:
+        return
     holder = describe_holder(path)
-    error = HeldError(
-        f"{path} was made meanwhile by the same command",
-        fix="Run the same command again: it reports that run or goes on with it.",
-    )
+    fix = "Run the same command again: it reports that run or goes on with it."
+    error = HeldError(f"{path} was made meanwhile by the same command", fix=fix)
     error = error if holder is None else held(path, holder)
     error.meanwhile = True
-    return error
+    raise error
 
 
 def _take_up(session: Session, path: Path) -> Session | Answered:
     """Goes on with the unfinished run in `path`, or reports it when whoever held it brought it to its end."""
-    lock = Lock(path, session.request.wait)
-    lock.acquire()
-    try:
+    with ExitStack() as held_here:
+        lock = held_here.enter_context(Lock(path, session.request.wait))
         after = glance(path)
-        if after.state not in ("finished", "diverged"):
-            config = session.loaded.config.replace(name=after.name)
-            loaded = replace(session.loaded, config=config)
-            changed = _changes(after.config, loaded.resolved, "before", "from here on")
-            return replace(session, held=lock, identity=after.identity, loaded=loaded, changed=changed)
-        answered = _answered(session, path)
-    except BaseException:
-        lock.release()
-        raise
-    lock.release()
-    return answered
+        if after.state in ENDED:
+            return _answered(session, path)
+        loaded = replace(session.loaded, config=session.loaded.config.replace(name=after.name))
+        changed = _changes(after.config, loaded.resolved, "before", "from here on")
+        held_here.pop_all()
+        return replace(session, held=lock, identity=after.identity, loaded=loaded, changed=changed)
 
 
 def _answered(session: Session, path: Path) -> Answered:
@@ -246,33 +223,24 @@ def _ignored(session: Session) -> set[str]:
 
 
 def _look_up(session: Session) -> Path | None:
-    """The newest run that this session would make anew."""
-    return _named(session) if session.request.run_name else _latest(session)
-
-
-def _latest(session: Session) -> Path | None:
-    return newest(session.request.runs_dir, session.loaded.config.name, session.identity, _ignored(session))
-
-
-def _named(session: Session) -> Path | None:
-    """The folder that --run names, if it is there; it has to be a run of this config and identity."""
-    path = session.request.named_folder
+    """The newest run that this session would make anew, or the folder that --run names, if it is there: that has to be
+    a run of this config and identity."""
+    request = session.request
+    if not request.run_name:
+        return newest(request.runs_dir, session.loaded.config.name, session.identity, _ignored(session))
+    path = request.named_folder
     if not os.path.lexists(path / IDENTITY):
         return None
     run = read(path)
     if run.identity.config_hash != session.identity.config_hash:
         changes = _changes(meaning(run.config), meaning(session.loaded.resolved), "there", "here")
-        raise NotFoundError(
-            f"{path} holds a run of another config: {'; '.join(changes[:5])}",
-            fix="choose another name with --run, or leave --run out",
-        )
+        message = f"{path} holds a run of another config: {'; '.join(changes[:5])}"
+        raise NotFoundError(message, fix="choose another name with --run, or leave --run out")
     differences = session.identity.differences(run.identity, _ignored(session))
-    if differences and run.state not in ("finished", "diverged"):
+    if differences and run.state not in ENDED:
         said = "; ".join(f"{what} is {here}, there {there}" for what, here, there in differences)
-        raise NotFoundError(
-            f"{path} was begun under another identity: {said}",
-            fix="go on where it was begun, or choose another name with --run",
-        )
+        fix = "go on where it was begun, or choose another name with --run"
+        raise NotFoundError(f"{path} was begun under another identity: {said}", fix=fix)
     return path
 
 
@@ -285,14 +253,12 @@ def _changes(one: dict[str, Any], other: dict[str, Any], where: str, elsewhere: 
 def _begun_elsewhere(session: Session) -> str | None:
     """Why a new run starts although one of this config is unfinished: what differs in its identity."""
     for path in runs_in(session.request.runs_dir):
-        try:
+        with suppress(NotFoundError):
             run = glance(path)
-        except NotFoundError:
-            continue
-        same = run.name == session.loaded.config.name and run.identity.config_hash == session.identity.config_hash
-        if same and run.state in ("stopped", "crashed"):
-            what = ", ".join(key for key, *_ in session.identity.differences(run.identity, _ignored(session)))
-            return f"{path.name} is unfinished, but was begun under another identity ({what}); this is a new run"
+            same = run.name == session.loaded.config.name and run.identity.config_hash == session.identity.config_hash
+            if same and run.state in UNFINISHED:
+                what = ", ".join(key for key, *_ in session.identity.differences(run.identity, _ignored(session)))
+                return f"{path.name} is unfinished, but was begun under another identity ({what}); this is a new run"
     return None
 
 
@@ -309,7 +275,7 @@ def _other_config(session: Session) -> str | None:
         except NotFoundError:
             return None
         keys = [one.key for one in differing]
-        if not 0 < len(keys) <= 2 or not ("training.epochs" in keys or run.state in ("stopped", "crashed")):
+        if not 0 < len(keys) <= 2 or not ("training.epochs" in keys or run.state in UNFINISHED):
             return None
         has = ", ".join(f"{one.key} {brief(one.values[0])}, not {brief(one.values[1])}" for one in differing)
         return f"{path.name} ({run.state}) has {has}: this is a new run, from the start"

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from tuner.errors import ConfigError, Fault, NotFoundError
 from tuner.paths import expanded
+from tuner.runs.files import CONFIG
+
+CLAIM = "claim.yaml"
 
 
 def folder(kind: str) -> Path:
-    """The folder of shipped files of a kind (``configs``, ``recipes``). Raises NotFoundError where it is missing.
-
-    A wheel carries it inside the package; a checkout, and an editable install of one, has it at its top.
-    """
+    """The folder of shipped files of a kind (``configs``, ``recipes``). Raises NotFoundError where it is missing. A
+    wheel carries it inside the package; a checkout, and an editable install of one, has it at its top."""
     package = Path(__file__).resolve().parent
     for candidate in (package / kind, package.parents[1] / kind):
         if candidate.is_dir():
@@ -28,14 +29,14 @@ def configs() -> dict[str, Path]:
 
 def recipes() -> dict[str, Path]:
     """name -> folder of the shipped recipes."""
-    return {path.parent.name: path.parent for path in sorted(folder("recipes").glob("*/claim.yaml"))}
+    return {path.parent.name: path.parent for path in sorted(folder("recipes").glob(f"*/{CLAIM}"))}
 
 
 def title_of(recipe: Path) -> str:
     """What a recipe shows, in a line. Raises NotFoundError."""
     from tuner.document.files import plain
 
-    return str(plain(recipe / "claim.yaml").get("title", ""))
+    return str(plain(recipe / CLAIM).get("title", ""))
 
 
 def nearest_of(name: str, known: Iterable[str]) -> str:
@@ -48,17 +49,15 @@ def nearest_of(name: str, known: Iterable[str]) -> str:
 
 def find_config(reference: str) -> str:
     """The file that CONFIG on a command line means: a path, a run folder (its config), or a shipped config's name,
-    without a suffix: with one it is a file, and a missing file must not train another config.
-
-    ``-`` (standard input) stays as it is. Raises ConfigError naming the nearest ones.
-    """
+    without a suffix: with one it is a file, and a missing file must not train another config. ``-`` (standard input)
+    stays as it is. Raises ConfigError naming the nearest ones."""
     if reference == "-":
         return reference
     reference = expanded(reference)
     path = Path(reference)
     try:
-        if (path / "config.yaml").is_file():
-            return str(path / "config.yaml")
+        if (path / CONFIG).is_file():
+            return str(path / CONFIG)
         is_folder = path.is_dir()
         if path.exists() and not is_folder:
             return reference
@@ -73,17 +72,10 @@ def find_config(reference: str) -> str:
     files = sorted(Path.cwd().glob("*.y*ml")) + sorted(Path.cwd().glob("configs/*.y*ml"))
     own = [str(file.relative_to(Path.cwd())) for file in files if file.is_file()]
     suggestion = nearest(reference, own) or nearest(path.stem, known)
-    raise ConfigError(
-        [
-            Fault(
-                f"{reference} is a folder, but not of a run"
-                if is_folder
-                else f"{reference} is a link to what is not there"
-                if path.is_symlink()
-                else f"there is no config {reference}",
-                given=reference,
-                suggestion=suggestion,
-                allowed=f"a YAML file, a run folder, - for standard input, or one of {', '.join(known)}",
-            )
-        ]
-    )
+    message = f"there is no config {reference}"
+    if is_folder:
+        message = f"{reference} is a folder, but not of a run"
+    elif path.is_symlink():
+        message = f"{reference} is a link to what is not there"
+    allowed = f"a YAML file, a run folder, - for standard input, or one of {', '.join(known)}"
+    raise ConfigError([Fault(message, given=reference, suggestion=suggestion, allowed=allowed)])

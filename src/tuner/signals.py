@@ -18,8 +18,9 @@ SAVE: int | None = getattr(signal, "SIGUSR1", None)
 """Asks to save and stop; Windows has none, nor SIGHUP."""
 
 
-class _Kept:
-    """Signals that came and are not answered yet."""
+class Kept:
+    """Signals that came and are not answered yet: SIGUSR1 before anyone asked, and the one that `end` is to die of, for
+    the state is saved."""
 
     save_and_stop = False
     deadly: int | None = None
@@ -39,8 +40,8 @@ def end() -> None:
         answer(number, signal.SIG_DFL)
     if SAVE is not None:
         answer(SAVE, signal.SIG_IGN)  # it came too late: the exit code tells what became of the command
-    if _Kept.deadly is not None:
-        die_of(_Kept.deadly)
+    if Kept.deadly is not None:
+        die_of(Kept.deadly)
 
 
 def answer(number: int, how: object) -> None:
@@ -55,16 +56,6 @@ def ignore_here_alone(number: int) -> None:
         signal.signal(number, _pass_over)
 
 
-def came_early() -> bool:
-    """Whether SIGUSR1 came before anyone asked."""
-    return _Kept.save_and_stop
-
-
-def die_at_the_end(number: int) -> None:
-    """The state is saved: `end` is to end the process by this signal."""
-    _Kept.deadly = number
-
-
 def die_of(number: int) -> None:
     """Ends this process by the signal itself, so that shells and schedulers see what happened."""
     signal.signal(number, signal.SIG_DFL)
@@ -77,4 +68,4 @@ def _pass_over(_number: int, _frame: object) -> None:
 
 
 def _keep(_number: int, _frame: object) -> None:
-    _Kept.save_and_stop = True
+    Kept.save_and_stop = True

@@ -13,12 +13,13 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from tuner.durable.reading import Checksum
+from tuner.durable.reading import Checksum, checksums_told, parse_checksums
 from tuner.errors import NotFoundError
 from tuner.network import Network
 from tuner.options.optimizers.base import Optimizer
+from tuner.runs.files import STATE
 
-MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
+MODEL, OPTIMIZER = "model.safetensors", "optimizer.safetensors"
 
 
 class Updater:
@@ -29,9 +30,8 @@ class Updater:
         named = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
         self.names = [name for name, _ in named]
         self.parameters: list[Tensor] = [parameter for _, parameter in named]
-        decays = [optimizer.decay_bias_and_norm or parameter.ndim >= 2 for parameter in self.parameters]
-        if not optimizer.weight_decay:
-            decays = [False] * len(decays)
+        decays = [bool(optimizer.weight_decay) and (optimizer.decay_bias_and_norm or parameter.ndim >= 2)
+                  for parameter in self.parameters]  # fmt: skip
         states = [optimizer.state(parameter.detach()) for parameter in self.parameters]
         self.groups: list[tuple[list[int], list[Tensor], dict[str, list[Tensor]], float]] = []
         for decay in (True, False):
@@ -85,7 +85,7 @@ class State:
             "batch": self.batch,
             "step": self.step,
             "sums": self.sums.tolist(),
-            "beside": {name: {"bytes": size, "sha256": digest} for name, (size, digest) in beside.items()},
+            "beside": checksums_told(beside),
         }
         return {
             MODEL: weights(self.network),
@@ -95,12 +95,12 @@ class State:
 
     def restore(self, files: Mapping[str, bytes]) -> dict[str, Checksum]:
         """Takes over a checkpoint; returns what `capture` was told. Raises NotFoundError if it does not fit."""
-        position = _position(files)
+        position, beside = _position(files)
         load_weights(self.network, files.get(MODEL, b""), MODEL)
         _copy_into(self.updater.tensors(), _tensors(files.get(OPTIMIZER, b""), OPTIMIZER), OPTIMIZER)
         self.epoch, self.batch, self.step = position["epoch"], position["batch"], position["step"]
         self.sums.copy_(torch.tensor(position["sums"], dtype=torch.float64))
-        return {name: (one["bytes"], one["sha256"]) for name, one in position["beside"].items()}
+        return beside
 
     def finite(self) -> bool:
         """Whether every weight, every statistic of batch norm and both sums are finite numbers."""
@@ -120,8 +120,7 @@ def weights(network: Network) -> bytes:
 
 def load_weights(network: Network, data: bytes, what: str) -> None:
     """Copies weights into a network. Raises NotFoundError if they are damaged or do not fit."""
-    with torch.no_grad():
-        _copy_into(network.state_dict(), _tensors(data, what), what)
+    _copy_into(network.state_dict(), _tensors(data, what), what)
 
 
 def _copy_into(own: Mapping[str, Tensor], given: Mapping[str, Tensor], what: str) -> None:
@@ -141,16 +140,16 @@ def _tensors(data: bytes, what: str) -> dict[str, Tensor]:
         raise NotFoundError(f"{what} is damaged: {error}") from None
 
 
-def _position(files: Mapping[str, bytes]) -> dict[str, Any]:
+def _position(files: Mapping[str, bytes]) -> tuple[dict[str, Any], dict[str, Checksum]]:
+    """The moment that state.json tells, and what it counts on beside the checkpoint. Raises NotFoundError."""
     try:
         position = json.loads(files[STATE])
+        beside = parse_checksums(position["beside"])
         counts = [position["epoch"], position["batch"], position["step"]]
-        counts += [one["bytes"] for one in position["beside"].values()]
-        whole = all(type(count) is int and count >= 0 for count in counts)
-        digests = all(isinstance(one["sha256"], str) for one in position["beside"].values())
         sums = [float(each) for each in position["sums"]]
-        if whole and digests and len(sums) == 2 and all(map(math.isfinite, sums)):
-            return {**position, "sums": sums}
+        whole = all(type(count) is int and count >= 0 for count in counts)
+        if whole and len(sums) == 2 and all(map(math.isfinite, sums)):
+            return {**position, "sums": sums}, beside
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         pass
     raise NotFoundError(f"{STATE} is damaged")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
+from typing import Self
 
 from tuner import signals
 from tuner.errors import STOPPED
@@ -37,10 +38,9 @@ class Stop:
 class StopRequests:
     """While entered, a signal is a request; so is the end of `max_time` seconds, shown as ``--max-time``.
 
-    Between `listen` and `rest` there is something to save, and a signal only asks; once entered with its state saved,
-    the process dies of it at its end (`signals.end`). A second Ctrl-C within two seconds ends it at once, after calling
-    `before_dying`. Outside of them a signal ends the process at once and silently, SIGUSR1 with exit code 75
-    before `listen`; after `rest` that one is only noted.
+    Between `listen` and `rest` there is something to save, and a signal only asks; the process dies of it at its end
+    (`signals.end`). A second Ctrl-C within two seconds ends it at once, after calling `before_dying`. Outside of them a
+    signal ends the process at once and silently, SIGUSR1 with exit code 75 before `listen`; later it is only noted.
     Signals that whoever started the process has it ignore (`nohup`, a job in the background) stay ignored.
     """
 
@@ -62,13 +62,13 @@ class StopRequests:
         """Asks from within the program; the first reason stands."""
         self._asked = self._asked or stop
 
-    def __enter__(self) -> StopRequests:
+    def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in ASKED:
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     at_once = signal.SIG_DFL if number in DEADLY else _leave
                     self._before[number] = signal.signal(number, at_once)
-            if signals.came_early():
+            if signals.Kept.save_and_stop:
                 _leave(0, None)
         return self
 
@@ -77,7 +77,7 @@ class StopRequests:
             signal.signal(number, handler)  # type: ignore[arg-type]
         self._before = {}
         if self._asked is not None and self._asked.signal is not None:
-            signals.die_at_the_end(self._asked.signal)
+            signals.Kept.deadly = self._asked.signal
 
     def listen(self) -> None:
         """From now on there is something to save."""
@@ -102,20 +102,17 @@ class StopRequests:
         if number == signal.SIGINT:
             now = time.monotonic()
             if now - self._interrupted < AT_ONCE:
-                self._die()
+                # Not by an exception: an import, a destructor or a library's own `except` would swallow it.
+                if self.before_dying is not None:
+                    self.before_dying()
+                with suppress(OSError):
+                    if os.isatty(2):
+                        os.write(2, CLEAR)  # the progress bar
+                signals.die_of(signal.SIGINT)
             self._interrupted = now
         found = signal.Signals(number)
         if self._asked is None or self._asked.signal is None:
             self._asked = Stop(found.name, found if found in DEADLY else None)
-
-    def _die(self) -> None:
-        """Not by an exception: an import, a destructor or a library's own `except` would swallow it."""
-        if self.before_dying is not None:
-            self.before_dying()
-        with suppress(OSError):
-            if os.isatty(2):
-                os.write(2, CLEAR)  # the progress bar
-        signals.die_of(signal.SIGINT)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

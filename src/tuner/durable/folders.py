@@ -9,16 +9,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from tuner.durable.reading import Checksum, checksum, is_plain_name, json_bytes, read_bytes, read_json, shown
-from tuner.durable.writing import (
-    TEMPORARY,
-    has_content,
-    make_inner_folder,
-    sync_folder,
-    temporary_name,
-    write_new,
-    writing,
+from tuner.durable.reading import (
+    Checksum,
+    checksum,
+    checksums_told,
+    damaged,
+    is_plain_name,
+    json_bytes,
+    parse_checksums,
+    read_bytes,
+    read_json,
+    shown,
 )
+from tuner.durable.writing import TEMPORARY, has_content, sync_folder, temporary_name, write_new, writing
 from tuner.errors import NotFoundError, ResourceError
 
 MANIFEST = "manifest.json"
@@ -42,16 +45,21 @@ def commit_folder(
     for wanted in (name, *digests):
         if not is_plain_name(wanted) or wanted == MANIFEST:
             raise ValueError(f"not a plain file name: {wanted!r}")
-    manifest = {key: {"bytes": size, "sha256": digest} for key, (size, digest) in sorted(digests.items())}
-    content = {**files, MANIFEST: json_bytes({"files": manifest})}
+    content = {**files, MANIFEST: json_bytes({"files": checksums_told(dict(sorted(digests.items())))})}
     final, built = parent / name, parent / temporary_name()
-    make_inner_folder(parent)
+    with writing(parent):
+        if not parent.is_dir():  # what went away above it is not brought back
+            parent.mkdir()
+            sync_folder(parent.parent)
     with writing(final, parent):
         try:
             built.mkdir()
             write_new({built / key: data for key, data in content.items()})
             for path in links:
-                _link(path, built / path.name)
+                try:
+                    (built / path.name).hardlink_to(path)
+                except OSError:
+                    write_new({built / path.name: read_bytes(path, FOLDER_LIMIT)})
             sync_folder(built)
             _read_back(built, final)
             _publish(built, final)
@@ -65,11 +73,9 @@ def _read_back(built: Path, final: Path) -> None:
     try:
         verify_folder(built)
     except NotFoundError as error:
-        raise ResourceError(
-            f"cannot write {shown(final)}: what was written reads back differently ({error.message})",
-            fix="What was saved before is still in place. " * has_content(final.parent)
-            + "Check the disk and the memory of this machine.",
-        ) from error
+        message = f"cannot write {shown(final)}: what was written reads back differently ({error.message})"
+        kept = "What was saved before is still in place. " * has_content(final.parent)
+        raise ResourceError(message, fix=f"{kept}Check the disk and the memory of this machine.") from error
 
 
 def _publish(built: Path, final: Path) -> None:
@@ -92,74 +98,35 @@ def _publish(built: Path, final: Path) -> None:
         remove_folder(old)
 
 
-def put_link(source: Path, target: Path) -> None:
-    """Makes `target` the file that `source` is: a hard link, or a copy where links are refused.
-
-    `target` is old or new, never half. Raises NotFoundError, ResourceError.
-    """
-    if target.exists() and target.samefile(source):
-        return
-    temporary = target.with_name(temporary_name())
-    with writing(target):
-        try:
-            _link(source, temporary)
-            temporary.replace(target)
-            sync_folder(target.parent)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        target.hardlink_to(source)
-    except OSError:
-        write_new({target: read_bytes(source, FOLDER_LIMIT)})
-
-
 def read_folder(path: Path, limit: int = FOLDER_LIMIT) -> dict[str, bytes]:
-    """The files of a folder that `commit_folder` made, checked against its manifest.
-
-    Raises NotFoundError naming the file that is missing, damaged, a link, or too large (`limit` is bytes in all).
-    """
+    """The files of a folder that `commit_folder` made, checked against its manifest. Raises NotFoundError naming the
+    file that is missing, damaged, a link, or too large (`limit` is bytes in all)."""
     return dict(_checked(path, limit))
 
 
-def verify_folder(path: Path, limit: int = FOLDER_LIMIT) -> None:
+def verify_folder(path: Path) -> None:
     """As `read_folder`, but holds one file in memory at a time."""
-    for _ in _checked(path, limit):
+    for _ in _checked(path, FOLDER_LIMIT):
         pass
 
 
 def _checked(path: Path, limit: int) -> Iterator[tuple[str, bytes]]:
     if path.is_symlink():
         raise NotFoundError(f"{shown(path)} is a link, not a folder")
-    listed = _manifest(path)
+    try:
+        listed = parse_checksums(read_json(path / MANIFEST).get("files"))
+    except ValueError:
+        listed = {}
+    plain = all(is_plain_name(name) and name != MANIFEST for name in listed)
+    if not plain or not 0 < len(listed) <= 1000:
+        raise damaged(path / MANIFEST, "it lists no files with their bytes and sha256")
     if sum(size for size, _ in listed.values()) > limit:
         raise NotFoundError(f"{shown(path)} is too large: its files may have {limit} bytes in all")
     for name, (size, digest) in listed.items():
         data = read_bytes(path / name, size)
         if checksum(data) != (size, digest):
-            raise NotFoundError(f"{shown(path / name)} is damaged: it is not what {MANIFEST} says")
+            raise damaged(path / name, f"it is not what {MANIFEST} says")
         yield name, data
-
-
-def _manifest(path: Path) -> dict[str, Checksum]:
-    """File name -> what it holds."""
-    files = read_json(path / MANIFEST).get("files")
-    bad = NotFoundError(f"{shown(path / MANIFEST)} is damaged: it lists no files with their bytes and sha256")
-    if not isinstance(files, dict) or not files or len(files) > 1000:
-        raise bad
-    listed = {}
-    for name, entry in files.items():
-        size, digest = (entry.get("bytes"), entry.get("sha256")) if isinstance(entry, dict) else (None, None)
-        if type(size) is not int or size < 0 or not isinstance(digest, str) or len(digest) != 64:
-            raise bad
-        if not is_plain_name(name) or name == MANIFEST:
-            raise bad
-        listed[name] = (size, digest)
-    return listed
 
 
 def remove_folder(path: Path) -> None:
@@ -173,10 +140,8 @@ def remove_folder(path: Path) -> None:
 
 
 def sweep_leftovers(parent: Path) -> None:
-    """Deletes what a killed writer left in `parent` and puts back a folder whose replacement never came.
-
-    Only for the holder of the run's lock, before it looks for checkpoints. Raises ResourceError.
-    """
+    """Deletes what a killed writer left in `parent` and puts back a folder whose replacement never came. Only for the
+    holder of the run's lock, before it looks for checkpoints. Raises ResourceError."""
     with writing(parent):
         names = sorted(path.name for path in parent.iterdir()) if parent.is_dir() else []
         for name in names:

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Self
 
-from tuner.durable.reading import CAREFUL, JOURNAL_LIMIT, is_at, read_open, shown
+from tuner.durable.reading import CAREFUL, JOURNAL_LIMIT, Checksum, damaged, is_at, read_open, shown
 from tuner.durable.writing import sync_folder, write_all, writing
 from tuner.errors import NotFoundError, ResourceError
 
@@ -31,11 +31,9 @@ class Journal:
 
     @classmethod
     def open(cls, path: Path, header: str = "") -> Self:
-        """Opens or creates the journal; a torn last line is cut, an empty file gets `header` as its first line.
-
-        Raises NotFoundError when the file is there with another header or is no file, ResourceError when it cannot be
-        written.
-        """
+        """Opens or creates the journal; a torn last line is cut, an empty file gets `header` as its first line. Raises
+        NotFoundError when the file is there with another header or is no file, ResourceError when it cannot be
+        written."""
         with writing(path):
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | CAREFUL, 0o666)
         journal = cls(path, descriptor)
@@ -59,14 +57,13 @@ class Journal:
         if not self.length:
             self.append(header)
         elif not data.startswith(self._header):
-            raise NotFoundError(
-                f"{shown(self.path)} is damaged or of another kind: its first line is not {shown(header)}"
-            )
+            message = f"{shown(self.path)} is damaged or of another kind: its first line is not {shown(header)}"
+            raise NotFoundError(message)
 
     @property
-    def digest(self) -> str:
-        """sha256 (hex) of the `length` bytes."""
-        return self._hash.hexdigest()
+    def checksum(self) -> Checksum:
+        """Of the `length` bytes."""
+        return self.length, self._hash.hexdigest()
 
     def append(self, line: str) -> None:
         """Adds one line by one write. Raises ResourceError; the file then ends as before."""
@@ -78,7 +75,10 @@ class Journal:
             try:
                 write_all(self._descriptor, data)
             except BaseException:
-                self._cut_back()
+                try:
+                    os.ftruncate(self._descriptor, self.length)
+                except OSError:
+                    self._lost = True
                 raise
         self.length += len(data)
         self._hash.update(data)
@@ -87,22 +87,14 @@ class Journal:
         if self._lost:
             raise OSError(errno.EIO, "an earlier write or flush of it failed")
 
-    def _cut_back(self) -> None:
-        try:
-            os.ftruncate(self._descriptor, self.length)
-        except OSError:
-            self._lost = True
-
     def check_place(self) -> None:
         """Raises ResourceError when the file that is written is no longer the one at its path: deleted or moved."""
         with writing(self.path):
             if is_at(self.path, self._descriptor):
                 return
         what = shown(self.path) if self.path.parent.is_dir() else f"the run folder {shown(self.path.parent)}"
-        raise ResourceError(
-            f"{what} is gone: it was deleted or moved while it was in use",
-            fix="Put it back, then run the same command again.",
-        )
+        message = f"{what} is gone: it was deleted or moved while it was in use"
+        raise ResourceError(message, fix="Put it back, then run the same command again.")
 
     def sync(self) -> None:
         """Makes everything added so far survive a power failure. Raises ResourceError, also as `check_place`."""
@@ -119,17 +111,13 @@ class Journal:
         self._named = True
 
     def cut(self, length: int) -> None:
-        """Cuts the file back to its first `length` bytes, as a checkpoint names them.
-
-        Raises NotFoundError when the file is shorter, or `length` is not the end of a line.
-        """
+        """Cuts the file back to its first `length` bytes, as a checkpoint names them. Raises NotFoundError when the
+        file is shorter, or `length` is not the end of a line."""
         with writing(self.path):
             kept = os.pread(self._descriptor, max(length, 0), 0)
         whole = not kept or kept.endswith(b"\n")
         if len(kept) != length or not whole or not kept.startswith(self._header):
-            raise NotFoundError(
-                f"{shown(self.path)} is damaged: a checkpoint counts on {length} bytes of whole lines in it"
-            )
+            raise damaged(self.path, f"a checkpoint counts on {length} bytes of whole lines in it")
         with writing(self.path):
             self._refuse_when_lost()
             os.ftruncate(self._descriptor, length)

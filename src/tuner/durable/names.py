@@ -17,21 +17,16 @@ def normal(text: str) -> str:
 
 
 def run_name(text: str) -> str:
-    """`text` as a run's name: in normal form, a dash for what a name may not hold, cut to its length.
-
-    A name holds letters, digits and signs of every script; of ASCII's signs the dot, the dash and the underscore, for
-    shells, filters and overrides have a use for the others. It does not begin with a dot or a dash.
-    """
-    marked = "".join(char if _stays(char) else "\0" for char in normal(text))
+    """`text` as a run's name: in normal form, a dash for what a name may not hold, cut to its length. A name holds
+    letters, digits and signs of every script; of ASCII's signs the dot, the dash and the underscore, for shells,
+    filters and overrides have a use for the others. It does not begin with a dot or a dash."""
+    # Spaces, control and format characters, and bytes that are no text, are not printable.
+    stay = (char.isalnum() or char in "._-" if char.isascii() else char.isprintable() for char in normal(text))
+    marked = "".join(char if stays else "\0" for char, stays in zip(normal(text), stay, strict=True))
     name = re.sub("\0+", "-", marked.rstrip("\0")).lstrip(".-")[:LONGEST]
     while len(name.encode()) > MOST_BYTES:
         name = name[:-1]
     return name or "run"
-
-
-def _stays(char: str) -> bool:
-    """Spaces, control and format characters, and bytes that are no text, are not printable."""
-    return char.isalnum() or char in "._-" if char.isascii() else char.isprintable()
 
 
 def is_run_name(name: str) -> bool:

@@ -20,7 +20,7 @@ JOURNAL_LIMIT = 1 << 28
 # O_NONBLOCK keeps a pipe that stands where a file should be from blocking the open; it does nothing to a file. Windows
 # lacks all of them but O_BINARY, which it alone has.
 CAREFUL = sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 Checksum = tuple[int, str]
@@ -31,22 +31,40 @@ def checksum(data: bytes) -> Checksum:
     return len(data), hashlib.sha256(data).hexdigest()
 
 
+def checksums_told(files: Mapping[str, Checksum]) -> dict[str, dict[str, Any]]:
+    """Checksums by file name, as a JSON file tells them."""
+    return {name: {"bytes": size, "sha256": digest} for name, (size, digest) in files.items()}
+
+
+def parse_checksums(told: Any) -> dict[str, Checksum]:
+    """What `checksums_told` gave. Raises ValueError."""
+    try:
+        found = {str(name): (each["bytes"], each["sha256"]) for name, each in told.items()}
+    except (AttributeError, TypeError, KeyError) as error:
+        raise ValueError("no files with their bytes and sha256") from error
+    if not all(type(size) is int and size >= 0 and isinstance(digest, str) for size, digest in found.values()):
+        raise ValueError("no bytes or no sha256")
+    return found
+
+
 def shown(value: object) -> str:
     """`value` as text for a message: control characters and bytes that are no text come out escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
 
 
-def is_plain_name(name: str, longest: int = 64) -> bool:
-    """Whether `name` can stand alone as the name of a file of tuner's own: [A-Za-z0-9._-], at most `longest`, no
-    leading dot or dash. Runs are named by people: `is_run_name`."""
-    return len(name) <= longest and _NAME.fullmatch(name) is not None
+def damaged(path: Path, why: object, fix: str = "") -> NotFoundError:
+    """The error for a file that is not what was written there."""
+    return NotFoundError(f"{shown(path)} is damaged: {why}", fix=fix)
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether `name` can stand alone as the name of a file of tuner's own. Runs are named by people: `is_run_name`."""
+    return _NAME.fullmatch(name) is not None
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
-    """The content of the regular file `path`.
-
-    Raises NotFoundError (missing, a link, unreadable, above `limit`), ResourceError (out of memory or file handles).
-    """
+    """The content of the regular file `path`. Raises NotFoundError (missing, a link, unreadable, above `limit`),
+    ResourceError (out of memory or file handles)."""
     try:
         descriptor = os.open(path, os.O_RDONLY | CAREFUL)
     except (OSError, ValueError) as error:
@@ -97,10 +115,8 @@ def list_folder(path: Path) -> list[str]:
 
 
 def files_below(path: Path) -> list[Path]:
-    """The regular files in `path` and in its folders, in the order of their names, no link followed.
-
-    Raises NotFoundError, ResourceError.
-    """
+    """The regular files in `path` and in its folders, in the order of their names, no link followed. Raises
+    NotFoundError, ResourceError."""
     found = []
     for each in (path / name for name in list_folder(path)):
         if os.path.islink(each):  # noqa: PTH114 - never raises
@@ -118,34 +134,28 @@ def unreadable(path: Path, error: OSError | ValueError, verb: str = "read") -> N
         return NotFoundError(f"{shown(path)} is missing")
     if not isinstance(error, OSError):
         return NotFoundError(f"cannot {verb} {shown(path)}: {error}")
-    if error.errno in _EXHAUSTED:
-        return ResourceError(
-            f"cannot {verb} {shown(path)}: {error.strerror}",
-            fix="Close other programs or raise the limits (ulimit -n), then run the same command again.",
-        )
     reason = "it is a link, and links are not followed" if error.errno == errno.ELOOP else error.strerror
-    return NotFoundError(f"cannot {verb} {shown(path)}: {reason}")
+    message = f"cannot {verb} {shown(path)}: {reason}"
+    if error.errno in _EXHAUSTED:
+        fix = "Close other programs or raise the limits (ulimit -n), then run the same command again."
+        return ResourceError(message, fix=fix)
+    return NotFoundError(message)
 
 
 def in_the_way(path: Path, number: int = errno.ENOTDIR) -> str:
     """Which part of `path` is not the folder or file it has to be; `number` is the errno of who tried to use it."""
-    for folder in reversed(path.parents):
-        if os.path.lexists(folder) and not folder.is_dir():
-            return _no_folder(folder)
-    if number == errno.EISDIR:
+    above = next((each for each in reversed(path.parents) if os.path.lexists(each) and not each.is_dir()), None)
+    if above is None and number == errno.EISDIR:
         return f"{shown(path)} is a folder, and a file belongs there"
-    if number == errno.ELOOP:
+    if above is None and number == errno.ELOOP:
         return f"{shown(path)} is a link, and links are not followed"
-    return _no_folder(path)
+    place = above or path
+    return f"{shown(place)} is {'a link that leads to no folder' if place.is_symlink() else 'not a folder'}"
 
 
-def _no_folder(path: Path) -> str:
-    return f"{shown(path)} is {'a link that leads to no folder' if path.is_symlink() else 'not a folder'}"
-
-
-def read_json(path: Path, limit: int = JSON_LIMIT) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in `path`. Raises NotFoundError as `read_bytes` and `parse_json` do, ResourceError."""
-    return parse_json(read_bytes(path, limit), path)
+    return parse_json(read_bytes(path, JSON_LIMIT), path)
 
 
 def parse_json(data: bytes, path: Path) -> dict[str, Any]:
@@ -153,9 +163,9 @@ def parse_json(data: bytes, path: Path) -> dict[str, Any]:
     try:
         value = json.loads(data, object_pairs_hook=_unique, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError) as error:
-        raise NotFoundError(f"{shown(path)} is damaged: {shown(error)}") from error
+        raise damaged(path, shown(error)) from error
     if not isinstance(value, dict):
-        raise NotFoundError(f"{shown(path)} is damaged: it is not a JSON object")
+        raise damaged(path, "it is not a JSON object")
     return value
 
 

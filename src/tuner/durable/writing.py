@@ -30,27 +30,21 @@ _IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
 
 @contextmanager
 def writing(path: Path, *saved: Path) -> Iterator[None]:
-    """Turns an OSError of a write into a ResourceError that names `path`, the reason and what to do.
-
-    `saved` are the places of earlier writes, which the failed one leaves as they were; without any that is `path`.
-    Where something else stands at a place that has to be a file or a folder, it is a NotFoundError naming that place.
-    """
+    """Turns an OSError of a write into a ResourceError that names `path`, the reason and what to do. `saved` are the
+    places of earlier writes, which the failed one leaves as they were; without any that is `path`. Where something else
+    stands at a place that has to be a file or a folder, it is a NotFoundError naming that place."""
     try:
         yield
     except OSError as error:
         if error.errno in _IN_THE_WAY:
             place = Path(os.fsdecode(error.filename2 or error.filename or path))
-            raise NotFoundError(
-                f"cannot write {shown(path)}: {in_the_way(place, error.errno)}",
-                fix="Move it away or choose another place, then run the same command again.",
-            ) from error
+            fix = "Move it away or choose another place, then run the same command again."
+            raise NotFoundError(f"cannot write {shown(path)}: {in_the_way(place, error.errno)}", fix=fix) from error
         reason = error.strerror or type(error).__name__
         remedy = f"{_REMEDY.get(error.errno or 0, 'see to the cause above')}, then run the same command again."
         kept = any(map(has_content, saved or [path]))
-        raise ResourceError(
-            f"cannot write {shown(path)}: {reason}",
-            fix=f"What was saved before is still in place: {remedy}" if kept else remedy[:1].upper() + remedy[1:],
-        ) from error
+        fix = f"What was saved before is still in place: {remedy}" if kept else remedy[:1].upper() + remedy[1:]
+        raise ResourceError(f"cannot write {shown(path)}: {reason}", fix=fix) from error
 
 
 def has_content(path: Path) -> bool:
@@ -67,10 +61,8 @@ def has_content(path: Path) -> bool:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Puts `data` at `path`: afterwards, whatever happens, the old content is there or the new one.
-
-    Raises NotFoundError (a folder is there), ResourceError.
-    """
+    """Puts `data` at `path`: afterwards, whatever happens, the old content is there or the new one. Raises
+    NotFoundError (a folder is there), ResourceError."""
     write_files(path.parent, {path.name: data})
 
 
@@ -92,23 +84,13 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Makes `path` and what is missing above it, so that they survive a power failure.
-
-    Raises NotFoundError (something else is in its place), ResourceError.
-    """
+    """Makes `path` and what is missing above it, so that they survive a power failure. Raises NotFoundError (something
+    else is in its place), ResourceError."""
     with writing(path):
         missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
         for folder in reversed(missing):
             folder.mkdir(exist_ok=True)
             sync_folder(folder.parent)
-
-
-def make_inner_folder(path: Path) -> None:
-    """`make_folder` for a folder of one that has to be there: what went away above it is not brought back."""
-    with writing(path):
-        if not path.is_dir():
-            path.mkdir()
-            sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

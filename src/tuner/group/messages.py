@@ -7,10 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tuner.errors import TunerError
-from tuner.events import Ended, EpochDone, Event, Started, StepsDone
-
-EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in (Started, StepsDone, EpochDone, Ended)}
+from tuner.events import Ended, EpochDone, Event, MemberFailed, Started, StepsDone
 
 
 @dataclass(frozen=True)
@@ -28,33 +25,22 @@ class MemberTask:
     argv: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Failed:
-    """A member that could not be trained."""
-
-    message: str
-    fix: str
-    exit_code: int
-
-    @classmethod
-    def of(cls, error: TunerError) -> Failed:
-        return cls(error.message, error.fix, error.exit_code)
+Message = Event | MemberFailed | MemberTask
+KINDS: dict[str, type[Message]] = {
+    kind.__name__: kind for kind in (Started, StepsDone, EpochDone, Ended, MemberFailed, MemberTask)
+}
 
 
-def to_line(message: Event | Failed | MemberTask) -> str:
+def to_line(message: Message) -> str:
     return json.dumps({"kind": type(message).__name__, **asdict(message)}, default=str) + "\n"
 
 
-def from_line(line: str) -> Event | Failed | MemberTask:
+def from_line(line: str) -> Message:
     """The message of a line that `to_line` wrote."""
     values: dict[str, Any] = json.loads(line)
-    kind = values.pop("kind")
-    if kind == "MemberTask":
-        return MemberTask(**{**values, "overrides": tuple(values["overrides"]), "argv": tuple(values["argv"])})
-    if kind == "Failed":
-        return Failed(**values)
+    kind = KINDS[values.pop("kind")]
     if "run" in values:
         values["run"] = Path(values["run"])
-    if "notes" in values:
-        values["notes"] = tuple(values["notes"])
-    return EVENTS[kind](**values)
+    for key in {"notes", "overrides", "argv"} & set(values):
+        values[key] = tuple(values[key])
+    return kind(**values)

@@ -11,13 +11,14 @@ import tempfile
 from collections.abc import Collection, Generator, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from tuner.document.files import is_handed_over
 from tuner.errors import BUG, ResourceError
 from tuner.events import Ended, GroupEnded, GroupEvent, GroupStarted, MemberFailed, MemberTold
-from tuner.group.messages import Failed, MemberTask, from_line, to_line
+from tuner.group.messages import MemberTask, from_line, to_line
 from tuner.group.opening import GroupSession, hold
+from tuner.runs.files import CONFIG
 from tuner.runs.folder import is_run
 from tuner.signals import ignore_here_alone
 from tuner.stopping import StopRequests
@@ -37,7 +38,6 @@ class Worker:
 
     def __init__(self) -> None:
         self.seed: int | None = None
-        self.ended = False
         ignore_here_alone(signal.SIGUSR1)  # what a worker is told at the end of --max-time
         self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         # -P: a file torch.py in the working directory is not imported. A session of its own: Ctrl-C reaches the group
@@ -54,7 +54,7 @@ class Worker:
         self.rest = b""
 
     def give(self, task: MemberTask) -> None:
-        self.seed, self.ended = task.seed, False
+        self.seed = task.seed
         with suppress(BrokenPipeError):  # it died: the end of its answers tells
             self.tasks.write(to_line(task).encode())
             self.tasks.flush()
@@ -64,11 +64,6 @@ class Worker:
         data = os.read(self.answers.fileno(), 1 << 16)
         *lines, self.rest = (self.rest + data).split(b"\n")
         return [line.decode() for line in lines] if data else None
-
-    def last_words(self) -> str:
-        """The last line that it wrote to stderr."""
-        self.errors.seek(0)
-        return (self.errors.read().decode(errors="replace").strip().splitlines() or [""])[-1]
 
     def close(self) -> None:
         """Ends it, at once if it still runs."""
@@ -82,10 +77,8 @@ class Worker:
 
 
 def train_group(session: GroupSession, stop: StopRequests) -> Generator[GroupEvent]:
-    """Trains the members that have not come to an end yet; GroupStarted comes first and GroupEnded last.
-
-    A member that fails does not stop the others. Raises TunerError before the first member begins.
-    """
+    """Trains the members that have not come to an end yet; GroupStarted comes first and GroupEnded last. A member that
+    fails does not stop the others. Raises TunerError before the first member begins."""
     session, lock = hold(session)
     with ExitStack() as held:
         held.callback(lock.release)
@@ -93,11 +86,25 @@ def train_group(session: GroupSession, stop: StopRequests) -> Generator[GroupEve
         before = session.trained()
         codes = {seed: int(run.status.get("exit_code") or 0) for seed, run in before.items()}
         waiting = [seed for seed in session.seeds if seed not in codes]
-        yield _started(session, {seed: run.status for seed, run in before.items()})
+        assert session.path is not None  # noqa: S101 - `hold` made it
+        config, identity = session.loaded.config, session.identity
+        yield GroupStarted(
+            group=session.path,
+            seeds=session.seeds,
+            ended={seed: run.status for seed, run in before.items()},
+            at_once=session.at_once,
+            device=identity.device,
+            device_model=identity.device_model,
+            threads=identity.threads,
+            parameters=session.loaded.plan.parameters,
+            samples=session.splits.sizes,
+            epochs=config.training.epochs,
+            monitor=config.training.monitor,
+            notes=session.loaded.notes,
+        )
         yield from _Pool(session, stop, held, waiting, codes).run()
         if stop.asked is not None:  # what was not begun, or had nothing to save yet, is stopped as well
             codes |= {seed: stop.asked.exit_code for seed in session.seeds if seed not in codes}
-        assert session.path is not None  # noqa: S101 - `hold` made it
         yield GroupEnded(session.path, group_code(codes.values()))
 
 
@@ -115,12 +122,12 @@ class _Pool:
         self.session, self.stop, self.held, self.waiting, self.codes = session, stop, held, waiting, codes
         self.selector = held.enter_context(selectors.DefaultSelector())
         self.workers: list[Worker] = []
-        self.told = False
         stop.before_dying = self.kill
 
     def run(self) -> Iterator[GroupEvent]:
         for _ in range(min(self.session.at_once, len(self.waiting))):
             self.start()
+        told = False
         while self.workers:
             for key, _ in self.selector.select(LOOK):
                 worker: Worker = key.data
@@ -129,16 +136,18 @@ class _Pool:
                     yield from self.hear(worker, line)
                 if lines is None:
                     yield from self.gone(worker)
-            if self.stop.asked is not None and not self.told:
-                self.pass_on_stop()
+            asked = self.stop.asked
+            if asked is not None and not told:
+                told = True
+                for worker in self.workers:
+                    worker.process.send_signal(asked.signal or signal.SIGUSR1)
 
     def start(self) -> None:
         try:
             worker = Worker()
         except OSError as error:
-            raise ResourceError(
-                f"cannot start a process: {error.strerror}", fix="make room, then run it again"
-            ) from error
+            message = f"cannot start a process: {error.strerror}"
+            raise ResourceError(message, fix="make room, then run it again") from error
         self.held.callback(worker.close)
         self.workers.append(worker)
         self.selector.register(worker.answers, selectors.EVENT_READ, worker)
@@ -148,14 +157,10 @@ class _Pool:
         """One line of a worker; at the end of its member it gets the next one."""
         message, seed = from_line(line), worker.seed
         assert seed is not None and not isinstance(message, MemberTask)  # noqa: S101 - a worker speaks of its member
-        if isinstance(message, Failed):
-            self.codes[seed] = message.exit_code
-            yield MemberFailed(seed, message.message, message.fix, message.exit_code)
-        else:
-            yield MemberTold(seed, message)
-        if isinstance(message, Ended):
-            self.codes[seed] = int(message.status.get("exit_code") or 0)
-        if isinstance(message, Ended | Failed):
+        yield message if isinstance(message, MemberFailed) else MemberTold(seed, message)
+        if isinstance(message, Ended | MemberFailed):
+            code = message.status.get("exit_code") if isinstance(message, Ended) else message.exit_code
+            self.codes[seed] = int(code or 0)
             worker.seed = None
             if self.waiting and self.stop.asked is None:
                 worker.give(self.task(self.waiting.pop(0)))
@@ -166,11 +171,11 @@ class _Pool:
         """A worker ended: as it should, or in the middle of a member, which another one cannot help then."""
         self.selector.unregister(worker.answers)
         self.workers.remove(worker)
-        code, seed, words = worker.process.wait(), worker.seed, worker.last_words()
-        if seed is not None and self.stop.asked is None:
-            failed = _death(code, words)
-            self.codes[seed] = failed.exit_code
-            yield MemberFailed(seed, failed.message, failed.fix, failed.exit_code)
+        worker.process.wait()
+        if worker.seed is not None and self.stop.asked is None:
+            failed = _death(worker, worker.seed)
+            self.codes[failed.seed] = failed.exit_code
+            yield failed
         worker.seed = None
         worker.close()
         if self.waiting and self.stop.asked is None:
@@ -180,13 +185,6 @@ class _Pool:
         """Ends the workers at once."""
         for worker in self.workers:
             worker.process.kill()
-
-    def pass_on_stop(self) -> None:
-        """Tells the workers what this process was told."""
-        asked = self.stop.asked
-        self.told = True
-        for worker in self.workers:
-            worker.process.send_signal(asked.signal if asked and asked.signal else signal.SIGUSR1)
 
     def task(self, seed: int) -> MemberTask:
         session = self.session
@@ -212,35 +210,22 @@ def command_of(session: GroupSession, path: Path) -> tuple[str, ...]:
     if is_handed_over(session.source) and begun:
         seeds = ",".join(map(str, session.seeds)) + "," * (len(session.seeds) == 1)
         where = [] if path.parent == Path("runs") else ["--runs-dir", str(path.parent)]
-        return ("tuner", "train", str(begun[0] / "config.yaml"), "--run", path.name, "--seeds", seeds, *where)
+        return ("tuner", "train", str(begun[0] / CONFIG), "--run", path.name, "--seeds", seeds, *where)
     return (*(word for word in words if word != "--again"), "--run", path.name) if session.request.again else words
 
 
-def _death(code: int, words: str) -> Failed:
-    """What to say of a worker that ended in the middle of a member."""
+def _death(worker: Worker, seed: int) -> MemberFailed:
+    """What to say of a worker that ended in the middle of the member `seed`."""
+    code = worker.process.wait()
+    worker.errors.seek(0)
+    words = (worker.errors.read().decode(errors="replace").strip().splitlines() or [""])[-1]
     if code < 0:
-        name = signal.Signals(-code).name
         fix = "Too little memory is the usual cause. The same command goes on with it."
-        return Failed(f"its process was killed ({name})", fix, ResourceError.exit_code)
+        return MemberFailed(
+            seed, f"its process was killed ({signal.Signals(-code).name})", fix, ResourceError.exit_code
+        )
     if words.startswith(("MemoryError", "OSError: [Errno 12]")):
-        return Failed("this machine's memory ran out", "Make room and run the same command again.", 5)
-    return Failed(f"a bug in tuner ended its process: {words or f'exit code {code}'}", "Please report it.", BUG)
-
-
-def _started(session: GroupSession, ended: dict[int, dict[str, Any]]) -> GroupStarted:
-    config = session.loaded.config
-    assert session.path is not None  # noqa: S101 - `hold` made it
-    return GroupStarted(
-        group=session.path,
-        seeds=session.seeds,
-        ended=ended,
-        at_once=session.at_once,
-        device=session.identity.device,
-        device_model=session.identity.device_model,
-        threads=session.identity.threads,
-        parameters=session.plan.parameters,
-        samples=session.splits.sizes,
-        epochs=config.training.epochs,
-        monitor=config.training.monitor,
-        notes=session.loaded.notes,
-    )
+        fix = "Make room and run the same command again."
+        return MemberFailed(seed, "this machine's memory ran out", fix, ResourceError.exit_code)
+    said = f"a bug in tuner ended its process: {words or f'exit code {code}'}"
+    return MemberFailed(seed, said, "Please report it.", BUG)

@@ -13,8 +13,8 @@ from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.crash import report
 from tuner.errors import BUG, NotFoundError, TunerError
-from tuner.events import Ended, Event
-from tuner.group.messages import Failed, MemberTask, from_line, to_line
+from tuner.events import Ended, Event, MemberFailed
+from tuner.group.messages import MemberTask, from_line, to_line
 from tuner.session import Answered, Request, open_session
 from tuner.signals import begin, end
 from tuner.stopping import Stop, StopRequests
@@ -26,66 +26,52 @@ GONE = Stop("the command that trained the group is gone", signal.SIGTERM)
 
 
 def main() -> None:
-    """The process."""
+    """The process: it trains until there are no more tasks, or until it is asked to stop."""
     begin()
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # stdout is for the events alone: what a library prints goes to stderr
     try:
-        work()
+        work(answers)
     finally:
         end()
 
 
-def work() -> None:
-    """Trains until there are no more tasks, or until it is asked to stop."""
-    answers = _own_stdout()
+def work(answers: TextIO) -> None:
     splits: Splits | None = None
     with StopRequests() as stop:
         for line in iter(sys.stdin.readline, ""):
             task = from_line(line)
             assert isinstance(task, MemberTask)  # noqa: S101 - nothing else is written to a worker
             try:
-                loaded = _loaded(task)
-                request = Request(
-                    Path(task.group), f"seed-{task.seed}", wait=task.wait, argv=task.argv, auto_threads=task.threads
-                )
-                opened = open_session(loaded, request, splits)
+                group, name = Path(task.group), f"seed-{task.seed}"
+                request = Request(group, name, wait=task.wait, argv=task.argv, auto_threads=task.threads)
+                opened = open_session(_loaded(task), request, splits)
                 if isinstance(opened, Answered):
-                    _say(answers, Ended(opened.run.path, opened.run.status), stop)
+                    events: Iterator[Event] = iter([Ended(opened.run.path, opened.run.status)])
                 else:
                     splits = opened.splits
                     from tuner.train import train
 
-                    _pass_on(train(opened, stop), answers, stop)
+                    events = train(opened, stop)
+                for event in events:
+                    _say(answers, event, stop)
             except TunerError as error:
-                _say(answers, Failed.of(error), stop)
+                _say(answers, MemberFailed(task.seed, error.message, error.fix, error.exit_code), stop)
             except Exception as error:  # a bug: told as the program itself tells one, and the next member has its turn
-                _say(answers, Failed(report(error), "", BUG), stop)
+                _say(answers, MemberFailed(task.seed, report(error), "", BUG), stop)
             if stop.asked is not None:
                 return
-
-
-def _own_stdout() -> TextIO:
-    """stdout for the events alone: what a library prints goes to stderr."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    return answers
 
 
 def _loaded(task: MemberTask) -> Loaded:
     loaded = load(task.source, task.overrides, given=task.given.encode()).with_seed(task.seed)
     if loaded.hash != task.config_hash:
-        raise NotFoundError(
-            f"a file that {task.source} extends was changed while its group was training",
-            fix="put it back and run the same command again, or train a new group",
-        )
+        message = f"a file that {task.source} extends was changed while its group was training"
+        raise NotFoundError(message, fix="put it back and run the same command again, or train a new group")
     return loaded
 
 
-def _pass_on(events: Iterator[Event], answers: TextIO, stop: StopRequests) -> None:
-    for event in events:
-        _say(answers, event, stop)
-
-
-def _say(answers: TextIO, message: Event | Failed, stop: StopRequests) -> None:
+def _say(answers: TextIO, message: Event | MemberFailed, stop: StopRequests) -> None:
     """Tells the group; when nobody listens any more, the member is to stop with its state saved."""
     try:
         answers.write(to_line(message))

@@ -20,9 +20,7 @@ from tuner.durable.reading import shown
 from tuner.errors import ConfigError, Faults, NotFoundError, UsageError
 from tuner.paths import expanded
 from tuner.recipe.checks import Places, differences, drawn, measured, named_apart
-from tuner.shipped import nearest_of, recipes
-
-CLAIM = "claim.yaml"
+from tuner.shipped import CLAIM, nearest_of, recipes
 
 
 class Claim(Section):

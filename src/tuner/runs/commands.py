@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from tuner.paths import reference, typed
+from tuner.runs.files import UNFINISHED
 from tuner.runs.folder import Run
-
-UNFINISHED = ("stopped", "crashed")
 
 
 def next_command(run: Run) -> str:
-    """The command that goes on with a run that is not over, tries a smaller lr after divergence, else shows it.
-
-    Raises NotFoundError where the config of a diverged run cannot be read.
-    """
+    """The command that goes on with a run that is not over, tries a smaller lr after divergence, else shows it. Raises
+    NotFoundError where the config of a diverged run cannot be read."""
     if run.state in UNFINISHED:
         return f"tuner train {typed(run.path)}"
     if run.state == "diverged":

@@ -13,14 +13,8 @@ from tuner.errors import UsageError
 
 _OPERATOR = re.compile(r">=|<=|==|!=|>|<|=|≥|≤|≠")
 _SPELLINGS = {"==": "=", "≥": ">=", "≤": "<=", "≠": "!="}
-_COMPARE = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    ">": operator.gt,
-    "<": operator.lt,
-    "=": operator.eq,
-    "!=": operator.ne,
-}
+_COMPARE = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "=": operator.eq,
+            "!=": operator.ne}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,9 +63,13 @@ def parse_condition(text: str) -> Condition:
         place += 1
     if not _OPERATOR.search(text):
         message = f"{shown(text) or repr(text)} is no condition: there is no operator in it (>=, <=, >, <, =, !=)"
-        raise UsageError(message, fix=f"A shell takes > and < for itself: put quotes around it, '{_example(text)}'.")
+        name = text if re.fullmatch(r"[A-Za-z0-9_.@()]+", text) else "val_accuracy"
+        raise UsageError(message, fix=f"A shell takes > and < for itself: put quotes around it, '{name}>=0.97'.")
     raise UsageError(f"{shown(text)} is no condition: one side is missing", fix="val_accuracy>=0.97 is one")
 
 
-def _example(text: str) -> str:
-    return f"{text if re.fullmatch(r'[A-Za-z0-9_.@()]+', text) else 'val_accuracy'}>=0.97"
+def parse_numeric(text: str) -> Condition:
+    """A condition whose right side is a number. Raises UsageError."""
+    condition = parse_condition(text)
+    _ = condition.number
+    return condition

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from tuner.durable.folders import sweep_leftovers
-from tuner.durable.names import is_run_name, normal
+from tuner.durable.names import is_run_name
 from tuner.durable.reading import is_plain_name, list_folder, shown
 from tuner.durable.writing import make_folder, sync_folder, write_file, write_files, writing
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
 from tuner.runs.files import IDENTITY, STATUS, Files, status_bytes
-from tuner.runs.folder import GROUP, is_group, is_run
+from tuner.runs.folder import GROUP, is_group, is_run, number_of
 from tuner.runs.lock import NAME as LOCK
 from tuner.runs.lock import Lock, describe_holder, held
 
@@ -34,20 +34,18 @@ def create_held(runs_dir: Path, name: str, run_name: str | None, files: Mapping[
     and NotFoundError (`run_name` is taken), ResourceError.
     """
     key = _key(files)
-    check_name(name)
-    if run_name is not None:
-        check_name(run_name)
+    for each in (name, *([] if run_name is None else [run_name])):
+        check_name(each)
     make_folder(runs_dir)
     lock = _claim_named(runs_dir / run_name, files) if run_name else _claim_next(runs_dir, name, files)
-    try:
+    with ExitStack() as held_here:
+        held_here.callback(lock.release)
         sweep_leftovers(lock.path)
         write_files(lock.path, {name: data for name, data in files.items() if name != key})
         with writing(runs_dir):
             sync_folder(runs_dir)
         write_file(lock.path / key, files[key])
-    except BaseException:
-        lock.release()
-        raise
+        held_here.pop_all()
     return lock
 
 
@@ -62,10 +60,8 @@ def _key(files: Mapping[str, bytes]) -> str:
 def check_name(name: str) -> None:
     """Raises UsageError when `name` cannot name a run, and so may not become a part of a path."""
     if not is_run_name(name):
-        raise UsageError(
-            f"{shown(name)!r} cannot name a run",
-            fix="Use letters, digits, `.`, `_` and `-`: 64 at most, not starting with `.` or `-`.",
-        )
+        fix = "Use letters, digits, `.`, `_` and `-`: 64 at most, not starting with `.` or `-`."
+        raise UsageError(f"{shown(name)!r} cannot name a run", fix=fix)
 
 
 def _claim_named(folder: Path, files: Mapping[str, bytes]) -> Lock:
@@ -75,27 +71,20 @@ def _claim_named(folder: Path, files: Mapping[str, bytes]) -> Lock:
     held_by = describe_holder(folder)
     if held_by is not None:
         raise held(folder, held_by)
-    is_no_run = " and is a group of runs" if is_group(folder) else " and is not a run folder"
-    raise NotFoundError(
-        f"{shown(folder)} is already there" + ("" if is_run(folder) else is_no_run),
-        fix="Choose another name with --run, or leave --run out to get the next number.",
-    )
+    what = "" if is_run(folder) else f" and is {'a group of runs' if is_group(folder) else 'not a run folder'}"
+    fix = "Choose another name with --run, or leave --run out to get the next number."
+    raise NotFoundError(f"{shown(folder)} is already there{what}", fix=fix)
 
 
 def _claim_next(runs_dir: Path, name: str, files: Mapping[str, bytes]) -> Lock:
     for _ in range(1000):
-        highest = _highest(runs_dir, name)
+        highest = max((number_of(entry, name) for entry in list_folder(runs_dir)), default=0)
         for number in (highest, highest + 1):  # the highest one may be what a killed maker left
             folder = runs_dir / f"{name}-{number}"
             lock = _claim(folder, files) if number else None
             if lock is not None:
                 return lock
     raise ResourceError(f"cannot make a run folder in {shown(runs_dir)}: other processes took every number")
-
-
-def _highest(runs_dir: Path, name: str) -> int:
-    found = (re.fullmatch(rf"{re.escape(name)}-([0-9]{{1,9}})", normal(entry)) for entry in list_folder(runs_dir))
-    return max((int(match[1]) for match in found if match), default=0)
 
 
 def _claim(folder: Path, files: Mapping[str, bytes]) -> Lock | None:
@@ -127,7 +116,5 @@ def _is_blank(folder: Path, files: Mapping[str, bytes]) -> bool:
 
 def write_status(path: Path, status: Mapping[str, Any], files: Files = MappingProxyType({})) -> None:
     """Puts `status` into the run's status.json, old or new and never half; numbers that are not finite become null.
-
-    `files` are the checksums of the files that it speaks of, which are on disk before it.
-    """
+    `files` are the checksums of the files that it speaks of, which are on disk before it."""
     write_file(path / STATUS, status_bytes(status, files))

@@ -8,15 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tuner.durable.reading import JOURNAL_LIMIT, json_bytes, parse_json, shown
+from tuner.durable.reading import damaged, json_bytes, parse_json, shown
 from tuner.errors import NotFoundError
 from tuner.runs.files import CONFIG, DATA
-from tuner.runs.folder import Run
+from tuner.runs.folder import FORMAT, Run, check_format
 
 if TYPE_CHECKING:
     from tuner.data.splits import Splits
-
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -59,23 +57,20 @@ class Data:
 
 def data_bytes(splits: Splits, normalize: str) -> bytes:
     """data.json of a run on `splits` whose setting `data.normalize` is `normalize`."""
-    known, numbers = splits.description, splits.statistics
-    parts: dict[str, dict[str, Any]] = {}
-    for name, part in (("train", splits.train), ("validation", splits.validation), ("test", splits.test)):
-        parts[name] = {"samples": len(part)}
-        if known.classes:
-            parts[name]["classes"] = part.counts(len(known.classes))
-    target: dict[str, Any] = {"mean": splits.target_mean, "scale": splits.target_scale}
-    if known.classes:
-        target = {"classes": known.classes}
-    flat = {key: array.ravel().tolist() for key, array in vars(numbers).items()}
+    known, parts = splits.description, {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    counts = {
+        name: {"classes": part.counts(len(known.classes))} if known.classes else {} for name, part in parts.items()
+    }
+    numeric = {"mean": splits.target_mean, "scale": splits.target_scale}
+    target = {"classes": known.classes} if known.classes else numeric
+    flat = {key: array.ravel().tolist() for key, array in vars(splits.statistics).items()}
     return json_bytes(
         {
             "format": FORMAT,
             "shape": known.shape,
             "target": {"name": None, "kind": known.target, **target},
             "columns": [{"name": name, "kind": "number"} for name in known.columns],
-            "parts": parts,
+            "parts": {name: {"samples": len(part), **counts[name]} for name, part in parts.items()},
             "normalize": {"name": normalize, **flat},
         }
     )
@@ -86,19 +81,14 @@ def read_data(run: Run) -> Data:
     file = run.path / DATA
     if DATA not in run.files and not os.path.lexists(file):
         again = shlex.join(["tuner", "train", str(run.path / CONFIG), "--again"])
-        raise NotFoundError(
-            f"{shown(run.path)} has no {DATA}: an older tuner made it, which did not keep what its model needs to know",
-            fix=f"`{again}` trains it anew, with {DATA}.",
-        )
-    value = parse_json(run.content(DATA, JOURNAL_LIMIT), file)
-    if type(value.get("format")) is int and value["format"] > FORMAT:
-        raise NotFoundError(
-            f"{shown(file)} was written by a later tuner (format {value['format']})", fix="Update tuner."
-        )
+        why = "an older tuner made it, which did not keep what its model needs to know"
+        raise NotFoundError(f"{shown(run.path)} has no {DATA}: {why}", fix=f"`{again}` trains it anew, with {DATA}.")
+    value = parse_json(run.content(DATA), file)
+    check_format(value, file)
     try:
         return _checked(value)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise NotFoundError(f"{shown(file)} is damaged: it is not what tuner writes ({error})") from None
+        raise damaged(file, f"it is not what tuner writes ({error})") from None
 
 
 def _checked(value: dict[str, Any]) -> Data:
@@ -116,9 +106,8 @@ def _checked(value: dict[str, Any]) -> Data:
         if type(part["samples"]) is not int or len(part.get("classes", classes)) != len(classes):
             raise ValueError("parts")
     measured = (_numbers(normalize[key], width) for key in ("mean", "scale", "low", "high"))
-    return Data(
-        shape, Target(classes, mean, scale), columns, value["parts"], Normalize(str(normalize["name"]), *measured)
-    )
+    normalizing = Normalize(str(normalize["name"]), *measured)
+    return Data(shape, Target(classes, mean, scale), columns, value["parts"], normalizing)
 
 
 def _texts(values: Iterable[Any]) -> tuple[str, ...]:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tuner.config.comparison import meaning
+from tuner.durable.reading import damaged as damaged_file
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError
 from tuner.figures import finite, mean
-from tuner.runs.files import STATES
+from tuner.runs.files import IDENTITY, STATES
 from tuner.runs.find import resolve
 from tuner.runs.folder import Run, glance, is_run, members
 
@@ -78,11 +79,8 @@ def find_group(reference: str, runs_dir: Path) -> Group:
 
 
 def read_group(path: Path) -> Group:
-    """The group in the folder `path`; members whose folder is damaged are listed in `damaged`.
-
-    Raises NotFoundError when it holds no run that can be read, runs that differ in more than their seed, or two of the
-    same seed.
-    """
+    """The group in the folder `path`; members whose folder is damaged are listed in `damaged`. Raises NotFoundError
+    when it holds no run that can be read, runs that differ in more than their seed, or two of the same seed."""
     if is_run(path):
         run = glance(path)
         return Group(path, {seed_of(run): run})
@@ -96,7 +94,7 @@ def read_group(path: Path) -> Group:
             runs = [run for run in runs if run.path != member]
             damaged.append(error.message)
     if not runs:
-        raise NotFoundError(f"{shown(path)} holds no run that can be read" + "".join(f"; {each}" for each in damaged))
+        raise NotFoundError("; ".join([f"{shown(path)} holds no run that can be read", *damaged]))
     _check_alike(path, runs)
     return Group(path, {seed_of(run): run for run in sorted(runs, key=seed_of)}, tuple(damaged))
 
@@ -105,7 +103,7 @@ def seed_of(run: Run) -> int:
     """The seed of a run. Raises NotFoundError when run.json does not hold one."""
     seed = run.about.get("seed")
     if type(seed) is not int:
-        raise NotFoundError(f"{shown(run.path / 'run.json')} is damaged: its seed is missing or not a whole number")
+        raise damaged_file(run.path / IDENTITY, "its seed is missing or not a whole number")
     return seed
 
 
@@ -119,10 +117,9 @@ def _check_alike(path: Path, runs: list[Run]) -> None:
     seeds: dict[int, Run] = {}
     for run in runs:
         if without_seed(run.config) != without_seed(first.config):
-            raise NotFoundError(
-                f"{shown(path)} is not a group: {run.path.name} and {first.path.name} differ in more than their seed",
-                fix=f"tuner diff {shown(first.path)} {shown(run.path)} says in what.",
-            )
+            what = f"{run.path.name} and {first.path.name} differ in more than their seed"
+            fix = f"tuner diff {shown(first.path)} {shown(run.path)} says in what."
+            raise NotFoundError(f"{shown(path)} is not a group: {what}", fix=fix)
         if seed_of(run) in seeds:
             other = seeds[seed_of(run)].path.name
             raise NotFoundError(f"{shown(path)} is not a group: {other} and {run.path.name} have the same seed")

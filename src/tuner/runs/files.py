@@ -21,8 +21,11 @@ from tuner.durable.reading import (
     JSON_LIMIT,
     Checksum,
     checksum,
+    checksums_told,
+    damaged,
     json_bytes,
     list_folder,
+    parse_checksums,
     parse_json,
     read_bytes,
     read_json,
@@ -34,16 +37,15 @@ from tuner.runs.lock import holder
 IDENTITY, STATUS, CONFIG, SOURCE, ORIGINS = "run.json", "status.json", "config.yaml", "source.yaml", "origins.json"
 METRICS, TIMING, LAYERS, BEST = "metrics.csv", "timing.csv", "layer_stats.jsonl", "best.safetensors"
 LOG, DATA, CHECKPOINTS, CURVES = "log.txt", "data.json", "checkpoints", "curves.png"
+STATE = "state.json"
+"""Of a checkpoint: the moment of the run, and what it counts on beside itself."""
 WRITTEN_ONCE = (IDENTITY, CONFIG, SOURCE, ORIGINS, DATA)
 WEIGHTS_LIMIT = 8 << 30
 STATES = ("running", "stopped", "finished", "diverged", "crashed")
-ENDED = ("finished", "diverged")
+ENDED, UNFINISHED = ("finished", "diverged"), ("stopped", "crashed")
 
 _JOURNALS = (METRICS, TIMING, LAYERS)
 _CHECKPOINT = re.compile(r"epoch-([0-9]{4,8})(?:-batch-([0-9]{6,12}))?")
-_WHOLE = ("epoch", "step", "best_epoch", "exit_code")
-_TEXTS = ("reason", "next")
-_TABLES = ("best", "last", "test")
 _LOOKS = tuple(0.001 * 2**n for n in range(12))
 """Seconds between the looks at a run that is being written: 4 in all, for between two writes lies a checkpoint."""
 _DIED = "The run died between writing the two: the same command goes on from its checkpoint and puts that right."
@@ -69,14 +71,9 @@ class Status:
 
 def status_bytes(values: Mapping[str, Any], files: Files) -> bytes:
     """status.json. A number that is not finite becomes null."""
-    told = {name: _entry(*each) for name, each in files.items()}
     known = {key: value for key, value in values.items() if key not in ("files", "sha256")}
-    head = json_bytes({**known, "files": told}).removesuffix(b"\n}\n") + b",\n"
+    head = json_bytes({**known, "files": checksums_told(files)}).removesuffix(b"\n}\n") + b",\n"
     return head + _own(head)
-
-
-def _entry(size: int, digest: str) -> dict[str, Any]:
-    return {"bytes": size, "sha256": digest}
 
 
 def _own(head: bytes) -> bytes:
@@ -85,60 +82,56 @@ def _own(head: bytes) -> bytes:
 
 
 def read_status(run: Path) -> Status:
-    """status.json of the run folder `run`. The keys that readers rely on have their types, others are let be.
-
-    Raises NotFoundError when it is damaged.
-    """
+    """status.json of the run folder `run`. The keys that readers rely on have their types, others are let be. Raises
+    NotFoundError when it is damaged."""
     path = run / STATUS
     if not os.path.lexists(path):
         return Status()
     data = read_bytes(path, JSON_LIMIT)
-    values, file = parse_json(data, path), shown(path)
+    values = parse_json(data, path)
     told, own = values.pop("files", None), values.pop("sha256", None)
     is_older = told is None and own is None
     head = data[: -len(_own(b""))]
     if not is_older and data != head + _own(head):
-        raise NotFoundError(f"{file} is damaged: it is not what its own checksum says")
-    _check_types(values, file)
-    return Status(values, {} if is_older else _checksums(told, file))
+        raise damaged(path, "it is not what its own checksum says")
+    problem = _problem(values)
+    if problem:
+        raise damaged(path, problem)
+    return Status(values, {} if is_older else _checksums(told, path))
 
 
-def _check_types(values: Mapping[str, Any], file: str) -> None:
+def _problem(values: Mapping[str, Any]) -> str:
+    """What is of a wrong type in status.json; "" where nothing is."""
     if values.get("state") not in STATES[:-1]:
-        raise NotFoundError(f"{file} is damaged: its state is none of {', '.join(STATES[:-1])}")
-    for key in _WHOLE:
+        return f"its state is none of {', '.join(STATES[:-1])}"
+    for key in ("epoch", "step", "best_epoch", "exit_code"):
         if not (values.get(key) is None or type(values[key]) is int):
-            raise NotFoundError(f"{file} is damaged: {key} is not a whole number")
-    for key in _TEXTS:
+            return f"{key} is not a whole number"
+    for key in ("reason", "next"):
         if not isinstance(values.get(key, ""), str | None):
-            raise NotFoundError(f"{file} is damaged: {key} is not text")
-    for key in _TABLES:
+            return f"{key} is not text"
+    for key in ("best", "last", "test"):
         table = values.get(key) or {}
         if not isinstance(table, dict) or not all(v is None or type(v) in (int, float) for v in table.values()):
-            raise NotFoundError(f"{file} is damaged: {key} is not a row of numbers")
+            return f"{key} is not a row of numbers"
+    return ""
 
 
-def _checksums(told: Any, file: str) -> dict[str, Checksum]:
+def _checksums(told: Any, file: Path) -> dict[str, Checksum]:
     """File name -> (bytes, sha256), as status.json and a checkpoint's state.json have it."""
     try:
-        found = {str(name): (each["bytes"], each["sha256"]) for name, each in told.items()}
-    except (AttributeError, TypeError, KeyError):
-        found = {"": (-1, "")}
-    if not all(type(size) is int and size >= 0 and isinstance(digest, str) for size, digest in found.values()):
-        raise NotFoundError(f"{file} is damaged: it does not tell files with their bytes and sha256")
-    return found
+        return parse_checksums(told)
+    except ValueError:
+        raise damaged(file, "it does not tell files with their bytes and sha256") from None
 
 
 # ---- checked ---------------------------------------------------------------------------------------------------------
 
 
 def checked(run: Path, name: str, limit: int, status: Status) -> bytes:
-    """The content of a file of the run folder `run`, which is what `status` says of it.
-
-    While a process trains the run, it may be between two writes: then both are read again. A journal of a run that is
-    to go on may have been cut back to a checkpoint, as `apart` tells. Raises NotFoundError naming the file that is
-    missing or damaged.
-    """
+    """The content of a file of the run folder `run`, which is what `status` says of it. While a process trains the run,
+    it may be between two writes: then both are read again. A journal of a run that is to go on may have been cut back
+    to a checkpoint, as `apart` tells. Raises NotFoundError naming the file that is missing or damaged."""
     return _checked(run, name, status, limit)[0]
 
 
@@ -147,27 +140,27 @@ def _checked(run: Path, name: str, status: Status, limit: int = JOURNAL_LIMIT) -
     data, status = _looked_at(run, name, limit, status)
     if _fits(name, data, status) or _is_cut_back(run, name, data, status):
         return data, status
-    raise NotFoundError(_damaged(run / name), fix=_REPAIR)
+    raise _damaged(run / name)
 
 
-def _damaged(file: Path) -> str:
-    return f"{shown(file)} is damaged: it is not what was written"
+def _damaged(file: Path) -> NotFoundError:
+    return damaged(file, "it is not what was written", _REPAIR)
 
 
 def best_weights(run: Path, status: Status) -> bytes:
-    """The weights of the best epoch of which `status` speaks: best.safetensors, checked.
-
-    Of an ended run whose status.json tells no checksums its newest checkpoint is asked; of an unfinished one nobody.
-    Raises NotFoundError where they are missing or damaged, or are another epoch's.
-    """
+    """The weights of the best epoch of which `status` speaks: best.safetensors, checked. Of an ended run whose
+    status.json tells no checksums its newest checkpoint is asked; of an unfinished one nobody. Raises NotFoundError
+    where they are missing or damaged, or are another epoch's."""
     data, found = _looked_at(run, BEST, WEIGHTS_LIMIT, status)
     if not found.files and not found.goes_on:
-        found = Status(found.values, _counted_on(run) if _knows_best(run, found) else {})
+        newest = checkpoints(run)[-1:]  # it knows the best weights where the best epoch came before it
+        knows_best = all((found.values.get("best_epoch") or 0) <= checkpoint_position(at.name)[0] for at in newest)
+        found = Status(found.values, _counted_on(run) if knows_best else {})
     if _fits(BEST, data, found):
         return data
     if found.goes_on:
         raise NotFoundError(_not_as_told(run / BEST), fix=_how_come(run))
-    raise NotFoundError(_damaged(run / BEST), fix=_REPAIR)
+    raise _damaged(run / BEST)
 
 
 def check_files(run: Path, status: Status) -> None:
@@ -179,7 +172,7 @@ def check_files(run: Path, status: Status) -> None:
     if not status.files:
         for name, told in _counted_on(run).items():
             if name in _JOURNALS and checksum(read_bytes(run / name, JOURNAL_LIMIT)[: told[0]]) != told:
-                raise NotFoundError(_damaged(run / name), fix=_REPAIR)
+                raise _damaged(run / name)
     if BEST in status.files or os.path.lexists(run / BEST):
         best_weights(run, status)
 
@@ -238,9 +231,7 @@ def _fits(name: str, data: bytes, status: Status) -> bool:
 
 def _is_cut_back(run: Path, name: str, data: bytes, status: Status) -> bool:
     """Whether a process that died before it said so went back to a checkpoint, or a power failure took the last rows.
-
-    What a checkpoint counts on is on disk before it is.
-    """
+    What a checkpoint counts on is on disk before it is."""
     told = status.files.get(name)
     if told is None or name not in _JOURNALS or not status.goes_on or len(data) >= told[0]:
         return False
@@ -251,24 +242,28 @@ def _is_cut_back(run: Path, name: str, data: bytes, status: Status) -> bool:
 # ---- checkpoints -----------------------------------------------------------------------------------------------------
 
 
+def checkpoint_name(epochs: int, batch: int = 0) -> str:
+    """``epoch-0007`` after seven epochs; ``epoch-0007-batch-000123`` inside the eighth."""
+    return f"epoch-{epochs:04d}" + (f"-batch-{batch:06d}" if batch else "")
+
+
+def checkpoint_position(name: str) -> tuple[int, int]:
+    """(whole epochs, batches after them) of a checkpoint's name; (-1, 0) for what is none."""
+    found = _CHECKPOINT.fullmatch(name)
+    return (int(found[1]), int(found[2] or 0)) if found else (-1, 0)
+
+
 def checkpoints(run: Path) -> list[Path]:
     """The checkpoints in a run folder, oldest first. Raises NotFoundError when they cannot be listed."""
-    names = [match for name in list_folder(run / CHECKPOINTS) if (match := _CHECKPOINT.fullmatch(name))]
-    return [run / CHECKPOINTS / each[0] for each in sorted(names, key=lambda m: (int(m[1]), int(m[2] or 0)))]
-
-
-def _knows_best(run: Path, status: Status) -> bool:
-    """Whether the best epoch of an ended run came before its newest checkpoint."""
-    newest = [_CHECKPOINT.fullmatch(folder.name) for folder in checkpoints(run)[-1:]]
-    return all(name is not None and (status.values.get("best_epoch") or 0) <= int(name[1]) for name in newest)
+    names = [name for name in list_folder(run / CHECKPOINTS) if _CHECKPOINT.fullmatch(name)]
+    return [run / CHECKPOINTS / name for name in sorted(names, key=checkpoint_position)]
 
 
 def check_position(folder: Path) -> None:
     """Raises NotFoundError where a checkpoint's state.json is not of the moment that its folder's name says."""
-    file = folder / "state.json"
-    position, name = read_json(file), _CHECKPOINT.fullmatch(folder.name)
-    if name and (position.get("epoch"), position.get("batch")) != (int(name[1]) + 1, int(name[2] or 0)):
-        raise NotFoundError(f"{shown(file)} is damaged: it is not of the moment that its folder's name says")
+    position, (epochs, batch) = read_json(folder / STATE), checkpoint_position(folder.name)
+    if epochs >= 0 and (position.get("epoch"), position.get("batch")) != (epochs + 1, batch):
+        raise damaged(folder / STATE, "it is not of the moment that its folder's name says")
 
 
 def _counted_on(run: Path) -> Files:
@@ -281,5 +276,5 @@ def _all_counted_on(run: Path) -> list[Files]:
     found: list[Files] = []
     for folder in checkpoints(run):
         with suppress(NotFoundError):
-            found.append(_checksums(read_json(folder / "state.json").get("beside"), shown(folder / "state.json")))
+            found.append(_checksums(read_json(folder / STATE).get("beside"), folder / STATE))
     return found

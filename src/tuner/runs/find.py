@@ -23,6 +23,7 @@ from tuner.runs.folder import (
     is_run,
     members,
     natural,
+    number_of,
     runs_in,
     there_are,
 )
@@ -33,9 +34,7 @@ _LATEST = "9"  # later than any time of creation, as text
 
 def newest(runs_dir: Path, name: str, identity: Identity, ignore: Collection[str] = ()) -> Path | None:
     """The newest run right in `runs_dir` of the config name `name` and of `identity`, but for the parts in `ignore`.
-
-    Raises NotFoundError for a run that cannot be read, may be the one, and is newer than any other that is.
-    """
+    Raises NotFoundError for a run that cannot be read, may be the one, and is newer than any other that is."""
     for path in _of_name(runs_dir, name):
         try:
             found = glance(path)
@@ -56,25 +55,16 @@ def unreadable_one(path: Path, error: NotFoundError) -> NotFoundError:
 
 
 def _of_name(runs_dir: Path, name: str) -> list[Path]:
-    """The runs whose config or folder has this name, newest first.
-
-    One whose run.json cannot be read counts as NAME-<number> does: made before all with a higher number.
-    """
-    found = [(path, *headline(path)) for path in runs_in(runs_dir)]
-    times = [(number_of(path, name), created) for path, created, _ in found if created]
+    """The runs whose config or folder has this name, newest first. One whose run.json cannot be read counts as
+    NAME-<number> does: made before all with a higher number."""
+    found = [(path, number_of(path.name, name), *headline(path)) for path in runs_in(runs_dir)]
+    times = [(number, created) for _, number, created, _ in found if created]
     dated = []
-    for path, created, its_name in found:
-        number = number_of(path, name)
+    for path, number, created, its_name in found:
         if number or its_name == name:
             time = created or min((time for other, time in times if other > number), default=_LATEST)
             dated.append((time, number, path))
     return [path for *_, path in sorted(dated, reverse=True)]
-
-
-def number_of(path: Path, name: str) -> int:
-    """The number of a folder called NAME-<number>; 0 for another one."""
-    found = re.fullmatch(rf"{re.escape(name)}-([0-9]{{1,9}})", normal(path.name))
-    return int(found[1]) if found else 0
 
 
 def _is_another(path: Path, identity: Identity) -> bool:
@@ -90,12 +80,9 @@ def _is_another(path: Path, identity: Identity) -> bool:
 
 
 def resolve(reference: str, runs_dir: Path) -> Path:
-    """The folder of the run or group that `reference` names.
-
-    In this order: a path, a folder's exact name, GROUP/seed-3, a config name (its newest run), the unique beginning
-    of a folder's name, @1 for the newest. A shell completes a folder with a / at its end. Raises NotFoundError with
-    what fits or comes near.
-    """
+    """The folder of the run or group that `reference` names. In this order: a path, a folder's exact name,
+    GROUP/seed-3, a config name (its newest run), the unique beginning of a folder's name, @1 for the newest. A shell
+    completes a folder with a / at its end. Raises NotFoundError with what fits or comes near."""
     reference = expanded(reference.rstrip("/") or reference)
     if reference and "\0" not in reference:
         if _is_result(Path(reference)):
@@ -115,13 +102,16 @@ def resolve(reference: str, runs_dir: Path) -> Path:
     if len(starting) > 1:
         names = sorted((path.name for path in starting), key=natural)
         raise NotFoundError(f"{shown(reference)} is the beginning of {len(names)} runs: {_list(names)}")
+    message = f"there is no run {shown(reference)} in {shown(runs_dir)}"
     if re.fullmatch(r"@[0-9]{1,9}", reference):
-        return _numbered(int(reference[1:]), [path for path, _ in everything], runs_dir)
-    near = _near(reference, everything)
-    raise NotFoundError(
-        f"there is no run {shown(reference)} in {shown(runs_dir)}" + (f"; near: {_list(near)}" if near else ""),
-        fix=there_are([path for path, _ in everything]),
-    )
+        number = int(reference[1:])
+        if not 1 <= number <= len(everything):
+            raise NotFoundError(f"{message}: @1 is the newest of {len(everything)}")
+        return everything[number - 1][0]
+    known = dict.fromkeys(text for path, name in everything for text in (path.name, name) if text)
+    near = difflib.get_close_matches(reference[:64], known, n=4, cutoff=0.5)
+    fix = there_are([path for path, _ in everything])
+    raise NotFoundError(message + (f"; near: {_list(near)}" if near else ""), fix=fix)
 
 
 def _inside(runs_dir: Path, reference: str) -> Path | None:
@@ -139,8 +129,8 @@ def resolve_run(reference: str, runs_dir: Path) -> Path:
     path = resolve(reference, runs_dir)
     if is_group(path):
         one = next(iter(members(path)), None)
-        raise NotFoundError(f"{shown(path)} is a group of runs, and one run is asked for",
-                            fix=f"Say which one: {shown(one)}." if one else "")  # fmt: skip
+        fix = f"Say which one: {shown(one)}." if one else ""
+        raise NotFoundError(f"{shown(path)} is a group of runs, and one run is asked for", fix=fix)
     return path
 
 
@@ -150,8 +140,8 @@ def instead_of_config(reference: str, runs_dir: Path) -> UsageError | None:
     if not there:
         return None
     what, path = ("group", members(there[0])[:1]) if is_group(there[0]) else ("run", there[:1])
-    return UsageError(f"{shown(reference)} is a {what}, and a config is asked for",
-                      fix=" ".join(f"`tuner train {typed(each)}` goes on with that run." for each in path))  # fmt: skip
+    fix = " ".join(f"`tuner train {typed(each)}` goes on with that run." for each in path)
+    return UsageError(f"{shown(reference)} is a {what}, and a config is asked for", fix=fix)
 
 
 def _is_result(place: Path) -> bool:
@@ -162,29 +152,14 @@ def results_in(runs_dir: Path) -> list[tuple[Path, str]]:
     """(folder, config name) of the runs and groups in `runs_dir`, newest first; a group is as new as its newest run."""
     found = []
     for path in folders_in(runs_dir):
-        inside = [path] if is_run(path) else _inner_runs(path)
+        try:
+            inside = [path] if is_run(path) else [inner for inner in folders_in(path) if is_run(inner)]
+        except NotFoundError:  # a folder that cannot be listed must not hide the others
+            continue
         if inside:
             time, name = max(map(headline, inside))
             found.append((time, natural(path.name), path, name))
     return [(path, name) for *_, path, name in sorted(found, reverse=True)]
-
-
-def _inner_runs(path: Path) -> list[Path]:
-    try:
-        return [inner for inner in folders_in(path) if is_run(inner)]
-    except NotFoundError:  # a folder that cannot be listed must not hide the others
-        return []
-
-
-def _numbered(number: int, paths: list[Path], runs_dir: Path) -> Path:
-    if not 1 <= number <= len(paths):
-        raise NotFoundError(f"there is no run @{number} in {shown(runs_dir)}: @1 is the newest of {len(paths)}")
-    return paths[number - 1]
-
-
-def _near(reference: str, everything: list[tuple[Path, str]]) -> list[str]:
-    names = dict.fromkeys(text for path, name in everything for text in (path.name, name) if text)
-    return difflib.get_close_matches(reference[:64], names, n=4, cutoff=0.5)
 
 
 def _list(names: list[str]) -> str:

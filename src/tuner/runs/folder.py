@@ -16,7 +16,7 @@ from typing import Any
 from tuner.config.comparison import ABSENT, NEUTRAL, name_of
 from tuner.durable.folders import LEFTOVERS
 from tuner.durable.names import is_run_name, normal
-from tuner.durable.reading import JOURNAL_LIMIT, JSON_LIMIT, list_folder, parse_json, read_bytes, shown
+from tuner.durable.reading import JOURNAL_LIMIT, JSON_LIMIT, damaged, list_folder, parse_json, read_bytes, shown
 from tuner.errors import NotFoundError
 from tuner.runs.files import (
     CONFIG,
@@ -85,7 +85,7 @@ class Run:
             value = value.get(part, ABSENT) if isinstance(value, dict) else ABSENT
         value = NEUTRAL.get(key, ABSENT) if value is ABSENT else value
         if value is ABSENT:
-            raise NotFoundError(f"{shown(self.path / CONFIG)} is damaged: {key} is missing")
+            raise damaged(self.path / CONFIG, f"{key} is missing")
         return name_of(value)
 
     @property
@@ -102,11 +102,11 @@ class Run:
         try:
             text = self.content(METRICS).decode("ascii")
         except UnicodeDecodeError as error:
-            raise NotFoundError(f"{shown(file)} is damaged: it holds bytes that are no text") from error
+            raise damaged(file, "it holds bytes that are no text") from error
         rows = parse_rows(text, shown(file))
         epochs = [epoch for row in rows if isinstance(epoch := row.get("epoch"), int)]
         if len(epochs) != len(rows) or any(one >= other for one, other in pairwise(epochs)):
-            raise NotFoundError(f"{shown(file)} is damaged: its epochs do not grow line by line")
+            raise damaged(file, "its epochs do not grow line by line")
         return rows
 
     @cached_property
@@ -122,7 +122,7 @@ class Run:
         file = self.path / LAYERS
         rows = parse_layer_rows(self.content(LAYERS), shown(file)) if self._has(LAYERS) else []
         if self.state in ENDED and self.config.get("layer_stats") == "auto" and not rows:
-            raise NotFoundError(f"{shown(file)} is damaged: what was measured is missing")
+            raise damaged(file, "what was measured is missing")
         return rows
 
     def _has(self, name: str) -> bool:
@@ -138,12 +138,14 @@ def read(path: Path) -> Run:
 
 
 def glance(path: Path) -> Run:
-    """The run in the folder `path` from run.json and status.json alone: what a list of many runs needs.
-
-    Raises NotFoundError naming the file that is missing or damaged.
-    """
+    """The run in the folder `path` from run.json and status.json alone: what a list of many runs needs. Raises
+    NotFoundError naming the file that is missing or damaged."""
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises on a name that is too long
-        raise NotFoundError(f"there is no run folder {shown(path)}", fix=_beside(path))
+        try:
+            beside = runs_in(path.parent)
+        except (NotFoundError, ValueError):  # ValueError: a path that cannot be one
+            beside = []
+        raise NotFoundError(f"there is no run folder {shown(path)}", fix=there_are(beside))
     status = read_status(path)
     about = _about(path, checked(path, IDENTITY, JSON_LIMIT, status))
     state = status.values.get("state", "running")
@@ -152,14 +154,6 @@ def glance(path: Path) -> Run:
         state = status.values.get("state", "crashed").replace("running", "crashed")
     identity = Identity.from_json(about.get("identity"), shown(path / IDENTITY))
     return Run(path, about["name"], about["created"], identity, about, status.values, state, status.files)
-
-
-def _beside(path: Path) -> str:
-    """What to do when `path` is missing: the runs that are there instead."""
-    try:
-        return there_are(runs_in(path.parent))
-    except (NotFoundError, ValueError):  # ValueError: a path that cannot be one
-        return there_are([])
 
 
 def there_are(newest_first: Sequence[Path]) -> str:
@@ -176,36 +170,35 @@ def _about(path: Path, data: bytes) -> dict[str, Any]:
     """run.json, which holds `data`, with its `format`, `name` and `created` checked."""
     file = path / IDENTITY
     about = parse_json(data, file)
-    written = about.get("format")
-    if type(written) is int and written > FORMAT:
-        raise NotFoundError(f"{shown(file)} was written by a later tuner (format {written})", fix="Update tuner.")
-    if type(written) is not int or written != FORMAT:
-        raise NotFoundError(f"{shown(file)} is damaged: its format is not {FORMAT}")
+    check_format(about, file)
+    if type(about.get("format")) is not int or about["format"] != FORMAT:
+        raise damaged(file, f"its format is not {FORMAT}")
     if not isinstance(about.get("name"), str) or not is_run_name(normal(about["name"])):
-        raise NotFoundError(f"{shown(file)} is damaged: its name is missing or not a name")
+        raise damaged(file, "its name is missing or not a name")
     about["name"] = normal(about["name"])
-    about["created"] = _time(about.get("created"), shown(file))
+    try:
+        time = datetime.fromisoformat(about["created"])
+        if time.tzinfo is None:
+            raise ValueError("no time zone")
+        about["created"] = time.astimezone(UTC).isoformat(timespec="microseconds")
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise damaged(file, "its time of creation is missing or not one") from error
     return about
 
 
-def _time(value: Any, file: str) -> str:
-    try:
-        time = datetime.fromisoformat(value)
-        if time.tzinfo is None:
-            raise ValueError("no time zone")
-        return time.astimezone(UTC).isoformat(timespec="microseconds")
-    except (TypeError, ValueError, OverflowError) as error:
-        raise NotFoundError(f"{file} is damaged: its time of creation is missing or not one") from error
+def check_format(value: dict[str, Any], file: Path) -> None:
+    """Raises NotFoundError where a later tuner wrote the JSON `value` of `file`."""
+    written = value.get("format")
+    if type(written) is int and written > FORMAT:
+        raise NotFoundError(f"{shown(file)} was written by a later tuner (format {written})", fix="Update tuner.")
 
 
 # ---- many ------------------------------------------------------------------------------------------------------------
 
 
 def runs_in(runs_dir: Path) -> list[Path]:
-    """The run folders right in `runs_dir`, newest first; [] when it is not there.
-
-    What is no run (no run.json) is left out; a run whose run.json is damaged comes last, so that its reader can say so.
-    """
+    """The run folders right in `runs_dir`, newest first; [] when it is not there. What is no run (no run.json) is left
+    out; a run whose run.json is damaged comes last, so that its reader can say so."""
     found = [(headline(path)[0], natural(path.name), path) for path in folders_in(runs_dir) if is_run(path)]
     return [path for *_, path in sorted(found, reverse=True)]
 
@@ -216,10 +209,8 @@ def members(group: Path) -> list[Path]:
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """The folders in `folder`, whatever they are called, but for what a killed writer left.
-
-    Raises NotFoundError when it cannot be listed.
-    """
+    """The folders in `folder`, whatever they are called, but for what a killed writer left. Raises NotFoundError when
+    it cannot be listed."""
     try:
         names = [name for name in list_folder(folder) if not name.startswith(LEFTOVERS)]
     except NotFoundError as error:
@@ -228,10 +219,8 @@ def folders_in(folder: Path) -> list[Path]:
 
 
 def folder_called(folder: Path, name: str) -> Path:
-    """The folder `name` in `folder`; where there is none, one whose name is the same in another Unicode form.
-
-    Raises NotFoundError when `folder` cannot be listed.
-    """
+    """The folder `name` in `folder`; where there is none, one whose name is the same in another Unicode form. Raises
+    NotFoundError when `folder` cannot be listed."""
     path = folder / name
     if name.isascii() or os.path.lexists(path):
         return path
@@ -250,6 +239,12 @@ def headline(path: Path) -> tuple[str, str]:
     except NotFoundError:
         return "", ""
     return about["created"], about["name"]
+
+
+def number_of(folder: str, name: str) -> int:
+    """The number of a folder called NAME-<number>; 0 for another one."""
+    found = re.fullmatch(rf"{re.escape(name)}-([0-9]{{1,9}})", normal(folder))
+    return int(found[1]) if found else 0
 
 
 def natural(name: str) -> list[tuple[str, int]]:

@@ -19,8 +19,8 @@ NAMES = {
     "threads": "threads",
     "packages": "packages",
 }
-"""What runs are told apart by beside their settings, as run.json calls it, and in words. A git commit is told, but is
-no part of the identity."""
+"""What runs are told apart by beside their settings, as run.json calls it, and in words. A git commit is no part of the
+identity."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import struct
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -30,7 +30,7 @@ else:
 
 NAME = "lock"
 _LIMIT = 1 << 16
-_MOVE = "Move it away, then run the same command again."
+MOVE = "Move it away, then run the same command again."
 _TURN = 10.0  # seconds to wait for another maker: it takes a fraction of one, unless it was halted
 _ABSENT = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 # struct flock of 64-bit systems. Linux: type, whence, start, length, pid. Elsewhere: start, length, pid, type, whence.
@@ -44,11 +44,9 @@ _held: dict[tuple[int, int], tuple[int, dict[str, Any]]] = {}
 def check_platform() -> None:
     """Raises ResourceError on a system without locks that end with their process: two could train one run there."""
     if not CAN_LOCK:
-        raise ResourceError(
-            "tuner does not train on this system, which has no file locks of the kind that end with their process",
-            fix="Train on Linux or macOS (on Windows: in WSL). What only reads works here: show, runs, curves, diff, "
-            "compare, early-stop, check, explain, list.",
-        )
+        message = "tuner does not train on this system, which has no file locks of the kind that end with their process"
+        reading = "What only reads works here: show, runs, curves, diff, compare, early-stop, check, explain, list."
+        raise ResourceError(message, fix=f"Train on Linux or macOS (on Windows: in WSL). {reading}")
 
 
 class Lock:
@@ -79,17 +77,16 @@ class Lock:
             return describe_holder(self.path) or "this process"
         with writing(file):
             descriptor = os.open(file, os.O_RDWR | os.O_CREAT | CAREFUL, 0o666)
-        try:
-            taken = _lock(descriptor, file)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        if not taken:
-            os.close(descriptor)
-            return describe_holder(self.path) or "another process"
+        with ExitStack() as opened:
+            opened.callback(os.close, descriptor)
+            if not _lock(descriptor, file):
+                return describe_holder(self.path) or "another process"
+            opened.pop_all()
         about = os.fstat(descriptor)
         self._descriptor, self._key = descriptor, (about.st_dev, about.st_ino)
-        content = _content()
+        command = shlex.join([os.path.basename(sys.argv[0]) or "python", *sys.argv[1:]])  # noqa: PTH119 - it is text
+        start = datetime.now(UTC).isoformat(timespec="seconds")
+        content = {"host": socket.gethostname(), "pid": os.getpid(), "start": start, "command": command[:1000]}
         _held[self._key] = (os.getpid(), content)
         with suppress(OSError):  # for the message only: a full disk must not keep anyone from the lock
             os.ftruncate(descriptor, 0)
@@ -102,10 +99,10 @@ class Lock:
         with writing(file):
             if is_at(file, self._descriptor):
                 return
-        raise ResourceError(
-            f"{shown(file)} is gone: it was deleted or moved while this process trained, and another may have the run",
-            fix="Run the same command again: it goes on with the run once nobody else does.",
+        message = (
+            f"{shown(file)} is gone: it was deleted or moved while this process trained, and another may have the run"
         )
+        raise ResourceError(message, fix="Run the same command again: it goes on with the run once nobody else does.")
 
     def release(self) -> None:
         """Gives the run free. The file stays: taking it away would let two holders lock two files of one name."""
@@ -131,39 +128,30 @@ def held(path: Path, by: str) -> HeldError:
 
 @contextmanager
 def making(runs_dir: Path) -> Iterator[None]:
-    """Within it no other process makes a run in `runs_dir`, where the file system can see to that.
-
-    The lock is the folder's own, not a file in it. It is held for the moments of making one, so a maker that keeps it
-    for longer was halted, and is not waited for.
-    """
+    """Within it no other process makes a run in `runs_dir`, where the file system can see to that. The lock is the
+    folder's own, not a file in it. It is held for the moments of making one, so a maker that keeps it for longer was
+    halted, and is not waited for."""
     make_folder(runs_dir)
     with writing(runs_dir):
         descriptor = os.open(runs_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        deadline = time.monotonic() + _TURN
-        while not _taken(descriptor) and time.monotonic() < deadline:
-            time.sleep(0.005)
+        deadline, taken = time.monotonic() + _TURN, False
+        while not taken and time.monotonic() < deadline:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                taken = True
+            except BlockingIOError:  # another process is at it
+                time.sleep(0.005)
+            except OSError:  # a file system without such locks keeps nobody out
+                break
         yield
     finally:
         os.close(descriptor)
 
 
-def _taken(descriptor: int) -> bool:
-    """False: another process is at it. A file system without such locks keeps nobody out."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        pass
-    return True
-
-
 def holder(path: Path) -> dict[str, Any] | None:
     """What is known of the live process that holds the run folder `path`: host, pid, start, command; None if none does.
-
-    Asks the kernel; takes nothing and writes nothing. Raises NotFoundError or ResourceError when it cannot be asked.
-    """
+    Asks the kernel; takes nothing and writes nothing. Raises NotFoundError or ResourceError when it cannot be asked."""
     file = path / NAME
     mine = _mine(file)
     if mine is not None or not CAN_LOCK:
@@ -176,9 +164,21 @@ def holder(path: Path) -> dict[str, Any] | None:
         raise _unreadable(file, error) from error
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise NotFoundError(f"{shown(file)} is not a regular file", fix=_MOVE)
-        pid = _locked_by(descriptor)
-        return None if pid is None else {"pid": pid} | _read_content(descriptor)
+            raise NotFoundError(f"{shown(file)} is not a regular file", fix=MOVE)
+        asked = [0] * 5
+        asked[_TYPE] = fcntl.F_RDLCK
+        answer = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, struct.pack(_FLOCK, *asked)))
+        if answer[_TYPE] == fcntl.F_UNLCK:
+            return None
+        # A pid of 0 or less: it is locked, by whom is not seen from here.
+        try:
+            told = json.loads(os.pread(descriptor, _LIMIT, 0))
+        except (OSError, ValueError, RecursionError):
+            told = None  # its holder has not written yet, or what it wrote is damaged
+        known = told if isinstance(told, dict) else {}
+        types = {"host": str, "pid": int, "start": str, "command": str}
+        about = {key: known[key] for key, wanted in types.items() if type(known.get(key)) is wanted}
+        return {"pid": max(int(answer[_PID]), 0)} | about
     except OSError as error:
         raise _unreadable(file, error) from error
     finally:
@@ -187,7 +187,7 @@ def holder(path: Path) -> dict[str, Any] | None:
 
 def _unreadable(file: Path, error: OSError) -> NotFoundError | ResourceError:
     told = unreadable(file, error)
-    return told if told.fix else NotFoundError(told.message, fix=_MOVE)
+    return told if told.fix else NotFoundError(told.message, fix=MOVE)
 
 
 def describe_holder(path: Path) -> str | None:
@@ -195,12 +195,8 @@ def describe_holder(path: Path) -> str | None:
     known = holder(path)
     if known is None:
         return None
-    text = f"process {known['pid']}"
-    if known.get("host"):
-        text += f" on {known['host']}"
-    if known.get("start"):
-        text += f" since {known['start']}"
-    return shown(text + (f": {known['command']}" if known.get("command") else ""))
+    words = {"pid": "process ", "host": " on ", "start": " since ", "command": ": "}
+    return shown("".join(f"{word}{known[key]}" for key, word in words.items() if known.get(key) or key == "pid"))
 
 
 def _mine(file: Path) -> dict[str, Any] | None:
@@ -221,40 +217,8 @@ def _lock(descriptor: int, file: Path) -> bool:
         if error.errno in (errno.EAGAIN, errno.EACCES):
             return False
         if error.errno in _ABSENT:
-            raise ResourceError(
-                f"cannot lock {shown(file)}: {error.strerror}",
-                fix="This file system keeps no locks: put the runs on a local disk (--runs-dir).",
-            ) from error
+            fix = "This file system keeps no locks: put the runs on a local disk (--runs-dir)."
+            raise ResourceError(f"cannot lock {shown(file)}: {error.strerror}", fix=fix) from error
         with writing(file):
             raise
     return True
-
-
-def _locked_by(descriptor: int) -> int | None:
-    """The process that has locked the file (0: known to be locked, by whom not seen from here); None if none has."""
-    asked = [0] * 5
-    asked[_TYPE] = fcntl.F_RDLCK
-    answer = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, struct.pack(_FLOCK, *asked)))
-    return None if answer[_TYPE] == fcntl.F_UNLCK else max(int(answer[_PID]), 0)
-
-
-def _content() -> dict[str, Any]:
-    command = shlex.join([os.path.basename(sys.argv[0]) or "python", *sys.argv[1:]])  # noqa: PTH119 - it is text
-    return {
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "start": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": command[:1000],
-    }
-
-
-def _read_content(descriptor: int) -> dict[str, Any]:
-    """What the holder wrote about itself; {} while it has not, or when it is damaged."""
-    try:
-        value = json.loads(os.pread(descriptor, _LIMIT, 0))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    types = {"host": str, "pid": int, "start": str, "command": str}
-    if not isinstance(value, dict):
-        return {}
-    return {key: value[key] for key, wanted in types.items() if type(value.get(key)) is wanted}

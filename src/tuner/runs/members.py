@@ -19,9 +19,7 @@ TREND = 12
 
 def members_table(statuses: Mapping[int, Status], monitor: str, courses: Mapping[int, Sequence[float | None]]) -> Table:
     """A row a seed, and below them the mean and the standard deviation (with n - 1) of the members that finished.
-
-    `courses` are the monitor's values epoch by epoch; without any, no column shows them.
-    """
+    `courses` are the monitor's values epoch by epoch; without any, no column shows them."""
     names = metrics_of_members(next((each for each in statuses.values() if each.get("best")), {}), monitor)
     rows = [member_row(seed, each, names, courses.get(seed, [])) for seed, each in statuses.items()]
     columns = members_columns(names, monitor)

@@ -10,7 +10,7 @@ from tuner.errors import UsageError
 from tuner.figures import mean
 from tuner.options.metrics import Column, column
 from tuner.quantities import EPOCH, LAYER, WHOLE_RUN
-from tuner.runs.conditions import Condition, parse_condition
+from tuner.runs.conditions import Condition, parse_numeric
 from tuner.runs.folder import Run
 from tuner.runs.values import NOT_TESTED, Metric, parse_metric, value, why_not
 
@@ -44,11 +44,7 @@ class Requirement:
 
 def parse_requirements(texts: Sequence[str], loaded: Loaded) -> list[Requirement]:
     """Raises UsageError for what is no condition, and for a metric that a run of `loaded` will not have."""
-    requirements = []
-    for text in texts:
-        condition = parse_condition(text)
-        _ = condition.number
-        requirements.append(Requirement(condition, parse_metric(condition.left)))
+    requirements = [Requirement(each, parse_metric(each.left)) for each in map(parse_numeric, texts)]
     there = possible_metrics(loaded)
     for requirement in requirements:
         is_test = column(requirement.metric.column).part == "test"

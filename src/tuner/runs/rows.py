@@ -29,28 +29,18 @@ def format_header(columns: Sequence[str]) -> str:
 
 
 def format_row(columns: Sequence[str], values: Mapping[str, float | int | None]) -> str:
-    """One line without its end: a float in its shortest form that reads back the same, None as an empty cell.
-
-    `values` has exactly the columns.
-    """
+    """One line without its end, of exactly the columns: a float in its shortest form that reads back the same, None as
+    an empty cell."""
     if set(values) != set(columns):
         raise ValueError(f"a row is whole: {sorted(set(values) ^ set(columns))} are missing or too many")
-    return ",".join(_cell(values[column]) for column in columns)
+    cells = [values[column] for column in columns]
+    return ",".join("" if each is None else str(int(each)) if isinstance(each, int) else repr(float(each))
+                    for each in cells)  # fmt: skip
 
 
-def _cell(value: float | int | None) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, int):
-        return str(int(value))
-    return repr(float(value))
-
-
-def parse_rows(text: str, file: str = "metrics.csv") -> list[Row]:
-    """The rows of `text`; a last line without its end was torn by a crash and does not count.
-
-    Raises NotFoundError naming `file` and the line that is damaged.
-    """
+def parse_rows(text: str, file: str) -> list[Row]:
+    """The rows of `text`; a last line without its end was torn by a crash and does not count. Raises NotFoundError
+    naming `file` and the line that is damaged."""
     lines = text.split("\n")[:-1]
     if not lines:
         return []
@@ -82,17 +72,12 @@ def parse_layer_rows(data: bytes, file: str) -> list[LayerRow]:
     rows = []
     for number, line in enumerate(data.split(b"\n")[:-1], 1):
         try:
-            rows.append(_layer_row(json.loads(line)))
-        except (ValueError, RecursionError, OverflowError) as error:
+            row = json.loads(line)
+            known = type(row["epoch"]) is int and isinstance(row["layer"], str)
+            numbers = [value for key, value in row.items() if key != "layer" and value is not None]
+            if not known or not all(type(value) in (int, float) and math.isfinite(value) for value in numbers):
+                raise ValueError("no epoch, no layer or not a number")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             raise NotFoundError(f"{file} is damaged: line {number} is not what a layer did after an epoch") from error
+        rows.append(row)
     return rows
-
-
-def _layer_row(row: Any) -> LayerRow:
-    """Raises ValueError."""
-    if not isinstance(row, dict) or type(row.get("epoch")) is not int or not isinstance(row.get("layer"), str):
-        raise ValueError("no epoch or no layer")
-    numbers = [value for key, value in row.items() if key != "layer" and value is not None]
-    if not all(type(value) in (int, float) and math.isfinite(value) for value in numbers):
-        raise ValueError("not a number")
-    return row

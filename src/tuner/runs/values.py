@@ -9,13 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tuner.durable.reading import shown
+from tuner.durable.reading import damaged, shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.figures import mean_of_known
 from tuner.options.metrics import Column
 from tuner.options.metrics import column as column_of
 from tuner.quantities import LAYER, WHOLE_RUN
-from tuner.runs.conditions import Condition, parse_condition
+from tuner.runs.conditions import Condition, parse_numeric
+from tuner.runs.files import CONFIG
 from tuner.runs.folder import Run
 from tuner.runs.rows import Row
 
@@ -32,11 +33,8 @@ _LAYER = re.compile(rf"({'|'.join(LAYER)})\(([a-z0-9_.]+)\)")
 
 @dataclass(frozen=True)
 class Metric:
-    """What to read of a run.
-
-    `column` of its best epoch, of epoch `at` (an epoch's number, or -1: the last one); or, with `reached`, the first
-    epoch in which that condition holds.
-    """
+    """What to read of a run. `column` of its best epoch, of epoch `at` (an epoch's number, or -1: the last one); or,
+    with `reached`, the first epoch in which that condition holds."""
 
     text: str
     column: str = ""
@@ -56,8 +54,7 @@ def parse_metric(text: str) -> Metric:
     """A metric as the command line names it (`FORMS`). Raises UsageError."""
     text = text.strip()
     if text.startswith("epochs(") and text.endswith(")"):
-        condition = parse_condition(text[len("epochs(") : -1])
-        _ = condition.number
+        condition = parse_numeric(text[len("epochs(") : -1])
         _check_has_epochs(condition.left)
         return Metric(f"epochs({condition})", condition.left, reached=condition)
     found = _FORM.fullmatch(text)
@@ -77,14 +74,14 @@ def _check_has_epochs(column: str) -> None:
 
 
 def value(run: Run, metric: Metric) -> float | None:
-    """The metric of `run`; None where it has none yet, or never got there (a run that reached no such epoch).
-
-    Raises UsageError naming the metrics there are when the run has no such metric at all.
-    """
+    """The metric of `run`; None where it has none yet, or never got there (a run that reached no such epoch). Raises
+    UsageError naming the metrics there are when the run has no such metric at all."""
     if metric.column in WHOLE_RUN:
-        return parameters(run) if metric.column == "parameters" else seconds_per_epoch(run)
+        return parameters(run) if metric.column == "parameters" else mean_of_known(_epoch_seconds(run))
     if metric.reached is not None:
-        return _first_epoch(run, metric.reached)
+        left, holds = metric.reached.left, metric.reached.holds
+        course = ((row["epoch"], _known(run, row, left, Metric(left, left))) for row in run.rows)
+        return next((epoch for epoch, now in course if now is not None and holds(now)), None)
     inside = _LAYER.fullmatch(metric.column)
     if inside is not None:
         return _of_layer(run, inside[1], inside[2], metric)
@@ -124,24 +121,17 @@ def metrics_of_run(run: Run) -> list[str]:
 def parameters(run: Run) -> float:
     """How many numbers the network learns."""
     known = run.about.get("parameters")
-    if isinstance(known, int):
-        return known
-    try:
-        return _parameters(run.path / "config.yaml")
-    except ConfigError as error:
-        raise NotFoundError(f"{shown(run.path / 'config.yaml')} is damaged: {error.faults[0].message}") from None
+    return known if isinstance(known, int) else _planned_parameters(run.path / CONFIG)
 
 
 @cache
-def _parameters(config: Path) -> int:
+def _planned_parameters(config: Path) -> int:
     from tuner.config.load import load
 
-    return load(str(config)).plan.parameters
-
-
-def seconds_per_epoch(run: Run) -> float | None:
-    """The mean over the epochs, evaluation included; None where that is not known."""
-    return mean_of_known(_epoch_seconds(run))
+    try:
+        return load(str(config)).plan.parameters
+    except ConfigError as error:
+        raise damaged(config, error.faults[0].message) from None
 
 
 def seconds(run: Run) -> float | None:
@@ -171,8 +161,8 @@ def _of_layer(run: Run, number: str, layer: str, metric: Metric) -> float | None
     if not rows:
         layers = ", ".join(dict.fromkeys(str(row["layer"]) for row in run.layers))
         unmeasured = "Its layers were not measured; --again with layer_stats=auto trains one of which they are."
-        raise UsageError(f"{_named(run)} has no metric {shown(metric)}",
-                         fix=f"Its layers are {layers}." if layers else unmeasured)  # fmt: skip
+        fix = f"Its layers are {layers}." if layers else unmeasured
+        raise UsageError(f"{_named(run)} has no metric {shown(metric)}", fix=fix)
     if metric.at is None:
         best = run.status.get("best_epoch")
         rows = [row for row in rows if best is not None and row["epoch"] <= best][-1:]
@@ -194,22 +184,13 @@ def _named(run: Run) -> str:
     return shown(f"{path.parent.name}/{path.name}" if path.name.startswith("seed-") else path.name)
 
 
-def _first_epoch(run: Run, condition: Condition) -> float | None:
-    for row in run.rows:
-        now = _known(run, row, condition.left, Metric(condition.left, condition.left))
-        if now is not None and condition.holds(now):
-            return row["epoch"]
-    return None
-
-
 def _known(run: Run, row: dict[str, Any] | Row, name: str, metric: Metric) -> float | None:
     if name not in row:
         from tuner.config.words import nearest
 
         there = ", ".join(metrics_of_run(run))
         near = [known for known in metrics_of_run(run) if known.endswith(f"_{metric.column}")]
-        typo = nearest(metric.column, metrics_of_run(run))
-        meant = " or ".join(near) or typo
+        meant = " or ".join(near) or nearest(metric.column, metrics_of_run(run))
         fix = f"Did you mean {meant}? There are {there}." if meant else f"There are {there}."
         raise UsageError(f"{_named(run)} has no metric {shown(metric)}", fix=fix)
     found: float | None = row[name]

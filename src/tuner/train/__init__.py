@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import torch
 
@@ -12,21 +13,19 @@ from tuner.options.metrics import Column
 from tuner.runs.creating import create_held
 from tuner.runs.files import DATA
 from tuner.runs.lock import Lock, making
-from tuner.session import Session, made_meanwhile, taken_meanwhile
+from tuner.session import Session, check_not_made_meanwhile
 from tuner.stopping import StopRequests
 from tuner.train.epochs import Training
 from tuner.train.folder import Folder
 from tuner.train.prepare import Setup, prepare, set_up_torch
 
-__all__ = ["columns", "train"]
-
 
 def train(session: Session, stop: StopRequests) -> Iterator[Event]:
-    """Trains a session to its end; yields Started first and Ended last. Raises TunerError.
-
-    Nothing is on disk before the network is built and the data is on the device.
-    """
-    try:
+    """Trains a session to its end; yields Started first and Ended last. Raises TunerError. Nothing is on disk before
+    the network is built and the data is on the device."""
+    with ExitStack() as end, enough_memory(session):
+        if session.held is not None:
+            end.callback(session.held.release)
         session = set_up_torch(session)
         setup = prepare(session)
         lock = session.held or _create(session, stop)
@@ -34,23 +33,30 @@ def train(session: Session, stop: StopRequests) -> Iterator[Event]:
         with stop.listening(), Folder(lock, columns(setup), with_layers) as folder:
             training = Training(session, setup, folder, stop)
             try:
-                resumed = go_on(training)
-                yield started(training, resumed)
-                yield from training.epochs()
+                with enough_memory(session):
+                    resumed = go_on(training)
+                    yield started(training, resumed)
+                    yield from training.epochs()
             except ResourceError as error:
                 training.failed(error)
                 raise
-            except (RuntimeError, MemoryError) as error:
-                if is_out_of_memory(error):
-                    training.failed(out_of_memory(error, session))
-                raise
+
+
+@contextmanager
+def enough_memory(session: Session) -> Iterator[None]:
+    """Turns an error of memory that ran out into a ResourceError; torch's allocator for the CPU says so with a plain
+    RuntimeError."""
+    try:
+        yield
     except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
+        is_said = any(words in str(error) for words in ("allocate memory", "out of memory"))
+        if not is_said and not isinstance(error, torch.OutOfMemoryError | MemoryError):
             raise
-        raise out_of_memory(error, session) from None
-    finally:
-        if session.held is not None:
-            session.held.release()
+        where = "the GPU" if isinstance(error, torch.OutOfMemoryError) else "this machine"
+        size, count = session.loaded.config.training.batch_size, session.plan.parameters
+        message = f"out of memory on {where}: {count:,} parameters, training.batch_size {size}"
+        fix = "a smaller model or a smaller training.batch_size needs less; `tuner check --resolved` shows the layers"
+        raise ResourceError(message, fix=fix) from None
 
 
 def columns(setup: Setup) -> tuple[str, ...]:
@@ -64,9 +70,7 @@ def _create(session: Session, stop: StopRequests) -> Lock:
     """The new run folder, held. Raises HeldError when the same command was faster by a moment."""
     config, request = session.loaded.config, session.request
     with making(request.runs_dir):
-        faster = taken_meanwhile(session)
-        if faster is not None:
-            raise made_meanwhile(faster)
+        check_not_made_meanwhile(session)
         stop.listen()  # the folder that comes now is left in order
         return create_held(request.runs_dir, config.name, request.run_name, session.files())
 
@@ -108,21 +112,4 @@ def started(training: Training, resumed: int | None) -> Started:
         monitor=session.loaded.config.training.monitor,
         notes=tuple(notes),
         batch=setup.state.batch,
-    )
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out; torch's allocator for the CPU says so with a plain RuntimeError."""
-    said = str(error)
-    return (
-        isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in said or "out of memory" in said
-    )
-
-
-def out_of_memory(error: BaseException, session: Session) -> ResourceError:
-    where = "the GPU" if isinstance(error, torch.OutOfMemoryError) else "this machine"
-    size, count = session.loaded.config.training.batch_size, session.plan.parameters
-    return ResourceError(
-        f"out of memory on {where}: {count:,} parameters, training.batch_size {size}",
-        fix="a smaller model or a smaller training.batch_size needs less; `tuner check --resolved` shows the layers",
     )

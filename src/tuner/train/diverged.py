@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from typing import Any
+from contextlib import ExitStack, suppress
+from functools import partial
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from tuner.loop import NonFinite, Task, train_epoch
 from tuner.state import State
@@ -24,27 +23,24 @@ def locate(
     """
     state.restore(files)
     found: list[str] = []
-    with ExitStack() as hooks:
-        for name, module in state.network.blocks():
-            hooks.callback(module.register_forward_hook(_watch_output(name, found)).remove)
+
+    def look(what: str, tensor: Tensor) -> None:
+        if not found and not bool(tensor.isfinite().all()):
+            found.append("the network's output" if what == "the output of output" else what)
+
+    with suppress(NonFinite), ExitStack() as hooks:
+        hooks.enter_context(state.network.watched(lambda name, output: look(f"the output of {name}", output)))
         for name, parameter in state.network.named_parameters():
-            handle = parameter.register_hook(_watch_gradient(name, found))  # type: ignore[no-untyped-call]
+            handle = parameter.register_hook(partial(look, f"the gradient of {name}"))  # type: ignore[no-untyped-call]
             hooks.callback(handle.remove)
-        for _ in _steps(task, state, history, last_epoch):
-            if found or not state.finite():
+        while True:
+            for _ in train_epoch(task, state, history):
+                if found or not state.finite():
+                    raise NonFinite
+            if state.epoch >= last_epoch:
                 break
-    return state.step, found[0] if found else _what(state)
-
-
-def _steps(task: Task, state: State, history: tuple[float, ...], last_epoch: int) -> Iterator[None]:
-    """The steps from where `state` is to the end of `last_epoch`, or to the first one that is not finite."""
-    try:
-        yield from train_epoch(task, state, history)
-        while state.epoch < last_epoch:
             state.next_epoch()
-            yield from train_epoch(task, state, history)
-    except NonFinite:
-        return
+    return state.step, found[0] if found else _what(state)
 
 
 def _what(state: State) -> str:
@@ -54,21 +50,5 @@ def _what(state: State) -> str:
         return "the loss"
     if not math.isfinite(norm):
         return "the norm of the gradient"
-    spoilt = [name for name, tensor in state.network.state_dict().items() if not bool(tensor.isfinite().all())]
-    return spoilt[0] if spoilt else "the loss"
-
-
-def _watch_output(name: str, found: list[str]) -> Callable[[nn.Module, Any, Tensor], None]:
-    def look(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-        if not found and not bool(output.isfinite().all()):
-            found.append("the network's output" if name == "output" else f"the output of {name}")
-
-    return look
-
-
-def _watch_gradient(name: str, found: list[str]) -> Callable[[Tensor], None]:
-    def look(gradient: Tensor) -> None:
-        if not found and not bool(gradient.isfinite().all()):
-            found.append(f"the gradient of {name}")
-
-    return look
+    spoilt = (name for name, tensor in state.network.state_dict().items() if not bool(tensor.isfinite().all()))
+    return next(spoilt, "the loss")

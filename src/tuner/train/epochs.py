@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from tuner.config.settings import Config
 from tuner.document.files import is_handed_over
 from tuner.durable.reading import Checksum
 from tuner.errors import DIVERGED, NotFoundError, ResourceError
@@ -18,16 +19,15 @@ from tuner.layer_stats import epochs_measured, measure, probe_of
 from tuner.loop import NonFinite, evaluate, train_epoch
 from tuner.monitor import best_index, epochs_waited, oriented
 from tuner.options.metrics import Column
-from tuner.options.schedulers import learning_rate
 from tuner.paths import reference
 from tuner.runs.commands import calmer_command
-from tuner.runs.files import BEST
+from tuner.runs.files import BEST, STATE, checkpoint_name
 from tuner.runs.rows import Row
 from tuner.session import Session
-from tuner.state import STATE, load_weights, weights
+from tuner.state import load_weights, weights
 from tuner.stopping import StopRequests
 from tuner.train.diverged import locate
-from tuner.train.folder import Folder, checkpoint_name
+from tuner.train.folder import Folder
 from tuner.train.prepare import Setup
 
 PROGRESS_EVERY = 0.1
@@ -51,9 +51,13 @@ class Training:
     def steps(self) -> int:
         return len(self.setup.task.batches)
 
+    @property
+    def config(self) -> Config:
+        return self.session.loaded.config
+
     def take_up(self, name: str, files: dict[str, bytes]) -> dict[str, Checksum]:
         """Goes back to the checkpoint `name`; what it counts on. Raises NotFoundError where it contradicts itself."""
-        state, epochs = self.setup.state, self.session.loaded.config.training.epochs
+        state, epochs = self.setup.state, self.config.training.epochs
         beside = state.restore(files)
         whole = state.epoch - 1
         fits = name == checkpoint_name(whole, state.batch) and whole <= epochs and state.batch < self.steps
@@ -66,7 +70,7 @@ class Training:
 
     def epochs(self) -> Iterator[Event]:
         """Trains to the end, a stop or divergence; the last event is Ended."""
-        config, state = self.session.loaded.config, self.setup.state
+        config, state = self.config, self.setup.state
         if state.step == 0:
             self.measure_layers(0)
         self.take_snapshot()
@@ -77,9 +81,10 @@ class Training:
             try:
                 yield from self.one_epoch()
             except NonFinite:
-                reason = self.located()
+                step, what = locate(self.setup.task, state, self.snapshot, self.history(), state.epoch)
                 self.folder.tidy(None, False, config.checkpoint)
-                yield self.diverged(reason)
+                epoch = (step - 1) // self.steps + 1
+                yield self.diverged(f"{what} was not finite in epoch {epoch}, step {step}")
                 return
             if state.batch:
                 yield self.stopped()
@@ -101,16 +106,18 @@ class Training:
 
     def best_of(self, rows: list[Row]) -> int | None:
         """Which row the monitor says is the best one."""
-        return best_index(rows, self.session.loaded.config.training.monitor)
+        return best_index(rows, self.config.training.monitor)
 
     def save(self, name: str, scheduled: bool) -> None:
         """Commits a checkpoint of this moment; older ones go."""
-        self.folder.checkpoint(name, self.capture())
-        self.folder.tidy(name, scheduled, self.session.loaded.config.checkpoint)
+        state = self.setup.state
+        is_current = self.snapshot_epoch == state.epoch and state.batch == 0
+        self.folder.checkpoint(name, self.snapshot if is_current else state.capture(self.folder.beside()))
+        self.folder.tidy(name, scheduled, self.config.checkpoint)
 
     def reason_to_end(self) -> str | None:
         """Why training is over, or None."""
-        config, rows = self.session.loaded.config, self.folder.rows
+        config, rows = self.config, self.folder.rows
         stopping, monitor = config.early_stopping, config.training.monitor
         if stopping and rows and epochs_waited(oriented(rows, monitor), stopping.min_delta) >= stopping.patience:
             by = f" by more than {stopping.min_delta:g}" if stopping.min_delta else ""
@@ -121,10 +128,8 @@ class Training:
         return None
 
     def one_epoch(self) -> Iterator[Event]:
-        """Trains one epoch, or the rest of it, and measures it; returns early, mid-epoch, when asked to stop.
-
-        Raises NonFinite.
-        """
+        """Trains one epoch, or the rest of it, and measures it; returns early, mid-epoch, when asked to stop. Raises
+        NonFinite."""
         setup, state, history = self.setup, self.setup.state, self.history()
         began = told = time.monotonic()
         first = state.batch
@@ -147,16 +152,15 @@ class Training:
         rows = self.folder.rows
         is_best = self.best_of([*rows, row]) == len(rows)
         self.folder.epoch(row, taken, rate, weights(state.network) if is_best else None)
-        if (state.epoch - 1) % self.session.loaded.config.checkpoint.every == 0:
+        if (state.epoch - 1) % self.config.checkpoint.every == 0:
             self.take_snapshot()
         yield EpochDone(row, is_best, taken, rate, self.seconds_left())
 
     def measure(self, history: tuple[float, ...]) -> Row:
         """The row of metrics.csv for the epoch that was just trained. Raises NonFinite when the weights are spoilt."""
-        setup, state = self.setup, self.setup.state
+        setup, state, task = self.setup, self.setup.state, self.setup.task
         loss_sum, norm_sum = state.sums.tolist()
-        task = setup.task
-        rate = learning_rate(task.scheduler, task.lr, state.step - 1, self.steps, task.epochs, history)
+        rate = task.lr_of(state.step - 1, history)
         row: Row = {"epoch": state.epoch, "step": state.step, "lr": rate, "batch_loss": loss_sum / len(task.train)}
         train = evaluate(state.network, setup.train_evaluated, setup.measure, setup.normalizer)
         row |= {str(Column("train", name)): value for name, value in train.items()}
@@ -170,24 +174,17 @@ class Training:
 
     def measure_layers(self, epoch: int) -> None:
         """Adds what happens inside the network after this epoch to layer_stats.jsonl."""
-        setup, state, folder = self.setup, self.setup.state, self.folder
-        if self.session.loaded.config.layer_stats == "none":
-            return
-        probe = probe_of(setup.train_evaluated, setup.normalizer)
-        folder.measured_layers(measure(state.network, probe, setup.task.objective, epoch, state.step))
+        setup, state = self.setup, self.setup.state
+        if self.config.layer_stats == "auto":
+            probe = probe_of(setup.train_evaluated, setup.normalizer)
+            self.folder.measured_layers(measure(state.network, probe, setup.task.objective, epoch, state.step))
 
     @cached_property
     def layer_epochs(self) -> frozenset[int]:
-        return epochs_measured(self.session.loaded.config.training.epochs, len(self.setup.task.train))
+        return epochs_measured(self.config.training.epochs, len(self.setup.task.train))
 
     def history(self) -> tuple[float, ...]:
-        return oriented(self.folder.rows, self.session.loaded.config.training.monitor)
-
-    def capture(self) -> dict[str, bytes]:
-        return self.snapshot if self.is_snapshot_current() else self.setup.state.capture(self.folder.beside())
-
-    def is_snapshot_current(self) -> bool:
-        return self.snapshot_epoch == self.setup.state.epoch and self.setup.state.batch == 0
+        return oriented(self.folder.rows, self.config.training.monitor)
 
     def take_snapshot(self) -> None:
         """Keeps the state as it is now: the checkpoint to come, and where to look again should training diverge."""
@@ -200,7 +197,7 @@ class Training:
         if not self.steps_done or elapsed < 0.2:
             return None
         state = self.setup.state
-        left = self.session.loaded.config.training.epochs * self.steps - state.step
+        left = self.config.training.epochs * self.steps - state.step
         return elapsed / self.steps_done * max(0, left)
 
     def status(self, state: str, reason: str, exit_code: int | None = None, **more: Any) -> dict[str, Any]:
@@ -228,15 +225,14 @@ class Training:
 
     def finished(self, reason: str) -> Ended:
         """Tests the best weights, once, and closes the run."""
-        setup = self.setup
-        test: dict[str, float] = {}
+        setup, network = self.setup, self.setup.state.network
         status = self.status("finished", reason, 0)
         if len(self.folder.rows) not in self.layer_epochs:
             self.measure_layers(len(self.folder.rows))
-        load_weights(setup.state.network, self.folder.best(), BEST)
+        load_weights(network, self.folder.best(), BEST)
         if setup.test is not None:
-            test = evaluate(setup.state.network, setup.test, setup.measure, setup.normalizer)
-        return self.end({**status, "test": test})
+            status["test"] = evaluate(network, setup.test, setup.measure, setup.normalizer)
+        return self.end(status)
 
     def stopped(self) -> Ended:
         """Saves the state where it is and says how to go on."""
@@ -246,8 +242,7 @@ class Training:
             self.save(checkpoint_name(state.epoch - 1, state.batch), scheduled=False)
         inside = f"in epoch {state.epoch}, batch {state.batch:,} of {self.steps:,}"
         where = inside if state.batch else f"after epoch {state.epoch - 1}"
-        said = f"{asked.reason} {where}"
-        return self.end(self.status("stopped", said, asked.exit_code))
+        return self.end(self.status("stopped", f"{asked.reason} {where}", asked.exit_code))
 
     def go_on_command(self) -> str:
         """The command that goes on with this run: the same one, but after --again, which would begin another, and for a
@@ -258,12 +253,6 @@ class Training:
         if self.session.request.again:
             words = [word for word in words if word != "--again"] + ["--run", self.folder.path.name]
         return shlex.join(words)
-
-    def located(self) -> str:
-        """Finds the step and the layer where the numbers stopped being finite."""
-        state = self.setup.state
-        step, what = locate(self.setup.task, state, self.snapshot, self.history(), state.epoch)
-        return f"{what} was not finite in epoch {(step - 1) // self.steps + 1}, step {step}"
 
     def diverged(self, reason: str) -> Ended:
         """Closes the run; the last finite checkpoint made on schedule stands."""

@@ -13,9 +13,8 @@ from tuner.data.splits import Part, Splits
 from tuner.errors import NotFoundError, ResourceError
 from tuner.loop import Measure, Normalizer, Samples, Task, batch_bounds
 from tuner.options.augmentations import Augmentation
-from tuner.runs.identity import Identity
 from tuner.seeding import derive
-from tuner.session import Session
+from tuner.session import WITHOUT_CUDA, Session
 from tuner.state import State
 
 RESIDENT_BYTES = 2 << 30
@@ -44,7 +43,8 @@ def prepare(session: Session) -> Setup:
     description = splits.description
     classes = len(description.classes) if description.target == "class" else None
     built = network.build(session.plan, config.seed).to(device)
-    normalizer = _normalizer(splits, device)
+    numbers = (splits.statistics.mean, splits.statistics.scale, splits.statistics.low, splits.statistics.high)
+    normalizer = Normalizer(*(torch.from_numpy(array).to(device) for array in numbers))
     train = _samples(splits.train, splits, device)
     kept = not config.data.augment and 4 * train.x.numel() <= RESIDENT_BYTES
     rows = torch.from_numpy(splits.train_evaluated).to(device)
@@ -83,14 +83,6 @@ def _samples(part: Part, splits: Splits, device: torch.device) -> Samples:
     return Samples(x, y)
 
 
-def _normalizer(splits: Splits, device: torch.device) -> Normalizer:
-    numbers = splits.statistics
-    mean, scale, low, high = (
-        torch.from_numpy(array).to(device) for array in (numbers.mean, numbers.scale, numbers.low, numbers.high)
-    )
-    return Normalizer(mean, scale, low, high)
-
-
 def _held_out(session: Session, part: Part, name: str, normalizer: Normalizer, kept: bool) -> Samples | None:
     """Validation or test samples, moved to another distribution where `data.shift` says so."""
     if not len(part):
@@ -122,27 +114,20 @@ def set_up_torch(session: Session) -> Session:
         # cuBLAS is deterministic only with a workspace of fixed size, named before CUDA starts
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         if not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count():
-            raise ResourceError(
-                f"the driver reports {identity.device_model}, but torch cannot use it",
-                fix="`tuner doctor` tells what is missing; training.device=cpu trains without",
-            )
+            message = f"the driver reports {identity.device_model}, but torch cannot use it"
+            raise ResourceError(message, fix=WITHOUT_CUDA)
         torch.use_deterministic_algorithms(True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cudnn.benchmark = False
         torch.backends.cuda.matmul.fp32_precision = "ieee"
         torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
         torch.backends.cudnn.rnn.fp32_precision = "ieee"  # type: ignore[attr-defined]
-    found = _as_torch_sees_it(identity)
+    model = torch.cuda.get_device_name(device) if device.type == "cuda" else identity.device_model
+    capability, version = torch.backends.cpu.get_cpu_capability(), str(torch.__version__)
+    found = replace(identity, device_model=model, cpu_capability=capability, torch=version)
     if found == identity:
         return session
     if session.held is not None:
         said = "; ".join(f"{what} is {there}, and was {here}" for what, here, there in identity.differences(found))
         raise NotFoundError(f"{session.held.path} cannot go on here: {said}")
     return replace(session, identity=found)
-
-
-def _as_torch_sees_it(identity: Identity) -> Identity:
-    device = torch.device(identity.device)
-    model = torch.cuda.get_device_name(device) if device.type == "cuda" else identity.device_model
-    capability = torch.backends.cpu.get_cpu_capability()
-    return replace(identity, device_model=model, cpu_capability=capability, torch=str(torch.__version__))

@@ -18,7 +18,7 @@ import pytest
 from making import create
 
 from tuner.answer import Answer
-from tuner.asks.compare import ask, blocks, find_all
+from tuner.asks.compare import ask, blocks
 from tuner.asks.compare.comparison import Comparison, compare
 from tuner.asks.compare.words import conclusion
 from tuner.config.load import load
@@ -280,9 +280,8 @@ def test_the_baseline(make: Make) -> None:
     found = compare(groups, parse_metric("val_accuracy"), baseline=groups[2])
     assert [side.name for side in found.sides] == ["c", "a", "b"]
     assert [each.verdict for each in found.differences] == ["better", "better"]
-    assert find_all(["a", "b"], "runs/b", Path("runs"))[1] is not None
-    added, base = find_all(["a", "b"], "c", Path("runs"))
-    assert base is not None and compare(added, None, base).baseline.name == "c"
+    assert list(ask(["a", "b"], Path("runs"), baseline="runs/b").data["groups"]) == ["b", "a"]
+    assert list(ask(["a", "b"], Path("runs"), baseline="c").data["groups"]) == ["c", "a", "b"]
 
 
 def test_copied_run_folders_compare_the_same(make: Make) -> None:

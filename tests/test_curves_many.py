@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tuner.answer import Chart
-from tuner.asks.curves.ask import ask
-from tuner.asks.curves.captions import captions, not_drawn
+from tuner.asks.curves import ask, captions, not_drawn
 from tuner.asks.curves.panels import known_metrics, metric_panel, run_panels, shared_panel, usual_metrics
 from tuner.asks.curves.series import Member, Track, View, positions, series_of, smoothed
 from tuner.asks.curves.tracks import distinct

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tuner.asks.curves.ask import chart_of_run
+from tuner.asks.curves import chart_of_run
 from tuner.config.load import load
 from tuner.options.metrics import column
 from tuner.render.chart.image import keep

@@ -22,8 +22,7 @@ import pytest
 from making import create
 
 from tuner.asks.diff import blocks, summary
-from tuner.asks.diff.changes import Diff, compare_sides
-from tuner.asks.diff.data import as_data
+from tuner.asks.diff.changes import Diff, as_data, compare_sides
 from tuner.asks.diff.sides import find_sides
 from tuner.config.load import load
 from tuner.document.writing import to_yaml

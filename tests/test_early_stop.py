@@ -15,8 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.asks.early_stop import ask
-from tuner.asks.early_stop.replay import Outcome, Setting, mean_of, parse_min_delta, parse_patience, replay
+from tuner.asks.early_stop import Outcome, Setting, ask, mean_of, parsed, replay
 from tuner.cli.reading import present
 from tuner.errors import NotFoundError, UsageError
 from tuner.monitor import best_index, epochs_waited, oriented
@@ -129,21 +128,21 @@ def test_a_group_is_the_mean_over_what_is_known() -> None:
 
 
 def test_lists_are_read_as_the_config_language_reads_numbers() -> None:
-    assert parse_patience("3, 5,10,3") == [3, 5, 10]
-    assert parse_min_delta("0,1e-3, .5,0.001") == [0, 0.001, 0.5]
+    assert parsed("3, 5,10,3", "--patience") == [3, 5, 10]
+    assert parsed("0,1e-3, .5,0.001", "--min-delta") == [0, 0.001, 0.5]
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "x", "", "3,,5", "2.5", "3;5", "true", "3,x", "١"])
 def test_bad_patience_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--patience cannot be") as error:
-        parse_patience(text)
+        parsed(text, "--patience")
     assert "whole numbers from 1 on" in error.value.fix
 
 
 @pytest.mark.parametrize("text", ["-1", "x", "", "0,", ".nan", ".inf", "-.inf", "1e999", "null", "true"])
 def test_bad_min_delta_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--min-delta cannot be") as error:
-        parse_min_delta(text)
+        parsed(text, "--min-delta")
     assert "numbers from 0 on" in error.value.fix
 
 

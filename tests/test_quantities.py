@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tuner.asks.curves.layers import layer_label, layer_metric
+from tuner.asks.curves.tracks import layer_label, layer_metric
 from tuner.errors import NotFoundError
 from tuner.explain.numbers import column_text
 from tuner.options.metrics import column

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,11 +23,11 @@ class Spark:
 
 @dataclass(frozen=True)
 class Brief:
-    """A text, a shorter one for where there is little room, and one for scripts."""
+    """A text, one for scripts, and a shorter one for where there is little room."""
 
     text: str
-    brief: str
     raw: str
+    brief: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,19 +147,17 @@ class Answer:
 def texts(table: Table, place: int) -> list[str]:
     """The cells of a column as text, but for courses: ``-`` for none, its numbers in the column's notation."""
     cells, notation = [row[place] for row in table.rows], table.columns[place].notation
-    found = [plain(cell) for cell in cells]
-    numbers = {index: cell for index, cell in enumerate(cells) if isinstance(cell, int | float)}
+    numbers = [cell for cell in cells if isinstance(cell, int | float)]
+    written: Iterator[str]
     if callable(notation):
-        written = [notation(each) for each in numbers.values()]
+        written = map(notation, numbers)
     elif notation == "duration":
-        written = [duration(each) for each in numbers.values()]
+        written = map(duration, numbers)
     elif notation == "number":
-        written = [str(each) if isinstance(each, int) else number(each) for each in numbers.values()]
+        written = (str(each) if isinstance(each, int) else number(each) for each in numbers)
     else:
-        written = in_one_notation(list(numbers.values()), exact=notation == "exact")
-    for index, text in zip(numbers, written, strict=True):
-        found[index] = text
-    return found
+        written = iter(in_one_notation(numbers, exact=notation == "exact"))
+    return [next(written) if isinstance(cell, int | float) else plain(cell) for cell in cells]
 
 
 def plain(cell: Cell) -> str:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from itertools import pairwise
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from decimal import Decimal
 
 LEVELS = "▁▂▃▄▅▆▇█"
 ASCII_LEVELS = ".:-=+*#@"
@@ -95,12 +92,14 @@ def in_one_notation(values: Sequence[float | None], *, exact: bool = False) -> l
     if len({"e" in texts[at] for at, _ in known}) < 2:
         return texts
     sizes = [abs(value) for _, value in known]
-    places = max(map(_decimals, sizes)) if exact else max(4, 1 - math.floor(math.log10(min(sizes))))
+    places = max(4, 1 - math.floor(math.log10(min(sizes))))
+    if exact:
+        places = max(-int(Decimal(repr(size)).normalize().as_tuple().exponent) for size in sizes)
     for at, value in known:
         if places > MOST_DECIMALS or max(sizes) >= 1e6:
             texts[at] = _with_exponent(value, exact)
         else:
-            texts[at] = f"{_decimal(repr(value)):f}" if exact else f"{value:,.{places}f}"
+            texts[at] = f"{Decimal(repr(value)).normalize():f}" if exact else f"{value:,.{places}f}"
     return texts
 
 
@@ -117,20 +116,9 @@ def in_notation(value: float | None, *, exponent: bool) -> str:
     return f"{value:.{4 if size >= 1e-3 or not value else 6}f}"
 
 
-def _decimal(text: str) -> Decimal:
-    from decimal import Decimal
-
-    return Decimal(text).normalize()
-
-
-def _decimals(value: float) -> int:
-    """How many decimals `value` has when it is written out."""
-    return max(0, -int(_decimal(repr(value)).as_tuple().exponent))
-
-
 def _with_exponent(value: float, exact: bool) -> str:
     """All its digits and the exponent as YAML writes it, ``2.5e-05``; or four, as `number` does, ``2.5e-5``."""
-    sign, digits, last = _decimal(repr(value) if exact else f"{value:.3e}").as_tuple()
+    sign, digits, last = Decimal(repr(value) if exact else f"{value:.3e}").normalize().as_tuple()
     first, rest = str(digits[0]), "".join(map(str, digits[1:]))
     power = int(last) + len(rest)
     return f"{'-' * sign}{first}{rest and '.'}{rest}e" + (f"{power:+03}" if exact else str(power))
@@ -175,7 +163,13 @@ def spark(
     if not known:
         return " " * len(points)
     low, high = scale or (min(known), max(known))
-    return "".join(" " if point is None else levels[_level(point, low, high, len(levels))] for point in points)
+    top, reach = len(levels) - 1, high / 2 - low / 2  # halves: the difference of the largest floats is none
+    text = ""
+    for point in points:
+        share = (point / 2 - low / 2) / reach if point is not None and reach > 0 else 0.0
+        level = top // 2 if low == high else max(0, min(top, int(share * len(levels))))
+        text += " " if point is None else levels[level]
+    return text
 
 
 def in_columns(values: Sequence[float | None], width: int | None) -> list[float | None]:
@@ -185,13 +179,6 @@ def in_columns(values: Sequence[float | None], width: int | None) -> list[float 
         return points
     edges = [index * len(points) // width for index in range(width + 1)]
     return [mean_of_known(points[start:end]) for start, end in pairwise(edges)]
-
-
-def _level(point: float, low: float, high: float, count: int) -> int:
-    if low == high:
-        return (count - 1) // 2
-    share = (point / 2 - low / 2) / (high / 2 - low / 2) if high / 2 > low / 2 else 0.0
-    return max(0, min(count - 1, int(share * count)))
 
 
 def scaled(count: float) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.answer import Answer, Block, Column, Commented, Note, Table, Text
-from tuner.config.comparison import meaning_hash
+from tuner.config.comparison import leaves, meaning_hash
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.data.files import locate
@@ -35,10 +35,11 @@ def ask(reference: str, overrides: Sequence[str], resolved: bool, origin: bool, 
     asks_settings = bool(resolved or origin or overrides)
     try:
         source = find_config(reference)
-    except ConfigError:
-        path = _named(reference, runs_dir)
-        if path is None:
-            raise
+    except ConfigError as error:
+        try:
+            path = resolve(reference, runs_dir)
+        except NotFoundError:
+            raise error from None
         if not asks_settings:
             return of_runs(path)
         source = str(find_group(str(path), runs_dir).first.path / CONFIG)
@@ -47,23 +48,23 @@ def ask(reference: str, overrides: Sequence[str], resolved: bool, origin: bool, 
     return of_config(load(source, overrides), source, resolved, origin)
 
 
-def _named(reference: str, runs_dir: Path) -> Path | None:
-    """The run or group that is called so."""
-    try:
-        return resolve(reference, runs_dir)
-    except NotFoundError:
-        return None
-
-
 # ---- a config --------------------------------------------------------------------------------------------------------
 
 
 def of_config(loaded: Loaded, source: str, resolved: bool, origin: bool) -> Answer:
     """The one line that a good config gets, its settings, layers and cost. With `resolved` what is shown is a config
     again."""
-    about: list[Block] = [layer_table(loaded.plan)] if resolved else []
-    about += [origin_table(loaded)] if origin else []
-    about.append(Text(summary(loaded, source)))
+    config, plan, parts = loaded.config, loaded.plan, loaded.sizes
+    about: list[Block] = [layer_table(plan)] if resolved else []
+    if origin:
+        rows = [[key, flow(value), loaded.origins.get(key, "default")] for key, value in leaves(loaded.resolved)]
+        about.append(Table([Column("key"), Column("value"), Column("set in")], rows))
+    samples = f"{parts.train:,} training, {parts.validation:,} validation, {parts.test:,} test samples"
+    summary = (
+        f"{'stdin' if source == '-' else source} is good: {config.model.name} with {plan.parameters:,} parameters on "
+        f"{config.data.name} ({samples}), {scaled(epoch_flops(loaded))}FLOP an epoch"
+    )
+    about.append(Text(summary))
     notes = [Note(f"note: {each}", problem=True) for each in (*loaded.notes, *missing(loaded))]
     settings = to_yaml(loaded.resolved)
     shown: list[Block] = [Text(settings.removesuffix("\n"), code=True), Commented(about)] if resolved else about
@@ -96,57 +97,28 @@ def epoch_flops(loaded: Loaded) -> int:
 
 def missing(loaded: Loaded) -> Iterator[str]:
     """What a good config needs and this machine lacks: its data, its device."""
-    looks: list[Callable[[], Any]] = [
-        lambda: locate(loaded.config.data),
-        lambda: device_for(loaded.config.training.device),
-    ]
-    for look in looks:
+    looks: list[tuple[Callable[[Any], Any], Any]]
+    looks = [(locate, loaded.config.data), (device_for, loaded.config.training.device)]
+    for look, what in looks:
         try:
-            look()
+            look(what)
         except TunerError as error:
             yield f"{error.message}; {error.fix}"
 
 
 def layer_table(plan: Plan) -> Table:
     """The layers with their output shapes, parameters and operations."""
-    rows: list[list[str]] = [["input", "", shape(plan.inputs), "", ""]]
+    rows = [["input", "", " x ".join(map(str, plan.inputs)), "", ""]]
     for block in plan.blocks:
         said = block.layer.plain()
         kind = ", ".join([f"{key} {value}" for key, value in said.items() if not isinstance(value, dict)][:2])
         kind += ", batch norm" * block.batch_norm
         if block.activation is not None and block.activation.name != "linear":
             kind += f", {block.activation.name}"
-        rows.append([block.name, kind, shape(block.outputs), f"{block.size:,}", f"{block.flops:,}"])
+        shape = " x ".join(map(str, block.outputs))
+        rows.append([block.name, kind, shape, f"{block.size:,}", f"{block.flops:,}"])
     heads = [Column(head) for head in ("layer", "what", "output")]
     return Table([*heads, Column("parameters", side="r"), Column("FLOPs a sample", side="r")], rows)
-
-
-def shape(numbers: tuple[int, ...]) -> str:
-    """``16 x 8 x 8``."""
-    return " x ".join(map(str, numbers))
-
-
-def origin_table(loaded: Loaded) -> Table:
-    """Every setting with its value and where it was set."""
-    rows = [[key, flow(value), loaded.origins.get(key, "default")] for key, value in leaves(loaded.resolved)]
-    return Table([Column("key"), Column("value"), Column("set in")], rows)
-
-
-def leaves(values: Any, path: str = "") -> list[tuple[str, Any]]:
-    """(key, value) of every setting; a list is one value."""
-    if isinstance(values, dict):
-        return [leaf for key, value in values.items() for leaf in leaves(value, f"{path}.{key}".lstrip("."))]
-    return [(path, values)]
-
-
-def summary(loaded: Loaded, source: str) -> str:
-    """The one line that a good config gets."""
-    config, parts, named = loaded.config, loaded.sizes, "stdin" if source == "-" else source
-    samples = f"{parts.train:,} training, {parts.validation:,} validation, {parts.test:,} test samples"
-    return (
-        f"{named} is good: {config.model.name} with {loaded.plan.parameters:,} parameters on {config.data.name} "
-        f"({samples}), {scaled(epoch_flops(loaded))}FLOP an epoch"
-    )
 
 
 # ---- runs ------------------------------------------------------------------------------------------------------------
@@ -154,35 +126,23 @@ def summary(loaded: Loaded, source: str) -> str:
 
 def of_runs(path: Path) -> Answer:
     """What was checked of a run, or of each of a group. Raises NotFoundError for damage."""
-    checked = {each: read(each) for each in ([path] if is_run(path) else members(path))}
-    names = {each: verify(run) for each, run in checked.items()}
-    lines = [
-        f"{each}: {run.state}, {plural(len(run.rows), 'epoch')}, {plural(len(names[each]), 'checkpoint')}, "
-        "all checksums agree"
-        for each, run in checked.items()
-    ]
-    runs = [{"run": str(each), "checkpoints": found} for each, found in names.items()]
-    told = {"checkpoints": names[path]} if is_run(path) else {"members": runs}
+    checked = [read(each) for each in ([path] if is_run(path) else members(path))]
+    lines, runs = [], []
+    for run in checked:
+        names = verify(run)
+        counts = f"{plural(len(run.rows), 'epoch')}, {plural(len(names), 'checkpoint')}"
+        lines.append(f"{run.path}: {run.state}, {counts}, all checksums agree")
+        runs.append({"run": str(run.path), "checkpoints": names})
+    told = {"checkpoints": runs[0]["checkpoints"]} if is_run(path) else {"members": runs}
     return Answer([Text("\n".join(lines))], {"ok": True, "errors": [], "run": str(path), **told})
 
 
 def verify(run: Run) -> list[str]:
-    """The names of a run's checkpoints, all files checked against their checksums. Raises NotFoundError."""
+    """The names of a run's checkpoints, oldest first, all files checked against their checksums; without those that a
+    process that trains the run took away meanwhile. Raises NotFoundError."""
     if meaning_hash(run.config) != run.identity.config_hash:
         raise NotFoundError(f"{run.path / CONFIG} is damaged: it is not the config that run.json names")
-    names = verify_checkpoints(run)
-    if not names and run.state == "finished":
-        raise NotFoundError(f"{run.path} has no checkpoints, though it finished")
-    disagreeing = apart(run.path, run.told)
-    if disagreeing:
-        raise NotFoundError("\n".join(disagreeing))
-    check_files(run.path, run.told)
-    return names
-
-
-def verify_checkpoints(run: Run) -> list[str]:
-    """Their names, oldest first, without those that a process that trains the run took away meanwhile."""
-    found = []
+    names = []
     for folder in checkpoints(run.path):
         try:
             verify_folder(folder)
@@ -191,5 +151,10 @@ def verify_checkpoints(run: Run) -> list[str]:
             if os.path.lexists(folder):
                 raise
         else:
-            found.append(folder.name)
-    return found
+            names.append(folder.name)
+    if not names and run.state == "finished":
+        raise NotFoundError(f"{run.path} has no checkpoints, though it finished")
+    if disagreeing := apart(run.path, run.told):
+        raise NotFoundError("\n".join(disagreeing))
+    check_files(run.path, run.told)
+    return names

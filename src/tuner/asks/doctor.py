@@ -41,20 +41,18 @@ def ask(with_torch: bool, runs_dir: Path, terminal: str) -> Answer:
     found = [*packages(), *installation(), *hardware(), *data_sets(), *runs_folder(runs_dir)]
     found.append(Finding("terminal", terminal))
     found += torch_itself() if with_torch else []
-    missing = [finding for finding in found if finding.state == MISSING]
-    last = "all good"
-    if missing:
-        last = "missing: " + "; ".join(f"{finding.what} ({finding.found}): {finding.fix}" for finding in missing)
-    rows = [[finding.what, "" if finding.state == GOOD else finding.state, finding.found] for finding in found]
+    missing = [f"{each.what} ({each.found}): {each.fix}" for each in found if each.state == MISSING]
+    last = f"missing: {'; '.join(missing)}" if missing else "all good"
+    rows = [[each.what, "" if each.state == GOOD else each.state, each.found] for each in found]
     return Answer(
         [Table([Column("what"), Column(""), Column("found")], rows), Verdict(last, "red" if missing else "green")],
-        {"ok": not missing, "findings": [asdict(finding) for finding in found]},
+        {"ok": not missing, "findings": [asdict(each) for each in found]},
         f"{last}\n",
         ResourceError.exit_code if missing else 0,
     )
 
 
-# ---- software --------------------------------------------------------------------------------------------------------
+# ---- software and hardware -------------------------------------------------------------------------------------------
 
 
 def packages() -> Iterator[Finding]:
@@ -101,26 +99,21 @@ def installation() -> Iterator[Finding]:
         yield Finding("configs", error.message, MISSING, error.fix)
 
 
-# ---- hardware --------------------------------------------------------------------------------------------------------
-
-
 def hardware() -> Iterator[Finding]:
     """The processor, its instruction set, its cores, the GPUs."""
     count = cores()
     yield Finding("cpu", f"{cpu_model()}, {cpu_capability()}")
     yield Finding("cores", f"{count}; training.threads: auto takes 1 to {count} of them, by the work of a step")
-    gpus = gpu_models()
-    yield Finding("gpu", ", ".join(gpus)) if gpus else Finding("gpu", f"none: {why_no_gpu()}", NOTE)
-
-
-def why_no_gpu() -> str:
-    """Why torch would find no GPU."""
+    if gpus := gpu_models():
+        yield Finding("gpu", ", ".join(gpus))
+        return
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    why = "there is a driver, but this torch has no CUDA or the driver shows no GPU"
     if not Path("/proc/driver/nvidia/version").exists() and not Path("/dev/nvidiactl").exists():
-        return "no NVIDIA driver; training runs on the CPU"
-    if visible is not None:
-        return f"CUDA_VISIBLE_DEVICES={visible} leaves none; training runs on the CPU"
-    return "there is a driver, but this torch has no CUDA or the driver shows no GPU; training runs on the CPU"
+        why = "no NVIDIA driver"
+    elif visible is not None:
+        why = f"CUDA_VISIBLE_DEVICES={visible} leaves none"
+    yield Finding("gpu", f"none: {why}; training runs on the CPU", NOTE)
 
 
 def torch_itself() -> Iterator[Finding]:
@@ -173,16 +166,10 @@ def data_sets() -> Iterator[Finding]:
 def runs_folder(path: Path) -> Iterator[Finding]:
     """Whether runs can be written, and how much room there is."""
     place = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
-    writable = place.is_dir() and os.access(place, os.W_OK | os.X_OK)
     absent = "" if place == path.absolute() else ", made by the first run"
-    if not writable:
+    if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
         yield Finding("runs", f"{place} cannot be written", MISSING, "choose another folder: --runs-dir or TUNER_RUNS")
         return
     free = shutil.disk_usage(place).free
-    enough = free >= ROOM
-    yield Finding(
-        "runs",
-        f"{path}{absent}; {free / 1e9:,.1f} GB free",
-        GOOD if enough else MISSING,
-        "" if enough else "make room on that disk",
-    )
+    state, fix = (GOOD, "") if free >= ROOM else (MISSING, "make room on that disk")
+    yield Finding("runs", f"{path}{absent}; {free / 1e9:,.1f} GB free", state, fix)

@@ -16,19 +16,18 @@ def ask(names: Sequence[str], commands: Mapping[str, str]) -> Answer:
     together = " ".join(names)
     found = {together: meanings(together)} if len(names) > 1 else {}
     if not found.get(together):
-        found = {name: [*meanings(name), *_command(name, commands)] or explain(name) for name in names}
+        found = {name: meanings(name) for name in names}
+        for name in names:
+            if name in commands:
+                says = f"{commands[name]}\n`tuner {name} --help` shows examples."
+                found[name] = [*found[name], Meaning(f"tuner {name}", "command", says)]
+            found[name] = found[name] or explain(name)
     told = [meaning for each in found.values() for meaning in each]
     return Answer(
         blocks=[block for meaning in told for block in _blocks(meaning)],
-        data=[{"name": name, "meanings": [_data(meaning) for meaning in each]} for name, each in found.items()],
+        data=[{"name": name, "meanings": list(map(_data, each))} for name, each in found.items()],
         result="".join(f"{meaning.text.partition(chr(10))[0]}\n" for meaning in told),
     )
-
-
-def _command(name: str, commands: Mapping[str, str]) -> list[Meaning]:
-    if name not in commands:
-        return []
-    return [Meaning(f"tuner {name}", "command", f"{commands[name]}\n`tuner {name} --help` shows examples.")]
 
 
 def _data(meaning: Meaning) -> dict[str, Any]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from tuner import shipped
 from tuner.answer import Answer, Column, Note, Table, Text
@@ -24,37 +23,49 @@ def ask(kind: str | None) -> Answer:
         found = {CONFIGS: list(shipped.configs()), RECIPES: list(shipped.recipes())}
         found |= {plural(name): list(each.members) for name, each in kinds().items()}
         rows = [[name, ", ".join(names)] for name, names in found.items()]
-        return _answer(Table([Column("kind"), Column("names")], rows), found, found)
+        return Answer([Table([Column("kind"), Column("names")], rows)], found, _lines(found))
     for word, known in ((CONFIGS, shipped.configs), (RECIPES, shipped.recipes)):
         if plain(kind) in (word, word.removesuffix("s")):
             what = first_comment if word == CONFIGS else shipped.title_of
             about = {name: {"what": what(path), "path": str(path)} for name, path in known().items()}
             rows = [[name, each["what"]] for name, each in about.items()]
             data = {word: [{"name": name, **each} for name, each in about.items()]}
-            return _answer(Table([Column("name"), Column("what it is")], rows), data, about)
+            return Answer([Table([Column("name"), Column("what it is")], rows)], data, _lines(about))
     chosen = find_kind(kind)
     if chosen is None:
         raise no_kind(kind)
     return _choices(chosen)
 
 
-def _answer(table: Table, data: Any, names: Mapping[str, Any]) -> Answer:
-    return Answer([table], data, "".join(f"{name}\n" for name in names))
+def _lines(names: Iterable[str]) -> str:
+    return "".join(f"{name}\n" for name in names)
 
 
 def _choices(kind: type[Choice]) -> Answer:
-    """The choices of a kind; the settings that all of them have stand below, once."""
+    """The choices of a kind, each with its package where it is not tuner's own; the settings that all of them have
+    stand below, once."""
     shared = settings_of(kind)
-    rows = [
-        [name, what_it_is(member), ", ".join(text for text in settings_of(member) if text not in shared)]
-        for name, member in kind.members.items()
-    ]
+    rows, choices = [], []
+    for name, member in kind.members.items():
+        what = first_line(member) + (f" (from {member.package})" if member.package else "")
+        rows.append([name, what, ", ".join(text for text in settings_of(member) if text not in shared)])
+        settings = [
+            {
+                "key": key,
+                "allowed": field.bound.words,
+                "required": field.required,
+                "help": field.help,
+                "default": None if field.required else field.plain(field.default),
+            }
+            for key, field in member.fields.items()
+        ]
+        package = {"package": member.package} if member.package else {}
+        told = {"name": name, "what": first_line(member), "aliases": list(member.aliases), **package}
+        choices.append({**told, "settings": settings})
     table = Table([Column("name"), Column("what it is"), Column("settings")], rows)
-    data = {"kind": kind.kind, "choices": [choice_data(choice) for choice in kind.members.values()]}
-    found = _answer(table, data, kind.members)
     below = [Text(f"all of them: {', '.join(shared)}")] if shared else []
-    notes = [Note(str(package)) for package in left_out()]
-    return Answer([table, *below, *notes, Note("tuner explain NAME says more")], found.data, found.result)
+    notes = [*map(str, left_out()), "tuner explain NAME says more"]
+    return Answer([table, *below, *map(Note, notes)], {"kind": kind.kind, "choices": choices}, _lines(kind.members))
 
 
 def no_kind(name: str) -> UsageError:
@@ -73,28 +84,6 @@ def first_comment(path: Path) -> str:
     return next((line for line in comments if line and not line.startswith("yaml-language-server")), "")
 
 
-def what_it_is(choice: type[Choice]) -> str:
-    """The first line on a choice, and which package it is from where it is not tuner's own."""
-    return f"{first_line(choice)} (from {choice.package})" if choice.package else first_line(choice)
-
-
 def settings_of(choice: type[Choice]) -> list[str]:
     """``slope: 0.01``, for each setting."""
     return [f"{key}: {default_text(field)}" for key, field in choice.fields.items()]
-
-
-def choice_data(choice: type[Choice]) -> dict[str, Any]:
-    """A choice for ``--json``."""
-    settings = [
-        {
-            "key": key,
-            "allowed": field.bound.words,
-            "required": field.required,
-            "help": field.help,
-            "default": None if field.required else field.plain(field.default),
-        }
-        for key, field in choice.fields.items()
-    ]
-    package = {"package": choice.package} if choice.package else {}
-    told = {"name": choice.name, "what": first_line(choice), "aliases": list(choice.aliases), **package}
-    return {**told, "settings": settings}

@@ -49,23 +49,36 @@ def _pairs(values: Mapping[str, Any]) -> Pairs:
 
 def plain_text(blocks: Sequence[Block]) -> str:
     """What ``-q`` leaves of a part: the same."""
-    lines = [f"{block.text}\n" for block in blocks if isinstance(block, Text)]
-    return "".join(
-        [*lines, *(f"{key}  {value}\n" for block in blocks if isinstance(block, Pairs) for key, value in block.pairs)]
-    )
+    lines = [block.text for block in blocks if isinstance(block, Text)]
+    lines += [f"{key}  {value}" for block in blocks if isinstance(block, Pairs) for key, value in block.pairs]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _of_group(group: Group, part: str) -> Answer:
     """The members of a group and their mean, or what they have in common. Raises UsageError for a part of one run."""
+    run = group.first
     if part not in ("summary", "config", "identity"):
-        fix = f"tuner show {group.first.path} {part}"
+        fix = f"tuner show {run.path} {part}"
         raise UsageError(f"{group.path} is a group, and {part} is a part of one run", fix=fix)
     notes = [Note(damage, problem=True) for damage in group.damaged]
     notes += [note for member in group.runs.values() for note in disagreements(member)]
-    data = group_data(group)
+    data = {
+        "run": str(group.path),
+        "name": run.name,
+        **group.as_json(),
+        "config": run.config,
+        "identity": run.identity.as_json(),
+        "damaged": list(group.damaged),
+    }
     if part == "summary":
-        return Answer([*notes, *group_summary(group)], data, f"{group.path}\n")
-    blocks = text_of(group.first, CONFIG) if part == "config" else [_pairs(data[part])]
+        head = {"run": f"{group.path}, {plural(len(group.runs), 'seed')}", "state": group.state, **_about(run)}
+        head["device"] += " each"
+        courses = {seed: [row.get(run.monitor) for row in each.rows] for seed, each in group.runs.items()}
+        statuses = {seed: {**each.status, "state": each.state} for seed, each in group.runs.items()}
+        table, ends = members_table(statuses, run.monitor, courses), why_ended(statuses)
+        shown: list[Block] = [Pairs(list(head.items())), table, *([Pairs(ends)] if ends else [])]
+        return Answer([*notes, *shown], data, f"{group.path}\n")
+    blocks = text_of(run, CONFIG) if part == "config" else [_pairs(data[part])]
     return Answer([*notes, *blocks], data[part], plain_text(blocks))
 
 
@@ -85,27 +98,14 @@ def run_data(run: Run) -> dict[str, Any]:
     }
 
 
-def group_data(group: Group) -> dict[str, Any]:
-    """What ``--json`` tells of a group."""
-    return {
-        "run": str(group.path),
-        "name": group.first.name,
-        **group.as_json(),
-        "config": group.first.config,
-        "identity": group.first.identity.as_json(),
-        "damaged": list(group.damaged),
-    }
-
-
 def summary(run: Run) -> Pairs:
-    """The result of a run in a few lines."""
+    """The result of a run in a few lines. Raises NotFoundError."""
     status, best = run.status, run.status.get("best") or {}
-    about = _about(run, plural(run.identity.threads, "thread"))
     lines: dict[str, Any] = {
         "run": str(run.path),
         "state": run.state + (f" ({status['reason']})" if status.get("reason") else ""),
         "created": run.created[:19].replace("T", " ") + " UTC",
-        **about,
+        **_about(run),
     }
     if best:
         values = _listed({name: value for name, value in best.items() if column(name).part})
@@ -121,22 +121,11 @@ def _listed(values: Mapping[str, float | None]) -> str:
     return ", ".join(f"{name} {number(value)}" for name, value in values.items())
 
 
-def _about(run: Run, threads: str) -> dict[str, str]:
-    """What was trained, and on what. Raises NotFoundError."""
-    model = f"{run.setting('model')} on {run.setting('data')}"
-    return {"model": model, "device": f"{run.identity.device} ({run.identity.device_model}), {threads}"}
-
-
-def group_summary(group: Group) -> list[Block]:
-    """A group in a few lines: its members, each with its result, and their mean."""
-    run = group.first
-    head = {"run": f"{group.path}, {plural(len(group.runs), 'seed')}", "state": group.state}
-    head |= _about(run, f"{plural(run.identity.threads, 'thread')} each")
-    courses = {seed: [row.get(run.monitor) for row in each.rows] for seed, each in group.runs.items()}
-    statuses = {seed: {**each.status, "state": each.state} for seed, each in group.runs.items()}
-    ends = why_ended(statuses)
-    table = members_table(statuses, run.monitor, courses)
-    return [Pairs(list(head.items())), table, *([Pairs(ends)] if ends else [])]
+def _about(run: Run) -> dict[str, str]:
+    """What was trained, and on what."""
+    identity = run.identity
+    device = f"{identity.device} ({identity.device_model}), {plural(identity.threads, 'thread')}"
+    return {"model": f"{run.setting('model')} on {run.setting('data')}", "device": device}
 
 
 def disagreements(run: Run) -> Iterator[Note]:

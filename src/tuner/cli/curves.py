@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Option
 
 from tuner.answer import Answer
-from tuner.asks.curves.ask import ask
+from tuner.asks.curves import ask
 from tuner.cli.options import RUNS, RunsArgument, RunsDir
 from tuner.cli.reading import reading
 from tuner.errors import UsageError

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tuner.asks.curves.ask import chart_of_run
+from tuner.asks.curves import chart_of_run
 from tuner.cli.reading import say_error
 from tuner.config.loaded import Loaded
 from tuner.durable.reading import json_line

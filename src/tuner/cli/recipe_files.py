@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.answer import Chart, Column, Table
-from tuner.asks.curves.ask import chart_of, metrics_on
+from tuner.asks.curves import chart_of, metrics_on
 from tuner.asks.curves.series import View
 from tuner.asks.curves.tracks import tracks_of
 from tuner.choice import Section

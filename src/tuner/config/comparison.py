@@ -51,6 +51,13 @@ def meaning(resolved: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def leaves(values: Any, path: str = "") -> list[tuple[str, Any]]:
+    """(key, value) of every setting; a list is one value."""
+    if isinstance(values, dict):
+        return [leaf for key, value in values.items() for leaf in leaves(value, f"{path}.{key}".lstrip("."))]
+    return [(path, values)]
+
+
 @dataclass(frozen=True)
 class Setting:
     """A setting of several configs, with one value a config; a list is one value.

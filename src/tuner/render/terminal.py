@@ -176,7 +176,7 @@ class Look:
         if isinstance(cell, datetime):
             ago = duration((self.now - cell).total_seconds())
             return " ".join(ago.split()[:2]) if self.is_terminal else cell.strftime("%Y-%m-%d %H:%M")
-        return cell.brief if isinstance(cell, Brief) and self.is_terminal else text
+        return (cell.brief or text) if isinstance(cell, Brief) and self.is_terminal else text
 
     def _kept(self, table: Table, least: Sequence[int]) -> list[int]:
         """The columns that there is room for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from tuner.asks.compare.pairs import MISSING, WITHOUT_VALUE, Side
 from tuner.asks.compare.statistics import LEVEL, holm, least_pairs, pairs_needed, sign_flip_p, t_interval
@@ -57,7 +58,7 @@ class Difference:
     @property
     def excludes_zero(self) -> bool:
         """Whether the interval lies on one side of zero."""
-        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+        return (self.low or 0) > 0 or (self.high or 0) < 0
 
     def ordered(self, direction: str) -> tuple[Side, Side]:
         """The one that looks better, the other."""
@@ -70,13 +71,41 @@ class Difference:
             return False
         return -effect <= self.low and self.high <= effect
 
+    def as_data(self) -> dict[str, Any]:
+        return {
+            "group": self.side.name,
+            "pairs": self.pairs,
+            **{name: getattr(self, name) for name in ("mean", "low", "high", "p", "verdict")},
+            "p_uncorrected": self.p_alone,
+            "sd": self.deviation,
+            "seeds": {str(seed): value for seed, value in self.values.items()},
+            "reason": self.reason or None,
+            "least_pairs": self.least,
+            "missing_pairs": self.missing,
+            "pairs_needed": self.needed,
+        }
+
 
 def differences_of(sides: Sequence[Side], direction: str, least_effect: float | None) -> list[Difference]:
-    """The verdict on each of `sides[1:]` against `sides[0]`, the baseline."""
-    found = [_measured(sides[0], side, len(sides) - 1) for side in sides[1:]]
-    corrected = holm([1.0 if each.p_alone is None else each.p_alone for each in found])
-    known = [replace(each, p=p if each.pairs else None) for each, p in zip(found, corrected, strict=True)]
-    return [_judged(each, direction, least_effect) for each in known]
+    """The verdict on each of `sides[1:]` against `sides[0]`, the baseline: better and worse follow the corrected p
+    alone."""
+    found = []
+    measured = [_measured(sides[0], side, len(sides) - 1) for side in sides[1:]]
+    corrected = holm([1.0 if each.p_alone is None else each.p_alone for each in measured])
+    for each, p in zip(measured, corrected, strict=True):
+        known = replace(each, p=p if each.pairs else None)
+        winner, loser = known.ordered(direction)
+        if known.missing or known.mean is None:
+            found.append(replace(known, reason=FEW_PAIRS))
+        elif known.is_found and winner.diverged > loser.diverged:
+            found.append(replace(known, reason=DIVERGED))
+        elif known.is_found:
+            found.append(replace(known, verdict=BETTER if winner is known.side else WORSE))
+        elif known.within(least_effect):
+            found.append(replace(known, verdict=EQUIVALENT))
+        else:
+            found.append(replace(known, reason=CHANCE))
+    return found
 
 
 def _measured(base: Side, side: Side, comparisons: int) -> Difference:
@@ -90,30 +119,9 @@ def _measured(base: Side, side: Side, comparisons: int) -> Difference:
     least = least_pairs(comparisons)
     needed = None if middle is None or spread is None else pairs_needed(middle, spread, comparisons)
     p = sign_flip_p(numbers) if numbers else None
-    return Difference(base, side, values, middle, spread, low, high, p, least, needed, _seeds(base, side, least))
-
-
-def _seeds(base: Side, side: Side, pairs: int) -> int:
-    """The smallest N for which the seeds 0 to N - 1, with those there are, give so many pairs."""
-    found = len(base.values.keys() & side.values.keys())
-    seed = 0
-    while found < pairs:
-        reasons = {base.left_out.get(seed, MISSING), side.left_out.get(seed, MISSING)}
-        paired = seed in base.values and seed in side.values
-        found += not paired and reasons.isdisjoint(WITHOUT_VALUE)
-        seed += 1
-    return seed
-
-
-def _judged(difference: Difference, direction: str, least_effect: float | None) -> Difference:
-    """Better and worse follow the corrected p alone."""
-    if difference.missing or difference.mean is None:
-        return replace(difference, reason=FEW_PAIRS)
-    if difference.is_found:
-        winner, loser = difference.ordered(direction)
-        if winner.diverged > loser.diverged:
-            return replace(difference, reason=DIVERGED)
-        return replace(difference, verdict=BETTER if winner is difference.side else WORSE)
-    if difference.within(least_effect):
-        return replace(difference, verdict=EQUIVALENT)
-    return replace(difference, reason=CHANCE)
+    found, seeds = len(values), 0
+    while found < least:
+        reasons = {base.left_out.get(seeds, MISSING), side.left_out.get(seeds, MISSING)}
+        found += seeds not in values and reasons.isdisjoint(WITHOUT_VALUE)
+        seeds += 1
+    return Difference(base, side, values, middle, spread, low, high, p, least, needed, seeds)

@@ -1,18 +1,26 @@
-"""What each group has of a metric, seed by seed: the values that count, and why others do not."""
+"""What is compared: groups with no run in common, one metric, one loss; and what each group has of the metric, seed by
+seed: the values that count, and why others do not."""
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from tuner.document.writing import flow
+from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import deviation, mean, some
+from tuner.options.metrics import column as column_of
 from tuner.runs.family import Group
 from tuner.runs.folder import Run
-from tuner.runs.values import Metric, metrics_of_run, value, why_not
+from tuner.runs.values import Metric, measured_loss, metrics_of_run, parse_metric, value, why_not
 
+FEWEST, MOST = 2, 20
+WORDS = {"up": "up is better", "down": "down is better"}
 NEVER = "never"
 """Why a run has no ``epochs(...)``: it did not get there."""
 WITHOUT_VALUE = ("diverged", NEVER, "no value", "not finite", "damaged")
@@ -54,17 +62,17 @@ class Side:
         """How many seeds are left out for one of these reasons."""
         return sum(reason in reasons for reason in self.left_out.values())
 
+    def as_data(self) -> dict[str, Any]:
+        seeds = {str(seed): self.values.get(seed) for seed in self.group.runs}
+        left_out = {str(seed): why for seed, why in self.left_out.items()}
+        return {"seeds": seeds, "mean": self.mean, "sd": self.deviation, "left_out": left_out, "path": str(self.path)}
 
-def sides_of(groups: Sequence[Group], names: Sequence[str], metric: Metric) -> list[Side]:
-    """The values of every group, its seeds in their order; `left_out` covers the seeds of all groups.
 
-    Raises UsageError where a group's runs have no such metric, NotFoundError where all that have it are damaged.
+def side_of(group: Group, name: str, metric: Metric, seeds: Sequence[int]) -> Side:
+    """The values of a group; with `left_out`, the `seeds` of all groups.
+
+    Raises UsageError where its runs have no such metric, NotFoundError where all that have it are damaged.
     """
-    seeds = sorted({seed for group in groups for seed in group.runs})
-    return [_side(group, name, metric, seeds) for group, name in zip(groups, names, strict=True)]
-
-
-def _side(group: Group, name: str, metric: Metric, seeds: Sequence[int]) -> Side:
     values: dict[int, float] = {}
     left_out: dict[int, str] = {}
     damaged = list(group.damaged)
@@ -79,13 +87,12 @@ def _side(group: Group, name: str, metric: Metric, seeds: Sequence[int]) -> Side
         else:
             values[seed] = found
     ended = [run for run in group.runs.values() if run.state == "finished"]
+    said = f"no run of {name} has a value of {metric}"
     if ended and not values and damaged:
-        raise NotFoundError(f"no run of {name} has a value of {metric}: {damaged[0]}")
+        raise NotFoundError(f"{said}: {damaged[0]}")
     if ended and not values and metric.reached is None:
-        there = ", ".join(metrics_of_run(ended[0]))
         why = why_not(ended[0], metric)
-        said = f"no run of {name} has a value of {metric}" + (f": {why}" if why else "")
-        raise UsageError(said, fix=f"There are {there}.")
+        raise UsageError(f"{said}: {why}" if why else said, fix=f"There are {', '.join(metrics_of_run(ended[0]))}.")
     return Side(name, group, values, left_out, tuple(damaged))
 
 
@@ -99,15 +106,99 @@ def _read(run: Run, metric: Metric) -> float | str:
     return found if math.isfinite(found) and abs(found) < LARGEST else "not finite"
 
 
-def check_shared(base: Side, side: Side) -> None:
-    """Raises NotFoundError where the two groups have no run of the same seed."""
-    if base.group.runs.keys() & side.group.runs.keys():
+# ---- what has to hold ------------------------------------------------------------------------------------------------
+
+
+def check_groups(groups: Sequence[Group]) -> None:
+    """Raises UsageError unless there are 2 to 20 that have no run in common."""
+    if not FEWEST <= len(groups) <= MOST:
+        raise UsageError(
+            f"compare takes {FEWEST} to {MOST} groups, {len(groups)} given",
+            fix="tuner compare A B compares two; --baseline says with which one the others are compared.",
+        )
+    holders: dict[str, Group] = {}
+    for group in groups:
+        for run in group.runs.values():
+            holder = holders.setdefault(os.path.realpath(run.path), group)
+            if holder is not group:
+                raise UsageError(
+                    f"{shown(holder.path)} and {shown(group.path)} hold the same run: {shown(run.path.name)}",
+                    fix="Compare groups of different runs.",
+                )
+
+
+def check_shared(sides: Sequence[Side]) -> None:
+    """Raises NotFoundError where a group has no run of the same seed as the first one."""
+    base = sides[0]
+    for side in sides[1:]:
+        if not base.group.runs.keys() & side.group.runs.keys():
+            known = {each.name: sorted(each.group.runs) for each in (base, side)}
+            has = [f"{name} has seed{'s' * (len(seeds) > 1)} {some(seeds, 12)}" for name, seeds in known.items()]
+            raise NotFoundError(
+                f"{base.name} and {side.name} share no seed: {', '.join(has)}",
+                fix="Runs are compared with runs of the same seed: train both with --seeds 6, or more.",
+            )
+
+
+def names_of(groups: Sequence[Group]) -> list[str]:
+    """What the groups are called: the folder's name, or its path where two share a name."""
+    names = [os.path.basename(os.path.abspath(group.path)) for group in groups]  # noqa: PTH100, PTH119 - "." and ".."
+    return [shown(name if names.count(name) == 1 else group.path) for name, group in zip(names, groups, strict=True)]
+
+
+def metric_for(groups: Sequence[Group], names: Sequence[str]) -> Metric:
+    """The monitor that all the groups have. Raises UsageError where they differ."""
+    first, *others = [group.first.monitor for group in groups]
+    for monitor, name in zip(others, names[1:], strict=True):
+        if monitor != first:
+            raise UsageError(
+                f"the groups have different monitors: {names[0]} {first}, {name} {monitor}",
+                fix=f"Say what to compare: --metric {first} or --metric {monitor}.",
+            )
+    return parse_metric(first)
+
+
+def direction_for(metric: Metric, direction: str | None) -> str:
+    """``up`` or ``down``. Raises UsageError where it is not known, or `direction` is against what is known."""
+    if direction is not None and direction not in WORDS:
+        raise UsageError(f"--direction is up or down, not {shown(direction)}")
+    found = metric.direction or direction
+    if found is None:
+        fix = "Say it: --direction up or --direction down."
+        raise UsageError(f"it is not known which way is better for {metric}", fix=fix)
+    if direction not in (None, found):
+        raise UsageError(f"for {metric} {WORDS[found]}, not {direction}", fix="Leave --direction out.")
+    return found
+
+
+def check_losses(groups: Sequence[Group], names: Sequence[str], metric: Metric) -> None:
+    """Raises UsageError where `metric` is a loss that does not measure the same in all the groups."""
+    column = metric.column
+    if not column_of(column).is_loss:
         return
-    has = "{} has seed{} {}".format
-    seeds = [
-        has(each.name, "s" * (len(each.group.runs) > 1), some(sorted(each.group.runs), 12)) for each in (base, side)
-    ]
-    raise NotFoundError(
-        f"{base.name} and {side.name} share no seed: {', '.join(seeds)}",
-        fix="Runs are compared with runs of the same seed: train both with --seeds 6, or more.",
-    )
+    first = _measured(groups[0].first, column)
+    for group, name in zip(groups[1:], names[1:], strict=True):
+        other = _measured(group.first, column)
+        if other != first:
+            here, there = (str(each.get("name")) for each in (first, other))
+            if here == there:
+                keys = [key for key in dict.fromkeys([*first, *other]) if first.get(key) != other.get(key)]
+                here, there = (", ".join(f"{key}: {flow(each.get(key))}" for key in keys) for each in (first, other))
+            raise UsageError(
+                f"{metric} cannot be compared, for it is not the same loss: {here} in {names[0]}, {there} in {name}",
+                fix=_instead(groups[0].first, column),
+            )
+
+
+def _measured(run: Run, column: str) -> dict[str, Any]:
+    for key in ("loss", "data"):
+        run.setting(key)  # raises where the config lacks it
+    return measured_loss(run.config, column)
+
+
+def _instead(run: Run, column: str) -> str:
+    """A metric of the same part that no setting of the loss changes."""
+    part = column_of(column).part or "val"
+    plain = [each for each in metrics_of_run(run) if column_of(each).name in ("accuracy", "r2", "mae")]
+    near = [each for each in plain if column_of(each).part == part] or plain
+    return f"Compare what the loss does not change: {' or '.join(f'--metric {each}' for each in near)}." if near else ""

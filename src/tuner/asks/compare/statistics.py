@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import count
+from statistics import NormalDist
 
 from tuner.figures import deviation, mean
 
@@ -23,15 +25,15 @@ far less than this. Sums that really differ by so little would count as a tie, w
 """
 
 
-def t_interval(differences: Sequence[float], level: float = LEVEL) -> tuple[float, float] | None:
-    """The interval that holds the mean difference with confidence 1 - `level`, by Student's t; None below two pairs.
+def t_interval(differences: Sequence[float]) -> tuple[float, float] | None:
+    """The interval that holds the mean difference with confidence 1 - LEVEL, by Student's t; None below two pairs.
 
     Source: Student (1908), "The Probable Error of a Mean", Biometrika 6(1). It takes the differences for normal.
     """
-    count = len(differences)
-    if count < 2:
+    pairs = len(differences)
+    if pairs < 2:
         return None
-    half = t_quantile(1 - level, count - 1) * deviation(differences) / math.sqrt(count)
+    half = t_quantile(1 - LEVEL, pairs - 1) * deviation(differences) / math.sqrt(pairs)
     middle = mean(differences)
     return middle - half, middle + half
 
@@ -76,7 +78,13 @@ def sign_flip_p(differences: Sequence[float]) -> float:
     if least <= 0:
         return 1.0
     if len(sizes) > EXACT_PAIRS:
-        return (1 + _drawn_beyond(sizes, least)) / (1 + FLIPS)
+        import numpy as np
+
+        generator, step, found = np.random.default_rng(0), 1000, 0
+        for _ in range(FLIPS // step):
+            signs = generator.integers(0, 2, (step, len(sizes)), dtype=np.int8) * 2.0 - 1.0
+            found += int(np.count_nonzero(np.abs(signs @ np.asarray(sizes)) >= least))
+        return (1 + found) / (1 + FLIPS)
     half = len(sizes) // 2
     left, right = _signed_sums(sizes[:half]), sorted(_signed_sums(sizes[half:]))
     above = sum(len(right) - bisect_left(right, least - each) for each in left)
@@ -89,18 +97,6 @@ def _signed_sums(sizes: Sequence[float]) -> list[float]:
     for size in sizes:
         sums = [each + size for each in sums] + [each - size for each in sums]
     return sums
-
-
-def _drawn_beyond(sizes: Sequence[float], least: float) -> int:
-    """How many of FLIPS drawn patterns of signs give a sum at least `least` away from zero."""
-    import numpy as np
-
-    generator = np.random.default_rng(0)
-    found, step = 0, 1000
-    for _ in range(FLIPS // step):
-        signs = generator.integers(0, 2, (step, len(sizes)), dtype=np.int8) * 2.0 - 1.0
-        found += int(np.count_nonzero(np.abs(signs @ np.asarray(sizes)) >= least))
-    return found
 
 
 def holm(ps: Sequence[float]) -> list[float]:
@@ -118,10 +114,7 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 def least_pairs(comparisons: int) -> int:
     """The smallest n with comparisons * 2^(1 - n) <= LEVEL: with fewer pairs no corrected p can get there."""
-    pairs = 1
-    while comparisons * 2.0 ** (1 - pairs) > LEVEL:
-        pairs += 1
-    return pairs
+    return next(pairs for pairs in count(1) if comparisons * 2.0 ** (1 - pairs) <= LEVEL)
 
 
 def pairs_needed(effect: float, spread: float, comparisons: int) -> int | None:
@@ -130,11 +123,9 @@ def pairs_needed(effect: float, spread: float, comparisons: int) -> int | None:
     n = ((z(1 - LEVEL / (2 * comparisons)) + z(POWER)) * spread / effect)^2, by the normal approximation; at least
     `least_pairs`. Source: Chow, Shao, Wang (2008), "Sample Size Calculations in Clinical Research", section 3.1.1.
     """
-    from statistics import NormalDist
-
     if effect == 0:
         return None
     z = NormalDist().inv_cdf
     root = (z(1 - LEVEL / (2 * comparisons)) + z(POWER)) * (spread / effect)
-    wanted = root * root
+    wanted = root * root  # inf where that is too large; a power would raise
     return max(least_pairs(comparisons), math.ceil(wanted)) if math.isfinite(wanted) else None

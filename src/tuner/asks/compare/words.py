@@ -82,32 +82,25 @@ def remarks(comparison: Comparison) -> list[str]:
 
 def _remarks_on(comparison: Comparison, difference: Difference) -> list[str]:
     """What helps to read one line of the statistics, most of all where the interval and p seem to disagree."""
-    effect, found = comparison.least_effect, []
+    effect, needed, found = comparison.least_effect, difference.needed, []
     if difference.verdict != EQUIVALENT and difference.excludes_zero != difference.is_found:
         where = "leaves zero out" if difference.excludes_zero else "holds zero"
         own = " and for this comparison alone" if len(comparison.differences) > 1 else ""
         found.append(f"the interval {where}, but it is for normal differences{own}; verdicts follow p")
     if difference.verdict in (BETTER, WORSE) and difference.within(effect):
         found.append(f"the difference is below the least effect of {effect:g}")
-    if difference.verdict == UNDECIDED and difference.reason != DIVERGED:
-        if effect is not None and difference.low is not None and not difference.within(effect):
-            found.append(f"the interval reaches beyond ±{effect:g}")
-        found += _more(comparison, difference)
-    return found
-
-
-def _more(comparison: Comparison, difference: Difference) -> list[str]:
-    """How many more seeds an effect of the observed size would need."""
-    needed = difference.needed
-    if needed is None:
-        same = difference.reason == CHANCE and not any(difference.values.values())
-        return ["with --least-effect D, groups can also be found equivalent"] * same
-    if needed <= max(difference.pairs, difference.least):
-        return []
-    count = f"more than {MANY:,} pairs"
-    if needed <= MANY:
+    if difference.verdict != UNDECIDED or difference.reason == DIVERGED:
+        return found
+    if effect is not None and difference.low is not None and not difference.within(effect):
+        found.append(f"the interval reaches beyond ±{effect:g}")
+    if needed is None and difference.reason == CHANCE and not any(difference.values.values()):
+        found.append("with --least-effect D, groups can also be found equivalent")
+    if needed is not None and needed > max(difference.pairs, difference.least):
         count = f"about {needed:,} pairs: {plural(needed - difference.pairs, 'more seed')}"
-    return [f"to find an effect of {signed(comparison)(difference.mean or 0.0)} four times in five takes {count}"]
+        count = count if needed <= MANY else f"more than {MANY:,} pairs"
+        effect_seen = signed(comparison)(difference.mean or 0.0)
+        found.append(f"to find an effect of {effect_seen} four times in five takes {count}")
+    return found
 
 
 def _by(comparison: Comparison, difference: Difference) -> str:

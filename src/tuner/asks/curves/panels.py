@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tuner.asks.curves.layers import layer_label, layer_metric
 from tuner.asks.curves.series import Track, View, series_of
+from tuner.asks.curves.tracks import layer_label, layer_metric
 from tuner.chart import COLORS, Line, Panel, Pen
 from tuner.errors import UsageError
 from tuner.options.metrics import PARTS, Column

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tuner.answer import Answer, Block, Command, Note, Text, Verdict
-from tuner.asks.diff.changes import PARTS, Diff, compare_sides, is_ignored, listed
-from tuner.asks.diff.data import as_data
-from tuner.asks.diff.results import results
+from tuner.asks.diff.changes import PARTS, Diff, as_data, compare_sides, is_ignored, listed
 from tuner.asks.diff.sides import find_sides
-from tuner.asks.diff.tables import identity, settings, sides_table
+from tuner.asks.diff.tables import identity, results, settings, sides_table
 from tuner.config.comparison import brief
 from tuner.errors import UsageError
 
@@ -30,42 +28,33 @@ def ask(
 ) -> Answer:
     """The sides, what voids a comparison, then the parts asked for; with `as_args` the settings that turn the first
     side into the second. Raises UsageError, ConfigError, NotFoundError."""
-    parts = _chosen(only)
+    for word in only:
+        if word not in PARTS:
+            raise UsageError(f"there is no part {word or repr(word)}", fix=f"--only takes {', '.join(PARTS)}")
+    parts = [part for part in PARTS if part in only or not only]
     if as_args and len(references) != 2:
         raise UsageError(f"--as-args turns one side into another: it takes 2 sides, {len(references)} given")
     if as_args and "config" not in parts:
         raise UsageError("--as-args is about settings: leave --only out")
     diff = compare_sides(find_sides(references, runs_dir), ignore)
     looked_at = ["config"] if as_args else [part for part in parts if only or part != "result"]
+    notes = [f"note: {note}" for side in diff.sides for note in side.notes]
+    notes += [f"note: nothing fits --ignore {pattern}" for pattern in diff.unused]
     if as_args:
-        given = _arguments(diff, ignore)
-        shown: list[Block] = [Text("\n".join(given), code=True)] if given else []
-        data: Any = {"arguments": given}
+        shown, data = _arguments(diff, ignore)
     else:
         shown, data = list(blocks(diff, parts, everything)), as_data(diff, parts, everything)
-    return Answer([*shown, *_notes(diff)], data, exit_code=int(exit_code and not diff.same(looked_at)))
+    said = [Note(note, problem=True) for note in notes]
+    return Answer([*shown, *said], data, exit_code=int(exit_code and not diff.same(looked_at)))
 
 
-def _chosen(only: Sequence[str]) -> list[str]:
-    """The parts asked for; all without --only. Raises UsageError."""
-    for word in only:
-        if word not in PARTS:
-            raise UsageError(f"there is no part {word or repr(word)}", fix=f"--only takes {', '.join(PARTS)}")
-    return [part for part in PARTS if part in only or not only]
-
-
-def _arguments(diff: Diff, ignore: Sequence[str]) -> list[str]:
+def _arguments(diff: Diff, ignore: Sequence[str]) -> tuple[list[Block], Any]:
     from tuner.asks.diff.arguments import arguments, as_text
 
     ignored = ["seed", *ignore] if any(side.kind == "group" for side in diff.sides) else ignore
-    given = arguments(*(side.config for side in diff.sides))
-    return [as_text(one) for one in given if not is_ignored(one[0], ignored)]
-
-
-def _notes(diff: Diff) -> Iterator[Note]:
-    for side in diff.sides:
-        yield from (Note(f"note: {note}", problem=True) for note in side.notes)
-    yield from (Note(f"note: nothing fits --ignore {pattern}", problem=True) for pattern in diff.unused)
+    wanted = arguments(*(side.config for side in diff.sides))
+    given = [as_text(one) for one in wanted if not is_ignored(one[0], ignored)]
+    return [Text("\n".join(given), code=True)] if given else [], {"arguments": given}
 
 
 def blocks(diff: Diff, parts: Collection[str], everything: bool) -> Iterator[Block]:
@@ -89,27 +78,23 @@ def summary(diff: Diff, parts: Collection[str]) -> str:
     twins = [f"{letters[one]} and {letters[other]} are the same {diff.sides[one].kind}" for one, other in diff.twins()]
     if twins:
         return "; ".join(twins)
-    said = []
-    if "config" in parts:
-        said.append(_settings_summary(diff, letters))
+    said, count = [], len(diff.changed)
+    if "config" in parts and not count:
+        apart = ", seeds apart" * any(side.kind == "group" for side in diff.sides)
+        said.append(f"{listed(letters)} have the same settings{apart}")
+    elif "config" in parts and len(letters) > 2:
+        counts = [f"{letter} {diff.changes_against_first(at)}" for at, letter in enumerate(letters)]
+        said.append(f"settings that differ from A: {', '.join(counts[1:])}")
+    elif "config" in parts and count == 1:
+        said.append(f"one setting differs: {diff.changed[0].key} {' -> '.join(map(brief, diff.changed[0].values))}")
+    elif "config" in parts:
+        said.append(f"{count} settings differ")
     elif "identity" in parts:
         moved = [each.name for each in diff.moved]
         said.append(f"{listed(moved)} differ{'s' * (len(moved) == 1)}" if moved else "the same identity")
     if "result" in parts:
         said.append(_evidence(diff)[0])
     return "; ".join(filter(None, said))
-
-
-def _settings_summary(diff: Diff, letters: list[str]) -> str:
-    if not diff.changed:
-        apart = ", seeds apart" * any(side.kind == "group" for side in diff.sides)
-        return f"{listed(letters)} have the same settings{apart}"
-    if len(letters) > 2:
-        counts = [f"{letter} {diff.changes_against_first(at)}" for at, letter in enumerate(letters)]
-        return f"settings that differ from A: {', '.join(counts[1:])}"
-    if len(diff.changed) == 1:
-        return f"one setting differs: {diff.changed[0].key} {' -> '.join(map(brief, diff.changed[0].values))}"
-    return f"{len(diff.changed)} settings differ"
 
 
 def _evidence(diff: Diff) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tuner.choice import Choice, Field, Section
+from tuner.choice import Field, Section
 from tuner.config.comparison import ABSENT, NOT_MEANING, name_of
 from tuner.config.settings import Config
 from tuner.document.writing import word
@@ -41,8 +41,13 @@ def _section(cls: type[Section], starts: Sequence[Any], wanted: dict[str, Any], 
 
 def _setting(field: Field, starts: Sequence[Any], wanted: Any, path: str) -> Iterator[Argument]:
     kind, part = field.bound.kind, field.bound.section
-    if kind is not None:
-        yield from _choice(kind, starts, wanted, path)
+    if kind is not None:  # the name of a choice where it may have been another, then the settings that may be others
+        name = name_of(wanted)
+        maps = [start if isinstance(start, dict) else {"name": start} for start in starts]
+        if any(start["name"] != name for start in maps):
+            yield path, name
+            maps.append({"name": name})  # defaults of the old choice go, those of the new one come
+        yield from _section(kind.members[name], maps, wanted if isinstance(wanted, dict) else {}, path)
     elif part is not None and isinstance(wanted, dict):
         found = list(_section(part, starts, wanted, path))
         if not found and not all(isinstance(start, dict) for start in starts):  # defaults alone, and it was none
@@ -50,14 +55,3 @@ def _setting(field: Field, starts: Sequence[Any], wanted: Any, path: str) -> Ite
         yield from found
     elif any(start is ABSENT or start != wanted for start in starts):
         yield path, wanted
-
-
-def _choice(kind: type[Choice], starts: Sequence[Any], wanted: Any, path: str) -> Iterator[Argument]:
-    """For a choice: its name where it may have been another one, then the settings that may be others."""
-    name = name_of(wanted)
-    maps = [start if isinstance(start, dict) else {"name": start} for start in starts]
-    if any(start["name"] != name for start in maps):
-        yield path, name
-        maps.append({"name": name})  # defaults of the old choice go, those of the new one come
-    settings = wanted if isinstance(wanted, dict) else {}
-    yield from _section(kind.members[name], maps, settings, path)

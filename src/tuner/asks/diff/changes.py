@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from string import ascii_lowercase
 from typing import Any
 
 from tuner.asks.diff.outcomes import Course, Outcome, course_of, outcomes_of
 from tuner.asks.diff.sides import Side, settings_of
-from tuner.config.comparison import Setting
-from tuner.runs.folder import Run
+from tuner.config.comparison import ABSENT, Setting
 from tuner.runs.identity import NAMES
 
 PARTS = ("config", "identity", "result")
@@ -58,11 +58,10 @@ class Diff:
 
     def same(self, parts: Collection[str] = ("config", "identity")) -> bool:
         """Whether nothing in these of `PARTS` differs. A git commit is no part of a run's identity."""
-        results = any(value != outcome.values[0] for outcome in self.outcomes for value in outcome.values)
         differs = {
             "config": bool(self.changed),
             "identity": any(each.key != "git_commit" for each in self.moved),
-            "result": results,
+            "result": any(value != outcome.values[0] for outcome in self.outcomes for value in outcome.values),
         }
         return not any(differs[part] for part in parts)
 
@@ -91,7 +90,9 @@ class Diff:
 
 def compare_sides(sides: list[Side], ignore: Sequence[str] = ()) -> Diff:
     """What differs, but for the settings and circumstances that a pattern of `ignore` fits."""
-    settings, identity = settings_of(sides), _circumstances(sides)
+    settings = settings_of(sides)
+    known = [Circumstance(key, tuple(_values(side, key) for side in sides)) for key in NAMES]
+    identity = [each for each in known if any(value != NONE for held in each.values for value in held)]
     keys = [*_keys(settings), *(each.key for each in identity)]
     unused = tuple(pattern for pattern in ignore if not any(is_ignored(key, [pattern]) for key in keys))
     identity = [each for each in identity if not is_ignored(each.key, ignore)]
@@ -129,25 +130,64 @@ def _keys(settings: Sequence[Setting]) -> list[str]:
     return keys
 
 
-NONE = "none"
-"""What stands for no packages."""
-
-
-def _circumstances(sides: Sequence[Side]) -> list[Circumstance]:
-    """Each part of the identity that is known of any side."""
-    found = [Circumstance(key, tuple(_values(side, key) for side in sides)) for key in NAMES]
-    return [each for each in found if any(value != NONE for known in each.values for value in known)]
-
-
 def _values(side: Side, key: str) -> tuple[Any, ...]:
     if side.group is None:
         asked = side.config.get("training", {}).get(key)  # device and threads: what a run would have
         return () if asked in (None, "auto") else ("cuda:0" if asked == "cuda" else asked,)
-    return tuple(dict.fromkeys(value for run in side.runs.values() if (value := _of_run(run, key)) is not None))
-
-
-def _of_run(run: Run, key: str) -> Any:
     if key == "git_commit":
-        commit = run.about.get(key)
-        return commit if isinstance(commit, str) else None
-    return getattr(run.identity, key) or NONE
+        commits = [run.about.get(key) for run in side.runs.values()]
+        return tuple(dict.fromkeys(commit for commit in commits if isinstance(commit, str)))
+    return tuple(dict.fromkeys(getattr(run.identity, key) or NONE for run in side.runs.values()))
+
+
+# ---- for scripts -----------------------------------------------------------------------------------------------------
+
+
+def as_data(diff: Diff, parts: Collection[str], everything: bool) -> dict[str, Any]:
+    """What ``diff --json`` tells."""
+    data: dict[str, Any] = {"same": diff.same(parts), "sides": [], "warnings": diff.warnings()}
+    for side in diff.sides:
+        of_runs = {"state": side.group.state, "seeds": list(side.runs)} if side.group else {}
+        data["sides"].append({"side": side.letter.lower(), "kind": side.kind, "path": side.path, **of_runs})
+    if "config" in parts:
+        data["changed"] = [_setting(setting, diff.sides) for setting in diff.changed]
+        if everything:
+            data["unchanged"] = [_setting(each, diff.sides) for each in diff.settings if not each.differs]
+    if "identity" in parts:
+        data["identity"] = [
+            {"key": each.key, **_lettered([held[0] if len(held) == 1 else list(held) or None for held in each.values])}
+            for each in (diff.identity if everything else diff.moved)
+        ]
+    if "result" in parts:
+        data["result"] = {outcome.metric: _outcome(outcome) for outcome in diff.outcomes}
+        if diff.course is not None:
+            data["curve"] = {"metric": diff.course.metric, **_lettered(list(map(list, diff.course.values)))}
+    return data
+
+
+def _lettered(values: Sequence[Any]) -> dict[str, Any]:
+    """One key a side; a side without such a setting has none."""
+    return {letter: value for letter, value in zip(ascii_lowercase, values, strict=False) if value is not ABSENT}
+
+
+def _setting(setting: Setting, sides: Sequence[Side]) -> dict[str, Any]:
+    places = [
+        None if value is ABSENT else side.set_in(setting.key, value)
+        for value, side in zip(setting.values, sides, strict=True)
+    ]
+    data = {"key": setting.key, **_lettered(setting.values), "set_in": places}
+    if setting.inside:
+        data["inside"] = [_setting(each, sides) for each in setting.inside if each.differs]
+    return data
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    places = range(len(outcome.values))
+    return {
+        **_lettered(outcome.values),
+        "delta": [outcome.delta(index) for index in places],
+        "better": [outcome.better(index) for index in places],
+        "direction": outcome.direction,
+        "sd": list(outcome.spreads),
+        "runs": list(outcome.counts),
+    }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import zip_longest
 
 from tuner.asks.diff.sides import Side
 from tuner.config.comparison import name_of
-from tuner.figures import deviation, mean, mean_of_known
+from tuner.figures import deviation, finite, mean, mean_of_known
 from tuner.options.metrics import column
 from tuner.quantities import WHOLE_RUN
 from tuner.runs.folder import Run
@@ -60,39 +60,28 @@ class Course:
 
 
 def outcomes_of(sides: Sequence[Side]) -> list[Outcome]:
-    """Every metric that runs of the sides have; [] where fewer than two sides have runs with an epoch behind them."""
+    """Every metric that runs of the sides have: the monitors first, then validation, test and training, then the run as
+    a whole; [] where fewer than two sides have runs with an epoch behind them."""
     trained = [[run for run in side.runs.values() if run.status.get("best")] for side in sides]
     if sum(map(bool, trained)) < 2:
         return []
     configs = [side.config for side in sides if side.runs]
     same_data = len({str(name_of(config.get("data"))) for config in configs}) == 1
     same_loss = all(measured_loss(config, "loss") == measured_loss(configs[0], "loss") for config in configs)
-    found = []
-    for metric in _metrics(sides, trained):
-        measured = column(metric)
-        comparable = not measured.part or (same_data and (same_loss or not measured.is_loss))
-        found.append(_outcome(metric, trained, comparable))
-    return found
-
-
-def _metrics(sides: Sequence[Side], trained: Sequence[Sequence[Run]]) -> list[str]:
-    """The monitors first, then validation, test and training, then the run as a whole."""
     there = dict.fromkeys(name for runs in trained for run in runs for name in metrics_of_run(run))
     monitors = [side.monitor for side in sides if side.monitor in there]
-    measured = [name for part in PARTS for name in there if column(name).part == part]
-    return list(dict.fromkeys([*monitors, *measured, *EPOCHS, *WHOLE_RUN]))
-
-
-def _outcome(metric: str, trained: Sequence[Sequence[Run]], comparable: bool) -> Outcome:
-    values, spreads, counts = [], [], []
-    for runs in trained:
-        known = [number for run in runs if (number := _value(run, metric)) is not None and math.isfinite(number)]
-        values.append(mean(known) if known else None)
-        spreads.append(deviation(known) if len(known) > 1 else None)
-        counts.append(len(known))
-    direction = parse_metric(metric).direction if comparable else None
+    parts = [name for part in PARTS for name in there if column(name).part == part]
     base = next(index for index, runs in enumerate(trained) if runs)
-    return Outcome(metric, tuple(values), tuple(spreads), tuple(counts), direction, comparable, base)
+    found = []
+    for metric in dict.fromkeys([*monitors, *parts, *EPOCHS, *WHOLE_RUN]):
+        measured = column(metric)
+        comparable = not measured.part or (same_data and (same_loss or not measured.is_loss))
+        known = [finite(_value(run, metric) for run in runs) for runs in trained]
+        means = tuple(mean(each) if each else None for each in known)
+        spreads = tuple(deviation(each) if len(each) > 1 else None for each in known)
+        direction = measured.direction if comparable else None
+        found.append(Outcome(metric, means, spreads, tuple(map(len, known)), direction, comparable, base))
+    return found
 
 
 def _value(run: Run, metric: str) -> float | None:
@@ -105,15 +94,9 @@ def _value(run: Run, metric: str) -> float | None:
 def course_of(sides: Sequence[Side]) -> Course | None:
     """The monitor's course on each side: the first side's monitor that all sides with runs have; None without one."""
     rows = [[run.rows for run in side.runs.values() if run.rows] for side in sides]
-    if sum(map(bool, rows)) < 2:
-        return None
     shared = [set(members[0][0]) for members in rows if members]
     metric = next((name for side in sides if (name := side.monitor) and all(name in each for each in shared)), None)
-    if metric is None:
+    if metric is None or len(shared) < 2:
         return None
-    return Course(metric, tuple(tuple(_means(members, metric)) for members in rows))
-
-
-def _means(members: Sequence[Sequence[dict[str, Any]]], metric: str) -> Iterator[float | None]:
-    for epoch in range(max(map(len, members), default=0)):
-        yield mean_of_known(rows[epoch].get(metric) for rows in members if epoch < len(rows))
+    columns = [[[row.get(metric) for row in run] for run in members] for members in rows]
+    return Course(metric, tuple(tuple(map(mean_of_known, zip_longest(*members))) for members in columns))

@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from string import ascii_uppercase
@@ -16,7 +17,7 @@ from tuner.config.comparison import ABSENT, STAYED, Setting, meaning, side_by_si
 from tuner.durable.reading import shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.paths import expanded
-from tuner.runs.family import Group, read_group
+from tuner.runs.family import Group, read_group, without_seed
 from tuner.runs.files import CONFIG
 from tuner.runs.find import resolve
 from tuner.runs.folder import Run
@@ -76,7 +77,14 @@ def find_sides(references: Sequence[str], runs_dir: Path) -> list[Side]:
     if references.count(STDIN) > 1:
         raise UsageError("standard input can be read once: give - for one side")
     found = [_found(reference, runs_dir) for reference in references]
-    return _completed([replace(side, letter=letter) for side, letter in zip(found, ascii_uppercase, strict=False)])
+    sides = [replace(side, letter=letter) for side, letter in zip(found, ascii_uppercase, strict=False)]
+    if any(value is ABSENT for setting in settings_of(sides) for value in setting.values):
+        for at, side in enumerate(sides):  # those of runs that an earlier tuner made: with the defaults of today
+            with suppress(ConfigError):
+                if side.group is not None:
+                    first = side.group.runs[min(side.runs)].path / CONFIG
+                    sides[at] = replace(side, config=_config(str(first)).config)
+    return sides
 
 
 def _found(reference: str, runs_dir: Path) -> Side:
@@ -89,27 +97,25 @@ def _found(reference: str, runs_dir: Path) -> Side:
     is_file = os.path.exists(reference) or re.search(r"\.ya?ml$", reference)  # noqa: PTH110 - a shell's <(...) is a pipe
     if reference == STDIN or (is_file and not is_folder):
         return _config(shipped.find_config(reference))
-    ready = shipped.configs().get(reference)
+    configs = shipped.configs()
     try:
         path = resolve(reference, runs_dir)
     except NotFoundError as error:
-        if ready is not None:
-            return _config(str(ready))
-        raise _unknown(reference, error) from None
+        if reference in configs:
+            return _config(str(configs[reference]))
+        fix = "Settings are part of a config: diff takes runs, groups and configs."
+        if not re.match(r"[a-z_]+(\.[a-z_]+)*=", reference):
+            near = difflib.get_close_matches(reference[:64], configs, n=3, cutoff=0.6)
+            also = f" Configs that come with tuner: {', '.join(near)}." if near else ""
+            fix = f"{error.fix}{also}".strip()
+        raise NotFoundError(error.message, fix=fix) from None
     group = read_group(path)
-    if ready is not None and reference not in (path.name, group.first.name):
-        return _config(str(ready))
-    return _runs(group)
-
-
-def _unknown(reference: str, error: NotFoundError) -> NotFoundError:
-    """The error for what is neither a run nor a config: with the ready configs that come near."""
-    known = shipped.configs()
-    near = difflib.get_close_matches(reference[:64], known, n=3, cutoff=0.6)
-    if re.match(r"[a-z_]+(\.[a-z_]+)*=", reference):
-        return NotFoundError(error.message, fix="Settings are part of a config: diff takes runs, groups and configs.")
-    also = f" Configs that come with tuner: {', '.join(near)}." if near else ""
-    return NotFoundError(error.message, fix=f"{error.fix}{also}".strip())
+    if reference in configs and reference not in (path.name, group.first.name):
+        return _config(str(configs[reference]))
+    origins, config = group.first.origins, group.first.config
+    notes = [f"left out of {shown(group.name)}: {each}" for each in group.damaged]
+    notes += [f"{shown(group.name)}: {key} is from {place}" for key, place in origins.items() if STAYED in place]
+    return Side(str(group.path), config, origins, group, tuple(notes))
 
 
 def _config(source: str) -> Side:
@@ -120,31 +126,7 @@ def _config(source: str) -> Side:
     return Side(path, loaded.resolved, loaded.origins, notes=tuple(f"{path}: {note}" for note in loaded.notes))
 
 
-def _runs(group: Group) -> Side:
-    first = group.first
-    origins = first.origins
-    notes = [f"left out of {shown(group.name)}: {each}" for each in group.damaged]
-    notes += [f"{shown(group.name)}: {key} is from {place}" for key, place in origins.items() if STAYED in place]
-    return Side(str(group.path), first.config, origins, group, tuple(notes))
-
-
 def settings_of(sides: Sequence[Side]) -> list[Setting]:
     """The settings that count, side by side; without the seed where a side is a group, which has one of each."""
-    dropped = {"seed"} if any(side.kind == "group" for side in sides) else set()
-    return side_by_side([{k: v for k, v in meaning(side.config).items() if k not in dropped} for side in sides])
-
-
-def _completed(sides: list[Side]) -> list[Side]:
-    """Sides that all have the same settings, choices apart: a run of an earlier tuner lacks those that came later,
-    and gets their defaults."""
-    if not any(value is ABSENT for setting in settings_of(sides) for value in setting.values):
-        return sides
-    return [side if side.group is None else replace(side, config=_read_anew(side)) for side in sides]
-
-
-def _read_anew(side: Side) -> dict[str, Any]:
-    """The settings of a run as a config of today; as they are where they do not make one."""
-    try:
-        return _config(str(side.runs[min(side.runs)].path / CONFIG)).config
-    except ConfigError:
-        return side.config
+    shared = without_seed if any(side.kind == "group" for side in sides) else meaning
+    return side_by_side([shared(side.config) for side in sides])

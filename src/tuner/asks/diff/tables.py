@@ -1,39 +1,43 @@
-"""What differs, as tables: a column a side."""
+"""What differs, as tables: a column a side. Results with the course of a metric, on one scale."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from functools import cache
 
 from tuner import shipped
-from tuner.answer import Block, Cell, Column, Table, Text
+from tuner.answer import Block, Brief, Cell, Column, Spark, Table, Text
 from tuner.asks.diff.changes import Diff
+from tuner.asks.diff.outcomes import EPOCHS, Course, Outcome
 from tuner.asks.diff.sides import DEFAULT, Side
 from tuner.config.comparison import ABSENT, Setting, brief
 from tuner.errors import NotFoundError
-from tuner.figures import number, plural, some
+from tuner.figures import duration, figure, in_columns, number, plural, some
+from tuner.options.metrics import column
 
 SHORT = {"data_fingerprint": 12, "git_commit": 10}
 """How much of a long number is enough to tell two apart."""
+WIDTH = 48
+WHOLE_NUMBERS = ("parameters", *EPOCHS)
+NOT_COMPARED = "without a difference: the sides do not measure the same there (other data, or another loss)"
 
 
 def sides_table(sides: Sequence[Side]) -> Table:
     """What is compared, a line a side."""
-    columns = [Column("side"), Column("path"), Column("what")]
-    rows: list[list[Cell]] = [[side.letter, near(side.path), _kind(side)] for side in sides]
+    heads = ["side", "path", "what"]
+    rows: list[list[Cell]] = []
+    for side in sides:
+        what = f"group of {len(side.runs)}" if side.kind == "group" else side.kind
+        what += ", comes with tuner" * (os.path.dirname(side.path) == _ready())  # noqa: PTH120
+        rows.append([side.letter, near(side.path), what])
     if any(side.runs for side in sides):
-        columns += [Column("state"), Column("epochs"), Column("seed")]
+        heads += ["state", "epochs", "seed"]
         for row, side in zip(rows, sides, strict=True):
             epochs = max((run.status.get("epoch") or 0 for run in side.runs.values()), default=None)
             row += [side.group.state if side.group else None, epochs, some(list(side.runs), 8) or None]
-    return Table(columns, rows)
-
-
-def _kind(side: Side) -> str:
-    if side.kind == "group":
-        return f"group of {len(side.runs)}"
-    return side.kind + ", comes with tuner" * (os.path.dirname(side.path) == _ready())  # noqa: PTH120
+    return Table(list(map(Column, heads)), rows)
 
 
 def near(place: str) -> str:
@@ -127,3 +131,89 @@ def _change(setting: Setting) -> str:
     if old * new > 0 and not 0.5 < new / old < 2:
         return f"x {new / old:.3g}" if new / old > 1 else f"/ {old / new:.3g}"
     return f"{'+' * (new > old)}{number(new - old)}"
+
+
+# ---- results ---------------------------------------------------------------------------------------------------------
+
+
+def results(diff: Diff) -> Iterator[Block]:
+    """Each metric of the sides that have any; whether a difference is more than chance is not for `diff` to say."""
+    if not diff.outcomes:
+        return
+    places = [at for at in range(len(diff.sides)) if any(outcome.values[at] is not None for outcome in diff.outcomes)]
+    first, *others = [diff.sides[place] for place in places]
+    in_pair = len(others) == 1
+    counts = {side.letter: f" (mean of {len(side.runs)})" * (side.kind == "group") for side in diff.sides}
+    heads = [side.letter + counts[side.letter] for side in (first, *others)]
+    heads += [f"{others[0].letter}-{first.letter}"] if in_pair else []
+    rows: list[list[Cell]] = []
+    styles = {}
+    for outcome in diff.outcomes:
+        cells: list[Cell] = []
+        for place in places:
+            text, value, delta = _value(outcome, place, diff.sides[place]), outcome.values[place], outcome.delta(place)
+            moved = "" if delta is None else f"{'+' * (delta > 0)}{'-' * (delta < 0)}{_like(outcome, abs(delta))}"
+            cells.append(_exact(text if in_pair or not moved.strip("0") else f"{text} ({moved})", value))
+            if in_pair and place == places[1]:
+                cells.append(_exact(moved, delta))
+            if (is_better := outcome.better(place)) is not None:
+                styles[len(rows), len(cells)] = "green" if is_better else "red"
+        rows.append([outcome.metric, *cells, f"{outcome.direction} is better" if outcome.direction else ""])
+    columns = [Column("metric"), *(Column(head, side="r") for head in heads), Column("")]
+    title = "result at the best epoch" + f", in brackets against {first.letter}" * (not in_pair)
+    yield Table(columns, rows, title, styles)
+    if not all(outcome.comparable for outcome in diff.outcomes):
+        yield Text(NOT_COMPARED, "dim")
+    if diff.course is not None:
+        yield from _courses(diff.sides, diff.course)
+
+
+def _value(outcome: Outcome, place: int, side: Side) -> str:
+    """``0.9147``, ``0.9147 ± 0.0021``, and how many runs have a value where not all of them do."""
+    value, spread = outcome.values[place], outcome.spreads[place]
+    text = _number(outcome.metric, value)
+    if value is not None and spread is not None and (spread or outcome.metric not in WHOLE_NUMBERS):
+        text += f" ± {_like(outcome, spread)}"
+    count, runs = outcome.counts[place], len(side.runs)
+    return f"{text} ({count} of {runs})" if 0 < count < runs else text
+
+
+def _exact(text: str, value: float | None) -> Brief:
+    """The text, and for scripts the number itself."""
+    return Brief(text, "" if value is None else repr(value))
+
+
+def _like(outcome: Outcome, size: float) -> str:
+    """A difference or spread with as many decimals as the values that it belongs to."""
+    if size == 0:
+        return "0"
+    known = [value for value in outcome.values if value is not None]
+    alike = all(_number(outcome.metric, value) == f"{value:.4f}" for value in known)
+    return f"{size:.4f}" if alike and size >= 5e-5 else _number(outcome.metric, size)
+
+
+def _number(metric: str, value: float | None) -> str:
+    if metric == "seconds_per_epoch":
+        return duration(value)
+    if value is not None and metric in WHOLE_NUMBERS:
+        return number(round(value) if value == round(value) else value)
+    return figure(value)
+
+
+def _courses(sides: Sequence[Side], course: Course) -> Iterator[Block]:
+    """The course of a metric on every side: one scale, the same epochs below each other. Losses fall over orders of
+    magnitude, so that their first fall would flatten all that follows: they stand on a logarithmic one."""
+    epochs = max(map(len, course.values))
+    is_log = column(course.metric).is_loss and all(v > 0 for each in course.values for v in each if v is not None)
+    heights = [[math.log(each) if each is not None and is_log else each for each in values] for values in course.values]
+    heights = [[*line, *[None] * (epochs - len(line))] for line in heights]
+    known = [point for line in heights for point in in_columns(line, WIDTH) if point is not None]
+    if not known:
+        return
+    columns = [Column("side"), Column("trend"), Column("first", "figure"), Column("last", "figure")]
+    rows: list[list[Cell]] = []
+    for side, line, values in zip(sides, heights, course.values, strict=True):
+        if there := [value for value in values if value is not None]:
+            rows.append([side.letter, Spark(line, WIDTH, (min(known), max(known))), there[0], there[-1]])
+    log = ", logarithmic" if is_log else ""
+    yield Table(columns, rows, f"{course.metric} by epoch, one scale for all{log}")

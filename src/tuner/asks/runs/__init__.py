@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tuner.answer import Answer, Block, Note
-from tuner.asks.runs.listing import Listing, Query, list_runs
-from tuner.asks.runs.table import table_of
+from tuner.asks.runs.listing import Listing, Query, list_runs, table_of
 from tuner.durable.reading import shown
 from tuner.figures import plural
 from tuner.runs.folder import is_run

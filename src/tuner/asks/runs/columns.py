@@ -10,12 +10,14 @@ from typing import Any
 
 from tuner.asks.runs.entries import Entry
 from tuner.config.comparison import ABSENT, Setting, meaning, name_of, side_by_side
+from tuner.config.words import nearest
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import mean
 from tuner.options.metrics import Column as Measured
 from tuner.options.metrics import column as column_of
 from tuner.quantities import LAYER
+from tuner.runs.family import without_seed
 from tuner.runs.folder import Run
 from tuner.runs.values import Metric, metrics_of_run, parse_metric, seconds, value
 
@@ -51,6 +53,10 @@ class Column:
     def is_setting(self) -> bool:
         return self.metric is None and self.name not in OWN
 
+    @property
+    def is_number(self) -> bool:
+        return self.metric is not None or self.name in NUMBERS
+
     def of(self, entry: Entry, problems: Problems) -> Any:
         """What stands here for `entry`; None for nothing. A group has the mean of a metric over its runs, and nothing
         where one of them has no such value."""
@@ -85,54 +91,35 @@ def find_column(text: str, everything: Sequence[Entry]) -> Column:
     ending = [key] if key in keys else [each for each in keys if each.endswith(f".{key}")]
     if len(ending) == 1:
         return Column(ending[0])
-    measured = _measured(everything)
-    metric = _metric(text, measured) or _layer_metric(text, everything) if not ending else None
-    if metric is not None:
-        return Column(text, metric)
-    raise _unknown(text, ending or [each for each in measured if each.endswith(f"_{text}")], [*OWN, *measured, *keys])
-
-
-def _measured(everything: Sequence[Entry]) -> list[str]:
-    """The metrics that the runs have; [] while none has finished an epoch."""
     runs = [run for entry in everything for run in entry.runs]
     begun = any(run.status.get("best") or run.status.get("last") for run in runs)
-    return list(dict.fromkeys(name for run in runs for name in metrics_of_run(run))) if begun else []
+    measured = list(dict.fromkeys(name for run in runs for name in metrics_of_run(run))) if begun else []
+    if not ending and (metric := _metric(text, runs, measured)) is not None:
+        return Column(text, metric)
+    near = ending or [each for each in measured if each.endswith(f"_{text}")]
+    known = [*OWN, *measured, *keys]
+    meant = " or ".join(near[:6]) or nearest(text, known)
+    there = ", ".join(dict.fromkeys(each for each in known if "." not in each))
+    fix = f"Did you mean {meant}?" if meant else f"There are {there}, and settings like optimizer.lr."
+    raise UsageError(f"no run here has {shown(text) or repr(text)}", fix=fix)
 
 
-def _metric(text: str, measured: Sequence[str]) -> Metric | None:
-    """The metric that `text` is; None for one that is not measured. Raises UsageError for a bad form of one."""
+def _metric(text: str, runs: Sequence[Run], measured: Sequence[str]) -> Metric | None:
+    """The metric that `text` is; None for one that none of the runs has. Raises UsageError for a bad form of one."""
+    of_layer = text.startswith(tuple(LAYER))
     try:
         metric = parse_metric(text)
     except UsageError:
-        if "(" in text or "@" in text:
+        if of_layer or "(" in text or "@" in text:
             raise
         return None
-    known = not measured and column_of(metric.column).part
-    return metric if known or metric.column in measured else None
-
-
-def _layer_metric(text: str, everything: Sequence[Entry]) -> Metric | None:
-    """The metric of a layer that `text` is; None where it is another, or no run has that layer."""
-    if not text.startswith(tuple(LAYER)):
-        return None
-    metric = parse_metric(text)
-    for run in (run for entry in everything for run in entry.runs):
+    if metric.column in measured or (not measured and column_of(metric.column).part):
+        return metric
+    for run in runs if of_layer else ():
         with suppress(UsageError, NotFoundError):  # others may have it; what is damaged is told when it is read
             value(run, metric)
             return metric
     return None
-
-
-def _unknown(text: str, near: Sequence[str], known: Sequence[str]) -> UsageError:
-    from tuner.config.words import nearest
-
-    one = nearest(text, known)
-    if near or one is not None:
-        fix = f"Did you mean {' or '.join(near[:6]) or one}?"
-    else:
-        there = dict.fromkeys(each for each in known if "." not in each)
-        fix = f"There are {', '.join(there)}, and settings like optimizer.lr."
-    return UsageError(f"no run here has {shown(text) or repr(text)}", fix=fix)
 
 
 def usual_columns(everything: Sequence[Entry]) -> list[Column]:
@@ -152,16 +139,12 @@ def usual_columns(everything: Sequence[Entry]) -> list[Column]:
     return [*map(Column, names), *(Column(key, parse_metric(key)) for key in metrics), Column("time")]
 
 
-def _order(name: str) -> tuple[int, str]:
-    return column_of(name).order
-
-
 def differing(everything: Sequence[Entry]) -> list[Column]:
     """The settings that are not the same in all entries. What a choice has to itself differs only between two runs of
     that choice."""
-    configs = [meaning(entry.runs[0].config) for entry in everything if entry.runs]
-    grouped = any(entry.members for entry in everything)
-    return [Column(key) for key in _differing(side_by_side(configs)) if not (grouped and key == "seed")]
+    shared = without_seed if any(entry.members for entry in everything) else meaning
+    configs = [shared(entry.runs[0].config) for entry in everything if entry.runs]
+    return list(map(Column, _differing(side_by_side(configs))))
 
 
 def _differing(settings: Sequence[Setting]) -> list[str]:

@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tuner.config.comparison import ABSENT, Setting, meaning, name_of, side_by_side
+from tuner.config.comparison import ABSENT, Setting, leaves, meaning, name_of, side_by_side
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError
-from tuner.runs.family import read_group
+from tuner.runs.family import read_group, without_seed
+from tuner.runs.files import CONFIG, IDENTITY, METRICS, STATUS
 from tuner.runs.find import results_in
 from tuner.runs.folder import GROUP, Run, folders_in, glance, headline, is_run, members
 from tuner.runs.lock import holder
@@ -21,7 +22,6 @@ DAMAGED = "damaged"
 """The state of a folder that cannot be read."""
 
 _SECTIONS = ("data", "model", "optimizer", "training")
-_LEFT_BY_A_RUN = ("config.yaml", "metrics.csv", "status.json")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,8 @@ class Entry:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """What its runs share, by dotted key; the name of a choice is under the key of the choice."""
-        known = _flat(self.runs[0].config) if self.runs else {}
+        config = self.runs[0].config if self.runs else {}
+        known = {key.removesuffix(".name"): value for key, value in leaves(config)}
         return {key: value for key, value in known.items() if key != "seed"} if self.members else known
 
     @cached_property
@@ -52,22 +53,8 @@ class Entry:
         before, after = self.previous.runs[0], self.runs[0]
         if before.identity.config_hash == after.identity.config_hash:
             return {}
-        both = [meaning(before.config), meaning(after.config)]
-        if self.members or self.previous.members:
-            both = [{key: value for key, value in each.items() if key != "seed"} for each in both]
-        return _changes(side_by_side(both))
-
-
-def _flat(config: dict[str, Any], path: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in config.items():
-        if path and key == "name":
-            found[path[:-1]] = value
-        elif isinstance(value, dict):
-            found |= _flat(value, f"{path}{key}.")
-        else:
-            found[f"{path}{key}"] = value
-    return found
+        shared = without_seed if self.members or self.previous.members else meaning
+        return _changes(side_by_side([shared(before.config), shared(after.config)]))
 
 
 def _changes(settings: Sequence[Setting]) -> dict[str, Any]:
@@ -91,12 +78,11 @@ def entries(runs_dir: Path) -> list[Entry]:
     found += [entry for path in sorted(set(folders_in(runs_dir)) - set(results)) for entry in _begun(path)]
     found.sort(key=lambda entry: entry.created, reverse=True)
     newest: dict[str, Entry] = {}
-    chained = []
-    for entry in reversed(found):
-        chained.append(replace(entry, previous=newest.get(entry.name)))
-        if entry.runs:
-            newest[entry.name] = chained[-1]
-    return chained[::-1]
+    for at in reversed(range(len(found))):
+        found[at] = replace(found[at], previous=newest.get(found[at].name))
+        if found[at].runs:
+            newest[found[at].name] = found[at]
+    return found
 
 
 def _inside(path: Path) -> list[Entry]:
@@ -120,7 +106,7 @@ def _entry(path: Path, label: str, run: Run | None = None) -> Entry:
     try:
         run = run or glance(path)
         if not all(isinstance(run.config.get(key), dict) for key in _SECTIONS):
-            raise NotFoundError(f"{shown(path / 'config.yaml')} is damaged: settings are missing")
+            raise NotFoundError(f"{shown(path / CONFIG)} is damaged: settings are missing")
     except NotFoundError as error:
         created, name = headline(path)
         return Entry(path, label, DAMAGED, created, name, problem=error.message)
@@ -132,6 +118,6 @@ def _begun(path: Path) -> list[Entry]:
     if os.path.lexists(path / GROUP):
         state = "crashed" if holder(path) is None else "running"
         return [Entry(path, path.name, state, problem=f"{shown(path)} holds no run yet")]
-    if any(os.path.lexists(path / name) for name in _LEFT_BY_A_RUN) and holder(path) is None:
-        return [Entry(path, path.name, DAMAGED, problem=f"{shown(path / 'run.json')} is missing")]
+    if any(os.path.lexists(path / name) for name in (CONFIG, METRICS, STATUS)) and holder(path) is None:
+        return [Entry(path, path.name, DAMAGED, problem=f"{shown(path / IDENTITY)} is missing")]
     return []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tuner.asks.runs.columns import NUMBERS, Column, Problems, find_column
+from tuner.asks.runs.columns import Column, Problems, find_column
 from tuner.asks.runs.entries import DAMAGED, Entry
 from tuner.document.nodes import Place, to_plain
 from tuner.document.parsing import parse
@@ -37,7 +37,7 @@ class Filter:
         name, condition = self.column.name, self.condition
         if self.column.is_setting:
             return name in entry.settings and _fulfils(entry.settings[name], condition)
-        if self.is_number:
+        if self.column.is_number:
             seeds = [run.about.get("seed") for run in entry.runs]
             found = seeds if name == "seed" else [self.column.of(entry, problems)]
             return any(each is not None and condition.holds(each) for each in found)
@@ -49,13 +49,9 @@ class Filter:
         texts = [each.state for each in entry.members or (entry,)] if name == "state" else [self.column.of(entry, {})]
         return any(condition.compare(normal(text), normal(condition.right)) for text in texts if text is not None)
 
-    @property
-    def is_number(self) -> bool:
-        return self.column.metric is not None or self.column.name in NUMBERS
-
     def choices(self, everything: Sequence[Entry]) -> list[str]:
         """The texts that stand in the column, for a message about a filter that nothing fulfils."""
-        if self.is_number or self.column.name == "when":
+        if self.column.is_number or self.column.name == "when":
             return []
         found: dict[str, None] = {}
         for entry in everything:
@@ -75,7 +71,7 @@ def parse_filter(text: str, everything: Sequence[Entry]) -> Filter:
     if not everything:
         return found
     equality = condition.operator in ("=", "!=")
-    if found.is_number or (found.column.is_setting and not equality):
+    if found.column.is_number or (found.column.is_setting and not equality):
         _ = condition.number
     elif found.column.name == "when":
         if not _DATE.fullmatch(condition.right):
@@ -102,24 +98,18 @@ def _fulfils(setting: Any, condition: Condition) -> bool:
     """Whether a setting is what the right side says: numbers are compared as numbers, texts as texts."""
     if condition.operator not in ("=", "!="):
         return type(setting) in (int, float) and condition.holds(setting)
-    return _same(setting, condition.right) == (condition.operator == "=")
-
-
-def _same(setting: Any, text: str) -> bool:
-    wanted = _read(text)
+    text = condition.right
+    wanted: Any = core_value(text)
+    if text[:1] in ("[", "{", "'", '"'):  # read as an override's right side is
+        node, faults = parse(text, Place("filter", 1, 1))
+        wanted = text if faults or node is None else to_plain(node)
     if setting is None or setting == "none":
-        return wanted is None or wanted == "none"
-    if isinstance(setting, bool) or isinstance(wanted, bool):
-        return setting is wanted
-    return bool(setting == wanted or (isinstance(setting, str) and setting == text))
-
-
-def _read(text: str) -> Any:
-    """A right side, read as an override's is."""
-    if text[:1] not in ("[", "{", "'", '"'):
-        return core_value(text)
-    node, faults = parse(text, Place("filter", 1, 1))
-    return text if faults or node is None else to_plain(node)
+        same = wanted is None or wanted == "none"
+    elif isinstance(setting, bool) or isinstance(wanted, bool):
+        same = setting is wanted
+    else:
+        same = bool(setting == wanted or (isinstance(setting, str) and setting == text))
+    return same == (condition.operator == "=")
 
 
 def select(everything: Sequence[Entry], filters: Sequence[Filter], opened: bool, problems: Problems) -> list[Entry]:
@@ -129,22 +119,24 @@ def select(everything: Sequence[Entry], filters: Sequence[Filter], opened: bool,
     def fit(entry: Entry) -> bool:
         return all(each.holds(entry, problems) for each in filters)
 
-    if not opened:
-        return [entry for entry in everything if fit(entry)]
-    asked = [
-        replace(entry, members=tuple(filter(fit, entry.members))) if entry.members else entry for entry in everything
-    ]
-    return [now for now, was in zip(asked, everything, strict=True) if (now.members if was.members else fit(now))]
+    found = []
+    for entry in everything:
+        if opened and entry.members:
+            fitting = tuple(filter(fit, entry.members))
+            found += [replace(entry, members=fitting)] if fitting else []
+        elif fit(entry):
+            found.append(entry)
+    return found
 
 
 def sort(some: Sequence[Entry], column: Column, downwards: bool, problems: Problems) -> list[Entry]:
-    """Who has nothing in the column comes last; equals stay in their order."""
+    """Numbers before texts, ``run-9`` before ``run-10``. Who has nothing in the column comes last; equals stay in their
+    order."""
     found = [(column.of(entry, problems), entry) for entry in some]
-    known = [(_rank(each), entry) for each, entry in found if each is not None]
-    known.sort(key=lambda pair: pair[0], reverse=downwards)
+    known = [(each, entry) for each, entry in found if each is not None]
+
+    def rank(pair: tuple[Any, Entry]) -> tuple[bool, Any]:
+        return (False, pair[0]) if isinstance(pair[0], int | float) else (True, natural(str(pair[0])))
+
+    known.sort(key=rank, reverse=downwards)
     return [entry for _, entry in known] + [entry for each, entry in found if each is None]
-
-
-def _rank(value: Any) -> tuple[bool, Any]:
-    """Numbers before texts, ``run-9`` before ``run-10``."""
-    return (False, value) if isinstance(value, int | float) else (True, natural(str(value)))

@@ -16,7 +16,7 @@ from tuner.durable.writing import make_folder, write_file
 from tuner.errors import UsageError
 from tuner.paths import path_of
 from tuner.render.talk import Talk
-from tuner.shipped import configs, nearest_of, recipes
+from tuner.shipped import CLAIM, configs, nearest_of, recipes
 
 if TYPE_CHECKING:
     from tuner.data.download import Progress
@@ -45,7 +45,7 @@ def copy(
     if source is not None:
         target = copy_config(source, to, force)
     elif name in folders:  # its configs and its claim.yaml, without what was found
-        into = to is not None and to.is_dir() and not (to / "claim.yaml").exists()
+        into = to is not None and to.is_dir() and not (to / CLAIM).exists()
         target = to / name if to is not None and into else to or Path(name)
         check_target(target, force)
         make_folder(target)

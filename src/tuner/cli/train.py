@@ -19,6 +19,7 @@ from tuner.events import Ended, Event
 from tuner.paths import expanded
 from tuner.render.training import RunView
 from tuner.runs.commands import next_command
+from tuner.runs.files import IDENTITY
 from tuner.runs.find import instead_of_config
 from tuner.runs.folder import glance
 from tuner.runs.requirements import parse_requirements
@@ -52,7 +53,7 @@ def train(
     run=$(tuner train my.yaml -q) && tuner show "$run"
     """
     config = expanded(config)
-    is_run = os.path.isfile(Path(config, "run.json"))  # noqa: PTH113 - Path's own raises for what cannot be read
+    is_run = os.path.isfile(Path(config, IDENTITY))  # noqa: PTH113 - Path's own raises for what cannot be read
     if run is not None:
         run = normal(run)
     elif not overrides and not again and is_run:

@@ -79,6 +79,8 @@ def write_run() -> Callable[..., Path]:
     def write(
         path: Path, rows: Sequence[Mapping[str, Any]], *overrides: str, seconds: Sequence[float] = (), **status: Any
     ) -> Path:
+        from making import create
+
         from tuner.config.load import load
         from tuner.document.writing import to_yaml
         from tuner.runs import creating as run_creating
@@ -93,7 +95,7 @@ def write_run() -> Callable[..., Path]:
         about = {"format": 1, "name": "source", "created": "2026-01-02T03:04:05+00:00", "seed": resolved["seed"]}
         about["identity"] = identity.as_json()
         files = {"config.yaml": to_yaml(resolved), "run.json": json.dumps(about), "origins.json": "{}"}
-        run_creating.create(path.parent, "source", path.name, {name: text.encode() for name, text in files.items()})
+        create(path.parent, "source", path.name, {name: text.encode() for name, text in files.items()})
         source.unlink()
         if rows:
             columns = list(rows[0])

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from making import create
 
 from tuner.answer import Answer
 from tuner.asks.compare import ask, blocks
@@ -69,7 +70,7 @@ def write_member(group: Path, name: str, seed: int, result: float | str, overrid
         "identity": replace(IDENTITY, **identity).as_json(),
     }
     files = {"config.yaml": to_yaml(resolved).encode(), "run.json": json.dumps(about).encode()}
-    path = run_creating.create(group, "source", name, files)
+    path = create(group, "source", name, files)
     state, accuracy = (result, 0.5) if isinstance(result, str) else ("finished", result)
     rows = rows_up_to(accuracy)
     lines = [run_rows.format_header(COLUMNS), *(run_rows.format_row(COLUMNS, row) for row in rows)]

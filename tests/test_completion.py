@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from making import create
 
 from tuner.durable.reading import json_bytes
-from tuner.runs.creating import create
 
 PROGRAM = Path(sys.executable).with_name("tuner")
 CHECK = (

@@ -25,10 +25,9 @@ from tuner.asks.curves.series import Member, Track, View, positions, series_of, 
 from tuner.asks.curves.tracks import distinct
 from tuner.chart import Line, Panel, Pen
 from tuner.errors import NotFoundError, UsageError
-from tuner.render.chart.axes import MARKERS, PALETTE, STROKES
+from tuner.render.chart.figure import MARKERS, PALETTE, STROKES
 from tuner.render.chart.image import image_of
-from tuner.render.chart.plane import letter_of, mark_of
-from tuner.render.chart.terminal import Drawing, chart
+from tuner.render.chart.terminal import Drawing, chart, letter_of, mark_of
 from tuner.render.forms import csv
 from tuner.runs.family import find_group
 from tuner.runs.rows import Row
@@ -555,10 +554,10 @@ def test_any_runs_make_a_chart_that_fits(
         for index, members in enumerate(tracks)
     ]
     panel = shared_panel(made, "val_loss", View.of(made, axis, smooth, log))
-    shown = chart(panel, Drawing(70, 6, ascii_only))
+    shown = chart(panel, Drawing(70, 6, "ascii" if ascii_only else "utf-8"))
     assert all(cell_len(line) <= 70 for line in shown.split("\n"))
     assert shown.isascii() or not ascii_only
-    painted = chart(panel, Drawing(70, 6, ascii_only, color=True))
+    painted = chart(panel, Drawing(70, 6, "ascii" if ascii_only else "utf-8", color=True))
     for code in ("0", "1", "2", "33", "34", "2;33", "2;34", "32", "2;32"):
         painted = painted.replace(f"\x1b[{code}m", "")
     assert painted == shown

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from making import create
 
 from tuner.asks.diff import blocks, summary
 from tuner.asks.diff.changes import Diff, as_data, compare_sides
@@ -71,7 +72,7 @@ class Place:
             "run.json": json_bytes(about),
         }
         parent, _, name = folder.rpartition("/")
-        path = run_creating.create(self.runs / parent, loaded.config.name, name, files)
+        path = create(self.runs / parent, loaded.config.name, name, files)
         rows = curve(more.get("epochs", 6), more.get("start", 2.0), more.get("fall", 0.7))
         if rows:
             columns = list(rows[0])

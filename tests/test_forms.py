@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tuner.answer import Answer, Column, Command, Table, Text, Verdict
+from tuner.answer import Answer, Chart, Column, Command, Table, Text, Verdict
+from tuner.chart import Line, Panel
 from tuner.render import terminal
 from tuner.render.forms import csv as csv_form
 from tuner.render.forms import html, md
@@ -70,3 +71,25 @@ def test_a_wide_table_stands_in_parts(shown: Callable[..., str], width: int) -> 
 def test_items_of_a_list_stay_apart(shown: Callable[..., str]) -> None:
     text = "- one is better than the other\n- two is not\nand so on"
     assert shown(Text(text), 24).split("\n") == ["- one is better than the", "other", "- two is not and so on"]
+
+
+def test_an_ascii_terminal_gets_no_other_sign_from_what_is_cut() -> None:
+    """Not even as an escape, which would be wider than what was laid out."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    table = Table(
+        [Column("run"), Column("changed", least=8), Column("R²", weight=0), Column("état")],
+        [["a-long-name", "x" * 60, "±" * 20, "ü"], ["b", "short", None, "two words"]],
+        "a title…",
+        more="--all: ±1",
+    )
+    for block in (table, Table([Column("name", least=4)], [["x" * 90]]), Table([Column("é", least=2)], [["é" * 40]])):
+        for width in (20, 28, 44):
+            lines = "".join(terminal.Look(stream, width).lines(block)).splitlines()
+            assert all(line.isascii() and len(line) <= width for line in lines), lines
+            assert any("..." in line for line in lines)
+    panel = Panel("kosten für " + "ä" * 50, [Line("größe " * 20, range(9), [0.1 * at for at in range(9)])], x_label="…")
+    for width in (40, 60):
+        lines = "".join(terminal.Look(stream, width).lines(Chart("", [panel], ["note ±1"]))).splitlines()
+        assert all(line.isascii() and len(line) <= width for line in lines), lines
+        assert any("..." in line for line in lines)
+    assert "note +-1" in lines

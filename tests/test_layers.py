@@ -127,10 +127,10 @@ def test_an_upward_import_is_caught(tmp_path: Path) -> None:
     assert upward_imports(tmp_path) == ["durable.py:1 imports tuner.train"]
 
 
-MOST = {"lines of a file": 350, "lines of a function": 52, "parameters": 11, "statements inside one another": 4}
+MOST = {"lines of a file": 350, "lines of a function": 43, "parameters": 11, "statements inside one another": 4}
 """What a file and a function may have: what is there today, so that growth is a decision."""
 
-MOST_IMPORTS_INSIDE_FUNCTIONS, DEEPEST_IMPORT = 66, (15, 18)
+MOST_IMPORTS_INSIDE_FUNCTIONS, DEEPEST_IMPORT_AT_THE_TOP, DEEPEST_IMPORT = 62, 14, 17
 
 
 def nested(node: ast.AST) -> int:
@@ -159,7 +159,8 @@ def test_the_house_hangs_together_loosely() -> None:
     trees = house.modules(SOURCE)
     at_the_top, everywhere = house.graph(trees, False), house.graph(trees, True)
     assert house.circles(everywhere) == []
-    assert (house.depth(at_the_top), house.depth(everywhere)) <= DEEPEST_IMPORT
+    assert house.depth(at_the_top) <= DEEPEST_IMPORT_AT_THE_TOP
+    assert house.depth(everywhere) <= DEEPEST_IMPORT
     inside = [name for name, tree in trees.items() for _, is_inside in house.imports(tree) if is_inside]
     assert len(inside) <= MOST_IMPORTS_INSIDE_FUNCTIONS
     assert sum(house.takes_apart(tree) for tree in trees.values()) == 1, "column() of options/metrics does it"

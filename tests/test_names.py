@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from making import create
 
 from tuner.asks.runs.listing import Query, list_runs
 from tuner.config.load import load
 from tuner.errors import ConfigError, NotFoundError, UsageError
-from tuner.runs import creating as run_creating
 from tuner.runs import find as run_find
 from tuner.runs import folder as run_folder
 from tuner.runs import identity as run_identity
@@ -69,11 +69,11 @@ def test_any_stem_becomes_a_name_under_which_a_run_is_made_and_found(
     assert is_run_name(name) and run_name(name) == name == run_name(decomposed(stem))
     assert len(os.fsencode(f"{name}-{10**9}")) <= 255
     place = tmp_path_factory.mktemp("runs")
-    made = run_creating.create(place, name, None, files(name))
+    made = create(place, name, None, files(name))
     assert made.name == f"{name}-1" and run_folder.glance(made).name == name
     for reference in (name, made.name, decomposed(name), decomposed(made.name)):
         assert run_find.resolve(reference, place) == made
-    assert run_creating.create(place, name, None, files(name)).name == f"{name}-2"
+    assert create(place, name, None, files(name)).name == f"{name}-2"
     made.rename(place / decomposed(made.name))  # as some file systems and archives do
     assert run_find.resolve(made.name, place) == place / decomposed(made.name)
 
@@ -162,5 +162,5 @@ def test_a_reference_does_not_lead_out_of_the_runs(
 @pytest.mark.parametrize("name", ["a b", ".x", "-x", "a/b", "x" * 65, "a\u0301 ", "a$b"])
 def test_a_new_run_is_not_called_what_cannot_be_typed(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot name a run"):
-        run_creating.create(tmp_path, "c", name, files("c"))
+        create(tmp_path, "c", name, files("c"))
     assert list(tmp_path.iterdir()) == []

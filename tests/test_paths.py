@@ -16,7 +16,7 @@ import typer
 
 import tuner
 from tuner.cli.commands import COMMANDS, app
-from tuner.cli.completion import configs, runs
+from tuner.cli.options import offers
 from tuner.data.files import default_roots
 from tuner.document.files import located
 from tuner.errors import NotFoundError
@@ -138,8 +138,8 @@ def test_variables_of_the_environment(home: Home, monkeypatch: pytest.MonkeyPatc
     assert json.loads(home.tuner("show", "@1", "--json"))["run"] == str(home.home / "runs" / "digits-1")
     assert default_roots()[0] == home.home / "sets"
     context = typer.main.get_command(app).make_context("tuner", [], resilient_parsing=True)
-    assert runs(context, "dig") == ["digits-1"]
-    assert configs(context, "~/b") == ["~/b.yaml", "~/base.yaml"]
+    assert offers("runs")(context, "dig") == ["digits-1"]
+    assert offers("configs")(context, "~/b") == ["~/b.yaml", "~/base.yaml"]
 
 
 def test_in_python(home: Home) -> None:

@@ -125,7 +125,7 @@ def test_without_a_terminal_planes_are_of_the_usual_height() -> None:
 def test_what_was_before_smoothing_has_its_sign() -> None:
     smooth = Line("a", [1, 2, 3], [1, 2, 3], raw=[1, 3, 2])
     assert chart(Panel("loss", [smooth])).split("\n")[-1] == "  ─── a   ⠂ before smoothing"
-    assert chart(Panel("loss", [smooth]), Drawing(ascii=True)).split("\n")[-1] == "  ... a   ' before smoothing"
+    assert chart(Panel("loss", [smooth]), Drawing(encoding="ascii")).split("\n")[-1] == "  ... a   ' before smoothing"
 
 
 def test_a_single_curve_is_named_by_its_panel() -> None:
@@ -141,7 +141,7 @@ def test_two_numbers_stand_beside_however_low_a_plane() -> None:
 
 
 def test_without_braille_each_curve_has_its_letter() -> None:
-    shown = chart(metric_panel(RUN, "loss"), Drawing(60, 8, ascii=True))
+    shown = chart(metric_panel(RUN, "loss"), Drawing(60, 8, "ascii"))
     assert shown.isascii()
     assert "ooo validation" in shown
     assert "... train" in shown
@@ -189,7 +189,7 @@ def test_any_values_make_a_chart_that_fits(
     curves: list[list[float | None]], log: bool, ascii_only: bool, width: int, best: int | None
 ) -> None:
     lines = [Line(f"curve {index}", range(len(curve)), curve) for index, curve in enumerate(curves)]
-    shown = chart(Panel("loss", lines, best, log, best_at=best), Drawing(width, 6, ascii_only))
+    shown = chart(Panel("loss", lines, best, log, best_at=best), Drawing(width, 6, "ascii" if ascii_only else "utf-8"))
     assert all(cell_len(line) <= width for line in shown.split("\n"))
     assert shown.isascii() or not ascii_only
 

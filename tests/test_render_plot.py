@@ -21,7 +21,7 @@ from tuner.asks.curves.panels import run_panels
 from tuner.asks.curves.series import Member, Track
 from tuner.chart import Line, Panel
 from tuner.errors import ResourceError, UsageError
-from tuner.render.chart.axes import spread
+from tuner.render.chart.figure import spread
 from tuner.render.chart.image import image_of, keep
 from tuner.runs.rows import Row
 

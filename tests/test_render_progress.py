@@ -25,8 +25,7 @@ from tuner.events import (
     Started,
     StepsDone,
 )
-from tuner.render.epochs import EpochTable, Trend
-from tuner.render.running import RunningTable
+from tuner.render.running import EpochTable, RunningTable, Trend
 from tuner.render.talk import Talk, bar_text
 from tuner.render.training import GroupView, RunView, ended_pairs
 
@@ -193,6 +192,7 @@ def test_a_dumb_terminal_gets_plain_text() -> None:
 def test_ascii_gets_a_bar_of_ascii() -> None:
     output, _, _ = on_a_terminal(PYTHONIOENCODING="ascii")
     assert output.isascii()
+    assert "\\u" not in output  # nor a sign as an escape
     assert "." * 40 + "   0%  epoch 1/3" in output
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from making import create
 
 from tuner.durable.reading import checksum
 from tuner.errors import HeldError, NotFoundError, UsageError
@@ -43,7 +44,7 @@ def files(name: str = "mnist", created: str = "", **more: Any) -> dict[str, byte
 
 
 def make(runs_dir: Path, name: str = "mnist", run_name: str | None = None, **more: Any) -> Path:
-    return run_creating.create(runs_dir, name, run_name, files(name, **more))
+    return create(runs_dir, name, run_name, files(name, **more))
 
 
 def finished(runs_dir: Path, **more: Any) -> Path:
@@ -259,7 +260,7 @@ def test_racing_makers_get_different_numbers(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib\nfrom tuner.runs import creating as run\nfolder = pathlib.Path(sys.argv[1])\n"
         "content = pathlib.Path(sys.argv[2]).read_bytes()\nprint('ready', flush=True)\nsys.stdin.readline()\n"
-        "print([run.create(folder, 'mnist', None, {'run.json': content}).name for _ in range(20)])\n"
+        "print([run.create_held(folder, 'mnist', None, {'run.json': content}).path.name for _ in range(20)])\n"
     )
     (tmp_path / "about").write_bytes(files()["run.json"])
     command = [sys.executable, "-c", program, str(tmp_path / "runs"), str(tmp_path / "about")]

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from making import create
 
 from tuner.answer import Answer
 from tuner.asks.list import no_kind
@@ -98,7 +99,7 @@ class Folder:
             files["metrics.csv"] = table(rows)
             files["timing.csv"] = table([{"epoch": row["epoch"], "seconds": 1.5} for row in rows])
         parent, _, folder = label.rpartition("/")
-        path = run_creating.create(self.path / parent, config["name"], folder, files)
+        path = create(self.path / parent, config["name"], folder, files)
         known: dict[str, Any] = {"state": state, "epoch": len(rows), "best": {}, "last": {}, "test": {}}
         if rows:
             known |= {"best_epoch": 2, "best": rows[1], "last": rows[2]}

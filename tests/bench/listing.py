@@ -20,6 +20,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from making import create
+
 from tuner import machine
 from tuner.config.comparison import meaning_hash
 from tuner.config.load import load
@@ -55,7 +57,7 @@ def make_run(runs_dir: Path, name: str, config: dict[str, Any], number: int) -> 
         "timing.csv": table(timing),
         "run.json": json_bytes(about),
     }
-    path = run_creating.create(runs_dir, config["name"], name, files)
+    path = create(runs_dir, config["name"], name, files)
     status = {"state": "finished", "reason": "all epochs done", "epoch": EPOCHS, "best_epoch": EPOCHS, "exit_code": 0}
     test = {"loss": 0.2, "accuracy": 0.91}
     run_creating.write_status(path, status | {"best": rows[-1], "last": rows[-1], "test": test})

@@ -11,9 +11,8 @@ import warnings
 
 import typer
 
-from tuner.cli.commands import app
+from tuner.cli.commands import app, message_of, usage
 from tuner.cli.reading import say_error
-from tuner.cli.usage import message_of, usage
 from tuner.crash import report as write_report
 from tuner.errors import NotFoundError, ResourceError, TunerError
 from tuner.render.errors import error_text
@@ -30,8 +29,9 @@ def main() -> None:
     try:
         code = run()
         sys.stdout.flush()
-    except BrokenPipeError:
-        code = _reader_left()
+    except BrokenPipeError:  # the reader of a pipe went away: silence, and the exit code that shells expect
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 128 + getattr(signal, "SIGPIPE", 13)
     except OSError as error:  # what a command prints could not be written
         silence(sys.stdout)
         code = report(ResourceError(f"cannot write to standard output: {error.strerror}"))
@@ -92,12 +92,6 @@ def report(error: TunerError) -> int:
     color, width = is_colored(sys.stderr), terminal_width(sys.stderr)
     say_error(error_text(error, width=width, color=color, encoding=sys.stderr.encoding))
     return error.exit_code
-
-
-def _reader_left() -> int:
-    """The reader of a pipe went away: silence, and the exit code that shells expect."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 128 + getattr(signal, "SIGPIPE", 13)
 
 
 def _bug(error: Exception) -> int:

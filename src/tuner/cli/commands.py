@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -13,7 +14,6 @@ from typer.core import TyperCommand, TyperGroup
 
 from tuner import asks
 from tuner.cli.reading import reading
-from tuner.cli.usage import usage
 from tuner.durable.reading import json_line
 from tuner.errors import TunerError, UsageError
 from tuner.machine import versions
@@ -32,17 +32,17 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "train": Entry("train:train", "Train a config.", {"event": "error"}),
-    "check": Entry("check:check", "Check a config, or the files of a run, without training.", {"ok": False}),
+    "check": Entry("checking:check", "Check a config, or the files of a run, without training.", {"ok": False}),
     "runs": Entry("runs:runs", "List runs, newest first."),
-    "show": Entry("show:show", "Show a run or group: its result, or one part of its folder."),
+    "show": Entry("runs:show", "Show a run or group: its result, or one part of its folder."),
     "curves": Entry("curves:curves", "Draw the curves of runs, in the terminal and as a picture."),
     "diff": Entry("diff:diff", "Show in what runs, groups and configs differ."),
     "compare": Entry("compare:compare", "Compare groups of runs, paired by seed."),
-    "early-stop": Entry("early_stop:early_stop", "Tell where early stopping would have ended a run."),
-    "doctor": Entry("doctor:doctor", "Check the installation and the machine."),
-    "list": Entry("list:list_", "List what there is to choose from."),
-    "explain": Entry("explain:explain", "Explain what a name means."),
-    "schema": Entry("schema:schema", "Print the JSON Schema of configs, for editors."),
+    "early-stop": Entry("runs:early_stop", "Tell where early stopping would have ended a run."),
+    "doctor": Entry("checking:doctor", "Check the installation and the machine."),
+    "list": Entry("language:list_", "List what there is to choose from."),
+    "explain": Entry("language:explain", "Explain what a name means."),
+    "schema": Entry("language:schema", "Print the JSON Schema of configs, for editors."),
     "copy": Entry("fetching:copy", "Copy a config or recipe that comes with tuner."),
     "download": Entry("fetching:download", "Download a data set and check it."),
     "recipe": Entry("recipe:recipe", "Train the recipes that prove each technique, and judge them."),
@@ -52,10 +52,52 @@ OTHER_WORDS = {"fit": "train", "resume": "train", "plot": "curves", "ls": "runs"
 """What other tools call a command."""
 
 
+INSTEAD = {
+    "resume": "the same command again goes on where it was",
+    "force": "--again trains it again, in a new run folder",
+    "overwrite": "--again trains it again, in a new run folder",
+    "config": "the config is the first argument: tuner train my.yaml",
+    "output": "--run NAME names the run folder, --runs-dir DIR says where it is made",
+    "output-dir": "--run NAME names the run folder, --runs-dir DIR says where it is made",
+    "cpu": "settings are given as key=value: training.device=cpu",
+    "gpu": "settings are given as key=value: training.device=cuda",
+}
+"""Options of other tools that are no settings, and what to do here."""
+
+
 def unlisted() -> list[str]:
     """The questions that stand in no table: a file in `tuner.asks` with an `ask` is a command of its own."""
-    listed = {entry.place.partition(":")[0] for entry in COMMANDS.values()}
-    return [module.name for module in pkgutil.iter_modules(asks.__path__) if module.name not in listed]
+    found = [module.name.replace("_", "-") for module in pkgutil.iter_modules(asks.__path__)]
+    return [name for name in found if name not in COMMANDS]
+
+
+def message_of(error: typer.TyperException) -> str:
+    """What the command line's parser has to say."""
+    written = getattr(error, "format_message", None)
+    return str(written() if written is not None else error)
+
+
+def usage(error: typer.TyperException) -> UsageError:
+    """The command line's own errors, with the override where an unknown option is a key of the language."""
+    text = message_of(error).rstrip(".")
+    option = re.match(r"No such option: --?([\w.-]+)", text)
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "tuner"
+    fix = f"`{path} --help` shows what it takes"
+    if option is not None:
+        from tuner.choice import fold  # the whole language is needed for this alone
+        from tuner.config.settings import Config
+        from tuner.config.words import OTHER_TOOLS, key_paths
+
+        word = option[1].replace("-", "_")
+        paths = key_paths(Config)
+        own = [key for key in paths if word in (key, key.rpartition(".")[2])]
+        key = own[0] if own else OTHER_TOOLS.get(fold(word))
+        if option[1] in INSTEAD:
+            fix = INSTEAD[option[1]]
+        elif key is not None:
+            text, fix = f"No such option: --{option[1]}", f"settings are given as key=value: {key}=VALUE"
+    return UsageError(text, fix=fix)
 
 
 class Command(TyperCommand):
@@ -87,13 +129,13 @@ class Commands(TyperGroup):
     """Imports a command when it is asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        return [*COMMANDS, *(name.replace("_", "-") for name in unlisted())]
+        return [*COMMANDS, *unlisted()]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         if cmd_name in COMMANDS:
             module, _, function = COMMANDS[cmd_name].place.partition(":")
             found = getattr(import_module(f"tuner.cli.{module}"), function)
-        elif cmd_name.replace("-", "_") in unlisted():
+        elif cmd_name in unlisted():
             found = reading(import_module(f"{asks.__name__}.{cmd_name.replace('-', '_')}").ask)
         elif cmd_name in OTHER_WORDS:
             meant = OTHER_WORDS[cmd_name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from tuner.answer import Answer
 from tuner.asks.compare import ask
@@ -12,31 +12,20 @@ from tuner.cli.options import RUNS, RunsArgument, RunsDir
 from tuner.cli.reading import reading
 
 METRICS = "val_accuracy, test_loss, val_loss@last, val_loss@7, epochs(val_accuracy>=0.9), parameters, seconds_per_epoch"
+BASELINE = "What the others are compared with; default: the first."
+LEAST_EFFECT = "Equivalent if the 95 % interval lies within plus and minus D."
+DIRECTION = "Which way is better, where that is not known."
+FAIL_ON = "Exit with 1 on better, worse, equivalent or undecided."
 
 
 @reading
 def compare(
     groups: RunsArgument,
-    metric: Annotated[
-        str | None, typer.Option("--metric", metavar="M", help=f"{METRICS}; default: training.monitor.")
-    ] = None,
-    baseline: Annotated[
-        str | None,
-        typer.Option("--baseline", metavar="A", help="What the others are compared with; default: the first."),
-    ] = None,
-    least_effect: Annotated[
-        float | None,
-        typer.Option(
-            "--least-effect", metavar="D", help="Equivalent if the 95 % interval lies within plus and minus D."
-        ),
-    ] = None,
-    direction: Annotated[
-        str | None, typer.Option("--direction", metavar="up|down", help="Which way is better, where that is not known.")
-    ] = None,
-    fail_on: Annotated[
-        list[str] | None,
-        typer.Option("--fail-on", metavar="VERDICT", help="Exit with 1 on better, worse, equivalent or undecided."),
-    ] = None,
+    metric: Annotated[str | None, Option(metavar="M", help=f"{METRICS}; default: training.monitor.")] = None,
+    baseline: Annotated[str | None, Option(metavar="A", help=BASELINE)] = None,
+    least_effect: Annotated[float | None, Option(metavar="D", help=LEAST_EFFECT)] = None,
+    direction: Annotated[str | None, Option(metavar="up|down", help=DIRECTION)] = None,
+    fail_on: Annotated[list[str] | None, Option(metavar="VERDICT", help=FAIL_ON)] = None,
     runs_dir: RunsDir = RUNS,
 ) -> Answer:
     """Compare groups of runs, paired by seed.

@@ -1,58 +1,43 @@
-"""What a shell offers on Tab: runs, configs, settings. Nothing here imports torch, and nothing here may fail aloud."""
+"""What a shell offers on Tab: runs, configs, settings. Nothing here imports torch; whoever asks keeps what begins as is
+typed, and nothing where a folder cannot be read."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tuner import explain, shipped
 from tuner.bounds import Flag, Null, plural
 from tuner.document.writing import flow
-from tuner.errors import TunerError
 from tuner.explain import language
 from tuner.explain.language import kinds
 from tuner.paths import path_of
 from tuner.runs.folder import folders_in, headline, is_group, is_run, members
 
-if TYPE_CHECKING:
-    from tuner.choice import Field
 
-MOST = 200
-"""More candidates than that help nobody."""
-
-
-def runs(ctx: Any, incomplete: str) -> list[str]:
+def runs(ctx: Any, incomplete: str) -> Iterable[str]:
     """Runs and groups, newest first; after ``GROUP/`` its members."""
-
-    place = _runs_dir(ctx)
+    place = path_of(ctx.params.get("runs_dir") or os.environ.get("TUNER_RUNS") or "runs")
     group, slash, _ = incomplete.partition("/")
-    try:
-        if slash:
-            return _starting((f"{group}/{path.name}" for path in members(place / group)), incomplete)
-        found = [path for path in folders_in(place) if is_run(path) or is_group(path)]
-        found.sort(key=lambda path: (headline(path)[0], path.name), reverse=True)
-        return _starting((path.name for path in found), incomplete)
-    except (TunerError, OSError):
-        return []
+    if slash:
+        return (f"{group}/{path.name}" for path in members(place / group))
+    found = [path for path in folders_in(place) if is_run(path) or is_group(path)]
+    found.sort(key=lambda path: (headline(path)[0], path.name), reverse=True)
+    return (path.name for path in found)
 
 
-def configs(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer gives both
+def configs(ctx: Any, incomplete: str) -> Iterable[str]:  # noqa: ARG001 - typer gives both
     """YAML files and folders beside, then the configs that come with tuner."""
-
     folder, slash, _ = incomplete.rpartition("/")
-    try:
-        entries = sorted(path_of(folder or ".").iterdir())
-        known = [] if slash else list(shipped.configs())
-    except (OSError, TunerError):
-        return []
+    entries = sorted(path_of(folder or ".").iterdir())
     files = [entry.name for entry in entries if entry.suffix in (".yaml", ".yml") and entry.is_file()]
     folders = [f"{entry.name}/" for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
-    return _starting([*(f"{folder}{slash}{name}" for name in (*files, *folders)), *known], incomplete)
+    known = [] if slash else list(shipped.configs())
+    return [*(f"{folder}{slash}{name}" for name in (*files, *folders)), *known]
 
 
-def settings(ctx: Any, incomplete: str) -> list[str]:
+def settings(ctx: Any, incomplete: str) -> Iterable[str]:
     """Keys with their defaults (``optimizer.lr=0.001``); after ``optimizer=`` the choices there are.
 
     bash takes ``key=value`` apart at the ``=``: there the key comes as an argument of its own.
@@ -61,60 +46,39 @@ def settings(ctx: Any, incomplete: str) -> list[str]:
     if given and not incomplete and (values := _values(given[-1])):
         return values
     if len(given) > 1 and given[-1] == "=":
-        return _starting(_values(given[-2]), incomplete)
-    key, equals, start = incomplete.partition("=")
-    if equals:
-        return [f"{key}={value}" for value in _starting(_values(key), start)]
-    return _starting(_keys(), incomplete)
+        return _values(given[-2])
+    key, equals, _ = incomplete.partition("=")
+    return [f"{key}={value}" for value in _values(key)] if equals else _keys()
 
 
-def names(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer gives both
+def names(ctx: Any, incomplete: str) -> Iterable[str]:  # noqa: ARG001 - typer gives both
     """What `explain` knows."""
+    return dict.fromkeys(name for name in explain.names() if " " not in name)
 
-    return _starting(dict.fromkeys(name for name in explain.names() if " " not in name), incomplete)
 
-
-def recipes(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer gives both
+def recipes(ctx: Any, incomplete: str) -> Iterable[str]:  # noqa: ARG001 - typer gives both
     """The recipes that come with tuner."""
-
-    try:
-        return _starting(shipped.recipes(), incomplete)
-    except TunerError:
-        return []
+    return shipped.recipes()
 
 
-def lists(ctx: Any, incomplete: str) -> list[str]:  # noqa: ARG001 - typer gives both
+def lists(ctx: Any, incomplete: str) -> Iterable[str]:  # noqa: ARG001 - typer gives both
     """What `list` lists."""
-
-    return _starting([*map(plural, kinds()), "configs", "recipes"], incomplete)
-
-
-def _runs_dir(ctx: Any) -> Path:
-    return path_of(ctx.params.get("runs_dir") or os.environ.get("TUNER_RUNS") or "runs")
-
-
-def _starting(candidates: Iterable[str], start: str) -> list[str]:
-    return [each for each in candidates if each.startswith(start)][:MOST]
+    return [*map(plural, kinds()), "configs", "recipes"]
 
 
 def _keys() -> list[str]:
     """Every key with its default, where that is one word, else with nothing after the ``=``."""
-
     found: dict[str, str] = {}
     for setting in language.settings():
         if "[]" not in setting.path and setting.key != "layers":
-            found.setdefault(setting.path, _default(setting.field))
+            field = setting.field
+            default = "" if field.required else flow(field.plain(field.default))
+            found.setdefault(setting.path, default if " " not in default and "{" not in default else "")
     return [f"{path}={default}" for path, default in found.items()]
-
-
-def _default(field: Field) -> str:
-    text = "" if field.required else flow(field.plain(field.default))
-    return text if " " not in text and "{" not in text else ""
 
 
 def _values(path: str) -> list[str]:
     """What may stand after ``path=``: the choices of a kind, true and false, the words of a fixed list."""
-
     found = next((setting for setting in language.settings() if setting.path == path.removesuffix(".name")), None)
     if found is None or found.listed:
         return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from tuner.answer import Answer
 from tuner.asks.curves import ask
@@ -17,33 +17,20 @@ from tuner.render.chart.image import kind_of
 from tuner.runs.family import find_group
 from tuner.runs.files import CURVES
 
+OUTPUT = "PNG or SVG; one run's plain picture: its curves.png."
+METRIC = "A metric, e.g. loss or val_accuracy; repeatable."
+LOG = "The y axis; else logarithmic for a loss that falls far."
+
 
 @reading
 def curves(
     runs: RunsArgument,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            parser=path_of,
-            metavar="FILE",
-            help="PNG or SVG; one run's plain picture: its curves.png.",
-        ),
-    ] = None,
-    metric: Annotated[
-        list[str] | None, typer.Option("--metric", metavar="M", help="A metric, e.g. loss or val_accuracy; repeatable.")
-    ] = None,
-    axis: Annotated[
-        str, typer.Option("--x", metavar="epoch|step|time|layer", help="The axis that runs share.")
-    ] = "epoch",
-    smooth: Annotated[
-        float, typer.Option("--smooth", metavar="S", help="Moving average with weight S (0 to below 1).")
-    ] = 0.0,
-    log: Annotated[
-        bool | None, typer.Option("--log/--linear", help="The y axis; else logarithmic for a loss that falls far.")
-    ] = None,
-    members: Annotated[bool, typer.Option("--members", help="Draw the members of a group one by one.")] = False,
+    output: Annotated[Path | None, Option("-o", "--output", parser=path_of, metavar="FILE", help=OUTPUT)] = None,
+    metric: Annotated[list[str] | None, Option(metavar="M", help=METRIC)] = None,
+    axis: Annotated[str, Option("--x", metavar="epoch|step|time|layer", help="The axis that runs share.")] = "epoch",
+    smooth: Annotated[float, Option(metavar="S", help="Moving average with weight S (0 to below 1).")] = 0.0,
+    log: Annotated[bool | None, Option("--log/--linear", help=LOG)] = None,
+    members: Annotated[bool, Option("--members", help="Draw the members of a group one by one.")] = False,
     runs_dir: RunsDir = RUNS,
     form: str = "",
 ) -> Answer:

@@ -2,47 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from tuner.answer import Answer
 from tuner.asks.diff import ask
-from tuner.cli import completion
-from tuner.cli.options import RUNS, RunsDir
+from tuner.cli.options import RUNS, RunsDir, offers
 from tuner.cli.reading import reading
 
-
-def candidates(ctx: Any, incomplete: str) -> list[str]:
-    """What a shell offers: runs and groups, then configs."""
-    return [*completion.runs(ctx, incomplete), *completion.configs(ctx, incomplete)]
+SIDES = "2 to 26 runs, groups or configs: a name, folder or @1; a YAML file, a shipped config or - for stdin."
+ONLY = "Only this part; repeatable."
+IGNORE = "Leave out settings: seed, 'data.*', '*dropout'; repeatable."
+AS_ARGS = "Print the settings that turn A into B, one KEY=VALUE a line."
+EXIT_CODE = "Exit with 1 if something differs, 0 if not, above 1 on trouble."
 
 
 @reading
 def diff(
-    sides: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="A B...",
-            help="2 to 26 runs, groups or configs: a name, folder or @1; a YAML file, a shipped config or - for stdin.",
-            autocompletion=candidates,
-        ),
-    ],
-    everything: Annotated[bool, typer.Option("--all", help="Show what is the same, too.")] = False,
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="config|result|identity", help="Only this part; repeatable."),
-    ] = None,
-    ignore: Annotated[
-        list[str] | None,
-        typer.Option("--ignore", metavar="PATTERN", help="Leave out settings: seed, 'data.*', '*dropout'; repeatable."),
-    ] = None,
-    as_args: Annotated[
-        bool, typer.Option("--as-args", help="Print the settings that turn A into B, one KEY=VALUE a line.")
-    ] = False,
-    exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 1 if something differs, 0 if not, above 1 on trouble.")
-    ] = False,
+    sides: Annotated[list[str], Argument(metavar="A B...", help=SIDES, autocompletion=offers("runs", "configs"))],
+    everything: Annotated[bool, Option("--all", help="Show what is the same, too.")] = False,
+    only: Annotated[list[str] | None, Option(metavar="config|result|identity", help=ONLY)] = None,
+    ignore: Annotated[list[str] | None, Option(metavar="PATTERN", help=IGNORE)] = None,
+    as_args: Annotated[bool, Option("--as-args", help=AS_ARGS)] = False,
+    exit_code: Annotated[bool, Option("--exit-code", help=EXIT_CODE)] = False,
     runs_dir: RunsDir = RUNS,
     form: str = "",
 ) -> Answer:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
 from tuner.cli.options import Json, Quiet
 from tuner.durable.reading import json_line
@@ -15,18 +16,19 @@ from tuner.durable.writing import make_folder, write_file
 from tuner.errors import UsageError
 from tuner.paths import path_of
 from tuner.render.talk import Talk
-from tuner.shipped import configs, nearest_of, recipes
+from tuner.shipped import CLAIM, configs, nearest_of, recipes
 
 if TYPE_CHECKING:
     from tuner.data.download import Progress
 
+TO = "A file or a folder; default: ./NAME.yaml."
+ROOT = "Data folder; default: $TUNER_DATA, ./data or a cache."
+
 
 def copy(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A config or recipe that comes with tuner.")],
-    to: Annotated[
-        Path | None, typer.Argument(parser=path_of, metavar="DEST", help="A file or a folder; default: ./NAME.yaml.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    name: Annotated[str, Argument(metavar="NAME", help="A config or recipe that comes with tuner.")],
+    to: Annotated[Path | None, Argument(parser=path_of, metavar="DEST", help=TO)] = None,
+    force: Annotated[bool, Option("--force", help="Replace a file that is there.")] = False,
     quiet: Quiet = False,  # noqa: ARG001 - with it and without, the result is all that is printed
     as_json: Json = False,
 ) -> None:
@@ -40,13 +42,19 @@ def copy(
     """
     known, folders = configs(), recipes()
     source = known.get(name.removesuffix(".yaml").removesuffix(".yml"))
-    if source is None and name in folders:
-        say(copy_recipe(folders[name], to, force), as_json)
-        return
-    if source is None:
+    if source is not None:
+        target = copy_config(source, to, force)
+    elif name in folders:  # its configs and its claim.yaml, without what was found
+        into = to is not None and to.is_dir() and not (to / CLAIM).exists()
+        target = to / name if to is not None and into else to or Path(name)
+        check_target(target, force)
+        make_folder(target)
+        for file in sorted(folders[name].glob("*.yaml")):
+            copy_config(file, target / file.name, force)
+    else:
         fix = nearest_of(name, [*known, *folders])
         raise UsageError(f"no config or recipe called {name} comes with tuner", fix=fix)
-    say(copy_config(source, to, force), as_json)
+    say(target, as_json)
 
 
 def say(path: Path, as_json: bool) -> None:
@@ -67,17 +75,6 @@ def copy_config(source: Path, to: Path | None, force: bool) -> Path:
     return target
 
 
-def copy_recipe(source: Path, to: Path | None, force: bool) -> Path:
-    """Where its configs and its claim.yaml were copied to, without what was found. Raises UsageError."""
-    into = to is not None and to.is_dir() and not (to / "claim.yaml").exists()
-    target = to / source.name if to is not None and into else to or Path(source.name)
-    check_target(target, force)
-    make_folder(target)
-    for file in sorted(source.glob("*.yaml")):
-        copy_config(file, target / file.name, force)
-    return target
-
-
 def check_target(target: Path, force: bool) -> None:
     if not target.parent.is_dir():
         raise UsageError(f"there is no folder {target.parent}", fix=f"mkdir -p {target.parent}")
@@ -86,13 +83,8 @@ def check_target(target: Path, force: bool) -> None:
 
 
 def download(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A data set, e.g. mnist.")],
-    root: Annotated[
-        Path | None,
-        typer.Option(
-            "--root", parser=path_of, metavar="DIR", help="Data folder; default: $TUNER_DATA, ./data or a cache."
-        ),
-    ] = None,
+    name: Annotated[str, Argument(metavar="NAME", help="A data set, e.g. mnist.")],
+    root: Annotated[Path | None, Option(parser=path_of, metavar="DIR", help=ROOT)] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:

@@ -96,20 +96,14 @@ def finish(
         require = {"require": judged} if asked.requirements else {}
         say(json_line({"event": "end", "run": str(path), **end, **require, "exit_code": code}))
         return code
-    if draws and not asked.quiet:
-        draw(path)
+    if draws and not asked.quiet and os.access(path, os.W_OK):
+        try:  # once everything else is done; a failure to draw takes nothing away from the run
+            if chart := chart_of_run(path):
+                keep(chart)
+        except TunerError as error:
+            say_error(f"curves.png was not drawn: {error.message}")
     for each in missed:
         absent = each.get("reason", "there is no such value")
         found = absent if each["value"] is None else f"it is {number(each['value'])}"
         say_error(f"required {each['condition']}: {found}")
     return code
-
-
-def draw(path: Path) -> None:
-    """curves.png, once everything else is done; a failure to draw takes nothing away from the run."""
-    if os.access(path, os.W_OK):
-        try:
-            if chart := chart_of_run(path):
-                keep(chart)
-        except TunerError as error:
-            say_error(f"curves.png was not drawn: {error.message}")

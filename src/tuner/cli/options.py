@@ -4,85 +4,62 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Argument, Option
 
+from tuner.errors import TunerError, UsageError
 from tuner.paths import path_of
 
+MOST = 200
+"""More candidates than that help nobody."""
 
-def offers(what: str) -> Callable[[Any, str], list[str]]:
-    """What a shell offers on Tab: a function of `completion`, which is imported when a shell asks."""
+
+def offers(*names: str) -> Callable[[Any, str], list[str]]:
+    """What a shell offers on Tab: functions of `completion`, which is imported when a shell asks."""
 
     def candidates(ctx: Any, incomplete: str) -> list[str]:
-        found: list[str] = getattr(import_module("tuner.cli.completion"), what)(ctx, incomplete)
-        return found
+        found: list[str] = []
+        for name in names:
+            with suppress(TunerError, OSError):
+                found += getattr(import_module("tuner.cli.completion"), name)(ctx, incomplete)
+        return [each for each in found if each.startswith(incomplete)][:MOST]
 
     return candidates
 
 
-RunsDir = Annotated[
-    Path,
-    typer.Option(
-        "--runs-dir", parser=path_of, envvar="TUNER_RUNS", metavar="DIR", help="Folder of the runs.", show_default=True
-    ),
-]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Leave only the result on stdout.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="KEY=VALUE...", help="Settings that win over the file's.", autocompletion=offers("settings")
-    ),
-]
-ConfigArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="CONFIG",
-        help="A YAML file, a run folder, a shipped config's name, or - for stdin.",
-        autocompletion=offers("configs"),
-    ),
-]
-RunArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="RUN",
-        help="A run: its folder, name, unique prefix, a config's name, or @1 (newest).",
-        autocompletion=offers("runs"),
-    ),
-]
-RunsArgument = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="RUN...",
-        help="Runs or groups: a folder, name, unique prefix, a config's name, or @1 (newest).",
-        autocompletion=offers("runs"),
-    ),
-]
-
-Wait = Annotated[
-    str, typer.Option("--wait", metavar="TIME", help="Wait this long for another process to release the run: 30m, 90s.")
-]
-
-MaxTime = Annotated[
-    str | None,
-    typer.Option("--max-time", metavar="TIME", help="Stop after this long with exit 75; the same command goes on."),
-]
-Require = Annotated[
-    list[str] | None,
-    typer.Option("--require", metavar="'METRIC>=N'", help="Exit with 1 unless this holds at the end; repeatable."),
-]
-
+A_RUN = "folder, name, unique prefix, a config's name, or @1 (newest)."
+CONFIG = "A YAML file, a run folder, a shipped config's name, or - for stdin."
+WAIT = "Wait this long for another process to release the run: 30m, 90s."
+MAX_TIME = "Stop after this long with exit 75; the same command goes on."
+REQUIRE = "Exit with 1 unless this holds at the end; repeatable."
+SETTINGS = "Settings that win over the file's."
 RUNS = Path("runs")
+
+RunsDir = Annotated[
+    Path, Option(parser=path_of, envvar="TUNER_RUNS", metavar="DIR", help="Folder of the runs.", show_default=True)
+]
+Quiet = Annotated[bool, Option("-q", "--quiet", help="Leave only the result on stdout.")]
+Json = Annotated[bool, Option("--json", help="Print JSON on stdout.")]
+Overrides = Annotated[
+    list[str] | None, Argument(metavar="KEY=VALUE...", help=SETTINGS, autocompletion=offers("settings"))
+]
+ConfigArgument = Annotated[str, Argument(metavar="CONFIG", help=CONFIG, autocompletion=offers("configs"))]
+RunArgument = Annotated[str, Argument(metavar="RUN", help=f"A run: its {A_RUN}", autocompletion=offers("runs"))]
+RunsArgument = Annotated[
+    list[str], Argument(metavar="RUN...", help=f"Runs or groups: a {A_RUN}", autocompletion=offers("runs"))
+]
+Wait = Annotated[str, Option(metavar="TIME", help=WAIT)]
+MaxTime = Annotated[str | None, Option(metavar="TIME", help=MAX_TIME)]
+Require = Annotated[list[str] | None, Option(metavar="'METRIC>=N'", help=REQUIRE)]
 
 
 def seconds(text: str) -> float:
     """A length of time in seconds: ``90``, ``90s``, ``30m``, ``1h30m``, ``2d``. Raises UsageError."""
     units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?|([0-9]+(\.[0-9]+)?[smhd])+", text) is None:
-        from tuner.errors import UsageError
-
         raise UsageError(f"{text} is no length of time", fix="90s, 30m, 2h and 1h30m are some")
     return sum(float(amount) * units[unit] for amount, unit in re.findall(r"([0-9.]+)([smhd]?)", text))

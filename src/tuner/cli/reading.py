@@ -35,7 +35,7 @@ def reading(command: Callable[..., Answer]) -> Callable[..., Any]:
         raise typer.Exit(present(command(**given), form))
 
     options = {"quiet": typer.Option("-q", "--quiet", help=QUIET)}
-    options |= {name: typer.Option(f"--{name}", help=_help(name)) for name in _names()}
+    options |= {name: typer.Option(f"--{name}", help=_form(name).__doc__.partition("\n")[0]) for name in _names()}
     added = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, option])
         for name, option in options.items()
@@ -50,8 +50,8 @@ def _names() -> list[str]:
     return sorted((module.name for module in pkgutil.iter_modules(forms.__path__)), key=("json md html csv").find)
 
 
-def _help(name: str) -> str:
-    return (import_module(f"{forms.__name__}.{name}").__doc__ or "").partition("\n")[0]
+def _form(name: str) -> Any:
+    return import_module(f"{forms.__name__}.{name}")
 
 
 def _chosen(asked: Mapping[str, bool]) -> str:
@@ -76,7 +76,7 @@ def present(answer: Answer, form: str) -> int:
         if form != "quiet":
             say_error(str(chart.file))
     if form:
-        written = answer.result if form == "quiet" else import_module(f"{forms.__name__}.{form}").show(answer)
+        written = answer.result if form == "quiet" else _form(form).show(answer)
         sys.stdout.write(written)
         sys.stdout.flush()  # before anything goes to stderr
     if form in ("quiet", "json", "csv"):

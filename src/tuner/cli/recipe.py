@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from tuner.answer import Answer
 from tuner.asks.compare.statistics import least_pairs
@@ -36,16 +37,11 @@ recipe = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Train the recipes that prove each technique, and judge them."
 )
 
-Names = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="NAME...", help="A recipe's name or folder; default: all.", autocompletion=offers("recipes")
-    ),
-]
-Seeds = Annotated[
-    str | None,
-    typer.Option("--seeds", metavar="N|LIST", help="Pairs, or their seeds: 10-15; default: the recipe's own number."),
-]
+ALL = "A recipe's name or folder; default: all."
+PAIRS = "Pairs, or their seeds: 10-15; default: the recipe's own number."
+UPDATE = "Rewrite result.json, curves.svg and the tables of the README files."
+Names = Annotated[list[str] | None, Argument(metavar="NAME...", help=ALL, autocompletion=offers("recipes"))]
+Seeds = Annotated[str | None, Option(metavar="N|LIST", help=PAIRS)]
 PASSED_OVER = (0, 3)
 """Exit codes of a group with which its recipe goes on: a member that diverged is a result."""
 
@@ -54,9 +50,7 @@ PASSED_OVER = (0, 3)
 def run(
     names: Names = None,
     seeds: Seeds = None,
-    update: Annotated[
-        bool, typer.Option("--update", help="Rewrite result.json, curves.svg and the tables of the README files.")
-    ] = False,
+    update: Annotated[bool, Option("--update", help=UPDATE)] = False,
     wait: Wait = "0",
     runs_dir: RunsDir = RUNS,
     quiet: Quiet = False,
@@ -112,14 +106,15 @@ class Asked:
 
 def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
     """Trains what is missing and reports; whether no claim fell."""
-
     chosen = None if asked.seeds is None else parse_seeds(asked.seeds)
     least = least_pairs(1)
     if verifies and chosen is not None and len(chosen) < least:
         raise UsageError(f"a verdict takes {least} pairs, and --seeds names {len(chosen)}", fix=f"--seeds {least}")
     recipes = read_recipes(find_recipes(names))
     for recipe in recipes:  # what is missing or damaged is told before hours of training
-        check_machine(recipe)
+        for loaded in recipe.configs.values():
+            locate(loaded.config.data)
+            device_for(loaded.config.training.device)
         shipped_outcomes(recipe)
         if asked.update:
             readme_of(recipe)
@@ -144,20 +139,14 @@ def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
     return not any(each["fallen"] for each in told)
 
 
-def check_machine(recipe: Recipe) -> None:
-    """Raises NotFoundError where data of a config is missing, ResourceError where its device is."""
-
-    for loaded in recipe.configs.values():
-        locate(loaded.config.data)
-        device_for(loaded.config.training.device)
-
-
 def report(recipe: Recipe, pairs: Sequence[int], paths: dict[str, Path], asked: Asked) -> dict[str, Any]:
     """Judges a recipe whose groups are trained, prints and writes what is found; what --json says of it."""
-
     groups = {stem: read_group(path).only(pairs) for stem, path in paths.items()}
     (data, notes), shipped = judged(recipe, groups), shipped_outcomes(recipe)
-    fallen = fallen_claims(data["claims"], shipped)
+    before = shipped or [None] * len(data["claims"])  # a claim that was shipped as one that does not hold cannot fall
+    fallen = sum(
+        not claim["holds"] and (not was or was["holds"]) for claim, was in zip(data["claims"], before, strict=True)
+    )
     if asked.update:
         write(recipe, data, groups)
     for note in notes:
@@ -167,7 +156,7 @@ def report(recipe: Recipe, pairs: Sequence[int], paths: dict[str, Path], asked: 
             typer.echo(f"{recipe.name} {'fails' if fallen else 'holds'}")
         else:
             show(Answer([run_table(recipe, data["claims"], shipped)], data))
-    return {"name": recipe.name, "path": str(recipe.path), **data, "shipped": shipped, "fallen": len(fallen)}
+    return {"name": recipe.name, "path": str(recipe.path), **data, "shipped": shipped, "fallen": fallen}
 
 
 def train(recipe: Recipe, seeds: Sequence[int], asked: Asked, stop: StopRequests) -> dict[str, Path]:
@@ -175,7 +164,6 @@ def train(recipe: Recipe, seeds: Sequence[int], asked: Asked, stop: StopRequests
 
     Raises TunerError where one could not be trained.
     """
-
     paths: dict[str, Path] = {}
     for stem, loaded in recipe.configs.items():
         request = Request(asked.runs_dir, argv=command_line(), wait=asked.wait)
@@ -194,7 +182,6 @@ def train(recipe: Recipe, seeds: Sequence[int], asked: Asked, stop: StopRequests
 
 def follow(session: GroupSession, stop: StopRequests, silent: bool) -> Path:
     """Trains one group. Raises ResourceError or NotFoundError where a member could not be trained."""
-
     failed: MemberFailed | None = None
     with Talk(None if silent else sys.stderr) as talk:
         view = GroupView(talk)
@@ -210,11 +197,3 @@ def follow(session: GroupSession, stop: StopRequests, silent: bool) -> Path:
         kind = ResourceError if code == ResourceError.exit_code else NotFoundError
         raise kind(f"{path}: seed {failed.seed} could not be trained: {failed.message}", fix=failed.fix)
     return path
-
-
-def fallen_claims(
-    found: Sequence[dict[str, Any]], shipped: Sequence[dict[str, Any] | None] | None
-) -> list[dict[str, Any]]:
-    """The claims that do not hold, but for those that are shipped as ones that do not."""
-    before = shipped or [None] * len(found)
-    return [claim for claim, was in zip(found, before, strict=True) if not claim["holds"] and (not was or was["holds"])]

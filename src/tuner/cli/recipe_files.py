@@ -99,7 +99,8 @@ def write(recipe: Recipe, data: dict[str, Any], groups: dict[str, Group]) -> Non
 
 
 def draw(recipe: Recipe, groups: dict[str, Group]) -> Chart | None:
-    """The picture of all the groups that have an epoch to show; None where none has."""
+    """The picture of all the groups that have an epoch to show, with the curves that belong to the claims' metrics
+    unless the recipe names others; None where none has."""
     axis = recipe.about.curves.x
     metrics = metrics_on(axis, recipe.about.curves.metrics)
     try:
@@ -108,19 +109,12 @@ def draw(recipe: Recipe, groups: dict[str, Group]) -> Chart | None:
         return None
     stems = {str(group.path): stem for stem, group in groups.items()}
     tracks = [replace(track, name=stems[track.family]) for track in tracks]
-    metrics = metrics or curves_of(recipe, {name for track in tracks for name in track.columns()})
-    return replace(chart_of(tracks, metrics, View.of(tracks, axis)), title=recipe.about.title)
-
-
-def curves_of(recipe: Recipe, columns: set[str]) -> list[str]:
-    """The curves that belong to the claims' metrics, of a test metric those of validation; []: the usual ones."""
-    found: dict[str, None] = {}
-    for claim in recipe.claims:
+    columns, found = {name for track in tracks for name in track.columns()}, list(metrics)
+    for claim in [] if metrics else recipe.claims:  # of a test metric the curve of validation
         column = column_of(parse_metric(claim.metric).column)
         parts = ("test", "val", "train") if column.part == "test" else (column.part,)
-        same = [str(Measured(part, column.name)) for part in parts]
-        found |= dict.fromkeys([each for each in same if each in columns][:1])
-    return list(found)
+        found += [each for part in parts if (each := str(Measured(part, column.name))) in columns][:1]
+    return replace(chart_of(tracks, list(dict.fromkeys(found)), View.of(tracks, axis)), title=recipe.about.title)
 
 
 def is_shipped(recipe: Recipe) -> bool:
@@ -154,34 +148,24 @@ def page(recipes: Sequence[tuple[Recipe, Sequence[Mapping[str, Any]]]]) -> str:
         for recipe, found in recipes
         for claim in found
     ]
-    sheet = [
-        [
-            recipe.about.symptom,
-            f"`{recipe.about.knob}`" if recipe.about.knob else "",
-            f"[{recipe.about.title}]({recipe.name}/README.md)",
-        ]
-        for recipe, _ in recipes
-        if recipe.about.symptom
-    ]
-    heads = [[Column(head) for head in line] for line in (SHEET, KEYS)]
-    parts = [
-        PAGE_HEAD,
-        "## Cheat sheet\n",
-        table_text(Table(heads[0], sheet)) + "\n",
-        "## All claims\n",
-        table_text(Table([Column("recipe"), *COLUMNS], claims)) + "\n",
-        PAGE_OWN,
-        table_text(Table(heads[1], key_rows())) + "\n",
-    ]
-    return "\n".join(parts)
-
-
-def key_rows() -> list[list[str]]:
-    """A row for each key of a claim.yaml."""
+    abouts = [(recipe.about, f"[{recipe.about.title}]({recipe.name}/README.md)") for recipe, _ in recipes]
+    sheet = [[about.symptom, f"`{about.knob}`" * bool(about.knob), link] for about, link in abouts if about.symptom]
     parts: dict[str, type[Section]] = {"": ClaimFile, "curves.": Curves, "claims[].": Claim}
-    return [
+    keys = [
         [f"`{start}{key}`", field.bound.words, default_text(field), field.help]
         for start, part in parts.items()
         for key, field in part.fields.items()
         if key != "curves"
     ]
+    sheet_table, key_table = ([Column(head) for head in line] for line in (SHEET, KEYS))
+    return "\n".join(
+        [
+            PAGE_HEAD,
+            "## Cheat sheet\n",
+            table_text(Table(sheet_table, sheet)) + "\n",
+            "## All claims\n",
+            table_text(Table([Column("recipe"), *COLUMNS], claims)) + "\n",
+            PAGE_OWN,
+            table_text(Table(key_table, keys)) + "\n",
+        ]
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Option
 
 from tuner.cli.following import Asked, finish, follow
 from tuner.cli.options import RUNS, ConfigArgument, Json, MaxTime, Overrides, Quiet, Require, RunsDir, Wait, seconds
@@ -18,6 +19,7 @@ from tuner.events import Ended, Event
 from tuner.paths import expanded
 from tuner.render.training import RunView
 from tuner.runs.commands import next_command
+from tuner.runs.files import IDENTITY
 from tuner.runs.find import instead_of_config
 from tuner.runs.folder import glance
 from tuner.runs.requirements import parse_requirements
@@ -25,18 +27,15 @@ from tuner.session import Answered, Request, Session, command_line, open_session
 from tuner.shipped import find_config
 from tuner.stopping import StopRequests
 
+SEEDS = "Train a group: seeds 0 to N-1, or a list: 3,5,8; more of them are added."
+
 
 def train(
     config: ConfigArgument,
     overrides: Overrides = None,
-    seeds: Annotated[
-        str | None,
-        typer.Option(
-            "--seeds", metavar="N|LIST", help="Train a group: seeds 0 to N-1, or a list: 3,5,8; more of them are added."
-        ),
-    ] = None,
-    run: Annotated[str | None, typer.Option("--run", metavar="NAME", help="Name the run folder yourself.")] = None,
-    again: Annotated[bool, typer.Option("--again", help="Train it again, in a new run folder.")] = False,
+    seeds: Annotated[str | None, Option(metavar="N|LIST", help=SEEDS)] = None,
+    run: Annotated[str | None, Option(metavar="NAME", help="Name the run folder yourself.")] = None,
+    again: Annotated[bool, Option("--again", help="Train it again, in a new run folder.")] = False,
     require: Require = None,
     max_time: MaxTime = None,
     wait: Wait = "0",
@@ -54,7 +53,7 @@ def train(
     run=$(tuner train my.yaml -q) && tuner show "$run"
     """
     config = expanded(config)
-    is_run = os.path.isfile(Path(config, "run.json"))  # noqa: PTH113 - Path's own raises for what cannot be read
+    is_run = os.path.isfile(Path(config, IDENTITY))  # noqa: PTH113 - Path's own raises for what cannot be read
     if run is not None:
         run = normal(run)
     elif not overrides and not again and is_run:
@@ -68,33 +67,20 @@ def train(
     request = Request(runs_dir, run, again, seconds(wait), command_line())
     with StopRequests(None if max_time is None else seconds(max_time)) as stop:
         asked = Asked(source, overrides or [], loaded, request, stop, requirements, quiet, as_json)
-        raise typer.Exit(train_one(asked) if seeds is None else train_many(asked, seeds))
+        if seeds is None:
+            raise typer.Exit(train_one(asked))
+        from tuner.cli.seeds import train_seeds  # numpy, which help and mistakes do not need
 
-
-def train_many(asked: Asked, seeds: str) -> int:
-    """Trains a group, or reports it; the exit code."""
-    from tuner.cli.seeds import train_seeds  # numpy, which help and mistakes do not need
-
-    return train_seeds(asked, seeds)
+        raise typer.Exit(train_seeds(asked, seeds))
 
 
 def train_one(asked: Asked) -> int:
-    """Trains one run, or reports it; the exit code."""
-    opened, ended = train_or_find(asked)
-    asked.stop.rest()
-    if isinstance(opened, Answered):
-        report(asked, opened, ended)
-    code = int(ended.status["exit_code"] or 0)
-    runs = {asked.loaded.config.seed: glance(ended.run)} if asked.requirements else {}
-    draws = isinstance(opened, Session) and ended.status["state"] in ("finished", "diverged")
-    return finish(asked, ended.run, runs, code, ended.status, draws=draws)
+    """Trains one run, or reports one made before, with what was asked for that it does not have; the exit code.
 
-
-def train_or_find(asked: Asked) -> tuple[Session | Answered, Ended]:
-    """What was found on disk, and the end of the run. Where the same command made the run since it was looked for,
-    this one looks again, as if it had come a moment later."""
-    opened = open_session(asked.loaded, asked.request)
-    while isinstance(opened, Session):
+    Where the same command made the run since it was looked for, this one looks again, as if it had come a moment later.
+    """
+    opened, ended = open_session(asked.loaded, asked.request), None
+    while isinstance(opened, Session) and ended is None:
         try:
             with asked.talk() as talk:
                 ended = follow(asked, begin(opened, asked.stop), RunView(talk).show)
@@ -102,10 +88,20 @@ def train_or_find(asked: Asked) -> tuple[Session | Answered, Ended]:
             if not error.meanwhile:
                 raise
             opened = open_session(asked.loaded, asked.request, opened.splits)
-        else:
-            assert isinstance(ended, Ended)  # noqa: S101 - training ends with it or raises
-            return opened, ended
-    return opened, Ended(opened.run.path, {**opened.run.status, "next": next_command(opened.run)})
+    asked.stop.rest()
+    if isinstance(opened, Answered):
+        ended = Ended(opened.run.path, {**opened.run.status, "next": next_command(opened.run)})
+        asked.say_path(ended.run)
+        with asked.talk() as talk:
+            talk.line(f"{ended.run} was trained before; --again trains it again")
+            for each in opened.ignored:
+                talk.line(f"note: {each}: nothing is trained, so it stays")
+            RunView(talk).show(ended)
+    assert isinstance(ended, Ended)  # noqa: S101 - training ends with it or raises
+    code = int(ended.status["exit_code"] or 0)
+    runs = {asked.loaded.config.seed: glance(ended.run)} if asked.requirements else {}
+    draws = isinstance(opened, Session) and ended.status["state"] in ("finished", "diverged")
+    return finish(asked, ended.run, runs, code, ended.status, draws=draws)
 
 
 def begin(session: Session, stop: StopRequests) -> Iterator[Event]:
@@ -116,13 +112,3 @@ def begin(session: Session, stop: StopRequests) -> Iterator[Event]:
         fix = "`tuner doctor --torch` tells more; too little memory, or a broken installation, is the usual cause"
         raise ResourceError(f"torch cannot be imported: {error}", fix=fix) from None
     return training(session, stop)
-
-
-def report(asked: Asked, opened: Answered, ended: Ended) -> None:
-    """Reports a run that was made before, and what was asked for that it does not have."""
-    asked.say_path(ended.run)
-    with asked.talk() as talk:
-        talk.line(f"{ended.run} was trained before; --again trains it again")
-        for each in opened.ignored:
-            talk.line(f"note: {each}: nothing is trained, so it stays")
-        RunView(talk).show(ended)

@@ -30,7 +30,11 @@ def error_text(error: TunerError, *, width: int = USUAL_WIDTH, color: bool = Fal
 
 
 def _fault(fault: Fault, width: int, color: bool, encoding: str) -> str:
-    lines = [_headline(fault, color, encoding)]
+    where = escape(fault.file, encoding) + (f":{fault.line}:{fault.column}" if fault.line else "")
+    message = escape(fault.message, encoding)
+    if fault.given and not _says(fault.message, fault.given) and fault.given not in fault.key.split("."):
+        message += f", got {escape(fault.given, encoding)}"
+    lines = [": ".join(filter(None, [paint(where, "bold", color), escape(fault.key, encoding), message]))]
     number = f"{fault.line:>5} | "
     if fault.excerpt:
         column = fault.column - fault.skipped
@@ -47,17 +51,6 @@ def _fault(fault: Fault, width: int, color: bool, encoding: str) -> str:
     return "\n".join(lines)
 
 
-def _headline(fault: Fault, color: bool, encoding: str) -> str:
-    where = escape(fault.file, encoding)
-    if fault.line:
-        where += f":{fault.line}:{fault.column}"
-    message = escape(fault.message, encoding)
-    if fault.given and not _says(fault.message, fault.given) and fault.given not in fault.key.split("."):
-        message += f", got {escape(fault.given, encoding)}"
-    parts = [paint(where, "bold", color), escape(fault.key, encoding), message]
-    return ": ".join(part for part in parts if part)
-
-
 def _says(text: str, part: str) -> bool:
     """Whether `text` holds `part` as whole words: 1 is not in 1.5, nor in 10."""
     return re.search(rf"(?<![\w.-]){re.escape(part)}(?!\w|\.\w)", text) is not None
@@ -71,25 +64,19 @@ def point_at(line: str, column: int, width: int, room: int, encoding: str = "utf
     """
     token = max(0, min(column - 1, len(line)))
     begin, end = max(0, token - 2 * room), token + 2 * room  # a line can be a mebibyte long
-    pieces = _pieces(line[begin:end], encoding)
+    pieces, used = [], 0  # what is shown for each character
+    for char in line[begin:end]:
+        pieces.append(" " * (TAB - used % TAB) if char == "\t" else visible(char, encoding))
+        used += cells(pieces[-1])
     token -= begin
     first, last = 0, len(pieces)
-    if begin or end < len(line) or sum(map(cells, pieces)) > room:
+    if begin or end < len(line) or used > room:
         first, last = _window([cells(piece) for piece in pieces], token, room)
     left = "..." if begin or first else ""
     right = "..." if begin + last < len(line) else ""
     start = len(left) + cells("".join(pieces[first:token]))
     run = cells("".join(pieces[token : min(token + max(1, width), last)]))
     return left + "".join(pieces[first:last]) + right, start, max(1, run)
-
-
-def _pieces(line: str, encoding: str) -> list[str]:
-    """What is shown for each character."""
-    pieces, used = [], 0
-    for char in line:
-        pieces.append(" " * (TAB - used % TAB) if char == "\t" else visible(char, encoding))
-        used += cells(pieces[-1])
-    return pieces
 
 
 def _window(sizes: Sequence[int], token: int, room: int) -> tuple[int, int]:

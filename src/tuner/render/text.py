@@ -72,8 +72,13 @@ def is_colored(stream: TextIO | None) -> bool:
 
 def is_unicode(stream: TextIO | None) -> bool:
     """Whether `stream` can show blocks, braille and lines."""
+    return can_draw(getattr(stream, "encoding", None) or "ascii")
+
+
+def can_draw(encoding: str) -> bool:
+    """Whether an encoding has blocks, braille and lines."""
     try:
-        "▁⣿│".encode(getattr(stream, "encoding", None) or "ascii")
+        "▁⣿│".encode(encoding)
     except (UnicodeEncodeError, LookupError):
         return False
     return True

@@ -11,8 +11,7 @@ from tuner.errors import ResourceError
 from tuner.events import Ended, EpochDone, Event, GroupEvent, GroupStarted, MemberFailed, MemberTold, Started, StepsDone
 from tuner.figures import duration, number, plural
 from tuner.options.metrics import column
-from tuner.render.epochs import EpochTable
-from tuner.render.running import RunningTable
+from tuner.render.running import EpochTable, RunningTable
 from tuner.render.talk import Talk
 from tuner.runs.members import averages, member_row, members_columns, metrics_of_members
 
@@ -157,7 +156,14 @@ def started_pairs(event: Started | GroupStarted) -> Pairs:
     data = ", ".join(f"{number(count)} {part}" for part, count in event.samples.items())
     threads, epochs = plural(event.threads, "thread"), plural(event.epochs, "epoch")
     if isinstance(event, Started):
-        run = f"{event.run}{_where_it_goes_on(event)}"
+        run = str(event.run)
+        if event.resumed is not None and event.batch:
+            batch, batches = number(event.batch), number(event.steps_per_epoch)
+            run += f", goes on in epoch {number(event.resumed + 1)}, after batch {batch} of {batches}"
+        elif event.resumed:
+            run += f", goes on after epoch {number(event.resumed)}"
+        elif event.resumed == 0:
+            run += ", begun before, and nothing of it was saved: starts anew"
         epochs += f" of {plural(event.steps_per_epoch, 'step')}"
     else:
         seeds = ", ".join(map(str, event.seeds[:12])) + (", ..." if len(event.seeds) > 12 else "")
@@ -172,18 +178,6 @@ def started_pairs(event: Started | GroupStarted) -> Pairs:
         ("train", f"{epochs}, best epoch by {event.monitor}"),
         *(("note", note) for note in event.notes),
     ]
-
-
-def _where_it_goes_on(event: Started) -> str:
-    """Where a run goes on that was begun before."""
-    if event.resumed is None:
-        return ""
-    if event.batch:
-        batch, batches = number(event.batch), number(event.steps_per_epoch)
-        return f", goes on in epoch {number(event.resumed + 1)}, after batch {batch} of {batches}"
-    if event.resumed:
-        return f", goes on after epoch {number(event.resumed)}"
-    return ", begun before, and nothing of it was saved: starts anew"
 
 
 def ended_pairs(status: Mapping[str, Any]) -> Pairs:

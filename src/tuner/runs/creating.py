@@ -25,13 +25,6 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def create(runs_dir: Path, name: str, run_name: str | None, files: Mapping[str, bytes]) -> Path:
-    """`create_held` for those who do not go on to train: the new folder, held by nobody."""
-    lock = create_held(runs_dir, name, run_name, files)
-    lock.release()
-    return lock.path
-
-
 def create_held(runs_dir: Path, name: str, run_name: str | None, files: Mapping[str, bytes]) -> Lock:
     """Makes the run folder `run_name`, else NAME-<highest + 1>, with `files`: run.json last, which makes it a run.
 

@@ -1,4 +1,5 @@
-"""A chart as matplotlib's figure: panels side by side, strips below them, then names and notes.
+"""A chart as matplotlib's figure: panels side by side, strips below them, then names and notes; and each panel with its
+axes, curves, bands and marks.
 
 It imports matplotlib, so it is imported only when an image is drawn.
 """
@@ -9,18 +10,33 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from tuner.answer import Chart
-from tuner.chart import Panel
-from tuner.render.chart.axes import FONT_SIZE, GREY, draw_panel, marker, stroke
+from tuner.chart import Line, Panel, Pen, Points
+from tuner.figures import mean
+from tuner.render.chart.scale import Scale
 from tuner.render.text import escape, shorten_middle
 
+# Okabe and Ito's palette, told apart under every common colour blindness; its yellow is too pale on white.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+STROKES = ("-", "--", "-.", ":")
+MARKERS = "os^Dv"
+GREY = "#555555"
+FONT_SIZE = 12
+MARKS = 20
+MARKS_AMONG_MANY = 6
+NAME_GAP = 0.075  # of the plane's height: one line of text
+CHANGE_GAP = 0.09  # of the plane's width: the number of members
+LONG_LABEL = 30
 SMALL = 11
 DPI = 100
 LONGEST_NAME = 72
@@ -108,3 +124,147 @@ def _legend(figure: Figure, panels: Sequence[Panel]) -> Legend | None:
             return legend
         legend.remove()
     return None
+
+
+def draw_panel(axes: Axes, panel: Panel, *, named: bool) -> None:
+    """The panel; `named`: each curve's name beside its end."""
+    axes.set_xlabel(escape(panel.x_label))
+    text = escape(panel.y_label or panel.title) + (", log scale" if panel.log and not panel.strip else "")
+    start, bracket, rest = text.partition(" (")
+    axes.set_ylabel(f"{start}\n({rest}" if bracket and len(text) > LONG_LABEL else text)
+    ends = [_curve(axes, panel, index) for index in range(len(panel.lines))]
+    if all(end is None for end in ends):
+        axes.text(0.5, 0.5, "no finite values to draw", transform=axes.transAxes, ha="center", color=GREY)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        return
+    axes.margins(x=0.02)
+    bins = 8 if axes.dataLim.xmax < 1000 else 5
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=bins, integer=panel.whole, min_n_ticks=1))
+    if panel.log:  # plain numbers beside the axis, in place of powers of ten
+        axes.set_yscale("log")
+        scale = Scale.around([y for _, y in panel.extent()], log=True)
+        ticks = scale.ticks(3 if panel.strip else 7)
+        axes.set_yticks(ticks, scale.labels(ticks))
+        axes.yaxis.set_minor_locator(NullLocator())
+    elif panel.strip:
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=3))
+    if panel.best is not None and panel.best_at is not None:
+        _mark_best(axes, panel.best, panel.best_at)
+    if named:
+        _name_curves(axes, panel, ends)
+
+
+def stroke(pen: Pen) -> dict[str, Any]:
+    """How matplotlib draws with this pen, marks aside."""
+    return {"color": _color(pen), "linestyle": STROKES[pen.stroke % len(STROKES)], "linewidth": 1.8}
+
+
+def marker(pen: Pen, line: Line) -> str | None:
+    """The mark on its curve; the first one has none, unless it is a single point."""
+    return MARKERS[pen.mark % len(MARKERS)] if pen.mark > 0 or sum(map(bool, line.points())) == 1 else None
+
+
+def _color(pen: Pen) -> str:
+    return PALETTE[pen.color % len(PALETTE)]
+
+
+def _curve(axes: Axes, panel: Panel, index: int) -> float | None:
+    """Draw one curve with what belongs to it; returns the y of its last finite point, where its name goes."""
+    line, pen = panel.lines[index], panel.pens()[index]
+    points = line.points(panel.log)
+    known = [point for point in points if point]
+    if not known:
+        return None
+    _behind(axes, panel, line, _color(pen))
+    among_many = len(panel.lines) > len(MARKERS)
+    every = max(1, len(points) // (MARKS_AMONG_MANY if among_many else MARKS))
+    axes.plot(
+        *_apart(points),
+        **stroke(pen),
+        marker=marker(pen, line),
+        markersize=5,
+        markevery=(index * every // len(panel.lines), every) if among_many and len(known) > 1 else every,
+    )
+    lonely = [points[at] for at in range(len(points)) if not any(points[max(0, at - 1) : at] + points[at + 1 : at + 2])]
+    if len(known) > 1 and any(lonely):  # a point between two gaps has no line
+        axes.plot(*_apart(lonely), linestyle="none", marker=".", markersize=6, color=_color(pen))
+    _mark_changes(axes, panel, line, _color(pen))
+    return known[-1][1]
+
+
+def _behind(axes: Axes, panel: Panel, line: Line, color: str) -> None:
+    """The band of a group, and the values before smoothing."""
+    edges = [edge or (float("nan"),) * 3 for edge in line.edges(panel.log)]
+    if edges:
+        x, low, high = zip(*edges, strict=True)
+        axes.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0, zorder=1.2)
+        if sum(edge[0] == edge[0] for edge in edges) == 1:  # one epoch has a place, but no width
+            axes.vlines(x, low, high, color=color, alpha=0.4, linewidth=5, zorder=1.2)
+    if raw := line.raw_points(panel.log):
+        axes.plot(*_apart(raw), color=color, alpha=0.3, linewidth=1.0, zorder=1.5)
+
+
+def _apart(points: Points) -> tuple[list[float], list[float]]:
+    """Their x and their y, NaN for gaps."""
+    gap = (float("nan"), float("nan"))
+    return [(point or gap)[0] for point in points], [(point or gap)[1] for point in points]
+
+
+def _mark_changes(axes: Axes, panel: Panel, line: Line, color: str) -> None:
+    """A stroke across the curve where its mean becomes one of another number of members, with that number where there
+    is room for it."""
+    places = [x for x, _ in panel.extent()]
+    room, free = CHANGE_GAP * (max(places) - min(places)), min(places)
+    for x, y, members in line.changes:
+        axes.plot([x], [y], marker="|", markersize=13, markeredgewidth=1.5, color=color)
+        if x >= free:
+            halo = [withStroke(linewidth=2.5, foreground="white")]
+            _words(axes, f"n={members}", (x, y), (3, 6), "data", color=color, fontsize=10, path_effects=halo)
+            free = x + room
+
+
+def _mark_best(axes: Axes, best: int, at: float) -> None:
+    """A line at the best epoch, named above the plane, where no curve can be."""
+    low, high = axes.get_xlim()
+    if not low <= at <= high:
+        return
+    side = "left" if at < low + 0.2 * (high - low) else "right" if at > high - 0.2 * (high - low) else "center"
+    axes.axvline(at, color=GREY, linestyle=(0, (4, 3)), linewidth=1.1, zorder=1)
+    _words(axes, f"best epoch {best}", (at, 1.0), (0, 4), ("data", "axes fraction"), ha=side, color=GREY, fontsize=11)
+
+
+def _name_curves(axes: Axes, panel: Panel, ends: Sequence[float | None]) -> None:
+    """The name of each curve right of its end, in its colour, moved apart where ends are close."""
+    axes.autoscale_view()
+    plane = axes.transAxes.inverted()
+    wanted = []
+    for index, end in enumerate(ends):
+        if end is not None:
+            _, pixel = axes.transData.transform((axes.get_xlim()[0], end))
+            wanted.append((float(plane.transform((0, pixel))[1]), index))
+    gap = min(NAME_GAP, 1 / max(1, len(wanted)))
+    for height, index in spread(sorted(wanted), gap):
+        name, color = escape(panel.lines[index].label), _color(panel.pens()[index])
+        look = {"va": "center", "color": color, "fontweight": "bold", "fontsize": FONT_SIZE * gap / NAME_GAP}
+        _words(axes, name, (1.0, height), (6, 0), "axes fraction", **look)
+
+
+def _words(axes: Axes, text: str, at: tuple[float, float], off: tuple[int, int], within: Any, **look: Any) -> None:
+    """A text at a place, so many points off it."""
+    axes.annotate(text, at, xycoords=within, xytext=off, textcoords="offset points", **look)
+
+
+def spread(wanted: Sequence[tuple[float, int]], gap: float) -> list[tuple[float, int]]:
+    """Heights from 0 to 1 in rising order, at least `gap` apart; close ones stay centred on where they belong."""
+    groups: list[list[tuple[float, int]]] = []
+    for item in wanted:
+        groups.append([item])
+        while len(groups) > 1 and _start(groups[-1], gap) < _start(groups[-2], gap) + gap * len(groups[-2]):
+            groups[-2:] = [groups[-2] + groups[-1]]
+    return [(_start(group, gap) + gap * place, group[place][1]) for group in groups for place in range(len(group))]
+
+
+def _start(group: Sequence[tuple[float, int]], gap: float) -> float:
+    long = gap * (len(group) - 1)
+    return max(0.0, min(mean([height for height, _ in group]) - long / 2, 1.0 - long))

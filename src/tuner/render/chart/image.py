@@ -7,12 +7,12 @@ import logging
 import warnings
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from tuner.answer import Chart
 from tuner.durable.writing import write_file
 from tuner.errors import ResourceError, UsageError
 
+CAUSES = "Its settings in MPLBACKEND or a matplotlibrc, a full disk or a broken installation are the usual causes."
 METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 """The formats, and what matplotlib is kept from writing into them."""
 
@@ -45,7 +45,11 @@ def image_of(kind: str, chart: Chart) -> bytes:
     before = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        matplotlib = _matplotlib()
+        try:
+            matplotlib = import_module("matplotlib")
+        except Exception as error:  # MPLBACKEND and matplotlibrc are read then, and a place to write to is looked for
+            said = (str(error) or type(error).__name__).splitlines()[0]
+            raise ResourceError(f"matplotlib cannot be imported: {said}", fix=CAUSES) from error
         with matplotlib.rc_context(), warnings.catch_warnings():
             from tuner.render.chart.figure import STYLE, figure_of
 
@@ -56,12 +60,3 @@ def image_of(kind: str, chart: Chart) -> bytes:
     finally:
         logger.setLevel(before)
     return image.getvalue()
-
-
-def _matplotlib() -> Any:
-    try:
-        return import_module("matplotlib")
-    except Exception as error:  # MPLBACKEND and matplotlibrc are read then, and a place to write to is looked for
-        said = (str(error) or type(error).__name__).splitlines()[0]
-        fix = "Its settings in MPLBACKEND or a matplotlibrc, a full disk or a broken installation are the usual causes."
-        raise ResourceError(f"matplotlib cannot be imported: {said}", fix=fix) from error

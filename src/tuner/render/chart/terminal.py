@@ -6,14 +6,24 @@ sparse dots.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TypeVar
 
-from tuner.chart import Panel
+from tuner.chart import Edges, Panel, Pen, Points
 from tuner.figures import number
-from tuner.render.chart.plane import FAINT, Plane, letter_of, mark_of, style_of
 from tuner.render.chart.scale import Scale
-from tuner.render.text import cells, escape, paint, shorten, shorten_middle
+from tuner.render.text import can_draw, cells, escape, paint, shorten, shorten_middle
+
+MARKS = "ox+*#@ABCDEFGHIJKLMNPQR"
+ASCII_MARKS = f".{MARKS}"
+FAINT = "'"  # what is faint, where braille cannot be shown
+STYLES = ("blue", "yellow", "green", "magenta", "cyan", "red")
+BRAILLE = 0x2800
+DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # Unicode's dot numbers, by row and column
+
+Place = TypeVar("Place", tuple[int, int], tuple[int, int, int])
 
 MANY = 6
 """Curves of which a plane of the usual height can hold no more."""
@@ -31,8 +41,13 @@ class Drawing:
 
     width: int = 80
     height: int = 14
-    ascii: bool = False
+    encoding: str = "utf-8"
     color: bool = False
+
+    @property
+    def ascii(self) -> bool:
+        """Whether there are letters alone to draw with."""
+        return not can_draw(self.encoding)
 
 
 def charts(panels: Sequence[Panel], look: Drawing, rows: int | None = None) -> str:
@@ -53,7 +68,7 @@ def chart(panel: Panel, look: Drawing | None = None) -> str:
     """The panel as lines of text: title, plane, x axis, legend; within `look.width` from 40 columns on."""
     look = look or Drawing()
     known = panel.extent()
-    title = escape(panel.title) + (" (log scale)" if panel.log else "")
+    title = escape(panel.title, look.encoding) + (" (log scale)" if panel.log else "")
     if not known:
         return f"{shorten(title, look.width)}\n  no finite values to draw"
     x_axis = Scale.around([x for x, _ in known])
@@ -61,17 +76,25 @@ def chart(panel: Panel, look: Drawing | None = None) -> str:
     height = max(2, look.height)
     labels = _y_labels(y_axis, height)
     margin = max(map(len, labels.values())) + 3
-    room = look.width - margin - cells(escape(panel.x_label)) - 2
+    name = escape(panel.x_label, look.encoding)
+    room = look.width - margin - cells(name) - 2
     plane = Plane((max(10, room), height), x_axis, y_axis, look.ascii, look.color)
     if panel.best_at is not None and x_axis.low <= panel.best_at <= x_axis.high:
-        plane.upright(panel.best_at)
-    _draw(plane, panel)
+        plane.best = plane.column(panel.best_at) // plane.wide
+    lines = list(zip(panel.lines, panel.pens(), strict=True))
+    for line, pen in lines:  # bands behind, then what was before smoothing, then the curves
+        plane.band(line.edges(panel.log), pen)
+    for line, pen in lines:
+        if not line.band:
+            plane.points(line.raw_points(panel.log), pen)
+    for line, pen in lines:
+        plane.curve(line.points(panel.log), pen)
     bar, tick = ("|", "+") if look.ascii else ("│", "┤")
-    lines = [paint(shorten(title, look.width), "bold", look.color)]
+    drawn = [paint(shorten(title, look.width), "bold", look.color)]
     for row, text in enumerate(plane.rows()):
         label = labels.get(row, "")
-        lines.append(f"{label:>{margin - 2}} {tick if label else bar}{text}".rstrip())
-    return "\n".join([*lines, *_x_axis(plane, margin, panel), *_legend(panel, look)])
+        drawn.append(f"{label:>{margin - 2}} {tick if label else bar}{text}".rstrip())
+    return "\n".join([*drawn, *_x_axis(plane, margin, name, panel.whole), *_legend(panel, look)])
 
 
 def _y_labels(axis: Scale, height: int) -> dict[int, str]:
@@ -82,32 +105,19 @@ def _y_labels(axis: Scale, height: int) -> dict[int, str]:
     return dict(zip(rows, axis.labels(ticks), strict=True))
 
 
-def _draw(plane: Plane, panel: Panel) -> None:
-    """Bands behind, then what was before smoothing, then the curves."""
-    lines = list(zip(panel.lines, panel.pens(), strict=True))
-    for line, pen in lines:
-        plane.band(line.edges(panel.log), pen)
-    for line, pen in lines:
-        if not line.band:
-            plane.points(line.raw_points(panel.log), pen)
-    for line, pen in lines:
-        plane.curve(line.points(panel.log), pen)
-
-
-def _x_axis(plane: Plane, margin: int, panel: Panel) -> list[str]:
+def _x_axis(plane: Plane, margin: int, name: str, whole: bool) -> list[str]:
     """The axis with its ticks, and their labels under it."""
     corner, line, tick = "+-+" if plane.ascii else "└─┬"
     axis, under = [line] * plane.width, [" "] * plane.width
     ticks = plane.x_axis.ticks(max(2, min(8, plane.width // 12)))
     free = 0
-    for at in [at for at in ticks if at == round(at) or not panel.whole] or [plane.x_axis.low]:
+    for at in [at for at in ticks if at == round(at) or not whole] or [plane.x_axis.low]:
         text, column = number(int(at) if at == round(at) else at), plane.column(at) // plane.wide
         start = max(0, min(column - len(text) // 2, plane.width - len(text)))
         if start >= free:
             axis[column] = tick
             under[start : start + len(text)] = text
             free = start + len(text) + 2
-    name = escape(panel.x_label)
     return [" " * (margin - 1) + corner + "".join(axis) + "  " + name, " " * margin + "".join(under).rstrip()]
 
 
@@ -116,7 +126,7 @@ def _legend(panel: Panel, look: Drawing) -> list[str]:
     entries = []
     for line, pen in zip(panel.lines, panel.pens(), strict=True):
         sign = letter_of(pen) * 3 if look.ascii else f"─{mark_of(pen) or '─'}─"
-        entries.append((f"{sign} {escape(line.label)}", style_of(pen)))
+        entries.append((f"{sign} {escape(line.label, look.encoding)}", style_of(pen)))
     if any(line.raw and not line.band for line in panel.lines):
         entries.append((f"{FAINT if look.ascii else '⠂'} before smoothing", "dim"))
     if panel.best is not None:
@@ -131,3 +141,111 @@ def _legend(panel: Panel, look: Drawing) -> list[str]:
         lines[-1] += ("   " if used else "  ") + paint(text, style, look.color)
         used += cells(text) + 3
     return lines
+
+
+def mark_of(pen: Pen) -> str:
+    """The sign on a curve of dots; the first curve has none."""
+    return MARKS[(pen.sign - 1) % len(MARKS)] if pen.sign else ""
+
+
+def letter_of(pen: Pen) -> str:
+    """What a curve without braille is made of."""
+    return ASCII_MARKS[pen.sign % len(ASCII_MARKS)]
+
+
+def style_of(pen: Pen) -> str:
+    """What a curve is painted in."""
+    return STYLES[pen.color % len(STYLES)]
+
+
+class Plane:
+    """The cells between the axes; curves are drawn into its dots, counted from the top left, later ones above."""
+
+    def __init__(self, size: tuple[int, int], x_axis: Scale, y_axis: Scale, ascii_only: bool, color: bool) -> None:
+        self.width, self.height = size
+        self.x_axis, self.y_axis, self.ascii, self.color = x_axis, y_axis, ascii_only, color
+        self.wide, self.high = (1, 1) if ascii_only else (2, 4)
+        self.bits: dict[tuple[int, int], int] = {}
+        self.letters: dict[tuple[int, int], str] = {}
+        self.styles: dict[tuple[int, int], str] = {}
+        self.best = -1  # the column of a line from top to bottom, behind the curves
+
+    def column(self, x: float) -> int:
+        """The dot column of `x`."""
+        return round(self.x_axis.share(x) * (self.width * self.wide - 1))
+
+    def row(self, y: float) -> int:
+        return round((1 - self.y_axis.share(y)) * (self.height * self.high - 1))
+
+    def band(self, edges: Edges, pen: Pen) -> None:
+        """Sparse dots from the lowest to the highest; those of the next band stand between them."""
+        places = [(self.column(edge[0]), self.row(edge[1]), self.row(edge[2])) if edge else None for edge in edges]
+        for (start, low, high), (end, to_low, to_high) in _neighbours(places):
+            for column in range(start, end + 1):
+                share = (column - start) / max(1, end - start)
+                top, bottom = round(high + (to_high - high) * share), round(low + (to_low - low) * share)
+                for row in range(top, bottom + 1):
+                    sparse = not self.ascii and column % 2 == pen.sign % 2 and row % 4 == pen.sign // 2 % 2 * 2
+                    if sparse or (self.ascii and row in (top, bottom)):
+                        self._dot(column, row, pen, faint=True)
+
+    def points(self, points: Points, pen: Pen) -> None:
+        """Single faint dots."""
+        for point in points:
+            if point:
+                self._dot(self.column(point[0]), self.row(point[1]), pen, faint=True)
+
+    def curve(self, points: Points, pen: Pen) -> None:
+        """Points joined by lines, except over gaps; marks at even distances."""
+        places = [(self.column(point[0]), self.row(point[1])) if point else None for point in points]
+        for start, end in _neighbours(places):
+            for column, row in _line(start, end):
+                self._dot(column, row, pen)
+        if pen.sign and not self.ascii:
+            known = [(place[0] // 2, place[1] // 4) for place in places if place]
+            distance, since = max(4, self.width // 8), -1
+            for cell in known:
+                if since < 0 or cell[0] >= since + distance or cell == known[-1]:
+                    self.letters[cell], self.styles[cell] = mark_of(pen), style_of(pen)
+                    since = cell[0]
+
+    def rows(self) -> Iterator[str]:
+        for row in range(self.height):
+            cells = [self._cell(column, row) for column in range(self.width)]
+            painted = groupby(cells, key=lambda cell: cell[1])
+            yield "".join(
+                paint("".join(text for text, _ in same), style, self.color and style != "") for style, same in painted
+            )
+
+    def _dot(self, column: int, row: int, pen: Pen, faint: bool = False) -> None:
+        cell = (column // self.wide, row // self.high)
+        self.styles[cell] = ("dim " if faint else "") + style_of(pen)
+        if self.ascii:
+            self.letters[cell] = FAINT if faint else letter_of(pen)
+        else:
+            self.bits[cell] = self.bits.get(cell, 0) | DOTS[row % 4][column % 2]
+
+    def _cell(self, column: int, row: int) -> tuple[str, str]:
+        """The character, and what it is painted in."""
+        cell = (column, row)
+        text = self.letters.get(cell) or (chr(BRAILLE + self.bits[cell]) if cell in self.bits else "")
+        if text:
+            return text, self.styles[cell]
+        return (":" if self.ascii else "┊", "dim") if column == self.best else (" ", "")
+
+
+def _neighbours(places: Sequence[Place | None]) -> Iterator[tuple[Place, Place]]:
+    """Each place with the one before it; the first one after a gap with itself."""
+    before = None
+    for at in places:
+        if at:
+            yield before or at, at
+        before = at
+
+
+def _line(start: tuple[int, int], end: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """All dots from `start` to `end`, both included."""
+    steps = max(abs(end[0] - start[0]), abs(end[1] - start[1]), 1)
+    for step in range(steps + 1):
+        share = step / steps
+        yield round(start[0] + (end[0] - start[0]) * share), round(start[1] + (end[1] - start[1]) * share)

@@ -56,14 +56,13 @@ def _table(table: Table) -> str:
     columns = [texts(table, at) for at in places]
     rows = []
     for line, row in enumerate(table.rows):
-        cells = [_styled(_cell(row[at], columns[at][line]), table.styles.get((line, at), "")) for at in places]
+        cells = [_cell(row[at], columns[at][line]) for at in places]
+        for at in places:
+            if style := table.styles.get((line, at), ""):
+                cells[at] = f'<span class="{style}">{cells[at]}</span>'
         rows.append("".join(f"<td{sides[at]}>{cell}</td>" for at, cell in enumerate(cells)))
     caption = f"<caption>{escape(table.title)}</caption>\n" if table.title else ""
     return f"<table>\n{caption}<tr>{heads}</tr>\n" + "".join(f"<tr>{row}</tr>\n" for row in rows) + "</table>"
-
-
-def _styled(text: str, style: str) -> str:
-    return f'<span class="{style}">{text}</span>' if style else text
 
 
 def _cell(cell: Cell, text: str) -> str:

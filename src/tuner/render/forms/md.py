@@ -4,22 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tuner.answer import (
-    Answer,
-    Block,
-    Cell,
-    Chart,
-    Command,
-    Commented,
-    Note,
-    Pairs,
-    Spark,
-    Table,
-    Text,
-    Verdict,
-    plain,
-    texts,
-)
+from tuner.answer import Answer, Block, Cell, Chart, Command, Commented, Note, Pairs, Spark, Table, Text, plain, texts
 from tuner.figures import spark
 from tuner.render.chart.terminal import Drawing, charts
 from tuner.render.text import escape, escape_lines
@@ -46,13 +31,17 @@ def _block(block: Block) -> str:
     text = escape_lines(block.text)
     if isinstance(block, Text) and block.title:
         return f"**{escape(block.title)}**\n\n{text}"
-    return f"**{text}**" if isinstance(block, Verdict) or block.style == "bold" else text
+    return f"**{text}**" if not isinstance(block, Text) or block.style == "bold" else text
 
 
 def table_text(table: Table) -> str:
     """A table as Markdown, under its title."""
     places = range(len(table.columns))
-    columns = [_column(table, at) for at in places]
+    columns = []
+    for at, column in enumerate(table.columns):
+        cells = [row[at] for row in table.rows]
+        found = [(cell, _cell(cell, text)) for cell, text in zip(cells, texts(table, at), strict=True)]
+        columns.append([f"`{text}`" if column.code and cell is not None else text for cell, text in found])
     heads = [
         escape(each.head) + " (UTC)" * any(isinstance(row[at], datetime) for row in table.rows)
         for at, each in enumerate(table.columns)
@@ -60,13 +49,6 @@ def table_text(table: Table) -> str:
     rule = ["---:" if table.side(at) == "r" else "---" for at in places]
     lines = [_bars(heads), f"| {' | '.join(rule)} |", *(_bars(line) for line in zip(*columns, strict=True))]
     return "\n".join([*([f"**{escape(table.title)}**\n"] if table.title else []), *lines])
-
-
-def _column(table: Table, place: int) -> list[str]:
-    cells = [row[place] for row in table.rows]
-    found = [_cell(cell, text) for cell, text in zip(cells, texts(table, place), strict=True)]
-    is_code = table.columns[place].code
-    return [f"`{text}`" if is_code and cell is not None else text for cell, text in zip(cells, found, strict=True)]
 
 
 def _cell(cell: Cell, text: str) -> str:

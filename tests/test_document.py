@@ -15,11 +15,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tuner.document import nodes, parsing
-from tuner.document.argument import parse_value
 from tuner.document.files import MAX_BYTES, decode, plain, read_bytes
-from tuner.document.nodes import Items, Map, Node, Place, Scalar, shown, to_plain
-from tuner.document.parsing import MAX_DEPTH, MAX_NODES, parse
-from tuner.document.scalars import MAX_DIGITS, core_value
+from tuner.document.nodes import MAX_DIGITS, Items, Map, Node, Place, Scalar, core_value, shown, to_plain
+from tuner.document.parsing import MAX_DEPTH, MAX_NODES, parse, parse_value
 from tuner.document.writing import to_yaml, word
 from tuner.errors import ConfigError, Fault, NotFoundError
 

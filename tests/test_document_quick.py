@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.document.files import plain
+from tuner.document.files import plain, quick_map
 from tuner.document.nodes import Map, Place, to_plain
 from tuner.document.parsing import parse
-from tuner.document.quick import quick_map
 from tuner.document.writing import to_yaml
 from tuner.shipped import configs
 

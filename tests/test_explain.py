@@ -20,9 +20,9 @@ from tuner.config import advice, words
 from tuner.config.load import load
 from tuner.config.settings import Config
 from tuner.errors import EXIT_CODES, UsageError
-from tuner.explain import Meaning, explain, meanings, names, nearest_names
-from tuner.explain.language import find_kind, kinds, settings
-from tuner.explain.topics import Topic, topics
+from tuner.explain import explain, meanings, names
+from tuner.explain.language import find_kind, kinds, near, settings
+from tuner.explain.texts import Meaning, Topic, topics
 from tuner.quantities import LAYER
 from tuner.runs.values import FORMS, parse_metric
 from tuner.shipped import folder
@@ -286,9 +286,9 @@ def test_what_is_no_name_is_a_usage_error(name: str) -> None:
 
 
 def test_words_in_no_known_script_get_no_wrong_suggestion() -> None:
-    assert nearest_names("глубина") == []
+    assert near("глубина", names()) == []
 
 
 def test_every_suggestion_answers() -> None:
     assert all(meanings(name) for name in set(names()))
-    assert all(meanings(name) for name in nearest_names("wieght"))
+    assert all(meanings(name) for name in near("wieght", names()))

@@ -19,7 +19,9 @@ import pytest
 from tuner.asks.list import no_kind
 from tuner.cli.commands import COMMANDS
 from tuner.errors import UsageError
-from tuner.explain import explain, meanings, nearest_names
+from tuner.explain import explain, meanings
+from tuner.explain import names as names_explained
+from tuner.explain.language import near
 
 CASES = Path(__file__).parent / "cases"
 GOLDEN = [file for kind in ("output", "compare", "early_stop") for file in sorted((CASES / kind).iterdir())]
@@ -137,8 +139,8 @@ def test_the_words_of_the_field_and_of_tuner_are_explained(word: str) -> None:
 
 
 def test_a_definition_is_short_and_names_what_exists(tmp_path: Path) -> None:
-    from tuner.explain.glossary import glossary
     from tuner.explain.language import settings
+    from tuner.explain.texts import glossary
 
     paths = {setting.path for setting in settings()}
     commands = {word for word in words_of((CASES / "output/help.txt").read_text()) if word != "tuner"}
@@ -180,7 +182,7 @@ def test_a_definition_is_short_and_names_what_exists(tmp_path: Path) -> None:
     ],
 )
 def test_a_slip_of_the_fingers_finds_its_name(typo: str, meant: str) -> None:
-    assert re.sub(r"\W|_", "", meant) in [re.sub(r"\W|_", "", name.lower()) for name in nearest_names(typo)]
+    assert re.sub(r"\W|_", "", meant) in [re.sub(r"\W|_", "", name.lower()) for name in near(typo, names_explained())]
 
 
 @pytest.mark.parametrize("word", FAR.split("|"))
@@ -188,7 +190,7 @@ def test_for_what_is_not_there_nothing_far_fetched_is_suggested(word: str) -> No
     with pytest.raises(UsageError) as error:
         explain(word)
     assert "did you mean" not in error.value.fix
-    assert nearest_names(word) == []
+    assert near(word, names_explained()) == []
     assert "did you mean" not in no_kind(word).fix
 
 

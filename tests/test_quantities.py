@@ -9,7 +9,7 @@ import pytest
 
 from tuner.asks.curves.tracks import layer_label, layer_metric
 from tuner.errors import NotFoundError
-from tuner.explain.numbers import column_text
+from tuner.explain.texts import column_text
 from tuner.options.metrics import column
 from tuner.quantities import EPOCH, LAYER, TIME, WHOLE_RUN
 from tuner.runs.folder import read

@@ -6,6 +6,7 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -50,13 +51,20 @@ class Bound(ABC):
     """How `words` end where null is allowed, too."""
 
     @abstractmethod
-    def check(self, value: object) -> Any:
+    def check(self, value: Any) -> Any:
         """The value as it is kept. Raises RefusedError."""
 
-    @property
+    @cached_property
     def item(self) -> Bound:
         """The bound of an item, where it is a list."""
         return self
+
+
+def kept(value: Any, fits: bool) -> Any:
+    """The value, if it fits. Raises RefusedError."""
+    if not fits:
+        raise RefusedError
+    return value
 
 
 class Integer(Bound):
@@ -68,12 +76,9 @@ class Integer(Bound):
         self.words, self.plural = f"an integer{limits}", f"integers{limits}"
         self.schema = _given(maximum=le, minimum=ge, type="integer")
 
-    def check(self, value: object) -> int:
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise RefusedError
-        if (self.ge is not None and value < self.ge) or (self.le is not None and value > self.le):
-            raise RefusedError
-        return value
+    def check(self, value: Any) -> Any:
+        fits = isinstance(value, int) and not isinstance(value, bool)
+        return kept(value, fits and (self.ge is None or value >= self.ge) and (self.le is None or value <= self.le))
 
 
 class Number(Bound):
@@ -87,18 +92,14 @@ class Number(Bound):
         self.words, self.plural = f"a number{limits}", f"numbers{limits}"
         self.schema = _given(exclusiveMaximum=lt, exclusiveMinimum=gt, maximum=le, minimum=ge, type="number")
 
-    def check(self, value: object) -> float:
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise RefusedError
+    def check(self, value: Any) -> Any:
         try:
-            number = float(value)
+            number = float(kept(value, isinstance(value, int | float) and not isinstance(value, bool)))
         except OverflowError:
             raise RefusedError from None
         above = (self.ge is None or number >= self.ge) and (self.gt is None or number > self.gt)
         below = (self.le is None or number <= self.le) and (self.lt is None or number < self.lt)
-        if not (above and below and math.isfinite(number)):
-            raise RefusedError
-        return number
+        return kept(number, above and below and math.isfinite(number))
 
 
 class Flag(Bound):
@@ -107,10 +108,8 @@ class Flag(Bound):
     words = plural = "true or false"
     schema: Schema = {"type": "boolean"}
 
-    def check(self, value: object) -> bool:
-        if not isinstance(value, bool):
-            raise RefusedError
-        return value
+    def check(self, value: Any) -> Any:
+        return kept(value, isinstance(value, bool))
 
 
 class Text(Bound):
@@ -129,12 +128,9 @@ class Text(Bound):
         self.words = self.plural = words
         self.schema = _given(minLength=least or None, pattern=pattern or None, type="string")
 
-    def check(self, value: object) -> str:
-        if not isinstance(value, str) or len(value) < self.least:
-            raise RefusedError
-        if self.pattern and not re.fullmatch(self.pattern, value):
-            raise RefusedError
-        return value
+    def check(self, value: Any) -> Any:
+        fits = isinstance(value, str) and len(value) >= self.least
+        return kept(value, fits and (not self.pattern or bool(re.fullmatch(self.pattern, value))))
 
 
 class PathText(Bound):
@@ -145,10 +141,8 @@ class PathText(Bound):
     schema: Schema = {"minLength": 1, "type": "string"}
     is_path = True
 
-    def check(self, value: object) -> str:
-        if not isinstance(value, str) or not value:
-            raise RefusedError
-        return value
+    def check(self, value: Any) -> Any:
+        return kept(value, isinstance(value, str) and value != "")
 
 
 class OneOf(Bound):
@@ -163,43 +157,36 @@ class OneOf(Bound):
         elif len(options) == 1:
             self.schema = {"const": listed, "type": "string"}
 
-    def check(self, value: object) -> str:
-        if value is None and "none" in self.options:
-            return "none"
-        if not isinstance(value, str) or value not in self.options:
-            raise RefusedError
-        return value
+    def check(self, value: Any) -> Any:
+        word = "none" if value is None else value
+        return kept(word, isinstance(word, str) and word in self.options)
 
 
 class ListOf(Bound):
     """A list of `least` to `most` items."""
 
     def __init__(self, item: Bound, *, least: int = 0, most: float = math.inf) -> None:
-        self._item, self.least, self.most, self.listed = item, least, most, item.kind
+        self.item, self.least, self.most, self.listed = item, least, most, item.kind
         at_least = f", at least {least} of them" if least > 1 else ", not empty" if least else ""
-        self.words = f"a list of {item.plural}{at_least}"
-        if least and least == most:
-            self.words = f"a list of {least} {item.plural}"
-        self.plural = self.words
+        is_fixed = least and least == most
+        self.words = self.plural = (
+            f"a list of {least} {item.plural}" if is_fixed else f"a list of {item.plural}{at_least}"
+        )
         limits = _given(maxItems=None if most == math.inf else most, minItems=least or None)
         self.schema = {"items": item.schema, **limits, "type": "array"}
 
-    def check(self, value: object) -> list[Any]:
+    def check(self, value: Any) -> Any:
         if not isinstance(value, list) or len(value) > self.most:
             raise RefusedError
         kept, wrong = [], []
         for index, each in enumerate(value):
             try:
-                kept.append(self._item.check(each))
+                kept.append(self.item.check(each))
             except RefusedError:
                 wrong.append(index)
         if wrong or len(value) < self.least:
             raise RefusedError(wrong)
         return kept
-
-    @property
-    def item(self) -> Bound:
-        return self._item
 
 
 class Null(Bound):
@@ -209,16 +196,12 @@ class Null(Bound):
 
     def __init__(self, inner: Bound) -> None:
         self.inner, self.options, self.most, self.is_path = inner, inner.options, inner.most, inner.is_path
-        self.kind, self.listed, self.section = inner.kind, inner.listed, inner.section
+        self.kind, self.listed, self.section, self.item = inner.kind, inner.listed, inner.section, inner.item
         self.words = self.plural = f"{inner.words}{inner.or_null}"
         self.schema = {"anyOf": [inner.schema, {"enum": [None, "none"]}]}
 
-    def check(self, value: object) -> Any:
+    def check(self, value: Any) -> Any:
         return None if value is None or value == "none" else self.inner.check(value)
-
-    @property
-    def item(self) -> Bound:
-        return self.inner.item
 
 
 class Either(Bound):
@@ -229,7 +212,7 @@ class Either(Bound):
         self.words = self.plural = f"{first.words} or {second.words}"
         self.schema = {"anyOf": [first.schema, second.schema]}
 
-    def check(self, value: object) -> Any:
+    def check(self, value: Any) -> Any:
         for bound in (self.first, self.second):
             try:
                 return bound.check(value)
@@ -248,10 +231,8 @@ class Of(Bound):
         self.words, self.plural = f"the name of {a(label(kind))}, or a map with it", plural(kind.kind)
         self.schema = {"$ref": f"#/$defs/{kind.kind}"}
 
-    def check(self, value: object) -> Choice:
-        if not isinstance(value, self.kind):
-            raise RefusedError
-        return value
+    def check(self, value: Any) -> Any:
+        return kept(value, isinstance(value, self.kind))
 
 
 class Part(Bound):
@@ -264,10 +245,8 @@ class Part(Bound):
         self.section: type[Section] = section
         self.schema = section.schema()
 
-    def check(self, value: object) -> Section:
-        if not isinstance(value, self.section):
-            raise RefusedError
-        return value
+    def check(self, value: Any) -> Any:
+        return kept(value, isinstance(value, self.section))
 
 
 def a(word: str) -> str:
@@ -292,7 +271,10 @@ def _given(**limits: Any) -> Schema:
 def _limits(ge: float | None, gt: float | None, le: float | None, lt: float | None) -> str:
     """`` from 1 to 1,000``, `` in (0, 1]``, `` >= 0``; nothing where there are no limits."""
     if ge is not None and le is not None:
-        return f" from {ge} to {_power(le)}"
+        most = f"{le:,}" if isinstance(le, int) else f"{le:g}"
+        if isinstance(le, int) and le > 10**15 and (le + 1).bit_count() == 1:
+            most = f"2^{le.bit_length()} - 1"
+        return f" from {ge} to {most}"
     left = f" > {gt}" if gt is not None else f" >= {ge}" if ge is not None else ""
     right = f" < {lt}" if lt is not None else f" <= {le}" if le is not None else ""
     if not left or not right:
@@ -300,10 +282,3 @@ def _limits(ge: float | None, gt: float | None, le: float | None, lt: float | No
     opening = f"({gt}" if gt is not None else f"[{ge}"
     closing = f"{lt})" if lt is not None else f"{le}]"
     return f" in {opening}, {closing}"
-
-
-def _power(bound: float) -> str:
-    """A bound in words: 9223372036854775807 is 2^63 - 1."""
-    if isinstance(bound, int) and bound > 10**15 and (bound + 1).bit_count() == 1:
-        return f"2^{bound.bit_length()} - 1"
-    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"

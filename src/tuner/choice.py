@@ -206,14 +206,11 @@ def import_all(package: str, folder: Iterable[str], *, but: Collection[str] = ()
 def kinds_below(cls: type[Section]) -> dict[str, type[Choice]]:
     """The kinds of choice that a section's settings take, and those that their choices take, by name."""
     found: dict[str, type[Choice]] = {}
-    waiting: list[type[Section]] = [cls]
-    while waiting:
-        for field in waiting.pop(0).fields.values():
-            kind, section = field.bound.kind or field.bound.listed, field.bound.section
-            if kind is not None and kind.kind not in found:
-                found[kind.kind] = kind
-                waiting += kind.members.values()
-            waiting += [section] if section else []
+    for field in cls.fields.values():
+        kind, section = field.bound.kind or field.bound.listed, field.bound.section
+        found |= {kind.kind: kind} if kind else {}
+        for inner in kind.members.values() if kind else [section] if section else []:
+            found |= kinds_below(inner)
     return found
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.answer import Answer, Cell, Column, Note, Table
-from tuner.document.scalars import core_value
+from tuner.document.nodes import core_value
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import figure, mean_of_known, plural

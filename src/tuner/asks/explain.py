@@ -7,7 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from tuner.answer import Answer, Block, Column, Table, Text
-from tuner.explain import Meaning, explain, meanings
+from tuner.explain import explain, meanings
+from tuner.explain.texts import Meaning
 
 
 def ask(names: Sequence[str], commands: Mapping[str, str]) -> Answer:

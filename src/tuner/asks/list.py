@@ -10,8 +10,7 @@ from tuner.answer import Answer, Column, Note, Table, Text
 from tuner.bounds import plural
 from tuner.choice import Choice
 from tuner.errors import UsageError
-from tuner.explain.language import default_text, find_kind, first_line, kinds, plain
-from tuner.explain.nearness import near
+from tuner.explain.language import default_text, find_kind, first_line, kinds, near, plain
 from tuner.packages import left_out
 
 CONFIGS, RECIPES = "configs", "recipes"

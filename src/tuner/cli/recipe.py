@@ -21,16 +21,15 @@ from tuner.cli.seeds import parse_seeds
 from tuner.data.files import locate
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
 from tuner.events import GroupEnded, MemberFailed
-from tuner.group.opening import GroupSession
+from tuner.group.opening import GroupSession, open_group
 from tuner.group.pool import train_group
 from tuner.recipe.reading import Recipe, find_recipes, read_recipes
-from tuner.recipe.results import groups_of, outcomes, result_data, shipped_outcomes
-from tuner.recipe.tables import run_table
+from tuner.recipe.results import judged, run_table, shipped_outcomes
 from tuner.render.talk import Talk
 from tuner.render.terminal import show
 from tuner.render.training import GroupView
 from tuner.runs.family import read_group
-from tuner.session import command_line, device_for
+from tuner.session import Request, command_line, device_for
 from tuner.shipped import recipes as shipped_recipes
 from tuner.stopping import StopRequests
 
@@ -143,17 +142,15 @@ def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
 def report(recipe: Recipe, pairs: Sequence[int], paths: dict[str, Path], asked: Asked) -> dict[str, Any]:
     """Judges a recipe whose groups are trained, prints and writes what is found; what --json says of it."""
     groups = {stem: read_group(path).only(pairs) for stem, path in paths.items()}
-    found, shipped = outcomes(recipe, groups), shipped_outcomes(recipe)
-    data = result_data(recipe, found)
-    before = shipped or [None] * len(found)  # a claim that was shipped as one that does not hold cannot fall
+    (data, notes), shipped = judged(recipe, groups), shipped_outcomes(recipe)
+    before = shipped or [None] * len(data["claims"])  # a claim that was shipped as one that does not hold cannot fall
     fallen = sum(
         not claim["holds"] and (not was or was["holds"]) for claim, was in zip(data["claims"], before, strict=True)
     )
     if asked.update:
         write(recipe, data, groups)
-    for one in found:
-        if one.note:
-            say_error(f"note: {one.note}")
+    for note in notes:
+        say_error(f"note: {note}")
     if not asked.as_json:
         if asked.quiet:
             typer.echo(f"{recipe.name} {'fails' if fallen else 'holds'}")
@@ -168,7 +165,9 @@ def train(recipe: Recipe, seeds: Sequence[int], asked: Asked, stop: StopRequests
     Raises TunerError where one could not be trained.
     """
     paths: dict[str, Path] = {}
-    for stem, session in groups_of(recipe, seeds, asked.runs_dir, command_line(), asked.wait):
+    for stem, loaded in recipe.configs.items():
+        request = Request(asked.runs_dir, argv=command_line(), wait=asked.wait)
+        session = open_group(str(recipe.path / f"{stem}.yaml"), (), loaded, seeds, request)
         if len(session.trained()) == len(session.seeds) and session.path is not None:
             paths[stem] = session.path
             continue

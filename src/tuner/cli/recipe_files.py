@@ -20,8 +20,7 @@ from tuner.explain.language import default_text
 from tuner.options.metrics import Column as Measured
 from tuner.options.metrics import column as column_of
 from tuner.recipe.reading import Claim, ClaimFile, Curves, Recipe, find_recipes, read_recipes
-from tuner.recipe.results import RESULT, shipped_outcomes
-from tuner.recipe.tables import COLUMNS, result_row, result_table
+from tuner.recipe.results import COLUMNS, RESULT, result_row, shipped_outcomes
 from tuner.render.chart.image import keep
 from tuner.render.forms.md import table_text
 from tuner.runs.family import Group
@@ -137,7 +136,8 @@ def readme_with(text: str, claims: Sequence[Mapping[str, Any]]) -> str | None:
     if found is None:
         return None
     line_end = "\r\n" if "\r\n" in text else "\n"
-    lines = line_end.join([START, *table_text(result_table(claims)).split("\n"), END])
+    table = Table(COLUMNS, [result_row(claim) for claim in claims])
+    lines = line_end.join([START, *table_text(table).split("\n"), END])
     return text[: found.start()] + lines + text[found.end() :]
 
 

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from tuner.choice import Choice, Section, fold
 from tuner.config import words
-from tuner.document.nodes import Items, Map, Node, Scalar
-from tuner.document.scalars import core_value
+from tuner.document.nodes import Items, Map, Node, Scalar, core_value
 from tuner.durable.names import run_name
 
 
@@ -53,10 +52,7 @@ _NAMES: dict[str, dict[str | Other, str]] = {
         "none": "constant",
         Other("none", "warmup_epochs: 1"): "warmup constantwithwarmup",
     },
-    "initializer": {
-        "normal": "truncatednormal randomnormal",
-        "uniform": "randomuniform",
-    },
+    "initializer": {"normal": "truncatednormal randomnormal", "uniform": "randomuniform"},
     "model": {
         Other("rnn", "cell: lstm"): "lstm",
         Other("rnn", "cell: gru"): "gru",
@@ -77,12 +73,7 @@ _NAMES: dict[str, dict[str | Other, str]] = {
         Words("leave it out: batch_norm is a key of dense and conv"): "batchnorm batchnorm2d batchnormalization",
         Words("leave it out: activation is a key of dense and conv"): "activation",
     },
-    "data": {
-        "cifar10": "cifar",
-        "breast_cancer": "cancer",
-        "fashion_mnist": "fashion",
-        "moons": "twomoons",
-    },
+    "data": {"cifar10": "cifar", "breast_cancer": "cancer", "fashion_mnist": "fashion", "moons": "twomoons"},
 }
 OTHER_NAMES = {
     kind: {word: meant for meant, given in names.items() for word in given.split()} for kind, names in _NAMES.items()
@@ -92,15 +83,8 @@ OTHER_NAMES = {
 LAYER_SIZES = {"pool": "2", "dropout": "0.5"}
 """A usual size of a layer that was named without one; 32 for the others."""
 
-OTHER_VALUES = {
-    "gpu": "cuda",
-    "mps": "cpu",
-    "average": "mean",
-    "avg": "mean",
-    "zscore": "standard",
-    "all": "full",
-    "random": "source",
-}
+OTHER_VALUES = {"gpu": "cuda", "mps": "cpu", "average": "mean", "avg": "mean",
+                "zscore": "standard", "all": "full", "random": "source"}  # fmt: skip
 """Values that other tools use, folded, and what to write here where it is allowed."""
 
 NOT_NEEDED = {
@@ -170,14 +154,9 @@ def values(node: Node, options: Sequence[str]) -> Iterator[str]:
         yield "true" if node.value else "false"
     if isinstance(node.value, int | float):
         yield f'"{node.text}"'
-    yield from _lists(node)
-
-
-def _lists(node: Scalar) -> Iterator[str]:
-    """The list that a lone value stands for: ``128``, ``128, 64`` and ``128 64`` are all lists to someone."""
     if node.value is None or node.value == "none":
         yield "[]"
-    elif not isinstance(node.value, bool):
+    elif not isinstance(node.value, bool):  # ``128``, ``128, 64`` and ``128 64`` are all lists to someone
         between = r"[-x]" if re.fullmatch(r"\d+([-x]\d+)+", node.text) else r"[,\s]+"
         parts = [part for part in re.split(between, node.text.strip("()")) if part]
         yield f"[{', '.join(parts)}]"
@@ -299,4 +278,8 @@ def keys(given: str, known: Sequence[str], root: type[Section]) -> Iterator[str]
     other = words.OTHER_TOOLS.get(fold(given), "")
     if other.rpartition(".")[2] in known:
         yield other.rpartition(".")[2]
-    yield from filter(None, (other, given.strip(), words.nearest(given, known), words.elsewhere(given, root)))
+    yield from filter(None, (other, given.strip(), words.nearest(given, known)))
+    if not other:
+        same = (path for path in words.key_paths(root) if fold(path.rpartition(".")[2]) == fold(given))
+        close = words.OTHER_TOOLS.get(words.nearest(given, words.OTHER_TOOLS, 0.8) or "")
+        yield from filter(None, (next(same, close),))

@@ -4,7 +4,9 @@ were read without a fault, so that its findings stand beside the other mistakes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from tuner.config.loaded import Loaded
 from tuner.config.settings import Config
@@ -12,7 +14,6 @@ from tuner.config.words import nearest
 from tuner.data.sizes import faults
 from tuner.data.source import Source
 from tuner.errors import TunerError
-from tuner.options.augmentations import Augmentation
 from tuner.options.layers.base import PlanError
 from tuner.options.losses import CrossEntropy
 from tuner.options.metrics import Column, column
@@ -30,6 +31,27 @@ class Contradiction:
     also: tuple[str, ...] = ()
 
 
+LAYERS = tuple(f"model.{key}" for key in ("name", "channels", "kernel_size", "units", "hidden", "layers", "batch_norm"))
+
+Asked = TypeVar("Asked", Config, Loaded)
+Check = Callable[[Asked], Iterator[Contradiction]]
+
+CHECKS: list[tuple[type, tuple[str, ...], Check[Any]]] = []
+"""The checks, each with what it asks (Loaded: the data, too; what that was opened by has no fault) and the settings it
+needs; where one of those has a fault, the check does not run."""
+
+
+def needs(asked: type[Asked], *paths: str) -> Callable[[Check[Asked]], Check[Asked]]:
+    """Adds a check to CHECKS."""
+
+    def add(check: Check[Asked]) -> Check[Asked]:
+        CHECKS.append((asked, paths, check))
+        return check
+
+    return add
+
+
+@needs(Loaded, "loss.name")
 def loss_fits_target(loaded: Loaded) -> Iterator[Contradiction]:
     target, loss = loaded.target, loaded.config.loss
     if target not in loss.targets:
@@ -40,6 +62,7 @@ def loss_fits_target(loaded: Loaded) -> Iterator[Contradiction]:
         yield Contradiction("loss.name", message, ", ".join(fitting), hint, also=("data.name",))
 
 
+@needs(Loaded, "loss.name", "loss.class_weights")
 def class_weights_fit(loaded: Loaded) -> Iterator[Contradiction]:
     loss, classes = loaded.config.loss, len(loaded.dataset.description.classes)
     if isinstance(loss, CrossEntropy) and loss.class_weights is not None and len(loss.class_weights) != classes:
@@ -47,6 +70,7 @@ def class_weights_fit(loaded: Loaded) -> Iterator[Contradiction]:
         yield Contradiction("loss.class_weights", message, f"{classes} numbers, or null")
 
 
+@needs(Loaded, "loss.name", "loss.outputs")
 def outputs_are_of_classes(loaded: Loaded) -> Iterator[Contradiction]:
     """The default may be said: it stands in the config.yaml of a run with classes, whose data an override replaces."""
     outputs = loaded.config.loss.__dict__.get("outputs", "softmax")
@@ -55,17 +79,19 @@ def outputs_are_of_classes(loaded: Loaded) -> Iterator[Contradiction]:
         yield Contradiction("loss.outputs", message, suggestion="leave it out; in an override: softmax")
 
 
+@needs(Loaded, "loss.name", "loss.outputs", "model.output.activation.name")
 def output_fits_loss(loaded: Loaded) -> Iterator[Contradiction]:
-    activation = loaded.config.model.output.activation.name
-    is_class = loaded.target == "class"
-    if is_class and loaded.config.loss.activates and activation in ("softmax", "sigmoid", "hard_sigmoid"):
-        message = f"loss {loaded.config.loss.name} applies its own softmax or sigmoid, so {activation} would act twice"
-        yield Contradiction("model.output.activation", message, suggestion="linear")
+    loss, activation = loaded.config.loss, loaded.config.model.output.activation.name
+    if loaded.target == "class" and loss.activates and activation in ("softmax", "sigmoid", "hard_sigmoid"):
+        message = f"loss {loss.name} applies its own softmax or sigmoid, so {activation} would act twice"
     elif activation == "softmax" and loaded.units == 1:
         message = "the output is one number, and the softmax of one number is always 1"
-        yield Contradiction("model.output.activation", message, suggestion="linear")
+    else:
+        return
+    yield Contradiction("model.output.activation", message, suggestion="linear")
 
 
+@needs(Loaded, "data.validation", "training.monitor")
 def monitor_exists(loaded: Loaded) -> Iterator[Contradiction]:
     names, monitor = loaded.metrics, loaded.config.training.monitor
     if monitor in names:
@@ -84,6 +110,7 @@ def monitor_exists(loaded: Loaded) -> Iterator[Contradiction]:
         yield Contradiction("training.monitor", f"no metric is called {monitor}", allowed, meant, also)
 
 
+@needs(Loaded, "data.validation", "training.monitor")
 def monitor_is_defined(loaded: Loaded) -> Iterator[Contradiction]:
     asked = column(loaded.config.training.monitor)
     if asked.part == "val" and asked.metric and loaded.sizes.validation < asked.metric.least > 1:
@@ -91,22 +118,27 @@ def monitor_is_defined(loaded: Loaded) -> Iterator[Contradiction]:
         yield Contradiction("training.monitor", message, None, "val_loss")
 
 
+@needs(Loaded, "data.augment", "data.shift")
 def augmentations_fit(loaded: Loaded) -> Iterator[Contradiction]:
-    if len(loaded.dataset.description.shape) == 3:
-        return
-    fitting = [name for name, other in Augmentation.members.items() if not other.images_only]
-    for key, listed in (("augment", loaded.config.data.augment), ("shift", loaded.config.data.shift)):
+    data, shape = loaded.config.data, loaded.dataset.description.shape
+    for key, listed in (("augment", data.augment), ("shift", data.shift)):
         for index, augmentation in enumerate(listed):
-            if augmentation.images_only:
-                message = f"{augmentation.name} needs pictures, and {loaded.config.data.name} has none"
-                yield Contradiction(f"data.{key}[{index}]", message, ", ".join(fitting))
+            name, path = augmentation.name, f"data.{key}[{index}]"
+            if len(shape) != 3 and augmentation.images_only:
+                fitting = ", ".join(name for name, other in augmentation.members.items() if not other.images_only)
+                yield Contradiction(path, f"{name} needs pictures, and {data.name} has none", fitting)
+            if len(shape) == 3 and augmentation.covers(max(shape[1:])):
+                message = f"{name} would cover the whole picture of {shape[1]} x {shape[2]}, always"
+                yield Contradiction(path, message, f"size at most {2 * max(shape[1:]) - 2}")
 
 
+@needs(Loaded, "data.validation", "data.limit", "data.label_noise", "data.order")
 def data_is_possible(loaded: Loaded) -> Iterator[Contradiction]:
     for key, message in faults(loaded.dataset):
         yield Contradiction(f"data.{key}", message, also=("data.samples", "data.limit"))
 
 
+@needs(Loaded, "loss.name", *LAYERS)
 def layers_fit(loaded: Loaded) -> Iterator[Contradiction]:
     try:
         _ = loaded.plan
@@ -114,6 +146,7 @@ def layers_fit(loaded: Loaded) -> Iterator[Contradiction]:
         yield Contradiction(error.path, error.message, suggestion=error.suggestion)
 
 
+@needs(Config, *LAYERS, "model.dropout")
 def regularisers_act(config: Config) -> Iterator[Contradiction]:
     model = config.model
     dropout = model.__dict__.get("dropout")
@@ -125,19 +158,19 @@ def regularisers_act(config: Config) -> Iterator[Contradiction]:
         yield Contradiction("model.batch_norm", message, suggestion="model.batch_norm: false, or a hidden layer")
 
 
+@needs(Loaded, "loss.name", *LAYERS, "training.batch_size")
 def batch_norm_has_batches(loaded: Loaded) -> Iterator[Contradiction]:
     if not any(block.batch_norm for block in loaded.plan.blocks):
         return
     if loaded.sizes.train < 2:
-        yield Contradiction(
-            "data.limit", "batch norm needs at least 2 training samples", None, "model.batch_norm: false"
-        )
+        message = "batch norm needs at least 2 training samples"
+        yield Contradiction("data.limit", message, suggestion="model.batch_norm: false")
     if loaded.config.training.batch_size == 1:
-        message = "batch norm needs batches of at least 2 samples"
-        hint = "a larger batch, or model.batch_norm: false"
-        yield Contradiction("training.batch_size", message, "an integer >= 2 with batch norm", hint)
+        allowed, hint = "an integer >= 2 with batch norm", "a larger batch, or model.batch_norm: false"
+        yield Contradiction("training.batch_size", "batch norm needs batches of at least 2 samples", allowed, hint)
 
 
+@needs(Config, "scheduler.name", "scheduler.warmup_epochs", "training.epochs")
 def warmup_leaves_epochs(config: Config) -> Iterator[Contradiction]:
     warmup, epochs = config.scheduler.warmup_epochs, config.training.epochs
     if warmup >= epochs:
@@ -145,6 +178,7 @@ def warmup_leaves_epochs(config: Config) -> Iterator[Contradiction]:
         yield Contradiction("scheduler.warmup_epochs", message, f"less than {epochs}")
 
 
+@needs(Config, "scheduler.name", "scheduler.min_lr", "scheduler.end_lr", "optimizer.name", "optimizer.lr")
 def schedule_falls(config: Config) -> Iterator[Contradiction]:
     key, lr = config.scheduler.lowest, config.optimizer.lr
     if key and (lowest := config.scheduler.__dict__[key]) > lr:
@@ -152,6 +186,7 @@ def schedule_falls(config: Config) -> Iterator[Contradiction]:
         yield Contradiction(f"scheduler.{key}", message, f"at most {lr:g}", also=("optimizer.lr",))
 
 
+@needs(Config, "optimizer.name", "optimizer.lr", "optimizer.weight_decay")
 def decay_shrinks(config: Config) -> Iterator[Contradiction]:
     """Where a step takes lr * weight_decay of each weight away, more than all of it would turn the weight round."""
     optimizer = config.optimizer
@@ -161,59 +196,12 @@ def decay_shrinks(config: Config) -> Iterator[Contradiction]:
         yield Contradiction("optimizer.weight_decay", message, allowed, also=("optimizer.lr",))
 
 
-def augmentations_leave_something(loaded: Loaded) -> Iterator[Contradiction]:
-    shape = loaded.dataset.description.shape
-    if len(shape) != 3:
-        return
-    for key, listed in (("augment", loaded.config.data.augment), ("shift", loaded.config.data.shift)):
-        for index, augmentation in enumerate(listed):
-            if augmentation.covers(max(shape[1:])):
-                message = f"{augmentation.name} would cover the whole picture of {shape[1]} x {shape[2]}, always"
-                yield Contradiction(f"data.{key}[{index}]", message, f"size at most {2 * max(shape[1:]) - 2}")
-
-
-LAYERS = tuple(f"model.{key}" for key in ("name", "channels", "kernel_size", "units", "hidden", "layers", "batch_norm"))
-
-CHECKS: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[Contradiction]]], ...] = (
-    ((*LAYERS, "model.dropout"), regularisers_act),
-    (("scheduler.name", "scheduler.warmup_epochs", "training.epochs"), warmup_leaves_epochs),
-    (("scheduler.name", "scheduler.min_lr", "scheduler.end_lr", "optimizer.name", "optimizer.lr"), schedule_falls),
-    (("optimizer.name", "optimizer.lr", "optimizer.weight_decay"), decay_shrinks),
-)
-"""The checks, each with the settings it needs; where one of those has a fault, the check does not run."""
-
-CHECKS_WITH_DATA: tuple[tuple[tuple[str, ...], Callable[[Loaded], Iterator[Contradiction]]], ...] = (
-    (("loss.name",), loss_fits_target),
-    (("loss.name", "loss.class_weights"), class_weights_fit),
-    (("loss.name", "loss.outputs"), outputs_are_of_classes),
-    (("loss.name", "loss.outputs", "model.output.activation.name"), output_fits_loss),
-    (("data.validation", "training.monitor"), monitor_exists),
-    (("data.validation", "training.monitor"), monitor_is_defined),
-    (("data.augment", "data.shift"), augmentations_fit),
-    (("data.augment", "data.shift"), augmentations_leave_something),
-    (("data.validation", "data.limit", "data.label_noise", "data.order"), data_is_possible),
-    (("loss.name", *LAYERS), layers_fit),
-    (("loss.name", *LAYERS, "training.batch_size"), batch_norm_has_batches),
-)
-"""The same for those that ask the data, too: what it was opened by has no fault."""
-
-
-def contradictions(config: Config, bad: set[str]) -> Iterator[Contradiction]:
-    """What the checks find, where the settings they need are not among the `bad` ones."""
-    for needed, check in CHECKS:
-        if not _doubtful(needed, bad):
-            yield from check(config)
-
-
-def contradictions_with_data(loaded: Loaded, bad: set[str]) -> Iterator[Contradiction]:
-    """What the checks find that ask the data, too."""
-    for needed, check in CHECKS_WITH_DATA:
-        if _doubtful(needed, bad):
-            continue
-        try:
-            yield from check(loaded)
-        except PlanError:
-            continue  # layers_fit names it
+def contradictions(asked: Config | Loaded, bad: set[str]) -> Iterator[Contradiction]:
+    """What the checks find that ask this, where the settings they need are not among the `bad` ones."""
+    for kind, needed, check in CHECKS:
+        if isinstance(asked, kind) and not _doubtful(needed, bad):
+            with suppress(PlanError):  # layers_fit names it
+                yield from check(asked)
 
 
 def may_open(config: Config, bad: set[str]) -> bool:
@@ -228,16 +216,16 @@ def contradicted(config: Config, bad: set[str]) -> set[str] | None:
     try:
         found = [*contradictions(config, bad)]
         if may_open(config, bad) and not config.data.reads_to_open:
-            found += contradictions_with_data(Loaded(config, config.data.open()), bad)
+            found += contradictions(Loaded(config, config.data.open()), bad)
     except TunerError:
         return None
     return {each.path for each in found}
 
 
 def _doubtful(paths: Iterable[str], bad: set[str]) -> bool:
-    return any(_touches(path, wrong) for path in paths for wrong in bad)
-
-
-def _touches(path: str, wrong: str) -> bool:
-    """Whether a fault in `wrong` makes `path` doubtful: it is the same, or the one stands inside the other."""
-    return path == wrong or path.startswith((f"{wrong}.", f"{wrong}[")) or wrong.startswith((f"{path}.", f"{path}["))
+    """Whether a fault touches one of the paths: it is the same, or the one stands inside the other."""
+    return any(
+        path == wrong or path.startswith((f"{wrong}.", f"{wrong}[")) or wrong.startswith((f"{path}.", f"{path}["))
+        for path in paths
+        for wrong in bad
+    )

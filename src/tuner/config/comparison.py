@@ -13,16 +13,8 @@ from typing import Any
 
 from tuner.document.writing import flow
 
-NOT_MEANING = (
-    "name",
-    "tags",
-    "data.root",
-    "checkpoint",
-    "layer_stats",
-    "training.test",
-    "training.device",
-    "training.threads",
-)
+NOT_MEANING = ("name", "tags", "data.root", "checkpoint", "layer_stats",
+               "training.test", "training.device", "training.threads")  # fmt: skip
 """Keys that do not count when two configs are compared (they name, place or save a run, but do not change it)."""
 
 NEUTRAL = {"training.test": "end"}
@@ -76,9 +68,27 @@ class Setting:
         return any(value is ABSENT or value != self.values[0] for value in self.values)
 
 
-def side_by_side(configs: Sequence[dict[str, Any]]) -> list[Setting]:
-    """The settings of several configs, in the order of the first one; those that `differs` says are what changed."""
-    return _sections(configs, "")
+def side_by_side(configs: Sequence[Any], path: str = "") -> list[Setting]:
+    """The settings of several configs, in the order of the first one; those that `differs` says are what changed.
+
+    With `path`: those of what stands there; what is no map (a bare name, ``none``, ABSENT) has none.
+    """
+    entries = [value if isinstance(value, dict) else {} for value in configs]
+    found: list[Setting] = []
+    for key in dict.fromkeys(key for entry in entries for key in entry if key != "name" or not path):
+        below = f"{path}.{key}".lstrip(".")
+        values = tuple(entry.get(key, NEUTRAL.get(below, ABSENT)) for entry in entries)
+        maps = [value for value in values if isinstance(value, dict)]
+        inside = side_by_side(values, below) if maps else []
+        names = tuple(name_of(value) for value in values)
+        is_choice = any("name" in value for value in maps)
+        if is_choice and all(name == names[0] for name in names):
+            found += [Setting(f"{below}.name", names), *inside]
+        elif len(maps) == len(values) and not is_choice:  # a section
+            found += inside
+        else:
+            found.append(Setting(below, values, tuple(inside)))
+    return found
 
 
 def name_of(value: Any) -> Any:
@@ -89,27 +99,3 @@ def name_of(value: Any) -> Any:
 def brief(value: Any) -> str:
     """A value of a setting on one line; of a choice its name."""
     return "nothing" if value is ABSENT else flow(name_of(value))
-
-
-def _sections(maps: Sequence[Any], path: str) -> list[Setting]:
-    """The settings below `path`; what is no map (a bare name, ``none``, ABSENT) has none."""
-    entries = [value if isinstance(value, dict) else {} for value in maps]
-    keys = dict.fromkeys(key for entry in entries for key in entry if key != "name" or not path)
-    found: list[Setting] = []
-    for key in keys:
-        below = f"{path}.{key}".lstrip(".")
-        found += _values([entry.get(key, NEUTRAL.get(below, ABSENT)) for entry in entries], below)
-    return found
-
-
-def _values(values: Sequence[Any], path: str) -> list[Setting]:
-    maps = [value for value in values if isinstance(value, dict)]
-    if not maps:
-        return [Setting(path, tuple(values))]
-    if not any("name" in value for value in maps):  # a section
-        whole = len(maps) == len(values)
-        return _sections(values, path) if whole else [Setting(path, tuple(values), tuple(_sections(values, path)))]
-    names = [name_of(value) for value in values]
-    if any(name != names[0] for name in names):
-        return [Setting(path, tuple(values), tuple(_sections(values, path)))]
-    return [Setting(f"{path}.name", tuple(names)), *_sections(values, path)]

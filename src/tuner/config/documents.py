@@ -10,10 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tuner.config.words import nearest
-from tuner.document.argument import parse_value
 from tuner.document.files import decode, folder_of, located, read_bytes
 from tuner.document.nodes import Items, Map, Node, Place, Scalar, shown
-from tuner.document.parsing import parse
+from tuner.document.parsing import parse, parse_value
 from tuner.errors import OVERRIDE, ConfigError, Fault, Faults
 
 STDIN = "-"
@@ -79,7 +78,8 @@ class Documents:
             allowed, hint = "a path relative to the file that says it", _neighbour(node.text, path)
             self.unreadable(node.place.fault(problem, key="extends", allowed=allowed, suggestion=hint))
             return
-        shown_as = shown_path(path)
+        real, here = Path(os.path.realpath(path)), Path.cwd()
+        shown_as = str(real.relative_to(here)) if real.is_relative_to(here) else str(real)
         try:
             self.add_text(decode(data, shown_as), Place(shown_as, 1, 1, base=folder_of(path)), (*chain, path))
         except ConfigError as error:
@@ -155,9 +155,3 @@ def _neighbour(text: str, path: Path) -> str | None:
         return None
     near = nearest(path.name, sorted(names))
     return f"{text.removesuffix(path.name)}{near}" if near else None
-
-
-def shown_path(path: Path) -> str:
-    """A path as messages name it: relative to the working directory if it lies there."""
-    real, here = Path(os.path.realpath(path)), Path.cwd()
-    return str(real.relative_to(here)) if real.is_relative_to(here) else str(real)

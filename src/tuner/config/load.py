@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tuner.config.checks import Contradiction, contradicted, contradictions, contradictions_with_data, may_open
+from tuner.config.checks import Contradiction, contradicted, contradictions, may_open
 from tuner.config.comparison import STAYED
 from tuner.config.documents import STDIN, Documents
 from tuner.config.loaded import Loaded
@@ -35,11 +35,12 @@ def load(
     if reader.faults and (config.data.reads_to_open or not may_open(config, reader.bad)):
         raise ConfigError(reader.faults)
     loaded = Loaded(config, config.data.open())
-    for found in contradictions_with_data(loaded, reader.bad):
+    for found in contradictions(loaded, reader.bad):
         _note(found, reader)
     if reader.faults:
         raise ConfigError(reader.faults)
-    origins = {key: f"{place}{_stayed(reader, key)}" for key, place in reader.origins.items()}
+    stayed = {key: f"{STAYED}{other}" for key, other in reader.stayed.items()}
+    origins = {key: f"{place}{stayed.get(key, '')}" for key, place in reader.origins.items()}
     notes = (*reader.notes, *notes_on(loaded), *map(str, left_out()))
     return replace(loaded, origins=dict(sorted({**reader.dropped, **origins}.items())), notes=notes, source=data)
 
@@ -84,24 +85,16 @@ def _read(source: str) -> bytes:
 
 def _note(found: Contradiction, reader: Reader) -> None:
     """Adds a contradiction to the reader's faults, at its place."""
-    place = _place_of((found.path, *found.also), reader)
+    place = _place_of(found, reader)
     given = place.token if found.path in reader.origins and place.token[:1] not in "[{-" else ""
     reader.fault(place, found.path, found.message, allowed=found.allowed, suggestion=found.suggestion, given=given)
 
 
-def _stayed(reader: Reader, key: str) -> str:
-    return f"{STAYED}{reader.stayed[key]}" if key in reader.stayed else ""
-
-
-def _place_of(paths: Sequence[str], reader: Reader) -> Place:
-    """Where the first of these keys that was set was set, or else the nearest thing above the first."""
+def _place_of(found: Contradiction, reader: Reader) -> Place:
+    """Where the first of its keys that was set was set, or else the nearest thing above the first."""
     known = {**reader.items, **reader.origins}
-    for path in paths:
-        if path in known:
-            return known.get(f"{path}.name", known[path])
-    above = paths[0]
-    while above:
-        above = re.sub(r"(^|\.)[^.\[]+$|\[\d+\]$", "", above)
-        if above in known:
-            return known.get(f"{above}.name", known[above])
-    return reader.top
+    paths = [found.path, *found.also, found.path]
+    while paths[-1]:
+        paths.append(re.sub(r"(^|\.)[^.\[]+$|\[\d+\]$", "", paths[-1]))
+    path = next((path for path in paths if path in known), None)
+    return reader.top if path is None else known.get(f"{path}.name", known[path])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from tuner.bounds import Bound, a, label
+from tuner.bounds import a, label
 from tuner.choice import Choice, Field, InvalidError, Section, fold
 from tuner.config import switching, trial, words
 from tuner.document.files import located
@@ -93,7 +93,12 @@ class Reader:
                 if found is not None and found is not member:
                     settings = switching.switched(self, found, settings, set_for, entries["name"][-1][0], path)
                 member = found or member
-            self.collect(kind, member if known else None, entries, settings, path)
+            of = member if member is not None and known else kind
+            for key, given in entries.items():
+                if key in of.fields:
+                    settings.setdefault(key, []).extend(given)
+                elif key != "name" and (of is not kind or not words.owners(kind, key)):  # another may have it
+                    self.unknown_key(of, path, key, {each: nodes[-1] for each, nodes in entries.items()})
             set_for |= dict.fromkeys(entries, member) if member is not None and known else {}
         if member is not None and known:
             switching.note_stayed(self, member, settings, set_for, path)
@@ -102,55 +107,38 @@ class Reader:
         self.build(default or kind, common, path)
         return BAD
 
-    def collect(
-        self, kind: type[Choice], member: type[Choice] | None, entries: Entries, settings: Entries, path: str
-    ) -> None:
-        """Adds what a layer sets. Where its choice is unknown (None), keys that any choice has are let pass."""
-        for key, given in entries.items():
-            if key == "name":
-                continue
-            if key in (member or kind).fields:
-                settings.setdefault(key, []).extend(given)
-            elif member is not None or not words.owners(kind, key):
-                self.unknown_key(member or kind, path, key, entries)
-
     def choice_layers(self, kind: type[Choice], layers: Sequence[Node], path: str) -> list[Entries]:
         """The layers of a choice; all arguments of the command line together are one layer, in which the last wins."""
         found: list[Entries] = []
-        last: Node | None = None
-        for layer in layers:
-            entries = self.choice_entries(kind, layer, path)
-            if last is None or not (last.place.argument and layer.place.argument):
+        for before, layer in zip((None, *layers), layers, strict=False):
+            if before is None or not (before.place.argument and layer.place.argument):
                 found.append({})
-            for key, given in (entries or {}).items():
+            for key, given in self.choice_entries(kind, layer, path).items():
                 found[-1].setdefault(key, []).append(given)
-            last = layer
         return found
 
-    def choice_entries(self, kind: type[Choice], layer: Node, path: str) -> dict[str, Given] | None:
-        """One layer of a choice as a map: a bare name is short for ``{name: it}``. None where it is neither."""
-        if isinstance(layer, Map) and not (len(layer.entries) == 1 and self.is_a_name(kind, *layer.entries)):
-            if kind.kind != "layer" or "name" in layer.entries:
+    def choice_entries(self, kind: type[Choice], layer: Node, path: str) -> dict[str, Given]:
+        """One layer of a choice as a map: a bare name is short for ``{name: it}``. Empty where it is neither."""
+        if kind.kind == "layer":
+            first = next((key for key in layer.entries if kind.find(key)), None) if isinstance(layer, Map) else None
+            if isinstance(layer, Map) and "name" in layer.entries:
                 return layer.entries
-            first = next((key for key in layer.entries if kind.find(key)), None)
-            if first is not None:
+            if isinstance(layer, Map) and first is not None:
                 place = layer.entries[first][0]
                 return {"name": (place, Scalar(place, first, first)), **layer.entries}
-        if isinstance(layer, Scalar) and kind.kind != "layer":
-            text = "none" if layer.value is None else layer.text
-            return {"name": (layer.place, Scalar(layer.place, text, text, refused=layer.refused))}
-        if kind.kind == "layer":
             allowed = f"a map with the key {', '.join(list(kind.members)[:-1])} or {list(kind.members)[-1]}"
             self.expected(layer, path, allowed, lambda: trial.layer(self, kind, layer, path))
-        else:
-            allowed = f"the name of {a(label(kind))} or a map with its name"
-            self.expected(layer, path, allowed, lambda: trial.choice(self, kind, layer, path))
-        return None
-
-    @staticmethod
-    def is_a_name(kind: type[Choice], key: str) -> bool:
-        """Whether a key is the name of a choice, as in ``{adam: {lr: 0.1}}``, and no setting of one."""
-        return kind.kind != "layer" and key != "name" and kind.find(key) is not None and not words.owners(kind, key)
+            return {}
+        if isinstance(layer, Scalar):
+            text = "none" if layer.value is None else layer.text
+            return {"name": (layer.place, Scalar(layer.place, text, text, refused=layer.refused))}
+        if isinstance(layer, Map):
+            alone = next(iter(layer.entries)) if len(layer.entries) == 1 else "name"
+            if alone == "name" or kind.find(alone) is None or words.owners(kind, alone):
+                return layer.entries  # and not {adam: {lr: 0.1}}
+        allowed = f"the name of {a(label(kind))} or a map with its name"
+        self.expected(layer, path, allowed, lambda: trial.choice(self, kind, layer, path))
+        return {}
 
     def named(self, kind: type[Choice], default: type[Choice] | None, given: Given, path: str) -> type[Choice] | None:
         """The member that a name stands for; its fault is noted when there is none."""
@@ -224,7 +212,12 @@ class Reader:
             return self.choice(kind, type(field.default) if isinstance(field.default, Choice) else None, nodes, path)
         if part is not None:
             return self.section(part, nodes, path, bound.optional)
-        return self.leaf(bound, top, path) if bound.listed is None else self.choices(bound.listed, top, path)
+        if bound.listed is not None:
+            return self.choices(bound.listed, top, path)
+        if isinstance(top, Items):
+            self.items |= {f"{path}[{index}]": item.place for index, item in enumerate(top.nodes)}
+        value = to_plain(top)
+        return str(located(value, top.place.base)) if bound.is_path and value and isinstance(value, str) else value
 
     def since_none(self, nodes: Sequence[Node], path: str) -> Sequence[Node]:
         """What stands above the last ``none``; the settings below it are named in a note."""
@@ -249,14 +242,6 @@ class Reader:
             values.append(self.choice(kind, None, [item], f"{path}[{index}]"))
         return BAD if any(value is BAD for value in values) else values
 
-    def leaf(self, bound: Bound, node: Node, path: str) -> Any:
-        value = to_plain(node)
-        if isinstance(node, Items):
-            self.items |= {f"{path}[{index}]": item.place for index, item in enumerate(node.nodes)}
-        if bound.is_path and isinstance(value, str) and value:
-            return str(located(value, node.place.base))
-        return value
-
     def leaf_fault(self, cls: type[Section], key: str, node: Node, index: int | None, path: str) -> None:
         """Says what is wrong with a value: its place, what is allowed, what was probably meant."""
         bound = cls.fields[key].bound
@@ -279,7 +264,7 @@ class Reader:
         self.fault(node.place, path, f"expected {allowed}, got {got}",
                    given=shown(node), allowed=allowed, suggestion=meant() if self.has_patience else None)  # fmt: skip
 
-    def unknown_key(self, cls: type[Section], path: str, key: str, entries: Mapping[str, Any]) -> None:
+    def unknown_key(self, cls: type[Section], path: str, key: str, entries: Mapping[str, Given]) -> None:
         """Notes a key that the language does not have here, with the one that was probably meant."""
         name = key if len(key) <= 60 else f"{key[:57]}..."
         message = f"unknown key {name or repr(name)}" + (f" in {path}" if path else "")
@@ -292,14 +277,11 @@ class Reader:
                 message += f"; it belongs to {', '.join(owners[:6])}" * bool(owners)
         if not path:
             keys += self.also
-        meant, last = None, entries[key][-1] if isinstance(entries[key], list) else entries[key]
-        if self.has_patience:
-            there = {each: given[-1] if isinstance(given, list) else given for each, given in entries.items()}
-            meant = trial.key(self, cls, path, key, there)
+        meant = trial.key(self, cls, path, key, entries) if self.has_patience else None
         if meant in keys and fold(meant or "") == fold(key):  # it is there: not missing, too
             self.bad.add(f"{path}.{meant}".lstrip("."))
-        last = entries[key][-1] if isinstance(entries[key], list) else entries[key]
-        self.fault(last[0], f"{path}.{key}".lstrip("."), message, given=key, allowed=", ".join(keys), suggestion=meant)
+        at, allowed = f"{path}.{key}".lstrip("."), ", ".join(keys)
+        self.fault(entries[key][0], at, message, given=key, allowed=allowed, suggestion=meant)
 
     def owner(self, path: str) -> tuple[type[Section], str] | None:
         """The section or choice, as this document names it, that has the setting at `path`, and the setting."""

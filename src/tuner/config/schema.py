@@ -20,10 +20,7 @@ OTHER = "[^A-Za-z0-9]*"
 
 EXTENDS: Schema = {
     "description": "a file, or a list of files, whose settings this one builds on; relative to this file",
-    "anyOf": [
-        {"type": "string", "minLength": 1},
-        {"type": "array", "items": {"type": "string", "minLength": 1}},
-    ],
+    "anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string", "minLength": 1}}],
 }
 
 
@@ -39,17 +36,11 @@ def json_schema() -> Schema:
 
 
 def _kind(kind: type[Choice], members: Iterable[str]) -> Schema:
-    """A choice of a kind: its bare name, a map with it, or a map without one; a layer is always a map."""
+    """A choice of a kind: its bare name (or null, for none), a map with it, or one without; a layer is always a map."""
     forms: list[Schema] = [{"$ref": f"#/$defs/{member}"} for member in members]
     if kind.kind != "layer":
-        forms = [_bare(kind), *forms, _nameless(kind)]
+        forms = [_names(list(kind.members.values()), nullable=kind.find("none") is not None), *forms, _nameless(kind)]
     return {"description": cleandoc(kind.__doc__ or ""), "anyOf": forms}
-
-
-def _bare(kind: type[Choice]) -> Schema:
-    """The name alone; null where there is a choice called none."""
-    members = list(kind.members.values())
-    return _names(members, nullable=kind.find("none") is not None)
 
 
 def _member(kind: type[Choice], member: type[Choice]) -> Schema:
@@ -80,10 +71,7 @@ def _nameless(kind: type[Choice]) -> Schema:
 def _names(members: Sequence[type[Choice]], *, nullable: bool) -> Schema:
     """The names and aliases of some choices, as they are written and in any other case and with any separators."""
     spellings = [word for member in members for word in (member.name, *member.aliases)]
-    pattern = "|".join(dict.fromkeys(_any_case(word) for word in spellings))
+    letters = ([f"[{c}{c.upper()}]" if c.isalpha() else c for c in fold(word)] for word in spellings)
+    pattern = "|".join(dict.fromkeys(OTHER.join(each) for each in letters))
     enum: list[str | None] = [*spellings, None] if nullable else [*spellings]
     return {"anyOf": [{"enum": enum}, {"type": "string", "pattern": f"^{OTHER}({pattern}){OTHER}$"}]}
-
-
-def _any_case(word: str) -> str:
-    return OTHER.join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in fold(word))

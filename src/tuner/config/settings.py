@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from tuner import options
-from tuner.bounds import Bound, Either, Integer, ListOf, Null, Number, Of, OneOf, Part, RefusedError, Schema, Text
+from tuner.bounds import Bound, Either, Integer, ListOf, Null, Number, Of, OneOf, Part, Schema, Text, kept
 from tuner.choice import Section, import_all, setting
 from tuner.data.embedded import Digits
 from tuner.data.source import Source
@@ -27,10 +27,9 @@ class RunName(Bound):
     words = plural = "1 to 64 letters, digits, dots, dashes, underscores, no dot or dash first"
     schema: Schema = {"pattern": NAME_PATTERN, "type": "string"}
 
-    def check(self, value: object) -> str:
-        if not isinstance(value, str) or not is_run_name(normal(value)):
-            raise RefusedError
-        return normal(value)
+    def check(self, value: Any) -> Any:
+        name = normal(value) if isinstance(value, str) else ""
+        return kept(name, is_run_name(name))
 
 
 DEVICE = Text(

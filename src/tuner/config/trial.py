@@ -41,7 +41,7 @@ def _contradicts(reader: Reader, path: str, node: Node) -> bool:
     top, *below = path.split(".")
     kinds = {key for key, field in reader.root.fields.items() if field.bound.kind}
     entries: dict[str, Node] = {
-        key: _text(name, node.place) for key, name in reader.said.items() if name and key in kinds
+        key: Scalar(node.place, name, name) for key, name in reader.said.items() if name and key in kinds
     }
     for part in reversed(below):
         node = Map(node.place, {part: (node.place, node)})
@@ -51,10 +51,6 @@ def _contradicts(reader: Reader, path: str, node: Node) -> bool:
     whole = Map(node.place, {key: (node.place, each) for key, each in {**entries, top: node}.items()})
     found = reader.contradicted(probe.section(reader.root, [whole], ""), probe.bad)
     return found is None or not found.isdisjoint((path, f"{path}.name"))
-
-
-def _text(text: str, place: Place) -> Scalar:
-    return Scalar(place, text, text)
 
 
 def first(reader: Reader, path: str, candidates: Iterable[str], read: Read) -> str | None:
@@ -114,13 +110,12 @@ def section(reader: Reader, cls: type[Section], node: Node, path: str, optional:
     """What to write for a value where the map of a section is expected."""
     if isinstance(node, Scalar) and node.value is None:
         return advice.Words("leave it out for the defaults")
-    return first(reader, path, advice.sections(cls, node, optional),
-                 lambda probe, found: None if optional and _says_none(found) else
-                 probe.section(cls, [found], path) or None)  # fmt: skip
 
+    def read(probe: Reader, found: Node) -> None:
+        if not (optional and isinstance(found, Scalar) and found.text == "none"):
+            probe.section(cls, [found], path)
 
-def _says_none(node: Node) -> bool:
-    return isinstance(node, Scalar) and node.text == "none"
+    return first(reader, path, advice.sections(cls, node, optional), read)
 
 
 def choice(reader: Reader, kind: type[Choice], node: Node, path: str) -> str | None:
@@ -161,8 +156,10 @@ def key(
         return "give the whole list: an override replaces it"
     if fold(given) in advice.NOT_NEEDED:
         return f"leave it out: {advice.NOT_NEEDED[fold(given)]}"
-    if given in words.key_paths(reader.root) and "." in given:
-        return _nested(reader, given, node)
+    if given in words.key_paths(reader.root) and "." in given:  # the maps that it stands for
+        text = f"{given.replace('.', ': {')}: {advice.written(node)}{'}' * given.count('.')}"
+        good = first(reader, given, [f"{{{text}}}"], lambda probe, found: probe.section(probe.root, [found], ""))
+        return good and text
     if issubclass(cls, Choice) and cls.kind == "layer" and fold(given) == fold(cls.name):
         return _renamed(reader, cls, path, cls.name, node)
     if issubclass(cls, Choice) and cls.kind == "layer":
@@ -170,7 +167,10 @@ def key(
         if other is not None:
             return other if isinstance(other, advice.Words) else f"a layer of its own: {other}"
     elif issubclass(cls, Choice) and (owners := words.owners(cls, given)):
-        return _of_another(reader, cls, owners, given, node, path)
+        for owner in owners if cls.kind != "data" else []:  # other data is no way to set one
+            if is_good(reader, f"{path}.{given}", node, _into(cls.members[owner], given, path)):
+                return f"leave it out, or name: {owner}"
+        return "leave it out" if isinstance(node, Scalar) else None  # a network of many layers is not left out lightly
     known = [*(["name"] if issubclass(cls, Choice) and cls.kind != "layer" else []), *cls.fields,
              *(reader.also if not path else ())]  # fmt: skip
     for candidate in dict.fromkeys(advice.keys(given, known, reader.root)):
@@ -208,12 +208,10 @@ def _instead(reader: Reader, cls: type[Section], key: str, node: Node, path: str
     """A value for the setting `key` that is like `node`."""
     field = cls.fields[key]
     kind, part = field.bound.kind, field.bound.section
-    if kind is not None:
-        found = (
-            name(reader, kind, type(field.default), node, path, bare=True)
-            if isinstance(node, Scalar)
-            else choice(reader, kind, node, path)
-        )
+    if kind is not None and isinstance(node, Scalar):
+        found = name(reader, kind, type(field.default), node, path, bare=True)
+    elif kind is not None:
+        found = choice(reader, kind, node, path)
     elif part is not None:
         found = section(reader, part, node, path, field.bound.optional)
     elif field.bound.listed:
@@ -227,9 +225,8 @@ def _moved(reader: Reader, target: str, node: Node) -> str | None:
     """A path from the top, with another value where this one cannot stand there."""
     owner = reader.owner(target)
     if owner is not None:
-        cls, field = owner
         above = target.rpartition(".")[0]
-        return (found := _renamed(reader, cls, above, field, node)) and (f"{above}." if above else "") + found
+        return (found := _renamed(reader, owner[0], above, owner[1], node)) and f"{above}.{found}".lstrip(".")
     top, _, field = target.partition(".")
     kind = reader.root.fields[top].bound.kind if top in reader.root.fields else None
     owners = words.owners(kind, field) if kind else []
@@ -240,22 +237,6 @@ def _moved(reader: Reader, target: str, node: Node) -> str | None:
     text = f"{{name: {owners[0]}, {field}: {advice.written(node)}}}"
     good = first(reader, f"{top}.{field}", [text], lambda probe, found: probe.choice(kind, None, [found], top))
     return good and f"{top}: {text}"
-
-
-def _nested(reader: Reader, given: str, node: Node) -> str | None:
-    """A dotted key as the maps that it stands for."""
-    text = f"{given.replace('.', ': {')}: {advice.written(node)}{'}' * given.count('.')}"
-    good = first(reader, given, [f"{{{text}}}"], lambda probe, found: probe.section(probe.root, [found], ""))
-    return good and text
-
-
-def _of_another(reader: Reader, cls: type[Choice], owners: list[str], given: str, node: Node, path: str) -> str | None:
-    """For a setting that other choices of the kind have; other data is no way to set one."""
-    for owner in owners if cls.kind != "data" else []:
-        member = cls.members[owner]
-        if is_good(reader, f"{path}.{given}", node, _into(member, given, path)):
-            return f"leave it out, or name: {owner}"
-    return "leave it out" if isinstance(node, Scalar) else None  # a network of many layers is not left out lightly
 
 
 def _named(reader: Reader, given: str, node: Node, entries: Mapping[str, Any]) -> str | None:

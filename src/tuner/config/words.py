@@ -65,8 +65,6 @@ def nearest(word: str, candidates: Iterable[str], cutoff: float = 0.7) -> str | 
     if len(word) > LONGEST_WORD:
         return None
     by_fold = {fold(candidate): candidate for candidate in candidates}
-    if fold(word) in by_fold:
-        return by_fold[fold(word)]
     close = get_close_matches(fold(word), by_fold, n=1, cutoff=cutoff)
     return by_fold[close[0]] if close else None
 
@@ -75,17 +73,6 @@ def owners(kind: type[Choice], key: str) -> list[str]:
     """The choices of this kind that have a setting `key`, the usual ones first."""
     having = [member.name for member in kind.members.values() if key in member.fields]
     return sorted(having, key=lambda name: USUAL.index(name) if name in USUAL else len(USUAL))
-
-
-def elsewhere(key: str, root: type[Section]) -> str | None:
-    """Where the language (`root` is its top) keeps what another tool, or another section, calls `key`."""
-    if fold(key) in OTHER_TOOLS:
-        return OTHER_TOOLS[fold(key)]
-    for path in key_paths(root):
-        if fold(path.rsplit(".", 1)[-1]) == fold(key):
-            return path
-    close = nearest(key, OTHER_TOOLS, 0.8)
-    return OTHER_TOOLS[close] if close else None
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Files -> text, with every way in which a file is not text named."""
+"""Files -> text, with every way in which a file is not text named; the maps in files that tuner wrote."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tuner.document.nodes import Map, Place, to_plain
-from tuner.document.parsing import BREAK, parse
-from tuner.document.quick import quick_map
+import yaml
+
+from tuner.document.nodes import Map, Place, Plain, core_value, to_plain
+from tuner.document.parsing import BREAK, MAX_DEPTH, MAX_NODES, parse
 from tuner.errors import ConfigError, Fault, NotFoundError
 from tuner.paths import expanded
 
 MAX_BYTES = 1 << 20
+_UNUSUAL = re.compile(r"[\t&*!%?|>#`@\\\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]|---|\.\.\.|<<")
+"""What tuner writes rarely or never, and where the two parsers or what they allow could part."""
+
 _HANDED_OVER = re.compile(r"-|/dev/stdin|/dev/fd/[0-9]+|/proc/(self|[0-9]+)/fd/[0-9]+")
 
 
@@ -78,3 +82,37 @@ def plain(path: Path, data: bytes | None = None) -> dict[str, Any]:
         why = next((fault.message for fault in faults), "it holds no map")
         raise NotFoundError(f"{path} is damaged: {why}")
     return {key: to_plain(value) for key, (_, value) in node.entries.items()}
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Leaves it to `core_value` what a scalar means."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}
+
+
+def quick_map(text: str) -> dict[str, Plain] | None:
+    """The map in `text`, as `parse` reads it and many times faster by libyaml; None where that is missing or the text
+    is unusual or wrong, which `parse` then judges."""
+    if not hasattr(yaml, "CSafeLoader") or len(text) > MAX_NODES or _UNUSUAL.search(text):
+        return None
+    try:
+        found = _value(_Loader(text).get_single_node(), 1)
+    except (yaml.YAMLError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _value(node: Any, depth: int) -> Plain:
+    if node is None or depth > MAX_DEPTH:
+        raise ValueError
+    if isinstance(node, yaml.ScalarNode):
+        return node.value if node.style else core_value(node.value)
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(each, depth + 1) for each in node.value]
+    found: dict[str, Plain] = {}
+    for given, value in node.value:
+        key = _value(given, depth + 1)
+        if not isinstance(key, str) or key in found:
+            raise ValueError
+        found[key] = _value(value, depth + 1)
+    return found

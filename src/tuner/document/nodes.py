@@ -1,7 +1,8 @@
-"""Nodes: the values of a document, each with the place where it stands."""
+"""Nodes: the values of a document, each with the place where it stands, and what plain scalars mean."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,16 @@ AROUND = 400
 
 LONGEST = 1000
 """Characters of a text in a fault: what is quoted can be as long."""
+
+MAX_DIGITS = 400
+"""A longer number is text: it fits no setting, and reading it takes time that grows with its square."""
+
+NULL = re.compile(r"null|Null|NULL|~|")
+TRUE = re.compile(r"true|True|TRUE")
+FALSE = re.compile(r"false|False|FALSE")
+INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +126,21 @@ def _flow(node: Node) -> str:
     if isinstance(node, Map):
         return f"{{{', '.join(f'{key}: {_flow(value)}' for key, (_, value) in list(node.entries.items())[:60])}}}"
     return node.text or ("null" if node.value is None else "''")
+
+
+def core_value(text: str) -> bool | int | float | str | None:
+    """What a plain scalar means under the core schema of YAML 1.2 (section 10.3.2): ``1e-3`` is a number, ``no`` is
+    text, ``017`` is 17."""
+    if NULL.fullmatch(text):
+        return None
+    if TRUE.fullmatch(text):
+        return True
+    if FALSE.fullmatch(text):
+        return False
+    if INT.fullmatch(text) and len(text) <= MAX_DIGITS:
+        return int(text, 0 if text.startswith(("0o", "0x")) else 10)
+    if FLOAT.fullmatch(text) and len(text) <= MAX_DIGITS:
+        return float(text)
+    if INFINITE.fullmatch(text):
+        return float(text.replace(".", ""))
+    return text

@@ -6,18 +6,23 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 import yaml
 
-from tuner.document.nodes import Items, Map, Node, Place, Scalar, shown
-from tuner.document.scalars import core_value
+from tuner.document.nodes import Items, Map, Node, Place, Scalar, core_value, shown
 from tuner.errors import Fault, Faults
 
 MAX_DEPTH = 32
 MAX_NODES = 50_000
 
 BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+MARKED = tuple("[{'\"&*!")
+"""What begins a list, a map or a text in quotes in an argument, and what is refused in a file, too."""
+_BLANKS = " \t\r\n"
+_NO_CHARACTER = yaml.reader.Reader.NON_PRINTABLE
 
 
 class _Composer:
@@ -31,7 +36,6 @@ class _Composer:
         self.faults = Faults()
         self.line, self.excerpt = -1, ""
         self.count = 0
-        self.loader: Any = None
 
     def at(self, begin: int, end: int) -> Place:
         """The place of text[begin:end]; of a token of several lines it is the part on the first."""
@@ -51,15 +55,11 @@ class _Composer:
     def refuse(self, event: Any, message: str, **details: Any) -> None:
         self.faults.append(self.place(event).fault(message, **details))
 
-    def events(self) -> Iterator[Any]:
-        self.loader = yaml.SafeLoader(self.text)
-        while self.loader.check_event():
-            yield self.loader.get_event()
-
     def document(self) -> Node | None:
         node: Node | None = None
         seen = 0
-        self.stream = self.events()
+        self.loader = yaml.SafeLoader(self.text)
+        self.stream = iter(self.loader.get_event, None)
         for event in self.stream:
             if isinstance(event, yaml.DocumentStartEvent):
                 seen += 1
@@ -78,27 +78,21 @@ class _Composer:
             what = f"deeper than {MAX_DEPTH} levels" if depth > MAX_DEPTH else f"more than {MAX_NODES:,} values"
             self.refuse(event, f"the document is {what}")
             raise _TooMuch
-        self.check_refused(event)
+        is_alias = isinstance(event, yaml.AliasEvent)
+        if event.anchor is not None:
+            message = f"YAML's {'alias' if is_alias else 'anchor'} is not part of the language"
+            self.refuse(event, message, suggestion="write the value out; extends shares settings")
+        if not is_alias and event.tag is not None:
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            self.refuse(event, f"the tag {tag} is not part of the language", suggestion="leave the tag out")
         place = self.place(event)
-        if isinstance(event, yaml.AliasEvent):
+        if is_alias:
             return Scalar(place, None, "", refused=True)
         if isinstance(event, yaml.ScalarEvent):
             return self.scalar(event, place)
         if isinstance(event, yaml.SequenceStartEvent):
             return Items(place, tuple(self.node(item, depth + 1) for item in self.until(yaml.SequenceEndEvent)))
         return self.map(place, depth)
-
-    def check_refused(self, event: Any) -> None:
-        if event.anchor is not None:
-            kind = "alias" if isinstance(event, yaml.AliasEvent) else "anchor"
-            self.refuse(
-                event,
-                f"YAML's {kind} is not part of the language",
-                suggestion="write the value out; extends shares settings",
-            )
-        if not isinstance(event, yaml.AliasEvent) and event.tag is not None:
-            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self.refuse(event, f"the tag {tag} is not part of the language", suggestion="leave the tag out")
 
     def scalar(self, event: Any, place: Place) -> Scalar:
         text: str = event.value
@@ -109,10 +103,7 @@ class _Composer:
         return Scalar(place, core_value(text) if plain else text, text, not plain)
 
     def until(self, end: type[Any]) -> Iterator[Any]:
-        for event in self.stream:
-            if isinstance(event, end):
-                return
-            yield event
+        return takewhile(lambda event: not isinstance(event, end), self.stream)
 
     def map(self, place: Place, depth: int) -> Map:
         entries: dict[str, tuple[Place, Node]] = {}
@@ -165,19 +156,11 @@ _SYNTAX: tuple[tuple[str, str, str | None, bool], ...] = (
     ("but got '<stream end>'", "this bracket is never closed", "add the closing bracket", True),
     ("expected ',' or ']'", "a comma or ] is missing before this", None, False),
     ("expected ',' or '}'", "a comma or } is missing before this", None, False),
-    (
-        "expected <block end>",
-        "this does not line up with what stands above it",
-        "the keys of a map in the same column, quotes around the whole of a text",
-        False,
-    ),
+    ("expected <block end>", "this does not line up with what stands above it",
+     "the keys of a map in the same column, quotes around the whole of a text", False),
     ("sequence entries are not allowed", "a list cannot begin here", "[a, b], or the list on lines of its own", False),
-    (
-        "unknown escape character",
-        "a \\ in double quotes begins an escape, and there is none of this name",
-        "single quotes, or \\\\ for one \\",
-        False,
-    ),
+    ("unknown escape character", "a \\ in double quotes begins an escape, and there is none of this name",
+     "single quotes, or \\\\ for one \\", False),
     ("character '\\t'", "a tab where only spaces can be", "use spaces, not tabs, to indent", False),
     ("while scanning a directive", "no value can begin with %", "quotes around the text", True),
     ("expected '<document start>'", "nothing can follow here: the document is complete", None, False),
@@ -185,7 +168,7 @@ _SYNTAX: tuple[tuple[str, str, str | None, bool], ...] = (
     ("expected alphabetic or numeric", "no text can begin with & or *", "quotes around the text", True),
     ("while parsing a flow node", "a value or a closing bracket is missing before this", None, False),
     ("expected the node content", "a value is missing before this", None, False),
-)
+)  # fmt: skip
 """What the parser says -> what it means, what to do, whether to point at where the trouble began."""
 
 
@@ -196,17 +179,52 @@ def _syntax_fault(error: yaml.MarkedYAMLError, composer: _Composer) -> Fault:
     mark = (begins and error.context_mark) or error.problem_mark or error.context_mark
     index = mark.index if mark is not None else 0
     place = composer.at(index, index + 1)
-    if "mapping values are not allowed" in said:
-        message, hint = _stray_colon(place)
+    if "mapping values are not allowed" in said:  # behind another one, or in a line that stands below a value
+        message, hint = "a second colon in one line", "one `key: value` a line, or quotes around a text with a colon"
+        if ": " not in place.excerpt[: place.column - 1]:
+            message = "a key is indented here, but what stands above it has a value already"
+            hint = "the same column as the keys above, or {name: cnn, hidden: [64]} for a choice with settings"
     opened = error.context_mark
     if "is missing before this" in message and opened is not None and mark is not None and opened.line < mark.line:
         message += f"; the bracket on line {opened.line + 1} is still open"
     return place.fault(f"not YAML: {message}", suggestion=hint)
 
 
-def _stray_colon(place: Place) -> tuple[str, str]:
-    """A colon where none can be: behind another one, or in a line that stands below a value."""
-    if ": " in place.excerpt[: place.column - 1]:
-        return "a second colon in one line", "one `key: value` a line, or quotes around a text with a colon"
-    message = "a key is indented here, but what stands above it has a value already"
-    return message, "the same column as the keys above, or {name: cnn, hidden: [64]} for a choice with settings"
+# ---- arguments of the command line -----------------------------------------------------------------------------------
+
+
+def parse_value(text: str, start: Place) -> tuple[Node | None, Faults]:
+    """The node that `text` holds, and everything in it that is refused; `start` is where it begins in its argument.
+
+    A list, a map or a text in quotes is read as in a file. Anything else is one scalar: all of the text without the
+    blanks around it, whatever a ``#``, a ``: `` or a line break would mean in a file.
+    """
+    value = text.strip(_BLANKS)
+    begin = text.index(value)
+    if not value.startswith(MARKED) and not _NO_CHARACTER.search(value):
+        place = _part(start, begin, len(value))
+        return Scalar(place, core_value(value), value), Faults()
+    node, faults = parse(text, start)
+    if not faults and node is not None:
+        faults += _beside(text, start)
+    return (None if faults else node), faults
+
+
+def _beside(text: str, start: Place) -> list[Fault]:
+    """The fault of a comment, or of the mark of a document, which YAML would pass over."""
+    end = 0
+    for token in yaml.scan(text, Loader=yaml.SafeLoader):
+        gap, begin = text[end : token.start_mark.index], end
+        if not gap.strip(_BLANKS) and isinstance(token, yaml.DocumentStartToken | yaml.DocumentEndToken):
+            gap, begin = text[token.start_mark.index :], token.start_mark.index
+        if gap.strip(_BLANKS):
+            begin += len(gap) - len(gap.lstrip(_BLANKS))
+            place = _part(start, begin, len(gap.strip(_BLANKS)))
+            message = f"the value has ended before {next(iter(place.token.split()), ascii(gap))}"
+            return [place.fault(message, suggestion="leave the rest out, or quotes around all of the text")]
+        end = token.end_mark.index
+    return []
+
+
+def _part(start: Place, begin: int, width: int) -> Place:
+    return replace(start, column=start.column + begin, width=max(1, width))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import yaml
 
-from tuner.document.scalars import FALSE, FLOAT, INFINITE, INT, NULL, TRUE, core_value
+from tuner.document.nodes import FALSE, FLOAT, INFINITE, INT, NULL, TRUE, core_value
 
 
 class _Dumper(yaml.SafeDumper):
@@ -21,35 +20,17 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _represent_float(dumper: yaml.SafeDumper, number: float) -> yaml.ScalarNode:
-    text = repr(number)
-    return dumper.represent_scalar("tag:yaml.org,2002:float", text.replace("inf", ".inf").replace("nan", ".nan"))
-
-
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    # Only double quotes keep every line break there is as it is.
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
-
-
-def _represent_list(dumper: yaml.SafeDumper, items: Sequence[Any]) -> yaml.SequenceNode:
-    flat = all(not isinstance(item, dict | list) for item in items)
-    return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=flat)
-
-
-_Dumper.add_representer(float, _represent_float)
-_Dumper.add_representer(str, _represent_text)
-_Dumper.add_representer(list, _represent_list)
-for _tag, _pattern in (
-    ("null", NULL),
-    ("bool", TRUE),
-    ("bool", FALSE),
-    ("int", INT),
-    ("float", FLOAT),
-    ("float", INFINITE),
-    ("merge", re.compile("<<")),
-):
-    _anchored = re.compile(rf"(?:{_pattern.pattern})\Z")
-    _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _anchored, None)
+_TAG = "tag:yaml.org,2002:"
+_Dumper.add_representer(float, lambda dumper, number: dumper.represent_scalar(
+    f"{_TAG}float", repr(number).replace("inf", ".inf").replace("nan", ".nan")))  # fmt: skip
+_Dumper.add_representer(str, lambda dumper, text: dumper.represent_scalar(
+    f"{_TAG}str", text, style=None if text.isprintable() else '"'))  # only these quotes keep line breaks  # fmt: skip
+_Dumper.add_representer(list, lambda dumper, items: dumper.represent_sequence(
+    f"{_TAG}seq", items, flow_style=all(not isinstance(item, dict | list) for item in items)))  # fmt: skip
+for _tag, *_patterns in (("null", NULL), ("bool", TRUE, FALSE), ("int", INT), ("float", FLOAT, INFINITE),
+                         ("merge", re.compile("<<"))):  # fmt: skip
+    for _pattern in _patterns:
+        _Dumper.add_implicit_resolver(f"{_TAG}{_tag}", re.compile(rf"(?:{_pattern.pattern})\Z"), None)
 
 
 def to_yaml(values: dict[str, Any], width: float = 120) -> str:
@@ -85,11 +66,9 @@ def word(value: Any) -> str:
 
 def _quoted(text: str) -> str:
     """A double-quoted scalar in which everything but letters, digits and harmless signs is an escape."""
-    return f'"{"".join(c if c.isalnum() or c in _HARMLESS else _escaped(ord(c)) for c in text)}"'
-
-
-def _escaped(code: int) -> str:
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-_HARMLESS = "_./-+=,:@%"
+    letters = []
+    for letter in text:
+        code = ord(letter)
+        escape = f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+        letters.append(letter if letter.isalnum() or letter in "_./-+=,:@%" else escape)
+    return f'"{"".join(letters)}"'

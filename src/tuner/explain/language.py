@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from inspect import cleandoc
 from typing import Any
 
 from tuner.bounds import Integer, Number, plural
-from tuner.choice import Choice, Field, Section
+from tuner.choice import Choice, Field, Section, kinds_below
 from tuner.config.settings import Config
 from tuner.data.source import NumericTarget
 from tuner.document.writing import flow
@@ -42,14 +43,16 @@ class Setting:
         return self.field.bound.kind or self.field.bound.listed
 
     @property
-    def is_layers_name(self) -> bool:
-        """Whether it is the key that a layer is known by."""
-        return issubclass(self.owner, Choice) and self.owner.kind == "layer" and self.owner.name == self.key
-
-    @property
     def is_by_default(self) -> bool:
         """Whether it is there without another choice being named."""
         return all(default for _, _, _, default in self.levels)
+
+
+CUTOFF = 0.8
+"""How much of two words has to agree (twice the common letters by all letters): a slip or two in a word of ten. The
+first letter is seldom missed: it agrees, or has changed places with the second."""
+LEAST = 4
+"""Letters from which on a beginning says something."""
 
 
 @cache
@@ -76,7 +79,7 @@ def _below(cls: type[Section], above: Setting | None) -> Iterator[Setting]:
 @cache
 def kinds() -> dict[str, type[Choice]]:
     """The kinds of choice by name, in the order of the language."""
-    return {kind.kind: kind for kind in (setting.kind for setting in settings()) if kind is not None}
+    return kinds_below(Config)
 
 
 def find_kind(name: str) -> type[Choice] | None:
@@ -89,12 +92,23 @@ def plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.casefold())
 
 
+def near(word: str, candidates: Iterable[str], count: int = 3) -> list[str]:
+    """The candidates that were probably meant, best first; each spelling once."""
+    by_letters: dict[str, str] = {}
+    for candidate in candidates:
+        by_letters.setdefault(plain(candidate), candidate)
+    letters = plain(word)
+    if not letters:
+        return []
+    alike = [name for name in by_letters if name[:1] == letters[0] or sorted(name[:2]) == sorted(letters[:2])]
+    slips = get_close_matches(letters, alike, n=count, cutoff=CUTOFF)
+    longer = sorted((name for name in by_letters if name.startswith(letters)), key=len) if len(letters) >= LEAST else []
+    return [by_letters[name] for name in dict.fromkeys([*slips, *longer])][:count]
+
+
 def first_line(choice: type[Choice]) -> str:
     """What a choice is, in a line."""
     return cleandoc(choice.__doc__ or "").partition("\n")[0]
-
-
-# ---- what a setting takes --------------------------------------------------------------------------------------------
 
 
 def default_text(field: Field) -> str:
@@ -112,18 +126,13 @@ def example_of_choice(choice: type[Choice], kind: type[Choice]) -> dict[str, Any
     """A config that chooses `choice`, with one or two of its settings at their defaults."""
     places = [setting for setting in settings() if setting.kind is kind]
     place = next((setting for setting in places if setting.is_by_default), places[0])
-    shown = list(_telling(choice, kind))[:2]
-    value = with_name(choice, {key: choice.fields[key].plain(choice.fields[key].default) for key in shown})
-    bare = value["name"] if list(value) == ["name"] else value
-    return _learnable(example(place, [value] if place.listed else bare), [choice])
-
-
-def _telling(choice: type[Choice], kind: type[Choice]) -> Iterator[str]:
-    """The settings that say most about a choice; required ones are left to `with_name`."""
     optional = [key for key, field in choice.fields.items() if not field.required]
     telling = [key for key in optional if choice.fields[key].default is not None]
     shared = [key for key in optional[:1] if key in telling and key in kind.fields]
-    yield from (*shared, *(key for key in telling if key not in kind.fields))
+    most = [*shared, *(key for key in telling if key not in kind.fields)][:2]  # says most about it
+    value = with_name(choice, {key: choice.fields[key].plain(choice.fields[key].default) for key in most})
+    bare = value["name"] if list(value) == ["name"] else value
+    return _learnable(example(place, [value] if place.listed else bare), [choice])
 
 
 def example_of_setting(setting: Setting) -> dict[str, Any]:

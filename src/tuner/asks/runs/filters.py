@@ -9,9 +9,8 @@ from typing import Any
 
 from tuner.asks.runs.columns import Column, Problems, find_column
 from tuner.asks.runs.entries import DAMAGED, Entry
-from tuner.document.nodes import Place, to_plain
+from tuner.document.nodes import Place, core_value, to_plain
 from tuner.document.parsing import parse
-from tuner.document.scalars import core_value
 from tuner.durable.names import normal
 from tuner.durable.reading import shown
 from tuner.errors import UsageError

@@ -32,6 +32,7 @@ def runs(
     only_changed: Annotated[bool, Option("--only-changed", help=CHANGED)] = False,
     opened: Annotated[bool, Option("--members", help=MEMBERS)] = False,
     runs_dir: RunsDir = RUNS,
+    form: str = "",
 ) -> Answer:
     """List runs, newest first.
 
@@ -48,7 +49,7 @@ def runs(
     best (epoch), time, tags. What changed is what differs from the run before of the same config name. A group is one
     row with the means over its runs; a mean is missing where one of its runs has no value.
     """
-    return runs_ask.ask(runs_dir, Query(filters or [], by, most, cols, only_changed, opened))
+    return runs_ask.ask(runs_dir, Query(filters or [], by, most, cols, only_changed, opened), form)
 
 
 @reading

@@ -87,7 +87,8 @@ def plain(path: Path, data: bytes | None = None) -> dict[str, Any]:
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """Leaves it to `core_value` what a scalar means."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}
+    def resolve(self, *_: Any) -> str:
+        return ""
 
 
 def quick_map(text: str) -> dict[str, Plain] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,7 @@ def _flow(node: Node) -> str:
     return node.text or ("null" if node.value is None else "''")
 
 
+@lru_cache(maxsize=4096)  # a thousand run folders say much the same
 def core_value(text: str) -> bool | int | float | str | None:
     """What a plain scalar means under the core schema of YAML 1.2 (section 10.3.2): ``1e-3`` is a number, ``no`` is
     text, ``017`` is 17."""

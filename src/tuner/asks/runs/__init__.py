@@ -11,11 +11,16 @@ from tuner.figures import plural
 from tuner.runs.folder import is_run
 
 
-def ask(runs_dir: Path, query: Query) -> Answer:
-    """The runs and groups in `runs_dir` that the query asks for. Raises UsageError, NotFoundError."""
+def ask(runs_dir: Path, query: Query, form: str = "") -> Answer:
+    """The runs and groups in `runs_dir` that the query asks for; of thousands only what the `form` shows is found out.
+
+    Raises UsageError, NotFoundError.
+    """
     listing = list_runs(runs_dir, query)
-    blocks: list[Block] = [table_of(listing)] if listing.found else [Note(_nothing(runs_dir, listing))]
-    data = {"runs": [listing.data(entry) for entry in listing.found]}
+    blocks: list[Block] = [] if listing.found else [Note(_nothing(runs_dir, listing))]
+    if listing.found and form not in ("quiet", "json"):
+        blocks = [table_of(listing)]
+    data = {"runs": [listing.data(entry) for entry in listing.found]} if form == "json" else None
     blocks += [*map(Note, listing.told()), *(Note(text, problem=True) for text in listing.problems)]
     return Answer(blocks, data, "".join(f"{path}\n" for path in listing.paths()))
 

@@ -1,4 +1,4 @@
-"""How long `tuner diff A B` takes on two runs, against `python -c 'import typer, yaml'`: 2 times at most.
+"""How long `tuner diff A B` takes on two runs, against `python -c 'import typer, yaml'`.
 
     python tests/bench/diff.py [--rounds 15]
 

@@ -111,6 +111,8 @@ def test_every_fault_points_at_what_it_is_about(name: str, monkeypatch: pytest.M
         ("training: {batch_size: 50%}", None),
         ("data: {validation: 150%}", None),
         ("data: {validation: 15%}", "0.15"),
+        ("optimizer: {lr: '0,001'}", "0.001"),
+        ("training: {epochs: '1,000'}", "1000"),
         ("loss: {class_weights: balanced}", None),
         ("data: {augment: [{rotate: 10}]}", None),
         ("data: {augment: [rotate]}", None),

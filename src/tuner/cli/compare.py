@@ -13,7 +13,7 @@ from tuner.cli.reading import reading
 
 METRICS = "val_accuracy, test_loss, val_loss@last, val_loss@7, epochs(val_accuracy>=0.9), parameters, seconds_per_epoch"
 BASELINE = "What the others are compared with; default: the first."
-LEAST_EFFECT = "Equivalent if the 95 % interval lies within plus and minus D."
+LEAST_EFFECT = "Equivalent: no difference found, and the 95 % interval lies within plus and minus D."
 DIRECTION = "Which way is better, where that is not known."
 FAIL_ON = "Exit with 1 on better, worse, equivalent or undecided."
 

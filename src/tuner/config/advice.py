@@ -184,7 +184,7 @@ def _number(text: str) -> str | None:
     if isinstance(core_value(text), int | float):
         return text
     plain = re.sub(r"(?<=\d)[_,](?=\d{3}\b)", "", text.replace("_", ","))
-    if re.fullmatch(r"\d+", plain):
+    if re.fullmatch(r"[1-9]\d*", plain):
         return plain
     if percent := re.fullmatch(r"(\d+(?:\.\d+)?) ?%", text):
         return f"{float(percent[1]) / 100:g}"

@@ -18,7 +18,7 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto
 table { border-collapse: collapse; margin: 1rem 0; } caption { text-align: left; font-weight: 600; }
 th, td { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top; } th { border-bottom: 1px solid #999; }
 .r { text-align: right; font-variant-numeric: tabular-nums; } .note { color: #8a6d00; } figure { margin: 1rem 0; }
-figure svg { display: block; max-width: 100%; height: auto; }
+p { white-space: pre-wrap; } figure svg { display: block; max-width: 100%; height: auto; }
 .red { color: #b3261e; } .green { color: #1b6e3a; } .yellow { color: #8a6d00; } .cyan { color: #00677d; }
 .magenta { color: #86198f; } .dim { color: #666; } .bold { font-weight: 600; } dt { float: left; min-width: 7rem; }
 dt, pre { color: #333; } dd { margin: 0 0 0 7rem; }
@@ -45,8 +45,8 @@ def _block(block: Block) -> str:
         return f'<p class="note">{escape(block.text)}</p>'
     if isinstance(block, Command) or (isinstance(block, Text) and block.code):
         return f"<pre>{escape(block.text)}</pre>"
-    title = f"<b>{escape(block.title)}</b><br>\n" if isinstance(block, Text) and block.title else ""
-    return f'<p class="{block.style}">{title}{escape(block.text).replace(chr(10), "<br>")}</p>'
+    title = f"<b>{escape(block.title)}</b>\n" if isinstance(block, Text) and block.title else ""
+    return f'<p class="{block.style}">{title}{escape(block.text)}</p>'
 
 
 def _table(table: Table) -> str:

@@ -14,7 +14,7 @@ from tuner.durable.reading import JOURNAL_LIMIT, Checksum, checksum, damaged, js
 from tuner.durable.writing import write_file, writing
 from tuner.errors import NotFoundError, ResourceError
 from tuner.quantities import TIME
-from tuner.runs.creating import now, write_status
+from tuner.runs.creating import now
 from tuner.runs.files import (
     BEST,
     CHECKPOINTS,
@@ -28,6 +28,7 @@ from tuner.runs.files import (
     WRITTEN_ONCE,
     checkpoint_position,
     checkpoints,
+    write_status,
 )
 from tuner.runs.lock import MOVE, Lock
 from tuner.runs.rows import Row, format_header, format_row, parse_rows

@@ -51,9 +51,8 @@ READS = {
 }  # fmt: skip
 OWNERS = {
     "durable/reading.py": "it is the one way to read a file or list a folder of a run",
-    "durable/writing.py": "writes files and flushes folders",
+    "durable/writing.py": "writes files, flushes folders, sweeps what a killed writer left",
     "durable/journal.py": "keeps the file open that it adds to",
-    "durable/folders.py": "sweeps what a killed writer left",
     "runs/lock.py": "keeps the file open that it locks",
     "document/files.py": "reads the configs that users name: pipes and links, too",
     "config/load.py": "opens the data source",

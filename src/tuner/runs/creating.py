@@ -7,10 +7,10 @@ from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tuner.durable.names import is_run_name
 from tuner.durable.reading import list_folder, shown
 from tuner.durable.writing import TEMPORARY, make_folder, sweep_leftovers, sync_folder, write_files, writing
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
+from tuner.paths import is_run_name
 from tuner.runs.files import IDENTITY
 from tuner.runs.folder import GROUP, is_group, is_run, number_of
 from tuner.runs.lock import NAME as LOCK

@@ -8,11 +8,10 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from tuner.durable.names import normal
 from tuner.durable.reading import JSON_LIMIT, read_bytes, shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import some
-from tuner.paths import expanded, typed
+from tuner.paths import expanded, normal, typed
 from tuner.runs.files import CONFIG
 from tuner.runs.folder import (
     folder_called,

@@ -17,9 +17,8 @@ from tuner.errors import ConfigError, HeldError, ResourceError
 from tuner.events import Ended, Event
 from tuner.paths import expanded, normal
 from tuner.render.training import RunView
-from tuner.runs.commands import next_command
 from tuner.runs.files import IDENTITY
-from tuner.runs.find import instead_of_config
+from tuner.runs.find import instead_of_config, next_command
 from tuner.runs.folder import glance
 from tuner.runs.requirements import parse_requirements
 from tuner.session import Answered, Request, Session, command_line, open_session

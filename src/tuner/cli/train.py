@@ -20,7 +20,7 @@ from tuner.render.training import RunView
 from tuner.runs.files import IDENTITY
 from tuner.runs.find import instead_of_config, next_command
 from tuner.runs.folder import glance
-from tuner.runs.requirements import parse_requirements
+from tuner.runs.values import parse_requirements
 from tuner.session import Answered, Request, Session, command_line, open_session
 from tuner.shipped import find_config
 from tuner.stopping import StopRequests

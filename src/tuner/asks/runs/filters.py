@@ -14,9 +14,9 @@ from tuner.document.parsing import parse
 from tuner.durable.reading import shown
 from tuner.errors import UsageError
 from tuner.paths import normal
-from tuner.runs.conditions import Condition, parse_condition
 from tuner.runs.files import STATES
 from tuner.runs.folder import natural
+from tuner.runs.values import Condition, parse_condition
 
 _DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}([ T][0-9]{2}(:[0-9]{2}){0,2})?)?)?")
 

@@ -74,16 +74,14 @@ class Condition:
 def parse_condition(text: str) -> Condition:
     """Splits at the first operator outside parentheses. Raises UsageError; a condition without an operator is most
     often one whose ``>`` the shell took for itself."""
-    depth, place = 0, 0
-    while place < len(text):
-        depth += {"(": 1, ")": -1}.get(text[place], 0)
-        found = _OPERATOR.match(text, place) if depth <= 0 else None
-        if found is not None:
-            left, right = text[:place].strip(), text[found.end() :].strip()
+    depth = 0
+    for found in re.finditer(rf"[()]|{_OPERATOR.pattern}", text):
+        depth += {"(": 1, ")": -1}.get(found[0], 0)
+        if found[0] not in "()" and depth <= 0:
+            left, right = text[: found.start()].strip(), text[found.end() :].strip()
             if not left or not right:
                 break
             return Condition(left, _SPELLINGS.get(found[0], found[0]), right)
-        place += 1
     if not _OPERATOR.search(text):
         message = f"{shown(text) or repr(text)} is no condition: there is no operator in it (>=, <=, >, <, =, !=)"
         name = text if re.fullmatch(r"[A-Za-z0-9_.@()]+", text) else "val_accuracy"
@@ -143,8 +141,11 @@ def _check_has_epochs(column: str) -> None:
 def value(run: Run, metric: Metric) -> float | None:
     """The metric of `run`; None where it has none yet, or never got there (a run that reached no such epoch). Raises
     UsageError naming the metrics there are when the run has no such metric at all."""
+    if metric.column == "parameters":
+        known = run.about.get("parameters")
+        return known if isinstance(known, int) else _planned_parameters(run.path / CONFIG)
     if metric.column in WHOLE_RUN:
-        return parameters(run) if metric.column == "parameters" else mean_of_known(_epoch_seconds(run))
+        return mean_of_known(_epoch_seconds(run))
     if metric.reached is not None:
         left, holds = metric.reached.left, metric.reached.holds
         course = ((row["epoch"], _known(run, row, left, Metric(left, left))) for row in run.rows)
@@ -156,7 +157,10 @@ def value(run: Run, metric: Metric) -> float | None:
     if asked.part == "test" and metric.at is None:
         test = run.status.get("test") or {}
         return _known(run, test, asked.name, metric) if test else None
-    row = _row(run, metric.at)
+    if metric.at is None or metric.at == -1:
+        row = run.status.get("best" if metric.at is None else "last") or {}
+    else:
+        row = next((row for row in run.rows if row.get("epoch") == metric.at), {})
     return _known(run, row, metric.column, metric) if row else None
 
 
@@ -185,14 +189,9 @@ def metrics_of_run(run: Run) -> list[str]:
     return [*columns, *test, *WHOLE_RUN]
 
 
-def parameters(run: Run) -> float:
-    """How many numbers the network learns."""
-    known = run.about.get("parameters")
-    return known if isinstance(known, int) else _planned_parameters(run.path / CONFIG)
-
-
 @cache
 def _planned_parameters(config: Path) -> int:
+    """How many numbers the network of a run learns that an older tuner made, which did not note it."""
     from tuner.config.load import load
 
     try:
@@ -212,14 +211,6 @@ def _epoch_seconds(run: Run) -> list[float]:
         return list(run.seconds.values())
     except NotFoundError:
         return []
-
-
-def _row(run: Run, at: int | None) -> dict[str, Any] | Row:
-    if at is None:
-        return run.status.get("best") or {}
-    if at == -1:
-        return run.status.get("last") or {}
-    return next((row for row in run.rows if row.get("epoch") == at), {})
 
 
 def _of_layer(run: Run, number: str, layer: str, metric: Metric) -> float | None:

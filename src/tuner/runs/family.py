@@ -36,10 +36,6 @@ class Group:
     damaged: tuple[str, ...] = ()  # what is wrong with folders that cannot be read
 
     @property
-    def name(self) -> str:
-        return self.path.name
-
-    @property
     def is_single(self) -> bool:
         """Whether this is one run's own folder."""
         return any(run.path == self.path for run in self.runs.values())
@@ -58,9 +54,6 @@ class Group:
     def only(self, seeds: Collection[int]) -> Group:
         """The group without its members of other seeds."""
         return replace(self, runs={seed: run for seed, run in self.runs.items() if seed in seeds})
-
-    def diverged(self) -> list[int]:
-        return [seed for seed, run in self.runs.items() if run.state == "diverged"]
 
     def as_json(self) -> dict[str, Any]:
         """The members' status, and the mean of those that finished."""
@@ -94,19 +87,27 @@ def read_group(path: Path) -> Group:
     if is_run(path):
         run = glance(path)
         return Group(path, {seed_of(run): run})
-    runs: list[Run] = []
+    runs: dict[int, Run] = {}
     damaged: list[str] = []
     for member in members(path):
         try:
-            runs.append(glance(member))
-            _ = runs[-1].config
+            run = glance(member)
+            _ = run.config
         except NotFoundError as error:
-            runs = [run for run in runs if run.path != member]
             damaged.append(error.message)
+            continue
+        first = next(iter(runs.values()), run)
+        if without_seed(run.config) != without_seed(first.config):
+            what = f"{member.name} and {first.path.name} differ in more than their seed"
+            fix = f"tuner diff {shown(first.path)} {shown(member)} says in what."
+            raise NotFoundError(f"{shown(path)} is not a group: {what}", fix=fix)
+        if seed_of(run) in runs:
+            what = f"{runs[seed_of(run)].path.name} and {member.name} have the same seed"
+            raise NotFoundError(f"{shown(path)} is not a group: {what}")
+        runs[seed_of(run)] = run
     if not runs:
         raise NotFoundError("; ".join([f"{shown(path)} holds no run that can be read", *damaged]))
-    _check_alike(path, runs)
-    return Group(path, {seed_of(run): run for run in sorted(runs, key=seed_of)}, tuple(damaged))
+    return Group(path, dict(sorted(runs.items())), tuple(damaged))
 
 
 def seed_of(run: Run) -> int:
@@ -120,20 +121,6 @@ def seed_of(run: Run) -> int:
 def without_seed(config: dict[str, Any]) -> dict[str, Any]:
     """What two members of a group have in common."""
     return {key: value for key, value in meaning(config).items() if key != "seed"}
-
-
-def _check_alike(path: Path, runs: list[Run]) -> None:
-    first = runs[0]
-    seeds: dict[int, Run] = {}
-    for run in runs:
-        if without_seed(run.config) != without_seed(first.config):
-            what = f"{run.path.name} and {first.path.name} differ in more than their seed"
-            fix = f"tuner diff {shown(first.path)} {shown(run.path)} says in what."
-            raise NotFoundError(f"{shown(path)} is not a group: {what}", fix=fix)
-        if seed_of(run) in seeds:
-            other = seeds[seed_of(run)].path.name
-            raise NotFoundError(f"{shown(path)} is not a group: {other} and {run.path.name} have the same seed")
-        seeds[seed_of(run)] = run
 
 
 def members_table(statuses: Mapping[int, Status], monitor: str, courses: Mapping[int, Sequence[float | None]]) -> Table:

@@ -83,7 +83,7 @@ def write_run() -> Callable[..., Path]:
 
         from tuner.config.load import load
         from tuner.document.writing import to_yaml
-        from tuner.runs import creating as run_creating
+        from tuner.runs import files as run_files
         from tuner.runs import identity as run_identity
         from tuner.runs import rows as run_rows
 
@@ -104,7 +104,7 @@ def write_run() -> Callable[..., Path]:
         if seconds:
             lines = ["epoch,seconds", *(f"{epoch},{taken!r}" for epoch, taken in enumerate(seconds, 1))]
             (path / "timing.csv").write_text("".join(f"{line}\n" for line in lines))
-        run_creating.write_status(path, {"state": "finished", "epoch": len(rows)} | status)
+        run_files.write_status(path, {"state": "finished", "epoch": len(rows)} | status)
         return path
 
     return write

@@ -26,6 +26,7 @@ from tuner.document.writing import to_yaml
 from tuner.errors import NotFoundError, TunerError, UsageError
 from tuner.render.forms import md
 from tuner.runs import creating as run_creating
+from tuner.runs import files as run_files
 from tuner.runs import identity as run_identity
 from tuner.runs import rows as run_rows
 from tuner.runs.family import find_group
@@ -77,7 +78,7 @@ def write_member(group: Path, name: str, seed: int, result: float | str, overrid
     (path / "metrics.csv").write_text("".join(f"{line}\n" for line in lines))
     (path / "timing.csv").write_text(f"epoch,seconds\n1,{1 + seed}\n2,{3 + seed}\n")
     status = {"state": state, "epoch": 3, "best_epoch": 2, "best": rows[1], "last": rows[2]}
-    run_creating.write_status(
+    run_files.write_status(
         path, status | {"test": {"loss": 0.1, "accuracy": accuracy - 0.01} if state == "finished" else {}}
     )
     return path
@@ -230,8 +231,8 @@ def test_a_value_that_is_not_finite_is_left_out(make: Make) -> None:
     make("a", ACCURACIES)
     path = make("b", shifted(0.02))
     status = json.loads((path / "seed-1/status.json").read_text())
-    run_creating.write_status(path / "seed-1", status | {"best": status["best"] | {"val_accuracy": None}})
-    run_creating.write_status(path / "seed-2", status | {"best": status["best"] | {"val_accuracy": 1e300}})
+    run_files.write_status(path / "seed-1", status | {"best": status["best"] | {"val_accuracy": None}})
+    run_files.write_status(path / "seed-2", status | {"best": status["best"] | {"val_accuracy": 1e300}})
     assert compared("a", "b").sides[1].left_out == {1: "no value", 2: "not finite"}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from tuner.durable.folders import read_folder
+from tuner.durable.writing import read_folder
 from tuner.loop import GUARD_EVERY, NonFinite, train_epoch
 from tuner.runs.folder import read
 from tuner.stopping import Stop, StopRequests

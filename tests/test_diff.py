@@ -29,7 +29,7 @@ from tuner.document.writing import to_yaml
 from tuner.durable.reading import json_bytes
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.figures import spark
-from tuner.runs import creating as run_creating
+from tuner.runs import files as run_files
 from tuner.runs import identity as run_identity
 from tuner.runs import rows as run_rows
 
@@ -81,7 +81,7 @@ class Place:
             seconds = "".join(f"{row['epoch']},0.25\n" for row in rows)
             (path / "timing.csv").write_text(f"epoch,seconds\n{seconds}")
         best = {"best": rows[-1], "last": rows[-1], "best_epoch": len(rows), "test": final_of(rows)} if rows else {}
-        run_creating.write_status(path, {"state": "finished", "epoch": len(rows), **best, **more.get("status", {})})
+        run_files.write_status(path, {"state": "finished", "epoch": len(rows), **best, **more.get("status", {})})
         return path
 
     def diff(self, *references: str, ignore: Sequence[str] = ()) -> Diff:

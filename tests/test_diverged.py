@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from tuner.durable.folders import read_folder
+from tuner.durable.writing import read_folder
 from tuner.errors import ResourceError
 from tuner.runs.folder import read
 from tuner.session import Answered

@@ -17,7 +17,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.durable import folders as durable_folders
 from tuner.durable import reading as durable_reading
 from tuner.durable import writing as durable_writing
 from tuner.durable.journal import Journal
@@ -122,7 +121,7 @@ def test_killed_at_any_call_a_file_is_old_or_new(tmp_path: Path) -> None:
     for _ in every_death(lambda: durable_writing.write_file(path, b"new" * 10)):
         found.add(path.read_bytes())
         durable_writing.write_file(path, b"old")
-        durable_folders.sweep_leftovers(tmp_path)
+        durable_writing.sweep_leftovers(tmp_path)
         assert names(tmp_path) == {"a.txt"}
     assert found == {b"old", b"new" * 10}
 
@@ -193,7 +192,7 @@ def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
             lambda: durable_writing.write_files(tmp_path, {"a": b"", "folder": b""}),
             "folder is a folder, and a file belongs",
         ),
-        (lambda: durable_folders.commit_folder(tmp_path / "file", "a", NEW), "file is not a folder"),
+        (lambda: durable_writing.commit_folder(tmp_path / "file", "a", NEW), "file is not a folder"),
         (lambda: Journal.open(tmp_path / "folder"), "folder is a folder, and a file belongs there"),
         (lambda: Journal.open(tmp_path / "dangling"), "dangling is a link, and links are not followed"),
     ]
@@ -210,22 +209,22 @@ def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
 
 def test_a_commit_makes_its_parent_and_nothing_above(tmp_path: Path) -> None:
     with pytest.raises(ResourceError, match="checkpoints"):
-        durable_folders.commit_folder(tmp_path / "run" / "checkpoints", "a", NEW)
+        durable_writing.commit_folder(tmp_path / "run" / "checkpoints", "a", NEW)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_is_read_as_it_was_committed(tmp_path: Path) -> None:
-    path = durable_folders.commit_folder(tmp_path / "checkpoints", "epoch-0001", NEW)
+    path = durable_writing.commit_folder(tmp_path / "checkpoints", "epoch-0001", NEW)
     assert path == tmp_path / "checkpoints" / "epoch-0001"
-    assert durable_folders.read_folder(path) == NEW
-    durable_folders.verify_folder(path)
-    assert names(path) == {*NEW, durable_folders.MANIFEST} and names(path.parent) == {"epoch-0001"}
+    assert durable_writing.read_folder(path) == NEW
+    durable_writing.verify_folder(path)
+    assert names(path) == {*NEW, durable_writing.MANIFEST} and names(path.parent) == {"epoch-0001"}
 
 
 def test_the_same_files_give_the_same_manifest(tmp_path: Path) -> None:
-    one = durable_folders.commit_folder(tmp_path, "a", NEW)
-    two = durable_folders.commit_folder(tmp_path, "b", dict(reversed(NEW.items())))
-    assert (one / durable_folders.MANIFEST).read_bytes() == (two / durable_folders.MANIFEST).read_bytes()
+    one = durable_writing.commit_folder(tmp_path, "a", NEW)
+    two = durable_writing.commit_folder(tmp_path, "b", dict(reversed(NEW.items())))
+    assert (one / durable_writing.MANIFEST).read_bytes() == (two / durable_writing.MANIFEST).read_bytes()
 
 
 def test_a_commit_flushes_each_file_once_its_folder_and_the_one_above(tmp_path: Path) -> None:
@@ -237,35 +236,35 @@ def test_a_commit_flushes_each_file_once_its_folder_and_the_one_above(tmp_path: 
         return call()
 
     with calls(count):
-        durable_folders.commit_folder(tmp_path, "a", NEW)
+        durable_writing.commit_folder(tmp_path, "a", NEW)
     assert flushes == len(NEW) + 1 + 2
 
 
 def test_killed_at_any_call_a_first_commit_is_absent_or_whole(tmp_path: Path) -> None:
     found = set()
-    for _ in every_death(lambda: durable_folders.commit_folder(tmp_path, "a", NEW)):
-        durable_folders.sweep_leftovers(tmp_path)
+    for _ in every_death(lambda: durable_writing.commit_folder(tmp_path, "a", NEW)):
+        durable_writing.sweep_leftovers(tmp_path)
         assert names(tmp_path) <= {"a"}
         found.add((tmp_path / "a").exists())
         if (tmp_path / "a").exists():
-            assert durable_folders.read_folder(tmp_path / "a") == NEW
-            durable_folders.remove_folder(tmp_path / "a")
+            assert durable_writing.read_folder(tmp_path / "a") == NEW
+            durable_writing.remove_folder(tmp_path / "a")
     assert found == {True, False}
 
 
 def test_killed_at_any_call_a_replaced_folder_is_old_or_new_after_the_sweep(tmp_path: Path) -> None:
-    durable_folders.commit_folder(tmp_path, "a", OLD)
+    durable_writing.commit_folder(tmp_path, "a", OLD)
     found = []
-    for _ in every_death(lambda: durable_folders.commit_folder(tmp_path, "a", NEW)):
-        durable_folders.sweep_leftovers(tmp_path)
+    for _ in every_death(lambda: durable_writing.commit_folder(tmp_path, "a", NEW)):
+        durable_writing.sweep_leftovers(tmp_path)
         assert names(tmp_path) == {"a"}
-        found.append(durable_folders.read_folder(tmp_path / "a"))
-        durable_folders.commit_folder(tmp_path, "a", OLD)
+        found.append(durable_writing.read_folder(tmp_path / "a"))
+        durable_writing.commit_folder(tmp_path, "a", OLD)
     assert OLD in found and NEW in found and all(files in (OLD, NEW) for files in found)
 
 
 def test_failing_at_any_call_a_replaced_folder_is_old_or_new(tmp_path: Path) -> None:
-    durable_folders.commit_folder(tmp_path, "a", OLD)
+    durable_writing.commit_folder(tmp_path, "a", OLD)
     failures = 0
     for at in range(1, 60):
 
@@ -276,17 +275,17 @@ def test_failing_at_any_call_a_replaced_folder_is_old_or_new(tmp_path: Path) -> 
 
         try:
             with calls(fail):
-                durable_folders.commit_folder(tmp_path, "a", NEW)
+                durable_writing.commit_folder(tmp_path, "a", NEW)
         except TunerError:
             failures += 1
-        durable_folders.sweep_leftovers(tmp_path)
-        assert durable_folders.read_folder(tmp_path / "a") in (OLD, NEW)
-        durable_folders.commit_folder(tmp_path, "a", OLD)
+        durable_writing.sweep_leftovers(tmp_path)
+        assert durable_writing.read_folder(tmp_path / "a") in (OLD, NEW)
+        durable_writing.commit_folder(tmp_path, "a", OLD)
     assert failures > 10
 
 
 def test_a_disk_that_changes_what_was_written_is_noticed_before_the_old_folder_goes(tmp_path: Path) -> None:
-    durable_folders.commit_folder(tmp_path, "a", OLD)
+    durable_writing.commit_folder(tmp_path, "a", OLD)
 
     def decay(_: int, name: str, call: Callable[[], Any]) -> Any:
         result = call()
@@ -295,38 +294,38 @@ def test_a_disk_that_changes_what_was_written_is_noticed_before_the_old_folder_g
         return result
 
     with calls(decay), pytest.raises(ResourceError, match="reads back differently"):
-        durable_folders.commit_folder(tmp_path, "a", NEW)
-    assert names(tmp_path) == {"a"} and durable_folders.read_folder(tmp_path / "a") == OLD
+        durable_writing.commit_folder(tmp_path, "a", NEW)
+    assert names(tmp_path) == {"a"} and durable_writing.read_folder(tmp_path / "a") == OLD
 
 
 def test_a_full_disk_leaves_the_old_folder_and_nothing_else(tmp_path: Path) -> None:
-    durable_folders.commit_folder(tmp_path, "a", OLD)
+    durable_writing.commit_folder(tmp_path, "a", OLD)
 
     def fill() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
         with pytest.raises(ResourceError, match="File too large"):
-            durable_folders.commit_folder(tmp_path, "a", NEW)
+            durable_writing.commit_folder(tmp_path, "a", NEW)
 
     assert in_child(fill) == 0
-    assert names(tmp_path) == {"a"} and durable_folders.read_folder(tmp_path / "a") == OLD
+    assert names(tmp_path) == {"a"} and durable_writing.read_folder(tmp_path / "a") == OLD
 
 
 def test_killed_at_any_call_a_removed_folder_is_whole_or_gone(tmp_path: Path) -> None:
-    durable_folders.commit_folder(tmp_path, "a", OLD)
+    durable_writing.commit_folder(tmp_path, "a", OLD)
     found = set()
-    for _ in every_death(lambda: durable_folders.remove_folder(tmp_path / "a")):
+    for _ in every_death(lambda: durable_writing.remove_folder(tmp_path / "a")):
         found.add((tmp_path / "a").exists())
         if (tmp_path / "a").exists():
-            assert durable_folders.read_folder(tmp_path / "a") == OLD
-        durable_folders.sweep_leftovers(tmp_path)
-        durable_folders.commit_folder(tmp_path, "a", OLD)
+            assert durable_writing.read_folder(tmp_path / "a") == OLD
+        durable_writing.sweep_leftovers(tmp_path)
+        durable_writing.commit_folder(tmp_path, "a", OLD)
         assert names(tmp_path) == {"a"}
     assert found == {True, False}
 
 
 def test_every_truncation_and_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
     files = {"model.bin": bytes(range(40)), "state.json": b'{"epoch": 2}'}
-    path = durable_folders.commit_folder(tmp_path, "a", files)
+    path = durable_writing.commit_folder(tmp_path, "a", files)
     for name in names(path):
         whole = (path / name).read_bytes()
         damaged = [whole[:length] for length in range(len(whole))]
@@ -334,14 +333,14 @@ def test_every_truncation_and_every_flipped_byte_is_noticed(tmp_path: Path) -> N
         for content in [*damaged, whole + b"\0"]:
             (path / name).write_bytes(content)
             try:
-                found = durable_folders.read_folder(path)
+                found = durable_writing.read_folder(path)
             except NotFoundError as error:
                 assert str(path) in error.message
                 assert "damaged" in error.message or "missing" in error.message
             else:  # white space of the manifest does not matter
-                assert name == durable_folders.MANIFEST and found == files
+                assert name == durable_writing.MANIFEST and found == files
         (path / name).write_bytes(whole)
-    assert durable_folders.read_folder(path) == files
+    assert durable_writing.read_folder(path) == files
 
 
 ENTRY = {"bytes": 1, "sha256": "0" * 64}
@@ -368,44 +367,45 @@ ENTRY = {"bytes": 1, "sha256": "0" * 64}
         ),
         *(json.dumps({"files": {"a": ENTRY | {"bytes": size}}}).encode() for size in (-1, 1.0, True, None, 10**30)),
         json.dumps({"files": {"a": ENTRY | {"sha256": 5}}}).encode(),
-        json.dumps({"files": {durable_folders.MANIFEST: ENTRY}}).encode(),
+        json.dumps({"files": {durable_writing.MANIFEST: ENTRY}}).encode(),
     ],
 )
 def test_a_hostile_manifest_is_refused(tmp_path: Path, manifest: bytes) -> None:
     (tmp_path / "a").write_bytes(b"x")
-    (tmp_path / durable_folders.MANIFEST).write_bytes(manifest)
+    (tmp_path / durable_writing.MANIFEST).write_bytes(manifest)
     with pytest.raises(NotFoundError):
-        durable_folders.read_folder(tmp_path)
+        durable_writing.read_folder(tmp_path)
 
 
 def test_links_pipes_and_missing_files_are_refused(tmp_path: Path) -> None:
-    path = durable_folders.commit_folder(tmp_path, "a", OLD)
+    path = durable_writing.commit_folder(tmp_path, "a", OLD)
     (tmp_path / "elsewhere").write_bytes(OLD["model.bin"])
     (path / "model.bin").unlink()
     with pytest.raises(NotFoundError, match=r"model.bin is missing"):
-        durable_folders.read_folder(path)
+        durable_writing.read_folder(path)
     (path / "model.bin").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(NotFoundError, match=r"model.bin.*link"):
-        durable_folders.read_folder(path)
+        durable_writing.read_folder(path)
     (path / "model.bin").unlink()
     os.mkfifo(path / "model.bin")
     with pytest.raises(NotFoundError, match="not a regular file"):
-        durable_folders.read_folder(path)
-    (tmp_path / "b").symlink_to(durable_folders.commit_folder(tmp_path, "a", OLD))
+        durable_writing.read_folder(path)
+    (tmp_path / "b").symlink_to(durable_writing.commit_folder(tmp_path, "a", OLD))
     with pytest.raises(NotFoundError, match="is a link, not a folder"):
-        durable_folders.read_folder(tmp_path / "b")
+        durable_writing.read_folder(tmp_path / "b")
 
 
-def test_a_folder_above_the_limit_is_refused(tmp_path: Path) -> None:
-    path = durable_folders.commit_folder(tmp_path, "a", OLD)
+def test_a_folder_above_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = durable_writing.commit_folder(tmp_path, "a", OLD)
+    monkeypatch.setattr(durable_writing, "FOLDER_LIMIT", 10)
     with pytest.raises(NotFoundError, match="too large"):
-        durable_folders.read_folder(path, limit=10)
+        durable_writing.read_folder(path)
 
 
-@pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "-x", "a\0", "n" * 65, durable_folders.MANIFEST])
+@pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "-x", "a\0", "n" * 65, durable_writing.MANIFEST])
 def test_only_plain_names_are_committed(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="not a plain file name"):
-        durable_folders.commit_folder(tmp_path, "a", {name: b""})
+        durable_writing.commit_folder(tmp_path, "a", {name: b""})
 
 
 def test_a_sweep_takes_only_leftovers_and_follows_no_link(tmp_path: Path) -> None:
@@ -413,14 +413,14 @@ def test_a_sweep_takes_only_leftovers_and_follows_no_link(tmp_path: Path) -> Non
     kept.mkdir()
     (kept / "precious").write_bytes(b"")
     run = tmp_path / "run"
-    durable_folders.commit_folder(run, "a", OLD)
+    durable_writing.commit_folder(run, "a", OLD)
     (run / ".tmp-1").mkdir()
     (run / ".tmp-1" / "link").symlink_to(kept)
     (run / ".trash-2").symlink_to(kept)
     (run / ".tmp-3").write_bytes(b"")
-    durable_folders.sweep_leftovers(run)
+    durable_writing.sweep_leftovers(run)
     assert names(run) == {"a"} and names(kept) == {"precious"}
-    durable_folders.sweep_leftovers(tmp_path / "absent")
+    durable_writing.sweep_leftovers(tmp_path / "absent")
 
 
 # ---- journals

@@ -14,7 +14,6 @@ import pytest
 
 from tuner.answer import Command
 from tuner.asks.show import run_data, summary
-from tuner.durable import folders as durable_folders
 from tuner.durable import journal as durable_journal
 from tuner.durable import writing as durable_writing
 from tuner.errors import ResourceError
@@ -130,12 +129,12 @@ def test_only_what_was_saved_is_said_to_be_still_in_place(there: bool, tmp_path:
         "file": lambda: durable_writing.write_file(tmp_path / "file", b"12345678"),
         "files": lambda: durable_writing.write_files(tmp_path, {"one": b"12345678", "two": b"2"}),
         "journal": lambda: durable_journal.Journal.open(tmp_path / "journal", "a" if there else "a,b,c").append("1"),
-        "folder": lambda: durable_folders.commit_folder(tmp_path / "checkpoints", "second", {"a": b"12345678"}),
+        "folder": lambda: durable_writing.commit_folder(tmp_path / "checkpoints", "second", {"a": b"12345678"}),
     }
     if there:
         durable_writing.write_file(tmp_path / "file", b"old")
         durable_writing.write_file(tmp_path / "two", b"old")
-        durable_folders.commit_folder(tmp_path / "checkpoints", "first", {"a": b"1"})
+        durable_writing.commit_folder(tmp_path / "checkpoints", "first", {"a": b"1"})
         (tmp_path / "journal").write_text("a\n")
     for name, write in writes.items():
         said = fix_without_room(write)

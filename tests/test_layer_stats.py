@@ -19,8 +19,7 @@ from tuner.events import EpochDone
 from tuner.layer_stats import PROBE, epochs_measured, measure, probe_of
 from tuner.quantities import LAYER
 from tuner.runs.folder import read
-from tuner.runs.requirements import parse_requirements
-from tuner.runs.values import parse_metric, value
+from tuner.runs.values import parse_metric, parse_requirements, value
 
 MLP = "{data: {name: digits}, model: {hidden: [12, 8]}, training: {epochs: 6}}"
 CNN = """

@@ -63,7 +63,7 @@ def files(name: str) -> dict[str, bytes]:
 def test_any_stem_becomes_a_name_under_which_a_run_is_made_and_found(
     tmp_path_factory: pytest.TempPathFactory, stem: str
 ) -> None:
-    from tuner.durable.names import is_run_name, run_name
+    from tuner.paths import is_run_name, run_name
 
     name = run_name(stem)
     assert is_run_name(name) and run_name(name) == name == run_name(decomposed(stem))

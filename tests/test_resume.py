@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tuner.durable.folders import read_folder
+from tuner.durable.writing import read_folder
 from tuner.errors import NotFoundError
 from tuner.events import Ended, Started
 from tuner.runs.folder import read
@@ -245,7 +245,7 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from conftest import Workplace
 import torch
-from tuner.durable.folders import read_folder
+from tuner.durable.writing import read_folder
 from tuner.runs.files import apart
 from tuner.runs.folder import read
 torch.set_num_threads(1)

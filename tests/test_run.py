@@ -22,12 +22,12 @@ from making import create
 from tuner.durable.reading import checksum
 from tuner.errors import HeldError, NotFoundError, UsageError
 from tuner.runs import creating as run_creating
+from tuner.runs import files as run_files
 from tuner.runs import find as run_find
 from tuner.runs import folder as run_folder
 from tuner.runs import identity as run_identity
 from tuner.runs import lock as run_lock
 from tuner.runs import rows as run_rows
-from tuner.runs.files import status_bytes
 
 IDENTITY = run_identity.Identity("c" * 8, "d" * 8, "cpu", "AMD EPYC", "AVX512", 2, "2.10.0", "0.1.0")
 ROWS: list[run_rows.Row] = [{"epoch": 1, "loss": 0.5, "val_loss": None}, {"epoch": 2, "loss": 0.25, "val_loss": 0.3}]
@@ -53,7 +53,7 @@ def finished(runs_dir: Path, **more: Any) -> Path:
     lines = [run_rows.format_header(columns), *(run_rows.format_row(columns, row) for row in ROWS)]
     (path / "metrics.csv").write_text("".join(f"{line}\n" for line in lines))
     status = {"state": "finished", "reason": "all epochs done", "epoch": 2, "step": 8, "best_epoch": 2, "exit_code": 0}
-    run_creating.write_status(
+    run_files.write_status(
         path, status | {"best": ROWS[1], "last": ROWS[1], "test": {"loss": 0.3}, "next": "tuner curves"}
     )
     return path
@@ -320,7 +320,7 @@ def test_asking_in_the_holders_own_process_does_not_drop_its_lock(tmp_path: Path
     with run_lock.Lock(path):
         known = run_lock.holder(path)
         assert known is not None and known["pid"] == os.getpid()
-        run_creating.write_status(path, {"state": "running"})
+        run_files.write_status(path, {"state": "running"})
         assert run_folder.read(path).state == "running"
         with pytest.raises(HeldError), run_lock.Lock(path):
             pass
@@ -398,10 +398,10 @@ def test_a_run_is_running_while_it_is_held_and_crashed_after(tmp_path: Path) -> 
     assert run_folder.glance(path).state == "crashed"
     with Other(path):
         assert run_folder.glance(path).state == "running"
-        run_creating.write_status(path, {"state": "running"})
+        run_files.write_status(path, {"state": "running"})
         assert run_folder.glance(path).state == "running"
     assert run_folder.glance(path).state == "crashed"
-    run_creating.write_status(path, {"state": "stopped"})
+    run_files.write_status(path, {"state": "stopped"})
     assert run_folder.glance(path).state == "stopped"
 
 
@@ -409,11 +409,11 @@ def test_a_run_that_ends_between_two_looks_is_not_called_crashed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = make(tmp_path)
-    run_creating.write_status(path, {"state": "running"})
+    run_files.write_status(path, {"state": "running"})
     real = fcntl.fcntl
 
     def late(descriptor: int, command: int, argument: bytes) -> bytes:
-        run_creating.write_status(path, {"state": "finished"})
+        run_files.write_status(path, {"state": "finished"})
         return real(descriptor, command, argument)
 
     monkeypatch.setattr(fcntl, "fcntl", late)
@@ -422,7 +422,7 @@ def test_a_run_that_ends_between_two_looks_is_not_called_crashed(
 
 def test_a_status_that_is_not_finite_is_null(tmp_path: Path) -> None:
     path = make(tmp_path)
-    run_creating.write_status(path, {"state": "diverged", "last": {"loss": math.nan, "epoch": 1}})
+    run_files.write_status(path, {"state": "diverged", "last": {"loss": math.nan, "epoch": 1}})
     assert run_folder.glance(path).status["last"] == {"loss": None, "epoch": 1}
 
 
@@ -512,7 +512,7 @@ def test_a_damaged_file_is_named_and_hides_no_other_run(tmp_path: Path, name: st
 def test_links_and_pipes_are_refused(tmp_path: Path, name: str) -> None:
     path = finished(tmp_path)
     if name == "lock":
-        run_creating.write_status(path, {"state": "running"})
+        run_files.write_status(path, {"state": "running"})
     content = (path / name).read_bytes()
     (tmp_path / "elsewhere").write_bytes(content)
     (path / name).unlink()
@@ -565,7 +565,7 @@ def test_reading_writes_nothing(tmp_path: Path) -> None:
 
 def test_keys_of_a_later_version_do_not_count(tmp_path: Path) -> None:
     path = make(tmp_path, identity=IDENTITY.as_json() | {"later": 1}, later=[1])
-    run_creating.write_status(path, {"state": "stopped", "later": {}})
+    run_files.write_status(path, {"state": "stopped", "later": {}})
     assert run_folder.glance(path).identity == IDENTITY
 
 
@@ -699,7 +699,9 @@ def test_a_reference_that_names_nothing_says_what_is_near(
 def test_a_thousand_runs_are_listed_quickly(tmp_path: Path) -> None:
     content = files()
     counted = {name: checksum(content[name]) for name in ("run.json", "config.yaml")}
-    status = status_bytes({"state": "finished", "epoch": 2, "best": {"epoch": 2, "loss": 0.25}}, counted)
+    best = {"epoch": 2, "loss": 0.25}
+    run_files.write_status(tmp_path, {"state": "finished", "epoch": 2, "best": best}, counted)
+    status = (tmp_path / "status.json").read_bytes()
     for number in range(1000):
         path = tmp_path / f"mnist-{number}"
         path.mkdir()

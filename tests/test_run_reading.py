@@ -23,7 +23,7 @@ from tuner.asks.check import verify
 from tuner.asks.runs.listing import Query, list_runs
 from tuner.durable.reading import files_below, list_folder, read_bytes, read_json, unreadable
 from tuner.errors import NotFoundError, ResourceError
-from tuner.runs import creating as run_creating
+from tuner.runs import files as run_files
 from tuner.runs import find as run_find
 from tuner.runs import folder as run_folder
 from tuner.runs import lock as run_lock
@@ -51,9 +51,8 @@ READS = {
 }  # fmt: skip
 OWNERS = {
     "durable/reading.py": "it is the one way to read a file or list a folder of a run",
-    "durable/writing.py": "writes files and flushes folders",
+    "durable/writing.py": "writes files, flushes folders, sweeps what a killed writer left",
     "durable/journal.py": "keeps the file open that it adds to",
-    "durable/folders.py": "sweeps what a killed writer left",
     "runs/lock.py": "keeps the file open that it locks",
     "document/files.py": "reads the configs that users name: pipes and links, too",
     "config/load.py": "opens the data source",
@@ -132,7 +131,7 @@ def test_without_file_handles_every_reader_says_so(workplace: Any) -> None:
     path = workplace.train(TEXT).run
     found = run_folder.read(path)
     running = Path(shutil.copytree(path, workplace.folder / "other" / "c-1"))
-    run_creating.write_status(running, found.status | {"state": "running"}, found.files)
+    run_files.write_status(running, found.status | {"state": "running"}, found.files)
     readers: dict[str, Callable[[], Any]] = {
         "read_bytes": lambda: read_bytes(path / "log.txt", 1 << 20),
         "read_json": lambda: read_json(path / "run.json"),

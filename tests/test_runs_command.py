@@ -34,7 +34,7 @@ from tuner.durable.reading import json_bytes
 from tuner.errors import NotFoundError, UsageError
 from tuner.render.forms import csv as csv_form
 from tuner.render.forms.md import table_text
-from tuner.runs import creating as run_creating
+from tuner.runs import files as run_files
 from tuner.runs import find as run_find
 from tuner.runs import identity as run_identity
 from tuner.runs import lock as run_lock
@@ -104,7 +104,7 @@ class Folder:
         if rows:
             known |= {"best_epoch": 2, "best": rows[1], "last": rows[2]}
             known["test"] = {"loss": 0.25, metric: result} if state == "finished" else {}
-        run_creating.write_status(path, known | status)
+        run_files.write_status(path, known | status)
         return path
 
 

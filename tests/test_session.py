@@ -20,7 +20,7 @@ from tuner.events import EpochDone, Started
 from tuner.machine import versions
 from tuner.options.models import MLP
 from tuner.plan import plan
-from tuner.runs.creating import write_status
+from tuner.runs.files import write_status
 from tuner.runs.folder import glance, read
 from tuner.runs.lock import Lock
 from tuner.session import Answered, Session, threads_for

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from tuner import network
-from tuner.durable.folders import read_folder
+from tuner.durable.writing import read_folder
 from tuner.events import EpochDone, Started
 from tuner.loop import epoch_order
 from tuner.monitor import best_index, epochs_waited, oriented

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load, save
 
 from tuner.asks.check import verify
-from tuner.durable.folders import commit_folder, read_folder
+from tuner.durable.writing import commit_folder, read_folder
 from tuner.errors import NotFoundError, ResourceError
 from tuner.events import Ended, EpochDone, Started
 from tuner.runs.files import apart

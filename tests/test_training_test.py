@@ -12,8 +12,7 @@ from tuner.config.comparison import meaning_hash, side_by_side
 from tuner.errors import UsageError
 from tuner.runs.family import find_group
 from tuner.runs.folder import read
-from tuner.runs.requirements import parse_requirements
-from tuner.runs.values import parse_metric, value, why_not
+from tuner.runs.values import parse_metric, parse_requirements, value, why_not
 from tuner.session import Answered
 
 TEXT = "data: {name: digits, limit: 100}\ntraining: {epochs: 2, batch_size: 50, test: TEST}\n"

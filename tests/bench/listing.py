@@ -27,7 +27,7 @@ from tuner.config.comparison import meaning_hash
 from tuner.config.load import load
 from tuner.document.writing import to_yaml
 from tuner.durable.reading import json_bytes
-from tuner.runs import creating as run_creating
+from tuner.runs import files as run_files
 from tuner.runs import identity as run_identity
 from tuner.runs import rows as run_rows
 from tuner.shipped import configs
@@ -60,7 +60,7 @@ def make_run(runs_dir: Path, name: str, config: dict[str, Any], number: int) -> 
     path = create(runs_dir, config["name"], name, files)
     status = {"state": "finished", "reason": "all epochs done", "epoch": EPOCHS, "best_epoch": EPOCHS, "exit_code": 0}
     test = {"loss": 0.2, "accuracy": 0.91}
-    run_creating.write_status(path, status | {"best": rows[-1], "last": rows[-1], "test": test})
+    run_files.write_status(path, status | {"best": rows[-1], "last": rows[-1], "test": test})
 
 
 def table(rows: list[run_rows.Row]) -> bytes:

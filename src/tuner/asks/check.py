@@ -13,7 +13,7 @@ from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.data.files import locate
 from tuner.document.writing import flow, to_yaml
-from tuner.durable.folders import verify_folder
+from tuner.durable.writing import verify_folder
 from tuner.errors import ConfigError, NotFoundError, TunerError
 from tuner.figures import plural, scaled
 from tuner.paths import expanded

@@ -12,12 +12,10 @@ from tuner.durable.reading import files_below
 from tuner.errors import UsageError
 from tuner.figures import number, plural
 from tuner.options.metrics import column
-from tuner.runs.commands import next_command
-from tuner.runs.family import Group, read_group
+from tuner.runs.family import Group, members_table, read_group, why_ended
 from tuner.runs.files import CONFIG, LOG, METRICS, TIMING, apart
-from tuner.runs.find import resolve
+from tuner.runs.find import next_command, resolve
 from tuner.runs.folder import Run, is_run, read
-from tuner.runs.members import members_table, why_ended
 
 FILES = {"config": CONFIG, "metrics": METRICS, "timing": TIMING, "log": LOG}
 PARTS = ("summary", *FILES, "origins", "identity", "files")

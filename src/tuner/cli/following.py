@@ -20,7 +20,7 @@ from tuner.render.chart.image import keep
 from tuner.render.talk import Talk
 from tuner.render.text import write
 from tuner.runs.folder import Run
-from tuner.runs.requirements import Requirement
+from tuner.runs.values import Requirement
 from tuner.session import Request
 from tuner.stopping import StopRequests
 

@@ -13,16 +13,14 @@ from typer import Option
 from tuner.cli.following import Asked, finish, follow
 from tuner.cli.options import RUNS, ConfigArgument, Json, MaxTime, Overrides, Quiet, Require, RunsDir, Wait, seconds
 from tuner.config.load import load
-from tuner.durable.names import normal
 from tuner.errors import ConfigError, HeldError, ResourceError
 from tuner.events import Ended, Event
-from tuner.paths import expanded
+from tuner.paths import expanded, normal
 from tuner.render.training import RunView
-from tuner.runs.commands import next_command
 from tuner.runs.files import IDENTITY
-from tuner.runs.find import instead_of_config
+from tuner.runs.find import instead_of_config, next_command
 from tuner.runs.folder import glance
-from tuner.runs.requirements import parse_requirements
+from tuner.runs.values import parse_requirements
 from tuner.session import Answered, Request, Session, command_line, open_session
 from tuner.shipped import find_config
 from tuner.stopping import StopRequests

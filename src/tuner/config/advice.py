@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tuner.choice import Choice, Section, fold
 from tuner.config import words
 from tuner.document.nodes import Items, Map, Node, Scalar, core_value
-from tuner.durable.names import run_name
+from tuner.paths import run_name
 
 
 class Words(str):

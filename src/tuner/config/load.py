@@ -17,9 +17,9 @@ from tuner.config.reader import Reader
 from tuner.config.settings import Config
 from tuner.document.files import MAX_BYTES, decode, folder_of, is_handed_over, read_bytes
 from tuner.document.nodes import Place
-from tuner.durable.names import run_name
 from tuner.errors import ConfigError, Fault
 from tuner.packages import left_out
+from tuner.paths import run_name
 
 
 def load(

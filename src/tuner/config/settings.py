@@ -9,13 +9,13 @@ from tuner.bounds import Bound, Either, Integer, ListOf, Null, Number, Of, OneOf
 from tuner.choice import Section, import_all, setting
 from tuner.data.embedded import Digits
 from tuner.data.source import Source
-from tuner.durable.names import NAME_PATTERN, is_run_name, normal
 from tuner.options.losses import CrossEntropy, Loss
 from tuner.options.models import MLP, Model
 from tuner.options.optimizers.adam import Adam
 from tuner.options.optimizers.base import Optimizer
 from tuner.options.schedulers import NoSchedule, Scheduler
 from tuner.packages import packages
+from tuner.paths import NAME_PATTERN, is_run_name, normal
 
 import_all("tuner.options", options.__path__)
 packages()

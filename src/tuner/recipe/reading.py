@@ -23,8 +23,7 @@ from tuner.errors import ConfigError, Fault, Faults, NotFoundError, UsageError
 from tuner.options.metrics import column as column_of
 from tuner.paths import expanded
 from tuner.quantities import LAYER, WHOLE_RUN
-from tuner.runs.requirements import layer_metrics, possible_metrics
-from tuner.runs.values import Metric, measured_loss, parse_metric
+from tuner.runs.values import Metric, layer_metrics, measured_loss, parse_metric, possible_metrics
 from tuner.shipped import CLAIM, nearest_of, recipes
 
 Places = Mapping[str, Place]

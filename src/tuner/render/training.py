@@ -13,7 +13,7 @@ from tuner.figures import duration, number, plural
 from tuner.options.metrics import column
 from tuner.render.running import EpochTable, RunningTable
 from tuner.render.talk import Talk
-from tuner.runs.members import averages, member_row, members_columns, metrics_of_members
+from tuner.runs.family import averages, member_row, members_columns, metrics_of_members
 
 Pairs = list[tuple[str, str]]
 BAD_ENDS = ("diverged", "crashed")

@@ -1,23 +1,23 @@
-"""One run folder: made, and its status written."""
+"""A run folder or a group's is made."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
-from tuner.durable.folders import sweep_leftovers
-from tuner.durable.names import is_run_name
-from tuner.durable.reading import is_plain_name, list_folder, shown
-from tuner.durable.writing import make_folder, sync_folder, write_file, write_files, writing
+from tuner.durable.reading import list_folder, shown
+from tuner.durable.writing import TEMPORARY, make_folder, sweep_leftovers, sync_folder, write_files, writing
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
-from tuner.runs.files import IDENTITY, STATUS, Files, status_bytes
+from tuner.paths import is_run_name
+from tuner.runs.files import IDENTITY
 from tuner.runs.folder import GROUP, is_group, is_run, number_of
 from tuner.runs.lock import NAME as LOCK
 from tuner.runs.lock import Lock, describe_holder, held
+
+_LAST = (IDENTITY, GROUP)
+"""The file that is written last and makes the folder what it is."""
 
 
 def now() -> str:
@@ -33,28 +33,18 @@ def create_held(runs_dir: Path, name: str, run_name: str | None, files: Mapping[
     A folder of that name that a killed maker left without run.json is used. Raises UsageError (a bad name), HeldError
     and NotFoundError (`run_name` is taken), ResourceError.
     """
-    key = _key(files)
-    for each in (name, *([] if run_name is None else [run_name])):
-        check_name(each)
+    check_name(name if run_name is None else run_name)
     make_folder(runs_dir)
     lock = _claim_named(runs_dir / run_name, files) if run_name else _claim_next(runs_dir, name, files)
     with ExitStack() as held_here:
         held_here.callback(lock.release)
         sweep_leftovers(lock.path)
-        write_files(lock.path, {name: data for name, data in files.items() if name != key})
+        write_files(lock.path, {name: data for name, data in files.items() if name not in _LAST})
         with writing(runs_dir):
             sync_folder(runs_dir)
-        write_file(lock.path / key, files[key])
+        write_files(lock.path, {name: data for name, data in files.items() if name in _LAST})
         held_here.pop_all()
     return lock
-
-
-def _key(files: Mapping[str, bytes]) -> str:
-    """The file that is written last and makes the folder what it is."""
-    found = [key for key in (IDENTITY, GROUP) if key in files]
-    if len(found) != 1 or not all(map(is_plain_name, files)):
-        raise ValueError("the files have plain names, and one of them is run.json or group.json")
-    return found[0]
 
 
 def check_name(name: str) -> None:
@@ -89,32 +79,21 @@ def _claim_next(runs_dir: Path, name: str, files: Mapping[str, bytes]) -> Lock:
 
 def _claim(folder: Path, files: Mapping[str, bytes]) -> Lock | None:
     """The lock of `folder`, made if absent; None when it is in use, by a run, another maker or for something else."""
-    with writing(folder):
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            if not _is_blank(folder, files):
-                return None
+    with writing(folder), suppress(FileExistsError):
+        folder.mkdir()
     lock = Lock(folder)
-    try:
-        lock.acquire()
-    except HeldError:
-        return None
-    if _is_blank(folder, files):
-        return lock
-    lock.release()  # it became a run before the lock was ours
+    with suppress(HeldError):
+        if _is_blank(folder, files):
+            lock.acquire()
+            if _is_blank(folder, files):
+                return lock
+            lock.release()  # it became a run before the lock was ours
     return None
 
 
 def _is_blank(folder: Path, files: Mapping[str, bytes]) -> bool:
-    """Whether `folder` holds no more than a maker killed before run.json leaves."""
+    """Whether `folder` holds no more than a maker leaves that is killed before the last file."""
     if folder.is_symlink() or not folder.is_dir():
         return False
-    left = {LOCK, *files} - {_key(files)}
-    return all(name in left or name.startswith(".tmp-") for name in list_folder(folder))
-
-
-def write_status(path: Path, status: Mapping[str, Any], files: Files = MappingProxyType({})) -> None:
-    """Puts `status` into the run's status.json, old or new and never half; numbers that are not finite become null.
-    `files` are the checksums of the files that it speaks of, which are on disk before it."""
-    write_file(path / STATUS, status_bytes(status, files))
+    left = {LOCK, *files}.difference(_LAST)
+    return all(name in left or name.startswith(TEMPORARY) for name in list_folder(folder))

@@ -1,20 +1,30 @@
-"""A group: runs of one folder that differ in nothing but their seed."""
+"""A group: runs of one folder that differ in nothing but their seed, and its members as a table, the same while they
+train, in `tuner show` and in every form of the output."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tuner.answer import Cell, Column, Spark, Table
 from tuner.config.comparison import meaning
 from tuner.durable.reading import damaged as damaged_file
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError
-from tuner.figures import finite, mean
+from tuner.figures import deviation, finite, mean, number
+from tuner.options import metrics
+from tuner.options.metrics import column
 from tuner.runs.files import IDENTITY, STATES
 from tuner.runs.find import resolve
 from tuner.runs.folder import Run, glance, is_run, members
+
+Status = Mapping[str, Any]
+"""What status.json tells, with the state that the run is in now."""
+
+TREND = 12
+"""Characters of a course."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +33,7 @@ class Group:
 
     path: Path
     runs: dict[int, Run]
-    damaged: tuple[str, ...] = field(default=())  # what is wrong with folders that cannot be read
-
-    @property
-    def name(self) -> str:
-        return self.path.name
+    damaged: tuple[str, ...] = ()  # what is wrong with folders that cannot be read
 
     @property
     def is_single(self) -> bool:
@@ -48,9 +54,6 @@ class Group:
     def only(self, seeds: Collection[int]) -> Group:
         """The group without its members of other seeds."""
         return replace(self, runs={seed: run for seed, run in self.runs.items() if seed in seeds})
-
-    def diverged(self) -> list[int]:
-        return [seed for seed, run in self.runs.items() if run.state == "diverged"]
 
     def as_json(self) -> dict[str, Any]:
         """The members' status, and the mean of those that finished."""
@@ -84,19 +87,27 @@ def read_group(path: Path) -> Group:
     if is_run(path):
         run = glance(path)
         return Group(path, {seed_of(run): run})
-    runs: list[Run] = []
+    runs: dict[int, Run] = {}
     damaged: list[str] = []
     for member in members(path):
         try:
-            runs.append(glance(member))
-            _ = runs[-1].config
+            run = glance(member)
+            _ = run.config
         except NotFoundError as error:
-            runs = [run for run in runs if run.path != member]
             damaged.append(error.message)
+            continue
+        first = next(iter(runs.values()), run)
+        if without_seed(run.config) != without_seed(first.config):
+            what = f"{member.name} and {first.path.name} differ in more than their seed"
+            fix = f"tuner diff {shown(first.path)} {shown(member)} says in what."
+            raise NotFoundError(f"{shown(path)} is not a group: {what}", fix=fix)
+        if seed_of(run) in runs:
+            what = f"{runs[seed_of(run)].path.name} and {member.name} have the same seed"
+            raise NotFoundError(f"{shown(path)} is not a group: {what}")
+        runs[seed_of(run)] = run
     if not runs:
         raise NotFoundError("; ".join([f"{shown(path)} holds no run that can be read", *damaged]))
-    _check_alike(path, runs)
-    return Group(path, {seed_of(run): run for run in sorted(runs, key=seed_of)}, tuple(damaged))
+    return Group(path, dict(sorted(runs.items())), tuple(damaged))
 
 
 def seed_of(run: Run) -> int:
@@ -112,15 +123,63 @@ def without_seed(config: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in meaning(config).items() if key != "seed"}
 
 
-def _check_alike(path: Path, runs: list[Run]) -> None:
-    first = runs[0]
-    seeds: dict[int, Run] = {}
-    for run in runs:
-        if without_seed(run.config) != without_seed(first.config):
-            what = f"{run.path.name} and {first.path.name} differ in more than their seed"
-            fix = f"tuner diff {shown(first.path)} {shown(run.path)} says in what."
-            raise NotFoundError(f"{shown(path)} is not a group: {what}", fix=fix)
-        if seed_of(run) in seeds:
-            other = seeds[seed_of(run)].path.name
-            raise NotFoundError(f"{shown(path)} is not a group: {other} and {run.path.name} have the same seed")
-        seeds[seed_of(run)] = run
+def members_table(statuses: Mapping[int, Status], monitor: str, courses: Mapping[int, Sequence[float | None]]) -> Table:
+    """A row a seed, and below them the mean and the standard deviation (with n - 1) of the members that finished.
+    `courses` are the monitor's values epoch by epoch; without any, no column shows them."""
+    names = metrics_of_members(next((each for each in statuses.values() if each.get("best")), {}), monitor)
+    rows = [member_row(seed, each, names, courses.get(seed, [])) for seed, each in statuses.items()]
+    columns = members_columns(names, monitor)
+    rows += averages(statuses, names)
+    return Table(columns, rows) if courses else Table(columns[:-1], [row[:-1] for row in rows])
+
+
+def why_ended(statuses: Mapping[int, Status]) -> list[tuple[str, str]]:
+    """(``seed 3``, why it ended) for the members that did not finish."""
+    ends = {seed: each.get("reason") for seed, each in statuses.items() if each.get("state") != "finished"}
+    return [(f"seed {seed}", str(reason)) for seed, reason in ends.items() if reason]
+
+
+def metrics_of_members(status: Status, monitor: str) -> list[str]:
+    """The monitor, and one metric of the training, validation and test samples, in that order."""
+    best, test, asked = status.get("best") or {}, status.get("test") or {}, column(monitor)
+    there = [each.name for each in map(column, best) if each.part == asked.part and not each.is_loss]
+    metric = asked.name if not asked.is_loss else there[0] if there else "loss"
+    found = [name for name in best if column(name).name == metric and column(name).part]
+    return list(dict.fromkeys([monitor, *found, *([str(metrics.Column("test", metric))] if metric in test else [])]))
+
+
+def members_columns(names: Sequence[str], monitor: str) -> list[Column]:
+    """The columns of `member_row`; where there is no room the course goes first, then the training metric."""
+    weights = {"train": 1, "val": 3, "test": 4}
+    return [
+        Column("seed", side="r"),
+        Column("state"),
+        Column("best", side="r", weight=2),
+        *(Column(name, "figure", weight=None if name == monitor else weights[column(name).part]) for name in names),
+        Column("trend", weight=0, least=4),
+    ]
+
+
+def member_row(seed: int, status: Status, names: Sequence[str], course: Sequence[float | None]) -> list[Cell]:
+    """A member: its seed, its state, its best epoch of those it had, the metrics of that epoch, the course."""
+    best = f"{number(status.get('best_epoch'))}/{number(status.get('epoch'))}"
+    return [seed, str(status["state"]), best, *(_value(status, name) for name in names), Spark(course, TREND)]
+
+
+def averages(statuses: Mapping[int, Status], names: Sequence[str]) -> list[list[Cell]]:
+    """Mean and standard deviation of the members that finished, where there are several."""
+    finished = [status for status in statuses.values() if status["state"] == "finished"]
+    columns = [[_value(status, name) for status in finished] for name in names]
+    known = [[value for value in values if value is not None] for values in columns]
+    return [
+        [label, "", "", *(of(values) if len(values) == len(finished) else None for values in known), ""]
+        for label, of in (("mean", mean), ("sd", deviation))
+        if len(finished) > 1
+    ]
+
+
+def _value(status: Status, name: str) -> float | None:
+    asked = column(name)
+    table = status.get("test") if asked.part == "test" else status.get("best")
+    found: float | None = (table or {}).get(asked.name if asked.part == "test" else name)
+    return found

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tuner.durable.reading import (
@@ -31,6 +32,7 @@ from tuner.durable.reading import (
     read_json,
     shown,
 )
+from tuner.durable.writing import write_file
 from tuner.errors import NotFoundError
 from tuner.runs.lock import holder
 
@@ -69,11 +71,12 @@ class Status:
         return self.values.get("state", "running") in ("running", "stopped")
 
 
-def status_bytes(values: Mapping[str, Any], files: Files) -> bytes:
-    """status.json. A number that is not finite becomes null."""
+def write_status(run: Path, values: Mapping[str, Any], files: Files = MappingProxyType({})) -> None:
+    """Puts `values` into status.json of the run folder `run`, old or new and never half; numbers that are not finite
+    become null. `files` are the checksums of the files that it speaks of, which are on disk before it."""
     known = {key: value for key, value in values.items() if key not in ("files", "sha256")}
     head = json_bytes({**known, "files": checksums_told(files)}).removesuffix(b"\n}\n") + b",\n"
-    return head + _own(head)
+    write_file(run / STATUS, head + _own(head))
 
 
 def _own(head: bytes) -> bytes:

@@ -1,20 +1,22 @@
-"""How the command line names a run."""
+"""How the command line names a run, and what to type next about one."""
 
 from __future__ import annotations
 
 import difflib
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
-from tuner.durable.names import normal
 from tuner.durable.reading import JSON_LIMIT, read_bytes, shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import some
-from tuner.paths import expanded, typed
-from tuner.runs.files import CONFIG
+from tuner.paths import expanded, normal, typed
+from tuner.paths import reference as reference_to
+from tuner.runs.files import CONFIG, UNFINISHED
 from tuner.runs.folder import (
+    Run,
     folder_called,
     folders_in,
     glance,
@@ -164,3 +166,24 @@ def results_in(runs_dir: Path) -> list[tuple[Path, str]]:
 
 def _list(names: list[str]) -> str:
     return some(list(map(shown, names)), 8)
+
+
+def next_command(run: Run) -> str:
+    """The command that goes on with a run that is not over, tries a smaller lr after divergence, else shows it. Raises
+    NotFoundError where the config of a diverged run cannot be read."""
+    if run.state in UNFINISHED:
+        return f"tuner train {typed(run.path)}"
+    if run.state == "diverged":
+        return calmer_command(run.path, run.config.get("optimizer"))
+    return f"tuner curves {reference_to(run.path)}"
+
+
+def calmer_command(path: Path, optimizer: Any) -> str:
+    """Trains the run's config anew with a tenth of its lr, or the optimizer's default where that is smaller."""
+    from tuner.options.optimizers.base import Optimizer
+
+    command = f"tuner train {typed(path)}"
+    choice = Optimizer.find(str(optimizer.get("name"))) if isinstance(optimizer, Mapping) else None
+    if choice is None or not isinstance(optimizer.get("lr"), int | float):
+        return command
+    return f"{command} optimizer.lr={min(optimizer['lr'] / 10, choice.fields['lr'].default):g}"

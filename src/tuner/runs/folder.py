@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from tuner.config.comparison import ABSENT, NEUTRAL, name_of
-from tuner.durable.folders import LEFTOVERS
-from tuner.durable.names import is_run_name, normal
 from tuner.durable.reading import JOURNAL_LIMIT, JSON_LIMIT, damaged, list_folder, parse_json, read_bytes, shown
+from tuner.durable.writing import LEFTOVERS
 from tuner.errors import NotFoundError
+from tuner.paths import is_run_name, normal
 from tuner.runs.files import (
     CONFIG,
     ENDED,

@@ -30,15 +30,17 @@ else:
 
 NAME = "lock"
 _LIMIT = 1 << 16
+_TOLD = {"host": str, "pid": int, "start": str, "command": str}
 MOVE = "Move it away, then run the same command again."
 _TURN = 10.0  # seconds to wait for another maker: it takes a fraction of one, unless it was halted
 _ABSENT = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 # struct flock of 64-bit systems. Linux: type, whence, start, length, pid. Elsewhere: start, length, pid, type, whence.
 _FLOCK, _TYPE, _PID = ("hhqqi4x", 0, 4) if sys.platform == "linux" else ("qqihh", 3, 2)
 
-# The locks that this process holds: (device, inode) of the file -> (process, content). Closing *any* descriptor of a
-# file drops the locks a process has on it, so the holder's own process must never open the file of a held lock.
-_held: dict[tuple[int, int], tuple[int, dict[str, Any]]] = {}
+# The content of the locks that are held, by the process and the file's device and inode (a fork takes the table along,
+# and no lock). Closing *any* descriptor of a file drops the locks a process has on it, so the holder's own process must
+# never open the file of a held lock.
+_held: dict[tuple[int, int, int], dict[str, Any]] = {}
 
 
 def check_platform() -> None:
@@ -60,38 +62,42 @@ class Lock:
         self.path = path
         self.wait = wait
         self._descriptor = -1
-        self._key = (0, 0)
+        self._key = (0, 0, 0)
 
     def acquire(self) -> None:
-        file = self.path / NAME
         deadline = time.monotonic() + self.wait
-        while (described := self._try(file)) is not None:
+        while not self._take(self.path / NAME):
             left = deadline - time.monotonic()
             if left <= 0:
-                raise held(self.path, described)
+                raise held(self.path, describe_holder(self.path) or "another process")
             time.sleep(min(0.1, left))
 
-    def _try(self, file: Path) -> str | None:
-        """Takes the lock, or says who has it."""
+    def _take(self, file: Path) -> bool:
+        """False: another process has it. Not flock: children that outlive a killed holder would keep that."""
         if _mine(file) is not None:
-            return describe_holder(self.path) or "this process"
-        with writing(file):
+            return False
+        with writing(file), ExitStack() as opened:
             descriptor = os.open(file, os.O_RDWR | os.O_CREAT | CAREFUL, 0o666)
-        with ExitStack() as opened:
             opened.callback(os.close, descriptor)
-            if not _lock(descriptor, file):
-                return describe_holder(self.path) or "another process"
+            try:
+                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno in (errno.EAGAIN, errno.EACCES):
+                    return False
+                if error.errno in _ABSENT:
+                    fix = "This file system keeps no locks: put the runs on a local disk (--runs-dir)."
+                    raise ResourceError(f"cannot lock {shown(file)}: {error.strerror}", fix=fix) from error
+                raise
             opened.pop_all()
-        about = os.fstat(descriptor)
-        self._descriptor, self._key = descriptor, (about.st_dev, about.st_ino)
         command = shlex.join([os.path.basename(sys.argv[0]) or "python", *sys.argv[1:]])  # noqa: PTH119 - it is text
         start = datetime.now(UTC).isoformat(timespec="seconds")
         content = {"host": socket.gethostname(), "pid": os.getpid(), "start": start, "command": command[:1000]}
-        _held[self._key] = (os.getpid(), content)
+        self._descriptor, self._key = descriptor, _key(os.fstat(descriptor))
+        _held[self._key] = content
         with suppress(OSError):  # for the message only: a full disk must not keep anyone from the lock
             os.ftruncate(descriptor, 0)
             os.write(descriptor, json.dumps(content).encode())
-        return None
+        return True
 
     def check_place(self) -> None:
         """Raises ResourceError when the file that is locked is no longer the one at its path: others can take it."""
@@ -107,8 +113,7 @@ class Lock:
     def release(self) -> None:
         """Gives the run free. The file stays: taking it away would let two holders lock two files of one name."""
         if self._descriptor >= 0:
-            if _held.get(self._key, (0, {}))[0] == os.getpid():
-                del _held[self._key]
+            _held.pop(self._key, None)
             os.close(self._descriptor)
             self._descriptor = -1
 
@@ -157,37 +162,27 @@ def holder(path: Path) -> dict[str, Any] | None:
     if mine is not None or not CAN_LOCK:
         return mine
     try:
-        descriptor = os.open(file, os.O_RDONLY | CAREFUL)
+        with ExitStack() as opened:
+            descriptor = os.open(file, os.O_RDONLY | CAREFUL)
+            opened.callback(os.close, descriptor)
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise NotFoundError(f"{shown(file)} is not a regular file", fix=MOVE)
+            asked = [0] * 5
+            asked[_TYPE] = fcntl.F_RDLCK
+            answer = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, struct.pack(_FLOCK, *asked)))
+            if answer[_TYPE] == fcntl.F_UNLCK:
+                return None
+            about = {"pid": max(int(answer[_PID]), 0)}  # 0 or less: it is locked, by whom is not seen from here
+            with suppress(OSError, ValueError, RecursionError):  # its holder has not written yet, or it is damaged
+                told = json.loads(os.pread(descriptor, _LIMIT, 0))
+                known = told if isinstance(told, dict) else {}
+                about |= {key: known[key] for key, wanted in _TOLD.items() if type(known.get(key)) is wanted}
+            return about
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _unreadable(file, error) from error
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise NotFoundError(f"{shown(file)} is not a regular file", fix=MOVE)
-        asked = [0] * 5
-        asked[_TYPE] = fcntl.F_RDLCK
-        answer = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, struct.pack(_FLOCK, *asked)))
-        if answer[_TYPE] == fcntl.F_UNLCK:
-            return None
-        # A pid of 0 or less: it is locked, by whom is not seen from here.
-        try:
-            told = json.loads(os.pread(descriptor, _LIMIT, 0))
-        except (OSError, ValueError, RecursionError):
-            told = None  # its holder has not written yet, or what it wrote is damaged
-        known = told if isinstance(told, dict) else {}
-        types = {"host": str, "pid": int, "start": str, "command": str}
-        about = {key: known[key] for key, wanted in types.items() if type(known.get(key)) is wanted}
-        return {"pid": max(int(answer[_PID]), 0)} | about
-    except OSError as error:
-        raise _unreadable(file, error) from error
-    finally:
-        os.close(descriptor)
-
-
-def _unreadable(file: Path, error: OSError) -> NotFoundError | ResourceError:
-    told = unreadable(file, error)
-    return told if told.fix else NotFoundError(told.message, fix=MOVE)
+        failed = unreadable(file, error)
+        raise (failed if failed.fix else NotFoundError(failed.message, fix=MOVE)) from error
 
 
 def describe_holder(path: Path) -> str | None:
@@ -202,23 +197,10 @@ def describe_holder(path: Path) -> str | None:
 def _mine(file: Path) -> dict[str, Any] | None:
     """The content of a lock that this very process holds."""
     try:
-        about = file.stat(follow_symlinks=False)
+        return _held.get(_key(os.lstat(file)))
     except OSError:
         return None
-    process, content = _held.get((about.st_dev, about.st_ino), (0, {}))
-    return content if process == os.getpid() else None
 
 
-def _lock(descriptor: int, file: Path) -> bool:
-    """False: another process has it. Not flock: children that outlive a killed holder would keep that."""
-    try:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EAGAIN, errno.EACCES):
-            return False
-        if error.errno in _ABSENT:
-            fix = "This file system keeps no locks: put the runs on a local disk (--runs-dir)."
-            raise ResourceError(f"cannot lock {shown(file)}: {error.strerror}", fix=fix) from error
-        with writing(file):
-            raise
-    return True
+def _key(file: os.stat_result) -> tuple[int, int, int]:
+    return os.getpid(), file.st_dev, file.st_ino

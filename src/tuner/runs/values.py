@@ -1,24 +1,29 @@
-"""A run's value of a metric: one rule for requirements, filters, comparisons and recipes."""
+"""Conditions as the command line has them (``val_accuracy>=0.97``), a run's value of a metric by one rule for
+requirements, filters, comparisons and recipes, and what a trained run has to reach."""
 
 from __future__ import annotations
 
+import math
+import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuner.durable.reading import damaged, shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
-from tuner.figures import mean_of_known
+from tuner.figures import mean, mean_of_known
 from tuner.options.metrics import Column
 from tuner.options.metrics import column as column_of
-from tuner.quantities import LAYER, WHOLE_RUN
-from tuner.runs.conditions import Condition, parse_numeric
+from tuner.quantities import EPOCH, LAYER, WHOLE_RUN
 from tuner.runs.files import CONFIG
 from tuner.runs.folder import Run
 from tuner.runs.rows import Row
+
+if TYPE_CHECKING:
+    from tuner.config.loaded import Loaded
 
 FORMS = (
     "val_accuracy, val_accuracy@last, val_accuracy@7, epochs(val_accuracy>=0.9), activation_std(hidden.0)@0, "
@@ -29,6 +34,66 @@ MINIMISED_ONLY = ("label_smoothing", "class_weights")
 NOT_TESTED = "not measured: training.test is ask"
 _FORM = re.compile(r"([A-Za-z_][A-Za-z0-9_.()\[\]]*)(?:@(last|[0-9]{1,9}))?")
 _LAYER = re.compile(rf"({'|'.join(LAYER)})\(([a-z0-9_.]+)\)")
+_OPERATOR = re.compile(r">=|<=|==|!=|>|<|=|≥|≤|≠")
+_SPELLINGS = {"==": "=", "≥": ">=", "≤": "<=", "≠": "!="}
+_COMPARE = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "=": operator.eq,
+            "!=": operator.ne}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Condition:
+    """`operator` is one of ``>= <= > < = !=``; both sides are text as given, without spaces around."""
+
+    left: str
+    operator: str
+    right: str
+
+    def __str__(self) -> str:
+        return f"{self.left}{self.operator}{self.right}"
+
+    def holds(self, value: float) -> bool:
+        """Whether the number `value` on the left side fulfils it. Raises UsageError where the right side is none."""
+        return self.compare(value, self.number)
+
+    def compare(self, left: Any, right: Any) -> bool:
+        """Whether the operator holds between two numbers or two texts."""
+        return bool(_COMPARE[self.operator](left, right))
+
+    @property
+    def number(self) -> float:
+        """The right side. Raises UsageError."""
+        try:
+            number = float(self.right)
+        except ValueError:
+            number = math.nan
+        if math.isnan(number):
+            raise UsageError(f"in {shown(self)} the right side is not a number: {shown(self.right)}")
+        return number
+
+
+def parse_condition(text: str) -> Condition:
+    """Splits at the first operator outside parentheses. Raises UsageError; a condition without an operator is most
+    often one whose ``>`` the shell took for itself."""
+    depth = 0
+    for found in re.finditer(rf"[()]|{_OPERATOR.pattern}", text):
+        depth += {"(": 1, ")": -1}.get(found[0], 0)
+        if found[0] not in "()" and depth <= 0:
+            left, right = text[: found.start()].strip(), text[found.end() :].strip()
+            if not left or not right:
+                break
+            return Condition(left, _SPELLINGS.get(found[0], found[0]), right)
+    if not _OPERATOR.search(text):
+        message = f"{shown(text) or repr(text)} is no condition: there is no operator in it (>=, <=, >, <, =, !=)"
+        name = text if re.fullmatch(r"[A-Za-z0-9_.@()]+", text) else "val_accuracy"
+        raise UsageError(message, fix=f"A shell takes > and < for itself: put quotes around it, '{name}>=0.97'.")
+    raise UsageError(f"{shown(text)} is no condition: one side is missing", fix="val_accuracy>=0.97 is one")
+
+
+def parse_numeric(text: str) -> Condition:
+    """A condition whose right side is a number. Raises UsageError."""
+    condition = parse_condition(text)
+    _ = condition.number
+    return condition
 
 
 @dataclass(frozen=True)
@@ -76,8 +141,11 @@ def _check_has_epochs(column: str) -> None:
 def value(run: Run, metric: Metric) -> float | None:
     """The metric of `run`; None where it has none yet, or never got there (a run that reached no such epoch). Raises
     UsageError naming the metrics there are when the run has no such metric at all."""
+    if metric.column == "parameters":
+        known = run.about.get("parameters")
+        return known if isinstance(known, int) else _planned_parameters(run.path / CONFIG)
     if metric.column in WHOLE_RUN:
-        return parameters(run) if metric.column == "parameters" else mean_of_known(_epoch_seconds(run))
+        return mean_of_known(_epoch_seconds(run))
     if metric.reached is not None:
         left, holds = metric.reached.left, metric.reached.holds
         course = ((row["epoch"], _known(run, row, left, Metric(left, left))) for row in run.rows)
@@ -89,7 +157,10 @@ def value(run: Run, metric: Metric) -> float | None:
     if asked.part == "test" and metric.at is None:
         test = run.status.get("test") or {}
         return _known(run, test, asked.name, metric) if test else None
-    row = _row(run, metric.at)
+    if metric.at is None or metric.at == -1:
+        row = run.status.get("best" if metric.at is None else "last") or {}
+    else:
+        row = next((row for row in run.rows if row.get("epoch") == metric.at), {})
     return _known(run, row, metric.column, metric) if row else None
 
 
@@ -118,14 +189,9 @@ def metrics_of_run(run: Run) -> list[str]:
     return [*columns, *test, *WHOLE_RUN]
 
 
-def parameters(run: Run) -> float:
-    """How many numbers the network learns."""
-    known = run.about.get("parameters")
-    return known if isinstance(known, int) else _planned_parameters(run.path / CONFIG)
-
-
 @cache
 def _planned_parameters(config: Path) -> int:
+    """How many numbers the network of a run learns that an older tuner made, which did not note it."""
     from tuner.config.load import load
 
     try:
@@ -145,14 +211,6 @@ def _epoch_seconds(run: Run) -> list[float]:
         return list(run.seconds.values())
     except NotFoundError:
         return []
-
-
-def _row(run: Run, at: int | None) -> dict[str, Any] | Row:
-    if at is None:
-        return run.status.get("best") or {}
-    if at == -1:
-        return run.status.get("last") or {}
-    return next((row for row in run.rows if row.get("epoch") == at), {})
 
 
 def _of_layer(run: Run, number: str, layer: str, metric: Metric) -> float | None:
@@ -195,3 +253,56 @@ def _known(run: Run, row: dict[str, Any] | Row, name: str, metric: Metric) -> fl
         raise UsageError(f"{_named(run)} has no metric {shown(metric)}", fix=fix)
     found: float | None = row[name]
     return found
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A metric and what it has to be."""
+
+    condition: Condition
+    metric: Metric
+
+    def judge(self, runs: Mapping[int, Run]) -> dict[str, Any]:
+        """``{"condition", "value", "holds"}`` for the mean over the runs; a run without a value fails it, and where it
+        is known why, ``reason`` says so."""
+        values = [value(run, self.metric) for run in runs.values()]
+        known = [each for each in values if each is not None]
+        found = mean(known) if known and len(known) == len(values) else None
+        reasons = [reason for run in runs.values() if found is None and (reason := why_not(run, self.metric))]
+        return {
+            "condition": str(self.condition),
+            "value": found,
+            "holds": found is not None and self.condition.holds(found),
+            **({"reason": reasons[0]} if reasons else {}),
+        }
+
+
+def parse_requirements(texts: Sequence[str], loaded: Loaded) -> list[Requirement]:
+    """Raises UsageError for what is no condition, and for a metric that a run of `loaded` will not have."""
+    requirements = [Requirement(each, parse_metric(each.left)) for each in map(parse_numeric, texts)]
+    there = possible_metrics(loaded)
+    for requirement in requirements:
+        is_test = column_of(requirement.metric.column).part == "test"
+        if is_test and loaded.config.training.test == "ask":
+            raise UsageError(f"{requirement.condition}: {NOT_TESTED}", fix="training.test=end measures it.")
+        if requirement.metric.column not in (*there, *layer_metrics(loaded)):
+            near = [name for name in there if name.endswith(f"_{requirement.metric.column}")]
+            fix = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(there)}."
+            raise UsageError(f"{requirement.condition}: such a run has no metric {requirement.metric.column}", fix=fix)
+    return requirements
+
+
+def layer_metrics(loaded: Loaded) -> list[str]:
+    """``activation_std(hidden.0)`` and so on, for every layer with weights."""
+    if loaded.config.layer_stats == "none":
+        return []
+    layers = [block.name for block in loaded.plan.blocks if block.parameters]
+    return [f"{number}({layer})" for layer in layers for number in LAYER]
+
+
+def possible_metrics(loaded: Loaded) -> list[str]:
+    """The columns that a run of `loaded` can be asked for."""
+    measured = loaded.metrics
+    tested = loaded.config.training.test == "end"
+    test = dict.fromkeys(str(Column("test", column_of(name).name)) for name in measured if tested)
+    return [*measured, *test, *EPOCH, *WHOLE_RUN]

@@ -8,13 +8,12 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
 from tuner.config.settings import Checkpoint
-from tuner.durable.folders import commit_folder, read_folder, remove_folder, sweep_leftovers
 from tuner.durable.journal import Journal
 from tuner.durable.reading import JOURNAL_LIMIT, Checksum, checksum, damaged, json_line, read_bytes, shown
-from tuner.durable.writing import write_file, writing
+from tuner.durable.writing import commit_folder, read_folder, remove_folder, sweep_leftovers, write_file, writing
 from tuner.errors import NotFoundError, ResourceError
 from tuner.quantities import TIME
-from tuner.runs.creating import now, write_status
+from tuner.runs.creating import now
 from tuner.runs.files import (
     BEST,
     CHECKPOINTS,
@@ -28,6 +27,7 @@ from tuner.runs.files import (
     WRITTEN_ONCE,
     checkpoint_position,
     checkpoints,
+    write_status,
 )
 from tuner.runs.lock import MOVE, Lock
 from tuner.runs.rows import Row, format_header, format_row, parse_rows

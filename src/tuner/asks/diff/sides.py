@@ -113,8 +113,8 @@ def _found(reference: str, runs_dir: Path) -> Side:
     if reference in configs and reference not in (path.name, group.first.name):
         return _config(str(configs[reference]))
     origins, config = group.first.origins, group.first.config
-    notes = [f"left out of {shown(group.name)}: {each}" for each in group.damaged]
-    notes += [f"{shown(group.name)}: {key} is from {place}" for key, place in origins.items() if STAYED in place]
+    notes = [f"left out of {shown(group.path.name)}: {each}" for each in group.damaged]
+    notes += [f"{shown(group.path.name)}: {key} is from {place}" for key, place in origins.items() if STAYED in place]
     return Side(str(group.path), config, origins, group, tuple(notes))
 
 

@@ -11,12 +11,12 @@ from tuner.asks.runs.columns import Column, Problems, find_column
 from tuner.asks.runs.entries import DAMAGED, Entry
 from tuner.document.nodes import Place, core_value, to_plain
 from tuner.document.parsing import parse
-from tuner.durable.names import normal
 from tuner.durable.reading import shown
 from tuner.errors import UsageError
-from tuner.runs.conditions import Condition, parse_condition
+from tuner.paths import normal
 from tuner.runs.files import STATES
 from tuner.runs.folder import natural
+from tuner.runs.values import Condition, parse_condition
 
 _DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}([ T][0-9]{2}(:[0-9]{2}){0,2})?)?)?")
 

@@ -68,14 +68,7 @@ def fetch_archives(archives: tuple[Archive, ...], root: Path, bases: tuple[str, 
             continue
         make_folder(root / archive.folder)
         with writing(root), tempfile.TemporaryFile(dir=root) as scratch:
-            placed = root / archive.folder / archive.file
-            found = ""
-            if is_file(placed):
-                with placed.open("rb") as held:
-                    shutil.copyfileobj(held, scratch)
-                found = md5(scratch)
-            if found != archive.md5:
-                yield from take_from_mirrors(archive, root, bases or archive.mirrors, scratch, found)
+            yield from fill(scratch, archive, root / archive.folder, bases or archive.mirrors)
             unpack(scratch, archive, root)
 
 
@@ -85,15 +78,18 @@ def md5(file: IO[bytes]) -> str:
     return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()  # type: ignore[arg-type]
 
 
-def take_from_mirrors(
-    archive: Archive, root: Path, bases: tuple[str, ...], scratch: IO[bytes], placed: str
-) -> Iterator[Progress]:
-    """Fills `scratch` with the archive from the first mirror that gives it whole.
+def fill(scratch: IO[bytes], archive: Archive, place: Path, bases: tuple[str, ...]) -> Iterator[Progress]:
+    """Fills `scratch` with the archive that was put into its place by hand, else from the first mirror that gives it.
 
-    `placed` is the MD5 of what was put there by hand in its place, empty for nothing. Raises NotFoundError.
+    Raises NotFoundError.
     """
-    place = root / archive.folder
-    reasons = [f"{shown(place / archive.file)}: its MD5 is {placed}"] if placed else []
+    reasons = []
+    if is_file(place / archive.file):
+        with (place / archive.file).open("rb") as held:
+            shutil.copyfileobj(held, scratch)
+        if (found := md5(scratch)) == archive.md5:
+            return
+        reasons.append(f"{shown(place / archive.file)}: its MD5 is {found}")
     for base in bases:
         scratch.seek(0)
         scratch.truncate()

@@ -96,28 +96,25 @@ def load(dataset: Dataset) -> Splits:
 
 def check(raw: Raw, known: Description, name: str) -> None:
     """Raises NotFoundError unless what was read is what the source described."""
+    parts = [("data", raw.x, raw.y, known.train_samples + known.test_samples)]
     if raw.test_x is not None and raw.test_y is not None:
-        check_part(raw.x, raw.y, known.train_samples, known, f"{name}: the training data")
-        check_part(raw.test_x, raw.test_y, known.test_samples, known, f"{name}: the test data")
-    else:
-        check_part(raw.x, raw.y, known.train_samples + known.test_samples, known, f"{name}: the data")
+        training = "training data", raw.x, raw.y, known.train_samples
+        parts = [training, ("test data", raw.test_x, raw.test_y, known.test_samples)]
+    for what, x, y, samples in parts:
+        said = f"{name}: the {what}"
+        if x.shape != (samples, *known.shape) or y.shape != (samples,):
+            wanted = f"{samples:,} samples of shape {known.shape}"
+            raise NotFoundError(f"{said} should be {wanted}, but the arrays are {x.shape} and {y.shape}")
+        if known.target == "class" and samples and not 0 <= y.min() <= y.max() < len(known.classes):
+            raise NotFoundError(f"{said} has labels outside 0 to {len(known.classes) - 1}")
+        if x.dtype != np.uint8 and not np.isfinite(x).all():
+            raise NotFoundError(f"{said} holds numbers that are not finite")
+        if known.target == "number" and not np.isfinite(y).all():
+            raise NotFoundError(f"{said} has targets that are not finite")
     if known.target == "class":
         counts = np.bincount(raw.y, minlength=len(known.classes))
         if not counts.all():
             raise NotFoundError(f"{name} has no sample of class {known.classes[int(counts.argmin())]}")
-
-
-def check_part(x: Array, y: Array, samples: int, known: Description, said: str) -> None:
-    """Raises NotFoundError unless `x` and `y` are `samples` samples of what was described."""
-    if x.shape != (samples, *known.shape) or y.shape != (samples,):
-        wanted = f"{samples:,} samples of shape {known.shape}"
-        raise NotFoundError(f"{said} should be {wanted}, but the arrays are {x.shape} and {y.shape}")
-    if known.target == "class" and samples and not 0 <= y.min() <= y.max() < len(known.classes):
-        raise NotFoundError(f"{said} has labels outside 0 to {len(known.classes) - 1}")
-    if x.dtype != np.uint8 and not np.isfinite(x).all():
-        raise NotFoundError(f"{said} holds numbers that are not finite")
-    if known.target == "number" and not np.isfinite(y).all():
-        raise NotFoundError(f"{said} has targets that are not finite")
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,8 +163,10 @@ def split(dataset: Dataset, raw: Raw) -> Splits:
         train, y = train[order], y[order]
     x = raw.x[train]
     own_test = Part(raw.test_x, raw.test_y) if raw.test_x is not None and raw.test_y is not None else None
-    standardized = isinstance(source, NumericTarget) and source.standardize_target
-    target_mean, target_scale = spread(y) if standardized else (0.0, 1.0)
+    target_mean, target_scale = 0.0, 1.0
+    if isinstance(source, NumericTarget) and source.standardize_target:
+        target_mean = float(y.mean(dtype=np.float64))
+        target_scale = float(y.std(dtype=np.float64)) if y.min() != y.max() else 1.0
     return Splits(
         description=known,
         train=Part(x, y),
@@ -271,12 +270,9 @@ def measure(x: Array, normalize: Literal["none", "standard", "minmax"]) -> Stati
     else:
         mean, deviation = of_numbers(x, axes)
         low, high = x.min(axis=axes).astype(np.float64), x.max(axis=axes).astype(np.float64)
-    if normalize == "standard":
-        offset, scale = mean, np.where(low == high, 1.0, deviation)
-    elif normalize == "minmax":
-        offset, scale = low, np.where(low == high, 1.0, high - low)
-    else:
-        offset, scale = np.zeros_like(mean), np.ones_like(mean)
+    as_stored = np.zeros_like(mean), np.ones_like(mean)
+    offset, scale = {"standard": (mean, deviation), "minmax": (low, high - low), "none": as_stored}[normalize]
+    scale = np.where(low == high, 1.0, scale)
     shape = [x.shape[axis] if axis == kept else 1 for axis in range(1, x.ndim)]
     offset, scale, low, high = (value.astype(np.float32).reshape(shape) for value in (offset, scale, low, high))
     scale[scale == 0] = 1  # a spread too small for float32
@@ -310,9 +306,3 @@ def of_numbers(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
         squares += ((x[start : start + CHUNK] - mean) ** 2).sum(axis=axes, keepdims=True)
     count = x.size // max(mean.size, 1)
     return mean.reshape(-1), np.sqrt(squares / count).reshape(-1)
-
-
-def spread(y: Array) -> tuple[float, float]:
-    """Mean and standard deviation of numeric targets (N,); 1 for targets that are all the same."""
-    deviation = float(y.std(dtype=np.float64))
-    return float(y.mean(dtype=np.float64)), deviation if y.min() != y.max() else 1.0

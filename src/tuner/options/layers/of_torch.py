@@ -56,14 +56,11 @@ class Conv(Layer, name="conv"):
         from torch import nn
 
         # as torch's padding="same" does it (one more on the right and below), without its warning about a copy
-        whole = self.kernel_size - 1 if self.padding == "same" else 0
-        before, after = whole // 2, whole - whole // 2
-        even = before if before == after else 0
-        uneven = None if before == after else (before, after, before, after)
+        before, more = divmod(self.kernel_size - 1 if self.padding == "same" else 0, 2)
 
         def convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-            x = x if uneven is None else nn.functional.pad(x, uneven)
-            return nn.functional.conv2d(x, weight, bias, padding=even)
+            x = nn.functional.pad(x, (before, before + more) * 2) if more else x
+            return nn.functional.conv2d(x, weight, bias, padding=0 if more else before)
 
         return weighted_module(block, convolve, nn.BatchNorm2d)
 

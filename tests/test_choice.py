@@ -11,7 +11,7 @@ from tuner.bounds import Integer, ListOf, Null, Number, Part
 from tuner.choice import InvalidError, Section, kinds_below, setting
 from tuner.config.settings import Config
 from tuner.options.activations import LeakyReLU, ReLU
-from tuner.options.optimizers.sgd import SGD
+from tuner.options.optimizers.of_torch import SGD
 
 
 class Inner(Section):

@@ -16,7 +16,7 @@ from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.config.notes import RULES, notes_on
 from tuner.config.settings import Config, Training
-from tuner.options.optimizers.sgd import SGD
+from tuner.options.optimizers.of_torch import SGD
 from tuner.options.schedulers import Plateau, Scheduler, learning_rate
 
 LR, EPOCHS, STEPS = 0.4, 8, 8

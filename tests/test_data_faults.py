@@ -13,8 +13,7 @@ from tuner.choice import setting
 from tuner.data.embedded import Diabetes, Iris
 from tuner.data.generated import Blobs
 from tuner.data.idx import MNIST
-from tuner.data.sizes import faults
-from tuner.data.source import Dataset, Description, DrawnTest, Raw, Source
+from tuner.data.source import Dataset, Description, DrawnTest, Raw, Source, faults
 from tuner.data.splits import load as load_splits
 from tuner.errors import ConfigError, NotFoundError, ResourceError
 

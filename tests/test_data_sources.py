@@ -16,8 +16,7 @@ import pytest
 from tuner.choice import InvalidError, fold
 from tuner.data.embedded import BreastCancer, Diabetes, Digits, Iris, Wine
 from tuner.data.generated import Blobs, Circles, Moons
-from tuner.data.sizes import faults
-from tuner.data.source import DrawnTest, NumericTarget, Source
+from tuner.data.source import DrawnTest, NumericTarget, Source, faults
 
 NOWHERE = Path("does-not-exist")
 ALL = sorted(Source.members)

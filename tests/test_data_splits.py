@@ -18,8 +18,7 @@ from tuner.choice import setting
 from tuner.data.embedded import Diabetes, Digits
 from tuner.data.generated import Blobs, Moons
 from tuner.data.idx import MNIST
-from tuner.data.sizes import faults, sizes
-from tuner.data.source import Dataset, DrawnTest, Raw, Source
+from tuner.data.source import Dataset, DrawnTest, Raw, Source, faults, sizes
 from tuner.data.splits import Part, choose, draw, fingerprint, random_bits, shares, shuffled_indices, split, with_noise
 from tuner.data.splits import load as load_splits
 from tuner.errors import ConfigError

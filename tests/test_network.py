@@ -18,8 +18,7 @@ from tuner import network
 from tuner.options.activations import Linear, PReLU, Tanh
 from tuner.options.initializers import Default, Initializer, LecunNormal, Orthogonal, Uniform, Zeros
 from tuner.options.layers.base import Layer
-from tuner.options.layers.feedforward import Conv, Dense, Dropout, Pool
-from tuner.options.layers.recurrent import Recurrent
+from tuner.options.layers.of_torch import Conv, Dense, Dropout, Pool, Recurrent
 from tuner.options.models import CNN, MLP, RNN, Layers, Model, Output
 from tuner.plan import Plan, plan
 
@@ -185,7 +184,7 @@ def test_the_plan_says_what_is_built(kind: str) -> None:
     real = {name: tuple(parameter.shape) for name, parameter in built.named_parameters()}
     assert real == {f"{block.name}.{key}": shape for block in made.blocks for key, shape in block.parameters.items()}
     assert made.parameters == sum(parameter.numel() for parameter in built.parameters())
-    for block, (name, module) in zip(made.blocks, built.blocks(), strict=True):
+    for block, (name, module) in zip(made.blocks, built.blocks, strict=True):
         x = module(x)
         assert name == block.name
         assert tuple(x.shape[1:]) == block.outputs

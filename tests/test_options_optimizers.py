@@ -13,10 +13,8 @@ import torch
 from torch import Tensor
 
 from tuner.choice import InvalidError
-from tuner.options.optimizers.adam import Adam, AdamW, NAdam, RAdam
-from tuner.options.optimizers.adaptive import Adadelta, Adagrad, RMSprop
 from tuner.options.optimizers.base import Optimizer
-from tuner.options.optimizers.sgd import SGD
+from tuner.options.optimizers.of_torch import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, RAdam, RMSprop
 
 Array = Any  # of numpy, float64
 Memory = dict[str, Any]
@@ -190,8 +188,7 @@ def test_no_step_imports_torchs_compiler() -> None:
 import sys, torch
 from tuner.options.optimizers.base import Optimizer
 from tuner.choice import InvalidError
-from tuner.options.optimizers.adaptive import RMSprop
-from tuner.options.optimizers.sgd import SGD
+from tuner.options.optimizers.of_torch import SGD, RMSprop
 extra = [SGD(momentum=0.9, nesterov=True), RMSprop(momentum=0.5, centered=True)]
 for optimizer in [member() for member in Optimizer.members.values()] + extra:
     w = torch.ones(3, 2, requires_grad=True)

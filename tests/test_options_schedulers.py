@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tuner.choice import InvalidError
 from tuner.config.checks import contradictions
 from tuner.config.settings import Config, Training
-from tuner.options.optimizers.sgd import SGD
+from tuner.options.optimizers.of_torch import SGD
 from tuner.options.schedulers import (
     Cosine,
     Exponential,

@@ -9,8 +9,7 @@ import pytest
 from tuner.options.activations import Activation, PReLU
 from tuner.options.initializers import Zeros
 from tuner.options.layers.base import PlanError, describe
-from tuner.options.layers.feedforward import Conv, Dense, Dropout, Pool
-from tuner.options.layers.recurrent import Recurrent
+from tuner.options.layers.of_torch import Conv, Dense, Dropout, Pool, Recurrent
 from tuner.options.models import CNN, MLP, RNN, Layers, Model, Output
 from tuner.plan import Plan, plan
 

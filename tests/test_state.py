@@ -13,9 +13,8 @@ from safetensors import safe_open
 from tuner import network
 from tuner.errors import NotFoundError
 from tuner.options.models import MLP
-from tuner.options.optimizers.adam import Adam
 from tuner.options.optimizers.base import Optimizer
-from tuner.options.optimizers.sgd import SGD
+from tuner.options.optimizers.of_torch import SGD, Adam
 from tuner.plan import plan
 from tuner.runs.files import STATE
 from tuner.state import MODEL, OPTIMIZER, State, load_weights, weights

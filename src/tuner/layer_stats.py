@@ -55,7 +55,7 @@ def measure(
     norm of the gradient of `objective` (the mean over the probe) by all the layer's parameters.
     """
     seen: dict[str, Tensor] = {}
-    owned = {name: parameters for name, module in network.blocks() if (parameters := list(module.parameters()))}
+    owned = {name: parameters for name, module in network.blocks if (parameters := list(module.parameters()))}
     with network.watched(seen.__setitem__), _as_in_training(network), torch.enable_grad():
         loss = objective(network(probe.x), probe.y)
     flat = [parameter for parameters in owned.values() for parameter in parameters]

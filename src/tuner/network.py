@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from itertools import compress
 from typing import Any
 
 import torch
@@ -21,23 +22,16 @@ class Network(nn.Module):
     def __init__(self, plan: Plan, seed: int) -> None:
         super().__init__()
         self.plan = plan
-        self.names = [block.name for block in plan.blocks]
-        modules = [block.layer.build(block, seed) for block in plan.blocks]
-        for block, module in zip(plan.blocks, modules, strict=True):
-            group, _, index = block.name.partition(".")
-            if not index:
-                self.add_module(group, module)
-                continue
-            if group not in self._modules:
-                self.add_module(group, nn.ModuleList())
-            self.get_submodule(group).append(module)  # type: ignore[operator]
-        self._order = modules
-        self._drawing: list[Any] = [one for one, block in zip(modules, plan.blocks, strict=True) if block.layer.draws]
-
-    def blocks(self) -> Iterator[tuple[str, nn.Module]]:
+        self.blocks = [(block.name, block.layer.build(block, seed)) for block in plan.blocks]
         """(name, module) of every layer, first to last."""
-        for name in self.names:
-            yield name, self.get_submodule(name)
+        for name, module in self.blocks:
+            group, _, index = name.partition(".")
+            if index and group not in self._modules:
+                self.add_module(group, nn.ModuleList())
+            parent = self.get_submodule(group) if index else self
+            parent.add_module(index or group, module)
+        drawing = [block.layer.draws for block in plan.blocks]
+        self._drawing: list[Any] = [module for _, module in compress(self.blocks, drawing)]
 
     @contextmanager
     def watched(self, look: Callable[[str, Tensor], None]) -> Iterator[None]:
@@ -47,7 +41,7 @@ class Network(nn.Module):
             look(name, output)
 
         with ExitStack() as hooks:
-            for name, module in self.blocks():
+            for name, module in self.blocks:
                 hooks.callback(module.register_forward_hook(partial(tell, name)).remove)
             yield
 
@@ -57,7 +51,7 @@ class Network(nn.Module):
             module.step = step
 
     def forward(self, x: Tensor) -> Tensor:
-        for module in self._order:
+        for _, module in self.blocks:
             x = module(x)
         return x
 
@@ -66,7 +60,7 @@ def build(plan: Plan, seed: int) -> Network:
     """The network of `plan` on the CPU; each weight's first value is a function of (seed, its name) alone."""
     network = Network(plan, seed)
     with torch.no_grad():
-        for block, (_, module) in zip(plan.blocks, network.blocks(), strict=True):
+        for block, (_, module) in zip(plan.blocks, network.blocks, strict=True):
             for name, parameter in module.named_parameters():
                 if name.startswith(("norm.", "activation.")):
                     continue  # batch norm starts at 1 and 0, PReLU at its own setting

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from tuner.options.layers.base import Block, Place, Shape
-from tuner.options.layers.feedforward import Dense
+from tuner.options.layers.of_torch import Dense
 from tuner.options.models import Model
 
 
@@ -38,20 +38,16 @@ class Plan:
 def plan(model: Model, inputs: Shape, units: int) -> Plan:
     """The plan of `model` for samples of shape `inputs` and `units` outputs. Raises PlanError."""
     layers = model.expand()
-    following = False  # whether the layer after this one reads sequences, those that pass everything on aside
-    sequences: list[bool] = []
-    for _, layer in reversed(layers):
-        sequences.append(following)
-        following = following if layer.passes_on else layer.reads_sequences
     counts: Counter[str] = Counter()
     blocks: list[Block] = []
-    for (path, layer), sequence in zip(layers, reversed(sequences), strict=True):
+    shape, common = inputs, (model.activation, model.initializer)
+    for index, (path, layer) in enumerate(layers):
         name = f"{layer.group}.{counts[layer.group]}"
         counts[layer.group] += 1
-        shape = blocks[-1].outputs if blocks else inputs
-        place = Place(name, path, shape, model.activation, model.initializer, model.batch_norm, sequence)
-        blocks.append(layer.plan(place))
-    shape = blocks[-1].outputs if blocks else inputs
-    output, place = model.output, Place("output", "model.output", shape, model.activation, model.initializer)
+        # what comes next, those that pass everything on aside
+        sequence = next((each.reads_sequences for _, each in layers[index + 1 :] if not each.passes_on), False)
+        blocks.append(layer.plan(Place(name, path, shape, *common, model.batch_norm, sequence)))
+        shape = blocks[-1].outputs
+    output = model.output
     last = Dense(dense=units, activation=output.activation, initializer=output.initializer, batch_norm=False)
-    return Plan(inputs, (*blocks, last.plan(place)))
+    return Plan(inputs, (*blocks, last.plan(Place("output", "model.output", shape, *common))))

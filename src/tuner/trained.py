@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from tuner.config.load import load_config
 from tuner.config.settings import Config
@@ -37,12 +37,8 @@ class Model:
     data: Data = field(repr=False)
     """What the run knows of its data: shape, columns, target, parts."""
     config: Config = field(repr=False)
-    network: Network = field(repr=False)
-
-    @property
-    def module(self) -> nn.Module:
-        """The network itself: it takes normalised samples, float32 (N, *shape), and gives outputs (N, units)."""
-        return self.network
+    module: Network = field(repr=False)
+    """The network itself: it takes normalised samples, float32 (N, *shape), and gives outputs (N, units)."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -82,7 +78,7 @@ class Model:
     @torch.inference_mode()
     def _outputs(self, x: Any) -> Tensor:
         samples = self._samples(x)
-        parts = [self.network(self._normalized(part)) for part in torch.split(samples, chunk_size(self.network))]
+        parts = [self.module(self._normalized(part)) for part in torch.split(samples, chunk_size(self.module))]
         return torch.cat(parts)
 
     def _normalized(self, samples: Tensor) -> Tensor:

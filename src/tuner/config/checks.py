@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 from tuner.config.loaded import Loaded
 from tuner.config.settings import Config
 from tuner.config.words import nearest
-from tuner.data.sizes import faults
-from tuner.data.source import Source
+from tuner.data.source import Source, faults
 from tuner.errors import TunerError
 from tuner.options.layers.base import PlanError
 from tuner.options.losses import CrossEntropy

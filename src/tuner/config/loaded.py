@@ -8,8 +8,7 @@ from typing import Any
 
 from tuner.config.comparison import meaning_hash
 from tuner.config.settings import Config
-from tuner.data.sizes import Sizes, sizes
-from tuner.data.source import Dataset
+from tuner.data.source import Dataset, Sizes, sizes
 from tuner.options.metrics import Column, metrics_for
 from tuner.plan import Plan, plan
 

@@ -14,7 +14,7 @@ from tuner.options.activations import ReLU
 from tuner.options.augmentations import Flip
 from tuner.options.initializers import HeNormal
 from tuner.options.losses import CrossEntropy, Huber
-from tuner.options.optimizers.adam import RAdam
+from tuner.options.optimizers.of_torch import RAdam
 from tuner.options.schedulers import MultiStep, OneCycle, Plateau, Step
 
 Idle = tuple[str, Any, str, str]

@@ -11,8 +11,8 @@ from tuner.data.embedded import Digits
 from tuner.data.source import Source
 from tuner.options.losses import CrossEntropy, Loss
 from tuner.options.models import MLP, Model
-from tuner.options.optimizers.adam import Adam
 from tuner.options.optimizers.base import Optimizer
+from tuner.options.optimizers.of_torch import Adam
 from tuner.options.schedulers import NoSchedule, Scheduler
 from tuner.packages import packages
 from tuner.paths import NAME_PATTERN, is_run_name, normal

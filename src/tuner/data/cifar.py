@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from tuner.data.files import check_labels, locate, read_bytes
-from tuner.data.source import Archive, Array, Dataset, Description, Raw, Source
+from tuner.data.files import check_labels, read_bytes, stored
+from tuner.data.source import Archive, Array, Dataset, Raw, Source
 
 SHAPE = (3, 32, 32)
 PIXELS = 3072
-MIRRORS = ("https://www.cs.toronto.edu/~kriz/",)
-BATCH = 10_000
+BATCHES = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch")
 
 FINE = """
     apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle
@@ -23,6 +23,25 @@ FINE = """
 """
 
 
+def archive(name: str, md5: str, folder: str, label_bytes: int, samples: dict[str, int]) -> tuple[Archive]:
+    """What is downloaded: one archive of one folder; `samples` are those of each file, the last one the test's."""
+    unpacks = tuple((f"{folder}/{file}.bin", count * (label_bytes + PIXELS)) for file, count in samples.items())
+    return (Archive(f"{name}-binary.tar.gz", md5, ("https://www.cs.toronto.edu/~kriz/",), "", unpacks),)
+
+
+def opened(label_bytes: int, classes: tuple[str, ...]) -> Callable[..., Dataset]:
+    def read(source: Source, folder: Path) -> Raw:
+        import numpy as np
+
+        *training, (test_x, test_y) = (
+            records(folder / file, size // (label_bytes + PIXELS), label_bytes, len(classes), source.name)
+            for file, size in source.archives[0].unpacks
+        )
+        return Raw(np.concatenate([x for x, _ in training]), np.concatenate([y for _, y in training]), test_x, test_y)
+
+    return stored(SHAPE, classes, (50_000, 10_000), read)
+
+
 class CIFAR10(Source, name="cifar10"):
     """60,000 photographs, colour images of 32 x 32 pixels in ten classes (50,000 + 10,000 for the test).
 
@@ -33,22 +52,10 @@ class CIFAR10(Source, name="cifar10"):
     of Toronto; no licence stated.
     """
 
-    archives = (
-        Archive(
-            "cifar-10-binary.tar.gz",
-            "c32a1d4ab5d03f1284b67883e8d87530",
-            MIRRORS,
-            "",
-            tuple(
-                (f"cifar-10-batches-bin/{file}.bin", BATCH * (1 + PIXELS))
-                for file in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
-            ),
-        ),
+    archives = archive(
+        "cifar-10", "c32a1d4ab5d03f1284b67883e8d87530", "cifar-10-batches-bin", 1, dict.fromkeys(BATCHES, 10_000)
     )
-
-    def open(self, root: Path | None = None) -> Dataset:
-        classes = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-        return opened(self, root, 1, classes)
+    open = opened(1, ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"))
 
 
 class CIFAR100(Source, name="cifar100"):
@@ -60,37 +67,10 @@ class CIFAR100(Source, name="cifar100"):
     of Toronto; no licence stated.
     """
 
-    archives = (
-        Archive(
-            "cifar-100-binary.tar.gz",
-            "03b5dce01913d631647c71ecec9e9cb8",
-            MIRRORS,
-            "",
-            (
-                ("cifar-100-binary/train.bin", 50_000 * (2 + PIXELS)),
-                ("cifar-100-binary/test.bin", BATCH * (2 + PIXELS)),
-            ),
-        ),
+    archives = archive(
+        "cifar-100", "03b5dce01913d631647c71ecec9e9cb8", "cifar-100-binary", 2, {"train": 50_000, "test": 10_000}
     )
-
-    def open(self, root: Path | None = None) -> Dataset:
-        return opened(self, root, 2, tuple(FINE.split()))
-
-
-def opened(source: Source, root: Path | None, label_bytes: int, classes: tuple[str, ...]) -> Dataset:
-    """Both are alike: the last of the archive's files is the test part."""
-
-    def read() -> Raw:
-        import numpy as np
-
-        place = locate(source, root)
-        *training, (test_x, test_y) = (
-            records(place / file, size // (label_bytes + PIXELS), label_bytes, len(classes), source.name)
-            for file, size in source.archives[0].unpacks
-        )
-        return Raw(np.concatenate([x for x, _ in training]), np.concatenate([y for _, y in training]), test_x, test_y)
-
-    return Dataset(source, Description(SHAPE, "class", classes, 50_000, 10_000), read)
+    open = opened(2, tuple(FINE.split()))
 
 
 def records(path: Path, samples: int, label_bytes: int, classes: int, name: str) -> tuple[Array, Array]:

@@ -68,14 +68,7 @@ def fetch_archives(archives: tuple[Archive, ...], root: Path, bases: tuple[str, 
             continue
         make_folder(root / archive.folder)
         with writing(root), tempfile.TemporaryFile(dir=root) as scratch:
-            placed = root / archive.folder / archive.file
-            found = ""
-            if is_file(placed):
-                with placed.open("rb") as held:
-                    shutil.copyfileobj(held, scratch)
-                found = md5(scratch)
-            if found != archive.md5:
-                yield from take_from_mirrors(archive, root, bases or archive.mirrors, scratch, found)
+            yield from fill(scratch, archive, root / archive.folder, bases or archive.mirrors)
             unpack(scratch, archive, root)
 
 
@@ -85,15 +78,18 @@ def md5(file: IO[bytes]) -> str:
     return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()  # type: ignore[arg-type]
 
 
-def take_from_mirrors(
-    archive: Archive, root: Path, bases: tuple[str, ...], scratch: IO[bytes], placed: str
-) -> Iterator[Progress]:
-    """Fills `scratch` with the archive from the first mirror that gives it whole.
+def fill(scratch: IO[bytes], archive: Archive, place: Path, bases: tuple[str, ...]) -> Iterator[Progress]:
+    """Fills `scratch` with the archive that was put into its place by hand, else from the first mirror that gives it.
 
-    `placed` is the MD5 of what was put there by hand in its place, empty for nothing. Raises NotFoundError.
+    Raises NotFoundError.
     """
-    place = root / archive.folder
-    reasons = [f"{shown(place / archive.file)}: its MD5 is {placed}"] if placed else []
+    reasons = []
+    if is_file(place / archive.file):
+        with (place / archive.file).open("rb") as held:
+            shutil.copyfileobj(held, scratch)
+        if (found := md5(scratch)) == archive.md5:
+            return
+        reasons.append(f"{shown(place / archive.file)}: its MD5 is {found}")
     for base in bases:
         scratch.seek(0)
         scratch.truncate()
@@ -113,26 +109,6 @@ def take_from_mirrors(
 
 def take(url: str, archive: Archive, scratch: IO[bytes]) -> Iterator[Progress]:
     """One attempt at one URL. Raises FetchError with the reason where it fails."""
-    done, total = 0, None
-    for chunk, total in received(url):
-        if (total or 0) > SIZE_LIMIT:
-            raise FetchError(f"refused: {total:,} bytes are more than the {SIZE_LIMIT:,} allowed")
-        done += len(chunk)
-        if done > SIZE_LIMIT:
-            raise FetchError(f"refused: more than the {SIZE_LIMIT:,} bytes allowed")
-        scratch.write(chunk)
-        yield Progress(archive.file, done, total)
-    if total is not None and done != total:
-        raise FetchError(f"broke off after {done:,} of {total:,} bytes")
-    if (found := md5(scratch)) != archive.md5:
-        raise FetchError(f"refused: its MD5 is {found}, not the published {archive.md5}")
-
-
-def received(url: str) -> Iterator[tuple[bytes, int | None]]:
-    """What a server gives for `url`: nothing yet, then piece by piece; each with the bytes in all where it says so.
-
-    Raises FetchError.
-    """
     if not url.startswith(("https://", "http://")):
         raise FetchError("refused: not an http address")
     try:
@@ -144,13 +120,28 @@ def received(url: str) -> Iterator[tuple[bytes, int | None]]:
         raise FetchError(why(error)) from error
     with response:
         length = response.headers.get("Content-Length", "")
-        total = int(length) if length.isdecimal() else None
-        yield b"", total
-        try:
-            while chunk := response.read(CHUNK):
-                yield chunk, total
-        except (OSError, HTTPException) as error:
-            raise FetchError(f"broke off: {why(error)}") from error
+        total, done = int(length) if length.isdecimal() else None, 0
+        if (total or 0) > SIZE_LIMIT:
+            raise FetchError(f"refused: {total:,} bytes are more than the {SIZE_LIMIT:,} allowed")
+        yield Progress(archive.file, done, total)
+        while chunk := piece(response):
+            done += len(chunk)
+            if done > SIZE_LIMIT:
+                raise FetchError(f"refused: more than the {SIZE_LIMIT:,} bytes allowed")
+            scratch.write(chunk)
+            yield Progress(archive.file, done, total)
+    if total is not None and done != total:
+        raise FetchError(f"broke off after {done:,} of {total:,} bytes")
+    if (found := md5(scratch)) != archive.md5:
+        raise FetchError(f"refused: its MD5 is {found}, not the published {archive.md5}")
+
+
+def piece(response: IO[bytes]) -> bytes:
+    """The next bytes that a server gives. Raises FetchError."""
+    try:
+        return response.read(CHUNK)
+    except (OSError, HTTPException) as error:
+        raise FetchError(f"broke off: {why(error)}") from error
 
 
 def why(error: Exception) -> str:
@@ -165,7 +156,10 @@ def unpack(scratch: IO[bytes], archive: Archive, root: Path) -> None:
     """Puts the archive's files into place. Raises NotFoundError for an archive that does not hold them as it should."""
     scratch.seek(0)
     try:
-        for path, data in unpacked(scratch, archive):
+        for path, content, size in unpacked(scratch, archive):
+            data = content.read(size + 1)
+            if len(data) != size:
+                raise FetchError(f"{path} in it is not {size:,} bytes long")
             make_folder((root / path).parent)
             write_file(root / path, data)
     except (FetchError, tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -174,22 +168,17 @@ def unpack(scratch: IO[bytes], archive: Archive, root: Path) -> None:
         ) from error
 
 
-def unpacked(scratch: IO[bytes], archive: Archive) -> Iterator[tuple[str, bytes]]:
-    """The archive's files, relative path and content, and nothing else. Raises FetchError."""
-    if archive.file.endswith(".tar.gz"):
-        yield from tar_members(scratch, dict(archive.unpacks))
-        return
-    path, size = archive.unpacks[0]
-    content = gzip.GzipFile(fileobj=scratch) if archive.file.endswith(".gz") else scratch
-    yield path, sized(path, content.read(size + 1), size)
+def unpacked(scratch: IO[bytes], archive: Archive) -> Iterator[tuple[str, IO[bytes] | gzip.GzipFile, int]]:
+    """The archive's files and nothing else: relative path, content, and the size that it should have.
 
-
-def tar_members(scratch: IO[bytes], wanted: dict[str, int]) -> Iterator[tuple[str, bytes]]:
-    """The wanted files of a gzipped tar; other plain files are passed over.
-
-    Nothing is extracted by the tar's own word: a link, a device or a path that leads out refuses the whole archive.
+    Nothing is extracted by a tar's own word: a link, a device or a path that leads out refuses the whole archive.
+    Raises FetchError.
     """
-    left = dict(wanted)
+    left = dict(archive.unpacks)
+    if not archive.file.endswith(".tar.gz"):
+        [(path, size)] = left.items()
+        yield path, gzip.GzipFile(fileobj=scratch) if archive.file.endswith(".gz") else scratch, size
+        return
     with tarfile.open(fileobj=scratch, mode="r:gz") as tar:
         for member in tar:
             parts = PurePosixPath(member.name)
@@ -197,16 +186,8 @@ def tar_members(scratch: IO[bytes], wanted: dict[str, int]) -> Iterator[tuple[st
                 raise FetchError(f"it holds {member.name!r}, which could write outside its folder")
             if member.size > SIZE_LIMIT:
                 raise FetchError(f"it holds {member.name!r} of {member.size:,} bytes")
-            size = left.pop(member.name, None) if member.isreg() else None
-            stream = tar.extractfile(member) if size is not None else None
-            if stream is not None and size is not None:
-                yield member.name, sized(member.name, stream.read(size + 1), size)
+            content = tar.extractfile(member)  # None for a folder
+            if content is not None and member.name in left:
+                yield member.name, content, left.pop(member.name)
     if left:
         raise FetchError(f"it lacks {', '.join(left)}")
-
-
-def sized(path: str, data: bytes, size: int) -> bytes:
-    """The content of a file, which must be of `size` bytes. Raises FetchError."""
-    if len(data) != size:
-        raise FetchError(f"{path} in it is not {size:,} bytes long")
-    return data

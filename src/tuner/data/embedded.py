@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 from tuner.data.files import is_file
@@ -17,10 +18,22 @@ SUBSTANCES = """
     alcohol malic_acid ash alcalinity_of_ash magnesium total_phenols flavanoids nonflavanoid_phenols proanthocyanins
     color_intensity hue od280/od315_of_diluted_wines proline
 """
-NUCLEI = """
-    radius texture perimeter area smoothness compactness concavity concave_points symmetry fractal_dimension
-"""
+MEASURES = "radius,texture,perimeter,area,smoothness,compactness,concavity,concave points,symmetry,fractal dimension"
+NUCLEI = tuple(form.format(name) for form in ("mean {}", "{} error", "worst {}") for name in MEASURES.split(","))
 PATIENT = ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
+
+
+def class_table(file: str, samples: int, classes: tuple[str, ...], columns: tuple[str, ...]) -> Callable[..., Dataset]:
+    """The `open` of a table with a line of its sizes first and the class in the last column."""
+
+    def read() -> Raw:
+        table = read_table(file, samples, len(columns) + 1, header=True)
+        return Raw(table[:, :-1].astype("float32"), table[:, -1].astype("int64"))
+
+    def open_table(self: Iris | Wine | BreastCancer, root: Path | None = None) -> Dataset:  # noqa: ARG001
+        return Dataset(self, self.describe((len(columns),), classes, samples, columns), read)
+
+    return open_table
 
 
 class Digits(DrawnTest, Source, name="digits"):
@@ -49,8 +62,7 @@ class Iris(DrawnTest, Source, name="iris"):
     measurements as printed there; UCI Machine Learning Repository, licence CC BY 4.0; the copy that scikit-learn ships.
     """
 
-    def open(self, root: Path | None = None) -> Dataset:
-        return class_table(self, "iris.csv", ("setosa", "versicolor", "virginica"), 150, FLOWER)
+    open = class_table("iris.csv", 150, ("setosa", "versicolor", "virginica"), FLOWER)
 
 
 class Wine(DrawnTest, Source, name="wine"):
@@ -61,9 +73,7 @@ class Wine(DrawnTest, Source, name="wine"):
     scikit-learn ships.
     """
 
-    def open(self, root: Path | None = None) -> Dataset:
-        classes = ("class_0", "class_1", "class_2")
-        return class_table(self, "wine_data.csv", classes, 178, tuple(SUBSTANCES.split()))
+    open = class_table("wine_data.csv", 178, ("class_0", "class_1", "class_2"), tuple(SUBSTANCES.split()))
 
 
 class BreastCancer(DrawnTest, Source, name="breast_cancer"):
@@ -75,10 +85,7 @@ class BreastCancer(DrawnTest, Source, name="breast_cancer"):
     Repository, licence CC BY 4.0; the copy that scikit-learn ships.
     """
 
-    def open(self, root: Path | None = None) -> Dataset:
-        measures = [name.replace("_", " ") for name in NUCLEI.split()]
-        columns = tuple(form.format(name) for form in ("mean {}", "{} error", "worst {}") for name in measures)
-        return class_table(self, "breast_cancer.csv", ("malignant", "benign"), 569, columns)
+    open = class_table("breast_cancer.csv", 569, ("malignant", "benign"), NUCLEI)
 
 
 class Diabetes(DrawnTest, NumericTarget, Source, name="diabetes"):
@@ -97,18 +104,6 @@ class Diabetes(DrawnTest, NumericTarget, Source, name="diabetes"):
         x = read_table("diabetes_data_raw.csv.gz", 442, 10, header=False, delimiter=None)
         y = read_table("diabetes_target.csv.gz", 442, 1, header=False, delimiter=None)
         return Raw(x.astype("float32"), y[:, 0].astype("float32"))
-
-
-def class_table(
-    source: Iris | Wine | BreastCancer, file: str, classes: tuple[str, ...], samples: int, columns: tuple[str, ...]
-) -> Dataset:
-    """A table with a line of its sizes first and the class in the last column."""
-
-    def read() -> Raw:
-        table = read_table(file, samples, len(columns) + 1, header=True)
-        return Raw(table[:, :-1].astype("float32"), table[:, -1].astype("int64"))
-
-    return Dataset(source, source.describe((len(columns),), classes, samples, columns), read)
 
 
 def read_table(file: str, rows: int, columns: int, *, header: bool, delimiter: str | None = ",") -> Array:

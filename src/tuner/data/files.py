@@ -6,15 +6,17 @@ import errno
 import gzip
 import os
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tuner.data.source import Dataset, Description, Raw, Source
 from tuner.durable import reading as durable_reading
 from tuner.errors import NotFoundError, ResourceError
 from tuner.paths import path_of
 
 if TYPE_CHECKING:
-    from tuner.data.source import Array, Source
+    from tuner.data.source import Array
 
 # Path's own raise for what cannot be seen: here no permission counts as no.
 is_file, is_folder = os.path.isfile, os.path.isdir
@@ -61,6 +63,18 @@ def locate(source: Source, root: Path | None = None) -> Path:
                 return folder
     looked = ", ".join(shown(folder) for folder in folders)
     raise NotFoundError(f"{source.name} is not in {looked}: no {files[0]} there", fix=how_to_get(source.name))
+
+
+def stored(
+    shape: tuple[int, ...], classes: tuple[str, ...], samples: tuple[int, int], read: Callable[[Source, Path], Raw]
+) -> Callable[..., Dataset]:
+    """The `open` of a source of files, which `read` reads in a data folder; `samples` are for training and the test."""
+
+    def open_files(self: Source, root: Path | None = None) -> Dataset:
+        known = Description(shape, "class", classes, *samples)
+        return Dataset(self, known, lambda: read(self, locate(self, root)))
+
+    return open_files
 
 
 def how_to_get(name: str) -> str:

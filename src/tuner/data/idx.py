@@ -6,11 +6,13 @@ import struct
 from math import prod
 from pathlib import Path
 
-from tuner.data.files import check_labels, damaged, locate, read_bytes
-from tuner.data.source import Archive, Array, Dataset, Description, Raw, Source
+from tuner.data.files import check_labels, damaged, read_bytes, stored
+from tuner.data.source import Archive, Array, Raw, Source
 
 TRAIN, TEST = 60_000, 10_000
 SIDE = 28
+SHAPE = (1, SIDE, SIDE)
+CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 FILES = (
     ("train-images-idx3-ubyte", (TRAIN, SIDE, SIDE)),
     ("train-labels-idx1-ubyte", (TRAIN,)),
@@ -32,6 +34,14 @@ def idx_size(shape: tuple[int, ...]) -> int:
     return 4 + 4 * len(shape) + prod(shape)
 
 
+def read(source: Source, folder: Path) -> Raw:
+    place = folder / source.archives[0].folder
+    x, y, test_x, test_y = (read_idx(place / file, shape, source.name) for file, shape in FILES)
+    for labels, (file, _) in ((y, FILES[1]), (test_y, FILES[3])):
+        check_labels(labels, range(10), place / file, source.name)
+    return Raw(x[:, None], y.astype("int64"), test_x[:, None], test_y.astype("int64"))
+
+
 class MNIST(Source, name="mnist"):
     """70,000 handwritten digits, grey images of 28 x 28 pixels in ten classes (60,000 + 10,000 for the test).
 
@@ -50,8 +60,7 @@ class MNIST(Source, name="mnist"):
         """,
     )
 
-    def open(self, root: Path | None = None) -> Dataset:
-        return opened(self, root, "MNIST", tuple("0123456789"))
+    open = stored(SHAPE, tuple("0123456789"), (TRAIN, TEST), read)
 
 
 class FashionMNIST(Source, name="fashion_mnist"):
@@ -72,9 +81,7 @@ class FashionMNIST(Source, name="fashion_mnist"):
         """,
     )
 
-    def open(self, root: Path | None = None) -> Dataset:
-        clothes = "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
-        return opened(self, root, "FashionMNIST", tuple(clothes.split(", ")))
+    open = stored(SHAPE, CLOTHES, (TRAIN, TEST), read)
 
 
 class KMNIST(Source, name="kmnist", aliases=("kuzushiji_mnist",)):
@@ -95,21 +102,7 @@ class KMNIST(Source, name="kmnist", aliases=("kuzushiji_mnist",)):
         """,
     )
 
-    def open(self, root: Path | None = None) -> Dataset:
-        return opened(self, root, "KMNIST", ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"))
-
-
-def opened(source: Source, root: Path | None, folder: str, classes: tuple[str, ...]) -> Dataset:
-    """All three are alike but for their folder and classes: images (N, 1, 28, 28)."""
-
-    def read() -> Raw:
-        place = locate(source, root) / folder / "raw"
-        x, y, test_x, test_y = (read_idx(place / file, shape, source.name) for file, shape in FILES)
-        for labels, (file, _) in ((y, FILES[1]), (test_y, FILES[3])):
-            check_labels(labels, range(10), place / file, source.name)
-        return Raw(x[:, None], y.astype("int64"), test_x[:, None], test_y.astype("int64"))
-
-    return Dataset(source, Description((1, SIDE, SIDE), "class", classes, TRAIN, TEST), read)
+    open = stored(SHAPE, ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"), (TRAIN, TEST), read)
 
 
 def read_idx(path: Path, shape: tuple[int, ...], name: str) -> Array:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tuner.data.files import check_labels, damaged, how_to_get, is_file, locate, shown, unreadable
-from tuner.data.source import Archive, Array, Dataset, Description, Raw, Source
+from tuner.data.files import check_labels, damaged, how_to_get, is_file, shown, stored, unreadable
+from tuner.data.source import Archive, Array, Raw, Source
 from tuner.errors import NotFoundError
 
 MIRRORS = ("http://ufldl.stanford.edu/housenumbers/",)
 TRAIN, TEST = 73_257, 26_032
+
+
+def read(source: Source, folder: Path) -> Raw:
+    x, y = read_mat(folder / "train_32x32.mat", TRAIN, source.name)
+    return Raw(x, y, *read_mat(folder / "test_32x32.mat", TEST, source.name))
 
 
 class SVHN(Source, name="svhn"):
@@ -29,14 +34,7 @@ class SVHN(Source, name="svhn"):
         )
     )
 
-    def open(self, root: Path | None = None) -> Dataset:
-        known = Description((3, 32, 32), "class", tuple("0123456789"), TRAIN, TEST)
-        return Dataset(self, known, lambda: self.read(locate(self, root)))
-
-    def read(self, folder: Path) -> Raw:
-        x, y = read_mat(folder / "train_32x32.mat", TRAIN, self.name)
-        test_x, test_y = read_mat(folder / "test_32x32.mat", TEST, self.name)
-        return Raw(x, y, test_x, test_y)
+    open = stored((3, 32, 32), tuple("0123456789"), (TRAIN, TEST), read)
 
 
 def read_mat(path: Path, samples: int, name: str) -> tuple[Array, Array]:

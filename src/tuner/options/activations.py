@@ -28,13 +28,13 @@ class Activation(Choice, kind="activation"):
         return {}
 
 
-def of_torch(name: str) -> Callable[[Activation], nn.Module]:
-    """A `build` that makes the class of torch.nn of this name, which takes the settings in their order."""
+def of_torch(name: str, *first: int) -> Callable[[Activation], nn.Module]:
+    """A `build` that makes the class of torch.nn of this name, which takes `first` and the settings in their order."""
 
     def build(self: Activation) -> nn.Module:
         from torch import nn
 
-        built: nn.Module = getattr(nn, name)(*self.__dict__.values())
+        built: nn.Module = getattr(nn, name)(*first, *self.__dict__.values())
         return built
 
     return build
@@ -83,13 +83,9 @@ class PReLU(Activation, name="prelu", aliases=("parametric_relu", "parametric_re
     """
 
     flops = 2
+    build = of_torch("PReLU", 1)
 
     initial: float = setting(Number(ge=0, le=1), "slope below zero before training", default=0.25)
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.PReLU(num_parameters=1, init=self.initial)
 
     def parameters(self) -> dict[str, tuple[int, ...]]:
         return {"weight": (1,)}
@@ -277,11 +273,7 @@ class Softmax(Activation, name="softmax"):
     """
 
     flops = 5
-
-    def build(self) -> nn.Module:
-        from torch import nn
-
-        return nn.Softmax(dim=1)
+    build = of_torch("Softmax", 1)
 
 
 class Linear(Activation, name="linear", aliases=("identity", "none")):

@@ -90,9 +90,7 @@ class CrossEntropy(Loss, name="cross_entropy", aliases=("softmax_cross_entropy",
         default=None,
     )
 
-    @property
-    def activates(self) -> bool:
-        return True
+    activates = True
 
     def build(self, classes: int | None) -> Compare:
         """As `Loss.build`. Raises ConfigError where class_weights has not one weight a class."""
@@ -200,9 +198,7 @@ class BinaryCrossEntropy(
     section 4.1.2.
     """
 
-    @property
-    def activates(self) -> bool:
-        return True
+    activates = True
 
     def units(self, classes: int) -> int:
         return classes if classes > 2 else 1

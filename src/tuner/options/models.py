@@ -9,8 +9,7 @@ from tuner.choice import Choice, Section, Shared, setting
 from tuner.options.activations import Activation, Linear, ReLU
 from tuner.options.initializers import Default, HeNormal, Initializer
 from tuner.options.layers.base import SHARE, WIDTH, Layer
-from tuner.options.layers.feedforward import Conv, Dense, Dropout, Pool
-from tuner.options.layers.recurrent import CELL, Recurrent
+from tuner.options.layers.of_torch import CELL, Conv, Dense, Dropout, Pool, Recurrent
 
 AFTER_DENSE = Shared("after each dense layer")
 HIDDEN, BEFORE_OUTPUT = ListOf(WIDTH, most=1_000), Shared("dense layers before the output")

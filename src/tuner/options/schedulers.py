@@ -20,25 +20,14 @@ LOWEST = Shared("lowest learning rate")
 class Moment:
     """Where a run stands in its schedule, which begins when the warm-up ends."""
 
-    step: int
-    """Steps taken since the end of the warm-up."""
-    steps: int
-    """Steps from the end of the warm-up to `training.epochs`, at least 1."""
-    steps_per_epoch: int
+    epochs: float
+    """Epochs since the end of the warm-up, in fractions: what changes at every step."""
+    progress: float
+    """The share of the schedule up to `training.epochs` that lies behind, in [0, 1]."""
     epoch: int
     """Borders of the run's epochs passed since the first one at or after the end of the warm-up."""
     history: tuple[float, ...] = ()
     """Monitor values of the epochs that `epoch` counts, so that smaller is better."""
-
-    @property
-    def epochs(self) -> float:
-        """Epochs since the end of the warm-up, in fractions: what changes at every step."""
-        return self.step / self.steps_per_epoch
-
-    @property
-    def progress(self) -> float:
-        """The share of the schedule that lies behind, in [0, 1]."""
-        return min(1.0, self.step / self.steps)
 
 
 class Scheduler(Choice, kind="scheduler"):
@@ -77,10 +66,10 @@ def learning_rate(
         return lr * ((step + 1) / warmup_steps)
     first_border = math.ceil(warmup_steps / steps_per_epoch)
     epoch = step // steps_per_epoch
+    taken = step - warmup_steps
     at = Moment(
-        step=step - warmup_steps,
-        steps=max(1, steps_per_epoch * epochs - warmup_steps),
-        steps_per_epoch=steps_per_epoch,
+        epochs=taken / steps_per_epoch,
+        progress=min(1.0, taken / max(1, steps_per_epoch * epochs - warmup_steps)),
         epoch=max(0, epoch - first_border),
         history=tuple(history[first_border:epoch]),
     )

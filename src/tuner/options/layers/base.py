@@ -126,8 +126,5 @@ class Layer(Choice, kind="layer"):
 
 def describe(shape: Shape) -> str:
     """A sample's shape in words."""
-    if len(shape) == 1:
-        return f"a row of {shape[0]} numbers"
-    if len(shape) == 2:
-        return f"a sequence of {shape[0]} steps of {shape[1]} numbers"
-    return f"a picture of {shape[0]} x {shape[1]} x {shape[2]}"
+    words = "a row of {} numbers", "a sequence of {} steps of {} numbers", "a picture of {} x {} x {}"
+    return words[len(shape) - 1].format(*shape)

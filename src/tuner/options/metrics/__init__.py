@@ -5,6 +5,7 @@ A new metric is one new file here: it is found by being in this folder.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,9 +70,70 @@ class Metric(Choice, kind="metric"):
     def add(self, batch: Batch) -> Tensor:
         """What is summed over the batches of a part, on the device: one number."""
 
-    @abstractmethod
     def of(self, total: float, part: Part) -> float:
-        """The metric, from the sum over all batches; NaN where it is not defined."""
+        """The metric, from the sum over all batches: their mean, if nothing else; NaN where it is not defined."""
+        return total / part.samples
+
+
+class Accuracy(Metric, name="accuracy"):
+    """The share of the samples whose class is right, from 0 to 1. For classes."""
+
+    label = "accuracy (share correct)"
+    direction = "up"
+    order = 1
+    targets = frozenset({"class"})
+
+    def add(self, batch: Batch) -> Tensor:
+        return (batch.loss.decide(batch.outputs) == batch.targets).sum()
+
+
+class MeanLoss(Metric, name="loss"):
+    """The mean over the samples of what the loss gives, without label smoothing and class weights.
+    For a numeric target it is in standard deviations of the target while data.standardize_target is true.
+    """
+
+    label = "loss"
+    direction = "down"
+    by_factors = True
+    order = 0
+
+    def add(self, batch: Batch) -> Tensor:
+        return batch.losses.sum()
+
+
+class R2(Metric, name="r2"):
+    """The share of the target's variance that is explained. For numbers.
+    Formula: 1 - sum (y - output)^2 / sum (y - mean y)^2; 1 is perfect, 0 is what always answering the mean gives.
+    """
+
+    label = "R² (share of variance)"
+    direction = "up"
+    order = 1
+    targets = frozenset({"number"})
+    least = 2
+
+    def add(self, batch: Batch) -> Tensor:
+        return batch.error.square().sum()
+
+    def of(self, total: float, part: Part) -> float:
+        return 1 - total / part.spread if part.spread > 0 else math.nan
+
+
+class MeanAbsoluteError(Metric, name="mae"):
+    """The mean absolute error, in the target's own units. For numbers.
+    Formula: mean |y - output|.
+    """
+
+    label = "mean absolute error"
+    direction = "down"
+    order = 2
+    targets = frozenset({"number"})
+
+    def add(self, batch: Batch) -> Tensor:
+        return batch.error.abs().sum()
+
+    def of(self, total: float, part: Part) -> float:
+        return total / part.samples * part.scale
 
 
 @dataclass(frozen=True)
@@ -90,24 +152,24 @@ class Column:
         return Metric.members.get(self.name) if self.part else None
 
     @property
-    def _about(self) -> type[Metric] | Quantity | None:
-        return Metric.members.get(self.name) or EPOCH.get(self.name) or WHOLE_RUN.get(self.name)
+    def _about(self) -> type[Metric] | Quantity:
+        unknown = Quantity(self.name, "")
+        return Metric.members.get(self.name) or EPOCH.get(self.name) or WHOLE_RUN.get(self.name, unknown)
 
     @property
     def label(self) -> str:
         """What an axis calls it: ``validation accuracy (share correct)``."""
-        name = self._about.label if self._about else self.name
-        return f"{PARTS[self.part]} {name}" if self.part else name
+        return f"{PARTS[self.part]} {self._about.label}" if self.part else self._about.label
 
     @property
     def direction(self) -> Direction | None:
         """Which way is better; None where that is not known."""
-        return self._about.direction if self._about else None
+        return self._about.direction
 
     @property
     def by_factors(self) -> bool:
         """Whether an axis of it is better logarithmic where it goes far."""
-        return self._about is not None and self._about.by_factors
+        return self._about.by_factors
 
     @property
     def is_loss(self) -> bool:

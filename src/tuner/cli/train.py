@@ -16,6 +16,7 @@ from tuner.config.load import load
 from tuner.durable.names import normal
 from tuner.errors import ConfigError, HeldError, ResourceError
 from tuner.events import Ended, Event
+from tuner.opening import Answered, Request, Session, command_line, open_session
 from tuner.paths import expanded
 from tuner.render.training import RunView
 from tuner.runs.commands import next_command
@@ -23,7 +24,6 @@ from tuner.runs.files import IDENTITY
 from tuner.runs.find import instead_of_config
 from tuner.runs.folder import glance
 from tuner.runs.requirements import parse_requirements
-from tuner.session import Answered, Request, Session, command_line, open_session
 from tuner.shipped import find_config
 from tuner.stopping import StopRequests
 

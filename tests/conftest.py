@@ -38,7 +38,7 @@ class Workplace:
 
     def open(self, text: str, *overrides: str, **request: Any) -> Any:
         """A Session, or Answered."""
-        from tuner.session import Request, open_session
+        from tuner.opening import Request, open_session
 
         return open_session(self.loaded(text, *overrides), Request(self.runs, argv=("tuner", "train"), **request))
 
@@ -50,7 +50,7 @@ class Workplace:
 
     def begin(self, text: str, *overrides: str, stop: Any = None, **request: Any) -> Iterator[Any]:
         """The events of a run, one after the other."""
-        from tuner.session import Session
+        from tuner.opening import Session
         from tuner.stopping import StopRequests
         from tuner.train import train
 

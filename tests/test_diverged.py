@@ -15,8 +15,8 @@ from safetensors.torch import load
 
 from tuner.durable.writing import read_folder
 from tuner.errors import ResourceError
+from tuner.opening import Answered
 from tuner.runs.folder import read
-from tuner.session import Answered
 from tuner.stopping import Stop, StopRequests
 
 LINEAR = """

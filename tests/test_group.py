@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,12 @@ import pytest
 from tuner.cli.seeds import parse_seeds
 from tuner.config.load import load
 from tuner.errors import HeldError, NotFoundError, TunerError, UsageError
-from tuner.events import Ended, EpochDone, GroupEnded, GroupStarted, MemberFailed, MemberTold, Started, StepsDone
-from tuner.group.messages import MemberTask, from_line, to_line
-from tuner.group.opening import open_group
-from tuner.group.pool import command_of, group_code, train_group
+from tuner.events import Ended, EpochDone, GroupEnded, GroupStarted, MemberFailed, MemberTold
+from tuner.group import MemberTask, command_of, group_code, train_group
+from tuner.opening import Request, open_group
 from tuner.runs.family import average, read_group
 from tuner.runs.folder import is_run, read
 from tuner.runs.lock import holder
-from tuner.session import Request
 from tuner.stopping import Stop, StopRequests
 
 SMALL = "{data: {name: digits, limit: 200}, model: {hidden: [16], dropout: 0.1}, training: {epochs: 3}}"
@@ -73,7 +72,10 @@ def test_a_group_is_whole_runs_that_grow_by_more_seeds(workplace: Any) -> None:
 
     session = opened(workplace, SMALL, (0, 2))
     assert command_of(session, ended.group) == ("tuner", "train", "c.yaml", "--seeds", "2")
-    on_stdin = command_of(replace(session, source="-"), ended.group)  # it cannot be read a second time
+    handed_over = replace(
+        session.request, argv=("tuner", "train", "-", "--seeds", "2")
+    )  # it cannot be read a second time
+    on_stdin = command_of(replace(session, request=handed_over), ended.group)
     assert on_stdin[:3] == ("tuner", "train", str(ended.group / "seed-0" / "config.yaml"))
     assert on_stdin[3:] == ("--run", "c-1", "--seeds", "0,2", "--runs-dir", str(workplace.runs))
 
@@ -284,30 +286,22 @@ def test_the_exit_code_of_a_group() -> None:
     assert group_code([0, 129]) == 129
 
 
-def test_messages_come_through_as_they_were() -> None:
-    row = {"epoch": 1, "val_loss": float("inf"), "val_accuracy": None}
-    for message in (
-        Started(Path("runs/a"), None, "cpu", "x", 1, 10, {"train": 3}, 2, 4, "val_loss", ("a note",)),
-        StepsDone(1, 2, 3, 0.5),
-        EpochDone(row, True, 0.1, 10.0, None),
-        Ended(Path("runs/a"), {"state": "finished"}),
-        MemberFailed(3, "a", "b", 4),
-        MemberTask("c.yaml", "é: 1", ("a=1",), "hash", 3, "runs/g", 1, 15.0, ("tuner",)),
-    ):
-        assert from_line(to_line(message)) == message
+def answer_of_a_worker(task: MemberTask) -> Any:
+    ours, theirs = Pipe()
+    with ours, theirs:
+        command = [sys.executable, "-P", "-m", "tuner.group", str(theirs.fileno())]
+        with subprocess.Popen(command, pass_fds=[theirs.fileno()]):
+            theirs.close()
+            ours.send(task)
+            ours.send(None)
+            return ours.recv()
 
 
 def test_a_worker_refuses_a_config_that_changed(workplace: Any) -> None:
     workplace.loaded(SMALL)
-    task = MemberTask(str(workplace.folder / "c.yaml"), SMALL, (), "another", 0, str(workplace.runs), 1, 0.0, ())
-    said = subprocess.run(
-        [sys.executable, "-P", "-m", "tuner.group.worker"],
-        input=to_line(task),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    message = from_line(said.stdout)
+    request = Request(workplace.runs, "seed-0", auto_threads=1)
+    task = MemberTask(0, request, str(workplace.folder / "c.yaml"), (), SMALL.encode(), "another")
+    message = answer_of_a_worker(task)
     assert isinstance(message, MemberFailed)
     assert (message.exit_code, "changed while its group was training" in message.message) == (4, True)
     assert not workplace.runs.exists()
@@ -317,11 +311,8 @@ def test_a_bug_in_a_worker_is_told_with_its_report(workplace: Any) -> None:
     workplace.loaded(SMALL)
     source = str(workplace.folder / "c.yaml")
     digest = load(source).with_seed(0).hash
-    broken = to_line(MemberTask(source, SMALL, (), digest, 0, "no path", 1, 0.0, ())).replace('"no path"', "17")
-    said = subprocess.run(
-        [sys.executable, "-P", "-m", "tuner.group.worker"], input=broken, capture_output=True, text=True, timeout=60
-    )
-    message = from_line(said.stdout)
+    no_path: Any = 17
+    message = answer_of_a_worker(MemberTask(0, Request(no_path, "seed-0"), source, (), SMALL.encode(), digest))
     assert isinstance(message, MemberFailed)
     assert message.exit_code == TunerError.exit_code
     report = Path(message.message.rpartition("report ")[2])

@@ -23,7 +23,7 @@ for _rank, _names in enumerate(
         "config",
         "runs",
         "shipped",
-        "explain session",
+        "explain opening",
         "network",
         "state",
         "loop",

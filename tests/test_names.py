@@ -102,7 +102,7 @@ def test_a_name_in_a_config_is_kept_in_its_normal_form_and_what_cannot_be_one_is
 
 @pytest.mark.parametrize("stem", ["конфиг", "配置", "Ёлка"])
 def test_a_real_run_of_such_a_config_goes_on_and_is_listed(stem: str, workplace: Any) -> None:
-    from tuner.session import Answered, Request, open_session
+    from tuner.opening import Answered, Request, open_session
     from tuner.stopping import StopRequests
     from tuner.train import train
 

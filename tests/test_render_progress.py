@@ -67,11 +67,14 @@ print("trained", *["with rich"] * ("rich" in sys.modules), flush=True)
 """
 
 
+MACHINE: dict[str, Any] = {"device": "cpu", "device_model": "Intel Xeon", "threads": 2, "monitor": "val_loss"}
+
+
 def started(epochs: int = 3, resumed: int | None = None) -> Started:
     samples = {"train": 54000, "validation": 6000, "test": 10000}
     notes = ("a lone last sample joins\x1b the batch before it",)
     run = Path("runs/mnist-cnn-3")
-    return Started(run, resumed, "cpu", "Intel Xeon", 2, 421642, samples, epochs, 422, "val_loss", notes)
+    return Started(run, resumed, 422, epochs=epochs, notes=notes, samples=samples, **MACHINE, parameters=421642)
 
 
 def row(epoch: int, lr: float, *values: float | None) -> dict[str, float | int | None]:
@@ -340,7 +343,16 @@ def group_events() -> list[GroupEvent]:
     bad = {"state": "diverged", "reason": "loss is nan", "epoch": 1, "best_epoch": None, "best": None, "test": None}
     parts = {"train": 5000, "validation": 600}
     return [
-        GroupStarted(Path("runs/g"), (0, 1, 2, 3), {0: status}, 2, "cpu", "Xeon", 1, 99, parts, 2, "val_loss"),
+        GroupStarted(
+            Path("runs/g"),
+            (0, 1, 2, 3),
+            {0: status},
+            2,
+            epochs=2,
+            samples=parts,
+            **MACHINE | {"threads": 1, "device_model": "Xeon"},
+            parameters=99,
+        ),
         MemberTold(1, StepsDone(1, 3, 4)),
         MemberTold(1, EpochDone(row(1, 1e-3, 0.6, 0.8, 0.9, 0.75), True, 1.0, 1.0)),
         MemberTold(1, EpochDone(row(2, 1e-3, 0.5, 0.8, 0.64, 0.75), True, 1.0, 1.0)),

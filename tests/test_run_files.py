@@ -19,9 +19,9 @@ from tuner.asks.check import verify
 from tuner.config.load import load
 from tuner.errors import NotFoundError
 from tuner.events import EpochDone
+from tuner.opening import Request, Session, open_session
 from tuner.runs import files as run_files
 from tuner.runs import folder as run_folder
-from tuner.session import Request, Session, open_session
 from tuner.stopping import StopRequests
 from tuner.train import train
 

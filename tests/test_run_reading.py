@@ -66,7 +66,6 @@ OWNERS = {
     "cli/completion.py": "lists the folder that a shell completes",
     "cli/__init__.py": "opens the null device",
     "render/text.py": "opens the null device",
-    "group/worker.py": "answers its group through a pipe",
     "packages.py": "looks for installed packages",
     "machine.py": "asks the kernel for the machine",
     "data/files.py": "reads data sets",

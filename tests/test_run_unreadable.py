@@ -12,8 +12,7 @@ import pytest
 
 from tuner.config.load import load
 from tuner.errors import NotFoundError
-from tuner.group.opening import open_group
-from tuner.session import Answered, Request, Session
+from tuner.opening import Answered, Request, Session, open_group
 
 IRIS = "data: iris\ntraining: {epochs: 1, batch_size: 64}\n"
 

@@ -136,7 +136,7 @@ class TestAtEveryPlace:
 
     def test_sigusr1_before_training_asks_for_the_same_command_again(self, trained: Path) -> None:
         (trained / "new.yaml").write_text(SMALL.replace("name: c", "name: new"))
-        places = ("tuner.cli", "tuner.choice", "tuner.session", "torch")
+        places = ("tuner.cli", "tuner.choice", "tuner.opening", "torch")
         ends = at_places(trained, ("train", "new.yaml", "-q"), places, signal.SIGUSR1)
         assert ends == dict.fromkeys(places, Ended(75, "", ""))
         assert [path.name for path in (trained / "runs").iterdir()] == ["c-1"]

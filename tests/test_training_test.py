@@ -10,10 +10,10 @@ import pytest
 from tuner.asks.compare.comparison import compare
 from tuner.config.comparison import meaning_hash, side_by_side
 from tuner.errors import UsageError
+from tuner.opening import Answered
 from tuner.runs.family import find_group
 from tuner.runs.folder import read
 from tuner.runs.values import parse_metric, parse_requirements, value, why_not
-from tuner.session import Answered
 
 TEXT = "data: {name: digits, limit: 100}\ntraining: {epochs: 2, batch_size: 50, test: TEST}\n"
 ASK, END = TEXT.replace("TEST", "ask"), TEXT.replace("TEST", "end")

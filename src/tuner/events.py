@@ -7,21 +7,27 @@ from pathlib import Path
 from typing import Any
 
 
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """A run or group begins: on what, and with what."""
+
+    device: str
+    device_model: str
+    threads: int  # of each member
+    parameters: int
+    samples: dict[str, int]  # train, validation, test -> how many
+    epochs: int
+    monitor: str
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
-class Started:
+class Started(Begun):
     """The run folder is there and the first step is next."""
 
     run: Path
     resumed: int | None  # the last epoch that was whole before, when an earlier run goes on
-    device: str
-    device_model: str
-    threads: int
-    parameters: int
-    samples: dict[str, int]  # train, validation, test -> how many
-    epochs: int
     steps_per_epoch: int
-    monitor: str
-    notes: tuple[str, ...] = ()
     batch: int = 0  # how many batches of the epoch after `resumed` were done before
 
 
@@ -58,21 +64,13 @@ Event = Started | StepsDone | EpochDone | Ended
 
 
 @dataclass(frozen=True)
-class GroupStarted:
+class GroupStarted(Begun):
     """The folder of a group is there and its members begin."""
 
     group: Path
     seeds: tuple[int, ...]
     ended: dict[int, dict[str, Any]]  # seed -> status.json of the members that had come to their end before
     at_once: int
-    device: str
-    device_model: str
-    threads: int  # of each member
-    parameters: int
-    samples: dict[str, int]
-    epochs: int
-    monitor: str
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

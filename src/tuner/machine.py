@@ -1,4 +1,5 @@
-"""What this machine is, found without importing torch: what a run's identity takes from outside its config."""
+"""What this machine is, and what of it a run uses, found without importing torch: what a run's identity takes from
+outside its config."""
 
 from __future__ import annotations
 
@@ -12,6 +13,11 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from tuner.errors import ResourceError
+
+FLOPS_A_THREAD = 20_000_000
+"""Operations of one training step that are worth a further thread: below, waking it costs more than it saves."""
+WITHOUT_CUDA = "`tuner doctor` tells what is missing; training.device=cpu trains without"
 _GPUS = Path("/proc/driver/nvidia/gpus")
 _TEXT_LIMIT = 1 << 22
 
@@ -55,6 +61,23 @@ def _pairs(text: str) -> dict[str, str]:
 def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def threads_for(flops: int) -> int:
+    """The number of CPU threads that `auto` stands for: as many as the work of one step keeps busy."""
+    return max(1, min(cores(), round(flops / FLOPS_A_THREAD)))
+
+
+def device_for(asked: str) -> tuple[str, str]:
+    """(device, its model) for `training.device`. Raises ResourceError where CUDA is asked for and not there."""
+    gpus = gpu_models() if asked != "cpu" else []
+    if asked == "cpu" or (asked == "auto" and not gpus):
+        return "cpu", cpu_model()
+    index = int(asked.partition(":")[2] or 0)
+    if index >= len(gpus):
+        found = f"found: {', '.join(gpus)}" if gpus else "no usable CUDA device was found"
+        raise ResourceError(f"training.device is {asked}, and {found}", fix=WITHOUT_CUDA)
+    return f"cuda:{index}", gpus[index]
 
 
 def gpu_models() -> list[str]:

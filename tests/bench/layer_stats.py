@@ -19,7 +19,7 @@ from tuner import machine
 from tuner.config.load import load
 from tuner.events import EpochDone
 from tuner.layer_stats import epochs_measured, measure, probe_of
-from tuner.session import Request, Session, open_session
+from tuner.opening import Request, Session, open_session
 from tuner.shipped import find_config
 from tuner.stopping import StopRequests
 from tuner.train import train

@@ -31,7 +31,7 @@ from tuner.config.load import load
 from tuner.config.settings import Config
 from tuner.events import EpochDone
 from tuner.loop import evaluate, train_epoch
-from tuner.session import Request, Session, open_session
+from tuner.opening import Request, Session, open_session
 from tuner.shipped import find_config
 from tuner.stopping import StopRequests
 from tuner.train import train

@@ -16,13 +16,13 @@ from tuner.document.writing import flow, to_yaml
 from tuner.durable.writing import verify_folder
 from tuner.errors import ConfigError, NotFoundError, TunerError
 from tuner.figures import plural, scaled
+from tuner.machine import device_for
 from tuner.paths import expanded
 from tuner.plan import Plan
 from tuner.runs.family import find_group
 from tuner.runs.files import CONFIG, apart, check_files, check_position, checkpoints
 from tuner.runs.find import resolve
 from tuner.runs.folder import Run, is_run, members, read
-from tuner.session import device_for
 from tuner.shipped import find_config
 
 

@@ -16,12 +16,12 @@ from tuner.durable.reading import json_line
 from tuner.errors import TunerError
 from tuner.events import Ended, EpochDone, Event, GroupEvent, GroupStarted, MemberFailed, MemberTold, Started
 from tuner.figures import number
+from tuner.opening import Request
 from tuner.render.chart.image import keep
 from tuner.render.talk import Talk
 from tuner.render.text import write
 from tuner.runs.folder import Run
 from tuner.runs.values import Requirement
-from tuner.session import Request
 from tuner.stopping import StopRequests
 
 AnyEvent = TypeVar("AnyEvent", bound=Event | GroupEvent)

@@ -21,15 +21,15 @@ from tuner.cli.seeds import parse_seeds
 from tuner.data.files import locate
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
 from tuner.events import GroupEnded, MemberFailed
-from tuner.group.opening import GroupSession, open_group
-from tuner.group.pool import train_group
+from tuner.group import train_group
+from tuner.machine import device_for
+from tuner.opening import GroupSession, Request, command_line, open_group
 from tuner.recipe.reading import Recipe, find_recipes, read_recipes
 from tuner.recipe.results import judged, run_table, shipped_outcomes
 from tuner.render.talk import Talk
 from tuner.render.terminal import show
 from tuner.render.training import GroupView
 from tuner.runs.family import read_group
-from tuner.session import Request, command_line, device_for
 from tuner.shipped import recipes as shipped_recipes
 from tuner.stopping import StopRequests
 

@@ -9,8 +9,8 @@ from tuner.cli.following import Asked, finish, follow
 from tuner.durable.reading import shown
 from tuner.errors import UsageError
 from tuner.events import GroupEnded
-from tuner.group.opening import GroupSession, open_group
-from tuner.group.pool import command_of, group_code, train_group
+from tuner.group import command_of, group_code, train_group
+from tuner.opening import GroupSession, open_group
 from tuner.paths import reference
 from tuner.render.training import GroupView
 from tuner.runs.family import Group, read_group

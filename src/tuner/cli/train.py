@@ -15,13 +15,13 @@ from tuner.cli.options import RUNS, ConfigArgument, Json, MaxTime, Overrides, Qu
 from tuner.config.load import load
 from tuner.errors import ConfigError, HeldError, ResourceError
 from tuner.events import Ended, Event
+from tuner.opening import Answered, Request, Session, command_line, open_session
 from tuner.paths import expanded, normal
 from tuner.render.training import RunView
 from tuner.runs.files import IDENTITY
 from tuner.runs.find import instead_of_config, next_command
 from tuner.runs.folder import glance
 from tuner.runs.values import parse_requirements
-from tuner.session import Answered, Request, Session, command_line, open_session
 from tuner.shipped import find_config
 from tuner.stopping import StopRequests
 

@@ -14,19 +14,20 @@ from tuner.errors import NotFoundError, UsageError
 from tuner.figures import some
 from tuner.paths import expanded, normal, typed
 from tuner.paths import reference as reference_to
-from tuner.runs.files import CONFIG, UNFINISHED
+from tuner.runs.files import CONFIG, IDENTITY, UNFINISHED
 from tuner.runs.folder import (
     Run,
     folder_called,
     folders_in,
+    folders_of,
     glance,
+    glance_group,
     headline,
     is_group,
     is_run,
     members,
     natural,
     number_of,
-    runs_in,
     there_are,
 )
 from tuner.runs.identity import Identity
@@ -34,32 +35,30 @@ from tuner.runs.identity import Identity
 _LATEST = "9"  # later than any time of creation, as text
 
 
-def newest(runs_dir: Path, name: str, identity: Identity, ignore: Collection[str] = ()) -> Path | None:
-    """The newest run right in `runs_dir` of the config name `name` and of `identity`, but for the parts in `ignore`.
-    Raises NotFoundError for a run that cannot be read, may be the one, and is newer than any other that is."""
-    for path in _of_name(runs_dir, name):
+def newest(
+    runs_dir: Path, name: str, identity: Identity, ignore: Collection[str] = (), key: str = IDENTITY
+) -> Path | None:
+    """The newest run right in `runs_dir`, or with group.json as `key` the newest group, of the config name `name` and
+    of `identity`, but for the parts in `ignore`. Raises NotFoundError for one that cannot be read, may be the one, and
+    is newer than any other that is."""
+    for path in _of_name(runs_dir, name, key):
         try:
-            found = glance(path)
+            found = glance(path) if key == IDENTITY else glance_group(path)
         except NotFoundError as error:
             if _is_another(path, identity):
                 continue
-            raise unreadable_one(path, error) from error
+            what = f"{shown(path.name)} may be what this command trains"
+            fix = f"{error.fix} {what}: repair it or move it away, or train beside it with --again."
+            raise NotFoundError(error.message, fix=fix.strip()) from error
         if found.name == name and not identity.differences(found.identity, ignore):
             return path
     return None
 
 
-def unreadable_one(path: Path, error: NotFoundError) -> NotFoundError:
-    """The error for a folder that cannot be read and may be what was asked for: it is not trained anew unasked."""
-    name = shown(path.name)
-    fix = f"{name} may be what this command trains: repair it or move it away, or train beside it with --again."
-    return NotFoundError(error.message, fix=f"{error.fix} {fix}".strip())
-
-
-def _of_name(runs_dir: Path, name: str) -> list[Path]:
-    """The runs whose config or folder has this name, newest first. One whose run.json cannot be read counts as
-    NAME-<number> does: made before all with a higher number."""
-    found = [(path, number_of(path.name, name), *headline(path)) for path in runs_in(runs_dir)]
+def _of_name(runs_dir: Path, name: str, key: str) -> list[Path]:
+    """The runs or groups whose config or folder has this name, newest first. One whose run.json or group.json cannot be
+    read counts as NAME-<number> does: made before all with a higher number."""
+    found = [(path, number_of(path.name, name), *headline(path, key)) for path in folders_of(runs_dir, key)]
     times = [(number, created) for _, number, created, _ in found if created]
     dated = []
     for path, number, created, its_name in found:

@@ -6,12 +6,13 @@ import errno
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tuner.config.comparison import ABSENT, NEUTRAL, name_of
 from tuner.durable.reading import JOURNAL_LIMIT, JSON_LIMIT, damaged, list_folder, parse_json, read_bytes, shown
@@ -147,7 +148,7 @@ def glance(path: Path) -> Run:
             beside = []
         raise NotFoundError(f"there is no run folder {shown(path)}", fix=there_are(beside))
     status = read_status(path)
-    about = _about(path, checked(path, IDENTITY, JSON_LIMIT, status))
+    about = _about(path / IDENTITY, checked(path, IDENTITY, JSON_LIMIT, status))
     state = status.values.get("state", "running")
     if state == "running" and holder(path) is None:
         status = read_status(path)  # its holder may have written the end between our two looks
@@ -166,9 +167,21 @@ def there_are(newest_first: Sequence[Path]) -> str:
     return f"There {verb} {names}{more}; --runs-dir says where else to look."
 
 
-def _about(path: Path, data: bytes) -> dict[str, Any]:
-    """run.json, which holds `data`, with its `format`, `name` and `created` checked."""
-    file = path / IDENTITY
+class GroupHead(NamedTuple):
+    """What group.json says of a group: the config's name, and the members' identity."""
+
+    name: str
+    identity: Identity
+
+
+def glance_group(path: Path) -> GroupHead:
+    """The group in the folder `path`. Raises NotFoundError where its group.json is missing or damaged."""
+    about = _about(path / GROUP, read_bytes(path / GROUP, JSON_LIMIT))
+    return GroupHead(about["name"], Identity.from_json(about.get("identity"), shown(path / GROUP)))
+
+
+def _about(file: Path, data: bytes) -> dict[str, Any]:
+    """run.json or group.json, which holds `data`, with its `format`, `name` and `created` checked."""
     about = parse_json(data, file)
     check_format(about, file)
     if type(about.get("format")) is not int or about["format"] != FORMAT:
@@ -203,6 +216,20 @@ def runs_in(runs_dir: Path) -> list[Path]:
     return [path for *_, path in sorted(found, reverse=True)]
 
 
+def folders_of(runs_dir: Path, key: str) -> list[Path]:
+    """The runs right in `runs_dir` (`key` is run.json), or the groups (group.json) and what may be one: its group.json
+    is lost, its members are there."""
+    return [path for path in folders_in(runs_dir) if (is_run(path) if key == IDENTITY else _may_be_group(path))]
+
+
+def _may_be_group(path: Path) -> bool:
+    if may_be_there(path / GROUP) or is_run(path):
+        return may_be_there(path / GROUP)
+    with suppress(NotFoundError):
+        return any(inside.name.startswith("seed-") and is_run(inside) for inside in folders_in(path))
+    return False
+
+
 def members(group: Path) -> list[Path]:
     """The run folders of a group in the order of their names: seed-0, seed-1, ..., seed-10."""
     return sorted(runs_in(group), key=lambda path: natural(path.name))
@@ -232,10 +259,11 @@ def is_group(path: Path) -> bool:
     return not is_run(path) and (os.path.lexists(path / GROUP) or any(is_run(inner) for inner in folders_in(path)))
 
 
-def headline(path: Path) -> tuple[str, str]:
-    """(time of creation, config name) in a run folder's run.json; two "" (older than any) when it is damaged."""
+def headline(path: Path, key: str = IDENTITY) -> tuple[str, str]:
+    """(time of creation, config name) in a folder's run.json, or group.json; two "" (older than any) when it is
+    damaged."""
     try:
-        about = _about(path, read_bytes(path / IDENTITY, JSON_LIMIT))
+        about = _about(path / key, read_bytes(path / key, JSON_LIMIT))
     except NotFoundError:
         return "", ""
     return about["created"], about["name"]

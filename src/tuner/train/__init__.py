@@ -7,13 +7,12 @@ from contextlib import ExitStack, contextmanager
 
 import torch
 
-from tuner.errors import ResourceError
+from tuner.errors import HeldError, ResourceError
 from tuner.events import Event, Started
+from tuner.opening import Session, make
 from tuner.options.metrics import Column
-from tuner.runs.creating import create_held
 from tuner.runs.files import DATA
-from tuner.runs.lock import Lock, making
-from tuner.session import Session, check_not_made_meanwhile
+from tuner.runs.lock import Lock, describe_holder, held
 from tuner.stopping import StopRequests
 from tuner.train.epochs import Training
 from tuner.train.folder import Folder
@@ -53,7 +52,7 @@ def enough_memory(session: Session) -> Iterator[None]:
         if not is_said and not isinstance(error, torch.OutOfMemoryError | MemoryError):
             raise
         where = "the GPU" if isinstance(error, torch.OutOfMemoryError) else "this machine"
-        size, count = session.loaded.config.training.batch_size, session.plan.parameters
+        size, count = session.loaded.config.training.batch_size, session.loaded.plan.parameters
         message = f"out of memory on {where}: {count:,} parameters, training.batch_size {size}"
         fix = "a smaller model or a smaller training.batch_size needs less; `tuner check --resolved` shows the layers"
         raise ResourceError(message, fix=fix) from None
@@ -67,12 +66,16 @@ def columns(setup: Setup) -> tuple[str, ...]:
 
 
 def _create(session: Session, stop: StopRequests) -> Lock:
-    """The new run folder, held. Raises HeldError when the same command was faster by a moment."""
-    config, request = session.loaded.config, session.request
-    with making(request.runs_dir):
-        check_not_made_meanwhile(session)
-        stop.listen()  # the folder that comes now is left in order
-        return create_held(request.runs_dir, config.name, request.run_name, session.files())
+    """The new run folder, held. Raises HeldError when the same command was faster by a moment: opened anew, the session
+    waits for that run or answers."""
+    made = make(session, stop.listen)  # the folder that comes now is left in order
+    if isinstance(made, Lock):
+        return made
+    holder = describe_holder(made)
+    fix = "Run the same command again: it reports that run or goes on with it."
+    error = held(made, holder) if holder else HeldError(f"{made} was made meanwhile by the same command", fix=fix)
+    error.meanwhile = True
+    raise error
 
 
 def go_on(training: Training) -> int | None:
@@ -100,16 +103,5 @@ def started(training: Training, resumed: int | None) -> Started:
     for note in notes:
         training.folder.log(note)
     return Started(
-        run=training.folder.path,
-        resumed=resumed,
-        device=session.identity.device,
-        device_model=session.identity.device_model,
-        threads=session.identity.threads,
-        parameters=session.plan.parameters,
-        samples=session.splits.sizes,
-        epochs=session.loaded.config.training.epochs,
-        steps_per_epoch=training.steps,
-        monitor=session.loaded.config.training.monitor,
-        notes=tuple(notes),
-        batch=setup.state.batch,
+        training.folder.path, resumed, training.steps, setup.state.batch, notes=tuple(notes), **session.begun
     )

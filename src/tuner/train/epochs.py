@@ -11,19 +11,18 @@ from functools import cached_property
 from typing import Any
 
 from tuner.config.settings import Config
-from tuner.document.files import is_handed_over
 from tuner.durable.reading import Checksum
 from tuner.errors import DIVERGED, NotFoundError, ResourceError
 from tuner.events import Ended, EpochDone, Event, StepsDone
 from tuner.layer_stats import epochs_measured, measure, probe_of
 from tuner.loop import NonFinite, evaluate, train_epoch
 from tuner.monitor import best_index, epochs_waited, oriented
+from tuner.opening import Session
 from tuner.options.metrics import Column
 from tuner.paths import reference
 from tuner.runs.files import BEST, STATE, checkpoint_name
 from tuner.runs.find import calmer_command
 from tuner.runs.rows import Row
-from tuner.session import Session
 from tuner.state import load_weights, weights
 from tuner.stopping import StopRequests
 from tuner.train.diverged import locate
@@ -202,7 +201,8 @@ class Training:
 
     def status(self, state: str, reason: str, exit_code: int | None = None, **more: Any) -> dict[str, Any]:
         """status.json."""
-        rows = self.folder.rows
+        path, rows = self.folder.path, self.folder.rows
+        going_on = self.session.request.going_on(path, ("tuner", "train", str(path)))
         best = self.best_of(rows)
         return {
             "state": state,
@@ -214,7 +214,7 @@ class Training:
             "last": dict(rows[-1]) if rows else {},
             "test": {},
             "exit_code": exit_code,
-            "next": f"tuner curves {reference(self.folder.path)}" if state == "finished" else self.go_on_command(),
+            "next": f"tuner curves {reference(path)}" if state == "finished" else shlex.join(going_on),
             **more,
         }
 
@@ -243,16 +243,6 @@ class Training:
         inside = f"in epoch {state.epoch}, batch {state.batch:,} of {self.steps:,}"
         where = inside if state.batch else f"after epoch {state.epoch - 1}"
         return self.end(self.status("stopped", f"{asked.reason} {where}", asked.exit_code))
-
-    def go_on_command(self) -> str:
-        """The command that goes on with this run: the same one, but after --again, which would begin another, and for a
-        config that the shell handed over, which is gone."""
-        words = list(self.session.request.argv)
-        if any(map(is_handed_over, words)):
-            return shlex.join(["tuner", "train", str(self.folder.path)])
-        if self.session.request.again:
-            words = [word for word in words if word != "--again"] + ["--run", self.folder.path.name]
-        return shlex.join(words)
 
     def diverged(self, reason: str) -> Ended:
         """Closes the run; the last finite checkpoint made on schedule stands."""

@@ -12,9 +12,10 @@ from tuner import network
 from tuner.data.splits import Part, Splits
 from tuner.errors import NotFoundError, ResourceError
 from tuner.loop import Measure, Normalizer, Samples, Task, batch_bounds
+from tuner.machine import WITHOUT_CUDA
+from tuner.opening import Session
 from tuner.options.augmentations import Augmentation
 from tuner.seeding import derive
-from tuner.session import WITHOUT_CUDA, Session
 from tuner.state import State
 
 RESIDENT_BYTES = 2 << 30
@@ -42,7 +43,7 @@ def prepare(session: Session) -> Setup:
     device = torch.device(session.identity.device)
     description = splits.description
     classes = len(description.classes) if description.target == "class" else None
-    built = network.build(session.plan, config.seed).to(device)
+    built = network.build(session.loaded.plan, config.seed).to(device)
     numbers = (splits.statistics.mean, splits.statistics.scale, splits.statistics.low, splits.statistics.high)
     normalizer = Normalizer(*(torch.from_numpy(array).to(device) for array in numbers))
     train = _samples(splits.train, splits, device)
@@ -57,7 +58,7 @@ def prepare(session: Session) -> Setup:
         scheduler=config.scheduler,
         lr=config.optimizer.lr,
         epochs=config.training.epochs,
-        batches=batch_bounds(len(train), batch, any(block.batch_norm for block in session.plan.blocks)),
+        batches=batch_bounds(len(train), batch, any(block.batch_norm for block in session.loaded.plan.blocks)),
         seed=config.seed,
         shuffle=config.data.shuffle,
         gradient_clip=config.training.gradient_clip,

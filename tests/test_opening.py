@@ -17,13 +17,13 @@ import torch
 from tuner.durable.reading import checksum
 from tuner.errors import HeldError, NotFoundError, ResourceError, TunerError, UsageError
 from tuner.events import EpochDone, Started
-from tuner.machine import versions
+from tuner.machine import threads_for, versions
+from tuner.opening import Answered, Session
 from tuner.options.models import MLP
 from tuner.plan import plan
 from tuner.runs.files import write_status
 from tuner.runs.folder import glance, read
 from tuner.runs.lock import Lock
-from tuner.session import Answered, Session, threads_for
 from tuner.stopping import Stop, StopRequests
 from tuner.train.prepare import set_up_torch
 
@@ -56,7 +56,7 @@ class TestAgain:
         run = workplace.train(IRIS).run
         code = (
             "import sys; from pathlib import Path; from tuner.config.load import load;"
-            "from tuner.session import Answered, Request, open_session;"
+            "from tuner.opening import Answered, Request, open_session;"
             f"found = open_session(load({str(workplace.folder / 'c.yaml')!r}, ['training.threads=1']),"
             f" Request(Path({str(workplace.runs)!r})));"
             "assert isinstance(found, Answered); assert 'torch' not in sys.modules; print(found.run.path)"
@@ -206,7 +206,7 @@ class TestIdentity:
         held.held.release()
 
     def test_more_work_is_worth_more_threads(self) -> None:
-        counts = [threads_for(plan(MLP(hidden=[hidden]), (64,), 10), 128) for hidden in (16, 20_000)]
+        counts = [threads_for(128 * plan(MLP(hidden=[hidden]), (64,), 10).train_flops) for hidden in (16, 20_000)]
         assert counts[0] == 1 <= counts[1]
 
 

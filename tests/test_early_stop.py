@@ -63,9 +63,16 @@ def test_it_is_what_training_does(workplace: Any, settings: tuple[str, ...], set
     assert 3 < len(stopped.rows) < len(whole.rows) == 40
     assert (found.verdict, found.stop, found.saved) == ("stopped", len(stopped.rows), 40 - len(stopped.rows))
     assert found.best_epoch == ended.status["best_epoch"]
-    assert found.best == ended.status["best"] == stopped.rows[(found.best_epoch or 0) - 1]
+    best = whole.rows[(found.best_epoch or 0) - 1]
+    assert best == ended.status["best"] == stopped.rows[(found.best_epoch or 0) - 1]
     again = replay(stopped.rows, 40, setting)
-    assert (again.stop, again.best, again.saved) == (found.stop, found.best, 0)
+    assert (again.stop, again.best_epoch, again.value, again.others, again.saved) == (
+        found.stop,
+        found.best_epoch,
+        found.value,
+        found.others,
+        0,
+    )
     assert replay(stopped.rows, 40, Setting(setting.monitor, 4, setting.min_delta)).verdict == "unknown"
 
 
@@ -115,13 +122,13 @@ def test_a_group_is_the_mean_over_what_is_known() -> None:
     setting = Setting("val_loss", 2)
     runs = [rows(0.5, 0.6, 0.7, 0.4), rows(0.5, 0.4, 0.6, 0.7), rows(0.5, 0.4, 0.3, 0.2), rows(0.5, 0.4)]
     mean = mean_of([replay(run, 4, setting) for run in runs])
-    assert (mean.runs, mean.known, mean.stopped) == (4, 3, 2)
-    assert mean.stop == pytest.approx((3 + 4 + 4) / 3)
-    assert mean.saved == pytest.approx(1 / 3)
-    assert mean.best_epoch == pytest.approx((1 + 2 + 4) / 3)
-    assert mean.value == pytest.approx((0.5 + 0.4 + 0.2) / 3)
-    assert mean.cost == pytest.approx(0.1 / 3)
-    assert mean.others == {"val_accuracy": pytest.approx(0.07 / 3)}
+    assert (mean["runs"], mean["known"], mean["stopped"]) == (4, 3, 2)
+    assert mean["stop"] == pytest.approx((3 + 4 + 4) / 3)
+    assert mean["saved"] == pytest.approx(1 / 3)
+    assert mean["best_epoch"] == pytest.approx((1 + 2 + 4) / 3)
+    assert mean["value"] == pytest.approx((0.5 + 0.4 + 0.2) / 3)
+    assert mean["cost"] == pytest.approx(0.1 / 3)
+    assert mean["others"] == {"val_accuracy": pytest.approx(0.07 / 3)}
 
 
 # ---- what is given -----------------------------------------------------------------------------------------------

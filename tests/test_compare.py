@@ -18,9 +18,8 @@ import pytest
 from making import create
 
 from tuner.answer import Answer
-from tuner.asks.compare import ask, blocks
+from tuner.asks.compare import ask, blocks, conclusion
 from tuner.asks.compare.comparison import Comparison, compare
-from tuner.asks.compare.words import conclusion
 from tuner.config.load import load
 from tuner.document.writing import to_yaml
 from tuner.errors import NotFoundError, TunerError, UsageError

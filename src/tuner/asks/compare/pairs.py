@@ -7,7 +7,6 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from tuner.document.writing import flow
@@ -20,7 +19,6 @@ from tuner.runs.folder import Run
 from tuner.runs.values import Metric, measured_loss, metrics_of_run, parse_metric, value, why_not
 
 FEWEST, MOST = 2, 20
-WORDS = {"up": "up is better", "down": "down is better"}
 NEVER = "never"
 """Why a run has no ``epochs(...)``: it did not get there."""
 WITHOUT_VALUE = ("diverged", NEVER, "no value", "not finite", "damaged")
@@ -39,10 +37,6 @@ class Side:
     values: dict[int, float]
     left_out: dict[int, str] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()  # what is wrong with files that cannot be read
-
-    @property
-    def path(self) -> Path:
-        return self.group.path
 
     @property
     def mean(self) -> float | None:
@@ -65,7 +59,13 @@ class Side:
     def as_data(self) -> dict[str, Any]:
         seeds = {str(seed): self.values.get(seed) for seed in self.group.runs}
         left_out = {str(seed): why for seed, why in self.left_out.items()}
-        return {"seeds": seeds, "mean": self.mean, "sd": self.deviation, "left_out": left_out, "path": str(self.path)}
+        return {
+            "seeds": seeds,
+            "mean": self.mean,
+            "sd": self.deviation,
+            "left_out": left_out,
+            "path": str(self.group.path),
+        }
 
 
 def side_of(group: Group, name: str, metric: Metric, seeds: Sequence[int]) -> Side:
@@ -160,14 +160,14 @@ def metric_for(groups: Sequence[Group], names: Sequence[str]) -> Metric:
 
 def direction_for(metric: Metric, direction: str | None) -> str:
     """``up`` or ``down``. Raises UsageError where it is not known, or `direction` is against what is known."""
-    if direction is not None and direction not in WORDS:
+    if direction is not None and direction not in ("up", "down"):
         raise UsageError(f"--direction is up or down, not {shown(direction)}")
     found = metric.direction or direction
     if found is None:
         fix = "Say it: --direction up or --direction down."
         raise UsageError(f"it is not known which way is better for {metric}", fix=fix)
     if direction not in (None, found):
-        raise UsageError(f"for {metric} {WORDS[found]}, not {direction}", fix="Leave --direction out.")
+        raise UsageError(f"for {metric} {found} is better, not {direction}", fix="Leave --direction out.")
     return found
 
 

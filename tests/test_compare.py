@@ -160,7 +160,7 @@ def test_every_form_of_a_metric(make: Make, metric: str, expected: float | None,
     make("a", ACCURACIES)
     make("b", shifted(0.02))
     found = compared("a", "b", metric=metric)
-    assert found.baseline.values.get(0) == (expected if expected is None else pytest.approx(expected))
+    assert found.sides[0].values.get(0) == (expected if expected is None else pytest.approx(expected))
     assert found.differences[0].verdict == verdict
 
 

@@ -107,7 +107,7 @@ def _values(comparison: Comparison) -> Table:
 def _statistics(comparison: Comparison) -> Table:
     """A line for each comparison."""
     sign = signed(comparison)
-    columns = [Column(f"against {comparison.baseline.name}"), Column("pairs"), Column("difference", sign, "r")]
+    columns = [Column(f"against {comparison.sides[0].name}"), Column("pairs"), Column("difference", sign, "r")]
     columns += [Column("95 % interval", side="r"), Column("p", p_text, "r"), Column("verdict")]
     rows: list[list[Cell]] = []
     for each in comparison.differences:
@@ -151,7 +151,7 @@ def conclusion(comparison: Comparison) -> str:
     for each in comparison.differences:
         found[each.verdict].append(each.side.name)
     said = "; ".join(f"{', '.join(names)} {verdict}" for verdict, names in found.items() if names)
-    return f"against {comparison.baseline.name}: {said}"
+    return f"against {comparison.sides[0].name}: {said}"
 
 
 def legend(comparison: Comparison) -> str:

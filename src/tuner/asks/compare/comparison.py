@@ -127,15 +127,11 @@ class Comparison:
     notes: tuple[str, ...]
     train: tuple[str, ...]
 
-    @property
-    def baseline(self) -> Side:
-        return self.sides[0]
-
     def as_data(self) -> dict[str, Any]:
         """What ``compare --json`` tells."""
         return {
             "metric": str(self.metric),
-            "baseline": self.baseline.name,
+            "baseline": self.sides[0].name,
             "direction": self.direction,
             "least_effect": self.least_effect,
             "groups": {side.name: side.as_data() for side in self.sides},

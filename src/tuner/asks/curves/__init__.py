@@ -3,9 +3,10 @@ many seeds a mean is, what is not drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -143,9 +144,9 @@ def run_panels(track: Track, view: View = PLAIN) -> list[Panel]:
     others, watched = other_metrics(track), column_of(track.monitor).name
     names = ["loss", *([watched] if watched in others else others[:1])]
     panels = [panel for name in names if (panel := metric_panel(track, name, view)).lines]
-    lr = line_of(track, "lr", replace(view, smooth=0.0), "lr")
-    if lr and len({point[1] for point in lr.points() if point}) > 1:
-        panels.append(_panel("lr", [lr], replace(view, log=None), strip=True))
+    lr = lines_of(track, {"lr": "lr"}, replace(view, smooth=0.0))
+    if len({point[1] for line in lr for point in line.points() if point}) > 1:
+        panels.append(_panel("lr", lr, replace(view, log=None), strip=True))
     return panels
 
 
@@ -153,10 +154,9 @@ def metric_panel(track: Track, metric: str, view: View = PLAIN) -> Panel:
     """``train_<metric>`` and ``val_<metric>`` on the same axes, or the one column that is called so; a loss that falls
     far gets a log axis."""
     columns = {metric: metric} | {str(Column(part, metric)): PARTS[part] for part in ("train", "val")}
-    lines = [line for column, label in columns.items() if (line := line_of(track, column, view, label))]
     epochs = series_of(track, "epoch", view)
     best_at = dict(zip(epochs.epochs, epochs.x, strict=True)).get(track.best or 0)
-    return replace(_panel(metric, _changes_once(lines), view), best=track.best, best_at=best_at)
+    return replace(_panel(metric, lines_of(track, columns, view), view), best=track.best, best_at=best_at)
 
 
 def other_metrics(track: Track) -> list[str]:
@@ -206,28 +206,26 @@ def shared_panel(tracks: Sequence[Track], metric: str, view: View = PLAIN) -> Pa
             f"{len(tracks) * len(columns)} lines of {metric} cannot be told apart: {MOST_LINES} at most in one panel",
             fix="draw fewer runs, groups without --members, or one part only, such as --metric val_loss",
         )
-    parts = [f", {PARTS[column_of(name).part]}" if len(columns) > 1 else "" for name in columns]
+    parts = {name: f", {PARTS[column_of(name).part]}" if len(columns) > 1 else "" for name in columns}
     lines = []
     for track, pens in zip(tracks, _pens(tracks, len(columns)), strict=True):
-        asked = zip(columns, parts, pens, strict=True)
-        made = [line_of(track, column, view, track.label + part, pen) for column, part, pen in asked]
-        lines += _changes_once([line for line in made if line])
+        lines += lines_of(track, {name: track.label + part for name, part in parts.items()}, view, pens)
     return _panel(metric, lines, view)
 
 
 def _pens(tracks: Sequence[Track], parts: int) -> list[list[Pen]]:
     """A pen for each part of each track. Families, where there are several, have a colour each."""
-    families = list(dict.fromkeys(track.family for track in tracks))
-    sizes = [sum(track.family == family for track in tracks) for family in families]
-    by_family = 1 < len(families) <= COLORS and max(sizes) > 1 and max(sizes) * parts <= 4 * 5  # strokes, marks
-    seen = dict.fromkeys(families, 0)
+    families: dict[str, list[int]] = {}
+    for index, track in enumerate(tracks):
+        families.setdefault(track.family, []).append(index)
+    largest = max(map(len, families.values()))
+    by_family = 1 < len(families) <= COLORS and largest > 1 and largest * parts <= 4 * 5  # strokes, marks
     pens = []
     for index, track in enumerate(tracks):
-        place = seen[track.family]
-        seen[track.family] += 1
-        color, turn, mark = (
-            (families.index(track.family), place // 5, place) if by_family else (index, index // COLORS, index)
-        )
+        color, turn, mark = index, index // COLORS, index
+        if by_family:
+            mark = families[track.family].index(index)
+            color, turn = list(families).index(track.family), mark // 5
         pens.append([Pen(color, turn * parts + part, mark, index * parts + part) for part in range(parts)])
     return pens
 
@@ -235,20 +233,17 @@ def _pens(tracks: Sequence[Track], parts: int) -> list[list[Pen]]:
 # ---- both ------------------------------------------------------------------------------------------------------------
 
 
-def line_of(track: Track, column: str, view: View, label: str, pen: Pen | None = None) -> Line | None:
-    """The line of a column; None where it has no finite value."""
-    series = series_of(track, column, view)
-    line = Line(label, series.x, series.y, raw=series.raw if view.smooth else (), pen=pen)
-    if not any(line.points()):
-        return None
-    if not track.is_group:
-        return line
-    changes = [(series.x[place], series.y[place] or 0.0, series.counts[place]) for place in series.changes()]
-    return replace(line, band=series.band, changes=changes)
-
-
-def _changes_once(lines: Sequence[Line]) -> list[Line]:
-    """The lines of one track: where they all change to the same number of members, the first one says it."""
+def lines_of(track: Track, columns: Mapping[str, str], view: View, pens: Sequence[Pen] = ()) -> list[Line]:
+    """The lines of the columns, under these labels, that have a finite value. Where they all change to the same number
+    of members, the first one says it."""
+    lines: list[Line] = []
+    for column, label, pen in zip_longest(columns, columns.values(), pens):
+        series = series_of(track, column, view)
+        band = series.band if track.is_group else ()
+        places = series.changes() if track.is_group else ()
+        changes = [(series.x[place], series.y[place] or 0.0, series.counts[place]) for place in places]
+        line = Line(label, series.x, series.y, band, series.raw if view.smooth else (), changes, pen)
+        lines += [line] if any(line.points()) else []
     said = [[(x, members) for x, _, members in line.changes] for line in lines]
     return [replace(line, changes=()) if at and said[at] == said[0] else line for at, line in enumerate(lines)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,10 @@ class Member:
     rows: Sequence[Mapping[str, Any]]
     seconds: Mapping[int, float] = field(default_factory=dict)
 
+    def by_epoch(self) -> list[tuple[int, Mapping[str, Any]]]:
+        """The rows with their epochs: their own, else their places, counted from 1."""
+        return [(int(row.get("epoch") or place), row) for place, row in enumerate(self.rows, 1)]
+
 
 @dataclass(frozen=True)
 class Track:
@@ -52,6 +57,9 @@ class Track:
     @property
     def label(self) -> str:
         return f"{self.name} ({self.about})" if self.about else self.name
+
+    def epochs(self) -> list[int]:
+        return sorted({epoch for member in self.members for epoch, _ in member.by_epoch()})
 
     def columns(self) -> list[str]:
         """The columns that say something of an epoch, or layer."""
@@ -74,7 +82,7 @@ class View:
     def of(cls, tracks: Sequence[Track], axis: str, smooth: float = 0.0, log: bool | None = None) -> View:
         """With the unit that suits the times of the tracks, or the layers that all of them have."""
         view = cls(axis, smooth, log)
-        ends = [at for track in tracks for at in positions(track, view, _epochs(track)) if math.isfinite(at)]
+        ends = [at for track in tracks for at in positions(track, view, track.epochs()) if math.isfinite(at)]
         unit = next((float(seconds), name) for start, seconds, name in UNITS if max(ends, default=0.0) >= start)
         members = [member for track in tracks for member in track.members if member.rows]
         layers = {tuple(str(row["layer"]) for row in member.rows) for member in members} if axis == "layer" else {()}
@@ -116,39 +124,32 @@ def tracks_of(
     Raises NotFoundError when a run that was named is damaged, or when nothing is left.
     """
     complaints = [text for group in groups for text in group.damaged]
-    entries = _entries(groups, members, complaints)
+    there: dict[str, tuple[Group, str]] = {}
+    for group in groups:
+        for part in [Group(run.path, {seed: run}) for seed, run in group.runs.items()] if members else [group]:
+            place = os.path.realpath(part.path)
+            if place in there:
+                complaints.append(f"{shown(part.path)} is drawn once, though named twice")
+            there.setdefault(place, (part, str(group.path)))
     tracks = []
-    for (path, group, runs), name in zip(entries, distinct([path for path, *_ in entries]), strict=True):
-        found = [_member(run, axis, metrics, complaints, must=group.is_single) for run in runs]
-        monitor, family = runs[0].monitor, str(group.path)
+    names = distinct([part.path for part, _ in there.values()])
+    for (part, family), name in zip(there.values(), names, strict=True):
+        first, monitor = part.first, part.first.monitor
+        found = [_member(run, axis, metrics, complaints, must=str(run.path) == family) for run in part.runs.values()]
         if not any(member.rows for member in found):
             complaints.append(f"{name} has no finished epoch yet")
-        elif path == group.path and not group.is_single:
-            lost = [Member(()) for _ in group.damaged]
-            tracks.append(Track(name, [*found, *lost], True, _mean_of(group, found), family, monitor))
+        elif not part.is_single:
+            lost = [Member(()) for _ in part.damaged]
+            tracks.append(Track(name, [*found, *lost], True, _mean_of(part, found), family, monitor))
         else:
-            about = "" if runs[0].state == "finished" else runs[0].state
-            best = None if axis == "layer" else runs[0].status.get("best_epoch")
+            about = "" if first.state == "finished" else first.state
+            best = None if axis == "layer" else first.status.get("best_epoch")
             tracks.append(Track(name, found, False, about, family, monitor, best))
     if not tracks:
         raise NotFoundError("; ".join(dict.fromkeys(complaints)), fix=f"tuner show {shown(groups[0].path)} says more")
     if axis == "time" and not any(member.seconds for track in tracks for member in track.members):
         raise NotFoundError("; ".join(dict.fromkeys(complaints)), fix="--x epoch and --x step need no times")
     return tracks, complaints
-
-
-def _entries(groups: Sequence[Group], members: bool, complaints: list[str]) -> list[tuple[Path, Group, list[Run]]]:
-    """What becomes a track: its folder, its group, its runs. Each folder once."""
-    found: dict[str, tuple[Path, Group, list[Run]]] = {}
-    for group in groups:
-        runs = list(group.runs.values())
-        parts = [(run.path, group, [run]) for run in runs] if members else [(group.path, group, runs)]
-        for part in parts:
-            place = os.path.realpath(part[0])
-            if place in found:
-                complaints.append(f"{shown(part[0])} is drawn once, though named twice")
-            found.setdefault(place, part)
-    return list(found.values())
 
 
 def distinct(paths: Sequence[Path]) -> list[str]:
@@ -167,29 +168,23 @@ def distinct(paths: Sequence[Path]) -> list[str]:
 
 def _member(run: Run, axis: str, metrics: Sequence[str], complaints: list[str], must: bool) -> Member:
     """What is drawn of a run; nothing, and a complaint, where a member's files are damaged."""
-    seconds: Mapping[int, float] = {}
+    found = Member(())
     try:
-        rows: Sequence[Mapping[str, Any]] = layer_rows(run, metrics) if axis == "layer" else run.rows
+        found = Member(layer_rows(run, metrics) if axis == "layer" else run.rows)
+        return replace(found, seconds=run.seconds) if axis == "time" and found.rows else found
     except NotFoundError as error:
-        if must:
+        if must and not found.rows:
             raise
         complaints.append(error.message)
-        return Member(())
-    if axis == "time" and rows:
-        try:
-            seconds = run.seconds
-        except NotFoundError as error:
-            complaints.append(error.message)
-    return Member(rows, seconds)
+        return found
 
 
 def _mean_of(group: Group, read: Sequence[Member]) -> str:
     """``mean of 6 seeds``, ``mean of 5 of 6 seeds, 1 diverged``."""
-    there, all_of_them = sum(bool(member.rows) for member in read), len(read) + len(group.damaged)
-    count = plural(all_of_them, "seed") if there == all_of_them else f"{there} of {plural(all_of_them, 'seed')}"
-    states = [run.state for run in group.runs.values()]
-    odd = [f"{states.count(state)} {state}" for state in dict.fromkeys(states) if state != "finished"]
-    return ", ".join([f"mean of {count}", *odd])
+    there, total = sum(bool(member.rows) for member in read), len(read) + len(group.damaged)
+    states = Counter(run.state for run in group.runs.values() if run.state != "finished")
+    odd = [f"{count} {state}" for state, count in states.items()]
+    return ", ".join(["mean of " + f"{there} of " * (there < total) + plural(total, "seed"), *odd])
 
 
 # ---- numbers ---------------------------------------------------------------------------------------------------------
@@ -197,7 +192,7 @@ def _mean_of(group: Group, read: Sequence[Member]) -> str:
 
 def series_of(track: Track, column: str, view: View) -> Series:
     """The column of the track. Each member is smoothed by itself before the mean is taken."""
-    epochs = _epochs(track)
+    epochs = track.epochs()
     raw = [values_of(member, column) for member in track.members]
     shown = [dict(zip(known, smoothed(list(known.values()), view.smooth), strict=True)) for known in raw]
     there = [_at(epoch, shown) for epoch in epochs]
@@ -247,19 +242,10 @@ def _at(epoch: int, members: Sequence[Mapping[int, float]]) -> list[float]:
     return [values[epoch] for values in members if epoch in values]
 
 
-def _epochs(track: Track) -> list[int]:
-    return sorted({epoch for member in track.members for epoch in epochs_of(member.rows)})
-
-
-def epochs_of(rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """The epoch of each row: its own, else its place, counted from 1."""
-    return [int(row.get("epoch") or place) for place, row in enumerate(rows, 1)]
-
-
 def values_of(member: Member, column: str) -> dict[int, float]:
     """Epoch -> value, where there is one to show."""
-    pairs = zip(epochs_of(member.rows), (row.get(column) for row in member.rows), strict=True)
-    return {epoch: float(value) for epoch, value in pairs if value is not None and is_shown(value)}
+    pairs = ((epoch, row.get(column)) for epoch, row in member.by_epoch())
+    return {epoch: float(found) for epoch, found in pairs if found is not None and is_shown(found)}
 
 
 # ---- layers ----------------------------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -35,19 +35,13 @@ TAKES: dict[str, tuple[tuple[type, ...], int, str]] = {
 }
 """Kinds of number, the least one, and what is said of that."""
 
-
-@dataclass(frozen=True)
-class Setting:
-    """Early stopping as a config has it, and the metric it watches."""
-
-    monitor: str
-    patience: int
-    min_delta: float = 0.0
+Data = Mapping[str, Any]
+"""What `--json` tells of a run or group: each of its `settings` is an `Outcome`, or the mean of several."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a setting would have done with a run.
+    """What early stopping would have done with a run.
 
     `verdict`: it would have ``stopped`` it after epoch `stop`; ``never``: all epochs were run, and `stop` is the last
     one; ``unknown``: the run ended before that could be told, and nothing else is known either. The weights of
@@ -55,7 +49,8 @@ class Outcome:
     data, where there are any, else on training data.
     """
 
-    setting: Setting
+    patience: int
+    min_delta: float
     verdict: str
     stop: int | None = None
     saved: int | None = None  # epochs that were run after the stop
@@ -63,23 +58,6 @@ class Outcome:
     value: float | None = None
     cost: float | None = None  # how much better the best of the whole run is
     others: Mapping[str, float | None] = field(default_factory=dict)
-
-    def as_data(self) -> dict[str, Any]:
-        setting = {"patience": self.setting.patience, "min_delta": self.setting.min_delta}
-        return {**setting, **{name: getattr(self, name) for name in ("verdict", *FIGURES, "others")}}
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """A group, and what the settings of one metric would have done with its members; a single run is a group of one."""
-
-    group: Group
-    monitor: str
-    members: Sequence[tuple[Run, Sequence[Outcome]]]
-
-    def means(self) -> list[dict[str, Any]]:
-        """One a setting."""
-        return [mean_of(each) for each in zip(*(outcomes for _, outcomes in self.members), strict=True)]
 
 
 def ask(
@@ -99,10 +77,12 @@ def ask(
     wanted = list(dict.fromkeys(word.strip() for word in monitor.split(","))) if monitor is not None else []
     remarks: list[str] = []
     found = _judge(list(groups.values()), wanted, settings, remarks)
-    tables = [table for each in found for table in _tables(each, members)]
-    lines = [_line(run, outcome) for each in found for run, outcomes in each.members for outcome in outcomes]
-    notes = [Note(remark, problem=True) for remark in remarks]
-    return Answer([*notes, *tables], _data(found), "".join(lines))
+    tables = []
+    for group, runs in found:
+        tables += [_run_table(run) for run in runs] if members or group is None else [_group_table(group, len(runs))]
+    data = {"runs": [run for _, runs in found for run in runs], "groups": [group for group, _ in found if group]}
+    lines = [_line(run, each) for run in data["runs"] for each in run["settings"]]
+    return Answer([*(Note(remark, problem=True) for remark in remarks), *tables], data, "".join(lines))
 
 
 def parsed(text: str, option: str) -> list[Any]:
@@ -117,46 +97,45 @@ def parsed(text: str, option: str) -> list[Any]:
 # ---- judged ----------------------------------------------------------------------------------------------------------
 
 
-def replay(rows: Sequence[Row], planned: int, setting: Setting) -> Outcome:
-    """What `setting` would have done with a run of these rows that was to go on for `planned` epochs."""
-    monitor, values = setting.monitor, oriented(rows, setting.monitor)
-    waited = waits(values, setting.min_delta)
-    stop = next((count for count, epochs in enumerate(waited, 1) if epochs >= setting.patience), None)
+def replay(rows: Sequence[Row], planned: int, monitor: str, patience: int, min_delta: float = 0.0) -> Outcome:
+    """What early stopping would have done with a run of these rows that was to go on for `planned` epochs."""
+    values = oriented(rows, monitor)
+    waited = waits(values, min_delta)
+    stop = next((count for count, epochs in enumerate(waited, 1) if epochs >= patience), None)
     if stop is None and len(rows) < planned:
-        return Outcome(setting, UNKNOWN)
-    kept = rows[:stop]
-    found = Outcome(setting, STOPPED if stop else NEVER, int(kept[-1]["epoch"] or 0), len(rows) - len(kept))
+        return Outcome(patience, min_delta, UNKNOWN)
+    kept, verdict = rows[:stop], STOPPED if stop else NEVER
+    at_stop = (patience, min_delta, verdict, int(kept[-1]["epoch"] or 0), len(rows) - len(kept))
     place = best_index(kept, monitor)
     if place is None:
-        return found
+        return Outcome(*at_stop)
     best, parts = rows[place], {name: column(name).part for name in rows[place]}
     part = "val" if "val" in parts.values() else "train"
     others = {name: value for name, value in best.items() if parts[name] == part and name != monitor}
-    cost = values[place] - min(values)
-    return replace(found, best_epoch=int(best["epoch"] or 0), value=best[monitor], cost=cost, others=others)
+    return Outcome(*at_stop, int(best["epoch"] or 0), best[monitor], values[place] - min(values), others)
 
 
 def mean_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """The outcomes of one setting with the runs of a group, as one: the means over those of which it is known. A run
     that it would not have stopped counts with its last epoch."""
-    known = [outcome.as_data() for outcome in outcomes if outcome.verdict != UNKNOWN]
-    names = dict.fromkeys(name for each in known for name in each["others"])
+    known = [outcome for outcome in outcomes if outcome.verdict != UNKNOWN]
+    names = dict.fromkeys(name for each in known for name in each.others)
     return {
-        "patience": outcomes[0].setting.patience,
-        "min_delta": outcomes[0].setting.min_delta,
+        "patience": outcomes[0].patience,
+        "min_delta": outcomes[0].min_delta,
         "runs": len(outcomes),
         "known": len(known),
-        "stopped": sum(each["verdict"] == STOPPED for each in known),
-        **{name: mean_of_known(each[name] for each in known) for name in FIGURES},
-        "others": {name: mean_of_known(each["others"].get(name) for each in known) for name in names},
+        "stopped": sum(each.verdict == STOPPED for each in known),
+        **{name: mean_of_known(getattr(each, name) for each in known) for name in FIGURES},
+        "others": {name: mean_of_known(each.others.get(name) for each in known) for name in names},
     }
 
 
 def _judge(
     groups: Sequence[Group], monitors: Sequence[str], settings: Sequence[tuple[int, float]], remarks: list[str]
-) -> list[Judgement]:
-    """A judgement a group and metric. Raises UsageError for a metric that no run has, NotFoundError without a run that
-    has finished an epoch."""
+) -> list[tuple[Data | None, list[Data]]]:
+    """For each group and metric the means, None for a single run, and the runs. Raises UsageError for a metric that no
+    run has, NotFoundError without a run that has finished an epoch."""
     there = [(group, _readable(group, remarks)) for group in groups]
     if not any(runs for _, runs in there):
         raise NotFoundError("; ".join(remarks))
@@ -164,22 +143,34 @@ def _judge(
     for name in monitors:
         if name not in known:
             raise UsageError(f"--monitor cannot be {shown(name) or repr(name)}", fix=f"there are {', '.join(known)}")
-    found = []
+    found: list[tuple[Data | None, list[Data]]] = []
     for group, runs in there:
         for name in monitors or dict.fromkeys(run.monitor for run in runs):
-            members = [
-                (run, [replay(run.rows, _planned(run), Setting(name, *setting)) for setting in settings])
-                for run in runs
-                if name in run.rows[-1]
-            ]
-            if members:
-                found.append(Judgement(group, name, members))
-            else:
-                remarks.append(f"{group.path} has no {name}")
+            with_it = [run for run in runs if name in run.rows[-1]]
+            outcomes = [[replay(run.rows, _planned(run), name, *each) for each in settings] for run in with_it]
+            about = {"group": None if group.is_single else str(group.path), "monitor": name}
+            means = [mean_of(each) for each in zip(*outcomes, strict=True)]
+            judged = [_judged(run, about, each) for run, each in zip(with_it, outcomes, strict=True)]
+            found += [(None if group.is_single else {**about, "settings": means}, judged)] if judged else []
+            remarks += [] if judged else [f"{group.path} has no {name}"]
         ended = [_end(run, group) for run in runs if len(run.rows) < _planned(run)]
         place = "" if group.is_single else f"{group.path}: "
         remarks += [f"{place}{', '.join(ended)}; what comes after is unknown"] if ended else []
     return found
+
+
+def _judged(run: Run, about: Data, outcomes: Sequence[Outcome]) -> Data:
+    monitor, place = about["monitor"], best_index(run.rows, about["monitor"])
+    best = {} if place is None else run.rows[place]
+    return {
+        "run": str(run.path),
+        **about,
+        "epochs": len(run.rows),
+        "planned": _planned(run),
+        "best_epoch": best.get("epoch"),
+        "best": best.get(monitor),
+        "settings": list(map(vars, outcomes)),
+    }
 
 
 def _readable(group: Group, remarks: list[str]) -> list[Run]:
@@ -218,70 +209,43 @@ def _end(run: Run, group: Group) -> str:
 # ---- shown -----------------------------------------------------------------------------------------------------------
 
 
-def _tables(judgement: Judgement, members: bool) -> Iterator[Table]:
-    group, monitor = judgement.group, judgement.monitor
-    if not (group.is_single or members):
-        means, stops = judgement.means(), []
-        for mean in means:
-            unknown = mean["runs"] - mean["known"]
-            stops.append(f"{mean['stopped']} of {mean['runs']}" + f", {unknown} unknown" * bool(unknown))
-        yield _table(
-            f"{group.path}: {monitor}, mean over {plural(len(judgement.members), 'seed')}", monitor, means, stops
-        )
-        return
-    for run, outcomes in judgement.members:
-        best, count = _best(run, monitor), len(run.rows)
-        at = f"best {figure(best[monitor])} in epoch {best['epoch']}" if best else "never finite"
-        without = {NEVER: "never: ran to the end", UNKNOWN: f"unknown: ended at epoch {count}"}
-        title = f"{run.path}: {monitor}, {plural(count, 'epoch')} run, {at}"
-        stops_after = [without.get(outcome.verdict, outcome.stop) for outcome in outcomes]
-        yield _table(title, monitor, [outcome.as_data() for outcome in outcomes], stops_after)
+def _group_table(group: Data, runs: int) -> Table:
+    stops = []
+    for each in group["settings"]:
+        unknown = each["runs"] - each["known"]
+        stops.append(f"{each['stopped']} of {each['runs']}" + f", {unknown} unknown" * bool(unknown))
+    title = f"{group['group']}: {group['monitor']}, mean over {plural(runs, 'seed')}"
+    return _table(title, group, list(FIGURES), Column("stops", side="r"), stops)
 
 
-def _table(title: str, monitor: str, judged: Sequence[Mapping[str, Any]], stops: Sequence[Cell]) -> Table:
-    """A row a setting, without min_delta where nobody asked for one. Of a group `stops` says how many runs would have
-    stopped, and the mean of their last epoch stands beside it."""
-    is_mean = "runs" in judged[0]
-    beside = list(dict.fromkeys(name for each in judged for name in each["others"]))
-    settings = ["patience", *["min_delta"] * any(each["min_delta"] for each in judged)]
-    columns = [*map(Column, settings), Column("stops" if is_mean else "stops after", side="r")]
-    names = list(FIGURES)[not is_mean :]
+def _run_table(run: Data) -> Table:
+    epochs, best_epoch = run["epochs"], run["best_epoch"]
+    at = "never finite" if best_epoch is None else f"best {figure(run['best'])} in epoch {best_epoch}"
+    without = {NEVER: "never: ran to the end", UNKNOWN: f"unknown: ended at epoch {epochs}"}
+    stops = [without.get(each["verdict"], each["stop"]) for each in run["settings"]]
+    title = f"{run['run']}: {run['monitor']}, {plural(epochs, 'epoch')} run, {at}"
+    return _table(title, run, list(FIGURES)[1:], Column("stops after", side="r"), stops)
+
+
+def _table(title: str, judged: Data, names: Sequence[str], head: Column, stops: Sequence[Cell]) -> Table:
+    """A row a setting, without min_delta where nobody asked for one; `names` are the figures beside the stop."""
+    settings = judged["settings"]
+    asked = ["patience", *["min_delta"] * any(each["min_delta"] for each in settings)]
+    beside = list(dict.fromkeys(name for each in settings for name in each["others"]))
+    columns = [*map(Column, asked), head]
     for name in names:
-        notation = "figure" if name in ("value", "cost") else "{:.1f}".format if is_mean else "number"
-        columns.append(Column(FIGURES[name] or monitor, notation, "r"))
+        notation = "figure" if name in ("value", "cost") else "number" if "run" in judged else "{:.1f}".format
+        columns.append(Column(FIGURES[name] or judged["monitor"], notation, "r"))
     columns += [Column(name, "figure", "r") for name in beside]
     rows: list[list[Cell]] = []
-    for each, stop in zip(judged, stops, strict=True):
+    for each, stop in zip(settings, stops, strict=True):
         others = [each["others"].get(name) for name in beside]
-        rows.append([*(each[name] for name in settings), stop, *(each[name] for name in names), *others])
+        rows.append([*(each[name] for name in asked), stop, *(each[name] for name in names), *others])
     return Table(columns, rows, title)
 
 
-def _line(run: Run, outcome: Outcome) -> str:
+def _line(run: Data, outcome: Data) -> str:
     """Patience, min_delta, the epoch of the stop (or never, unknown), the best epoch (or -), the metric, the run."""
-    setting = outcome.setting
-    stop = outcome.stop if outcome.verdict == STOPPED else outcome.verdict
-    best = "-" if outcome.best_epoch is None else outcome.best_epoch
-    return f"{setting.patience} {setting.min_delta:.15g} {stop} {best} {setting.monitor} {shown(run.path)}\n"
-
-
-def _data(found: Sequence[Judgement]) -> dict[str, Any]:
-    """What `--json` tells: each run under ``runs``, and the means of groups under ``groups``."""
-    runs, groups = [], []
-    for each in found:
-        group = None if each.group.is_single else str(each.group.path)
-        for run, outcomes in each.members:
-            best = _best(run, each.monitor)
-            about = {"run": str(run.path), "group": group, "monitor": each.monitor, "epochs": len(run.rows)}
-            at_best = {"best_epoch": best.get("epoch"), "best": best.get(each.monitor)}
-            settings = [outcome.as_data() for outcome in outcomes]
-            runs.append({**about, "planned": _planned(run), **at_best, "settings": settings})
-        if group is not None:
-            groups.append({"group": group, "monitor": each.monitor, "settings": each.means()})
-    return {"runs": runs, "groups": groups}
-
-
-def _best(run: Run, monitor: str) -> Row:
-    """The row of the best epoch; {} where no value is finite."""
-    place = best_index(run.rows, monitor)
-    return {} if place is None else run.rows[place]
+    stop = outcome["stop"] if outcome["verdict"] == STOPPED else outcome["verdict"]
+    best = "-" if outcome["best_epoch"] is None else outcome["best_epoch"]
+    return f"{outcome['patience']} {outcome['min_delta']:.15g} {stop} {best} {run['monitor']} {shown(run['run'])}\n"

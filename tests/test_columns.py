@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tuner.answer import Answer
-from tuner.asks.runs.listing import Query, list_runs, table_of
+from tuner.asks.runs import Query, list_runs, table_of
 from tuner.config.load import load
 from tuner.document.files import plain
 from tuner.render.forms import csv as csv_form

@@ -18,9 +18,8 @@ import pytest
 from making import create
 
 from tuner.answer import Answer
-from tuner.asks.compare import ask, blocks
+from tuner.asks.compare import ask, blocks, conclusion
 from tuner.asks.compare.comparison import Comparison, compare
-from tuner.asks.compare.words import conclusion
 from tuner.config.load import load
 from tuner.document.writing import to_yaml
 from tuner.errors import NotFoundError, TunerError, UsageError
@@ -162,7 +161,7 @@ def test_every_form_of_a_metric(make: Make, metric: str, expected: float | None,
     make("a", ACCURACIES)
     make("b", shifted(0.02))
     found = compared("a", "b", metric=metric)
-    assert found.baseline.values.get(0) == (expected if expected is None else pytest.approx(expected))
+    assert found.sides[0].values.get(0) == (expected if expected is None else pytest.approx(expected))
     assert found.differences[0].verdict == verdict
 
 

@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from tuner.asks.compare.differences import Difference, differences_of
+from tuner.asks.compare.comparison import Difference, differences_of
 from tuner.asks.compare.pairs import Side
 from tuner.asks.compare.statistics import (
     FLIPS,

@@ -19,10 +19,17 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tuner.answer import Chart
-from tuner.asks.curves import ask, captions, not_drawn
-from tuner.asks.curves.panels import known_metrics, metric_panel, run_panels, shared_panel, usual_metrics
-from tuner.asks.curves.series import Member, Track, View, positions, series_of, smoothed
-from tuner.asks.curves.tracks import distinct
+from tuner.asks.curves import (
+    ask,
+    captions,
+    known_metrics,
+    metric_panel,
+    not_drawn,
+    run_panels,
+    shared_panel,
+    usual_metrics,
+)
+from tuner.asks.curves.tracks import Member, Track, View, distinct, positions, series_of, smoothed
 from tuner.chart import Line, Panel, Pen
 from tuner.errors import NotFoundError, UsageError
 from tuner.render.chart.figure import MARKERS, PALETTE, STROKES

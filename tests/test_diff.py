@@ -432,8 +432,8 @@ def test_a_group_stands_for_its_mean(filled: Place) -> None:
     assert loss.values == pytest.approx((statistics.mean(losses), other), rel=1e-12)
     assert loss.spreads[0] == pytest.approx(statistics.stdev(losses), rel=1e-12)
     assert (loss.spreads[1], loss.counts) == (None, (3, 1))
-    assert loss.delta(1) == pytest.approx(other - statistics.mean(losses), rel=1e-12)
-    assert (loss.delta(0), loss.better(1)) == (None, True)
+    assert loss.deltas[1] == pytest.approx(other - statistics.mean(losses), rel=1e-12)
+    assert (loss.deltas[0], loss.better[1]) == (None, True)
     assert found.course is not None
     means = [
         statistics.mean(rows)
@@ -443,11 +443,11 @@ def test_a_group_stands_for_its_mean(filled: Place) -> None:
 
 
 def test_better_follows_the_metric(filled: Place) -> None:
-    better = {outcome.metric: outcome.better(1) for outcome in filled.diff("digits-1", "digits-2").outcomes}
+    better = {outcome.metric: outcome.better[1] for outcome in filled.diff("digits-1", "digits-2").outcomes}
     assert list(better)[:4] == ["val_loss", "val_accuracy", "test_loss", "test_accuracy"]
     assert better["val_loss"] is better["val_accuracy"] is better["test_accuracy"] is True
     assert better["epochs"] is better["parameters"] is None
-    worse = {outcome.metric: outcome.better(1) for outcome in filled.diff("digits-2", "digits-1").outcomes}
+    worse = {outcome.metric: outcome.better[1] for outcome in filled.diff("digits-2", "digits-1").outcomes}
     assert worse["train_loss"] is worse["train_accuracy"] is False
 
 
@@ -464,16 +464,16 @@ def test_losses_that_measure_something_else_are_not_compared(place: Place, overr
     place.run("digits-1")
     place.run("digits-2", override, fall=0.5)
     outcomes = {outcome.metric: outcome for outcome in place.diff("digits-1", "digits-2").outcomes}
-    assert (outcomes["val_loss"].delta(1) is not None) == (outcomes["val_loss"].better(1) is not None) == compared
-    assert outcomes["val_accuracy"].better(1) is True
+    assert (outcomes["val_loss"].deltas[1] is not None) == (outcomes["val_loss"].better[1] is not None) == compared
+    assert outcomes["val_accuracy"].better[1] is True
 
 
 def test_nothing_measured_on_other_data_is_compared(place: Place) -> None:
     place.run("digits-1")
     place.run("other", text="data: wine\n", about={"parameters": 100})
     outcomes = {outcome.metric: outcome for outcome in place.diff("digits-1", "other").outcomes}
-    assert outcomes["val_accuracy"].delta(1) is None
-    assert outcomes["parameters"].delta(1) == 100 - 9610
+    assert outcomes["val_accuracy"].deltas[1] is None
+    assert outcomes["parameters"].deltas[1] == 100 - 9610
 
 
 def test_without_two_results_there_is_no_result(place: Place, text_of: Callable[..., str]) -> None:
@@ -499,7 +499,7 @@ def test_a_diverged_member_has_no_value(place: Place, text_of: Callable[..., str
 def test_deltas_refer_to_the_first_side_with_results(filled: Place) -> None:
     one, other = curve(6, 2.0, 0.7)[-1]["val_loss"], curve(8, 2.0, 0.6)[-1]["val_loss"]
     loss = filled.diff("my.yaml", "digits-1", "digits-2").outcomes[0]  # a config's loss is no reason not to compare
-    assert [loss.delta(index) for index in range(3)] == [None, None, pytest.approx(other - one)]
+    assert [loss.deltas[index] for index in range(3)] == [None, None, pytest.approx(other - one)]
 
 
 def test_a_run_is_not_better_than_itself(place: Place, text_of: Callable[..., str]) -> None:
@@ -507,7 +507,7 @@ def test_a_run_is_not_better_than_itself(place: Place, text_of: Callable[..., st
     for seed in range(3):
         place.run(f"a/seed-{seed}", f"seed={seed}", start=0.1)
     place.run("b", start=0.1)
-    assert {outcome.better(1) for outcome in place.diff("a", "b").outcomes} == {None}
+    assert {outcome.better[1] for outcome in place.diff("a", "b").outcomes} == {None}
     assert "e-1" not in text_of(blocks(place.diff("a", "b"), ["result"], False))
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.asks.early_stop import Outcome, Setting, ask, mean_of, parsed, replay
+from tuner.asks.early_stop import Outcome, ask, mean_of, parsed, replay
 from tuner.cli.reading import present
 from tuner.errors import NotFoundError, UsageError
 from tuner.monitor import best_index, epochs_waited, oriented
@@ -48,25 +48,33 @@ def rows(*losses: float | None, accuracies: list[float] | None = None) -> list[R
 @pytest.mark.parametrize(
     ("settings", "setting"),
     [
-        (("optimizer.lr=0.03",), Setting("val_loss", 3)),
-        (("training.monitor=val_accuracy",), Setting("val_accuracy", 3)),
-        (("training.monitor=val_accuracy", "early_stopping.min_delta=0.01"), Setting("val_accuracy", 3, 0.01)),
-        (("scheduler=plateau", "training.monitor=train_loss", "optimizer.lr=0.05"), Setting("train_loss", 3)),
+        (("optimizer.lr=0.03",), ("val_loss", 0.0)),
+        (("training.monitor=val_accuracy",), ("val_accuracy", 0.0)),
+        (("training.monitor=val_accuracy", "early_stopping.min_delta=0.01"), ("val_accuracy", 0.01)),
+        (("scheduler=plateau", "training.monitor=train_loss", "optimizer.lr=0.05"), ("train_loss", 0.0)),
     ],
 )
-def test_it_is_what_training_does(workplace: Any, settings: tuple[str, ...], setting: Setting) -> None:
+def test_it_is_what_training_does(workplace: Any, settings: tuple[str, ...], setting: tuple[str, float]) -> None:
+    monitor, min_delta = setting
     own = tuple(each for each in settings if not each.startswith("early_stopping"))
     whole = read(workplace.train("data: digits", "training.epochs=40", *own).run)
     ended = workplace.train("data: digits", "training.epochs=40", *settings, "early_stopping.patience=3")
     stopped = read(ended.run)
-    found = replay(whole.rows, 40, setting)
+    found = replay(whole.rows, 40, monitor, 3, min_delta)
     assert 3 < len(stopped.rows) < len(whole.rows) == 40
     assert (found.verdict, found.stop, found.saved) == ("stopped", len(stopped.rows), 40 - len(stopped.rows))
     assert found.best_epoch == ended.status["best_epoch"]
-    assert found.best == ended.status["best"] == stopped.rows[(found.best_epoch or 0) - 1]
-    again = replay(stopped.rows, 40, setting)
-    assert (again.stop, again.best, again.saved) == (found.stop, found.best, 0)
-    assert replay(stopped.rows, 40, Setting(setting.monitor, 4, setting.min_delta)).verdict == "unknown"
+    best = whole.rows[(found.best_epoch or 0) - 1]
+    assert best == ended.status["best"] == stopped.rows[(found.best_epoch or 0) - 1]
+    again = replay(stopped.rows, 40, monitor, 3, min_delta)
+    assert (again.stop, again.best_epoch, again.value, again.others, again.saved) == (
+        found.stop,
+        found.best_epoch,
+        found.value,
+        found.others,
+        0,
+    )
+    assert replay(stopped.rows, 40, monitor, 4, min_delta).verdict == "unknown"
 
 
 @given(VALUES, st.integers(1, 6), st.sampled_from([0.0, 0.1, 0.15]), st.integers(0, 3), st.booleans())
@@ -75,11 +83,11 @@ def test_it_is_the_rule_of_training_epoch_by_epoch(
 ) -> None:
     monitor = "val_accuracy" if higher else "val_loss"
     run: list[Row] = [{"epoch": epoch, monitor: value} for epoch, value in enumerate(values, 1)]
-    found = replay(run, len(run) + more, Setting(monitor, patience, min_delta))
+    found = replay(run, len(run) + more, monitor, patience, min_delta)
     waited = [epochs_waited(oriented(run[:end], monitor), min_delta) for end in range(1, len(run) + 1)]
     stop = next((epoch for epoch, epochs in enumerate(waited, 1) if epochs >= patience), None)
     if stop is None and more:
-        assert found == Outcome(found.setting, "unknown")
+        assert found == Outcome(patience, min_delta, "unknown")
         return
     assert (found.verdict, found.stop) == (("never", len(run)) if stop is None else ("stopped", stop))
     assert found.saved == len(run) - (stop or len(run))
@@ -95,33 +103,32 @@ def test_it_is_the_rule_of_training_epoch_by_epoch(
 
 
 def test_the_first_of_equal_epochs_is_kept() -> None:
-    found = replay(rows(0.5, 0.3, 0.4, 0.3, 0.6), 5, Setting("val_loss", 3))
+    found = replay(rows(0.5, 0.3, 0.4, 0.3, 0.6), 5, "val_loss", 3)
     assert (found.stop, found.best_epoch, found.value, found.cost) == (5, 2, 0.3, 0.0)
 
 
 def test_a_stop_at_the_last_epoch_is_a_stop_that_saves_nothing() -> None:
-    found = replay(rows(0.5, 0.6, 0.7), 3, Setting("val_loss", 2))
+    found = replay(rows(0.5, 0.6, 0.7), 3, "val_loss", 2)
     assert (found.verdict, found.stop, found.saved) == ("stopped", 3, 0)
 
 
 def test_without_validation_the_best_epoch_is_kept() -> None:
     run: list[Row] = [{"epoch": epoch, "train_loss": loss} for epoch, loss in enumerate([0.5, 0.6, 0.7, 0.1], 1)]
-    found = replay(run, 4, Setting("train_loss", 2))
+    found = replay(run, 4, "train_loss", 2)
     assert (found.stop, found.best_epoch) == (3, 1)
     assert found.cost == pytest.approx(0.4)
 
 
 def test_a_group_is_the_mean_over_what_is_known() -> None:
-    setting = Setting("val_loss", 2)
     runs = [rows(0.5, 0.6, 0.7, 0.4), rows(0.5, 0.4, 0.6, 0.7), rows(0.5, 0.4, 0.3, 0.2), rows(0.5, 0.4)]
-    mean = mean_of([replay(run, 4, setting) for run in runs])
-    assert (mean.runs, mean.known, mean.stopped) == (4, 3, 2)
-    assert mean.stop == pytest.approx((3 + 4 + 4) / 3)
-    assert mean.saved == pytest.approx(1 / 3)
-    assert mean.best_epoch == pytest.approx((1 + 2 + 4) / 3)
-    assert mean.value == pytest.approx((0.5 + 0.4 + 0.2) / 3)
-    assert mean.cost == pytest.approx(0.1 / 3)
-    assert mean.others == {"val_accuracy": pytest.approx(0.07 / 3)}
+    mean = mean_of([replay(run, 4, "val_loss", 2) for run in runs])
+    assert (mean["runs"], mean["known"], mean["stopped"]) == (4, 3, 2)
+    assert mean["stop"] == pytest.approx((3 + 4 + 4) / 3)
+    assert mean["saved"] == pytest.approx(1 / 3)
+    assert mean["best_epoch"] == pytest.approx((1 + 2 + 4) / 3)
+    assert mean["value"] == pytest.approx((0.5 + 0.4 + 0.2) / 3)
+    assert mean["cost"] == pytest.approx(0.1 / 3)
+    assert mean["others"] == {"val_accuracy": pytest.approx(0.07 / 3)}
 
 
 # ---- what is given -----------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import create
 
-from tuner.asks.runs.listing import Query, list_runs
+from tuner.asks.runs import Query, list_runs
 from tuner.config.load import load
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.runs import find as run_find

@@ -9,8 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tuner.asks.curves.panels import metric_panel, run_panels
-from tuner.asks.curves.series import Member, Track
+from tuner.asks.curves import metric_panel, run_panels
+from tuner.asks.curves.tracks import Member, Track
 from tuner.chart import SMALLEST, Line, Panel
 from tuner.render.chart.scale import Scale
 from tuner.render.chart.terminal import Drawing, chart, charts

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuner.answer import Chart
-from tuner.asks.curves.panels import run_panels
-from tuner.asks.curves.series import Member, Track
+from tuner.asks.curves import run_panels
+from tuner.asks.curves.tracks import Member, Track
 from tuner.chart import Line, Panel
 from tuner.errors import ResourceError, UsageError
 from tuner.render.chart.figure import spread
@@ -79,7 +79,7 @@ def test_the_same_data_make_the_same_bytes(kind: str, tmp_path: Path) -> None:
     assert image_of(kind, Chart("mnist-cnn-3", run_panels(RUN))) == here
     script = (
         "import sys; from pathlib import Path; from tuner.answer import Chart\n"
-        "from tuner.asks.curves.panels import run_panels; from tuner.asks.curves.series import Member, Track\n"
+        "from tuner.asks.curves import run_panels; from tuner.asks.curves.tracks import Member, Track\n"
         "from tuner.render.chart.image import keep\n"
         f"panels = run_panels(Track('', [Member({ROWS!r})], best=7))\n"
         "keep(Chart('mnist-cnn-3', panels, file=Path(sys.argv[1])))"

@@ -20,7 +20,7 @@ import pytest
 
 import tuner
 from tuner.asks.check import verify
-from tuner.asks.runs.listing import Query, list_runs
+from tuner.asks.runs import Query, list_runs
 from tuner.durable.reading import files_below, list_folder, read_bytes, read_json, unreadable
 from tuner.errors import NotFoundError, ResourceError
 from tuner.runs import files as run_files

@@ -26,7 +26,7 @@ from making import create
 
 from tuner.answer import Answer
 from tuner.asks.list import no_kind
-from tuner.asks.runs.listing import Listing, Query, list_runs, table_of
+from tuner.asks.runs import Listing, Query, list_runs, table_of
 from tuner.config.comparison import meaning_hash
 from tuner.config.load import load
 from tuner.document.writing import to_yaml

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,81 +27,37 @@ from tuner.runs.folder import Run
 from tuner.runs.rows import Row
 
 STOPPED, NEVER, UNKNOWN = "stopped", "never", "unknown"
-FIGURES = ("stop", "saved", "best_epoch", "value", "cost")
-"""What is known of each outcome, and as a mean of several."""
+FIGURES = {"stop": "after", "saved": "saved", "best_epoch": "best epoch", "value": "", "cost": "worse by"}
+"""What is known of each outcome, and as a mean of several, under their heads; `value` is the metric's."""
+TAKES: dict[str, tuple[tuple[type, ...], int, str]] = {
+    "--patience": ((int,), 1, "whole numbers from 1 on, with commas between them: --patience 3,5,10"),
+    "--min-delta": ((int, float), 0, "numbers from 0 on, with commas between them: --min-delta 0,0.001"),
+}
+"""Kinds of number, the least one, and what is said of that."""
 
-
-@dataclass(frozen=True)
-class Setting:
-    """Early stopping as a config has it, and the metric it watches."""
-
-    monitor: str
-    patience: int
-    min_delta: float = 0.0
+Data = Mapping[str, Any]
+"""What `--json` tells of a run or group: each of its `settings` is an `Outcome`, or the mean of several."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a setting would have done with a run.
+    """What early stopping would have done with a run.
 
     `verdict`: it would have ``stopped`` it after epoch `stop`; ``never``: all epochs were run, and `stop` is the last
-    one; ``unknown``: the run ended before that could be told, and nothing else is known either.
+    one; ``unknown``: the run ended before that could be told, and nothing else is known either. The weights of
+    `best_epoch` would have been kept, in which the monitor had `value`; `others` are the other metrics on validation
+    data, where there are any, else on training data.
     """
 
-    setting: Setting
+    patience: int
+    min_delta: float
     verdict: str
     stop: int | None = None
     saved: int | None = None  # epochs that were run after the stop
-    best: Row | None = None  # of the best epoch up to the stop: its weights would have been kept
+    best_epoch: int | None = None
+    value: float | None = None
     cost: float | None = None  # how much better the best of the whole run is
-
-    @property
-    def best_epoch(self) -> int | None:
-        return None if self.best is None else int(self.best["epoch"] or 0)
-
-    @property
-    def value(self) -> float | None:
-        return None if self.best is None else self.best[self.setting.monitor]
-
-    @property
-    def others(self) -> dict[str, float | None]:
-        """The best epoch's metrics beside the monitor: those on validation data, where there are any."""
-        parts = {key: column(key).part for key in self.best or {}}
-        part = "val" if "val" in parts.values() else "train"
-        return {
-            key: value for key, value in (self.best or {}).items() if parts[key] == part and key != self.setting.monitor
-        }
-
-
-@dataclass(frozen=True)
-class Mean:
-    """What a setting would have done with the runs of a group: the means over those of which it is known. A run that
-    it would not have stopped counts with its last epoch."""
-
-    setting: Setting
-    runs: int
-    known: int
-    stopped: int
-    others: dict[str, float | None]
-    stop: float | None
-    saved: float | None
-    best_epoch: float | None
-    value: float | None
-    cost: float | None
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """A group, and what the settings of one metric would have done with its members; a single run is a group of one."""
-
-    group: Group
-    monitor: str
-    members: Sequence[tuple[Run, Sequence[Outcome]]]
-
-    @property
-    def means(self) -> list[Mean]:
-        """One a setting."""
-        return [mean_of(each) for each in zip(*(outcomes for _, outcomes in self.members), strict=True)]
+    others: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def ask(
@@ -115,25 +72,23 @@ def ask(
     """What each setting would have done with each run, for each metric of `monitor`, by default the run's own; with
     `members` those of a group one by one. Raises UsageError, NotFoundError."""
     deltas = list(map(float, parsed(min_delta, "--min-delta")))
-    settings = [(epochs, delta) for epochs in parsed(patience, "--patience") for delta in deltas]
+    settings = list(product(parsed(patience, "--patience"), deltas))
     groups = {os.path.realpath(group.path): group for group in (find_group(name, runs_dir) for name in references)}
     wanted = list(dict.fromkeys(word.strip() for word in monitor.split(","))) if monitor is not None else []
     remarks: list[str] = []
     found = _judge(list(groups.values()), wanted, settings, remarks)
-    tables = [table for each in found for table in _tables(each, members)]
-    lines = [_line(run, outcome) for each in found for run, outcomes in each.members for outcome in outcomes]
-    notes = [Note(remark, problem=True) for remark in remarks]
-    return Answer([*notes, *tables], _data(found), "".join(f"{line}\n" for line in lines))
+    tables = []
+    for group, runs in found:
+        tables += [_run_table(run) for run in runs] if members or group is None else [_group_table(group, len(runs))]
+    data = {"runs": [run for _, runs in found for run in runs], "groups": [group for group, _ in found if group]}
+    lines = [_line(run, each) for run in data["runs"] for each in run["settings"]]
+    return Answer([*(Note(remark, problem=True) for remark in remarks), *tables], data, "".join(lines))
 
 
 def parsed(text: str, option: str) -> list[Any]:
     """The numbers of an option, each once: ``3,5,10``. Raises UsageError."""
-    is_patience = option == "--patience"
-    takes = "numbers from 0 on, with commas between them: --min-delta 0,0.001"
-    if is_patience:
-        takes = "whole numbers from 1 on, with commas between them: --patience 3,5,10"
+    kinds, least, takes = TAKES[option]
     values: list[Any] = [core_value(part.strip()) for part in text.split(",")]
-    kinds, least = ((int,), 1) if is_patience else ((int, float), 0)
     if not all(type(value) in kinds and least <= value < math.inf for value in values):
         raise UsageError(f"{option} cannot be {shown(text) or repr(text)}", fix=f"it takes {takes}")
     return list(dict.fromkeys(values))
@@ -142,43 +97,45 @@ def parsed(text: str, option: str) -> list[Any]:
 # ---- judged ----------------------------------------------------------------------------------------------------------
 
 
-def replay(rows: Sequence[Row], planned: int, setting: Setting) -> Outcome:
-    """What `setting` would have done with a run of these rows that was to go on for `planned` epochs."""
-    waited = waits(oriented(rows, setting.monitor), setting.min_delta)
-    place = next((place for place, epochs in enumerate(waited) if epochs >= setting.patience), None)
-    if place is None and len(rows) < planned:
-        return Outcome(setting, UNKNOWN)
-    kept = rows if place is None else rows[: place + 1]
-    best, best_of_all = best_row(kept, setting.monitor), best_row(rows, setting.monitor)
-    cost = None
-    if best is not None and best_of_all is not None:
-        at_stop, at_end = oriented([best, best_of_all], setting.monitor)
-        cost = at_stop - at_end
-    verdict = NEVER if place is None else STOPPED
-    return Outcome(setting, verdict, int(kept[-1]["epoch"] or 0), len(rows) - len(kept), best, cost)
+def replay(rows: Sequence[Row], planned: int, monitor: str, patience: int, min_delta: float = 0.0) -> Outcome:
+    """What early stopping would have done with a run of these rows that was to go on for `planned` epochs."""
+    values = oriented(rows, monitor)
+    waited = waits(values, min_delta)
+    stop = next((count for count, epochs in enumerate(waited, 1) if epochs >= patience), None)
+    if stop is None and len(rows) < planned:
+        return Outcome(patience, min_delta, UNKNOWN)
+    kept, verdict = rows[:stop], STOPPED if stop else NEVER
+    at_stop = (patience, min_delta, verdict, int(kept[-1]["epoch"] or 0), len(rows) - len(kept))
+    place = best_index(kept, monitor)
+    if place is None:
+        return Outcome(*at_stop)
+    best, parts = rows[place], {name: column(name).part for name in rows[place]}
+    part = "val" if "val" in parts.values() else "train"
+    others = {name: value for name, value in best.items() if parts[name] == part and name != monitor}
+    return Outcome(*at_stop, int(best["epoch"] or 0), best[monitor], values[place] - min(values), others)
 
 
-def best_row(rows: Sequence[Row], monitor: str) -> Row | None:
-    """The row whose weights are kept; None where no value is finite."""
-    place = best_index(rows, monitor)
-    return None if place is None else rows[place]
-
-
-def mean_of(outcomes: Sequence[Outcome]) -> Mean:
-    """The outcomes of one setting with the runs of a group, as one."""
+def mean_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """The outcomes of one setting with the runs of a group, as one: the means over those of which it is known. A run
+    that it would not have stopped counts with its last epoch."""
     known = [outcome for outcome in outcomes if outcome.verdict != UNKNOWN]
-    stopped = sum(outcome.verdict == STOPPED for outcome in known)
-    names = dict.fromkeys(name for outcome in known for name in outcome.others)
-    others = {name: mean_of_known(outcome.others.get(name) for outcome in known) for name in names}
-    figures = {name: mean_of_known(getattr(outcome, name) for outcome in known) for name in FIGURES}
-    return Mean(outcomes[0].setting, len(outcomes), len(known), stopped, others, **figures)
+    names = dict.fromkeys(name for each in known for name in each.others)
+    return {
+        "patience": outcomes[0].patience,
+        "min_delta": outcomes[0].min_delta,
+        "runs": len(outcomes),
+        "known": len(known),
+        "stopped": sum(each.verdict == STOPPED for each in known),
+        **{name: mean_of_known(getattr(each, name) for each in known) for name in FIGURES},
+        "others": {name: mean_of_known(each.others.get(name) for each in known) for name in names},
+    }
 
 
 def _judge(
     groups: Sequence[Group], monitors: Sequence[str], settings: Sequence[tuple[int, float]], remarks: list[str]
-) -> list[Judgement]:
-    """A judgement a group and metric. Raises UsageError for a metric that no run has, NotFoundError without a run that
-    has finished an epoch."""
+) -> list[tuple[Data | None, list[Data]]]:
+    """For each group and metric the means, None for a single run, and the runs. Raises UsageError for a metric that no
+    run has, NotFoundError without a run that has finished an epoch."""
     there = [(group, _readable(group, remarks)) for group in groups]
     if not any(runs for _, runs in there):
         raise NotFoundError("; ".join(remarks))
@@ -186,22 +143,34 @@ def _judge(
     for name in monitors:
         if name not in known:
             raise UsageError(f"--monitor cannot be {shown(name) or repr(name)}", fix=f"there are {', '.join(known)}")
-    found = []
+    found: list[tuple[Data | None, list[Data]]] = []
     for group, runs in there:
         for name in monitors or dict.fromkeys(run.monitor for run in runs):
-            members = [
-                (run, [replay(run.rows, _planned(run), Setting(name, *setting)) for setting in settings])
-                for run in runs
-                if name in run.rows[-1]
-            ]
-            if members:
-                found.append(Judgement(group, name, members))
-            else:
-                remarks.append(f"{group.path} has no {name}")
+            with_it = [run for run in runs if name in run.rows[-1]]
+            outcomes = [[replay(run.rows, _planned(run), name, *each) for each in settings] for run in with_it]
+            about = {"group": None if group.is_single else str(group.path), "monitor": name}
+            means = [mean_of(each) for each in zip(*outcomes, strict=True)]
+            judged = [_judged(run, about, each) for run, each in zip(with_it, outcomes, strict=True)]
+            found += [(None if group.is_single else {**about, "settings": means}, judged)] if judged else []
+            remarks += [] if judged else [f"{group.path} has no {name}"]
         ended = [_end(run, group) for run in runs if len(run.rows) < _planned(run)]
         place = "" if group.is_single else f"{group.path}: "
         remarks += [f"{place}{', '.join(ended)}; what comes after is unknown"] if ended else []
     return found
+
+
+def _judged(run: Run, about: Data, outcomes: Sequence[Outcome]) -> Data:
+    monitor, place = about["monitor"], best_index(run.rows, about["monitor"])
+    best = {} if place is None else run.rows[place]
+    return {
+        "run": str(run.path),
+        **about,
+        "epochs": len(run.rows),
+        "planned": _planned(run),
+        "best_epoch": best.get("epoch"),
+        "best": best.get(monitor),
+        "settings": list(map(vars, outcomes)),
+    }
 
 
 def _readable(group: Group, remarks: list[str]) -> list[Run]:
@@ -240,67 +209,43 @@ def _end(run: Run, group: Group) -> str:
 # ---- shown -----------------------------------------------------------------------------------------------------------
 
 
-def _tables(judgement: Judgement, members: bool) -> Iterator[Table]:
-    group, monitor, means = judgement.group, judgement.monitor, judgement.means
-    if not (group.is_single or members):
-        unknown = [f", {mean.runs - mean.known} unknown" if mean.known < mean.runs else "" for mean in means]
-        stops: list[Cell] = [f"{mean.stopped} of {mean.runs}{rest}" for mean, rest in zip(means, unknown, strict=True)]
-        title = f"{group.path}: {monitor}, mean over {plural(len(judgement.members), 'seed')}"
-        yield _table(title, means, stops)
-        return
-    for run, outcomes in judgement.members:
-        best, count = best_row(run.rows, monitor), len(run.rows)
-        at = f"best {figure(best[monitor])} in epoch {best['epoch']}" if best else "never finite"
-        without = {NEVER: "never: ran to the end", UNKNOWN: f"unknown: ended at epoch {count}"}
-        stops = [without.get(outcome.verdict, outcome.stop) for outcome in outcomes]
-        yield _table(f"{run.path}: {monitor}, {plural(count, 'epoch')} run, {at}", outcomes, stops)
+def _group_table(group: Data, runs: int) -> Table:
+    stops = []
+    for each in group["settings"]:
+        unknown = each["runs"] - each["known"]
+        stops.append(f"{each['stopped']} of {each['runs']}" + f", {unknown} unknown" * bool(unknown))
+    title = f"{group['group']}: {group['monitor']}, mean over {plural(runs, 'seed')}"
+    return _table(title, group, list(FIGURES), Column("stops", side="r"), stops)
 
 
-def _table(title: str, judged: Sequence[Outcome | Mean], stops: Sequence[Cell]) -> Table:
-    """A row a setting, without min_delta where nobody asked for one. Of a group `stops` says how many runs would have
-    stopped, and the mean of their last epoch stands beside it."""
-    is_mean = isinstance(judged[0], Mean)
-    heads = dict(zip(FIGURES, ("after", "saved", "best epoch", judged[0].setting.monitor, "worse by"), strict=True))
-    names = FIGURES if is_mean else FIGURES[1:]
-    beside = list(dict.fromkeys(name for each in judged for name in each.others))
-    has_delta = any(each.setting.min_delta for each in judged)
-    columns = [Column("patience"), *[Column("min_delta")] * has_delta]
-    columns.append(Column("stops" if is_mean else "stops after", side="r"))
-    columns += [Column(heads[name], "{:.1f}".format if is_mean else "number", "r") for name in names[:-2]]
-    columns += [Column(head, "figure", "r") for head in (*(heads[name] for name in names[-2:]), *beside)]
+def _run_table(run: Data) -> Table:
+    epochs, best_epoch = run["epochs"], run["best_epoch"]
+    at = "never finite" if best_epoch is None else f"best {figure(run['best'])} in epoch {best_epoch}"
+    without = {NEVER: "never: ran to the end", UNKNOWN: f"unknown: ended at epoch {epochs}"}
+    stops = [without.get(each["verdict"], each["stop"]) for each in run["settings"]]
+    title = f"{run['run']}: {run['monitor']}, {plural(epochs, 'epoch')} run, {at}"
+    return _table(title, run, list(FIGURES)[1:], Column("stops after", side="r"), stops)
+
+
+def _table(title: str, judged: Data, names: Sequence[str], head: Column, stops: Sequence[Cell]) -> Table:
+    """A row a setting, without min_delta where nobody asked for one; `names` are the figures beside the stop."""
+    settings = judged["settings"]
+    asked = ["patience", *["min_delta"] * any(each["min_delta"] for each in settings)]
+    beside = list(dict.fromkeys(name for each in settings for name in each["others"]))
+    columns = [*map(Column, asked), head]
+    for name in names:
+        notation = "figure" if name in ("value", "cost") else "number" if "run" in judged else "{:.1f}".format
+        columns.append(Column(FIGURES[name] or judged["monitor"], notation, "r"))
+    columns += [Column(name, "figure", "r") for name in beside]
     rows: list[list[Cell]] = []
-    for each, stop in zip(judged, stops, strict=True):
-        setting = [each.setting.patience, *[each.setting.min_delta] * has_delta]
-        found = [getattr(each, name) for name in names]
-        rows.append([*setting, stop, *found, *(each.others.get(name) for name in beside)])
+    for each, stop in zip(settings, stops, strict=True):
+        others = [each["others"].get(name) for name in beside]
+        rows.append([*(each[name] for name in asked), stop, *(each[name] for name in names), *others])
     return Table(columns, rows, title)
 
 
-def _line(run: Run, outcome: Outcome) -> str:
+def _line(run: Data, outcome: Data) -> str:
     """Patience, min_delta, the epoch of the stop (or never, unknown), the best epoch (or -), the metric, the run."""
-    setting = outcome.setting
-    stop = outcome.stop if outcome.verdict == STOPPED else outcome.verdict
-    best = "-" if outcome.best_epoch is None else outcome.best_epoch
-    return f"{setting.patience} {setting.min_delta:.15g} {stop} {best} {setting.monitor} {shown(run.path)}"
-
-
-def _data(found: Sequence[Judgement]) -> dict[str, Any]:
-    """What `--json` tells: each run under ``runs``, and the means of groups under ``groups``."""
-    runs, groups = [], []
-    for each in found:
-        group = None if each.group.is_single else str(each.group.path)
-        for run, outcomes in each.members:
-            best = best_row(run.rows, each.monitor) or {}
-            about = {"run": str(run.path), "group": group, "monitor": each.monitor, "epochs": len(run.rows)}
-            at_best = {"best_epoch": best.get("epoch"), "best": best.get(each.monitor)}
-            settings = [_plain(outcome, "verdict") for outcome in outcomes]
-            runs.append({**about, "planned": _planned(run), **at_best, "settings": settings})
-        if group is not None:
-            means = [_plain(mean, "runs", "known", "stopped") for mean in each.means]
-            groups.append({"group": group, "monitor": each.monitor, "settings": means})
-    return {"runs": runs, "groups": groups}
-
-
-def _plain(judged: Outcome | Mean, *first: str) -> dict[str, Any]:
-    setting = {"patience": judged.setting.patience, "min_delta": judged.setting.min_delta}
-    return {**setting, **{name: getattr(judged, name) for name in (*first, *FIGURES, "others")}}
+    stop = outcome["stop"] if outcome["verdict"] == STOPPED else outcome["verdict"]
+    best = "-" if outcome["best_epoch"] is None else outcome["best_epoch"]
+    return f"{outcome['patience']} {outcome['min_delta']:.15g} {stop} {best} {run['monitor']} {shown(run['run'])}\n"

@@ -10,8 +10,7 @@ from typing import Any
 
 from tuner.answer import Chart, Column, Table
 from tuner.asks.curves import chart_of, metrics_on
-from tuner.asks.curves.series import View
-from tuner.asks.curves.tracks import tracks_of
+from tuner.asks.curves.tracks import View, tracks_of
 from tuner.choice import Section
 from tuner.durable.reading import JSON_LIMIT, json_bytes, read_bytes
 from tuner.durable.writing import write_file

@@ -10,7 +10,7 @@ from tuner.answer import Answer
 from tuner.asks import early_stop as early_stop_ask
 from tuner.asks import runs as runs_ask
 from tuner.asks import show as show_ask
-from tuner.asks.runs.listing import Query
+from tuner.asks.runs import Query
 from tuner.cli.options import RUNS, RunArgument, RunsArgument, RunsDir
 from tuner.cli.reading import reading
 

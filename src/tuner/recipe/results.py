@@ -41,7 +41,7 @@ def judged(recipe: Recipe, groups: Mapping[str, Group]) -> tuple[dict[str, Any],
         compared = compare(pair, parse_metric(claim.metric), None, claim.least_effect, claim.direction)
         for side in compared.sides:
             for complaint in side.damaged:
-                fix = f"Remove the member's folder in {shown(side.path)}; the same command trains it again."
+                fix = f"Remove the member's folder in {shown(side.group.path)}; the same command trains it again."
                 raise NotFoundError(complaint, fix=fix)
         found = compared.differences[0]
         holds = found.verdict in claim.expect and not found.missing

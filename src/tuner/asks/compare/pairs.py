@@ -7,7 +7,6 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from tuner.document.writing import flow
@@ -20,11 +19,12 @@ from tuner.runs.folder import Run
 from tuner.runs.values import Metric, measured_loss, metrics_of_run, parse_metric, value, why_not
 
 FEWEST, MOST = 2, 20
-WORDS = {"up": "up is better", "down": "down is better"}
 NEVER = "never"
 """Why a run has no ``epochs(...)``: it did not get there."""
 WITHOUT_VALUE = ("diverged", NEVER, "no value", "not finite", "damaged")
 """Why a run that has ended does not count; it would end the same way again."""
+UNTOUCHED = ("accuracy", "r2", "mae")
+"""Metrics that no setting of the loss changes."""
 MISSING = "not there"
 """Why a seed does not count that only other groups have."""
 LARGEST = 1e100  # the square of a larger number may be more than a float holds
@@ -39,10 +39,6 @@ class Side:
     values: dict[int, float]
     left_out: dict[int, str] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()  # what is wrong with files that cannot be read
-
-    @property
-    def path(self) -> Path:
-        return self.group.path
 
     @property
     def mean(self) -> float | None:
@@ -65,7 +61,13 @@ class Side:
     def as_data(self) -> dict[str, Any]:
         seeds = {str(seed): self.values.get(seed) for seed in self.group.runs}
         left_out = {str(seed): why for seed, why in self.left_out.items()}
-        return {"seeds": seeds, "mean": self.mean, "sd": self.deviation, "left_out": left_out, "path": str(self.path)}
+        return {
+            "seeds": seeds,
+            "mean": self.mean,
+            "sd": self.deviation,
+            "left_out": left_out,
+            "path": str(self.group.path),
+        }
 
 
 def side_of(group: Group, name: str, metric: Metric, seeds: Sequence[int]) -> Side:
@@ -131,7 +133,7 @@ def check_shared(sides: Sequence[Side]) -> None:
     """Raises NotFoundError where a group has no run of the same seed as the first one."""
     base = sides[0]
     for side in sides[1:]:
-        if not base.group.runs.keys() & side.group.runs.keys():
+        if base.group.runs.keys().isdisjoint(side.group.runs):
             known = {each.name: sorted(each.group.runs) for each in (base, side)}
             has = [f"{name} has seed{'s' * (len(seeds) > 1)} {some(seeds, 12)}" for name, seeds in known.items()]
             raise NotFoundError(
@@ -148,9 +150,9 @@ def names_of(groups: Sequence[Group]) -> list[str]:
 
 def metric_for(groups: Sequence[Group], names: Sequence[str]) -> Metric:
     """The monitor that all the groups have. Raises UsageError where they differ."""
-    first, *others = [group.first.monitor for group in groups]
-    for monitor, name in zip(others, names[1:], strict=True):
-        if monitor != first:
+    first = groups[0].first.monitor
+    for group, name in zip(groups, names, strict=True):
+        if (monitor := group.first.monitor) != first:
             raise UsageError(
                 f"the groups have different monitors: {names[0]} {first}, {name} {monitor}",
                 fix=f"Say what to compare: --metric {first} or --metric {monitor}.",
@@ -160,45 +162,33 @@ def metric_for(groups: Sequence[Group], names: Sequence[str]) -> Metric:
 
 def direction_for(metric: Metric, direction: str | None) -> str:
     """``up`` or ``down``. Raises UsageError where it is not known, or `direction` is against what is known."""
-    if direction is not None and direction not in WORDS:
-        raise UsageError(f"--direction is up or down, not {shown(direction)}")
     found = metric.direction or direction
+    if direction not in (None, "up", "down"):
+        raise UsageError(f"--direction is up or down, not {shown(direction)}")
     if found is None:
         fix = "Say it: --direction up or --direction down."
         raise UsageError(f"it is not known which way is better for {metric}", fix=fix)
     if direction not in (None, found):
-        raise UsageError(f"for {metric} {WORDS[found]}, not {direction}", fix="Leave --direction out.")
+        raise UsageError(f"for {metric} {found} is better, not {direction}", fix="Leave --direction out.")
     return found
 
 
 def check_losses(groups: Sequence[Group], names: Sequence[str], metric: Metric) -> None:
     """Raises UsageError where `metric` is a loss that does not measure the same in all the groups."""
-    column = metric.column
-    if not column_of(column).is_loss:
-        return
-    first = _measured(groups[0].first, column)
-    for group, name in zip(groups[1:], names[1:], strict=True):
-        other = _measured(group.first, column)
+    column = column_of(metric.column)
+    for group, name in zip(groups, names, strict=True) if column.is_loss else ():
+        for key in ("loss", "data"):
+            group.first.setting(key)  # raises where the config lacks it
+        first, other = (measured_loss(each.first.config, metric.column) for each in (groups[0], group))
         if other != first:
             here, there = (str(each.get("name")) for each in (first, other))
             if here == there:
                 keys = [key for key in dict.fromkeys([*first, *other]) if first.get(key) != other.get(key)]
                 here, there = (", ".join(f"{key}: {flow(each.get(key))}" for key in keys) for each in (first, other))
+            plain = [each for each in metrics_of_run(groups[0].first) if column_of(each).name in UNTOUCHED]
+            near = [each for each in plain if column_of(each).part == (column.part or "val")] or plain
+            instead = " or ".join(f"--metric {each}" for each in near)
             raise UsageError(
                 f"{metric} cannot be compared, for it is not the same loss: {here} in {names[0]}, {there} in {name}",
-                fix=_instead(groups[0].first, column),
+                fix=f"Compare what the loss does not change: {instead}." if near else "",
             )
-
-
-def _measured(run: Run, column: str) -> dict[str, Any]:
-    for key in ("loss", "data"):
-        run.setting(key)  # raises where the config lacks it
-    return measured_loss(run.config, column)
-
-
-def _instead(run: Run, column: str) -> str:
-    """A metric of the same part that no setting of the loss changes."""
-    part = column_of(column).part or "val"
-    plain = [each for each in metrics_of_run(run) if column_of(each).name in ("accuracy", "r2", "mae")]
-    near = [each for each in plain if column_of(each).part == part] or plain
-    return f"Compare what the loss does not change: {' or '.join(f'--metric {each}' for each in near)}." if near else ""

@@ -3,19 +3,33 @@ many seeds a mean is, what is not drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from tuner.answer import Answer, Chart, Note
 from tuner.asks.compare.pairs import check_losses, names_of
-from tuner.asks.curves.panels import columns_of, known_metrics, metric_panel, run_panels, shared_panel, usual_metrics
-from tuner.asks.curves.series import AXES, Series, Track, View, series_of, values_of
-from tuner.asks.curves.tracks import USUAL, layer_metric, layer_rows, tracks_of
-from tuner.chart import Panel, is_shown
+from tuner.asks.curves.tracks import (
+    AXES,
+    USUAL,
+    Series,
+    Track,
+    View,
+    layer_label,
+    layer_metric,
+    layer_rows,
+    series_of,
+    tracks_of,
+    values_of,
+)
+from tuner.chart import COLORS, Line, Panel, Pen, is_shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import plural, some
+from tuner.options.metrics import PARTS, Column
+from tuner.options.metrics import column as column_of
 from tuner.quantities import LAYER
 from tuner.runs.family import Group, read_group
 from tuner.runs.files import CURVES
@@ -24,6 +38,9 @@ from tuner.runs.values import parse_metric
 TITLE = 60
 """Characters of names that fit above a picture."""
 MOST_CHANGES = 5
+LOG_FROM = 30.0
+MOST_LINES = 24
+PLAIN = View()
 
 
 def ask(
@@ -116,6 +133,132 @@ def as_data(groups: Sequence[Group], of_layers: Sequence[str]) -> Any:
             about = {"run": str(run.path), "name": run.name, "group": None if group.is_single else str(group.path)}
             found.append({**about, "seed": seed, "state": run.state, "metrics": rows})
     return found[0]["metrics"] if len(groups) == 1 and groups[0].is_single else {"runs": found}
+
+
+# ---- one run or group ------------------------------------------------------------------------------------------------
+
+
+def run_panels(track: Track, view: View = PLAIN) -> list[Panel]:
+    """The panels of one run or group: the loss, what is monitored or else the first other metric, and lr where it
+    varies."""
+    others, watched = other_metrics(track), column_of(track.monitor).name
+    names = ["loss", *([watched] if watched in others else others[:1])]
+    panels = [panel for name in names if (panel := metric_panel(track, name, view)).lines]
+    lr = lines_of(track, {"lr": "lr"}, replace(view, smooth=0.0))
+    if len({point[1] for line in lr for point in line.points() if point}) > 1:
+        panels.append(_panel("lr", lr, replace(view, log=None), strip=True))
+    return panels
+
+
+def metric_panel(track: Track, metric: str, view: View = PLAIN) -> Panel:
+    """``train_<metric>`` and ``val_<metric>`` on the same axes, or the one column that is called so; a loss that falls
+    far gets a log axis."""
+    columns = {metric: metric} | {str(Column(part, metric)): PARTS[part] for part in ("train", "val")}
+    epochs = series_of(track, "epoch", view)
+    best_at = dict(zip(epochs.epochs, epochs.x, strict=True)).get(track.best or 0)
+    return replace(_panel(metric, lines_of(track, columns, view), view), best=track.best, best_at=best_at)
+
+
+def other_metrics(track: Track) -> list[str]:
+    """The metrics beside the loss that the track has values of."""
+    columns = [column for column in map(column_of, track.columns()) if column.part and not column.is_loss]
+    return list(dict.fromkeys(each.name for each in columns if any(series_of(track, str(each), PLAIN).counts)))
+
+
+# ---- several ---------------------------------------------------------------------------------------------------------
+
+
+def usual_metrics(tracks: Sequence[Track]) -> list[str]:
+    """What is drawn of several tracks unless something else is asked for: the loss, and each one's monitor; its first
+    other metric, too, where it monitors a loss. What is not monitored: on the validation part, if any has one."""
+    parts = {column_of(column).part for track in tracks for column in track.columns()}
+    part = "val" if "val" in parts else "train"
+    names = [str(Column(part, "loss"))]
+    for track in tracks:
+        there = track.monitor in track.columns()
+        names += [track.monitor] if there else []
+        if not there or column_of(track.monitor).is_loss:
+            names += [str(Column(part, name)) for name in other_metrics(track)[:1]]
+    return list(dict.fromkeys(names))
+
+
+def columns_of(tracks: Sequence[Track], metric: str) -> list[str]:
+    """The columns that `metric` names in these tracks: itself, else its validation and its train part."""
+    there = {column for track in tracks for column in track.columns()}
+    parts = [str(Column(part, metric)) for part in ("val", "train")]
+    return [metric] if metric in there else [name for name in parts if name in there]
+
+
+def known_metrics(tracks: Sequence[Track]) -> list[str]:
+    """What `columns_of` knows."""
+    there = [column for track in tracks for column in track.columns()]
+    return list(dict.fromkeys([*there, *(column_of(name).name for name in there)]))
+
+
+def shared_panel(tracks: Sequence[Track], metric: str, view: View = PLAIN) -> Panel:
+    """A line a track; for a metric without its part (``loss``) two, train with another stroke.
+
+    Raises UsageError where the lines are too many to tell apart.
+    """
+    columns = columns_of(tracks, metric)
+    if len(tracks) * len(columns) > MOST_LINES:
+        raise UsageError(
+            f"{len(tracks) * len(columns)} lines of {metric} cannot be told apart: {MOST_LINES} at most in one panel",
+            fix="draw fewer runs, groups without --members, or one part only, such as --metric val_loss",
+        )
+    parts = {name: f", {PARTS[column_of(name).part]}" if len(columns) > 1 else "" for name in columns}
+    lines = []
+    for track, pens in zip(tracks, _pens(tracks, len(columns)), strict=True):
+        lines += lines_of(track, {name: track.label + part for name, part in parts.items()}, view, pens)
+    return _panel(metric, lines, view)
+
+
+def _pens(tracks: Sequence[Track], parts: int) -> list[list[Pen]]:
+    """A pen for each part of each track. Families, where there are several, have a colour each."""
+    families: dict[str, list[int]] = {}
+    for index, track in enumerate(tracks):
+        families.setdefault(track.family, []).append(index)
+    largest = max(map(len, families.values()))
+    by_family = 1 < len(families) <= COLORS and largest > 1 and largest * parts <= 4 * 5  # strokes, marks
+    pens = []
+    for index, track in enumerate(tracks):
+        color, turn, mark = index, index // COLORS, index
+        if by_family:
+            mark = families[track.family].index(index)
+            color, turn = list(families).index(track.family), mark // 5
+        pens.append([Pen(color, turn * parts + part, mark, index * parts + part) for part in range(parts)])
+    return pens
+
+
+# ---- both ------------------------------------------------------------------------------------------------------------
+
+
+def lines_of(track: Track, columns: Mapping[str, str], view: View, pens: Sequence[Pen] = ()) -> list[Line]:
+    """The lines of the columns, under these labels, that have a finite value. Where they all change to the same number
+    of members, the first one says it."""
+    lines: list[Line] = []
+    for column, label, pen in zip_longest(columns, columns.values(), pens):
+        series = series_of(track, column, view)
+        band = series.band if track.is_group else ()
+        places = series.changes() if track.is_group else ()
+        changes = [(series.x[place], series.y[place] or 0.0, series.counts[place]) for place in places]
+        line = Line(label, series.x, series.y, band, series.raw if view.smooth else (), changes, pen)
+        lines += [line] if any(line.points()) else []
+    said = [[(x, members) for x, _, members in line.changes] for line in lines]
+    return [replace(line, changes=()) if at and said[at] == said[0] else line for at, line in enumerate(lines)]
+
+
+def _panel(title: str, lines: Sequence[Line], view: View, strip: bool = False) -> Panel:
+    """A logarithmic axis as asked for, else where a number that changes by factors goes far."""
+    if view.axis == "layer":
+        metric = layer_metric(title)
+        label, by_factors = layer_label(metric), LAYER[metric.column].by_factors
+    else:
+        label, by_factors = column_of(title).label, column_of(title).by_factors
+    panel = Panel(title, lines, None, False, strip, view.label, None, view.axis != "time", title if strip else label)
+    known = [y for _, y in panel.extent()] if by_factors else []
+    goes_far = bool(known) and min(known) > 0 and max(known) / LOG_FROM > min(known)
+    return replace(panel, log=goes_far if view.log is None else view.log)
 
 
 # ---- what is said ----------------------------------------------------------------------------------------------------

@@ -1,27 +1,117 @@
-"""What runs and groups become when they are drawn: each a track with a label that tells it from the others, epoch by
-epoch or, from layer_stats.jsonl, layer by layer."""
+"""From runs to curves: runs and groups as tracks, epoch by epoch or, from layer_stats.jsonl, layer by layer; their
+columns over epochs, steps or seconds; the mean of a group; smoothing. Plain numbers."""
 
 from __future__ import annotations
 
+import math
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
-from tuner.asks.curves.series import Member, Track
+from tuner.chart import is_shown
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, UsageError
-from tuner.figures import plural
+from tuner.figures import mean, mean_of_known, plural
 from tuner.quantities import LAYER
 from tuner.runs.family import Group
 from tuner.runs.folder import Run
 from tuner.runs.values import Metric, parse_metric, value
 
+AXES = ("epoch", "step", "time", "layer")
+UNITS = ((3 * 3600, 3600, "h"), (180, 60, "min"), (0, 1, "s"))  # from how many seconds on, seconds in one, its name
 USUAL = ("activation_std@0", "gradient_norm@0")
 """What is drawn unless something else is asked for: before the first step."""
 WHEN = {None: "at the best epoch", 0: "before the first step", -1: "at the end"}
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run: the rows of its metrics.csv, or one a layer, and the seconds of its epochs where they are asked for."""
+
+    rows: Sequence[Mapping[str, Any]]
+    seconds: Mapping[int, float] = field(default_factory=dict)
+
+    def by_epoch(self) -> list[tuple[int, Mapping[str, Any]]]:
+        """The rows with their epochs: their own, else their places, counted from 1."""
+        return [(int(row.get("epoch") or place), row) for place, row in enumerate(self.rows, 1)]
+
+
+@dataclass(frozen=True)
+class Track:
+    """What is drawn as one line a metric: a run, or a group as the mean of its members. `about` says what it is beside
+    its name. Tracks of one family belong together, as the members of a group do that are drawn one by one."""
+
+    name: str
+    members: Sequence[Member]
+    is_group: bool = False
+    about: str = ""
+    family: str = ""
+    monitor: str = "val_loss"
+    best: int | None = None  # a single run's best epoch
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} ({self.about})" if self.about else self.name
+
+    def epochs(self) -> list[int]:
+        return sorted({epoch for member in self.members for epoch, _ in member.by_epoch()})
+
+    def columns(self) -> list[str]:
+        """The columns that say something of an epoch, or layer."""
+        found = dict.fromkeys(column for member in self.members for row in member.rows[-1:] for column in row)
+        return [column for column in found if column not in ("epoch", "step", "layer")]
+
+
+@dataclass(frozen=True)
+class View:
+    """How curves are looked at: over what, how much smoothed (0: not at all), on which y axis (None: as fits); times in
+    a unit of so many seconds."""
+
+    axis: str = "epoch"
+    smooth: float = 0.0
+    log: bool | None = None
+    unit: tuple[float, str] = (1.0, "s")
+    layers: tuple[str, ...] = ()  # the names of the places on the axis of layers, where all tracks have the same
+
+    @classmethod
+    def of(cls, tracks: Sequence[Track], axis: str, smooth: float = 0.0, log: bool | None = None) -> View:
+        """With the unit that suits the times of the tracks, or the layers that all of them have."""
+        view = cls(axis, smooth, log)
+        ends = [at for track in tracks for at in positions(track, view, track.epochs()) if math.isfinite(at)]
+        unit = next((float(seconds), name) for start, seconds, name in UNITS if max(ends, default=0.0) >= start)
+        members = [member for track in tracks for member in track.members if member.rows]
+        layers = {tuple(str(row["layer"]) for row in member.rows) for member in members} if axis == "layer" else {()}
+        return replace(view, unit=unit, layers=layers.pop() if len(layers) == 1 else ())
+
+    @property
+    def label(self) -> str:
+        return {"time": f"time ({self.unit[1]})", "layer": "layer, the first is 1"}.get(self.axis, self.axis)
+
+
+@dataclass(frozen=True)
+class Series:
+    """A column of a track, epoch by epoch: the mean over the `counts` members that have a value there, the lowest and
+    highest of them, and the mean before smoothing. `x` is not a number where it is not known."""
+
+    epochs: Sequence[int]
+    x: Sequence[float]
+    y: Sequence[float | None]
+    band: Sequence[tuple[float, float] | None]
+    raw: Sequence[float | None]
+    counts: Sequence[int]
+
+    def changes(self) -> list[int]:
+        """The places from which on the mean is one of another number of members."""
+        there = [place for place, count in enumerate(self.counts) if count]
+        return [after for before, after in pairwise(there) if self.counts[before] != self.counts[after]]
+
+
+# ---- of runs and groups ----------------------------------------------------------------------------------------------
 
 
 def tracks_of(
@@ -34,39 +124,32 @@ def tracks_of(
     Raises NotFoundError when a run that was named is damaged, or when nothing is left.
     """
     complaints = [text for group in groups for text in group.damaged]
-    entries = _entries(groups, members, complaints)
+    there: dict[str, tuple[Group, str]] = {}
+    for group in groups:
+        for part in [Group(run.path, {seed: run}) for seed, run in group.runs.items()] if members else [group]:
+            place = os.path.realpath(part.path)
+            if place in there:
+                complaints.append(f"{shown(part.path)} is drawn once, though named twice")
+            there.setdefault(place, (part, str(group.path)))
     tracks = []
-    for (path, group, runs), name in zip(entries, distinct([path for path, *_ in entries]), strict=True):
-        found = [_member(run, axis, metrics, complaints, must=group.is_single) for run in runs]
-        monitor, family = runs[0].monitor, str(group.path)
+    names = distinct([part.path for part, _ in there.values()])
+    for (part, family), name in zip(there.values(), names, strict=True):
+        first, monitor = part.first, part.first.monitor
+        found = [_member(run, axis, metrics, complaints, must=str(run.path) == family) for run in part.runs.values()]
         if not any(member.rows for member in found):
             complaints.append(f"{name} has no finished epoch yet")
-        elif path == group.path and not group.is_single:
-            lost = [Member(()) for _ in group.damaged]
-            tracks.append(Track(name, [*found, *lost], True, _mean_of(group, found), family, monitor))
+        elif not part.is_single:
+            lost = [Member(()) for _ in part.damaged]
+            tracks.append(Track(name, [*found, *lost], True, _mean_of(part, found), family, monitor))
         else:
-            about = "" if runs[0].state == "finished" else runs[0].state
-            best = None if axis == "layer" else runs[0].status.get("best_epoch")
+            about = "" if first.state == "finished" else first.state
+            best = None if axis == "layer" else first.status.get("best_epoch")
             tracks.append(Track(name, found, False, about, family, monitor, best))
     if not tracks:
         raise NotFoundError("; ".join(dict.fromkeys(complaints)), fix=f"tuner show {shown(groups[0].path)} says more")
     if axis == "time" and not any(member.seconds for track in tracks for member in track.members):
         raise NotFoundError("; ".join(dict.fromkeys(complaints)), fix="--x epoch and --x step need no times")
     return tracks, complaints
-
-
-def _entries(groups: Sequence[Group], members: bool, complaints: list[str]) -> list[tuple[Path, Group, list[Run]]]:
-    """What becomes a track: its folder, its group, its runs. Each folder once."""
-    found: dict[str, tuple[Path, Group, list[Run]]] = {}
-    for group in groups:
-        runs = list(group.runs.values())
-        parts = [(run.path, group, [run]) for run in runs] if members else [(group.path, group, runs)]
-        for part in parts:
-            place = os.path.realpath(part[0])
-            if place in found:
-                complaints.append(f"{shown(part[0])} is drawn once, though named twice")
-            found.setdefault(place, part)
-    return list(found.values())
 
 
 def distinct(paths: Sequence[Path]) -> list[str]:
@@ -85,29 +168,84 @@ def distinct(paths: Sequence[Path]) -> list[str]:
 
 def _member(run: Run, axis: str, metrics: Sequence[str], complaints: list[str], must: bool) -> Member:
     """What is drawn of a run; nothing, and a complaint, where a member's files are damaged."""
-    seconds: Mapping[int, float] = {}
+    found = Member(())
     try:
-        rows: Sequence[Mapping[str, Any]] = layer_rows(run, metrics) if axis == "layer" else run.rows
+        found = Member(layer_rows(run, metrics) if axis == "layer" else run.rows)
+        return replace(found, seconds=run.seconds) if axis == "time" and found.rows else found
     except NotFoundError as error:
-        if must:
+        if must and not found.rows:
             raise
         complaints.append(error.message)
-        return Member(())
-    if axis == "time" and rows:
-        try:
-            seconds = run.seconds
-        except NotFoundError as error:
-            complaints.append(error.message)
-    return Member(rows, seconds)
+        return found
 
 
 def _mean_of(group: Group, read: Sequence[Member]) -> str:
     """``mean of 6 seeds``, ``mean of 5 of 6 seeds, 1 diverged``."""
-    there, all_of_them = sum(bool(member.rows) for member in read), len(read) + len(group.damaged)
-    count = plural(all_of_them, "seed") if there == all_of_them else f"{there} of {plural(all_of_them, 'seed')}"
-    states = [run.state for run in group.runs.values()]
-    odd = [f"{states.count(state)} {state}" for state in dict.fromkeys(states) if state != "finished"]
-    return ", ".join([f"mean of {count}", *odd])
+    there, total = sum(bool(member.rows) for member in read), len(read) + len(group.damaged)
+    states = Counter(run.state for run in group.runs.values() if run.state != "finished")
+    odd = [f"{count} {state}" for state, count in states.items()]
+    return ", ".join(["mean of " + f"{there} of " * (there < total) + plural(total, "seed"), *odd])
+
+
+# ---- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def series_of(track: Track, column: str, view: View) -> Series:
+    """The column of the track. Each member is smoothed by itself before the mean is taken."""
+    epochs = track.epochs()
+    raw = [values_of(member, column) for member in track.members]
+    shown = [dict(zip(known, smoothed(list(known.values()), view.smooth), strict=True)) for known in raw]
+    there = [_at(epoch, shown) for epoch in epochs]
+    return Series(
+        epochs,
+        positions(track, view, epochs),
+        [mean_of_known(values) for values in there],
+        [(min(values), max(values)) if values else None for values in there],
+        [mean_of_known(_at(epoch, raw)) for epoch in epochs],
+        [len(values) for values in there],
+    )
+
+
+def positions(track: Track, view: View, epochs: Sequence[int]) -> list[float]:
+    """Where the epochs of a track stand on the x axis, NaN where that is not known.
+
+    Steps are the mean over the members that got there. Times are cumulated: each epoch adds the mean of the seconds
+    that it took the members that got there, so that the end of a slow member does not turn time back.
+    """
+    if view.axis in ("epoch", "layer"):
+        return [float(epoch) for epoch in epochs]
+    is_step = view.axis == "step"
+    members = [values_of(member, "step") if is_step else member.seconds for member in track.members]
+    means = [mean(values) if (values := _at(epoch, members)) else math.nan for epoch in epochs]
+    return means if is_step else [total / view.unit[0] for total in accumulate(means)]
+
+
+def smoothed(values: Sequence[float], share: float) -> list[float]:
+    """The exponential moving average over all values, corrected for its start: the weighted mean of the values so far,
+    where each weighs `share` of the one after it (0: the values themselves).
+
+    Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization", algorithm 1: the corrected first moment.
+    """
+    if not share:
+        return list(values)
+    found: list[float] = []
+    average, weight = 0.0, 0.0
+    for each in values:
+        weight = weight * share + 1
+        average += (each - average) / weight
+        found.append(average)
+    return found
+
+
+def _at(epoch: int, members: Sequence[Mapping[int, float]]) -> list[float]:
+    """What those members have that got there."""
+    return [values[epoch] for values in members if epoch in values]
+
+
+def values_of(member: Member, column: str) -> dict[int, float]:
+    """Epoch -> value, where there is one to show."""
+    pairs = ((epoch, row.get(column)) for epoch, row in member.by_epoch())
+    return {epoch: float(found) for epoch, found in pairs if found is not None and is_shown(found)}
 
 
 # ---- layers ----------------------------------------------------------------------------------------------------------

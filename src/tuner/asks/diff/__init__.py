@@ -74,10 +74,9 @@ def blocks(diff: Diff, parts: Collection[str], everything: bool) -> Iterator[Blo
 
 def summary(diff: Diff, parts: Collection[str]) -> str:
     """One line: what differs, and what can be said of the results."""
-    letters = [side.letter for side in diff.sides]
-    twins = [f"{letters[one]} and {letters[other]} are the same {diff.sides[one].kind}" for one, other in diff.twins()]
-    if twins:
+    if twins := diff.twins():
         return "; ".join(twins)
+    letters = [side.letter for side in diff.sides]
     said, count = [], len(diff.changed)
     if "config" in parts and not count:
         apart = ", seeds apart" * any(side.kind == "group" for side in diff.sides)

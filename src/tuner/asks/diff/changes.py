@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import zip_longest
 from string import ascii_lowercase
 from typing import Any
 
-from tuner.asks.diff.outcomes import Course, Outcome, course_of, outcomes_of
 from tuner.asks.diff.sides import Side, settings_of
-from tuner.config.comparison import ABSENT, Setting
+from tuner.config.comparison import ABSENT, Setting, name_of
+from tuner.figures import deviation, finite, mean, mean_of_known
+from tuner.options.metrics import column
+from tuner.quantities import WHOLE_RUN
+from tuner.runs.folder import Run
 from tuner.runs.identity import NAMES
+from tuner.runs.values import measured_loss, metrics_of_run, parse_metric, value
 
 PARTS = ("config", "identity", "result")
 NONE = "none"
 """What stands for no packages."""
+EPOCHS = {"best_epoch": "best_epoch", "epochs": "epoch"}
+"""What is told of the epochs, and where status.json has it."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,34 @@ class Circumstance:
     def differs(self) -> bool:
         """Whether two runs, or what two configs ask for, differ in it."""
         return len({value for known in self.values for value in known}) > 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A metric of every side: of a run its value, of a group the mean over its members; None where there is none.
+
+    `spreads` holds the standard deviations over the seeds, None below two of them; `counts` how many runs have a value.
+    `direction` says which way is better, ``up`` or ``down``; it is None where that is not known, or where the sides
+    do not measure the same. `deltas` say how far a side is from the first one that has results, and `better` whether it
+    is better than that, as the figures stand; None where they are equal or it is not known.
+    """
+
+    metric: str
+    values: tuple[float | None, ...]
+    spreads: tuple[float | None, ...]
+    counts: tuple[int, ...]
+    direction: str | None
+    comparable: bool
+    deltas: tuple[float | None, ...]
+    better: tuple[bool | None, ...]
+
+
+@dataclass(frozen=True)
+class Course:
+    """A metric of every side, epoch by epoch: of a group the mean over the members that got so far."""
+
+    metric: str
+    values: tuple[tuple[float | None, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -69,10 +105,11 @@ class Diff:
         """In how many settings a side differs from the first one."""
         return sum(setting.values[index] != setting.values[0] for setting in self.changed)
 
-    def twins(self) -> list[tuple[int, int]]:
-        """Sides that are one and the same run, group or file."""
-        places = [side.place for side in self.sides]
-        return [(places.index(place), index) for index, place in enumerate(places) if places.index(place) < index]
+    def twins(self) -> list[str]:
+        """Which sides are one and the same run, group or file."""
+        known: dict[str, Side] = {}
+        pairs = [(known.setdefault(side.place, side), side) for side in self.sides]
+        return [f"{a.letter} and {b.letter} are the same {a.kind}" for a, b in pairs if a is not b]
 
     def warnings(self) -> list[str]:
         """Why a difference in results cannot be put down to one setting."""
@@ -140,6 +177,63 @@ def _values(side: Side, key: str) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(getattr(run.identity, key) or NONE for run in side.runs.values()))
 
 
+# ---- results --------------------------------------------------------------------------------------------------------
+
+
+def outcomes_of(sides: Sequence[Side]) -> list[Outcome]:
+    """Every metric that runs of the sides have: the monitors first, then validation, test and training, then the run as
+    a whole; [] where fewer than two sides have runs with an epoch behind them."""
+    trained = [[run for run in side.runs.values() if run.status.get("best")] for side in sides]
+    if sum(map(bool, trained)) < 2:
+        return []
+    configs = [side.config for side in sides if side.runs]
+    same_data = len({str(name_of(config.get("data"))) for config in configs}) == 1
+    same_loss = all(measured_loss(config, "loss") == measured_loss(configs[0], "loss") for config in configs)
+    there = dict.fromkeys(name for runs in trained for run in runs for name in metrics_of_run(run))
+    monitors = [side.monitor for side in sides if side.monitor in there]
+    parts = [name for part in ("val", "test", "train") for name in there if column(name).part == part]
+    base = next(index for index, runs in enumerate(trained) if runs)  # the one that deltas refer to
+    found = []
+    for metric in dict.fromkeys([*monitors, *parts, *EPOCHS, *WHOLE_RUN]):
+        measured = column(metric)
+        comparable = not measured.part or (same_data and (same_loss or not measured.is_loss))
+        known = [finite(_outcome(run, metric) for run in runs) for runs in trained]
+        means = tuple(mean(each) if each else None for each in known)
+        spreads = tuple(deviation(each) if len(each) > 1 else None for each in known)
+        direction = measured.direction if comparable else None
+        deltas = tuple(
+            _delta(each, means[base]) if comparable and at != base else None for at, each in enumerate(means)
+        )
+        better = tuple((each > 0) == (direction == "up") if each and direction else None for each in deltas)
+        counts = tuple(map(len, known))
+        found.append(Outcome(metric, means, spreads, counts, direction, comparable, deltas, better))
+    return found
+
+
+def _delta(here: float | None, there: float | None) -> float | None:
+    if here is None or there is None:
+        return None
+    return 0.0 if math.isclose(here, there, rel_tol=1e-12) else here - there  # a mean has its last bits wrong
+
+
+def _outcome(run: Run, metric: str) -> float | None:
+    if metric in EPOCHS:
+        number: int | None = run.status.get(EPOCHS[metric])
+        return number
+    return value(run, parse_metric(metric)) if metric in metrics_of_run(run) else None
+
+
+def course_of(sides: Sequence[Side]) -> Course | None:
+    """The monitor's course on each side: the first side's monitor that all sides with runs have; None without one."""
+    rows = [[run.rows for run in side.runs.values() if run.rows] for side in sides]
+    shared = [set(members[0][0]) for members in rows if members]
+    metric = next((name for side in sides if (name := side.monitor) and all(name in each for each in shared)), None)
+    if metric is None or len(shared) < 2:
+        return None
+    columns = [[[row.get(metric) for row in run] for run in members] for members in rows]
+    return Course(metric, tuple(tuple(map(mean_of_known, zip_longest(*members))) for members in columns))
+
+
 # ---- for scripts -----------------------------------------------------------------------------------------------------
 
 
@@ -159,7 +253,17 @@ def as_data(diff: Diff, parts: Collection[str], everything: bool) -> dict[str, A
             for each in (diff.identity if everything else diff.moved)
         ]
     if "result" in parts:
-        data["result"] = {outcome.metric: _outcome(outcome) for outcome in diff.outcomes}
+        data["result"] = {
+            outcome.metric: {
+                **_lettered(outcome.values),
+                "delta": list(outcome.deltas),
+                "better": list(outcome.better),
+                "direction": outcome.direction,
+                "sd": list(outcome.spreads),
+                "runs": list(outcome.counts),
+            }
+            for outcome in diff.outcomes
+        }
         if diff.course is not None:
             data["curve"] = {"metric": diff.course.metric, **_lettered(list(map(list, diff.course.values)))}
     return data
@@ -179,15 +283,3 @@ def _setting(setting: Setting, sides: Sequence[Side]) -> dict[str, Any]:
     if setting.inside:
         data["inside"] = [_setting(each, sides) for each in setting.inside if each.differs]
     return data
-
-
-def _outcome(outcome: Outcome) -> dict[str, Any]:
-    places = range(len(outcome.values))
-    return {
-        **_lettered(outcome.values),
-        "delta": [outcome.delta(index) for index in places],
-        "better": [outcome.better(index) for index in places],
-        "direction": outcome.direction,
-        "sd": list(outcome.spreads),
-        "runs": list(outcome.counts),
-    }

@@ -9,8 +9,7 @@ from functools import cache
 
 from tuner import shipped
 from tuner.answer import Block, Brief, Cell, Column, Spark, Table, Text
-from tuner.asks.diff.changes import Diff
-from tuner.asks.diff.outcomes import EPOCHS, Course, Outcome
+from tuner.asks.diff.changes import EPOCHS, Course, Diff, Outcome
 from tuner.asks.diff.sides import DEFAULT, Side
 from tuner.config.comparison import ABSENT, Setting, brief
 from tuner.errors import NotFoundError
@@ -151,12 +150,12 @@ def results(diff: Diff) -> Iterator[Block]:
     for outcome in diff.outcomes:
         cells: list[Cell] = []
         for place in places:
-            text, value, delta = _value(outcome, place, diff.sides[place]), outcome.values[place], outcome.delta(place)
+            text, value, delta = _value(outcome, place, diff.sides[place]), outcome.values[place], outcome.deltas[place]
             moved = "" if delta is None else f"{'+' * (delta > 0)}{'-' * (delta < 0)}{_like(outcome, abs(delta))}"
             cells.append(_exact(text if in_pair or not moved.strip("0") else f"{text} ({moved})", value))
             if in_pair and place == places[1]:
                 cells.append(_exact(moved, delta))
-            if (is_better := outcome.better(place)) is not None:
+            if (is_better := outcome.better[place]) is not None:
                 styles[len(rows), len(cells)] = "green" if is_better else "red"
         rows.append([outcome.metric, *cells, f"{outcome.direction} is better" if outcome.direction else ""])
     columns = [Column("metric"), *(Column(head, side="r") for head in heads), Column("")]

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tuner.cli.recipe_files import page, readme_with
+from tuner.cli.recipe_files import page_with, readme_with
 from tuner.document.files import plain
 from tuner.errors import ConfigError, UsageError
 from tuner.explain import explain
@@ -228,8 +228,9 @@ def test_what_a_recipe_proves_links_to_it(name: str) -> None:
 def test_the_page_of_all_recipes_is_not_stale() -> None:
     read = [read_recipe(path) for path in recipes().values()]
     found: list[tuple[Any, Any]] = [(recipe, shipped_outcomes(recipe)) for recipe in read]
-    text = page([(recipe, claims) for recipe, claims in found if claims])
-    assert (folder("recipes") / "README.md").read_text() == text
+    text = (folder("recipes") / "README.md").read_text()
+    assert page_with(text, [(recipe, claims) for recipe, claims in found if claims]) == text
+    assert len([line for line in text.splitlines() if line.startswith("| ---")]) == 3
 
 
 def test_the_example_of_the_page_is_a_recipe(tmp_path: Path) -> None:

@@ -27,44 +27,10 @@ from tuner.runs.values import parse_metric
 from tuner.shipped import folder, recipes
 
 START, END = "<!-- result -->", "<!-- /result -->"
-PAGE_OWN = """## A recipe of your own
-
-A folder with configs and a `claim.yaml` is a recipe; `tuner recipe run FOLDER` trains it and judges its claims, and
-`tuner copy dropout` brings one to start from. The configs may extend one another; each needs a name of its own.
-
-```yaml
-title: Dropout helps on little data
-minutes: 1
-seeds: 10
-claims:
-  - baseline: baseline             # baseline.yaml
-    treatment: dropout             # dropout.yaml
-    keys: [model.dropout]          # in which they differ, and in nothing else
-    metric: test_accuracy          # also val_loss@last, epochs(val_accuracy>=0.9), activation_std(hidden.0)@0
-    direction: up
-    least_effect: 0.005
-    expect: [better]
-```
-
-`--update` writes `result.json` and `curves.svg` beside it and, in a `README.md`, the table of results between the lines
-`<!-- result -->` and `<!-- /result -->`.
-"""
 _MARKED = re.compile(rf"^{START}[ \t]*\r?$.*?^{END}(?=[ \t]*\r?$)", re.MULTILINE | re.DOTALL)
+_TABLE = re.compile(r"^\|.*(?:\n\|.*)*", re.MULTILINE)
 SHEET = ("what you see", "what to turn", "recipe")
 KEYS = ("key", "allowed", "default", "what it is")
-PAGE_HEAD = """# Recipes
-
-Each folder proves one technique on real data: configs that differ in one thing, or in the two that a claim names,
-paired seeds, the effect with its interval. `tuner recipe run NAME` trains one again and prints what it finds beside
-what is written here; `tuner recipe verify` says by its exit code whether the claims still hold. This page is written by
-`tuner recipe run --update`: every number in it was measured, none typed.
-
-A difference is that of the first-named from the second. Seeds change the first weights, the order of the samples and
-dropout; the split, the part of a data set that is used and its wrong labels are the same in all pairs, so that an
-interval does not cover other data. p is that of one claim alone, not corrected for the number of claims. A claim holds
-where the verdict is one that its claim.yaml expects; one that does not hold is kept. All recipes first ran with six
-pairs; four were added to each of them after those had been seen.
-"""
 
 
 def readme_of(recipe: Recipe) -> tuple[Path, str] | None:
@@ -122,10 +88,12 @@ def is_shipped(recipe: Recipe) -> bool:
 
 
 def write_page() -> None:
-    """recipes/README.md, from the result.json of every recipe that has one."""
+    """The tables of recipes/README.md, from the result.json of every recipe that has one."""
     known = [(recipe, shipped_outcomes(recipe) or []) for recipe in read_recipes(find_recipes([]))]
     rows = [(recipe, [one for one in found if one is not None]) for recipe, found in known]
-    write_file(folder("recipes") / "README.md", page([each for each in rows if each[1]]).encode())
+    file = folder("recipes") / "README.md"
+    text = read_bytes(file, JSON_LIMIT).decode("utf-8")
+    write_file(file, page_with(text, [each for each in rows if each[1]]).encode())
 
 
 def readme_with(text: str, claims: Sequence[Mapping[str, Any]]) -> str | None:
@@ -140,14 +108,14 @@ def readme_with(text: str, claims: Sequence[Mapping[str, Any]]) -> str | None:
     return text[: found.start()] + lines + text[found.end() :]
 
 
-def page(recipes: Sequence[tuple[Recipe, Sequence[Mapping[str, Any]]]]) -> str:
-    """recipes/README.md: all claims with what was found, and the cheat sheet that follows from them."""
+def page_with(text: str, recipes: Sequence[tuple[Recipe, Sequence[Mapping[str, Any]]]]) -> str:
+    """recipes/README.md with its three tables made anew: the cheat sheet that follows from all claims, those with what
+    was found, the keys of a claim.yaml."""
+    links = {recipe.name: f"({recipe.name}/README.md)" for recipe, _ in recipes}
     claims = [
-        [f"[{recipe.name}]({recipe.name}/README.md)", *result_row(claim)]
-        for recipe, found in recipes
-        for claim in found
+        [f"[{recipe.name}]{links[recipe.name]}", *result_row(claim)] for recipe, found in recipes for claim in found
     ]
-    abouts = [(recipe.about, f"[{recipe.about.title}]({recipe.name}/README.md)") for recipe, _ in recipes]
+    abouts = [(recipe.about, f"[{recipe.about.title}]{links[recipe.name]}") for recipe, _ in recipes]
     sheet = [[about.symptom, f"`{about.knob}`" * bool(about.knob), link] for about, link in abouts if about.symptom]
     parts: dict[str, type[Section]] = {"": ClaimFile, "curves.": Curves, "claims[].": Claim}
     keys = [
@@ -157,14 +125,6 @@ def page(recipes: Sequence[tuple[Recipe, Sequence[Mapping[str, Any]]]]) -> str:
         if key != "curves"
     ]
     sheet_table, key_table = ([Column(head) for head in line] for line in (SHEET, KEYS))
-    return "\n".join(
-        [
-            PAGE_HEAD,
-            "## Cheat sheet\n",
-            table_text(Table(sheet_table, sheet)) + "\n",
-            "## All claims\n",
-            table_text(Table([Column("recipe"), *COLUMNS], claims)) + "\n",
-            PAGE_OWN,
-            table_text(Table(key_table, keys)) + "\n",
-        ]
-    )
+    claim_table = [Column("recipe"), *COLUMNS]
+    tables = map(table_text, (Table(sheet_table, sheet), Table(claim_table, claims), Table(key_table, keys)))
+    return _TABLE.sub(lambda _: next(tables), text)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer import Option
+from typer import Argument, Option
 
 from tuner.cli.following import Asked, finish, follow
-from tuner.cli.options import RUNS, ConfigArgument, Json, MaxTime, Overrides, Quiet, Require, RunsDir, Wait, seconds
+from tuner.cli.options import EMPTY, RUNS, Json, Overrides, Quiet, RunsDir, Wait, offers, seconds
 from tuner.config.load import load
 from tuner.errors import ConfigError, HeldError, ResourceError
 from tuner.events import Ended, Event
@@ -25,17 +25,20 @@ from tuner.runs.values import parse_requirements
 from tuner.shipped import find_config
 from tuner.stopping import StopRequests
 
+CONFIG = "A YAML file, a run folder, a shipped config's name, or - for stdin."
+REQUIRE = "Exit with 1 unless this holds at the end; repeatable."
+MAX_TIME = "Stop after this long with exit 75; the same command goes on."
 SEEDS = "Train a group: seeds 0 to N-1, or a list: 3,5,8; more of them are added."
 
 
 def train(
-    config: ConfigArgument,
-    overrides: Overrides = None,
+    config: Annotated[str, Argument(metavar="CONFIG", help=CONFIG, autocompletion=offers("configs"))],
+    overrides: Overrides = EMPTY,
     seeds: Annotated[str | None, Option(metavar="N|LIST", help=SEEDS)] = None,
     run: Annotated[str | None, Option(metavar="NAME", help="Name the run folder yourself.")] = None,
     again: Annotated[bool, Option("--again", help="Train it again, in a new run folder.")] = False,
-    require: Require = None,
-    max_time: MaxTime = None,
+    require: Annotated[list[str], Option(metavar="'METRIC>=N'", help=REQUIRE)] = EMPTY,
+    max_time: Annotated[str | None, Option(metavar="TIME", help=MAX_TIME)] = None,
     wait: Wait = "0",
     runs_dir: RunsDir = RUNS,
     quiet: Quiet = False,
@@ -60,11 +63,11 @@ def train(
         source = find_config(config)
     except ConfigError as error:
         raise instead_of_config(config, runs_dir) or error from None
-    loaded = load(source, overrides or [])
-    requirements = parse_requirements(require or [], loaded)
+    loaded = load(source, overrides)
+    requirements = parse_requirements(require, loaded)
     request = Request(runs_dir, run, again, seconds(wait), command_line())
     with StopRequests(None if max_time is None else seconds(max_time)) as stop:
-        asked = Asked(source, overrides or [], loaded, request, stop, requirements, quiet, as_json)
+        asked = Asked(source, overrides, loaded, request, stop, requirements, quiet, as_json)
         if seeds is None:
             raise typer.Exit(train_one(asked))
         from tuner.cli.seeds import train_seeds  # numpy, which help and mistakes do not need

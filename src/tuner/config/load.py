@@ -19,7 +19,7 @@ from tuner.document.files import MAX_BYTES, decode, folder_of, is_handed_over, r
 from tuner.document.nodes import Place
 from tuner.durable.names import run_name
 from tuner.errors import ConfigError, Fault
-from tuner.packages import left_out
+from tuner.packages import packages
 
 
 def load(
@@ -41,7 +41,7 @@ def load(
         raise ConfigError(reader.faults)
     stayed = {key: f"{STAYED}{other}" for key, other in reader.stayed.items()}
     origins = {key: f"{place}{stayed.get(key, '')}" for key, place in reader.origins.items()}
-    notes = (*reader.notes, *notes_on(loaded), *map(str, left_out()))
+    notes = (*reader.notes, *notes_on(loaded), *packages())
     return replace(loaded, origins=dict(sorted({**reader.dropped, **origins}.items())), notes=notes, source=data)
 
 

@@ -13,7 +13,7 @@ from tuner.config import switching, trial, words
 from tuner.document.files import located
 from tuner.document.nodes import Items, Map, Node, Place, Scalar, shown, to_plain
 from tuner.errors import FIRST, Faults
-from tuner.packages import left_out
+from tuner.packages import packages
 
 Given = tuple[Place, Node]
 """A key's place and its value, in one layer of the document."""
@@ -153,7 +153,7 @@ class Reader:
             meant = None
             if self.has_patience and isinstance(node, Scalar):
                 meant = trial.name(self, kind, default, node, path, bare=place is node.place)
-            message = "; ".join([f"there is no {label(kind)} called {name}", *map(str, left_out())])
+            message = "; ".join([f"there is no {label(kind)} called {name}", *packages()])
             self.fault(node.place, f"{path}.name", message, given=name, allowed=", ".join(kind.members),
                        suggestion=meant)  # fmt: skip
         return None

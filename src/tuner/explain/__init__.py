@@ -12,14 +12,13 @@ from dataclasses import replace
 from inspect import cleandoc
 
 from tuner.bounds import label, plural
-from tuner.choice import Choice, Field, fold
+from tuner.choice import Choice, Field, Setting, fold
 from tuner.config import advice, words
 from tuner.config.comparison import NOT_MEANING
 from tuner.config.schema import EXTENDS
 from tuner.document.writing import to_yaml
 from tuner.errors import EXIT_CODES, UsageError
 from tuner.explain.language import (
-    Setting,
     default_text,
     example_of_choice,
     example_of_setting,

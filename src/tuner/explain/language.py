@@ -12,7 +12,7 @@ from typing import Any
 
 from tuner.bounds import Integer, Number, plural
 from tuner.choice import Choice, Field, Setting, kinds_below, settings_below
-from tuner.config.comparison import name_of
+from tuner.config.comparison import leaves, name_of
 from tuner.config.settings import Config
 from tuner.data.source import NumericTarget
 from tuner.document.writing import flow
@@ -129,16 +129,6 @@ def sample(field: Field) -> Any:
     return "file"
 
 
-def overrides(values: dict[str, Any], path: str = "") -> list[str]:
+def overrides(values: dict[str, Any]) -> tuple[str, ...]:
     """The same settings as ``key=value``, quoted where a shell would read something else."""
-    found = []
-    for key, value in values.items():
-        below = f"{path}.{key}" if path else key
-        if not isinstance(value, dict):
-            found.append(shlex.quote(f"{below}={flow(value)}"))
-            continue
-        rest = dict(value)
-        name = rest.pop("name", None)
-        found += [f"{below}={name}"] if name else []
-        found += overrides(rest, below)
-    return found
+    return tuple(shlex.quote(f"{key.removesuffix('.name')}={flow(value)}") for key, value in leaves(values))

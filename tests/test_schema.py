@@ -14,14 +14,14 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tuner.choice import Choice
+from tuner.choice import Choice, Setting
 from tuner.config.load import load
 from tuner.config.schema import json_schema
 from tuner.document.files import plain
 from tuner.document.writing import to_yaml
 from tuner.errors import ConfigError
 from tuner.explain import explain
-from tuner.explain.language import Setting, example, example_of_choice, kinds, settings, with_name
+from tuner.explain.language import example, example_of_choice, kinds, settings, with_name
 from tuner.shipped import configs
 
 SCHEMA = json_schema()
@@ -160,7 +160,7 @@ def one_choice(draw: st.DrawFn) -> dict[str, Any]:
     setting = draw(st.sampled_from(SIMPLE))
     owner = setting.owner
     assert issubclass(owner, Choice)
-    siblings = [other for other in SIMPLE if other.owner is owner and other.levels == setting.levels]
+    siblings = [other for other in SIMPLE if other.owner is owner and other.above == setting.above]
     chosen = draw(st.lists(st.sampled_from(siblings), unique_by=lambda other: other.key))
     values = {other.key: draw(scalar(simple(other) or {})) for other in chosen}
     return example_with(setting, owner, values)
@@ -168,11 +168,9 @@ def one_choice(draw: st.DrawFn) -> dict[str, Any]:
 
 def example_with(setting: Setting, owner: type[Choice], values: dict[str, Any]) -> dict[str, Any]:
     """The config around the choice that `setting` belongs to."""
-    *above, (key, _, listed, _) = setting.levels
-    path = setting.path.rpartition(".")[0].removesuffix("[]")
-    place = Setting(path, key, owner, setting.field, tuple(above))
-    value = with_name(owner, values)
-    return example(place, [value] if listed else value)
+    place, value = setting.above, with_name(owner, values)
+    assert place is not None
+    return example(place, [value] if place.listed else value)
 
 
 @hypothesis_settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

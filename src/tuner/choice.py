@@ -7,6 +7,7 @@ import re
 from abc import ABC
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from inspect import cleandoc
 from typing import Any, ClassVar, Self, dataclass_transform
@@ -203,15 +204,53 @@ def import_all(package: str, folder: Iterable[str], *, but: Collection[str] = ()
             import_module(f"{package}.{module.name}")
 
 
+@dataclass(frozen=True)
+class Setting:
+    """One key of one class: its path (``model.layers[].units``), and the setting whose value is of that class."""
+
+    path: str
+    key: str
+    owner: type[Section]
+    field: Field
+    above: Setting | None = None
+
+    @property
+    def listed(self) -> bool:
+        """Whether it takes a list of choices."""
+        return self.field.bound.listed is not None
+
+    @property
+    def kind(self) -> type[Choice] | None:
+        """The kind of choice that it takes, alone or in a list."""
+        return self.field.bound.kind or self.field.bound.listed
+
+    @property
+    def is_by_default(self) -> bool:
+        """Whether it is there without another choice being named."""
+        return self.above is None or (
+            (self.above.kind is None or isinstance(self.above.field.default, self.owner)) and self.above.is_by_default
+        )
+
+
+@cache
+def settings_below(cls: type[Section]) -> tuple[Setting, ...]:
+    """Every setting of a section and of what it holds: one path several times where several choices have it."""
+    return tuple(_walk(cls, None))
+
+
+def _walk(cls: type[Section], above: Setting | None) -> Iterator[Setting]:
+    start = f"{above.path}{'[]' * above.listed}." if above else ""
+    for key, field in cls.fields.items():
+        setting = Setting(f"{start}{key}", key, cls, field, above)
+        yield setting
+        part = field.bound.section
+        for inner in setting.kind.members.values() if setting.kind else [part] if part else []:
+            yield from _walk(inner, setting)
+
+
 def kinds_below(cls: type[Section]) -> dict[str, type[Choice]]:
     """The kinds of choice that a section's settings take, and those that their choices take, by name."""
-    found: dict[str, type[Choice]] = {}
-    for field in cls.fields.values():
-        kind, section = field.bound.kind or field.bound.listed, field.bound.section
-        found |= {kind.kind: kind} if kind else {}
-        for inner in kind.members.values() if kind else [section] if section else []:
-            found |= kinds_below(inner)
-    return found
+    return {setting.kind.kind: setting.kind for setting in settings_below(cls) if setting.kind}
 
 
 def fold(spelling: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -21,32 +20,17 @@ GROUP = "tuner.choices"
 Members = dict[type[Choice], dict[str, type[Any]]]
 
 
-@dataclass(frozen=True)
-class Package:
-    """An installed package that adds choices: its name and version, and why its choices are left out, if they are."""
-
-    name: str
-    problem: str = ""
-
-    def __str__(self) -> str:
-        return f"the choices of the package {self.name} are left out: {self.problem}"
-
-
 @cache
-def packages() -> tuple[Package, ...]:
-    """The packages that add choices, imported once; one that is at fault is left out as a whole."""
+def packages() -> tuple[str, ...]:
+    """Imports the packages that add choices, once. One that is at fault is left out as a whole: a sentence for each."""
     if not any(_mention(Path(folder)) for folder in sys.path):
         return ()  # metadata takes longer to import than all of this
     from importlib import metadata
 
-    found = {(point.value, f"{point.dist.name} {point.dist.version}")
+    found = {(f"{point.dist.name} {point.dist.version}", point.value)
              for point in metadata.entry_points(group=GROUP) if point.dist}  # fmt: skip
-    return tuple(Package(name, _add(module, name)) for module, name in sorted(found, key=lambda each: each[::-1]))
-
-
-def left_out() -> list[Package]:
-    """The packages whose choices are left out."""
-    return [package for package in packages() if package.problem]
+    added = [(name, _add(module, name)) for name, module in sorted(found)]
+    return tuple(f"the choices of the package {name} are left out: {why}" for name, why in added if why)
 
 
 def used_by(section: Section) -> str:

@@ -11,7 +11,7 @@ from tuner.bounds import plural
 from tuner.choice import Choice
 from tuner.errors import UsageError
 from tuner.explain.language import default_text, find_kind, first_line, kinds, near, plain
-from tuner.packages import left_out
+from tuner.packages import packages
 
 CONFIGS, RECIPES = "configs", "recipes"
 
@@ -63,7 +63,7 @@ def _choices(kind: type[Choice]) -> Answer:
         choices.append({**told, "settings": settings})
     table = Table([Column("name"), Column("what it is"), Column("settings")], rows)
     below = [Text(f"all of them: {', '.join(shared)}")] if shared else []
-    notes = [*map(str, left_out()), "tuner explain NAME says more"]
+    notes = [*packages(), "tuner explain NAME says more"]
     return Answer([table, *below, *map(Note, notes)], {"kind": kind.kind, "choices": choices}, _lines(kind.members))
 
 

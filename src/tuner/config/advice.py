@@ -13,6 +13,7 @@ from typing import NamedTuple
 from tuner.choice import Choice, Section, fold
 from tuner.config import words
 from tuner.document.nodes import Items, Map, Node, Scalar, core_value
+from tuner.options.activations import Activation
 from tuner.paths import run_name
 
 
@@ -216,6 +217,8 @@ def names(kind: type[Choice], given: str) -> Iterator[str]:
 
 def sections(cls: type[Section], node: Node, optional: bool) -> Iterator[str]:
     """For a value where the map of a section is expected."""
+    if isinstance(node, Scalar) and node.value is None:
+        yield Words("leave it out for the defaults")
     if not isinstance(node, Scalar) or len(node.text) > LONGEST:
         return
     if optional and (node.value is False or node.text.lower() in NO):
@@ -251,13 +254,19 @@ def _with_name(kind: type[Choice], member: type[Choice], inner: Node) -> Iterato
             yield f"{{name: {member.name}, {key}: {written(inner)}}}"
 
 
-def layers(kind: type[Choice], node: Node, activation: type[Choice]) -> Iterator[str]:
+def lists(node: Node) -> Iterator[str]:
+    """For what is no list of choices."""
+    is_nothing = isinstance(node, Scalar) and (node.value in (None, False) or node.text.lower() in NOTHING)
+    yield "[]" if is_nothing else f"[{written(node)}]"
+
+
+def layers(kind: type[Choice], node: Node) -> Iterator[str]:
     """For something in `model.layers` that is no layer: a layer, or why to leave it out."""
     entries = node.entries if isinstance(node, Map) else {}
     for given in entries or ([node.text] if isinstance(node, Scalar) else ()):
         own = fold(given).removeprefix("nn")
         known = OTHER_NAMES["layer"].get(own)
-        if known is None and activation.find(own):
+        if known is None and Activation.find(own):
             known = OTHER_NAMES["layer"]["activation"]
         meant = known or getattr(kind.find(own) or kind.find(words.nearest(own, kind.members) or ""), "name", None)
         if meant is None:

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tuner.config.checks import Contradiction, contradicted, contradictions, may_open
 from tuner.config.comparison import STAYED
-from tuner.config.documents import STDIN, Documents
 from tuner.config.loaded import Loaded
 from tuner.config.notes import notes_on
 from tuner.config.reader import Reader
 from tuner.config.settings import Config
-from tuner.document.files import MAX_BYTES, decode, folder_of, is_handed_over, read_bytes
-from tuner.document.nodes import Place
-from tuner.errors import ConfigError, Fault
-from tuner.packages import left_out
+from tuner.config.words import nearest
+from tuner.document.files import MAX_BYTES, decode, folder_of, is_handed_over, located, read_bytes
+from tuner.document.nodes import Items, Map, Node, Place, Scalar, shown
+from tuner.document.parsing import parse, parse_value
+from tuner.errors import OVERRIDE, ConfigError, Fault, Faults
+from tuner.packages import packages
 from tuner.paths import run_name
+
+STDIN = "-"
+MAX_FILES = 100
+MAX_CHAIN = 16
+LONGEST_PATH = 4096
+_KEY = re.compile(r"(?!.*\.ya?ml$)[a-z_]+(\.[a-z_]+)*=?")
 
 
 def load(
@@ -35,13 +44,12 @@ def load(
     if reader.faults and (config.data.reads_to_open or not may_open(config, reader.bad)):
         raise ConfigError(reader.faults)
     loaded = Loaded(config, config.data.open())
-    for found in contradictions(loaded, reader.bad):
-        _note(found, reader)
+    _check(loaded, reader)
     if reader.faults:
         raise ConfigError(reader.faults)
     stayed = {key: f"{STAYED}{other}" for key, other in reader.stayed.items()}
     origins = {key: f"{place}{stayed.get(key, '')}" for key, place in reader.origins.items()}
-    notes = (*reader.notes, *notes_on(loaded), *map(str, left_out()))
+    notes = (*reader.notes, *notes_on(loaded), *packages())
     return replace(loaded, origins=dict(sorted({**reader.dropped, **origins}.items())), notes=notes, source=data)
 
 
@@ -67,8 +75,7 @@ def _parse(source: str, overrides: Sequence[str], name: str | None, data: bytes)
     if "name" not in reader.origins:
         stem = "stdin" if is_handed_over(source) else Path(source).stem
         config = config.replace(name=run_name(name or stem))
-    for found in contradictions(config, reader.bad):
-        _note(found, reader)
+    _check(config, reader)
     return reader, config
 
 
@@ -83,11 +90,12 @@ def _read(source: str) -> bytes:
         raise ConfigError([Fault(message, source, suggestion=where)]) from None
 
 
-def _note(found: Contradiction, reader: Reader) -> None:
-    """Adds a contradiction to the reader's faults, at its place."""
-    place = _place_of(found, reader)
-    given = place.token if found.path in reader.origins and place.token[:1] not in "[{-" else ""
-    reader.fault(place, found.path, found.message, allowed=found.allowed, suggestion=found.suggestion, given=given)
+def _check(asked: Config | Loaded, reader: Reader) -> None:
+    """Adds what contradicts itself to the reader's faults, each at its place."""
+    for found in contradictions(asked, reader.bad):
+        place = _place_of(found, reader)
+        given = place.token if found.path in reader.origins and place.token[:1] not in "[{-" else ""
+        reader.fault(place, found.path, found.message, allowed=found.allowed, suggestion=found.suggestion, given=given)
 
 
 def _place_of(found: Contradiction, reader: Reader) -> Place:
@@ -98,3 +106,136 @@ def _place_of(found: Contradiction, reader: Reader) -> Place:
         paths.append(re.sub(r"(^|\.)[^.\[]+$|\[\d+\]$", "", paths[-1]))
     path = next((path for path in paths if path in known), None)
     return reader.top if path is None else known.get(f"{path}.name", known[path])
+
+
+# ---- what its file extends, the file, the overrides ------------------------------------------------------------------
+
+
+@dataclass
+class Documents:
+    """The maps found, lowest first, and the faults on the way; `unread` if something could not be read at all."""
+
+    nodes: list[Node] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
+    unread: bool = False
+    files: int = 0
+
+    def add_text(self, text: str, start: Place, chain: tuple[Path, ...]) -> None:
+        """Adds what a file extends and then the file; `chain` holds the files that led here, itself the last."""
+        node, found = parse(text, start)
+        self.faults += found
+        if found and node is None:
+            self.unread = True
+            return
+        if node is None or (isinstance(node, Scalar) and node.value is None and not node.refused):
+            message = f"{start.file} is empty: whatever was to write it may have failed"
+            self.unreadable(start.fault(message, allowed="a map of settings; {} asks for all defaults"))
+            return
+        if not isinstance(node, Map):
+            hint = "a space after the colon" if isinstance(node, Scalar) and ":" in node.text else None
+            self.unreadable(node.place.fault("a config is a map of settings", allowed="key: value", given=shown(node),
+                                             suggestion=hint))  # fmt: skip
+            return
+        if "extends" in node.entries:
+            self.add_parents(node.entries["extends"][1], chain)
+        self.nodes.append(Map(node.place, {key: given for key, given in node.entries.items() if key != "extends"}))
+
+    def add_parents(self, extends: Node, chain: tuple[Path, ...]) -> None:
+        for node in extends.nodes if isinstance(extends, Items) else (extends,):
+            if isinstance(node, Scalar) and isinstance(node.value, str) and node.value:
+                self.add_parent(node, chain)
+            else:
+                message = f"expected a file, got {shown(node)}"
+                self.unreadable(node.place.fault(message, key="extends", allowed="a path or a list of paths"))
+
+    def add_parent(self, node: Scalar, chain: tuple[Path, ...]) -> None:
+        path = located(node.text[:LONGEST_PATH], node.place.base)
+        self.files += 1
+        problem = None
+        if len(node.text) > LONGEST_PATH:
+            problem = f"cannot read {shown(node)}: File name too long"
+        elif os.path.realpath(path) in map(os.path.realpath, chain):
+            problem = f"{node.text} leads back to itself"
+        elif len(chain) >= MAX_CHAIN or self.files > MAX_FILES:
+            problem = f"more than {MAX_CHAIN} files one after the other, or {MAX_FILES} in all"
+        else:
+            try:
+                data = read_bytes(path)
+            except OSError as error:
+                problem = f"cannot read {node.text}: {error.strerror or error}"
+        if problem:
+            allowed, hint = "a path relative to the file that says it", _neighbour(node.text, path)
+            self.unreadable(node.place.fault(problem, key="extends", allowed=allowed, suggestion=hint))
+            return
+        real, here = Path(os.path.realpath(path)), Path.cwd()
+        shown_as = str(real.relative_to(here)) if real.is_relative_to(here) else str(real)
+        try:
+            self.add_text(decode(data, shown_as), Place(shown_as, 1, 1, base=folder_of(path)), (*chain, path))
+        except ConfigError as error:
+            self.faults += error.found
+            self.unread = True
+
+    def add_overrides(self, overrides: Sequence[str]) -> None:
+        """Adds the arguments ``key=value``; together they are one layer, in which the last one wins."""
+        for number, text, meant in _arguments(overrides):
+            key, equals, value = text.partition("=")
+            whole = Place(OVERRIDE, number, 1, text, max(1, len(text)), Path.cwd(), argument=True)
+            if meant is not None:
+                message = "an override is one argument: no spaces around the =, quotes around brackets with spaces"
+                self.faults.append(whole.fault(message, given=text, suggestion=f"tuner train ... {shlex.quote(meant)}"))
+            elif text.endswith((".yaml", ".yml")) and not equals:
+                message = f"one config is read, and {text} is a second one; `extends:` builds on another file"
+                self.faults.append(whole.fault(message, given=text))
+            elif not equals or not all(key.split(".")):
+                message = f"an override is key=value, got {text or repr(text)}"
+                self.faults.append(whole.fault(message, given=text, allowed="key=value, as in optimizer.lr=0.01"))
+            elif key == "extends":
+                self.faults.append(whole.fault("it is for files; an override sets a value", key=key))
+            elif not value.strip():
+                place = replace(whole, column=len(key) + 2, width=1)
+                allowed = "a value; null for none, '' for an empty text"
+                self.faults.append(place.fault("nothing stands after the =", key=key, allowed=allowed))
+            else:
+                node, found = parse_value(value, replace(whole, column=len(key) + 2, width=1))
+                self.faults += found
+                if node is not None:
+                    for part in reversed([*re.finditer(r"[^.]+", key)]):
+                        place = replace(whole, column=part.start() + 1, width=len(part[0]))
+                        node = Map(place, {part[0]: (place, node)})
+                    self.nodes.append(node)
+
+    def unreadable(self, fault: Fault) -> None:
+        """Notes a fault that hides what else stands there."""
+        self.faults.append(fault)
+        self.unread = True
+
+
+def _arguments(overrides: Sequence[str]) -> Iterator[tuple[int, str, str | None]]:
+    """(number, argument, None), or what several arguments were meant to be where a shell took one apart."""
+    number = 0
+    while number < len(overrides):
+        rest, taken = overrides[number:], 1
+        if rest[0].partition("=")[2].startswith(("[", "{")):
+            counts = range(1, len(rest) + 1)
+            taken = next((count for count in counts if not _is_open(" ".join(rest[:count]))), 1)
+        text = " ".join(rest[:taken])
+        if taken == 1 and len(rest) > 1 and _KEY.fullmatch(text) and rest[1].find("=") < 1:
+            taken = 3 if rest[1] == "=" and len(rest) > 2 else 2
+            text = f"{text.rstrip('=')}={rest[taken - 1].lstrip('=')}"
+        yield number + 1, rest[0], text if taken > 1 else None
+        number += taken
+
+
+def _is_open(text: str) -> bool:
+    """Whether a bracket in it is not closed."""
+    return text.count("[") + text.count("{") > text.count("]") + text.count("}")
+
+
+def _neighbour(text: str, path: Path) -> str | None:
+    """The file beside `path`, which is missing, that `text` was probably meant to name."""
+    try:
+        names = [] if path.exists() else [other.name for other in path.parent.glob("*.y*ml") if other.is_file()]
+    except OSError:
+        return None
+    near = nearest(path.name, sorted(names))
+    return f"{text.removesuffix(path.name)}{near}" if near else None

@@ -9,11 +9,12 @@ from typing import Any
 
 from tuner.bounds import a, label
 from tuner.choice import Choice, Field, InvalidError, Section, fold
-from tuner.config import switching, trial, words
+from tuner.config import trial, words
 from tuner.document.files import located
 from tuner.document.nodes import Items, Map, Node, Place, Scalar, shown, to_plain
+from tuner.document.writing import flow
 from tuner.errors import FIRST, Faults
-from tuner.packages import left_out
+from tuner.packages import packages
 
 Given = tuple[Place, Node]
 """A key's place and its value, in one layer of the document."""
@@ -63,6 +64,8 @@ class Reader:
         settings: Entries = {}
         if not path:
             self.said = said(layers)
+        if optional and not (layers := self.since_none(layers, path)):
+            return None
         for layer in layers:
             if not isinstance(layer, Map):
                 allowed = f"a map ({', '.join(cls.fields)})" + " or none" * optional
@@ -91,7 +94,7 @@ class Reader:
                 found = self.named(kind, default, entries["name"][-1], path)
                 known = found is not None
                 if found is not None and found is not member:
-                    settings = switching.switched(self, found, settings, set_for, entries["name"][-1][0], path)
+                    settings = self.switched(found, settings, set_for, entries["name"][-1][0], path)
                 member = found or member
             of = member if member is not None and known else kind
             for key, given in entries.items():
@@ -101,11 +104,43 @@ class Reader:
                     self.unknown_key(of, path, key, {each: nodes[-1] for each, nodes in entries.items()})
             set_for |= dict.fromkeys(entries, member) if member is not None and known else {}
         if member is not None and known:
-            switching.note_stayed(self, member, settings, set_for, path)
+            self.note_stayed(member, settings, set_for, path)
             return self.build(member, settings, path)
         common = {key: given for key, given in settings.items() if key in kind.fields}
         self.build(default or kind, common, path)
         return BAD
+
+    def switched(
+        self, member: type[Choice], settings: Entries, set_for: dict[str, type[Choice]], place: Place, path: str
+    ) -> Entries:
+        """The settings from lower layers that the new choice also has; the others are named in notes."""
+        why = f"{path} is now {member.name} ({place})"
+        kept = {key: given for key, given in settings.items() if key in member.fields}
+        self.fall_away({key: given for key, given in settings.items() if key not in kept}, why, path)
+        others = {
+            key: given
+            for key, given in kept.items()
+            if member.fields[key].shared.meaning != set_for.get(key, member).fields[key].shared.meaning
+        }
+        self.fall_away(others, f"{why}, where {' and '.join(others)} would mean something else", path)
+        return {key: given for key, given in kept.items() if key not in others}
+
+    def fall_away(self, settings: Entries, why: str, path: str) -> None:
+        """Notes settings that no longer count, with where they were set."""
+        gone = {f"{path}.{key}": given[-1][0] for key, given in settings.items()}
+        self.dropped |= {key: f"{place}; fell away: {why}" for key, place in gone.items()}
+        if gone:
+            told = ", ".join(f"{key} ({place})" for key, place in gone.items())
+            self.notes.append(f"{told} {'falls' if len(gone) == 1 else 'fall'} away: {why}")
+
+    def note_stayed(self, member: type[Choice], settings: Entries, set_for: dict[str, type[Choice]], path: str) -> None:
+        """Notes settings that stay though they were tuned for another choice, where this one's defaults are others."""
+        for key, given in settings.items():
+            before, (place, node), default = set_for.get(key, member), given[-1], member.fields[key].default
+            if before is not member and member.fields[key].shared.tuned and to_plain(node) != default:
+                why = f"{before.name} and stays under {member.name}, whose default is {flow(default)}"
+                self.stayed[f"{path}.{key}"] = why
+                self.notes.append(f"{path}.{key}: {shown(node)} ({place}) was set for {why}")
 
     def choice_layers(self, kind: type[Choice], layers: Sequence[Node], path: str) -> list[Entries]:
         """The layers of a choice; all arguments of the command line together are one layer, in which the last wins."""
@@ -119,24 +154,23 @@ class Reader:
 
     def choice_entries(self, kind: type[Choice], layer: Node, path: str) -> dict[str, Given]:
         """One layer of a choice as a map: a bare name is short for ``{name: it}``. Empty where it is neither."""
+        allowed = f"the name of {a(label(kind))} or a map with its name"
         if kind.kind == "layer":
+            *others, last = kind.members
+            allowed = f"a map with the key {', '.join(others)} or {last}"
             first = next((key for key in layer.entries if kind.find(key)), None) if isinstance(layer, Map) else None
             if isinstance(layer, Map) and "name" in layer.entries:
                 return layer.entries
             if isinstance(layer, Map) and first is not None:
                 place = layer.entries[first][0]
                 return {"name": (place, Scalar(place, first, first)), **layer.entries}
-            allowed = f"a map with the key {', '.join(list(kind.members)[:-1])} or {list(kind.members)[-1]}"
-            self.expected(layer, path, allowed, lambda: trial.layer(self, kind, layer, path))
-            return {}
-        if isinstance(layer, Scalar):
+        elif isinstance(layer, Scalar):
             text = "none" if layer.value is None else layer.text
             return {"name": (layer.place, Scalar(layer.place, text, text, refused=layer.refused))}
-        if isinstance(layer, Map):
+        elif isinstance(layer, Map):
             alone = next(iter(layer.entries)) if len(layer.entries) == 1 else "name"
             if alone == "name" or kind.find(alone) is None or words.owners(kind, alone):
                 return layer.entries  # and not {adam: {lr: 0.1}}
-        allowed = f"the name of {a(label(kind))} or a map with its name"
         self.expected(layer, path, allowed, lambda: trial.choice(self, kind, layer, path))
         return {}
 
@@ -153,7 +187,7 @@ class Reader:
             meant = None
             if self.has_patience and isinstance(node, Scalar):
                 meant = trial.name(self, kind, default, node, path, bare=place is node.place)
-            message = "; ".join([f"there is no {label(kind)} called {name}", *map(str, left_out())])
+            message = "; ".join([f"there is no {label(kind)} called {name}", *packages()])
             self.fault(node.place, f"{path}.name", message, given=name, allowed=", ".join(kind.members),
                        suggestion=meant)  # fmt: skip
         return None
@@ -204,14 +238,12 @@ class Reader:
         kind, part = bound.kind, bound.section
         self.origins[path] = top.place
         none_is_a_choice = kind is not None and kind.find("none") is not None
-        if bound.optional and part is not None:
-            nodes = self.since_none(nodes, path)
+        if part is not None:
+            return self.section(part, nodes, path, bound.optional)
         if bound.optional and _is_none(top) and not (none_is_a_choice and to_plain(top) is not None):
             return None
         if kind is not None:
             return self.choice(kind, type(field.default) if isinstance(field.default, Choice) else None, nodes, path)
-        if part is not None:
-            return self.section(part, nodes, path, bound.optional)
         if bound.listed is not None:
             return self.choices(bound.listed, top, path)
         if isinstance(top, Items):
@@ -224,11 +256,8 @@ class Reader:
         last = max((index for index, node in enumerate(nodes) if _is_none(node)), default=None)
         if last is None:
             return nodes
-        below: Entries = {}
-        for node in nodes[:last]:
-            for key, given in node.entries.items() if isinstance(node, Map) else ():
-                below.setdefault(key, []).append(given)
-        switching.fall_away(self, below, f"{path} is now none ({nodes[last].place})", path)
+        below = {key: [given] for node in nodes[:last] if isinstance(node, Map) for key, given in node.entries.items()}
+        self.fall_away(below, f"{path} is now none ({nodes[last].place})", path)
         return nodes[last + 1 :]
 
     def choices(self, kind: type[Choice], node: Node, path: str) -> Any:
@@ -282,22 +311,6 @@ class Reader:
             self.bad.add(f"{path}.{meant}".lstrip("."))
         at, allowed = f"{path}.{key}".lstrip("."), ", ".join(keys)
         self.fault(entries[key][0], at, message, given=key, allowed=allowed, suggestion=meant)
-
-    def owner(self, path: str) -> tuple[type[Section], str] | None:
-        """The section or choice, as this document names it, that has the setting at `path`, and the setting."""
-        cls: type[Section] = self.root
-        *above, key = path.split(".")
-        for depth, part in enumerate(above):
-            if part not in cls.fields:
-                return None
-            field = cls.fields[part]
-            kind = field.bound.kind
-            named = kind.find(self.said.get(part, "")) if kind and not depth else None
-            inside = named or (type(field.default) if isinstance(field.default, Section) else field.bound.section)
-            if inside is None:
-                return None
-            cls = inside
-        return (cls, key) if key in cls.fields else None
 
     @property
     def has_patience(self) -> bool:

@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tuner.bounds import label
-from tuner.choice import Choice, Section, fold
+from tuner.choice import Choice, Section, Setting, fold, settings_below
 from tuner.config import advice, words
 from tuner.document.files import located
 from tuner.document.nodes import Items, Map, Node, Place, Scalar
 from tuner.document.parsing import parse
-from tuner.options.activations import Activation
 
 if TYPE_CHECKING:
     from tuner.config.reader import Reader
@@ -54,9 +53,11 @@ def _contradicts(reader: Reader, path: str, node: Node) -> bool:
 
 
 def first(reader: Reader, path: str, candidates: Iterable[str], read: Read) -> str | None:
-    """The first of the candidates, YAML on one line, that can stand at `path`."""
+    """The first of the candidates, YAML on one line, that can stand at `path`; advice in words needs no trial."""
     place = Place("suggestion", 1, 1, base=reader.top.base)
     for text in dict.fromkeys(candidates):
+        if isinstance(text, advice.Words):
+            return text
         if len(text) <= advice.LONGEST:
             node, faults = parse(text, place)
             if node is not None and not faults and is_good(reader, path, node, read, inside=".*"):
@@ -108,36 +109,23 @@ def spaced(reader: Reader, text: str, path: str, read: Read) -> str | None:
 
 def section(reader: Reader, cls: type[Section], node: Node, path: str, optional: bool) -> str | None:
     """What to write for a value where the map of a section is expected."""
-    if isinstance(node, Scalar) and node.value is None:
-        return advice.Words("leave it out for the defaults")
-
-    def read(probe: Reader, found: Node) -> None:
-        if not (optional and isinstance(found, Scalar) and found.text == "none"):
-            probe.section(cls, [found], path)
-
-    return first(reader, path, advice.sections(cls, node, optional), read)
+    return first(
+        reader,
+        path,
+        advice.sections(cls, node, optional),
+        lambda probe, found: probe.section(cls, [found], path, optional),
+    )
 
 
 def choice(reader: Reader, kind: type[Choice], node: Node, path: str) -> str | None:
-    """What to write for what is neither the name of a choice nor a map with its name."""
-    return first(reader, path, advice.choices(kind, node), lambda probe, found: probe.choice(kind, None, [found], path))
+    """What to write for what is neither the name of a choice nor a map with its name, or in `model.layers` no layer."""
+    hints = advice.layers(kind, node) if kind.kind == "layer" else advice.choices(kind, node)
+    return first(reader, path, hints, lambda probe, found: probe.choice(kind, None, [found], path))
 
 
 def listed(reader: Reader, kind: type[Choice], node: Node, path: str) -> str | None:
     """What to write for what is no list of choices."""
-    empty = isinstance(node, Scalar) and (node.value in (None, False) or node.text.lower() in advice.NOTHING)
-    hints = ["[]"] if empty else [f"[{advice.written(node)}]"]
-    return first(reader, path, hints, lambda probe, found: probe.choices(kind, found, path))
-
-
-def layer(reader: Reader, kind: type[Choice], node: Node, path: str) -> str | None:
-    """What to write for something in `model.layers` that is no layer."""
-    for text in advice.layers(kind, node, Activation):
-        if isinstance(text, advice.Words):
-            return text
-        if first(reader, path, [text], lambda probe, found: probe.choice(kind, None, [found], path)):
-            return text
-    return None
+    return first(reader, path, advice.lists(node), lambda probe, found: probe.choices(kind, found, path))
 
 
 # ---- unknown keys ----------------------------------------------------------------------------------------------------
@@ -163,7 +151,7 @@ def key(
     if issubclass(cls, Choice) and cls.kind == "layer" and fold(given) == fold(cls.name):
         return _renamed(reader, cls, path, cls.name, node)
     if issubclass(cls, Choice) and cls.kind == "layer":
-        other = layer(reader, cls.base, Map(node.place, {given: entries[given]}), path)
+        other = choice(reader, cls.base, Map(node.place, {given: entries[given]}), path)
         if other is not None:
             return other if isinstance(other, advice.Words) else f"a layer of its own: {other}"
     elif issubclass(cls, Choice) and (owners := words.owners(cls, given)):
@@ -223,10 +211,11 @@ def _instead(reader: Reader, cls: type[Section], key: str, node: Node, path: str
 
 def _moved(reader: Reader, target: str, node: Node) -> str | None:
     """A path from the top, with another value where this one cannot stand there."""
-    owner = reader.owner(target)
-    if owner is not None:
-        above = target.rpartition(".")[0]
-        return (found := _renamed(reader, owner[0], above, owner[1], node)) and f"{above}.{found}".lstrip(".")
+    for setting in settings_below(reader.root):
+        if setting.path == target and _is_here(reader, setting):
+            above = target.rpartition(".")[0]
+            found = _renamed(reader, setting.owner, above, setting.key, node)
+            return found and f"{above}.{found}".lstrip(".")
     top, _, field = target.partition(".")
     kind = reader.root.fields[top].bound.kind if top in reader.root.fields else None
     owners = words.owners(kind, field) if kind else []
@@ -237,6 +226,16 @@ def _moved(reader: Reader, target: str, node: Node) -> str | None:
     text = f"{{name: {owners[0]}, {field}: {advice.written(node)}}}"
     good = first(reader, f"{top}.{field}", [text], lambda probe, found: probe.choice(kind, None, [found], top))
     return good and f"{top}: {text}"
+
+
+def _is_here(reader: Reader, setting: Setting) -> bool:
+    """Whether the choices that it belongs to are the ones that this document names, or has by default."""
+    above = setting.above
+    if above is None:
+        return True
+    named = above.kind and above.kind.find(reader.said.get(above.path, ""))
+    is_chosen = above.kind is None or setting.owner is (named or type(above.field.default))
+    return is_chosen and _is_here(reader, above)
 
 
 def _named(reader: Reader, given: str, node: Node, entries: Mapping[str, Any]) -> str | None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from functools import cache
 
-from tuner.choice import Choice, Section, fold
+from tuner.choice import Choice, Section, fold, settings_below
 
 _TOOLS = {
     "optimizer.lr": "learningrate lr0 baselr maxlr eta lrmax learningrateinit",
@@ -75,15 +74,6 @@ def owners(kind: type[Choice], key: str) -> list[str]:
     return sorted(having, key=lambda name: USUAL.index(name) if name in USUAL else len(USUAL))
 
 
-@cache
-def key_paths(cls: type[Section], path: str = "") -> tuple[str, ...]:
+def key_paths(cls: type[Section]) -> tuple[str, ...]:
     """Every key of the language below `cls`, e.g. ``optimizer.lr``, over all choices, each once."""
-    paths: dict[str, None] = {}
-    for key, field in cls.fields.items():
-        below = f"{path}.{key}" if path else key
-        paths[below] = None
-        kind, part = field.bound.kind, field.bound.section
-        inside: list[type[Section]] = [kind, *kind.members.values()] if kind else [part] if part else []
-        for member in inside:
-            paths.update(dict.fromkeys(key_paths(member, below)))
-    return tuple(paths)
+    return tuple(dict.fromkeys(setting.path for setting in settings_below(cls) if "[]" not in setting.path))

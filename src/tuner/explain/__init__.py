@@ -12,14 +12,13 @@ from dataclasses import replace
 from inspect import cleandoc
 
 from tuner.bounds import label, plural
-from tuner.choice import Choice, Field, fold
+from tuner.choice import Choice, Field, Setting, fold
 from tuner.config import advice, words
 from tuner.config.comparison import NOT_MEANING
 from tuner.config.schema import EXTENDS
 from tuner.document.writing import to_yaml
 from tuner.errors import EXIT_CODES, UsageError
 from tuner.explain.language import (
-    Setting,
     default_text,
     example_of_choice,
     example_of_setting,
@@ -113,8 +112,7 @@ def of_choice(choice: type[Choice]) -> Meaning:
     origin = [f"From the package {choice.package}."] if choice.package else []
     proven = proofs([choice.name]) or proofs(paths_of(kind), "Recipe on its kind")
     text = "\n".join([cleandoc(choice.__doc__ or ""), places(kind), *origin, *proven])
-    return Meaning(choice.name, choice.kind, text, TABLE, rows, choice.aliases,
-                   to_yaml(values), tuple(overrides(values)))  # fmt: skip
+    return Meaning(choice.name, choice.kind, text, TABLE, rows, choice.aliases, to_yaml(values), overrides(values))
 
 
 def of_other_name(name: str) -> list[Meaning]:
@@ -190,7 +188,7 @@ def of_setting(group: Sequence[Setting], paths: Sequence[str]) -> Meaning:
     lines += [*remarks(group, paths), *proofs(paths)]
     values = example_of_setting(first)
     return Meaning(", ".join(paths), "setting", "\n".join(lines), headers if rows else (), rows,
-                   yaml=to_yaml(values), overrides=tuple(overrides(values)))  # fmt: skip
+                   yaml=to_yaml(values), overrides=overrides(values))  # fmt: skip
 
 
 def remarks(group: Sequence[Setting], paths: Sequence[str]) -> Iterator[str]:

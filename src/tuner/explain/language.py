@@ -4,49 +4,18 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
 from inspect import cleandoc
 from typing import Any
 
 from tuner.bounds import Integer, Number, plural
-from tuner.choice import Choice, Field, Section, kinds_below
+from tuner.choice import Choice, Field, Setting, kinds_below, settings_below
+from tuner.config.comparison import leaves, name_of
 from tuner.config.settings import Config
 from tuner.data.source import NumericTarget
 from tuner.document.writing import flow
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One key of one class: its path, and the choices and sections it lies in, outermost first.
-
-    A level of `levels` is a key, the class its value has, whether that is one of a list, and whether the class is what
-    the key has by default.
-    """
-
-    path: str
-    key: str
-    owner: type[Section]
-    field: Field
-    levels: tuple[tuple[str, type[Section], bool, bool], ...] = ()
-
-    @property
-    def listed(self) -> bool:
-        """Whether it takes a list of choices."""
-        return self.field.bound.listed is not None
-
-    @property
-    def kind(self) -> type[Choice] | None:
-        """The kind of choice that it takes, alone or in a list."""
-        return self.field.bound.kind or self.field.bound.listed
-
-    @property
-    def is_by_default(self) -> bool:
-        """Whether it is there without another choice being named."""
-        return all(default for _, _, _, default in self.levels)
-
 
 CUTOFF = 0.8
 """How much of two words has to agree (twice the common letters by all letters): a slip or two in a word of ten. The
@@ -55,25 +24,9 @@ LEAST = 4
 """Letters from which on a beginning says something."""
 
 
-@cache
 def settings() -> tuple[Setting, ...]:
-    """Every setting of the language, of every choice: one path several times where several choices have it."""
-    return tuple(_below(Config, None))
-
-
-def _below(cls: type[Section], above: Setting | None) -> Iterator[Setting]:
-    start = ""
-    levels: tuple[tuple[str, type[Section], bool, bool], ...] = ()
-    if above is not None:
-        start = f"{above.path}{'[]' if above.listed else ''}."
-        default = above.kind is None or isinstance(above.field.default, cls)
-        levels = (*above.levels, (above.key, cls, above.listed, default))
-    for key, field in cls.fields.items():
-        setting = Setting(f"{start}{key}", key, cls, field, levels)
-        yield setting
-        part = field.bound.section
-        for below in setting.kind.members.values() if setting.kind else [part] if part else []:
-            yield from _below(below, setting)
+    """Every setting of the language, of every choice."""
+    return settings_below(Config)
 
 
 @cache
@@ -132,7 +85,7 @@ def example_of_choice(choice: type[Choice], kind: type[Choice]) -> dict[str, Any
     most = [*shared, *(key for key in telling if key not in kind.fields)][:2]  # says most about it
     value = with_name(choice, {key: choice.fields[key].plain(choice.fields[key].default) for key in most})
     bare = value["name"] if list(value) == ["name"] else value
-    return _learnable(example(place, [value] if place.listed else bare), [choice])
+    return example(place, [value] if place.listed else bare)
 
 
 def example_of_setting(setting: Setting) -> dict[str, Any]:
@@ -143,16 +96,18 @@ def example_of_setting(setting: Setting) -> dict[str, Any]:
         value = part().plain()
     elif field.bound.kind and isinstance(value, dict):
         value = value["name"]
-    return _learnable(example(setting, value), [cls for _, cls, _, _ in setting.levels])
+    return example(setting, value)
 
 
 def example(setting: Setting, value: Any) -> dict[str, Any]:
-    """The config that gives `setting` this value and names the choices it belongs to."""
-    inner = {setting.key: value}
-    for key, cls, listed, default in reversed(setting.levels):
-        inner = inner if default or not issubclass(cls, Choice) else with_name(cls, inner)
-        inner = {key: [inner] if listed else inner}
-    return inner
+    """The config that gives `setting` this value, names the choices it belongs to, and has a loss that fits."""
+    inner, above = {setting.key: value}, setting.above
+    if above is None:
+        data = kinds()["data"].find(str(name_of(inner.get("data"))))
+        return {**inner, "loss": "mse"} if data is not None and issubclass(data, NumericTarget) else inner
+    if issubclass(setting.owner, Choice) and not isinstance(above.field.default, setting.owner):
+        inner = with_name(setting.owner, inner)
+    return example(above, [inner] if above.listed else inner)
 
 
 def with_name(choice: type[Choice], given: dict[str, Any]) -> dict[str, Any]:
@@ -160,11 +115,6 @@ def with_name(choice: type[Choice], given: dict[str, Any]) -> dict[str, Any]:
     name = {} if choice.kind == "layer" else {"name": choice.name}
     required = {key: sample(field) for key, field in choice.fields.items() if field.required}
     return {**name, **required, **given}
-
-
-def _learnable(values: dict[str, Any], choices: list[type[Section]]) -> dict[str, Any]:
-    """The config with a loss for numbers where its data has them."""
-    return {**values, "loss": "mse"} if any(issubclass(cls, NumericTarget) for cls in choices) else values
 
 
 def sample(field: Field) -> Any:
@@ -179,16 +129,6 @@ def sample(field: Field) -> Any:
     return "file"
 
 
-def overrides(values: dict[str, Any], path: str = "") -> list[str]:
+def overrides(values: dict[str, Any]) -> tuple[str, ...]:
     """The same settings as ``key=value``, quoted where a shell would read something else."""
-    found = []
-    for key, value in values.items():
-        below = f"{path}.{key}" if path else key
-        if not isinstance(value, dict):
-            found.append(shlex.quote(f"{below}={flow(value)}"))
-            continue
-        rest = dict(value)
-        name = rest.pop("name", None)
-        found += [f"{below}={name}"] if name else []
-        found += overrides(rest, below)
-    return found
+    return tuple(shlex.quote(f"{key.removesuffix('.name')}={flow(value)}") for key, value in leaves(values))

@@ -13,19 +13,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from tuner.asks.compare.pairs import (
-    MISSING,
-    NEVER,
-    WITHOUT_VALUE,
-    Side,
-    check_groups,
-    check_losses,
-    check_shared,
-    direction_for,
-    metric_for,
-    names_of,
-    side_of,
-)
+from tuner.asks.compare.pairs import MISSING, NEVER, WITHOUT_VALUE, Side, check_groups, sides_of
 from tuner.asks.compare.statistics import LEVEL, holm, least_pairs, pairs_needed, sign_flip_p, t_interval
 from tuner.config.comparison import side_by_side
 from tuner.errors import UsageError
@@ -159,13 +147,7 @@ def compare(
     check_groups(groups)
     if least_effect is not None and not (0 < least_effect < math.inf):
         raise UsageError(f"the least effect is a number above 0, not {least_effect}")
-    names = names_of(groups)
-    metric = metric or metric_for(groups, names)
-    check_losses(groups, names, metric)
-    seeds = sorted({seed for group in groups for seed in group.runs})
-    sides = tuple(side_of(group, name, metric, seeds) for group, name in zip(groups, names, strict=True))
-    direction = direction_for(metric, direction)
-    check_shared(sides)
+    metric, direction, sides = sides_of(groups, metric, direction)
     differences = tuple(differences_of(sides, direction, least_effect))
     notes, commands = tuple(_notes(sides, metric)), tuple(_training(differences))
     return Comparison(metric, direction, least_effect, sides, differences, notes, commands)

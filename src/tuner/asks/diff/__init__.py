@@ -6,7 +6,6 @@ import os
 import shlex
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from tuner.answer import Answer, Block, Command, Note, Text, Verdict
 from tuner.asks.diff.changes import PARTS, Diff, as_data, compare_sides, is_ignored, listed
@@ -40,21 +39,20 @@ def ask(
     looked_at = ["config"] if as_args else [part for part in parts if only or part != "result"]
     notes = [f"note: {note}" for side in diff.sides for note in side.notes]
     notes += [f"note: nothing fits --ignore {pattern}" for pattern in diff.unused]
+    shown: list[Block] = []
     if as_args:
-        shown, data = _arguments(diff, ignore)
+        from tuner.asks.diff.arguments import arguments, as_text
+
+        ignored = ["seed", *ignore] if any(side.kind == "group" for side in diff.sides) else ignore
+        wanted = arguments(*(side.config for side in diff.sides))
+        given = [as_text(one) for one in wanted if not is_ignored(one[0], ignored)]
+        shown += [Text("\n".join(given), code=True)] if given else []
+        data = {"arguments": given}
     else:
-        shown, data = list(blocks(diff, parts, everything)), as_data(diff, parts, everything)
+        shown += blocks(diff, parts, everything)
+        data = as_data(diff, parts, everything)
     said = [Note(note, problem=True) for note in notes]
     return Answer([*shown, *said], data, exit_code=int(exit_code and not diff.same(looked_at)))
-
-
-def _arguments(diff: Diff, ignore: Sequence[str]) -> tuple[list[Block], Any]:
-    from tuner.asks.diff.arguments import arguments, as_text
-
-    ignored = ["seed", *ignore] if any(side.kind == "group" for side in diff.sides) else ignore
-    wanted = arguments(*(side.config for side in diff.sides))
-    given = [as_text(one) for one in wanted if not is_ignored(one[0], ignored)]
-    return [Text("\n".join(given), code=True)] if given else [], {"arguments": given}
 
 
 def blocks(diff: Diff, parts: Collection[str], everything: bool) -> Iterator[Block]:

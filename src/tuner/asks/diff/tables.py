@@ -122,11 +122,10 @@ def _set_in(setting: Setting, sides: Sequence[Side]) -> str:
 
 def _change(setting: Setting) -> str:
     """How far a number of two sides moved: ``x 10``, ``/ 2``, ``+0.1``."""
-    numbers = [each for each in setting.values if isinstance(each, int | float) and not isinstance(each, bool)]
     is_seed = setting.key.rpartition(".")[2] in ("seed", "split_seed")
-    if not (len(numbers) == len(setting.values) == 2) or is_seed or not setting.differs:
+    if [type(each) in (int, float) for each in setting.values] != [True, True] or is_seed or not setting.differs:
         return ""
-    old, new = numbers
+    old, new = setting.values
     if old * new > 0 and not 0.5 < new / old < 2:
         return f"x {new / old:.3g}" if new / old > 1 else f"/ {old / new:.3g}"
     return f"{'+' * (new > old)}{number(new - old)}"
@@ -186,8 +185,7 @@ def _like(outcome: Outcome, size: float) -> str:
     """A difference or spread with as many decimals as the values that it belongs to."""
     if size == 0:
         return "0"
-    known = [value for value in outcome.values if value is not None]
-    alike = all(_number(outcome.metric, value) == f"{value:.4f}" for value in known)
+    alike = all(_number(outcome.metric, value) == f"{value:.4f}" for value in outcome.values if value is not None)
     return f"{size:.4f}" if alike and size >= 5e-5 else _number(outcome.metric, size)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -48,12 +47,12 @@ def ask(
         if word not in VERDICTS:
             raise UsageError(f"--fail-on {word or repr(word)} is no verdict", fix=f"These are: {', '.join(VERDICTS)}.")
     groups = [find_group(reference, runs_dir) for reference in references]
-    base = find_group(baseline, runs_dir) if baseline is not None else None
-    if base is not None:  # one of the groups, or one that --baseline alone names
-        place = os.path.realpath(base.path)
-        base = next((group for group in groups if os.path.realpath(group.path) == place), base)
+    if baseline is not None:  # one of the groups, or one that --baseline alone names
+        base = find_group(baseline, runs_dir)
+        base = next((group for group in groups if group.path.samefile(base.path)), base)
+        groups = [base, *(group for group in groups if group is not base)]
     wanted = parse_metric(metric) if metric is not None else None
-    found = compare(groups, wanted, base, least_effect, direction)
+    found = compare(groups, wanted, least_effect, direction)
     met = [f"{each.side.name} is {each.verdict}" for each in found.differences if each.verdict in failing]
     failed = [Note(f"--fail-on {','.join(failing)}: {', '.join(met)}")] if met else []
     result = "".join(f"{each.side.name} {each.verdict}\n" for each in found.differences)

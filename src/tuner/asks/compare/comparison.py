@@ -132,18 +132,15 @@ class Comparison:
 def compare(
     groups: Sequence[Group],
     metric: Metric | None = None,
-    baseline: Group | None = None,
     least_effect: float | None = None,
     direction: str | None = None,
 ) -> Comparison:
-    """Compares 2 to 20 groups, each with `baseline` (by default the first; it need not be among them).
+    """Compares 2 to 20 groups, each with the first.
 
     `metric` is the monitor where it is None. `direction` (``up``, ``down``: which way is better) is needed only where
     the metric has none of its own. Raises UsageError (a metric, direction or loss that does not fit) and NotFoundError
     (no common seed, a damaged run).
     """
-    if baseline is not None:
-        groups = [baseline, *(group for group in groups if group is not baseline)]
     check_groups(groups)
     if least_effect is not None and not (0 < least_effect < math.inf):
         raise UsageError(f"the least effect is a number above 0, not {least_effect}")

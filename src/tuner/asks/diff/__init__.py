@@ -229,10 +229,11 @@ def _set_in(setting: Setting, sides: Sequence[Side]) -> str:
 
 def _change(setting: Setting) -> str:
     """How far a number of two sides moved: ``x 10``, ``/ 2``, ``+0.1``."""
+    numbers = [each for each in setting.values if type(each) in (int, float)]
     is_seed = setting.key.rpartition(".")[2] in ("seed", "split_seed")
-    if [type(each) in (int, float) for each in setting.values] != [True, True] or is_seed or not setting.differs:
+    if not (len(numbers) == len(setting.values) == 2) or is_seed or not setting.differs:
         return ""
-    old, new = setting.values
+    old, new = numbers
     if old * new > 0 and not 0.5 < new / old < 2:
         return f"x {new / old:.3g}" if new / old > 1 else f"/ {old / new:.3g}"
     return f"{'+' * (new > old)}{number(new - old)}"
@@ -248,8 +249,7 @@ def results(diff: Diff) -> Iterator[Block]:
     places = [at for at in range(len(diff.sides)) if any(outcome.values[at] is not None for outcome in diff.outcomes)]
     first, *others = [diff.sides[place] for place in places]
     in_pair = len(others) == 1
-    counts = {side.letter: f" (mean of {len(side.runs)})" * (side.kind == "group") for side in diff.sides}
-    heads = [side.letter + counts[side.letter] for side in (first, *others)]
+    heads = [side.letter + f" (mean of {len(side.runs)})" * (side.kind == "group") for side in (first, *others)]
     heads += [f"{others[0].letter}-{first.letter}"] if in_pair else []
     rows: list[list[Cell]] = []
     styles = {}

@@ -49,9 +49,6 @@ def ask(reference: str, overrides: Sequence[str], resolved: bool, origin: bool, 
     return of_config(load(source, overrides), source, resolved, origin)
 
 
-# ---- a config --------------------------------------------------------------------------------------------------------
-
-
 def of_config(loaded: Loaded, source: str, resolved: bool, origin: bool) -> Answer:
     """The one line that a good config gets, its settings, layers and cost. With `resolved` what is shown is a config
     again."""
@@ -114,9 +111,6 @@ def layer_table(plan: Plan) -> Table:
         rows.append([block.name, kind, shape, f"{block.size:,}", f"{block.flops:,}"])
     heads = [Column(head) for head in ("layer", "what", "output")]
     return Table([*heads, Column("parameters", side="r"), Column("FLOPs a sample", side="r")], rows)
-
-
-# ---- runs ------------------------------------------------------------------------------------------------------------
 
 
 def of_runs(path: Path) -> Answer:

@@ -52,9 +52,6 @@ def ask(with_torch: bool, runs_dir: Path, terminal: str) -> Answer:
     )
 
 
-# ---- software and hardware -------------------------------------------------------------------------------------------
-
-
 def packages() -> Iterator[Finding]:
     """Python and what tuner requires, each with its version."""
     known = versions()
@@ -135,9 +132,6 @@ def torch_itself() -> Iterator[Finding]:
         found = f"torch says {theirs}, found without it: {ours}"
         agreed = Finding(what, f"{theirs}, as found without it")
         yield agreed if ours == theirs else Finding(what, found, MISSING, "check the driver, or install torch again")
-
-
-# ---- places ----------------------------------------------------------------------------------------------------------
 
 
 def data_sets() -> Iterator[Finding]:

@@ -94,9 +94,6 @@ def parsed(text: str, option: str) -> list[Any]:
     return list(dict.fromkeys(values))
 
 
-# ---- judged ----------------------------------------------------------------------------------------------------------
-
-
 def replay(rows: Sequence[Row], planned: int, monitor: str, patience: int, min_delta: float = 0.0) -> Outcome:
     """What early stopping would have done with a run of these rows that was to go on for `planned` epochs."""
     values = oriented(rows, monitor)
@@ -204,9 +201,6 @@ def _end(run: Run, group: Group) -> str:
     why = reason.partition(":")[0] if run.state == "finished" and reason else run.state
     name = run.path if group.is_single else run.path.name
     return f"{name} ended after epoch {len(run.rows)} of {_planned(run)} ({why})"
-
-
-# ---- shown -----------------------------------------------------------------------------------------------------------
 
 
 def _group_table(group: Data, runs: int) -> Table:

@@ -68,7 +68,6 @@ def _choices(kind: type[Choice]) -> Answer:
 
 
 def no_kind(name: str) -> UsageError:
-    """The error for a kind that there is not."""
     known = [CONFIGS, RECIPES, *map(plural, kinds())]
     meant = near(name, known, 1)
     if name in ("runs", "run"):

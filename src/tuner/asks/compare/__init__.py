@@ -118,9 +118,6 @@ def _statistics(comparison: Comparison) -> Table:
     return Table(columns, rows, styles=styles)
 
 
-# ---- in words --------------------------------------------------------------------------------------------------------
-
-
 def verdict_line(comparison: Comparison, difference: Difference) -> str:
     """What is known of one group against the baseline, in one sentence."""
     name, base, pairs = difference.side.name, difference.base.name, plural(difference.pairs, "pair")

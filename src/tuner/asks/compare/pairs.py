@@ -51,7 +51,6 @@ class Side:
 
     @property
     def diverged(self) -> int:
-        """How many of its runs diverged."""
         return self.why("diverged")
 
     def why(self, *reasons: str) -> int:
@@ -106,9 +105,6 @@ def _read(run: Run, metric: Metric) -> float | str:
     if found is None:
         return NEVER if metric.reached is not None else "no value"
     return found if math.isfinite(found) and abs(found) < LARGEST else "not finite"
-
-
-# ---- what has to hold ------------------------------------------------------------------------------------------------
 
 
 def check_groups(groups: Sequence[Group]) -> None:

@@ -91,7 +91,6 @@ class Diff:
 
     @property
     def moved(self) -> list[Circumstance]:
-        """The circumstances that differ."""
         return [each for each in self.identity if each.differs]
 
     def same(self, parts: Collection[str] = ("config", "identity")) -> bool:

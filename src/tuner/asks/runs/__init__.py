@@ -174,9 +174,6 @@ def _columns(
     return list(dict.fromkeys(usual))
 
 
-# ---- as a table ------------------------------------------------------------------------------------------------------
-
-
 def table_of(listing: Listing) -> Table:
     """A line a run or group, under the columns of the listing."""
     keys = dict.fromkeys(key for entry in listing.everything for key in entry.settings)

@@ -143,21 +143,26 @@ def _judge(
     found: list[tuple[Data | None, list[Data]]] = []
     for group, runs in there:
         for name in monitors or dict.fromkeys(run.monitor for run in runs):
-            with_it = [run for run in runs if name in run.rows[-1]]
-            outcomes = [[replay(run.rows, _planned(run), name, *each) for each in settings] for run in with_it]
+            judged = {
+                run: [replay(run.rows, _planned(run), name, *each) for each in settings]
+                for run in runs
+                if name in run.rows[-1]
+            }
             about = {"group": None if group.is_single else str(group.path), "monitor": name}
-            means = [mean_of(each) for each in zip(*outcomes, strict=True)]
-            judged = [_judged(run, about, each) for run, each in zip(with_it, outcomes, strict=True)]
-            found += [(None if group.is_single else {**about, "settings": means}, judged)] if judged else []
-            remarks += [] if judged else [f"{group.path} has no {name}"]
+            mean = {**about, "settings": [mean_of(each) for each in zip(*judged.values(), strict=True)]}
+            if judged:
+                told = [_told(run, about, outcomes) for run, outcomes in judged.items()]
+                found.append((None if group.is_single else mean, told))
+            else:
+                remarks.append(f"{group.path} has no {name}")
         ended = [_end(run, group) for run in runs if len(run.rows) < _planned(run)]
         place = "" if group.is_single else f"{group.path}: "
         remarks += [f"{place}{', '.join(ended)}; what comes after is unknown"] if ended else []
     return found
 
 
-def _judged(run: Run, about: Data, outcomes: Sequence[Outcome]) -> Data:
-    monitor, place = about["monitor"], best_index(run.rows, about["monitor"])
+def _told(run: Run, about: Data, outcomes: Sequence[Outcome]) -> Data:
+    place = best_index(run.rows, about["monitor"])
     best = {} if place is None else run.rows[place]
     return {
         "run": str(run.path),
@@ -165,7 +170,7 @@ def _judged(run: Run, about: Data, outcomes: Sequence[Outcome]) -> Data:
         "epochs": len(run.rows),
         "planned": _planned(run),
         "best_epoch": best.get("epoch"),
-        "best": best.get(monitor),
+        "best": best.get(about["monitor"]),
         "settings": list(map(vars, outcomes)),
     }
 

@@ -276,10 +276,9 @@ def test_the_baseline(make: Make) -> None:
     make("a", ACCURACIES)
     make("b", shifted(0.02))
     make("c", shifted(-0.02))
-    groups = [find_group(name, Path("runs")) for name in "abc"]
-    found = compare(groups, parse_metric("val_accuracy"), baseline=groups[2])
-    assert [side.name for side in found.sides] == ["c", "a", "b"]
-    assert [each.verdict for each in found.differences] == ["better", "better"]
+    found = ask(["a", "b", "c"], Path("runs"), metric="val_accuracy", baseline="c").data
+    assert list(found["groups"]) == ["c", "a", "b"]
+    assert [each["verdict"] for each in found["differences"]] == ["better", "better"]
     assert list(ask(["a", "b"], Path("runs"), baseline="runs/b").data["groups"]) == ["b", "a"]
     assert list(ask(["a", "b"], Path("runs"), baseline="c").data["groups"]) == ["c", "a", "b"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -38,6 +38,12 @@ class Command:
 
 
 Cell = str | int | float | datetime | Spark | Brief | Command | None
+
+NOTATIONS: dict[str, Callable[[float], str]] = {
+    "duration": duration,
+    "number": lambda value: str(value) if isinstance(value, int) else number(value),
+}
+"""How each number of a column is written, where it does not depend on the others."""
 
 
 @dataclass(frozen=True)
@@ -148,15 +154,8 @@ def texts(table: Table, place: int) -> list[str]:
     """The cells of a column as text: ``-`` for none, its numbers in the column's notation."""
     cells, notation = [row[place] for row in table.rows], table.columns[place].notation
     numbers = [cell for cell in cells if isinstance(cell, int | float)]
-    written: Iterator[str]
-    if callable(notation):
-        written = map(notation, numbers)
-    elif notation == "duration":
-        written = map(duration, numbers)
-    elif notation == "number":
-        written = (str(each) if isinstance(each, int) else number(each) for each in numbers)
-    else:
-        written = iter(in_one_notation(numbers, exact=notation == "exact"))
+    write = notation if callable(notation) else NOTATIONS.get(notation)
+    written = map(write, numbers) if write else iter(in_one_notation(numbers, exact=notation == "exact"))
     return [next(written) if isinstance(cell, int | float) else plain(cell) for cell in cells]
 
 

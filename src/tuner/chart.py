@@ -78,7 +78,6 @@ class Panel:
     y_label: str = ""
 
     def pens(self) -> list[Pen]:
-        """The pen of each line."""
         return [line.pen or Pen.number(index) for index, line in enumerate(self.lines)]
 
     def extent(self) -> list[tuple[float, float]]:

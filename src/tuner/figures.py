@@ -57,19 +57,14 @@ def number(value: float | None) -> str:
     """Four significant digits (``0.9147``, ``1e-3``); whole numbers in full (``421,642``); ``-`` for none."""
     if value is None:
         return "-"
-    if isinstance(value, int):
-        return f"{value:,}"
+    if isinstance(value, int) or value == 0:
+        return f"{int(value):,}"
     if not math.isfinite(value):
         return f"{value}"
-    mantissa, exponent = f"{value:.3e}".split("e")
-    power = int(exponent)
-    if value == 0:
-        return "0"
-    if 4 <= power < 6:
-        return f"{value:,.0f}"
+    power = int(f"{value:.3e}".partition("e")[2])
     if not -2 <= power < 6:
-        return f"{mantissa.rstrip('0').rstrip('.')}e{power}"
-    digits = f"{value:,.{3 - power}f}"
+        return _with_exponent(value, exact=False)
+    digits = f"{value:,.{max(0, 3 - power)}f}"
     return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 

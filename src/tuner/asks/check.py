@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,60 +49,51 @@ def ask(reference: str, overrides: Sequence[str], resolved: bool, origin: bool, 
     return of_config(load(source, overrides), source, resolved, origin)
 
 
-# ---- a config --------------------------------------------------------------------------------------------------------
-
-
 def of_config(loaded: Loaded, source: str, resolved: bool, origin: bool) -> Answer:
     """The one line that a good config gets, its settings, layers and cost. With `resolved` what is shown is a config
     again."""
-    config, plan, parts = loaded.config, loaded.plan, loaded.sizes
-    about: list[Block] = [layer_table(plan)] if resolved else []
+    config, parts, data = loaded.config, loaded.sizes, data_of(loaded)
+    about: list[Block] = [layer_table(loaded.plan)] if resolved else []
     if origin:
         rows = [[key, flow(value), loaded.origins.get(key, "default")] for key, value in leaves(loaded.resolved)]
         about.append(Table([Column("key"), Column("value"), Column("set in")], rows))
     samples = f"{parts.train:,} training, {parts.validation:,} validation, {parts.test:,} test samples"
     summary = (
-        f"{'stdin' if source == '-' else source} is good: {config.model.name} with {plan.parameters:,} parameters on "
-        f"{config.data.name} ({samples}), {scaled(epoch_flops(loaded))}FLOP an epoch"
+        f"{'stdin' if source == '-' else source} is good: {config.model.name} with {data['parameters']:,} parameters "
+        f"on {config.data.name} ({samples}), {scaled(data['epoch_flops'])}FLOP an epoch"
     )
     about.append(Text(summary))
     notes = [Note(f"note: {each}", problem=True) for each in (*loaded.notes, *missing(loaded))]
     settings = to_yaml(loaded.resolved)
     shown: list[Block] = [Text(settings.removesuffix("\n"), code=True), Commented(about)] if resolved else about
-    return Answer([*notes, *shown], {"ok": True, "errors": [], **data_of(loaded)}, settings if resolved else "")
+    return Answer([*notes, *shown], {"ok": True, "errors": [], **data}, settings if resolved else "")
 
 
 def data_of(loaded: Loaded) -> dict[str, Any]:
-    """What ``--json`` tells of a good config."""
-    layers = [
-        {"name": block.name, "outputs": list(block.outputs), "parameters": block.size, "flops": block.flops}
-        for block in loaded.plan.blocks
-    ]
+    """What ``--json`` tells of a good config; the operations of an epoch are those of training, and of the evaluation
+    of training and validation samples."""
+    plan, parts = loaded.plan, loaded.sizes
+    evaluated = parts.validation + min(parts.train, max(parts.validation, 1000))
     return {
         "config": loaded.resolved,
         "hash": loaded.hash,
         "origins": loaded.origins,
         "notes": list(loaded.notes),
-        "layers": layers,
-        "parameters": loaded.plan.parameters,
-        "epoch_flops": epoch_flops(loaded),
+        "layers": [
+            {"name": block.name, "outputs": list(block.outputs), "parameters": block.size, "flops": block.flops}
+            for block in plan.blocks
+        ],
+        "parameters": plan.parameters,
+        "epoch_flops": int(plan.train_flops * parts.train + plan.flops * evaluated),
     }
-
-
-def epoch_flops(loaded: Loaded) -> int:
-    """Operations of an epoch: training, and the evaluation of training and validation samples."""
-    plan, parts = loaded.plan, loaded.sizes
-    evaluated = min(parts.train, max(parts.validation, 1000))
-    return int(plan.train_flops * parts.train + plan.flops * (parts.validation + evaluated))
 
 
 def missing(loaded: Loaded) -> Iterator[str]:
     """What a good config needs and this machine lacks: its data, its device."""
-    looks: list[tuple[Callable[[Any], Any], Any]]
-    looks = [(locate, loaded.config.data), (device_for, loaded.config.training.device)]
-    for look, what in looks:
+    config = loaded.config
+    for look in (partial(locate, config.data), partial(device_for, config.training.device)):
         try:
-            look(what)
+            look()
         except TunerError as error:
             yield f"{error.message}; {error.fix}"
 
@@ -119,9 +111,6 @@ def layer_table(plan: Plan) -> Table:
         rows.append([block.name, kind, shape, f"{block.size:,}", f"{block.flops:,}"])
     heads = [Column(head) for head in ("layer", "what", "output")]
     return Table([*heads, Column("parameters", side="r"), Column("FLOPs a sample", side="r")], rows)
-
-
-# ---- runs ------------------------------------------------------------------------------------------------------------
 
 
 def of_runs(path: Path) -> Answer:

@@ -52,9 +52,6 @@ def ask(with_torch: bool, runs_dir: Path, terminal: str) -> Answer:
     )
 
 
-# ---- software and hardware -------------------------------------------------------------------------------------------
-
-
 def packages() -> Iterator[Finding]:
     """Python and what tuner requires, each with its version."""
     known = versions()
@@ -127,20 +124,14 @@ def torch_itself() -> Iterator[Finding]:
     yield Finding("import torch", f"{time.perf_counter() - began:.1f} s")
     yield Finding("torch threads", f"{torch.get_num_threads()} unless training.threads says otherwise")
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    yield agreement("torch version", versions()["torch"], str(torch.__version__))
-    yield agreement("torch cpu", cpu_capability(), torch.backends.cpu.get_cpu_capability())
-    yield agreement("torch gpu", ", ".join(gpu_models()) or "none", ", ".join(gpus) or "none")
-
-
-def agreement(what: str, ours: str, theirs: str) -> Finding:
-    """Whether torch says the same as was found without it."""
-    if ours == theirs:
-        return Finding(what, f"{theirs}, as found without it")
-    found = f"torch says {theirs}, found without it: {ours}"
-    return Finding(what, found, MISSING, "check the driver, or install torch again")
-
-
-# ---- places ----------------------------------------------------------------------------------------------------------
+    for what, ours, theirs in (
+        ("torch version", versions()["torch"], str(torch.__version__)),
+        ("torch cpu", cpu_capability(), torch.backends.cpu.get_cpu_capability()),
+        ("torch gpu", ", ".join(gpu_models()) or "none", ", ".join(gpus) or "none"),
+    ):
+        found = f"torch says {theirs}, found without it: {ours}"
+        agreed = Finding(what, f"{theirs}, as found without it")
+        yield agreed if ours == theirs else Finding(what, found, MISSING, "check the driver, or install torch again")
 
 
 def data_sets() -> Iterator[Finding]:

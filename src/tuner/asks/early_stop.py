@@ -94,9 +94,6 @@ def parsed(text: str, option: str) -> list[Any]:
     return list(dict.fromkeys(values))
 
 
-# ---- judged ----------------------------------------------------------------------------------------------------------
-
-
 def replay(rows: Sequence[Row], planned: int, monitor: str, patience: int, min_delta: float = 0.0) -> Outcome:
     """What early stopping would have done with a run of these rows that was to go on for `planned` epochs."""
     values = oriented(rows, monitor)
@@ -146,21 +143,26 @@ def _judge(
     found: list[tuple[Data | None, list[Data]]] = []
     for group, runs in there:
         for name in monitors or dict.fromkeys(run.monitor for run in runs):
-            with_it = [run for run in runs if name in run.rows[-1]]
-            outcomes = [[replay(run.rows, _planned(run), name, *each) for each in settings] for run in with_it]
+            judged = {
+                run: [replay(run.rows, _planned(run), name, *each) for each in settings]
+                for run in runs
+                if name in run.rows[-1]
+            }
             about = {"group": None if group.is_single else str(group.path), "monitor": name}
-            means = [mean_of(each) for each in zip(*outcomes, strict=True)]
-            judged = [_judged(run, about, each) for run, each in zip(with_it, outcomes, strict=True)]
-            found += [(None if group.is_single else {**about, "settings": means}, judged)] if judged else []
-            remarks += [] if judged else [f"{group.path} has no {name}"]
+            mean = {**about, "settings": [mean_of(each) for each in zip(*judged.values(), strict=True)]}
+            if judged:
+                told = [_told(run, about, outcomes) for run, outcomes in judged.items()]
+                found.append((None if group.is_single else mean, told))
+            else:
+                remarks.append(f"{group.path} has no {name}")
         ended = [_end(run, group) for run in runs if len(run.rows) < _planned(run)]
         place = "" if group.is_single else f"{group.path}: "
         remarks += [f"{place}{', '.join(ended)}; what comes after is unknown"] if ended else []
     return found
 
 
-def _judged(run: Run, about: Data, outcomes: Sequence[Outcome]) -> Data:
-    monitor, place = about["monitor"], best_index(run.rows, about["monitor"])
+def _told(run: Run, about: Data, outcomes: Sequence[Outcome]) -> Data:
+    place = best_index(run.rows, about["monitor"])
     best = {} if place is None else run.rows[place]
     return {
         "run": str(run.path),
@@ -168,7 +170,7 @@ def _judged(run: Run, about: Data, outcomes: Sequence[Outcome]) -> Data:
         "epochs": len(run.rows),
         "planned": _planned(run),
         "best_epoch": best.get("epoch"),
-        "best": best.get(monitor),
+        "best": best.get(about["monitor"]),
         "settings": list(map(vars, outcomes)),
     }
 
@@ -204,9 +206,6 @@ def _end(run: Run, group: Group) -> str:
     why = reason.partition(":")[0] if run.state == "finished" and reason else run.state
     name = run.path if group.is_single else run.path.name
     return f"{name} ended after epoch {len(run.rows)} of {_planned(run)} ({why})"
-
-
-# ---- shown -----------------------------------------------------------------------------------------------------------
 
 
 def _group_table(group: Data, runs: int) -> Table:

@@ -23,15 +23,13 @@ def ask(kind: str | None) -> Answer:
         found |= {plural(name): list(each.members) for name, each in kinds().items()}
         rows = [[name, ", ".join(names)] for name, names in found.items()]
         return Answer([Table([Column("kind"), Column("names")], rows)], found, _lines(found))
-    for word, known in ((CONFIGS, shipped.configs), (RECIPES, shipped.recipes)):
+    for word, known, what in ((CONFIGS, shipped.configs, first_comment), (RECIPES, shipped.recipes, shipped.title_of)):
         if plain(kind) in (word, word.removesuffix("s")):
-            what = first_comment if word == CONFIGS else shipped.title_of
             about = {name: {"what": what(path), "path": str(path)} for name, path in known().items()}
             rows = [[name, each["what"]] for name, each in about.items()]
             data = {word: [{"name": name, **each} for name, each in about.items()]}
             return Answer([Table([Column("name"), Column("what it is")], rows)], data, _lines(about))
-    chosen = find_kind(kind)
-    if chosen is None:
+    if (chosen := find_kind(kind)) is None:
         raise no_kind(kind)
     return _choices(chosen)
 
@@ -68,7 +66,6 @@ def _choices(kind: type[Choice]) -> Answer:
 
 
 def no_kind(name: str) -> UsageError:
-    """The error for a kind that there is not."""
     known = [CONFIGS, RECIPES, *map(plural, kinds())]
     meant = near(name, known, 1)
     if name in ("runs", "run"):

@@ -38,7 +38,7 @@ def judged(recipe: Recipe, groups: Mapping[str, Group]) -> tuple[dict[str, Any],
     for claim in recipe.claims:
         stems = (claim.baseline, claim.treatment)
         pair = [groups[stem] for stem in stems]
-        compared = compare(pair, parse_metric(claim.metric), None, claim.least_effect, claim.direction)
+        compared = compare(pair, parse_metric(claim.metric), claim.least_effect, claim.direction)
         for side in compared.sides:
             for complaint in side.damaged:
                 fix = f"Remove the member's folder in {shown(side.group.path)}; the same command trains it again."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -30,8 +29,6 @@ from tuner.runs.values import parse_metric
 COLORS = {BETTER: "green", WORSE: "red", EQUIVALENT: "cyan", UNDECIDED: "yellow"}
 MANY = 10_000
 
-Written = Callable[[float], str]
-
 
 def ask(
     references: Sequence[str],
@@ -50,12 +47,12 @@ def ask(
         if word not in VERDICTS:
             raise UsageError(f"--fail-on {word or repr(word)} is no verdict", fix=f"These are: {', '.join(VERDICTS)}.")
     groups = [find_group(reference, runs_dir) for reference in references]
-    base = find_group(baseline, runs_dir) if baseline is not None else None
-    if base is not None:  # one of the groups, or one that --baseline alone names
-        place = os.path.realpath(base.path)
-        base = next((group for group in groups if os.path.realpath(group.path) == place), base)
+    if baseline is not None:  # one of the groups, or one that --baseline alone names
+        base = find_group(baseline, runs_dir)
+        base = next((group for group in groups if group.path.samefile(base.path)), base)
+        groups = [base, *(group for group in groups if group is not base)]
     wanted = parse_metric(metric) if metric is not None else None
-    found = compare(groups, wanted, base, least_effect, direction)
+    found = compare(groups, wanted, least_effect, direction)
     met = [f"{each.side.name} is {each.verdict}" for each in found.differences if each.verdict in failing]
     failed = [Note(f"--fail-on {','.join(failing)}: {', '.join(met)}")] if met else []
     result = "".join(f"{each.side.name} {each.verdict}\n" for each in found.differences)
@@ -67,17 +64,19 @@ def blocks(comparison: Comparison) -> Iterator[Block]:
     yield from (Note(f"note: {note}") for note in comparison.notes)
     yield _values(comparison)
     yield _statistics(comparison)
-    yield Text(legend(comparison), "dim")
+    count, test = len(comparison.differences), "exact two-sided sign-flip test"
+    if max(each.pairs for each in comparison.differences) > EXACT_PAIRS:
+        test = f"two-sided sign-flip test ({FLIPS:,} flips above {EXACT_PAIRS} pairs)"
+    corrected = f", Holm-corrected for {count} comparisons" if count > 1 else ""
+    yield Text(f"difference: the mean over the pairs; interval: paired t; p: {test}{corrected}", "dim")
     if said := remarks(comparison):
         yield Text(_items(said))
     if comparison.train:
         yield Text("more pairs:")
         yield from map(Command, comparison.train)
-    color = COLORS[comparison.differences[0].verdict]
-    if len(comparison.differences) > 1:
-        color = "bold"
+    if count > 1:
         yield Text(_items([verdict_line(comparison, each) for each in comparison.differences]))
-    yield Verdict(conclusion(comparison), color)
+    yield Verdict(conclusion(comparison), "bold" if count > 1 else COLORS[comparison.differences[0].verdict])
 
 
 def _items(lines: Sequence[str]) -> str:
@@ -86,16 +85,16 @@ def _items(lines: Sequence[str]) -> str:
 
 def _values(comparison: Comparison) -> Table:
     """Every seed's value, or why it has none; for two groups with the differences."""
-    written, sides = plain(comparison), comparison.sides
+    sides = comparison.sides
     seeds = sorted({seed for side in sides for seed in side.group.runs})
-    columns = [Column("seed", side="l"), *(Column(side.name, written, "r") for side in sides)]
+    columns = [Column("seed", side="l"), *(Column(side.name, written(comparison), "r") for side in sides)]
     rows: list[list[Cell]] = [
         [seed, *(side.left_out.get(seed) or side.values[seed] for side in sides)] for seed in seeds
     ]
     rows += [["mean", *(side.mean for side in sides)], ["sd", *(side.deviation for side in sides)]]
     if len(comparison.differences) == 1:
         [only] = comparison.differences
-        sign = signed(comparison)
+        sign = written(comparison, "+")
         spread = None if only.deviation is None else sign(only.deviation).lstrip("+")
         columns.append(Column("difference", sign, "r"))
         differences = [*(only.values.get(seed) for seed in seeds), only.mean, spread]
@@ -106,7 +105,7 @@ def _values(comparison: Comparison) -> Table:
 
 def _statistics(comparison: Comparison) -> Table:
     """A line for each comparison."""
-    sign = signed(comparison)
+    sign = written(comparison, "+")
     columns = [Column(f"against {comparison.sides[0].name}"), Column("pairs"), Column("difference", sign, "r")]
     columns += [Column("95 % interval", side="r"), Column("p", p_text, "r"), Column("verdict")]
     rows: list[list[Cell]] = []
@@ -119,28 +118,26 @@ def _statistics(comparison: Comparison) -> Table:
     return Table(columns, rows, styles=styles)
 
 
-# ---- in words --------------------------------------------------------------------------------------------------------
-
-
 def verdict_line(comparison: Comparison, difference: Difference) -> str:
     """What is known of one group against the baseline, in one sentence."""
     name, base, pairs = difference.side.name, difference.base.name, plural(difference.pairs, "pair")
+    undecided, sign, mean = f"{name} against {base} is undecided", written(comparison, "+"), difference.mean or 0.0
     if difference.verdict == EQUIVALENT:
         return f"{name} is equivalent to {base}: the 95 % interval lies within ±{comparison.least_effect:g} ({pairs})"
     if difference.reason == FEW_PAIRS:
         needed = "is needed" if difference.missing == 1 else "are needed"
-        return f"{name} against {base} is undecided: {pairs}, and {difference.missing} more {needed}"
+        return f"{undecided}: {pairs}, and {difference.missing} more {needed}"
     found = f"p {p_text(difference.p or 0.0)}, {pairs}"
+    by = f"{comparison.metric} is {sign(abs(mean)).lstrip('+')} {'higher' if mean > 0 else 'lower'} ({found})"
     if difference.verdict in (BETTER, WORSE):
-        return f"{name} is {difference.verdict} than {base}: {_by(comparison, difference)} ({found})"
+        return f"{name} is {difference.verdict} than {base}: {by}"
     if difference.reason == DIVERGED:
         winner, loser = difference.ordered(comparison.direction)
         more = f"{winner.name} diverged with {plural(winner.diverged, 'seed')}, {loser.name} with {loser.diverged}"
-        return f"{name} against {base} is undecided: {_by(comparison, difference)} ({found}), but {more}"
+        return f"{undecided}: {by}, but {more}"
     if not any(difference.values.values()):
-        return f"{name} against {base} is undecided: not one of {pairs} differs"
-    mean = f"{signed(comparison)(difference.mean or 0.0)} in {comparison.metric}"
-    return f"{name} against {base} is undecided: {mean} may be chance ({found})"
+        return f"{undecided}: not one of {pairs} differs"
+    return f"{undecided}: {sign(mean)} in {comparison.metric} may be chance ({found})"
 
 
 def conclusion(comparison: Comparison) -> str:
@@ -152,16 +149,6 @@ def conclusion(comparison: Comparison) -> str:
         found[each.verdict].append(each.side.name)
     said = "; ".join(f"{', '.join(names)} {verdict}" for verdict, names in found.items() if names)
     return f"against {comparison.sides[0].name}: {said}"
-
-
-def legend(comparison: Comparison) -> str:
-    count = len(comparison.differences)
-    most = max(each.pairs for each in comparison.differences)
-    test = "exact two-sided sign-flip test"
-    if most > EXACT_PAIRS:
-        test = f"two-sided sign-flip test ({FLIPS:,} flips above {EXACT_PAIRS} pairs)"
-    corrected = f", Holm-corrected for {count} comparisons" if count > 1 else ""
-    return f"difference: the mean over the pairs; interval: paired t; p: {test}{corrected}"
 
 
 def remarks(comparison: Comparison) -> list[str]:
@@ -195,15 +182,9 @@ def _remarks_on(comparison: Comparison, difference: Difference) -> list[str]:
     if needed is not None and needed > max(difference.pairs, difference.least):
         count = f"about {needed:,} pairs: {plural(needed - difference.pairs, 'more seed')}"
         count = count if needed <= MANY else f"more than {MANY:,} pairs"
-        effect_seen = signed(comparison)(difference.mean or 0.0)
+        effect_seen = written(comparison, "+")(difference.mean or 0.0)
         found.append(f"to find an effect of {effect_seen} four times in five takes {count}")
     return found
-
-
-def _by(comparison: Comparison, difference: Difference) -> str:
-    """``val_accuracy is 0.0113 higher``."""
-    mean = difference.mean or 0.0
-    return f"{comparison.metric} is {signed(comparison)(abs(mean)).lstrip('+')} {'higher' if mean > 0 else 'lower'}"
 
 
 def p_text(p: float) -> str:
@@ -211,29 +192,22 @@ def p_text(p: float) -> str:
     return number(p) if p < 0.0001 else f"{p:.4f}"
 
 
-def plain(comparison: Comparison) -> Written:
-    """How values are written: all with as many decimals as the group of the smallest deserves."""
-    scale = min((abs(side.mean) for side in comparison.sides if side.mean), default=0.0)
-    return _written(comparison, scale, "")
-
-
-def signed(comparison: Comparison) -> Written:
-    """How differences are written: with their sign, all with as many decimals as the smallest comparison deserves."""
-    scales = [max((abs(value) for value in each.values.values()), default=0.0) for each in comparison.differences]
-    return _written(comparison, min((scale for scale in scales if scale), default=0.0), "+")
-
-
-def _written(comparison: Comparison, scale: float, sign: str) -> Written:
-    """Fixed decimals for numbers as large as `scale`; whole numbers, and what would be too long, as `number` does."""
+def written(comparison: Comparison, sign: str = "") -> Callable[[float], str]:
+    """How values are written, or, with a ``+`` as `sign`, differences: all with as many decimals as the smallest mean,
+    or comparison, deserves; whole numbers, and what would be too long, as `number` does."""
+    sizes = [abs(side.mean or 0.0) for side in comparison.sides]
+    if sign:
+        sizes = [max(map(abs, each.values.values()), default=0.0) for each in comparison.differences]
+    scale = min(filter(None, sizes), default=0.0)
     is_whole = all(isinstance(value, int) for side in comparison.sides for value in side.values.values())
     power = math.floor(math.log10(scale)) if scale else 0
     decimals = max(0, min(4, 3 - power)) if power >= -2 else 2 - power
 
-    def written(value: float) -> str:
+    def write(value: float) -> str:
         if value == 0 and sign:
             return "0"
         if is_whole or not -6 <= power < 6:
             return f"{sign * (value > 0)}{number(value)}"
         return f"{value:{sign},.{decimals}f}"
 
-    return written
+    return write

@@ -13,19 +13,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from tuner.asks.compare.pairs import (
-    MISSING,
-    NEVER,
-    WITHOUT_VALUE,
-    Side,
-    check_groups,
-    check_losses,
-    check_shared,
-    direction_for,
-    metric_for,
-    names_of,
-    side_of,
-)
+from tuner.asks.compare.pairs import MISSING, NEVER, WITHOUT_VALUE, Side, check_groups, sides_of
 from tuner.asks.compare.statistics import LEVEL, holm, least_pairs, pairs_needed, sign_flip_p, t_interval
 from tuner.config.comparison import side_by_side
 from tuner.errors import UsageError
@@ -144,28 +132,19 @@ class Comparison:
 def compare(
     groups: Sequence[Group],
     metric: Metric | None = None,
-    baseline: Group | None = None,
     least_effect: float | None = None,
     direction: str | None = None,
 ) -> Comparison:
-    """Compares 2 to 20 groups, each with `baseline` (by default the first; it need not be among them).
+    """Compares 2 to 20 groups, each with the first.
 
     `metric` is the monitor where it is None. `direction` (``up``, ``down``: which way is better) is needed only where
     the metric has none of its own. Raises UsageError (a metric, direction or loss that does not fit) and NotFoundError
     (no common seed, a damaged run).
     """
-    if baseline is not None:
-        groups = [baseline, *(group for group in groups if group is not baseline)]
     check_groups(groups)
     if least_effect is not None and not (0 < least_effect < math.inf):
         raise UsageError(f"the least effect is a number above 0, not {least_effect}")
-    names = names_of(groups)
-    metric = metric or metric_for(groups, names)
-    check_losses(groups, names, metric)
-    seeds = sorted({seed for group in groups for seed in group.runs})
-    sides = tuple(side_of(group, name, metric, seeds) for group, name in zip(groups, names, strict=True))
-    direction = direction_for(metric, direction)
-    check_shared(sides)
+    metric, direction, sides = sides_of(groups, metric, direction)
     differences = tuple(differences_of(sides, direction, least_effect))
     notes, commands = tuple(_notes(sides, metric)), tuple(_training(differences))
     return Comparison(metric, direction, least_effect, sides, differences, notes, commands)

@@ -51,7 +51,6 @@ class Side:
 
     @property
     def diverged(self) -> int:
-        """How many of its runs diverged."""
         return self.why("diverged")
 
     def why(self, *reasons: str) -> int:
@@ -108,9 +107,6 @@ def _read(run: Run, metric: Metric) -> float | str:
     return found if math.isfinite(found) and abs(found) < LARGEST else "not finite"
 
 
-# ---- what has to hold ------------------------------------------------------------------------------------------------
-
-
 def check_groups(groups: Sequence[Group]) -> None:
     """Raises UsageError unless there are 2 to 20 that have no run in common."""
     if not FEWEST <= len(groups) <= MOST:
@@ -129,8 +125,33 @@ def check_groups(groups: Sequence[Group]) -> None:
                 )
 
 
-def check_shared(sides: Sequence[Side]) -> None:
-    """Raises NotFoundError where a group has no run of the same seed as the first one."""
+def sides_of(
+    groups: Sequence[Group], metric: Metric | None, direction: str | None
+) -> tuple[Metric, str, tuple[Side, ...]]:
+    """The metric, by default the monitor, which way of it is better, and what each group has of it.
+
+    Raises UsageError for groups of different monitors, or a metric or direction that does not fit, NotFoundError where
+    a group has no run of the same seed as the first one.
+    """
+    names, monitors = names_of(groups), [group.first.monitor for group in groups]
+    for monitor, name in zip(monitors, names, strict=True):
+        if metric is None and monitor != monitors[0]:
+            raise UsageError(
+                f"the groups have different monitors: {names[0]} {monitors[0]}, {name} {monitor}",
+                fix=f"Say what to compare: --metric {monitors[0]} or --metric {monitor}.",
+            )
+    metric = metric or parse_metric(monitors[0])
+    check_losses(groups, names, metric)
+    seeds = sorted({seed for group in groups for seed in group.runs})
+    sides = tuple(side_of(group, name, metric, seeds) for group, name in zip(groups, names, strict=True))
+    if direction not in (None, "up", "down"):
+        raise UsageError(f"--direction is up or down, not {shown(direction)}")
+    better = metric.direction or direction
+    if better is None:
+        fix = "Say it: --direction up or --direction down."
+        raise UsageError(f"it is not known which way is better for {metric}", fix=fix)
+    if direction not in (None, better):
+        raise UsageError(f"for {metric} {better} is better, not {direction}", fix="Leave --direction out.")
     base = sides[0]
     for side in sides[1:]:
         if base.group.runs.keys().isdisjoint(side.group.runs):
@@ -140,37 +161,13 @@ def check_shared(sides: Sequence[Side]) -> None:
                 f"{base.name} and {side.name} share no seed: {', '.join(has)}",
                 fix="Runs are compared with runs of the same seed: train both with --seeds 6, or more.",
             )
+    return metric, better, sides
 
 
 def names_of(groups: Sequence[Group]) -> list[str]:
     """What the groups are called: the folder's name, or its path where two share a name."""
     names = [os.path.basename(os.path.abspath(group.path)) for group in groups]  # noqa: PTH100, PTH119 - "." and ".."
     return [shown(name if names.count(name) == 1 else group.path) for name, group in zip(names, groups, strict=True)]
-
-
-def metric_for(groups: Sequence[Group], names: Sequence[str]) -> Metric:
-    """The monitor that all the groups have. Raises UsageError where they differ."""
-    first = groups[0].first.monitor
-    for group, name in zip(groups, names, strict=True):
-        if (monitor := group.first.monitor) != first:
-            raise UsageError(
-                f"the groups have different monitors: {names[0]} {first}, {name} {monitor}",
-                fix=f"Say what to compare: --metric {first} or --metric {monitor}.",
-            )
-    return parse_metric(first)
-
-
-def direction_for(metric: Metric, direction: str | None) -> str:
-    """``up`` or ``down``. Raises UsageError where it is not known, or `direction` is against what is known."""
-    found = metric.direction or direction
-    if direction not in (None, "up", "down"):
-        raise UsageError(f"--direction is up or down, not {shown(direction)}")
-    if found is None:
-        fix = "Say it: --direction up or --direction down."
-        raise UsageError(f"it is not known which way is better for {metric}", fix=fix)
-    if direction not in (None, found):
-        raise UsageError(f"for {metric} {found} is better, not {direction}", fix="Leave --direction out.")
-    return found
 
 
 def check_losses(groups: Sequence[Group], names: Sequence[str], metric: Metric) -> None:

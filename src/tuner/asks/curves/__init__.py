@@ -209,7 +209,8 @@ def shared_panel(tracks: Sequence[Track], metric: str, view: View = PLAIN) -> Pa
     parts = {name: f", {PARTS[column_of(name).part]}" if len(columns) > 1 else "" for name in columns}
     lines = []
     for track, pens in zip(tracks, _pens(tracks, len(columns)), strict=True):
-        lines += lines_of(track, {name: track.label + part for name, part in parts.items()}, view, pens)
+        label = f"{track.name} ({track.about})" if track.about else track.name
+        lines += lines_of(track, {name: label + part for name, part in parts.items()}, view, pens)
     return _panel(metric, lines, view)
 
 
@@ -255,7 +256,8 @@ def _panel(title: str, lines: Sequence[Line], view: View, strip: bool = False) -
         label, by_factors = layer_label(metric), LAYER[metric.column].by_factors
     else:
         label, by_factors = column_of(title).label, column_of(title).by_factors
-    panel = Panel(title, lines, None, False, strip, view.label, None, view.axis != "time", title if strip else label)
+    x_label = {"time": f"time ({view.unit[1]})", "layer": "layer, the first is 1"}.get(view.axis, view.axis)
+    panel = Panel(title, lines, None, False, strip, x_label, None, view.axis != "time", title if strip else label)
     known = [y for _, y in panel.extent()] if by_factors else []
     goes_far = bool(known) and min(known) > 0 and max(known) / LOG_FROM > min(known)
     return replace(panel, log=goes_far if view.log is None else view.log)

@@ -54,10 +54,6 @@ class Track:
     monitor: str = "val_loss"
     best: int | None = None  # a single run's best epoch
 
-    @property
-    def label(self) -> str:
-        return f"{self.name} ({self.about})" if self.about else self.name
-
     def epochs(self) -> list[int]:
         return sorted({epoch for member in self.members for epoch, _ in member.by_epoch()})
 
@@ -87,10 +83,6 @@ class View:
         members = [member for track in tracks for member in track.members if member.rows]
         layers = {tuple(str(row["layer"]) for row in member.rows) for member in members} if axis == "layer" else {()}
         return replace(view, unit=unit, layers=layers.pop() if len(layers) == 1 else ())
-
-    @property
-    def label(self) -> str:
-        return {"time": f"time ({self.unit[1]})", "layer": "layer, the first is 1"}.get(self.axis, self.axis)
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,40 @@
-"""In what do runs, groups of runs and configs differ? Nothing is judged."""
+"""In what do runs, groups of runs and configs differ? Tables with a column a side; nothing is judged."""
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from collections.abc import Collection, Iterator, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
 
-from tuner.answer import Answer, Block, Command, Note, Text, Verdict
-from tuner.asks.diff.changes import PARTS, Diff, as_data, compare_sides, is_ignored, listed
-from tuner.asks.diff.sides import find_sides
-from tuner.asks.diff.tables import identity, results, settings, sides_table
-from tuner.config.comparison import brief
-from tuner.errors import UsageError
+from tuner import shipped
+from tuner.answer import Answer, Block, Brief, Cell, Column, Command, Note, Spark, Table, Text, Verdict
+from tuner.asks.diff.changes import (
+    EPOCHS,
+    PARTS,
+    Course,
+    Diff,
+    Outcome,
+    arguments,
+    as_data,
+    as_text,
+    compare_sides,
+    is_ignored,
+    listed,
+)
+from tuner.asks.diff.sides import DEFAULT, Side, find_sides
+from tuner.config.comparison import ABSENT, Setting, brief
+from tuner.errors import NotFoundError, UsageError
+from tuner.figures import duration, figure, in_columns, number, plural, some
+from tuner.options.metrics import column
+
+SHORT = {"data_fingerprint": 12, "git_commit": 10}
+"""How much of a long number is enough to tell two apart."""
+WIDTH = 48
+WHOLE_NUMBERS = ("parameters", *EPOCHS)
+NOT_COMPARED = "without a difference: the sides do not measure the same there (other data, or another loss)"
 
 
 def ask(
@@ -40,21 +61,18 @@ def ask(
     looked_at = ["config"] if as_args else [part for part in parts if only or part != "result"]
     notes = [f"note: {note}" for side in diff.sides for note in side.notes]
     notes += [f"note: nothing fits --ignore {pattern}" for pattern in diff.unused]
+    shown: list[Block] = []
     if as_args:
-        shown, data = _arguments(diff, ignore)
+        ignored = ["seed", *ignore] if any(side.kind == "group" for side in diff.sides) else ignore
+        wanted = arguments(*(side.config for side in diff.sides))
+        given = [as_text(one) for one in wanted if not is_ignored(one[0], ignored)]
+        shown += [Text("\n".join(given), code=True)] if given else []
+        data = {"arguments": given}
     else:
-        shown, data = list(blocks(diff, parts, everything)), as_data(diff, parts, everything)
+        shown += blocks(diff, parts, everything)
+        data = as_data(diff, parts, everything)
     said = [Note(note, problem=True) for note in notes]
     return Answer([*shown, *said], data, exit_code=int(exit_code and not diff.same(looked_at)))
-
-
-def _arguments(diff: Diff, ignore: Sequence[str]) -> tuple[list[Block], Any]:
-    from tuner.asks.diff.arguments import arguments, as_text
-
-    ignored = ["seed", *ignore] if any(side.kind == "group" for side in diff.sides) else ignore
-    wanted = arguments(*(side.config for side in diff.sides))
-    given = [as_text(one) for one in wanted if not is_ignored(one[0], ignored)]
-    return [Text("\n".join(given), code=True)] if given else [], {"arguments": given}
 
 
 def blocks(diff: Diff, parts: Collection[str], everything: bool) -> Iterator[Block]:
@@ -107,3 +125,199 @@ def _evidence(diff: Diff) -> tuple[str, str]:
     if len(set(places)) < len(places):  # a run beside its own group
         return "", ""
     return "is it more than chance?", shlex.join(["tuner", "compare", *(side.path for side in trained)])
+
+
+# ---- as tables -------------------------------------------------------------------------------------------------------
+
+
+def sides_table(sides: Sequence[Side]) -> Table:
+    """What is compared, a line a side."""
+    heads = ["side", "path", "what"]
+    rows: list[list[Cell]] = []
+    for side in sides:
+        what = f"group of {len(side.runs)}" if side.kind == "group" else side.kind
+        what += ", comes with tuner" * (os.path.dirname(side.path) == _ready())  # noqa: PTH120
+        rows.append([side.letter, near(side.path), what])
+    if any(side.runs for side in sides):
+        heads += ["state", "epochs", "seed"]
+        for row, side in zip(rows, sides, strict=True):
+            epochs = max((run.status.get("epoch") or 0 for run in side.runs.values()), default=None)
+            row += [side.group.state if side.group else None, epochs, some(list(side.runs), 8) or None]
+    return Table(list(map(Column, heads)), rows)
+
+
+def near(place: str) -> str:
+    """A path, or a line in a file, without the folder of the configs that come with tuner or the working directory."""
+    folders = [f"{folder}/" for folder in (_ready(), os.getcwd()) if folder]  # noqa: PTH109 - as text
+    return next((place.removeprefix(folder) for folder in folders if place.startswith(folder)), place)
+
+
+@cache
+def _ready() -> str:
+    try:
+        return str(shipped.folder("configs"))
+    except NotFoundError:
+        return ""
+
+
+def identity(diff: Diff, everything: bool) -> Iterator[Block]:
+    """The circumstances that differ, or all of them; which ones agree stands in the title."""
+    known = [each for each in diff.identity if sum(map(bool, each.values)) > 1]
+    agreed = [each.name for each in known if not each.differs]
+    title = "identity" + f", the same: {', '.join(agreed)}" * bool(agreed)
+    shown = known if everything else [each for each in known if each.differs]
+    rows = [[", ".join(str(value)[: SHORT.get(each.key)] for value in held) or None for held in each.values]
+            for each in shown]  # fmt: skip
+    if rows:
+        columns = [Column("what"), *(Column(side.letter, code=True) for side in diff.sides)]
+        styles = _styles(rows, [each.differs for each in shown])
+        yield Table(columns, [[each.name, *row] for each, row in zip(shown, rows, strict=True)], title, styles)
+    elif known:
+        yield Text(title, "dim")
+
+
+def settings(diff: Diff, everything: bool) -> Iterator[Block]:
+    """The settings that differ, or all of them; what is inside a switched choice stands below it."""
+    shown = [each for setting in diff.settings for each in _shown(setting, everything)]
+    if not shown:
+        return
+    count = len(diff.changed)
+    title = f"config: {count} of {plural(len(diff.settings), 'setting')} differ{'s' * (count == 1)}"
+    columns = [Column(head, code=True) for head in ("setting", *(side.letter for side in diff.sides))]
+    values = [[None if value is ABSENT else brief(value) for value in setting.values] for setting in shown]
+    rows: list[list[Cell]] = [[setting.key, *each] for setting, each in zip(shown, values, strict=True)]
+    styles = _styles(values, [setting.differs for setting in shown])
+    set_in = [_set_in(setting, diff.sides) for setting in shown]
+    for head, texts in {"change": [_change(setting) for setting in shown], "set in": set_in}.items():
+        if any(texts):
+            styles |= {(place, len(columns)): "dim" for place in range(len(rows))}
+            columns.append(Column(head))
+            rows = [[*row, text] for row, text in zip(rows, texts, strict=True)]
+    yield Table(columns, rows, title, styles)
+
+
+def _styles(rows: Sequence[Sequence[str | None]], differ: Sequence[bool]) -> dict[tuple[int, int], str]:
+    """Of two sides the old and the new value, of several those that are not the first one's."""
+    styles = {}
+    for place, (values, differs) in enumerate(zip(rows, differ, strict=True)):
+        for at, value in enumerate(values, 1):
+            changed = ("red" if at == 1 else "green") if len(values) == 2 else "yellow" if value != values[0] else ""
+            styles[place, at] = changed if differs else "dim"
+    return styles
+
+
+def _shown(setting: Setting, everything: bool) -> Iterator[Setting]:
+    """The setting, where it differs or `everything` is shown, then what is inside it."""
+    if setting.differs or everything:
+        yield setting
+        if any(isinstance(value, dict) and "name" in value for value in setting.values):
+            for inner in setting.inside:
+                yield from _shown(inner, everything)
+
+
+def _set_in(setting: Setting, sides: Sequence[Side]) -> str:
+    """Where the sides set it, defaults left out: ``A: my.yaml:3, B: override``."""
+    found = []
+    for value, side in zip(setting.values, sides, strict=True):
+        place = DEFAULT if value is ABSENT or not setting.differs else side.set_in(setting.key, value)
+        if place.startswith((f"override: {setting.key}=", f"override: {setting.key}.name=")):
+            place = "override"  # the rest stands beside it
+        if place != DEFAULT:
+            found.append(f"{side.letter}: {near(place)}")
+    return ", ".join(found)
+
+
+def _change(setting: Setting) -> str:
+    """How far a number of two sides moved: ``x 10``, ``/ 2``, ``+0.1``."""
+    numbers = [each for each in setting.values if type(each) in (int, float)]
+    is_seed = setting.key.rpartition(".")[2] in ("seed", "split_seed")
+    if not (len(numbers) == len(setting.values) == 2) or is_seed or not setting.differs:
+        return ""
+    old, new = numbers
+    if old * new > 0 and not 0.5 < new / old < 2:
+        return f"x {new / old:.3g}" if new / old > 1 else f"/ {old / new:.3g}"
+    return f"{'+' * (new > old)}{number(new - old)}"
+
+
+# ---- results ---------------------------------------------------------------------------------------------------------
+
+
+def results(diff: Diff) -> Iterator[Block]:
+    """Each metric of the sides that have any; whether a difference is more than chance is not for `diff` to say."""
+    if not diff.outcomes:
+        return
+    places = [at for at in range(len(diff.sides)) if any(outcome.values[at] is not None for outcome in diff.outcomes)]
+    first, *others = [diff.sides[place] for place in places]
+    in_pair = len(others) == 1
+    heads = [side.letter + f" (mean of {len(side.runs)})" * (side.kind == "group") for side in (first, *others)]
+    heads += [f"{others[0].letter}-{first.letter}"] if in_pair else []
+    rows: list[list[Cell]] = []
+    styles = {}
+    for outcome in diff.outcomes:
+        cells: list[Cell] = []
+        for place in places:
+            text, value, delta = _value(outcome, place, diff.sides[place]), outcome.values[place], outcome.deltas[place]
+            moved = "" if delta is None else f"{'+' * (delta > 0)}{'-' * (delta < 0)}{_like(outcome, abs(delta))}"
+            cells.append(_exact(text if in_pair or not moved.strip("0") else f"{text} ({moved})", value))
+            if in_pair and place == places[1]:
+                cells.append(_exact(moved, delta))
+            if (is_better := outcome.better[place]) is not None:
+                styles[len(rows), len(cells)] = "green" if is_better else "red"
+        rows.append([outcome.metric, *cells, f"{outcome.direction} is better" if outcome.direction else ""])
+    columns = [Column("metric"), *(Column(head, side="r") for head in heads), Column("")]
+    title = "result at the best epoch" + f", in brackets against {first.letter}" * (not in_pair)
+    yield Table(columns, rows, title, styles)
+    if not all(outcome.comparable for outcome in diff.outcomes):
+        yield Text(NOT_COMPARED, "dim")
+    if diff.course is not None:
+        yield from _courses(diff.sides, diff.course)
+
+
+def _value(outcome: Outcome, place: int, side: Side) -> str:
+    """``0.9147``, ``0.9147 ± 0.0021``, and how many runs have a value where not all of them do."""
+    value, spread = outcome.values[place], outcome.spreads[place]
+    text = _number(outcome.metric, value)
+    if value is not None and spread is not None and (spread or outcome.metric not in WHOLE_NUMBERS):
+        text += f" ± {_like(outcome, spread)}"
+    count, runs = outcome.counts[place], len(side.runs)
+    return f"{text} ({count} of {runs})" if 0 < count < runs else text
+
+
+def _exact(text: str, value: float | None) -> Brief:
+    """The text, and for scripts the number itself."""
+    return Brief(text, "" if value is None else repr(value))
+
+
+def _like(outcome: Outcome, size: float) -> str:
+    """A difference or spread with as many decimals as the values that it belongs to."""
+    if size == 0:
+        return "0"
+    alike = all(_number(outcome.metric, value) == f"{value:.4f}" for value in outcome.values if value is not None)
+    return f"{size:.4f}" if alike and size >= 5e-5 else _number(outcome.metric, size)
+
+
+def _number(metric: str, value: float | None) -> str:
+    if metric == "seconds_per_epoch":
+        return duration(value)
+    if value is not None and metric in WHOLE_NUMBERS:
+        return number(round(value) if value == round(value) else value)
+    return figure(value)
+
+
+def _courses(sides: Sequence[Side], course: Course) -> Iterator[Block]:
+    """The course of a metric on every side: one scale, the same epochs below each other. Losses fall over orders of
+    magnitude, so that their first fall would flatten all that follows: they stand on a logarithmic one."""
+    epochs = max(map(len, course.values))
+    is_log = column(course.metric).is_loss and all(v > 0 for each in course.values for v in each if v is not None)
+    heights = [[math.log(each) if each is not None and is_log else each for each in values] for values in course.values]
+    heights = [[*line, *[None] * (epochs - len(line))] for line in heights]
+    known = [point for line in heights for point in in_columns(line, WIDTH) if point is not None]
+    if not known:
+        return
+    columns = [Column("side"), Column("trend"), Column("first", "figure"), Column("last", "figure")]
+    rows: list[list[Cell]] = []
+    for side, line, values in zip(sides, heights, course.values, strict=True):
+        if there := [value for value in values if value is not None]:
+            rows.append([side.letter, Spark(line, WIDTH, (min(known), max(known))), there[0], there[-1]])
+    log = ", logarithmic" if is_log else ""
+    yield Table(columns, rows, f"{course.metric} by epoch, one scale for all{log}")

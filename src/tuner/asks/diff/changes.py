@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import zip_longest
@@ -11,7 +11,9 @@ from string import ascii_lowercase
 from typing import Any
 
 from tuner.asks.diff.sides import Side, settings_of
-from tuner.config.comparison import ABSENT, Setting, name_of
+from tuner.choice import Field, Section
+from tuner.config.comparison import ABSENT, NOT_MEANING, Setting, name_of
+from tuner.document.writing import word
 from tuner.figures import deviation, finite, mean, mean_of_known
 from tuner.options.metrics import column
 from tuner.quantities import WHOLE_RUN
@@ -89,7 +91,6 @@ class Diff:
 
     @property
     def moved(self) -> list[Circumstance]:
-        """The circumstances that differ."""
         return [each for each in self.identity if each.differs]
 
     def same(self, parts: Collection[str] = ("config", "identity")) -> bool:
@@ -234,6 +235,58 @@ def course_of(sides: Sequence[Side]) -> Course | None:
     return Course(metric, tuple(tuple(map(mean_of_known, zip_longest(*members))) for members in columns))
 
 
+# ---- as overrides ----------------------------------------------------------------------------------------------------
+
+
+Argument = tuple[str, Any]
+"""A key and its value."""
+
+
+def arguments(a: dict[str, Any], b: dict[str, Any]) -> list[Argument]:
+    """What to override in a config with the settings `a`, so that it means the same as one with the settings `b`.
+
+    What they are put on is a config that means `a`, and not how it says so: any setting may stand there or be left at
+    its default. Once an override switches a choice, what was set below stays and what was a default goes, so that a
+    setting of the new choice is given wherever either of the two could differ from what is wanted.
+    """
+    from tuner.config.settings import Config
+
+    return list(_section(Config, [a], b, ""))
+
+
+def as_text(argument: Argument) -> str:
+    """``optimizer.lr=0.1``: no white space and no quoting needed."""
+    return f"{argument[0]}={word(argument[1])}"
+
+
+def _section(cls: type[Section], starts: Sequence[Any], wanted: dict[str, Any], path: str) -> Iterator[Argument]:
+    """For the settings of a section or choice. `starts` are the values that it may have before: maps, or ``none``."""
+    for key, field in cls.fields.items():
+        below = f"{path}.{key}".lstrip(".")
+        if below not in NOT_MEANING:
+            default = ABSENT if field.required else field.plain(field.default)
+            before = [start.get(key, default) if isinstance(start, dict) else default for start in starts]
+            yield from _setting(field, before, wanted.get(key, default), below)
+
+
+def _setting(field: Field, starts: Sequence[Any], wanted: Any, path: str) -> Iterator[Argument]:
+    kind, part = field.bound.kind, field.bound.section
+    if kind is not None:  # the name of a choice where it may have been another, then the settings that may be others
+        name = name_of(wanted)
+        maps = [start if isinstance(start, dict) else {"name": start} for start in starts]
+        if any(start["name"] != name for start in maps):
+            yield path, name
+            maps.append({"name": name})  # defaults of the old choice go, those of the new one come
+        yield from _section(kind.members[name], maps, wanted if isinstance(wanted, dict) else {}, path)
+    elif part is not None and isinstance(wanted, dict):
+        found = list(_section(part, starts, wanted, path))
+        if not found and not all(isinstance(start, dict) for start in starts):  # defaults alone, and it was none
+            found = [(f"{path}.{key}", value) for key, value in list(wanted.items())[:1]]
+        yield from found
+    elif any(start is ABSENT or start != wanted for start in starts):
+        yield path, wanted
+
+
 # ---- for scripts -----------------------------------------------------------------------------------------------------
 
 
@@ -244,9 +297,9 @@ def as_data(diff: Diff, parts: Collection[str], everything: bool) -> dict[str, A
         of_runs = {"state": side.group.state, "seeds": list(side.runs)} if side.group else {}
         data["sides"].append({"side": side.letter.lower(), "kind": side.kind, "path": side.path, **of_runs})
     if "config" in parts:
-        data["changed"] = [_setting(setting, diff.sides) for setting in diff.changed]
+        data["changed"] = [_told(setting, diff.sides) for setting in diff.changed]
         if everything:
-            data["unchanged"] = [_setting(each, diff.sides) for each in diff.settings if not each.differs]
+            data["unchanged"] = [_told(each, diff.sides) for each in diff.settings if not each.differs]
     if "identity" in parts:
         data["identity"] = [
             {"key": each.key, **_lettered([held[0] if len(held) == 1 else list(held) or None for held in each.values])}
@@ -274,12 +327,12 @@ def _lettered(values: Sequence[Any]) -> dict[str, Any]:
     return {letter: value for letter, value in zip(ascii_lowercase, values, strict=False) if value is not ABSENT}
 
 
-def _setting(setting: Setting, sides: Sequence[Side]) -> dict[str, Any]:
+def _told(setting: Setting, sides: Sequence[Side]) -> dict[str, Any]:
     places = [
         None if value is ABSENT else side.set_in(setting.key, value)
         for value, side in zip(setting.values, sides, strict=True)
     ]
     data = {"key": setting.key, **_lettered(setting.values), "set_in": places}
     if setting.inside:
-        data["inside"] = [_setting(each, sides) for each in setting.inside if each.differs]
+        data["inside"] = [_told(each, sides) for each in setting.inside if each.differs]
     return data

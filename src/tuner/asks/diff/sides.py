@@ -63,10 +63,8 @@ class Side:
     def set_in(self, key: str, value: Any) -> str:
         """Where a setting got its value: ``my.yaml:3``, ``override: optimizer.lr=1`` or ``default``; of a choice its
         name."""
-        named = self.origins.get(f"{key}.name")
-        if named is None and not (isinstance(value, dict) and "name" in value):
-            named = self.origins.get(key)
-        return DEFAULT if named is None else named
+        is_choice = isinstance(value, dict) and "name" in value
+        return self.origins.get(f"{key}.name", DEFAULT if is_choice else self.origins.get(key, DEFAULT))
 
 
 def find_sides(references: Sequence[str], runs_dir: Path) -> list[Side]:

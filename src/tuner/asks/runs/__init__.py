@@ -11,6 +11,7 @@ from typing import Any
 from tuner import answer
 from tuner.answer import Answer, Block, Brief, Cell, Note, Table
 from tuner.asks.runs.columns import (
+    OWN,
     Column,
     Filter,
     Problems,
@@ -29,7 +30,13 @@ from tuner.options.metrics import column as measured
 from tuner.runs.family import average
 from tuner.runs.folder import is_run
 
-COLORS = {"crashed": "magenta", "stopped": "magenta", "running": "yellow", "finished": "green"}
+COLORS = {
+    **dict.fromkeys(("diverged", DAMAGED), "red"),
+    **dict.fromkeys(("crashed", "stopped"), "magenta"),
+    "running": "yellow",
+    "finished": "green",
+}
+"""By state; of a group the first that one of its runs has counts."""
 UNFINISHED = ("running", "stopped", "crashed")
 SETTING, ASKED = 7, 9
 """How much a setting matters among the columns of a list, and one that it is sorted or filtered by."""
@@ -83,20 +90,19 @@ class Listing:
     def data(self, entry: Entry) -> dict[str, Any]:
         """A run; of a group `best` and `test` are means, and its runs are `members`."""
         status = entry.runs[0].status if entry.runs and not entry.members else {}
-        own = {name: Column(name).of(entry, self.problems) for name in ("seed", "when", "best", "time", "tags")}
         data = {
             "run": str(entry.path),
             "name": entry.name or None,
             "state": entry.state,
-            "seed": own["seed"],
+            "seed": entry.settings.get("seed"),
             "changed": entry.changed,
             "best": average(entry.runs, "best") if entry.members else status.get("best") or {},
             "test": average(entry.runs, "test") if entry.members else status.get("test") or {},
-            "created": own["when"],
+            "created": entry.created or None,
             "epoch": status.get("epoch"),
-            "best_epoch": own["best"],
-            "seconds": own["time"],
-            "tags": own["tags"] or [],
+            "best_epoch": OWN["best"](entry),
+            "seconds": OWN["time"](entry),
+            "tags": entry.settings.get("tags") or [],
             "reason": entry.problem or status.get("reason"),
         }
         if self.query.cols is not None or self.query.only_changed:
@@ -130,7 +136,7 @@ def _nothing(runs_dir: Path, listing: Listing) -> str:
         return f"no runs in {shown(runs_dir)} yet: tuner train digits makes one; --runs-dir says where else to look"
     if not listing.filters:
         return f"none of {plural(count, 'run')} asked for"
-    asked = shown(" ".join(map(str, listing.filters)))
+    asked = shown(" ".join(str(each.condition) for each in listing.filters))
     there = {each.column.name: each.choices(listing.everything)[:8] for each in listing.filters}
     known = "".join(f"; {name}: {', '.join(map(shown, texts))}" for name, texts in there.items() if texts)
     return f"none of {plural(count, 'run')} fulfils {asked}{known}"
@@ -168,9 +174,6 @@ def _columns(
     return list(dict.fromkeys(usual))
 
 
-# ---- as a table ------------------------------------------------------------------------------------------------------
-
-
 def table_of(listing: Listing) -> Table:
     """A line a run or group, under the columns of the listing."""
     keys = dict.fromkeys(key for entry in listing.everything for key in entry.settings)
@@ -184,7 +187,8 @@ def table_of(listing: Listing) -> Table:
         else:
             cells.append([_cell(column, value, row) for value, row in zip(values, rows, strict=True)])
         if column.name == "state":
-            styles = {(at, place): _color(row.state) for at, row in enumerate(rows)}
+            worst = [next((color for state, color in COLORS.items() if state in row.state), "") for row in rows]
+            styles = {(at, place): color for at, color in enumerate(worst)}
     columns = [_column(listing, column, short.get(column.name, "")) for column in listing.columns]
     return Table(columns, list(zip(*cells, strict=True)), styles=styles, more="--cols chooses columns")
 
@@ -239,10 +243,3 @@ def _changes(values: Sequence[dict[str, Any] | None], short: dict[str, str]) -> 
         raw = " ".join(f"{key}={word(value)}" for key, value in (changed or {}).items())
         cells.append(None if changed is None else Brief(text or "same", raw, brief))
     return cells
-
-
-def _color(state: str) -> str:
-    """Of a group that of its worst run."""
-    if any(bad in state for bad in ("diverged", DAMAGED)):
-        return "red"
-    return next((color for each, color in COLORS.items() if each in state), "")

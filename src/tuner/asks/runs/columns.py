@@ -177,9 +177,6 @@ class Filter:
     condition: Condition
     column: Column
 
-    def __str__(self) -> str:
-        return str(self.condition)
-
     def holds(self, entry: Entry, problems: Problems) -> bool:
         name, condition = self.column.name, self.condition
         if self.column.is_setting:
@@ -214,10 +211,9 @@ def parse_filter(text: str, everything: Sequence[Entry]) -> Filter:
         condition = parse_condition(text)
     except UsageError as error:
         raise _named(text, everything) or error from None
-    found = Filter(condition, find_column(condition.left, everything) if everything else Column("run"))
     if not everything:
-        return found
-    equality = condition.operator in ("=", "!=")
+        return Filter(condition, Column("run"))
+    found, equality = Filter(condition, find_column(condition.left, everything)), condition.operator in ("=", "!=")
     if found.column.is_number or (found.column.is_setting and not equality):
         _ = condition.number
     elif found.column.name == "when":
@@ -280,10 +276,6 @@ def sort(some: Sequence[Entry], column: Column, downwards: bool, problems: Probl
     """Numbers before texts, ``run-9`` before ``run-10``. Who has nothing in the column comes last; equals stay in their
     order."""
     found = [(column.of(entry, problems), entry) for entry in some]
-    known = [(each, entry) for each, entry in found if each is not None]
-
-    def rank(pair: tuple[Any, Entry]) -> tuple[bool, Any]:
-        return (False, pair[0]) if isinstance(pair[0], int | float) else (True, natural(str(pair[0])))
-
-    known.sort(key=rank, reverse=downwards)
-    return [entry for _, entry in known] + [entry for each, entry in found if each is None]
+    known = [(isinstance(each, int | float), each, entry) for each, entry in found if each is not None]
+    known.sort(key=lambda one: (not one[0], one[1] if one[0] else natural(str(one[1]))), reverse=downwards)
+    return [entry for *_, entry in known] + [entry for each, entry in found if each is None]

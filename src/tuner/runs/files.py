@@ -131,15 +131,11 @@ def _checksums(told: Any, file: Path) -> dict[str, Checksum]:
 # ---- checked ---------------------------------------------------------------------------------------------------------
 
 
-def checked(run: Path, name: str, limit: int, status: Status) -> bytes:
-    """The content of a file of the run folder `run`, which is what `status` says of it. While a process trains the run,
-    it may be between two writes: then both are read again. A journal of a run that is to go on may have been cut back
-    to a checkpoint, as `apart` tells. Raises NotFoundError naming the file that is missing or damaged."""
-    return _checked(run, name, status, limit)[0]
-
-
-def _checked(run: Path, name: str, status: Status, limit: int = JOURNAL_LIMIT) -> tuple[bytes, Status]:
-    """The content, and the status that speaks of it."""
+def checked(run: Path, name: str, limit: int, status: Status) -> tuple[bytes, Status]:
+    """The content of a file of the run folder `run`, which is what `status` says of it, and the status that speaks of
+    it. While a process trains the run, it may be between two writes: then both are read again. A journal of a run that
+    is to go on may have been cut back to a checkpoint, as `apart` tells. Raises NotFoundError naming the file that is
+    missing or damaged."""
     data, status = _looked_at(run, name, limit, status)
     if _fits(name, data, status) or _is_cut_back(run, name, data, status):
         return data, status
@@ -158,11 +154,11 @@ def best_weights(run: Path, status: Status) -> bytes:
     if not found.files and not found.goes_on:
         newest = checkpoints(run)[-1:]  # it knows the best weights where the best epoch came before it
         knows_best = all((found.values.get("best_epoch") or 0) <= checkpoint_position(at.name)[0] for at in newest)
-        found = Status(found.values, _counted_on(run) if knows_best else {})
+        found = Status(found.values, _counted_on(run)[-1] if knows_best else {})
     if _fits(BEST, data, found):
         return data
     if found.goes_on:
-        raise NotFoundError(_not_as_told(run / BEST), fix=_how_come(run))
+        raise _not_as_told(run / BEST)
     raise _damaged(run / BEST)
 
 
@@ -173,7 +169,7 @@ def check_files(run: Path, status: Status) -> None:
         if name != BEST:
             checked(run, name, JOURNAL_LIMIT, status)
     if not status.files:
-        for name, told in _counted_on(run).items():
+        for name, told in _counted_on(run)[-1].items():
             if name in _JOURNALS and checksum(read_bytes(run / name, JOURNAL_LIMIT)[: told[0]]) != told:
                 raise _damaged(run / name)
     if BEST in status.files or os.path.lexists(run / BEST):
@@ -183,28 +179,23 @@ def check_files(run: Path, status: Status) -> None:
 def apart(run: Path, status: Status) -> list[str]:
     """What of a run does not agree with its status.json, a line each: as a rule because its process died between
     writing the two. Of an ended run these are the best weights, for the rest is checked where it is read."""
-    names = [name for name in (*_JOURNALS, BEST) if name in status.files or os.path.lexists(run / name)]
-    told = [_apart(run, name, status) for name in names if status.files and (status.goes_on or name == BEST)]
-    return [line for line in told if line]
+    told = []
+    for name in (*_JOURNALS, BEST) if status.goes_on else (BEST,):
+        if not status.files or not (name in status.files or os.path.lexists(run / name)):
+            continue
+        try:
+            if name == BEST:
+                best_weights(run, status)
+            elif _is_cut_back(run, name, *checked(run, name, JOURNAL_LIMIT, status)):
+                raise _not_as_told(run / name)
+        except NotFoundError as error:
+            told.append(f"{error.message}. {error.fix}".removesuffix(". "))
+    return told
 
 
-def _apart(run: Path, name: str, status: Status) -> str:
-    try:
-        if name == BEST:
-            best_weights(run, status)
-        elif _is_cut_back(run, name, *_checked(run, name, status)):
-            return f"{_not_as_told(run / name)}. {_how_come(run)}"
-    except NotFoundError as error:
-        return f"{error.message}. {error.fix}".removesuffix(". ")
-    return ""
-
-
-def _how_come(run: Path) -> str:
-    return _DIED if holder(run) is None else _LIVES
-
-
-def _not_as_told(file: Path) -> str:
-    return f"{shown(file)} is not the one that {STATUS} speaks of"
+def _not_as_told(file: Path) -> NotFoundError:
+    message = f"{shown(file)} is not the one that {STATUS} speaks of"
+    return NotFoundError(message, fix=_DIED if holder(file.parent) is None else _LIVES)
 
 
 def _looked_at(run: Path, name: str, limit: int, status: Status) -> tuple[bytes, Status]:
@@ -238,7 +229,7 @@ def _is_cut_back(run: Path, name: str, data: bytes, status: Status) -> bool:
     told = status.files.get(name)
     if told is None or name not in _JOURNALS or not status.goes_on or len(data) >= told[0]:
         return False
-    counted = [each[name] for each in _all_counted_on(run) if name in each]
+    counted = [each[name] for each in _counted_on(run) if name in each]
     return not counted or any(checksum(data[:size]) == (size, digest) for size, digest in counted)
 
 
@@ -269,14 +260,10 @@ def check_position(folder: Path) -> None:
         raise damaged(folder / STATE, "it is not of the moment that its folder's name says")
 
 
-def _counted_on(run: Path) -> Files:
-    """What the newest checkpoint counts on; {} where there is none."""
-    return next(iter(reversed(_all_counted_on(run))), {})
-
-
-def _all_counted_on(run: Path) -> list[Files]:
-    """What each checkpoint counts on, oldest first; those that are damaged or gone meanwhile are passed over."""
-    found: list[Files] = []
+def _counted_on(run: Path) -> list[Files]:
+    """What each checkpoint counts on, oldest first, after nothing; those that are damaged or gone meanwhile are passed
+    over."""
+    found: list[Files] = [{}]
     for folder in checkpoints(run):
         with suppress(NotFoundError):
             found.append(_checksums(read_json(folder / STATE).get("beside"), folder / STATE))

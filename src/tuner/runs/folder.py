@@ -61,7 +61,7 @@ class Run:
 
     def content(self, name: str, limit: int = JOURNAL_LIMIT) -> bytes:
         """The content of one of its files, checked where status.json tells its checksum. Raises NotFoundError."""
-        return checked(self.path, name, limit, self.told)
+        return checked(self.path, name, limit, self.told)[0]
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def glance(path: Path) -> Run:
             beside = []
         raise NotFoundError(f"there is no run folder {shown(path)}", fix=there_are(beside))
     status = read_status(path)
-    about = _about(path, checked(path, IDENTITY, JSON_LIMIT, status))
+    about = _about(path, checked(path, IDENTITY, JSON_LIMIT, status)[0])
     state = status.values.get("state", "running")
     if state == "running" and holder(path) is None:
         status = read_status(path)  # its holder may have written the end between our two looks

@@ -94,12 +94,10 @@ def read_open(descriptor: int, path: Path, limit: int) -> bytes:
 
 def is_at(path: Path, descriptor: int) -> bool:
     """Whether the open file is still the one at `path`: not deleted, moved or replaced. Raises OSError."""
-    opened = os.fstat(descriptor)
     try:
-        found = os.stat(path, follow_symlinks=False)  # noqa: PTH116 - as the call above
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
     except (FileNotFoundError, NotADirectoryError):
         return False
-    return (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino)
 
 
 def list_folder(path: Path) -> list[str]:

@@ -87,16 +87,15 @@ def write_file(path: Path, data: bytes) -> None:
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """`write_file` for several files of one folder, which is flushed once. Each file is old or new, not all of them."""
-    temporary = {name: folder / temporary_name() for name in files}
-    places = [folder / name for name in files]
-    with writing(places[0] if len(places) == 1 else folder, *places):
+    places = {folder / temporary_name(): folder / name for name in files}
+    with writing(folder if len(files) != 1 else folder / next(iter(files)), *places.values()):
         try:
-            write_new({temporary[name]: data for name, data in files.items()})
-            for name, path in temporary.items():
-                path.replace(folder / name)
+            write_new(dict(zip(places, files.values(), strict=True)))
+            for path, place in places.items():
+                path.replace(place)
             sync_folder(folder)
         except BaseException:
-            for path in temporary.values():
+            for path in places:
                 with suppress(OSError):
                     path.unlink()
             raise

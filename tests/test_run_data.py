@@ -23,7 +23,7 @@ OLDER = Path(__file__).parent / "cases" / "format-1"
 def test_of_a_table_with_classes(workplace: Any) -> None:
     path = workplace.train("data: {name: iris, normalize: minmax}" + SHORT).run
     found, splits = read_data(glance(path)), workplace.open("data: iris" + SHORT, again=True).splits
-    assert (found.shape, found.target.kind, found.target.classes) == ((4,), "class", splits.description.classes)
+    assert (found.shape, found.target.classes) == ((4,), splits.description.classes)
     assert found.columns == splits.description.columns and len(found.columns) == 4
     counts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     assert found.parts == {
@@ -39,7 +39,7 @@ def test_of_a_table_with_classes(workplace: Any) -> None:
 def test_of_numbers_to_predict(workplace: Any) -> None:
     path = workplace.train("data: diabetes\nloss: mse" + SHORT).run
     found, splits = read_data(glance(path)), workplace.open("data: diabetes\nloss: mse" + SHORT, again=True).splits
-    assert (found.target.kind, found.target.classes) == ("number", ())
+    assert found.target.classes == ()
     assert found.target.mean == splits.train.y.mean(dtype=np.float64)
     assert found.target.scale == splits.train.y.std(dtype=np.float64)
     assert found.parts["test"] == {"samples": 88}
@@ -134,5 +134,5 @@ def test_a_run_without_it_that_goes_on_gets_one(workplace: Any) -> None:
     status = json.loads((path / "status.json").read_text())
     (path / "status.json").write_text(json.dumps({k: v for k, v in status.items() if k not in ("files", "sha256")}))
     assert workplace.train(text).status["state"] == "finished"
-    assert (path / "data.json").read_bytes() == whole and "data.json" in glance(path).files
+    assert (path / "data.json").read_bytes() == whole and "data.json" in glance(path).told.files
     assert verify(glance(path))

@@ -26,10 +26,6 @@ class Target:
     mean: float = 0.0
     scale: float = 1.0
 
-    @property
-    def kind(self) -> str:
-        return "class" if self.classes else "number"
-
 
 @dataclass(frozen=True)
 class Normalize:
@@ -79,7 +75,7 @@ def data_bytes(splits: Splits, normalize: str) -> bytes:
 def read_data(run: Run) -> Data:
     """data.json of a run. Raises NotFoundError where it is damaged, or where an older tuner made the run without."""
     file = run.path / DATA
-    if DATA not in run.files and not os.path.lexists(file):
+    if DATA not in run.told.files and not os.path.lexists(file):
         again = shlex.join(["tuner", "train", str(run.path / CONFIG), "--again"])
         why = "an older tuner made it, which did not keep what its model needs to know"
         raise NotFoundError(f"{shown(run.path)} has no {DATA}: {why}", fix=f"`{again}` trains it anew, with {DATA}.")

@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 from collections.abc import Collection, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,9 @@ def resolve(reference: str, runs_dir: Path) -> Path:
     if reference and "\0" not in reference:
         if _is_result(Path(reference)):
             return Path(reference)
-        inside = _inside(runs_dir, reference)
-        if inside is not None and _is_result(inside):
+        parts = reference.split("/")
+        leads_out = not {"", ".", ".."}.isdisjoint(parts)
+        if not leads_out and _is_result(inside := reduce(folder_called, parts, runs_dir)):
             return inside
         if os.path.isdir(reference) and "/" in reference:  # noqa: PTH112 - Path.is_dir raises on a name that is too long
             raise NotFoundError(f"{shown(reference)} is not a run folder: it has no run.json and no runs in it")
@@ -114,16 +116,6 @@ def resolve(reference: str, runs_dir: Path) -> Path:
     near = difflib.get_close_matches(reference[:64], known, n=4, cutoff=0.5)
     fix = there_are([path for path, _ in everything])
     raise NotFoundError(message + (f"; near: {_list(near)}" if near else ""), fix=fix)
-
-
-def _inside(runs_dir: Path, reference: str) -> Path | None:
-    """The place in `runs_dir` that a folder's name, or GROUP/seed-3, stands for; None for what leads out of it."""
-    place = runs_dir
-    for part in reference.split("/"):
-        if part in ("", ".", ".."):
-            return None
-        place = folder_called(place, part)
-    return place
 
 
 def resolve_run(reference: str, runs_dir: Path) -> Path:

@@ -6,7 +6,7 @@ import errno
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import pairwise
@@ -26,7 +26,6 @@ from tuner.runs.files import (
     METRICS,
     ORIGINS,
     TIMING,
-    Files,
     Status,
     checked,
     read_status,
@@ -37,7 +36,6 @@ from tuner.runs.rows import LayerRow, Row, parse_layer_rows, parse_rows
 
 FORMAT = 1
 GROUP = "group.json"
-_CONFIG_LIMIT = 1 << 20
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)
 
 
@@ -50,14 +48,13 @@ class Run:
     created: str
     identity: Identity
     about: dict[str, Any]  # all of run.json
-    status: dict[str, Any]  # {} before the first status was written
+    told: Status  # status.json: what the files are checked against
     state: str  # one of STATES
-    files: Files = field(default_factory=dict)  # what status.json says of the other files
 
     @property
-    def told(self) -> Status:
-        """status.json: what the files are checked against."""
-        return Status(self.status, self.files)
+    def status(self) -> dict[str, Any]:
+        """What status.json tells; {} before the first one was written."""
+        return self.told.values
 
     def content(self, name: str, limit: int = JOURNAL_LIMIT) -> bytes:
         """The content of one of its files, checked where status.json tells its checksum. Raises NotFoundError."""
@@ -68,7 +65,7 @@ class Run:
         """Every value the run used. Raises NotFoundError."""
         from tuner.document.files import plain
 
-        return plain(self.path / CONFIG, self.content(CONFIG, _CONFIG_LIMIT))
+        return plain(self.path / CONFIG, self.content(CONFIG, JSON_LIMIT))
 
     @cached_property
     def origins(self) -> dict[str, str]:
@@ -127,7 +124,7 @@ class Run:
 
     def _has(self, name: str) -> bool:
         """Whether a journal is there, or ought to be."""
-        return name in self.files or os.path.lexists(self.path / name)
+        return name in self.told.files or os.path.lexists(self.path / name)
 
 
 def read(path: Path) -> Run:
@@ -153,7 +150,7 @@ def glance(path: Path) -> Run:
         status = read_status(path)  # its holder may have written the end between our two looks
         state = status.values.get("state", "crashed").replace("running", "crashed")
     identity = Identity.from_json(about.get("identity"), shown(path / IDENTITY))
-    return Run(path, about["name"], about["created"], identity, about, status.values, state, status.files)
+    return Run(path, about["name"], about["created"], identity, about, status, state)
 
 
 def there_are(newest_first: Sequence[Path]) -> str:

@@ -26,13 +26,16 @@ from tuner.runs.files import (
     METRICS,
     ORIGINS,
     TIMING,
+    LayerRow,
+    Row,
     Status,
     checked,
+    parse_layer_rows,
+    parse_rows,
     read_status,
 )
 from tuner.runs.identity import Identity
 from tuner.runs.lock import holder
-from tuner.runs.rows import LayerRow, Row, parse_layer_rows, parse_rows
 
 FORMAT = 1
 GROUP = "group.json"

@@ -18,9 +18,8 @@ from tuner.figures import mean, mean_of_known
 from tuner.options.metrics import Column
 from tuner.options.metrics import column as column_of
 from tuner.quantities import EPOCH, LAYER, WHOLE_RUN
-from tuner.runs.files import CONFIG
+from tuner.runs.files import CONFIG, Row
 from tuner.runs.folder import Run
-from tuner.runs.rows import Row
 
 if TYPE_CHECKING:
     from tuner.config.loaded import Loaded

@@ -25,12 +25,15 @@ from tuner.runs.files import (
     TIMING,
     WEIGHTS_LIMIT,
     WRITTEN_ONCE,
+    Row,
     checkpoint_position,
     checkpoints,
+    format_header,
+    format_row,
+    parse_rows,
     write_status,
 )
 from tuner.runs.lock import MOVE, Lock
-from tuner.runs.rows import Row, format_header, format_row, parse_rows
 
 TIMING_COLUMNS = ("epoch", *TIME)
 _ANEW = "train it anew with --again"

@@ -20,7 +20,7 @@ from tuner.network import Network, build
 from tuner.options.layers.base import PlanError
 from tuner.plan import plan
 from tuner.runs.data import Data, read_data
-from tuner.runs.files import BEST, CONFIG, best_weights
+from tuner.runs.files import BEST, CONFIG
 from tuner.runs.folder import glance
 from tuner.state import load_weights
 
@@ -134,7 +134,7 @@ def model_of(run: Path) -> Model:
     """
     found = glance(run)
     _ = found.config  # checked, as the config's own reader does not
-    weights, data = best_weights(found.path, found.told), read_data(found)
+    weights, data = found.content(BEST), read_data(found)
     try:
         config = load_config(str(run / CONFIG))
         planned = plan(config.model, data.shape, config.loss.units(len(data.target.classes)))

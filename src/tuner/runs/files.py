@@ -45,6 +45,7 @@ STATE = "state.json"
 """Of a checkpoint: the moment of the run, and what it counts on beside itself."""
 WRITTEN_ONCE = (IDENTITY, CONFIG, SOURCE, ORIGINS, DATA)
 WEIGHTS_LIMIT = 8 << 30
+_LIMITS = {IDENTITY: JSON_LIMIT, CONFIG: JSON_LIMIT, BEST: WEIGHTS_LIMIT}
 STATES = ("running", "stopped", "finished", "diverged", "crashed")
 ENDED, UNFINISHED = ("finished", "diverged"), ("stopped", "crashed")
 
@@ -56,7 +57,10 @@ _FLOAT = re.compile(r"-?(?:[0-9]{1,320}(?:\.[0-9]{1,320})?(?:e[+-]?[0-9]{1,4})?|
 _LOOKS = tuple(0.001 * 2**n for n in range(12))
 """Seconds between the looks at a run that is being written: 4 in all, for between two writes lies a checkpoint."""
 _DIED = "The run died between writing the two: the same command goes on from its checkpoint and puts that right."
-_REPAIR = "Put back what it was, from a copy, or train the run again with --again."
+_NOT_AS_WRITTEN = (
+    "it is not what was written",
+    "Put back what it was, from a copy, or train the run again with --again.",
+)
 _LIVES = "A live process writes it: look again in a moment."
 
 Row = dict[str, float | int | None]
@@ -106,8 +110,7 @@ def read_status(run: Path) -> Status:
     head = data[: -len(_own(b""))]
     if not is_older and data != head + _own(head):
         raise damaged(path, "it is not what its own checksum says")
-    problem = _problem(values)
-    if problem:
+    if problem := _problem(values):
         raise damaged(path, problem)
     return Status(values, {} if is_older else _checksums(told, path))
 
@@ -140,35 +143,21 @@ def _checksums(told: Any, file: Path) -> dict[str, Checksum]:
 # ---- checked ---------------------------------------------------------------------------------------------------------
 
 
-def checked(run: Path, name: str, limit: int, status: Status) -> tuple[bytes, Status]:
+def checked(run: Path, name: str, status: Status) -> tuple[bytes, Status]:
     """The content of a file of the run folder `run`, which is what `status` says of it, and the status that speaks of
     it. While a process trains the run, it may be between two writes: then both are read again. A journal of a run that
-    is to go on may have been cut back to a checkpoint, as `apart` tells. Raises NotFoundError naming the file that is
-    missing or damaged."""
-    data, status = _looked_at(run, name, limit, status)
-    if _fits(name, data, status) or _is_cut_back(run, name, data, status):
-        return data, status
-    raise _damaged(run / name)
-
-
-def _damaged(file: Path) -> NotFoundError:
-    return damaged(file, "it is not what was written", _REPAIR)
-
-
-def best_weights(run: Path, status: Status) -> bytes:
-    """The weights of the best epoch of which `status` speaks: best.safetensors, checked. Of an ended run whose
+    is to go on may have been cut back to a checkpoint, as `apart` tells. Of the best weights of an ended run whose
     status.json tells no checksums its newest checkpoint is asked; of an unfinished one nobody. Raises NotFoundError
-    where they are missing or damaged, or are another epoch's."""
-    data, found = _looked_at(run, BEST, WEIGHTS_LIMIT, status)
-    if not found.files and not found.goes_on:
+    naming the file that is missing or damaged."""
+    data, status = _looked_at(run, name, status)
+    told = status
+    if name == BEST and not status.files and not status.goes_on:
         newest = checkpoints(run)[-1:]  # it knows the best weights where the best epoch came before it
-        knows_best = all((found.values.get("best_epoch") or 0) <= checkpoint_position(at.name)[0] for at in newest)
-        found = Status(found.values, _counted_on(run)[-1] if knows_best else {})
-    if _fits(BEST, data, found):
-        return data
-    if found.goes_on:
-        raise _not_as_told(run / BEST)
-    raise _damaged(run / BEST)
+        knows_best = all((status.values.get("best_epoch") or 0) <= checkpoint_position(at.name)[0] for at in newest)
+        told = Status(status.values, _counted_on(run)[-1] if knows_best else {})
+    if _fits(name, data, told) or _is_cut_back(run, name, data, status):
+        return data, status
+    raise _not_as_told(run / BEST) if name == BEST and status.goes_on else damaged(run / name, *_NOT_AS_WRITTEN)
 
 
 def check_files(run: Path, status: Status) -> None:
@@ -176,13 +165,13 @@ def check_files(run: Path, status: Status) -> None:
     older tuner wrote that, what its newest checkpoint counts on."""
     for name in status.files:
         if name != BEST:
-            checked(run, name, JOURNAL_LIMIT, status)
+            checked(run, name, status)
     if not status.files:
         for name, told in _counted_on(run)[-1].items():
             if name in _JOURNALS and checksum(read_bytes(run / name, JOURNAL_LIMIT)[: told[0]]) != told:
-                raise _damaged(run / name)
+                raise damaged(run / name, *_NOT_AS_WRITTEN)
     if BEST in status.files or os.path.lexists(run / BEST):
-        best_weights(run, status)
+        checked(run, BEST, status)
 
 
 def apart(run: Path, status: Status) -> list[str]:
@@ -193,9 +182,7 @@ def apart(run: Path, status: Status) -> list[str]:
         if not status.files or not (name in status.files or os.path.lexists(run / name)):
             continue
         try:
-            if name == BEST:
-                best_weights(run, status)
-            elif _is_cut_back(run, name, *checked(run, name, JOURNAL_LIMIT, status)):
+            if _is_cut_back(run, name, *checked(run, name, status)):
                 raise _not_as_told(run / name)
         except NotFoundError as error:
             told.append(f"{error.message}. {error.fix}".removesuffix(". "))
@@ -207,8 +194,9 @@ def _not_as_told(file: Path) -> NotFoundError:
     return NotFoundError(message, fix=_DIED if holder(file.parent) is None else _LIVES)
 
 
-def _looked_at(run: Path, name: str, limit: int, status: Status) -> tuple[bytes, Status]:
+def _looked_at(run: Path, name: str, status: Status) -> tuple[bytes, Status]:
     """A file and the status that speaks of it, both read again where they do not agree and a process trains the run."""
+    limit = _LIMITS.get(name, JOURNAL_LIMIT)
     data = read_bytes(run / name, limit)
     for pause in _LOOKS[:8] if name in WRITTEN_ONCE else _LOOKS:
         if _fits(name, data, status):

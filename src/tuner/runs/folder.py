@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.config.comparison import ABSENT, NEUTRAL, name_of
-from tuner.durable.reading import JOURNAL_LIMIT, JSON_LIMIT, damaged, list_folder, parse_json, read_bytes, shown
+from tuner.durable.reading import JSON_LIMIT, damaged, list_folder, parse_json, read_bytes, shown
 from tuner.durable.writing import LEFTOVERS
 from tuner.errors import NotFoundError
 from tuner.paths import is_run_name, normal
@@ -59,16 +59,16 @@ class Run:
         """What status.json tells; {} before the first one was written."""
         return self.told.values
 
-    def content(self, name: str, limit: int = JOURNAL_LIMIT) -> bytes:
+    def content(self, name: str) -> bytes:
         """The content of one of its files, checked where status.json tells its checksum. Raises NotFoundError."""
-        return checked(self.path, name, limit, self.told)[0]
+        return checked(self.path, name, self.told)[0]
 
     @cached_property
     def config(self) -> dict[str, Any]:
         """Every value the run used. Raises NotFoundError."""
         from tuner.document.files import plain
 
-        return plain(self.path / CONFIG, self.content(CONFIG, JSON_LIMIT))
+        return plain(self.path / CONFIG, self.content(CONFIG))
 
     @cached_property
     def origins(self) -> dict[str, str]:
@@ -147,7 +147,7 @@ def glance(path: Path) -> Run:
             beside = []
         raise NotFoundError(f"there is no run folder {shown(path)}", fix=there_are(beside))
     status = read_status(path)
-    about = _about(path, checked(path, IDENTITY, JSON_LIMIT, status)[0])
+    about = _about(path, checked(path, IDENTITY, status)[0])
     state = status.values.get("state", "running")
     if state == "running" and holder(path) is None:
         status = read_status(path)  # its holder may have written the end between our two looks

@@ -57,7 +57,7 @@ _FLOAT = re.compile(r"-?(?:[0-9]{1,320}(?:\.[0-9]{1,320})?(?:e[+-]?[0-9]{1,4})?|
 _LOOKS = tuple(0.001 * 2**n for n in range(12))
 """Seconds between the looks at a run that is being written: 4 in all, for between two writes lies a checkpoint."""
 _DIED = "The run died between writing the two: the same command goes on from its checkpoint and puts that right."
-_NOT_AS_WRITTEN = (
+_NOT_WRITTEN = (
     "it is not what was written",
     "Put back what it was, from a copy, or train the run again with --again.",
 )
@@ -157,7 +157,7 @@ def checked(run: Path, name: str, status: Status) -> tuple[bytes, Status]:
         told = Status(status.values, _counted_on(run)[-1] if knows_best else {})
     if _fits(name, data, told) or _is_cut_back(run, name, data, status):
         return data, status
-    raise _not_as_told(run / BEST) if name == BEST and status.goes_on else damaged(run / name, *_NOT_AS_WRITTEN)
+    raise _not_as_told(run / BEST) if name == BEST and status.goes_on else damaged(run / name, *_NOT_WRITTEN)
 
 
 def check_files(run: Path, status: Status) -> None:
@@ -169,7 +169,7 @@ def check_files(run: Path, status: Status) -> None:
     if not status.files:
         for name, told in _counted_on(run)[-1].items():
             if name in _JOURNALS and checksum(read_bytes(run / name, JOURNAL_LIMIT)[: told[0]]) != told:
-                raise damaged(run / name, *_NOT_AS_WRITTEN)
+                raise damaged(run / name, *_NOT_WRITTEN)
     if BEST in status.files or os.path.lexists(run / BEST):
         checked(run, BEST, status)
 

@@ -104,8 +104,8 @@ def resolve(reference: str, runs_dir: Path) -> Path:
     if len(starting) == 1:
         return starting[0]
     if len(starting) > 1:
-        names = sorted((path.name for path in starting), key=natural)
-        raise NotFoundError(f"{shown(reference)} is the beginning of {len(names)} runs: {_list(names)}")
+        names = [shown(name) for name in sorted((path.name for path in starting), key=natural)]
+        raise NotFoundError(f"{shown(reference)} is the beginning of {len(names)} runs: {some(names, 8)}")
     message = f"there is no run {shown(reference)} in {shown(runs_dir)}"
     if re.fullmatch(r"@[0-9]{1,9}", reference):
         number = int(reference[1:])
@@ -115,7 +115,7 @@ def resolve(reference: str, runs_dir: Path) -> Path:
     known = dict.fromkeys(text for path, name in everything for text in (path.name, name) if text)
     near = difflib.get_close_matches(reference[:64], known, n=4, cutoff=0.5)
     fix = there_are([path for path, _ in everything])
-    raise NotFoundError(message + (f"; near: {_list(near)}" if near else ""), fix=fix)
+    raise NotFoundError(message + (f"; near: {shown(', '.join(near))}" if near else ""), fix=fix)
 
 
 def resolve_run(reference: str, runs_dir: Path) -> Path:
@@ -154,10 +154,6 @@ def results_in(runs_dir: Path) -> list[tuple[Path, str]]:
             time, name = max(map(headline, inside))
             found.append((time, natural(path.name), path, name))
     return [(path, name) for *_, path, name in sorted(found, reverse=True)]
-
-
-def _list(names: list[str]) -> str:
-    return some(list(map(shown, names)), 8)
 
 
 def next_command(run: Run) -> str:

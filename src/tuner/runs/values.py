@@ -124,11 +124,11 @@ def parse_metric(text: str) -> Metric:
     found = _FORM.fullmatch(text)
     if found is None:
         raise UsageError(f"{shown(text) or repr(text)} is not a metric", fix=f"These are: {FORMS}.")
-    place = found[2]
-    at = None if place is None else -1 if place == "last" else int(place)
-    if place is not None:
-        _check_has_epochs(found[1])
-    return Metric(text, found[1], at)
+    column, place = found.groups()
+    if place is None:
+        return Metric(text, column)
+    _check_has_epochs(column)
+    return Metric(text, column, -1 if place == "last" else int(place))
 
 
 def _check_has_epochs(column: str) -> None:
@@ -220,16 +220,14 @@ def _of_layer(run: Run, number: str, layer: str, metric: Metric) -> float | None
         raise UsageError(f"{_named(run)} has no metric {shown(metric)}", fix=fix)
     if metric.at is None:
         best = run.status.get("best_epoch")
-        rows = [row for row in rows if best is not None and row["epoch"] <= best][-1:]
-    elif metric.at == -1:
-        rows = rows[-1:]
-    else:
+        rows = [row for row in rows if best is not None and row["epoch"] <= best]
+    elif metric.at != -1:
         epochs = [row["epoch"] for row in rows]
         rows = [row for row in rows if row["epoch"] == metric.at]
         if not rows and metric.at < epochs[-1]:
             fix = f"They were after epochs {', '.join(map(str, epochs))}."
             raise UsageError(f"the layers of {_named(run)} were not measured after epoch {metric.at}", fix=fix)
-    found: float | None = rows[0].get(number) if rows else None
+    found: float | None = rows[-1].get(number) if rows else None
     return found
 
 

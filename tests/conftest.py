@@ -85,7 +85,6 @@ def write_run() -> Callable[..., Path]:
         from tuner.document.writing import to_yaml
         from tuner.runs import files as run_files
         from tuner.runs import identity as run_identity
-        from tuner.runs import rows as run_rows
 
         path.parent.mkdir(parents=True, exist_ok=True)
         source = path.parent / "source.yaml"
@@ -99,7 +98,7 @@ def write_run() -> Callable[..., Path]:
         source.unlink()
         if rows:
             columns = list(rows[0])
-            lines = [run_rows.format_header(columns), *(run_rows.format_row(columns, row) for row in rows)]
+            lines = [run_files.format_header(columns), *(run_files.format_row(columns, row) for row in rows)]
             (path / "metrics.csv").write_text("".join(f"{line}\n" for line in lines))
         if seconds:
             lines = ["epoch,seconds", *(f"{epoch},{taken!r}" for epoch, taken in enumerate(seconds, 1))]

@@ -27,7 +27,6 @@ from tuner.render.forms import md
 from tuner.runs import creating as run_creating
 from tuner.runs import files as run_files
 from tuner.runs import identity as run_identity
-from tuner.runs import rows as run_rows
 from tuner.runs.family import find_group
 from tuner.runs.values import parse_metric
 
@@ -39,7 +38,7 @@ ACCURACIES = [0.9611, 0.9667, 0.9583, 0.9639, 0.9611, 0.9694, 0.9556, 0.9639]
 Make = Callable[..., Path]
 
 
-def rows_up_to(accuracy: float) -> list[run_rows.Row]:
+def rows_up_to(accuracy: float) -> list[run_files.Row]:
     """Three epochs; the second is the best."""
     steps = [(1, accuracy - 0.2), (2, accuracy), (3, accuracy - 0.1)]
     return [
@@ -73,7 +72,7 @@ def write_member(group: Path, name: str, seed: int, result: float | str, overrid
     path = create(group, "source", name, files)
     state, accuracy = (result, 0.5) if isinstance(result, str) else ("finished", result)
     rows = rows_up_to(accuracy)
-    lines = [run_rows.format_header(COLUMNS), *(run_rows.format_row(COLUMNS, row) for row in rows)]
+    lines = [run_files.format_header(COLUMNS), *(run_files.format_row(COLUMNS, row) for row in rows)]
     (path / "metrics.csv").write_text("".join(f"{line}\n" for line in lines))
     (path / "timing.csv").write_text(f"epoch,seconds\n1,{1 + seed}\n2,{3 + seed}\n")
     status = {"state": state, "epoch": 3, "best_epoch": 2, "best": rows[1], "last": rows[2]}

@@ -37,7 +37,7 @@ from tuner.render.chart.image import image_of
 from tuner.render.chart.terminal import Drawing, chart, letter_of, mark_of
 from tuner.render.forms import csv
 from tuner.runs.family import find_group
-from tuner.runs.rows import Row
+from tuner.runs.files import Row
 
 CASES = Path(__file__).parent / "cases" / "curves"
 Write = Callable[..., Path]

@@ -31,7 +31,6 @@ from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.figures import spark
 from tuner.runs import files as run_files
 from tuner.runs import identity as run_identity
-from tuner.runs import rows as run_rows
 
 GOLDEN = Path(__file__).parent / "cases" / "diff"
 IDENTITY = run_identity.Identity("c" * 64, "d" * 64, "cpu", "AMD EPYC", "AVX512", 1, "2.10.0", "0.1.0")
@@ -76,7 +75,7 @@ class Place:
         rows = curve(more.get("epochs", 6), more.get("start", 2.0), more.get("fall", 0.7))
         if rows:
             columns = list(rows[0])
-            lines = [run_rows.format_header(columns), *(run_rows.format_row(columns, row) for row in rows)]
+            lines = [run_files.format_header(columns), *(run_files.format_row(columns, row) for row in rows)]
             (path / "metrics.csv").write_text("".join(f"{line}\n" for line in lines))
             seconds = "".join(f"{row['epoch']},0.25\n" for row in rows)
             (path / "timing.csv").write_text(f"epoch,seconds\n{seconds}")

@@ -193,8 +193,8 @@ def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
             "folder is a folder, and a file belongs",
         ),
         (lambda: durable_writing.commit_folder(tmp_path / "file", "a", NEW), "file is not a folder"),
-        (lambda: Journal.open(tmp_path / "folder"), "folder is a folder, and a file belongs there"),
-        (lambda: Journal.open(tmp_path / "dangling"), "dangling is a link, and links are not followed"),
+        (lambda: Journal(tmp_path / "folder"), "folder is a folder, and a file belongs there"),
+        (lambda: Journal(tmp_path / "dangling"), "dangling is a link, and links are not followed"),
     ]
     for act, said in cases:
         with pytest.raises(NotFoundError) as refused:
@@ -433,7 +433,7 @@ def test_a_journal_cut_anywhere_goes_on_from_its_last_whole_line(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], data: st.DataObject
 ) -> None:
     path = tmp_path_factory.mktemp("journal") / "metrics.csv"
-    with Journal.open(path, "epoch,loss") as journal:
+    with Journal(path, "epoch,loss") as journal:
         for line in lines:
             journal.append(line)
         whole = path.read_bytes()
@@ -442,7 +442,7 @@ def test_a_journal_cut_anywhere_goes_on_from_its_last_whole_line(
     assert whole == "".join(f"{line}\n" for line in ["epoch,loss", *lines]).encode()
     torn = whole[: data.draw(st.integers(0, len(whole)))]
     path.write_bytes(torn)
-    with Journal.open(path, "epoch,loss") as journal:
+    with Journal(path, "epoch,loss") as journal:
         kept = torn[: torn.rfind(b"\n") + 1] or b"epoch,loss\n"
         assert path.read_bytes() == kept
         journal.append("next")
@@ -453,7 +453,7 @@ def test_a_journal_cut_anywhere_goes_on_from_its_last_whole_line(
 
 def test_a_journal_is_cut_back_to_the_length_a_checkpoint_names(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
-    with Journal.open(path, "epoch,loss") as journal:
+    with Journal(path, "epoch,loss") as journal:
         journal.append("1,0.5")
         length, known = journal.length, journal.checksum
         journal.append("2,0.4")
@@ -467,7 +467,7 @@ def test_a_journal_is_cut_back_to_the_length_a_checkpoint_names(tmp_path: Path) 
 
 
 def test_a_journal_without_a_header_can_be_cut_to_nothing(tmp_path: Path) -> None:
-    with Journal.open(tmp_path / "stats.jsonl") as journal:
+    with Journal(tmp_path / "stats.jsonl") as journal:
         journal.append("{}")
         journal.cut(0)
         assert (tmp_path / "stats.jsonl").read_bytes() == b"" and journal.length == 0
@@ -477,14 +477,14 @@ def test_a_journal_with_another_header_a_link_or_a_pipe_is_refused(tmp_path: Pat
     path = tmp_path / "metrics.csv"
     path.write_text("epoch,accuracy\n1,1\n")
     with pytest.raises(NotFoundError, match=r"metrics.csv"):
-        Journal.open(path, "epoch,loss")
+        Journal(path, "epoch,loss")
     assert path.read_text() == "epoch,accuracy\n1,1\n"
     (tmp_path / "link").symlink_to(path)
     with pytest.raises(NotFoundError, match="link"):
-        Journal.open(tmp_path / "link", "epoch,accuracy")
+        Journal(tmp_path / "link", "epoch,accuracy")
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(NotFoundError, match="not a regular file"):
-        Journal.open(tmp_path / "pipe")
+        Journal(tmp_path / "pipe")
 
 
 def test_a_line_that_does_not_fit_leaves_no_torn_end(tmp_path: Path) -> None:
@@ -492,7 +492,7 @@ def test_a_line_that_does_not_fit_leaves_no_torn_end(tmp_path: Path) -> None:
 
     def fill() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
-        with Journal.open(path, "epoch,loss") as journal:
+        with Journal(path, "epoch,loss") as journal:
             with pytest.raises(ResourceError, match="File too large"):
                 journal.append("x" * 200)
             assert path.read_bytes() == b"epoch,loss\n"
@@ -508,7 +508,7 @@ def test_after_a_failed_flush_nothing_more_is_written(tmp_path: Path) -> None:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return call()
 
-    with Journal.open(tmp_path / "metrics.csv", "epoch,loss") as journal:
+    with Journal(tmp_path / "metrics.csv", "epoch,loss") as journal:
         with calls(fail), pytest.raises(ResourceError):
             journal.sync()
         for again in (journal.sync, lambda: journal.append("1,0.5"), lambda: journal.cut(11)):
@@ -525,7 +525,7 @@ def test_a_sync_flushes_the_name_of_the_journal_too(tmp_path: Path) -> None:
             flushed.append(tmp_path)
         return call()
 
-    with Journal.open(tmp_path / "metrics.csv", "epoch") as journal, calls(record):
+    with Journal(tmp_path / "metrics.csv", "epoch") as journal, calls(record):
         journal.sync()
         journal.sync()
     assert len(flushed) == 3
@@ -535,7 +535,7 @@ def test_a_sync_flushes_the_name_of_the_journal_too(tmp_path: Path) -> None:
 def test_a_journal_whose_file_went_away_says_so_and_brings_nothing_back(tmp_path: Path, how: str) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    with Journal.open(run / "metrics.csv", "epoch") as journal:
+    with Journal(run / "metrics.csv", "epoch") as journal:
         journal.sync()
         if how.startswith("folder"):
             run.rename(tmp_path / "moved")
@@ -560,7 +560,7 @@ def test_a_journal_whose_file_went_away_says_so_and_brings_nothing_back(tmp_path
 
 
 def test_a_line_break_inside_a_line_is_refused(tmp_path: Path) -> None:
-    with Journal.open(tmp_path / "a") as journal, pytest.raises(ValueError, match="line break"):
+    with Journal(tmp_path / "a") as journal, pytest.raises(ValueError, match="line break"):
         journal.append("a\nb")
 
 

@@ -19,8 +19,8 @@ from tuner.asks.early_stop import Outcome, ask, mean_of, parsed, replay
 from tuner.cli.reading import present
 from tuner.errors import NotFoundError, UsageError
 from tuner.monitor import best_index, epochs_waited, oriented
+from tuner.runs.files import Row
 from tuner.runs.folder import read
-from tuner.runs.rows import Row
 
 CASES = Path(__file__).parent / "cases" / "early_stop"
 Write = Callable[..., Path]

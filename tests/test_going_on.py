@@ -128,7 +128,7 @@ def test_only_what_was_saved_is_said_to_be_still_in_place(there: bool, tmp_path:
     writes: dict[str, Callable[[], object]] = {
         "file": lambda: durable_writing.write_file(tmp_path / "file", b"12345678"),
         "files": lambda: durable_writing.write_files(tmp_path, {"one": b"12345678", "two": b"2"}),
-        "journal": lambda: durable_journal.Journal.open(tmp_path / "journal", "a" if there else "a,b,c").append("1"),
+        "journal": lambda: durable_journal.Journal(tmp_path / "journal", "a" if there else "a,b,c").append("1"),
         "folder": lambda: durable_writing.commit_folder(tmp_path / "checkpoints", "second", {"a": b"12345678"}),
     }
     if there:

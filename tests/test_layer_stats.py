@@ -19,7 +19,7 @@ from tuner.events import EpochDone
 from tuner.layer_stats import PROBE, epochs_measured, measure, probe_of
 from tuner.quantities import LAYER
 from tuner.runs.folder import read
-from tuner.runs.values import parse_metric, parse_requirements, value
+from tuner.runs.values import judge, parse_metric, parse_requirements, value
 
 MLP = "{data: {name: digits}, model: {hidden: [12, 8]}, training: {epochs: 6}}"
 CNN = """
@@ -134,7 +134,7 @@ def test_the_file_and_its_metrics(workplace: Any) -> None:
     with pytest.raises(UsageError, match="no run here has"):
         find_column("zero_units(hidden.9)@0", everything)
     loaded = workplace.loaded(MLP)
-    assert parse_requirements(["gradient_norm(output)@0<100"], loaded)[0].judge({0: run})["holds"]
+    assert judge(parse_requirements(["gradient_norm(output)@0<100"], loaded)[0], {0: run})["holds"]
     with pytest.raises(UsageError, match="no metric"):
         parse_requirements(["gradient_norm(conv.0)@0<100"], loaded)
 

@@ -48,7 +48,7 @@ def write_about(run: Path, about: dict[str, Any]) -> None:
     """run.json anew, and the status.json that tells its checksum."""
     found, data = glance(run), json.dumps(about).encode()
     (run / "run.json").write_bytes(data)
-    write_status(run, found.status, {**found.files, "run.json": checksum(data)})
+    write_status(run, found.status, {**found.told.files, "run.json": checksum(data)})
 
 
 class TestAgain:

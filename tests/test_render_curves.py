@@ -14,7 +14,7 @@ from tuner.asks.curves.tracks import Member, Track
 from tuner.chart import SMALLEST, Line, Panel
 from tuner.render.chart.scale import Scale
 from tuner.render.chart.terminal import Drawing, chart, charts
-from tuner.runs.rows import Row
+from tuner.runs.files import Row
 
 ROWS: list[Row] = [
     {

@@ -23,7 +23,7 @@ from tuner.chart import Line, Panel
 from tuner.errors import ResourceError, UsageError
 from tuner.render.chart.figure import spread
 from tuner.render.chart.image import image_of, keep
-from tuner.runs.rows import Row
+from tuner.runs.files import Row
 
 ROWS: list[Row] = [
     {

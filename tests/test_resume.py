@@ -16,8 +16,8 @@ import pytest
 from tuner.durable.writing import read_folder
 from tuner.errors import NotFoundError
 from tuner.events import Ended, Started
+from tuner.runs.files import parse_rows
 from tuner.runs.folder import read
-from tuner.runs.rows import parse_rows
 from tuner.stopping import Stop, StopRequests
 
 CNN = """

@@ -27,10 +27,9 @@ from tuner.runs import find as run_find
 from tuner.runs import folder as run_folder
 from tuner.runs import identity as run_identity
 from tuner.runs import lock as run_lock
-from tuner.runs import rows as run_rows
 
 IDENTITY = run_identity.Identity("c" * 8, "d" * 8, "cpu", "AMD EPYC", "AVX512", 2, "2.10.0", "0.1.0")
-ROWS: list[run_rows.Row] = [{"epoch": 1, "loss": 0.5, "val_loss": None}, {"epoch": 2, "loss": 0.25, "val_loss": 0.3}]
+ROWS: list[run_files.Row] = [{"epoch": 1, "loss": 0.5, "val_loss": None}, {"epoch": 2, "loss": 0.25, "val_loss": 0.3}]
 
 
 def files(name: str = "mnist", created: str = "", **more: Any) -> dict[str, bytes]:
@@ -50,7 +49,7 @@ def make(runs_dir: Path, name: str = "mnist", run_name: str | None = None, **mor
 def finished(runs_dir: Path, **more: Any) -> Path:
     path = make(runs_dir, **more)
     columns = ["epoch", "loss", "val_loss"]
-    lines = [run_rows.format_header(columns), *(run_rows.format_row(columns, row) for row in ROWS)]
+    lines = [run_files.format_header(columns), *(run_files.format_row(columns, row) for row in ROWS)]
     (path / "metrics.csv").write_text("".join(f"{line}\n" for line in lines))
     status = {"state": "finished", "reason": "all epochs done", "epoch": 2, "step": 8, "best_epoch": 2, "exit_code": 0}
     run_files.write_status(
@@ -577,19 +576,18 @@ CELLS = st.none() | st.integers(-(10**17), 10**17) | st.floats()
 @given(st.lists(st.lists(CELLS, min_size=3, max_size=3), max_size=5))
 def test_rows_are_read_back_exactly(values: list[list[float | int | None]]) -> None:
     columns = ["epoch", "train_loss", "activation_std(hidden.3)@0"]
-    rows: list[run_rows.Row] = [dict(zip(columns, cells, strict=True)) for cells in values]
-    text = "\n".join([run_rows.format_header(columns), *(run_rows.format_row(columns, row) for row in rows), ""])
-    found = run_rows.parse_rows(text, "metrics.csv")
+    rows: list[run_files.Row] = [dict(zip(columns, cells, strict=True)) for cells in values]
+    text = "\n".join([run_files.format_header(columns), *(run_files.format_row(columns, row) for row in rows), ""])
+    found = run_files.parse_rows(text, "metrics.csv")
     assert repr(found) == repr(rows).replace("-nan", "nan")  # repr tells 1 from 1.0 and 0.0 from -0.0, and nan is nan
-    assert (
-        "\n".join([run_rows.format_header(columns), *(run_rows.format_row(columns, row) for row in found), ""]) == text
-    )
+    lines = [run_files.format_header(columns), *(run_files.format_row(columns, row) for row in found), ""]
+    assert "\n".join(lines) == text
 
 
 @given(st.text(alphabet="epoch,loss\n0123456789.-+naif \x00é\r\"'", max_size=60))
 def test_any_text_gives_rows_or_an_error_with_the_files_name(text: str) -> None:
     try:
-        rows = run_rows.parse_rows(text, "metrics.csv")
+        rows = run_files.parse_rows(text, "metrics.csv")
     except NotFoundError as error:
         assert error.message.startswith("metrics.csv is damaged")
     else:
@@ -599,9 +597,9 @@ def test_any_text_gives_rows_or_an_error_with_the_files_name(text: str) -> None:
 def test_a_row_is_whole_and_columns_are_names() -> None:
     for values in ({"a": 1}, {"a": 1, "b": 2, "c": 3}):
         with pytest.raises(ValueError, match="a row is whole"):
-            run_rows.format_row(["a", "b"], values)
+            run_files.format_row(["a", "b"], values)
     with pytest.raises(ValueError, match="not a column's name"):
-        run_rows.format_header(["a,b"])
+        run_files.format_header(["a,b"])
 
 
 # ---- finding

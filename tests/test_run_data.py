@@ -23,33 +23,33 @@ OLDER = Path(__file__).parent / "cases" / "format-1"
 def test_of_a_table_with_classes(workplace: Any) -> None:
     path = workplace.train("data: {name: iris, normalize: minmax}" + SHORT).run
     found, splits = read_data(glance(path)), workplace.open("data: iris" + SHORT, again=True).splits
-    assert (found.shape, found.target.kind, found.target.classes) == ((4,), "class", splits.description.classes)
+    assert (found.shape, found.classes) == ((4,), splits.description.classes)
     assert found.columns == splits.description.columns and len(found.columns) == 4
     counts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     assert found.parts == {
         name: {"samples": len(part.y), "classes": np.bincount(part.y).tolist()} for name, part in counts.items()
     }
     train = splits.train.x.astype(np.float64)
-    assert found.normalize.name == "minmax"
-    np.testing.assert_array_equal(np.array(found.normalize.mean), train.min(axis=0).astype(np.float32))
-    np.testing.assert_array_equal(np.array(found.normalize.scale), np.float32(np.ptp(train, axis=0)))
-    np.testing.assert_array_equal(np.array(found.normalize.high), train.max(axis=0).astype(np.float32))
+    assert json.loads((path / "data.json").read_text())["normalize"]["name"] == "minmax"
+    np.testing.assert_array_equal(np.array(found.normalize["mean"]), train.min(axis=0).astype(np.float32))
+    np.testing.assert_array_equal(np.array(found.normalize["scale"]), np.float32(np.ptp(train, axis=0)))
+    np.testing.assert_array_equal(np.array(found.normalize["high"]), train.max(axis=0).astype(np.float32))
 
 
 def test_of_numbers_to_predict(workplace: Any) -> None:
     path = workplace.train("data: diabetes\nloss: mse" + SHORT).run
     found, splits = read_data(glance(path)), workplace.open("data: diabetes\nloss: mse" + SHORT, again=True).splits
-    assert (found.target.kind, found.target.classes) == ("number", ())
-    assert found.target.mean == splits.train.y.mean(dtype=np.float64)
-    assert found.target.scale == splits.train.y.std(dtype=np.float64)
+    assert found.classes == ()
+    assert found.target_mean == splits.train.y.mean(dtype=np.float64)
+    assert found.target_scale == splits.train.y.std(dtype=np.float64)
     assert found.parts["test"] == {"samples": 88}
 
 
 def test_of_pictures(workplace: Any) -> None:
     path = workplace.train("data: {name: digits, validation: 0}\n" + SHORT.replace("{", "{monitor: train_loss, ")).run
     found = read_data(glance(path))
-    assert (found.shape, found.columns, len(found.normalize.mean)) == ((1, 8, 8), (), 1)
-    assert (found.normalize.low, found.normalize.high) == ((0.0,), (16.0,))
+    assert (found.shape, found.columns, len(found.normalize["mean"])) == ((1, 8, 8), (), 1)
+    assert (found.normalize["low"], found.normalize["high"]) == ((0.0,), (16.0,))
     assert found.parts["validation"] == {"samples": 0, "classes": [0] * 10}
 
 
@@ -58,7 +58,7 @@ def test_it_is_as_exact_as_what_the_network_saw(workplace: Any) -> None:
     statistics = workplace.open("data: wine" + SHORT, again=True).splits.statistics
     found = read_data(glance(path)).normalize
     for key in ("mean", "scale", "low", "high"):
-        np.testing.assert_array_equal(np.float32(getattr(found, key)), getattr(statistics, key).ravel())
+        np.testing.assert_array_equal(np.array(found[key], np.float32), getattr(statistics, key).ravel())
 
 
 def changed(run: Path, change: Callable[[dict[str, Any]], Any]) -> None:
@@ -134,5 +134,5 @@ def test_a_run_without_it_that_goes_on_gets_one(workplace: Any) -> None:
     status = json.loads((path / "status.json").read_text())
     (path / "status.json").write_text(json.dumps({k: v for k, v in status.items() if k not in ("files", "sha256")}))
     assert workplace.train(text).status["state"] == "finished"
-    assert (path / "data.json").read_bytes() == whole and "data.json" in glance(path).files
+    assert (path / "data.json").read_bytes() == whole and "data.json" in glance(path).told.files
     assert verify(glance(path))

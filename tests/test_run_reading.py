@@ -129,7 +129,7 @@ def test_without_file_handles_every_reader_says_so(workplace: Any) -> None:
     path = workplace.train(TEXT).run
     found = run_folder.read(path)
     running = Path(shutil.copytree(path, workplace.folder / "other" / "c-1"))
-    run_files.write_status(running, found.status | {"state": "running"}, found.files)
+    run_files.write_status(running, found.status | {"state": "running"}, found.told.files)
     readers: dict[str, Callable[[], Any]] = {
         "read_bytes": lambda: read_bytes(path / "log.txt", 1 << 20),
         "read_json": lambda: read_json(path / "run.json"),

@@ -38,7 +38,6 @@ from tuner.runs import files as run_files
 from tuner.runs import find as run_find
 from tuner.runs import identity as run_identity
 from tuner.runs import lock as run_lock
-from tuner.runs import rows as run_rows
 
 Shown = Callable[..., str]
 CASES = Path(__file__).parent / "cases"
@@ -49,13 +48,13 @@ NOW = START + timedelta(hours=5)
 # ---- run folders, written as training writes them
 
 
-def table(rows: Sequence[run_rows.Row]) -> bytes:
+def table(rows: Sequence[run_files.Row]) -> bytes:
     columns = list(rows[0])
-    lines = [run_rows.format_header(columns), *(run_rows.format_row(columns, row) for row in rows)]
+    lines = [run_files.format_header(columns), *(run_files.format_row(columns, row) for row in rows)]
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def rows_up_to(best: float, metric: str = "accuracy") -> list[run_rows.Row]:
+def rows_up_to(best: float, metric: str = "accuracy") -> list[run_files.Row]:
     """Three epochs; the second is the best."""
     values = [best - 0.2, best, best - 0.1]
     names = ("train_loss", f"train_{metric}", "val_loss", f"val_{metric}")

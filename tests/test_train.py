@@ -21,8 +21,8 @@ from tuner.events import EpochDone, Started
 from tuner.loop import epoch_order
 from tuner.monitor import best_index, epochs_waited, oriented
 from tuner.options.schedulers import Plateau, learning_rate
+from tuner.runs.files import parse_rows
 from tuner.runs.folder import read
-from tuner.runs.rows import parse_rows
 
 DIGITS = """
 data: {name: digits, limit: 150}

@@ -13,7 +13,7 @@ from tuner.errors import UsageError
 from tuner.opening import Answered
 from tuner.runs.family import find_group
 from tuner.runs.folder import read
-from tuner.runs.values import parse_metric, parse_requirements, value, why_not
+from tuner.runs.values import judge, parse_metric, parse_requirements, value, why_not
 
 TEXT = "data: {name: digits, limit: 100}\ntraining: {epochs: 2, batch_size: 50, test: TEST}\n"
 ASK, END = TEXT.replace("TEST", "ask"), TEXT.replace("TEST", "end")
@@ -43,7 +43,7 @@ def test_who_asks_for_the_test_part_is_told(workplace: Any) -> None:
     assert (value(run, metric), why_not(run, metric)) == (None, "not measured: training.test is ask")
     assert why_not(run, parse_metric("val_accuracy")) is None
     (asked,) = parse_requirements(["test_accuracy>=0.5"], workplace.loaded(END))
-    assert asked.judge({0: run}) == {
+    assert judge(asked, {0: run}) == {
         "condition": "test_accuracy>=0.5",
         "value": None,
         "holds": False,

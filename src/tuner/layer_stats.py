@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tuner.loop import Normalizer, Samples
 from tuner.network import Network
 from tuner.quantities import LAYER
-from tuner.runs.rows import LayerRow
+from tuner.runs.files import LayerRow
 
 PROBE = 256
 """Training samples that are looked at."""

@@ -20,7 +20,7 @@ from tuner.network import Network, build
 from tuner.options.layers.base import PlanError
 from tuner.plan import plan
 from tuner.runs.data import Data, read_data
-from tuner.runs.files import BEST, CONFIG, best_weights
+from tuner.runs.files import BEST, CONFIG
 from tuner.runs.folder import glance
 from tuner.state import load_weights
 
@@ -35,7 +35,7 @@ class Model:
     """
 
     data: Data = field(repr=False)
-    """What the run knows of its data: shape, columns, target, parts."""
+    """What the run knows of its data: shape, classes, columns, parts."""
     config: Config = field(repr=False)
     module: Network = field(repr=False)
     """The network itself: it takes normalised samples, float32 (N, *shape), and gives outputs (N, units)."""
@@ -43,7 +43,7 @@ class Model:
     @property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes, in the order of `predict_proba`'s columns; () for a numeric target."""
-        return self.data.target.classes
+        return self.data.classes
 
     def normalize(self, x: Any) -> Tensor:
         """The samples as `module` takes them: float32 (N, *shape), normalised as the run's `data.normalize` says."""
@@ -51,12 +51,12 @@ class Model:
 
     def predict(self, x: Any) -> NDArray[Any]:
         """The class name (text) or the number (float64, in the target's unit) of each sample: (N,)."""
-        outputs, target = self._outputs(x), self.data.target
+        outputs = self._outputs(x)
         if self.classes:
             names: NDArray[np.str_] = np.array(self.classes)[self.config.loss.decide(outputs).numpy()]
             return names
         numbers: NDArray[np.float64] = outputs[:, 0].double().numpy()
-        return numbers * target.scale + target.mean
+        return numbers * self.data.target_scale + self.data.target_mean
 
     def predict_proba(self, x: Any) -> NDArray[np.float64]:
         """The probability of each class: (N, classes), a row adding up to 1.
@@ -86,7 +86,7 @@ class Model:
         numbers, wide = self.data.normalize, (-1, 1, 1) if len(self.data.shape) == 3 else (-1,)
         mean, scale, low, high = (
             torch.tensor(each, dtype=torch.float32).reshape(wide)
-            for each in (numbers.mean, numbers.scale, numbers.low, numbers.high)
+            for each in (numbers["mean"], numbers["scale"], numbers["low"], numbers["high"])
         )
         return Normalizer(mean, scale, low, high)(samples)
 
@@ -130,10 +130,10 @@ def model_of(run: Path) -> Model:
     """
     found = glance(run)
     _ = found.config  # checked, as the config's own reader does not
-    weights, data = best_weights(found.path, found.told), read_data(found)
+    weights, data = found.content(BEST), read_data(found)
     try:
         config = load_config(str(run / CONFIG))
-        planned = plan(config.model, data.shape, config.loss.units(len(data.target.classes)))
+        planned = plan(config.model, data.shape, config.loss.units(len(data.classes)))
     except ConfigError as error:
         raise NotFoundError(f"{shown(run / CONFIG)} is damaged: {error.faults[0].message}") from None
     except PlanError as error:

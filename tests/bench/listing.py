@@ -29,7 +29,6 @@ from tuner.document.writing import to_yaml
 from tuner.durable.reading import json_bytes
 from tuner.runs import files as run_files
 from tuner.runs import identity as run_identity
-from tuner.runs import rows as run_rows
 from tuner.shipped import configs
 
 LIBRARIES = [sys.executable, "-c", "import typer, yaml"]
@@ -49,8 +48,8 @@ def make_run(runs_dir: Path, name: str, config: dict[str, Any], number: int) -> 
         "identity": identity.as_json(),
     }
     row = {"step": 9, "lr": 0.1, "train_loss": 0.1, "train_accuracy": 0.9, "val_loss": 1 / (number + 2)}
-    rows: list[run_rows.Row] = [{"epoch": epoch, **row, "val_accuracy": 0.9} for epoch in range(1, EPOCHS + 1)]
-    timing: list[run_rows.Row] = [{"epoch": epoch, "seconds": 0.5 + epoch / 1000} for epoch in range(1, EPOCHS + 1)]
+    rows: list[run_files.Row] = [{"epoch": epoch, **row, "val_accuracy": 0.9} for epoch in range(1, EPOCHS + 1)]
+    timing: list[run_files.Row] = [{"epoch": epoch, "seconds": 0.5 + epoch / 1000} for epoch in range(1, EPOCHS + 1)]
     files = {
         "config.yaml": to_yaml(config).encode(),
         "metrics.csv": table(rows),
@@ -63,9 +62,9 @@ def make_run(runs_dir: Path, name: str, config: dict[str, Any], number: int) -> 
     run_files.write_status(path, status | {"best": rows[-1], "last": rows[-1], "test": test})
 
 
-def table(rows: list[run_rows.Row]) -> bytes:
+def table(rows: list[run_files.Row]) -> bytes:
     columns = list(rows[0])
-    lines = [run_rows.format_header(columns), *(run_rows.format_row(columns, row) for row in rows)]
+    lines = [run_files.format_header(columns), *(run_files.format_row(columns, row) for row in rows)]
     return "".join(f"{line}\n" for line in lines).encode()
 
 

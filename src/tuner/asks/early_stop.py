@@ -22,9 +22,8 @@ from tuner.figures import figure, mean_of_known, plural
 from tuner.monitor import best_index, oriented, waits
 from tuner.options.metrics import column
 from tuner.runs.family import Group, find_group
-from tuner.runs.files import CONFIG
+from tuner.runs.files import CONFIG, Row
 from tuner.runs.folder import Run
-from tuner.runs.rows import Row
 
 STOPPED, NEVER, UNKNOWN = "stopped", "never", "unknown"
 FIGURES = {"stop": "after", "saved": "saved", "best_epoch": "best epoch", "value": "", "cost": "worse by"}

@@ -21,7 +21,7 @@ from tuner.render.chart.image import keep
 from tuner.render.talk import Talk
 from tuner.render.text import write
 from tuner.runs.folder import Run
-from tuner.runs.values import Requirement
+from tuner.runs.values import Condition, judge
 from tuner.stopping import StopRequests
 
 AnyEvent = TypeVar("AnyEvent", bound=Event | GroupEvent)
@@ -36,7 +36,7 @@ class Asked:
     loaded: Loaded
     request: Request
     stop: StopRequests
-    requirements: list[Requirement]
+    requirements: list[Condition]
     quiet: bool
     as_json: bool
 
@@ -89,7 +89,7 @@ def finish(
     asked: Asked, path: Path, runs: Mapping[int, Run], code: int, end: Mapping[str, Any], *, draws: bool = False
 ) -> int:
     """What comes after the end of a run or group: is it good enough, its picture, `end` as JSON; the exit code."""
-    judged = [requirement.judge(runs) for requirement in asked.requirements] if code == 0 else []
+    judged = [judge(each, runs) for each in asked.requirements] if code == 0 else []
     missed = [each for each in judged if not each["holds"]]
     code = 1 if missed else code
     if asked.as_json:

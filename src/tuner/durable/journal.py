@@ -14,51 +14,39 @@ from tuner.errors import NotFoundError, ResourceError
 
 
 class Journal:
-    """A text file that only grows, by whole lines; for the holder of the run's lock.
+    """A text file that only grows, by whole lines; for the holder of the run's lock. It is made if it is absent, a torn
+    last line is cut, and an empty one gets `header` as its first line.
 
     After a failed write it is cut back to its last whole line. After a failed flush it is lost: the kernel may have
     dropped what it could not write, so nothing more is added, and the next process takes up what is on disk.
+    Raises NotFoundError when the file is there with another header or is no file, ResourceError when it cannot be
+    written.
     """
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    def __init__(self, path: Path, header: str = "") -> None:
         self.path = path
         self.length = 0  # bytes, all of them whole lines
-        self._descriptor = descriptor
         self._hash = hashlib.sha256()
-        self._header = b""
+        self._header = f"{header}\n".encode() if header else b""
         self._named = False  # whether the folder that names the file has been flushed
         self._lost = False
-
-    @classmethod
-    def open(cls, path: Path, header: str = "") -> Self:
-        """Opens or creates the journal; a torn last line is cut, an empty file gets `header` as its first line. Raises
-        NotFoundError when the file is there with another header or is no file, ResourceError when it cannot be
-        written."""
         with writing(path):
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | CAREFUL, 0o666)
-        journal = cls(path, descriptor)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | CAREFUL, 0o666)
         try:
-            journal._take_up(header)
+            data = read_open(self._descriptor, path, JOURNAL_LIMIT)
+            self.length = data.rfind(b"\n") + 1
+            self._hash.update(data[: self.length])
+            if self.length < len(data):
+                with writing(path):
+                    os.ftruncate(self._descriptor, self.length)
+            if header and not self.length:
+                self.append(header)
+            elif not data.startswith(self._header):
+                message = f"{shown(path)} is damaged or of another kind: its first line is not {shown(header)}"
+                raise NotFoundError(message)
         except BaseException:
-            os.close(descriptor)
+            self.close()
             raise
-        return journal
-
-    def _take_up(self, header: str) -> None:
-        data = read_open(self._descriptor, self.path, JOURNAL_LIMIT)
-        self.length = data.rfind(b"\n") + 1
-        self._hash.update(data[: self.length])
-        if self.length < len(data):
-            with writing(self.path):
-                os.ftruncate(self._descriptor, self.length)
-        if not header:
-            return
-        self._header = f"{header}\n".encode()
-        if not self.length:
-            self.append(header)
-        elif not data.startswith(self._header):
-            message = f"{shown(self.path)} is damaged or of another kind: its first line is not {shown(header)}"
-            raise NotFoundError(message)
 
     @property
     def checksum(self) -> Checksum:

@@ -82,24 +82,19 @@ def read_open(descriptor: int, path: Path, limit: int) -> bytes:
         raise NotFoundError(f"{shown(path)} is not a regular file")
     if about.st_size > limit:
         raise NotFoundError(f"{shown(path)} is damaged or too large: {about.st_size} bytes, at most {limit} expected")
-    parts, room = [], limit
     try:
-        while room and (part := os.read(descriptor, min(room, 1 << 24))):
-            parts.append(part)
-            room -= len(part)
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(about.st_size)
     except OSError as error:
         raise unreadable(path, error) from error
-    return b"".join(parts)
 
 
 def is_at(path: Path, descriptor: int) -> bool:
     """Whether the open file is still the one at `path`: not deleted, moved or replaced. Raises OSError."""
-    opened = os.fstat(descriptor)
     try:
-        found = os.stat(path, follow_symlinks=False)  # noqa: PTH116 - as the call above
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
     except (FileNotFoundError, NotADirectoryError):
         return False
-    return (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino)
 
 
 def list_folder(path: Path) -> list[str]:

@@ -87,16 +87,15 @@ def write_file(path: Path, data: bytes) -> None:
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """`write_file` for several files of one folder, which is flushed once. Each file is old or new, not all of them."""
-    temporary = {name: folder / temporary_name() for name in files}
-    places = [folder / name for name in files]
-    with writing(places[0] if len(places) == 1 else folder, *places):
+    places = {_temporary(folder): folder / name for name in files}
+    with writing(folder if len(files) != 1 else folder / next(iter(files)), *places.values()):
         try:
-            write_new({temporary[name]: data for name, data in files.items()})
-            for name, path in temporary.items():
-                path.replace(folder / name)
+            write_new(dict(zip(places, files.values(), strict=True)))
+            for path, place in places.items():
+                path.replace(place)
             sync_folder(folder)
         except BaseException:
-            for path in temporary.values():
+            for path in places:
                 with suppress(OSError):
                     path.unlink()
             raise
@@ -126,8 +125,8 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def temporary_name() -> str:
-    return TEMPORARY + secrets.token_hex(8)
+def _temporary(folder: Path, kind: str = TEMPORARY) -> Path:
+    return folder / (kind + secrets.token_hex(8))
 
 
 def write_new(files: Mapping[Path, bytes]) -> None:
@@ -168,7 +167,7 @@ def commit_folder(
         if not is_plain_name(wanted) or wanted == MANIFEST:
             raise ValueError(f"not a plain file name: {wanted!r}")
     content = {**files, MANIFEST: json_bytes({"files": checksums_told(dict(sorted(digests.items())))})}
-    final, built = parent / name, parent / temporary_name()
+    final, built = parent / name, _temporary(parent)
     with writing(parent):
         if not parent.is_dir():  # what went away above it is not brought back
             parent.mkdir()
@@ -253,7 +252,7 @@ def _checked(path: Path) -> Iterator[tuple[str, bytes]]:
 
 def remove_folder(path: Path) -> None:
     """Takes `path` away: gone under its name at once, then deleted. Raises ResourceError."""
-    trash = path.parent / (_TRASH + secrets.token_hex(8))
+    trash = _temporary(path.parent, _TRASH)
     with writing(path):
         path.rename(trash)
         sync_folder(path.parent)  # or a power failure could leave it under its own name, half deleted

@@ -18,41 +18,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Target:
-    """What is predicted: a class, whose names are `classes` in the order of the outputs, or a number (`classes` is ()),
-    which the network gives as (number - mean) / scale."""
-
-    classes: tuple[str, ...]
-    mean: float = 0.0
-    scale: float = 1.0
-
-    @property
-    def kind(self) -> str:
-        return "class" if self.classes else "number"
-
-
-@dataclass(frozen=True)
-class Normalize:
-    """How samples are normalised: (x - mean) / scale. One number a channel of a picture or a column of a table or
-    sequence; `low` and `high` are the smallest and largest stored number of the training part."""
-
-    name: str
-    mean: tuple[float, ...]
-    scale: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-
-
-@dataclass(frozen=True)
 class Data:
     """What data.json holds. `shape` is that of one sample, `columns` the names of a table's columns where they are
-    known; `parts` maps train, validation and test to their ``{"samples": N, "classes": [samples of each class]}``."""
+    known; `parts` maps train, validation and test to their ``{"samples": N, "classes": [samples of each class]}``.
+
+    What is predicted is a class, whose names are `classes` in the order of the outputs, or a number (`classes` is ()),
+    which the network gives as (number - target_mean) / target_scale. Samples are normalised as (x - mean) / scale:
+    `normalize` has ``mean`` and ``scale``, and as ``low`` and ``high`` the smallest and largest stored number of the
+    training part, each one number a channel of a picture or a column of a table or sequence.
+    """
 
     shape: tuple[int, ...]
-    target: Target
+    classes: tuple[str, ...]
+    target_mean: float
+    target_scale: float
     columns: tuple[str, ...]
     parts: dict[str, dict[str, Any]]
-    normalize: Normalize
+    normalize: dict[str, tuple[float, ...]]
 
 
 def data_bytes(splits: Splits, normalize: str) -> bytes:
@@ -79,7 +61,7 @@ def data_bytes(splits: Splits, normalize: str) -> bytes:
 def read_data(run: Run) -> Data:
     """data.json of a run. Raises NotFoundError where it is damaged, or where an older tuner made the run without."""
     file = run.path / DATA
-    if DATA not in run.files and not os.path.lexists(file):
+    if DATA not in run.told.files and not os.path.lexists(file):
         again = shlex.join(["tuner", "train", str(run.path / CONFIG), "--again"])
         why = "an older tuner made it, which did not keep what its model needs to know"
         raise NotFoundError(f"{shown(run.path)} has no {DATA}: {why}", fix=f"`{again}` trains it anew, with {DATA}.")
@@ -105,9 +87,8 @@ def _checked(value: dict[str, Any]) -> Data:
     for part in value["parts"].values():
         if type(part["samples"]) is not int or len(part.get("classes", classes)) != len(classes):
             raise ValueError("parts")
-    measured = (_numbers(normalize[key], width) for key in ("mean", "scale", "low", "high"))
-    normalizing = Normalize(str(normalize["name"]), *measured)
-    return Data(shape, Target(classes, mean, scale), columns, value["parts"], normalizing)
+    measured = {key: _numbers(normalize[key], width) for key in ("mean", "scale", "low", "high")}
+    return Data(shape, classes, mean, scale, columns, value["parts"], measured)
 
 
 def _texts(values: Iterable[Any]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The files of a run folder: their names, and whether they are what status.json says of them.
+"""The files of a run folder: their names, their rows, and whether they are what status.json says of them.
 
 status.json is written last, after whatever it speaks of, and ends with checksums: of the other files as they were then,
 and of its own bytes before. So what a reader shows was checked, by nothing more than reading it.
@@ -7,10 +7,12 @@ and of its own bytes before. So what a reader shows was checked, by nothing more
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,16 +45,27 @@ STATE = "state.json"
 """Of a checkpoint: the moment of the run, and what it counts on beside itself."""
 WRITTEN_ONCE = (IDENTITY, CONFIG, SOURCE, ORIGINS, DATA)
 WEIGHTS_LIMIT = 8 << 30
+_LIMITS = {IDENTITY: JSON_LIMIT, CONFIG: JSON_LIMIT, BEST: WEIGHTS_LIMIT}
 STATES = ("running", "stopped", "finished", "diverged", "crashed")
 ENDED, UNFINISHED = ("finished", "diverged"), ("stopped", "crashed")
 
 _JOURNALS = (METRICS, TIMING, LAYERS)
 _CHECKPOINT = re.compile(r"epoch-([0-9]{4,8})(?:-batch-([0-9]{6,12}))?")
+_COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_.@()\[\]-]{0,63}")
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+_FLOAT = re.compile(r"-?(?:[0-9]{1,320}(?:\.[0-9]{1,320})?(?:e[+-]?[0-9]{1,4})?|inf)|nan")
 _LOOKS = tuple(0.001 * 2**n for n in range(12))
 """Seconds between the looks at a run that is being written: 4 in all, for between two writes lies a checkpoint."""
 _DIED = "The run died between writing the two: the same command goes on from its checkpoint and puts that right."
-_REPAIR = "Put back what it was, from a copy, or train the run again with --again."
+_NOT_WRITTEN = (
+    "it is not what was written",
+    "Put back what it was, from a copy, or train the run again with --again.",
+)
 _LIVES = "A live process writes it: look again in a moment."
+
+Row = dict[str, float | int | None]
+LayerRow = dict[str, Any]
+"""What a layer did after an epoch: its name under ``layer``, numbers or None under all other keys."""
 
 Files = Mapping[str, Checksum]
 """What status.json says of the other files: of a journal, which may have grown since, its first so many bytes."""
@@ -97,8 +110,7 @@ def read_status(run: Path) -> Status:
     head = data[: -len(_own(b""))]
     if not is_older and data != head + _own(head):
         raise damaged(path, "it is not what its own checksum says")
-    problem = _problem(values)
-    if problem:
+    if problem := _problem(values):
         raise damaged(path, problem)
     return Status(values, {} if is_older else _checksums(told, path))
 
@@ -131,39 +143,21 @@ def _checksums(told: Any, file: Path) -> dict[str, Checksum]:
 # ---- checked ---------------------------------------------------------------------------------------------------------
 
 
-def checked(run: Path, name: str, limit: int, status: Status) -> bytes:
-    """The content of a file of the run folder `run`, which is what `status` says of it. While a process trains the run,
-    it may be between two writes: then both are read again. A journal of a run that is to go on may have been cut back
-    to a checkpoint, as `apart` tells. Raises NotFoundError naming the file that is missing or damaged."""
-    return _checked(run, name, status, limit)[0]
-
-
-def _checked(run: Path, name: str, status: Status, limit: int = JOURNAL_LIMIT) -> tuple[bytes, Status]:
-    """The content, and the status that speaks of it."""
-    data, status = _looked_at(run, name, limit, status)
-    if _fits(name, data, status) or _is_cut_back(run, name, data, status):
-        return data, status
-    raise _damaged(run / name)
-
-
-def _damaged(file: Path) -> NotFoundError:
-    return damaged(file, "it is not what was written", _REPAIR)
-
-
-def best_weights(run: Path, status: Status) -> bytes:
-    """The weights of the best epoch of which `status` speaks: best.safetensors, checked. Of an ended run whose
+def checked(run: Path, name: str, status: Status) -> tuple[bytes, Status]:
+    """The content of a file of the run folder `run`, which is what `status` says of it, and the status that speaks of
+    it. While a process trains the run, it may be between two writes: then both are read again. A journal of a run that
+    is to go on may have been cut back to a checkpoint, as `apart` tells. Of the best weights of an ended run whose
     status.json tells no checksums its newest checkpoint is asked; of an unfinished one nobody. Raises NotFoundError
-    where they are missing or damaged, or are another epoch's."""
-    data, found = _looked_at(run, BEST, WEIGHTS_LIMIT, status)
-    if not found.files and not found.goes_on:
+    naming the file that is missing or damaged."""
+    data, status = _looked_at(run, name, status)
+    told = status
+    if name == BEST and not status.files and not status.goes_on:
         newest = checkpoints(run)[-1:]  # it knows the best weights where the best epoch came before it
-        knows_best = all((found.values.get("best_epoch") or 0) <= checkpoint_position(at.name)[0] for at in newest)
-        found = Status(found.values, _counted_on(run) if knows_best else {})
-    if _fits(BEST, data, found):
-        return data
-    if found.goes_on:
-        raise NotFoundError(_not_as_told(run / BEST), fix=_how_come(run))
-    raise _damaged(run / BEST)
+        knows_best = all((status.values.get("best_epoch") or 0) <= checkpoint_position(at.name)[0] for at in newest)
+        told = Status(status.values, _counted_on(run)[-1] if knows_best else {})
+    if _fits(name, data, told) or _is_cut_back(run, name, data, status):
+        return data, status
+    raise _not_as_told(run / BEST) if name == BEST and status.goes_on else damaged(run / name, *_NOT_WRITTEN)
 
 
 def check_files(run: Path, status: Status) -> None:
@@ -171,44 +165,38 @@ def check_files(run: Path, status: Status) -> None:
     older tuner wrote that, what its newest checkpoint counts on."""
     for name in status.files:
         if name != BEST:
-            checked(run, name, JOURNAL_LIMIT, status)
+            checked(run, name, status)
     if not status.files:
-        for name, told in _counted_on(run).items():
+        for name, told in _counted_on(run)[-1].items():
             if name in _JOURNALS and checksum(read_bytes(run / name, JOURNAL_LIMIT)[: told[0]]) != told:
-                raise _damaged(run / name)
+                raise damaged(run / name, *_NOT_WRITTEN)
     if BEST in status.files or os.path.lexists(run / BEST):
-        best_weights(run, status)
+        checked(run, BEST, status)
 
 
 def apart(run: Path, status: Status) -> list[str]:
     """What of a run does not agree with its status.json, a line each: as a rule because its process died between
     writing the two. Of an ended run these are the best weights, for the rest is checked where it is read."""
-    names = [name for name in (*_JOURNALS, BEST) if name in status.files or os.path.lexists(run / name)]
-    told = [_apart(run, name, status) for name in names if status.files and (status.goes_on or name == BEST)]
-    return [line for line in told if line]
+    told = []
+    for name in (*_JOURNALS, BEST) if status.goes_on else (BEST,):
+        if not status.files or not (name in status.files or os.path.lexists(run / name)):
+            continue
+        try:
+            if _is_cut_back(run, name, *checked(run, name, status)):
+                raise _not_as_told(run / name)
+        except NotFoundError as error:
+            told.append(f"{error.message}. {error.fix}".removesuffix(". "))
+    return told
 
 
-def _apart(run: Path, name: str, status: Status) -> str:
-    try:
-        if name == BEST:
-            best_weights(run, status)
-        elif _is_cut_back(run, name, *_checked(run, name, status)):
-            return f"{_not_as_told(run / name)}. {_how_come(run)}"
-    except NotFoundError as error:
-        return f"{error.message}. {error.fix}".removesuffix(". ")
-    return ""
+def _not_as_told(file: Path) -> NotFoundError:
+    message = f"{shown(file)} is not the one that {STATUS} speaks of"
+    return NotFoundError(message, fix=_DIED if holder(file.parent) is None else _LIVES)
 
 
-def _how_come(run: Path) -> str:
-    return _DIED if holder(run) is None else _LIVES
-
-
-def _not_as_told(file: Path) -> str:
-    return f"{shown(file)} is not the one that {STATUS} speaks of"
-
-
-def _looked_at(run: Path, name: str, limit: int, status: Status) -> tuple[bytes, Status]:
+def _looked_at(run: Path, name: str, status: Status) -> tuple[bytes, Status]:
     """A file and the status that speaks of it, both read again where they do not agree and a process trains the run."""
+    limit = _LIMITS.get(name, JOURNAL_LIMIT)
     data = read_bytes(run / name, limit)
     for pause in _LOOKS[:8] if name in WRITTEN_ONCE else _LOOKS:
         if _fits(name, data, status):
@@ -238,7 +226,7 @@ def _is_cut_back(run: Path, name: str, data: bytes, status: Status) -> bool:
     told = status.files.get(name)
     if told is None or name not in _JOURNALS or not status.goes_on or len(data) >= told[0]:
         return False
-    counted = [each[name] for each in _all_counted_on(run) if name in each]
+    counted = [each[name] for each in _counted_on(run) if name in each]
     return not counted or any(checksum(data[:size]) == (size, digest) for size, digest in counted)
 
 
@@ -269,15 +257,77 @@ def check_position(folder: Path) -> None:
         raise damaged(folder / STATE, "it is not of the moment that its folder's name says")
 
 
-def _counted_on(run: Path) -> Files:
-    """What the newest checkpoint counts on; {} where there is none."""
-    return next(iter(reversed(_all_counted_on(run))), {})
-
-
-def _all_counted_on(run: Path) -> list[Files]:
-    """What each checkpoint counts on, oldest first; those that are damaged or gone meanwhile are passed over."""
-    found: list[Files] = []
+def _counted_on(run: Path) -> list[Files]:
+    """What each checkpoint counts on, oldest first, after nothing; those that are damaged or gone meanwhile are passed
+    over."""
+    found: list[Files] = [{}]
     for folder in checkpoints(run):
         with suppress(NotFoundError):
             found.append(_checksums(read_json(folder / STATE).get("beside"), folder / STATE))
     return found
+
+
+# ---- rows: plain numbers, which reading gives back as they were written ----------------------------------------------
+
+
+def format_header(columns: Sequence[str]) -> str:
+    """The first line of the file, without its end."""
+    for column in columns:
+        if not _COLUMN.fullmatch(column):
+            raise ValueError(f"not a column's name: {column!r}")
+    return ",".join(columns)
+
+
+def format_row(columns: Sequence[str], values: Mapping[str, float | int | None]) -> str:
+    """One line without its end, of exactly the columns: a float in its shortest form that reads back the same, None as
+    an empty cell."""
+    if set(values) != set(columns):
+        raise ValueError(f"a row is whole: {sorted(set(values) ^ set(columns))} are missing or too many")
+    cells = [values[column] for column in columns]
+    return ",".join("" if each is None else str(int(each)) if isinstance(each, int) else repr(float(each))
+                    for each in cells)  # fmt: skip
+
+
+def parse_rows(text: str, file: str) -> list[Row]:
+    """The rows of `text`; a last line without its end was torn by a crash and does not count. Raises NotFoundError
+    naming `file` and the line that is damaged."""
+    lines = text.split("\n")[:-1]
+    if not lines:
+        return []
+    columns = lines[0].split(",")
+    if len(set(columns)) != len(columns) or not all(_COLUMN.fullmatch(column) for column in columns):
+        raise NotFoundError(f"{file} is damaged: line 1 does not name its columns")
+    return [_parse(columns, line, f"{file} is damaged: line {number}") for number, line in enumerate(lines[1:], 2)]
+
+
+def _parse(columns: list[str], line: str, where: str) -> Row:
+    cells = line.split(",")
+    if len(cells) != len(columns):
+        raise NotFoundError(f"{where} has {len(cells)} cells for {len(columns)} columns")
+    row: Row = {}
+    for column, cell in zip(columns, cells, strict=True):
+        if not cell:
+            row[column] = None
+        elif _INTEGER.fullmatch(cell):
+            row[column] = int(cell)
+        elif _FLOAT.fullmatch(cell) and ("inf" in cell or not math.isinf(float(cell))):
+            row[column] = float(cell)
+        else:
+            raise NotFoundError(f"{where}, {column}: {shown(cell[:40])} is not a number")
+    return row
+
+
+def parse_layer_rows(data: bytes, file: str) -> list[LayerRow]:
+    """The whole lines of layer_stats.jsonl. Raises NotFoundError naming `file` and the line that is damaged."""
+    rows = []
+    for number, line in enumerate(data.split(b"\n")[:-1], 1):
+        try:
+            row = json.loads(line)
+            known = type(row["epoch"]) is int and isinstance(row["layer"], str)
+            numbers = [value for key, value in row.items() if key != "layer" and value is not None]
+            if not known or not all(type(value) in (int, float) and math.isfinite(value) for value in numbers):
+                raise ValueError("no epoch, no layer or not a number")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+            raise NotFoundError(f"{file} is damaged: line {number} is not what a layer did after an epoch") from error
+        rows.append(row)
+    return rows

@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 from collections.abc import Collection, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,9 @@ def resolve(reference: str, runs_dir: Path) -> Path:
     if reference and "\0" not in reference:
         if _is_result(Path(reference)):
             return Path(reference)
-        inside = _inside(runs_dir, reference)
-        if inside is not None and _is_result(inside):
+        parts = reference.split("/")
+        leads_out = not {"", ".", ".."}.isdisjoint(parts)
+        if not leads_out and _is_result(inside := reduce(folder_called, parts, runs_dir)):
             return inside
         if os.path.isdir(reference) and "/" in reference:  # noqa: PTH112 - Path.is_dir raises on a name that is too long
             raise NotFoundError(f"{shown(reference)} is not a run folder: it has no run.json and no runs in it")
@@ -101,8 +103,8 @@ def resolve(reference: str, runs_dir: Path) -> Path:
     if len(starting) == 1:
         return starting[0]
     if len(starting) > 1:
-        names = sorted((path.name for path in starting), key=natural)
-        raise NotFoundError(f"{shown(reference)} is the beginning of {len(names)} runs: {_list(names)}")
+        names = [shown(name) for name in sorted((path.name for path in starting), key=natural)]
+        raise NotFoundError(f"{shown(reference)} is the beginning of {len(names)} runs: {some(names, 8)}")
     message = f"there is no run {shown(reference)} in {shown(runs_dir)}"
     if re.fullmatch(r"@[0-9]{1,9}", reference):
         number = int(reference[1:])
@@ -112,17 +114,7 @@ def resolve(reference: str, runs_dir: Path) -> Path:
     known = dict.fromkeys(text for path, name in everything for text in (path.name, name) if text)
     near = difflib.get_close_matches(reference[:64], known, n=4, cutoff=0.5)
     fix = there_are([path for path, _ in everything])
-    raise NotFoundError(message + (f"; near: {_list(near)}" if near else ""), fix=fix)
-
-
-def _inside(runs_dir: Path, reference: str) -> Path | None:
-    """The place in `runs_dir` that a folder's name, or GROUP/seed-3, stands for; None for what leads out of it."""
-    place = runs_dir
-    for part in reference.split("/"):
-        if part in ("", ".", ".."):
-            return None
-        place = folder_called(place, part)
-    return place
+    raise NotFoundError(message + (f"; near: {shown(', '.join(near))}" if near else ""), fix=fix)
 
 
 def resolve_run(reference: str, runs_dir: Path) -> Path:
@@ -161,10 +153,6 @@ def results_in(runs_dir: Path) -> list[tuple[Path, str]]:
             time, name = max(map(headline, inside))
             found.append((time, natural(path.name), path, name))
     return [(path, name) for *_, path, name in sorted(found, reverse=True)]
-
-
-def _list(names: list[str]) -> str:
-    return some(list(map(shown, names)), 8)
 
 
 def next_command(run: Run) -> str:

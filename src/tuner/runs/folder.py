@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import pairwise
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tuner.config.comparison import ABSENT, NEUTRAL, name_of
-from tuner.durable.reading import JOURNAL_LIMIT, JSON_LIMIT, damaged, list_folder, parse_json, read_bytes, shown
+from tuner.durable.reading import JSON_LIMIT, damaged, list_folder, parse_json, read_bytes, shown
 from tuner.durable.writing import LEFTOVERS
 from tuner.errors import NotFoundError
 from tuner.paths import is_run_name, normal
@@ -27,18 +27,19 @@ from tuner.runs.files import (
     METRICS,
     ORIGINS,
     TIMING,
-    Files,
+    LayerRow,
+    Row,
     Status,
     checked,
+    parse_layer_rows,
+    parse_rows,
     read_status,
 )
 from tuner.runs.identity import Identity
 from tuner.runs.lock import holder
-from tuner.runs.rows import LayerRow, Row, parse_layer_rows, parse_rows
 
 FORMAT = 1
 GROUP = "group.json"
-_CONFIG_LIMIT = 1 << 20
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)
 
 
@@ -51,25 +52,24 @@ class Run:
     created: str
     identity: Identity
     about: dict[str, Any]  # all of run.json
-    status: dict[str, Any]  # {} before the first status was written
+    told: Status  # status.json: what the files are checked against
     state: str  # one of STATES
-    files: Files = field(default_factory=dict)  # what status.json says of the other files
 
     @property
-    def told(self) -> Status:
-        """status.json: what the files are checked against."""
-        return Status(self.status, self.files)
+    def status(self) -> dict[str, Any]:
+        """What status.json tells; {} before the first one was written."""
+        return self.told.values
 
-    def content(self, name: str, limit: int = JOURNAL_LIMIT) -> bytes:
+    def content(self, name: str) -> bytes:
         """The content of one of its files, checked where status.json tells its checksum. Raises NotFoundError."""
-        return checked(self.path, name, limit, self.told)
+        return checked(self.path, name, self.told)[0]
 
     @cached_property
     def config(self) -> dict[str, Any]:
         """Every value the run used. Raises NotFoundError."""
         from tuner.document.files import plain
 
-        return plain(self.path / CONFIG, self.content(CONFIG, _CONFIG_LIMIT))
+        return plain(self.path / CONFIG, self.content(CONFIG))
 
     @cached_property
     def origins(self) -> dict[str, str]:
@@ -128,7 +128,7 @@ class Run:
 
     def _has(self, name: str) -> bool:
         """Whether a journal is there, or ought to be."""
-        return name in self.files or os.path.lexists(self.path / name)
+        return name in self.told.files or os.path.lexists(self.path / name)
 
 
 def read(path: Path) -> Run:
@@ -148,13 +148,13 @@ def glance(path: Path) -> Run:
             beside = []
         raise NotFoundError(f"there is no run folder {shown(path)}", fix=there_are(beside))
     status = read_status(path)
-    about = _about(path / IDENTITY, checked(path, IDENTITY, JSON_LIMIT, status))
+    about = _about(path, checked(path, IDENTITY, status)[0])
     state = status.values.get("state", "running")
     if state == "running" and holder(path) is None:
         status = read_status(path)  # its holder may have written the end between our two looks
         state = status.values.get("state", "crashed").replace("running", "crashed")
     identity = Identity.from_json(about.get("identity"), shown(path / IDENTITY))
-    return Run(path, about["name"], about["created"], identity, about, status.values, state, status.files)
+    return Run(path, about["name"], about["created"], identity, about, status, state)
 
 
 def there_are(newest_first: Sequence[Path]) -> str:

@@ -140,11 +140,11 @@ def making(runs_dir: Path) -> Iterator[None]:
     with writing(runs_dir):
         descriptor = os.open(runs_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        deadline, taken = time.monotonic() + _TURN, False
-        while not taken and time.monotonic() < deadline:
+        deadline = time.monotonic() + _TURN
+        while time.monotonic() < deadline:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                taken = True
+                break
             except BlockingIOError:  # another process is at it
                 time.sleep(0.005)
             except OSError:  # a file system without such locks keeps nobody out

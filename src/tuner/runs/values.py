@@ -18,9 +18,8 @@ from tuner.figures import mean, mean_of_known
 from tuner.options.metrics import Column
 from tuner.options.metrics import column as column_of
 from tuner.quantities import EPOCH, LAYER, WHOLE_RUN
-from tuner.runs.files import CONFIG
+from tuner.runs.files import CONFIG, Row
 from tuner.runs.folder import Run
-from tuner.runs.rows import Row
 
 if TYPE_CHECKING:
     from tuner.config.loaded import Loaded
@@ -125,11 +124,11 @@ def parse_metric(text: str) -> Metric:
     found = _FORM.fullmatch(text)
     if found is None:
         raise UsageError(f"{shown(text) or repr(text)} is not a metric", fix=f"These are: {FORMS}.")
-    place = found[2]
-    at = None if place is None else -1 if place == "last" else int(place)
-    if place is not None:
-        _check_has_epochs(found[1])
-    return Metric(text, found[1], at)
+    column, place = found.groups()
+    if place is None:
+        return Metric(text, column)
+    _check_has_epochs(column)
+    return Metric(text, column, -1 if place == "last" else int(place))
 
 
 def _check_has_epochs(column: str) -> None:
@@ -154,14 +153,12 @@ def value(run: Run, metric: Metric) -> float | None:
     if inside is not None:
         return _of_layer(run, inside[1], inside[2], metric)
     asked = column_of(metric.column)
-    if asked.part == "test" and metric.at is None:
-        test = run.status.get("test") or {}
-        return _known(run, test, asked.name, metric) if test else None
-    if metric.at is None or metric.at == -1:
-        row = run.status.get("best" if metric.at is None else "last") or {}
+    is_test = asked.part == "test"  # it is measured once, so no epoch is asked for
+    if is_test or metric.at is None or metric.at == -1:
+        row = run.status.get("test" if is_test else "best" if metric.at is None else "last")
     else:
-        row = next((row for row in run.rows if row.get("epoch") == metric.at), {})
-    return _known(run, row, metric.column, metric) if row else None
+        row = next((row for row in run.rows if row.get("epoch") == metric.at), None)
+    return _known(run, row, asked.name if is_test else metric.column, metric) if row else None
 
 
 def measured_loss(config: Mapping[str, Any], column: str) -> dict[str, Any]:
@@ -223,16 +220,14 @@ def _of_layer(run: Run, number: str, layer: str, metric: Metric) -> float | None
         raise UsageError(f"{_named(run)} has no metric {shown(metric)}", fix=fix)
     if metric.at is None:
         best = run.status.get("best_epoch")
-        rows = [row for row in rows if best is not None and row["epoch"] <= best][-1:]
-    elif metric.at == -1:
-        rows = rows[-1:]
-    else:
+        rows = [row for row in rows if best is not None and row["epoch"] <= best]
+    elif metric.at != -1:
         epochs = [row["epoch"] for row in rows]
         rows = [row for row in rows if row["epoch"] == metric.at]
         if not rows and metric.at < epochs[-1]:
             fix = f"They were after epochs {', '.join(map(str, epochs))}."
             raise UsageError(f"the layers of {_named(run)} were not measured after epoch {metric.at}", fix=fix)
-    found: float | None = rows[0].get(number) if rows else None
+    found: float | None = rows[-1].get(number) if rows else None
     return found
 
 
@@ -255,41 +250,35 @@ def _known(run: Run, row: dict[str, Any] | Row, name: str, metric: Metric) -> fl
     return found
 
 
-@dataclass(frozen=True)
-class Requirement:
-    """A metric and what it has to be."""
-
-    condition: Condition
-    metric: Metric
-
-    def judge(self, runs: Mapping[int, Run]) -> dict[str, Any]:
-        """``{"condition", "value", "holds"}`` for the mean over the runs; a run without a value fails it, and where it
-        is known why, ``reason`` says so."""
-        values = [value(run, self.metric) for run in runs.values()]
-        known = [each for each in values if each is not None]
-        found = mean(known) if known and len(known) == len(values) else None
-        reasons = [reason for run in runs.values() if found is None and (reason := why_not(run, self.metric))]
-        return {
-            "condition": str(self.condition),
-            "value": found,
-            "holds": found is not None and self.condition.holds(found),
-            **({"reason": reasons[0]} if reasons else {}),
-        }
+def judge(requirement: Condition, runs: Mapping[int, Run]) -> dict[str, Any]:
+    """``{"condition", "value", "holds"}`` for the mean over the runs; a run without a value fails it, and where it is
+    known why, ``reason`` says so."""
+    metric = parse_metric(requirement.left)
+    values = [value(run, metric) for run in runs.values()]
+    known = [each for each in values if each is not None]
+    found = mean(known) if known and len(known) == len(values) else None
+    reasons = [reason for run in runs.values() if found is None and (reason := why_not(run, metric))]
+    return {
+        "condition": str(requirement),
+        "value": found,
+        "holds": found is not None and requirement.holds(found),
+        **({"reason": reasons[0]} if reasons else {}),
+    }
 
 
-def parse_requirements(texts: Sequence[str], loaded: Loaded) -> list[Requirement]:
-    """Raises UsageError for what is no condition, and for a metric that a run of `loaded` will not have."""
-    requirements = [Requirement(each, parse_metric(each.left)) for each in map(parse_numeric, texts)]
+def parse_requirements(texts: Sequence[str], loaded: Loaded) -> list[Condition]:
+    """What a trained run has to reach: ``--require 'val_accuracy>=0.97'``. Raises UsageError for what is no condition,
+    and for a metric that a run of `loaded` will not have."""
+    requirements = [(each, parse_metric(each.left).column) for each in map(parse_numeric, texts)]
     there = possible_metrics(loaded)
-    for requirement in requirements:
-        is_test = column_of(requirement.metric.column).part == "test"
-        if is_test and loaded.config.training.test == "ask":
-            raise UsageError(f"{requirement.condition}: {NOT_TESTED}", fix="training.test=end measures it.")
-        if requirement.metric.column not in (*there, *layer_metrics(loaded)):
-            near = [name for name in there if name.endswith(f"_{requirement.metric.column}")]
+    for condition, column in requirements:
+        if column_of(column).part == "test" and loaded.config.training.test == "ask":
+            raise UsageError(f"{condition}: {NOT_TESTED}", fix="training.test=end measures it.")
+        if column not in (*there, *layer_metrics(loaded)):
+            near = [name for name in there if name.endswith(f"_{column}")]
             fix = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(there)}."
-            raise UsageError(f"{requirement.condition}: such a run has no metric {requirement.metric.column}", fix=fix)
-    return requirements
+            raise UsageError(f"{condition}: such a run has no metric {column}", fix=fix)
+    return [condition for condition, _ in requirements]
 
 
 def layer_metrics(loaded: Loaded) -> list[str]:

@@ -20,9 +20,8 @@ from tuner.monitor import best_index, epochs_waited, oriented
 from tuner.opening import Session
 from tuner.options.metrics import Column
 from tuner.paths import reference
-from tuner.runs.files import BEST, STATE, checkpoint_name
+from tuner.runs.files import BEST, STATE, Row, checkpoint_name
 from tuner.runs.find import calmer_command
-from tuner.runs.rows import Row
 from tuner.state import load_weights, weights
 from tuner.stopping import StopRequests
 from tuner.train.diverged import locate

@@ -25,12 +25,15 @@ from tuner.runs.files import (
     TIMING,
     WEIGHTS_LIMIT,
     WRITTEN_ONCE,
+    Row,
     checkpoint_position,
     checkpoints,
+    format_header,
+    format_row,
+    parse_rows,
     write_status,
 )
 from tuner.runs.lock import MOVE, Lock
-from tuner.runs.rows import Row, format_header, format_row, parse_rows
 
 TIMING_COLUMNS = ("epoch", *TIME)
 _ANEW = "train it anew with --again"
@@ -53,11 +56,11 @@ class Folder:
                 sweep_leftovers(self.checkpoints)
             there = [name for name in WRITTEN_ONCE if os.path.lexists(self.path / name)]
             self.written_once = {name: checksum(read_bytes(self.path / name, JOURNAL_LIMIT)) for name in there}
-            self.metrics = opened.enter_context(Journal.open(self.path / METRICS, format_header(columns)))
-            self.log_file = opened.enter_context(Journal.open(self.path / LOG))
+            self.metrics = opened.enter_context(Journal(self.path / METRICS, format_header(columns)))
+            self.log_file = opened.enter_context(Journal(self.path / LOG))
             self.timing = opened.enter_context(self._open_timing())
             kept = with_layers or os.path.lexists(self.path / LAYERS)  # from before they were turned off
-            self.layers = opened.enter_context(Journal.open(self.path / LAYERS)) if kept else None
+            self.layers = opened.enter_context(Journal(self.path / LAYERS)) if kept else None
             self.opened = opened.pop_all()
 
     def __enter__(self) -> Self:
@@ -78,7 +81,7 @@ class Folder:
         """timing.csv; one that is damaged from its first line on is set aside, for it is no reason not to train."""
         path = self.path / TIMING
         try:
-            return Journal.open(path, format_header(TIMING_COLUMNS))
+            return Journal(path, format_header(TIMING_COLUMNS))
         except NotFoundError as error:
             if path.is_symlink() or not path.is_file():
                 raise
@@ -86,7 +89,7 @@ class Folder:
             self.log(f"set aside as {aside.name}: {error.message}")
         with writing(aside):
             path.replace(aside)
-        return Journal.open(path, format_header(TIMING_COLUMNS))
+        return Journal(path, format_header(TIMING_COLUMNS))
 
     def check_place(self) -> None:
         """Raises ResourceError when the run was deleted, moved or taken by another process while it was trained."""

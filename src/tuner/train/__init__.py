@@ -33,11 +33,10 @@ def train(session: Session, stop: StopRequests) -> Iterator[Event]:
             training = Training(session, setup, folder, stop)
             try:
                 with enough_memory(session):
-                    resumed = go_on(training)
-                    yield started(training, resumed)
+                    yield begin(training)
                     yield from training.epochs()
             except ResourceError as error:
-                training.failed(error)
+                training.end("stopped", error.message, ResourceError.exit_code)  # it goes on from its last checkpoint
                 raise
 
 
@@ -60,8 +59,7 @@ def enough_memory(session: Session) -> Iterator[None]:
 
 def columns(setup: Setup) -> tuple[str, ...]:
     """The columns of metrics.csv."""
-    parts = ["train", "val"] if setup.validation is not None else ["train"]
-    measured = [str(Column(part, metric.name)) for part in parts for metric in setup.measure.metrics]
+    measured = [str(Column(part, metric.name)) for part in setup.evaluated for metric in setup.measure.metrics]
     return ("epoch", "step", "lr", "batch_loss", *measured, "grad_norm")
 
 
@@ -78,30 +76,25 @@ def _create(session: Session, stop: StopRequests) -> Lock:
     raise error
 
 
-def go_on(training: Training) -> int | None:
-    """Takes up the newest checkpoint; the number of whole epochs before it, or None for a run from the start."""
-    folder = training.folder
+def begin(training: Training) -> Started:
+    """Takes up the newest checkpoint, where there is one."""
+    session, setup, folder = training.session, training.setup, training.folder
+    goes_on = session.held is not None
     found = folder.newest_checkpoint(training.take_up)
-    if training.session.changed:
-        folder.settings(training.session.files(), training.status("running", ""))
-    if training.session.held is not None:
-        folder.keep(DATA, training.session.files()[DATA])
+    if goes_on:
+        files = session.files()
+        if session.changed:
+            folder.settings(files, training.status("running", ""))
+        folder.keep(DATA, files[DATA])
     folder.status(training.status("running", ""))
-    if found is None:
-        return 0 if training.session.held is not None else None
-    folder.log(f"goes on from {found}")
-    return training.setup.state.epoch - 1
-
-
-def started(training: Training, resumed: int | None) -> Started:
-    session, setup = training.session, training.setup
+    if found is not None:
+        folder.log(f"goes on from {found}")
     last, size = setup.task.batches[-1], session.loaded.config.training.batch_size
     notes = [*session.loaded.notes, *session.notes, *session.changed]
     if size != "full" and last[1] - last[0] > size:
         notes.append("the lone last sample of an epoch joins the batch before it: batch norm needs two")
-    training.folder.log(f"started on {session.identity.device_model}, {session.identity.threads} threads")
+    folder.log(f"started on {session.identity.device_model}, {session.identity.threads} threads")
     for note in notes:
-        training.folder.log(note)
-    return Started(
-        training.folder.path, resumed, training.steps, setup.state.batch, notes=tuple(notes), **session.begun
-    )
+        folder.log(note)
+    resumed = setup.state.epoch - 1 if goes_on else None
+    return Started(folder.path, resumed, training.steps, setup.state.batch, notes=tuple(notes), **session.begun)

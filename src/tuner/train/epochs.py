@@ -11,11 +11,11 @@ from functools import cached_property
 from typing import Any
 
 from tuner.config.settings import Config
-from tuner.durable.reading import Checksum
-from tuner.errors import DIVERGED, NotFoundError, ResourceError
+from tuner.durable.reading import Checksum, json_line
+from tuner.errors import DIVERGED, NotFoundError
 from tuner.events import Ended, EpochDone, Event, StepsDone
 from tuner.layer_stats import epochs_measured, measure, probe_of
-from tuner.loop import NonFinite, evaluate, train_epoch
+from tuner.loop import NonFinite, evaluate, locate, train_epoch
 from tuner.monitor import best_index, epochs_waited, oriented
 from tuner.opening import Session
 from tuner.options.metrics import Column
@@ -25,7 +25,6 @@ from tuner.runs.files import BEST, STATE, checkpoint_name
 from tuner.runs.rows import Row
 from tuner.state import load_weights, weights
 from tuner.stopping import StopRequests
-from tuner.train.diverged import locate
 from tuner.train.folder import Folder
 from tuner.train.prepare import Setup
 
@@ -42,7 +41,7 @@ class Training:
     folder: Folder
     stop: StopRequests
     snapshot: dict[str, bytes] = field(default_factory=dict)
-    snapshot_epoch: int = 0
+    """The state at the last checkpoint on schedule, or at the start: where to look again should training diverge."""
     began: float = field(default_factory=time.monotonic)
     steps_done: int = 0
 
@@ -72,7 +71,7 @@ class Training:
         config, state = self.config, self.setup.state
         if state.step == 0:
             self.measure_layers(0)
-        self.take_snapshot()
+        self.snapshot = state.capture(self.folder.beside())
         reason = self.reason_to_end()
         if reason is not None:  # it went on from its last checkpoint, and was killed before it had tidied up
             self.folder.tidy(checkpoint_name(state.epoch - 1), True, config.checkpoint)
@@ -85,18 +84,18 @@ class Training:
                 epoch = (step - 1) // self.steps + 1
                 yield self.diverged(f"{what} was not finite in epoch {epoch}, step {step}")
                 return
-            if state.batch:
-                yield self.stopped()
+            reason = None if state.batch else self.reason_to_end()
+            is_due = state.batch == 0 and (state.epoch - 1) % config.checkpoint.every == 0
+            asked = self.stop.asked
+            if is_due or reason or asked:
+                files = self.save(is_due or reason is not None)
+                self.snapshot = files if is_due else self.snapshot
+            if reason is None and asked is not None:
+                inside = f"in epoch {state.epoch}, batch {state.batch:,} of {self.steps:,}"
+                where = inside if state.batch else f"after epoch {state.epoch - 1}"
+                yield self.end("stopped", f"{asked.reason} {where}", asked.exit_code)
                 return
-            reason = self.reason_to_end()
-            scheduled = (state.epoch - 1) % config.checkpoint.every == 0 or reason is not None
-            asked = self.stop.asked is not None
-            if scheduled or asked:
-                self.save(checkpoint_name(state.epoch - 1), scheduled)
             if reason is None:
-                if asked:
-                    yield self.stopped()
-                    return
                 self.folder.status(self.status("running", ""))
         if self.best_of(self.folder.rows) is None:
             yield self.diverged(f"{config.training.monitor} was not finite in any of its {state.epoch - 1} epochs")
@@ -107,12 +106,13 @@ class Training:
         """Which row the monitor says is the best one."""
         return best_index(rows, self.config.training.monitor)
 
-    def save(self, name: str, scheduled: bool) -> None:
-        """Commits a checkpoint of this moment; older ones go."""
+    def save(self, scheduled: bool) -> dict[str, bytes]:
+        """Commits a checkpoint of this moment, and gives its files; older ones go."""
         state = self.setup.state
-        is_current = self.snapshot_epoch == state.epoch and state.batch == 0
-        self.folder.checkpoint(name, self.snapshot if is_current else state.capture(self.folder.beside()))
+        name, files = checkpoint_name(state.epoch - 1, state.batch), state.capture(self.folder.beside())
+        self.folder.checkpoint(name, files)
         self.folder.tidy(name, scheduled, self.config.checkpoint)
+        return files
 
     def reason_to_end(self) -> str | None:
         """Why training is over, or None."""
@@ -129,10 +129,10 @@ class Training:
     def one_epoch(self) -> Iterator[Event]:
         """Trains one epoch, or the rest of it, and measures it; returns early, mid-epoch, when asked to stop. Raises
         NonFinite."""
-        setup, state, history = self.setup, self.setup.state, self.history()
+        setup, state = self.setup, self.setup.state
         began = told = time.monotonic()
         first = state.batch
-        for _ in train_epoch(setup.task, state, history):
+        for _ in train_epoch(setup.task, state, self.history()):
             self.steps_done += 1
             if self.stop.asked is not None and state.batch < self.steps:
                 if not state.finite():  # or a state that cannot go on would be saved
@@ -141,7 +141,7 @@ class Training:
             if (moment := time.monotonic()) - told >= PROGRESS_EVERY:
                 told = moment
                 yield StepsDone(state.epoch, state.batch, self.steps, self.seconds_left())
-        row = self.measure(history)
+        row = self.measure()
         if state.epoch in self.layer_epochs:
             self.measure_layers(state.epoch)
         state.next_epoch()
@@ -151,32 +151,29 @@ class Training:
         rows = self.folder.rows
         is_best = self.best_of([*rows, row]) == len(rows)
         self.folder.epoch(row, taken, rate, weights(state.network) if is_best else None)
-        if (state.epoch - 1) % self.config.checkpoint.every == 0:
-            self.take_snapshot()
         yield EpochDone(row, is_best, taken, rate, self.seconds_left())
 
-    def measure(self, history: tuple[float, ...]) -> Row:
+    def measure(self) -> Row:
         """The row of metrics.csv for the epoch that was just trained. Raises NonFinite when the weights are spoilt."""
         setup, state, task = self.setup, self.setup.state, self.setup.task
         loss_sum, norm_sum = state.sums.tolist()
-        rate = task.lr_of(state.step - 1, history)
+        rate = task.lr_of(state.step - 1, self.history())
         row: Row = {"epoch": state.epoch, "step": state.step, "lr": rate, "batch_loss": loss_sum / len(task.train)}
-        train = evaluate(state.network, setup.train_evaluated, setup.measure, setup.normalizer)
-        row |= {str(Column("train", name)): value for name, value in train.items()}
-        if setup.validation is not None:
-            validation = evaluate(state.network, setup.validation, setup.measure, setup.normalizer)
-            row |= {str(Column("val", name)): value for name, value in validation.items()}
+        for part, samples in setup.evaluated.items():
+            found = evaluate(state.network, samples, setup.measure, task.normalizer)
+            row |= {str(Column(part, name)): value for name, value in found.items()}
         row["grad_norm"] = norm_sum / self.steps
-        if not state.finite() or not math.isfinite(train["loss"]):
+        if not state.finite() or not math.isfinite(row["train_loss"] or 0):
             raise NonFinite
         return row
 
     def measure_layers(self, epoch: int) -> None:
         """Adds what happens inside the network after this epoch to layer_stats.jsonl."""
-        setup, state = self.setup, self.setup.state
-        if self.config.layer_stats == "auto":
-            probe = probe_of(setup.train_evaluated, setup.normalizer)
-            self.folder.measured_layers(measure(state.network, probe, setup.task.objective, epoch, state.step))
+        setup, state, journal = self.setup, self.setup.state, self.folder.layers
+        if journal is not None and self.config.layer_stats == "auto":
+            probe = probe_of(setup.evaluated["train"], setup.task.normalizer)
+            for row in measure(state.network, probe, setup.task.objective, epoch, state.step):
+                journal.append(json_line(row))
 
     @cached_property
     def layer_epochs(self) -> frozenset[int]:
@@ -184,11 +181,6 @@ class Training:
 
     def history(self) -> tuple[float, ...]:
         return oriented(self.folder.rows, self.config.training.monitor)
-
-    def take_snapshot(self) -> None:
-        """Keeps the state as it is now: the checkpoint to come, and where to look again should training diverge."""
-        self.snapshot = self.setup.state.capture(self.folder.beside())
-        self.snapshot_epoch = self.setup.state.epoch
 
     def seconds_left(self) -> float | None:
         """An estimate from the pace so far."""
@@ -218,37 +210,22 @@ class Training:
             **more,
         }
 
-    def end(self, status: dict[str, Any]) -> Ended:
+    def end(self, state: str, reason: str, exit_code: int, **more: Any) -> Ended:
+        status = self.status(state, reason, exit_code, **more)
         self.folder.status(status)
-        self.folder.log(f"{status['state']}: {status['reason']}")
+        self.folder.log(f"{state}: {reason}")
         return Ended(self.folder.path, status)
 
     def finished(self, reason: str) -> Ended:
         """Tests the best weights, once, and closes the run."""
-        setup, network = self.setup, self.setup.state.network
-        status = self.status("finished", reason, 0)
-        if len(self.folder.rows) not in self.layer_epochs:
-            self.measure_layers(len(self.folder.rows))
+        setup, network, epochs = self.setup, self.setup.state.network, len(self.folder.rows)
+        if epochs not in self.layer_epochs:
+            self.measure_layers(epochs)
         load_weights(network, self.folder.best(), BEST)
-        if setup.test is not None:
-            status["test"] = evaluate(network, setup.test, setup.measure, setup.normalizer)
-        return self.end(status)
-
-    def stopped(self) -> Ended:
-        """Saves the state where it is and says how to go on."""
-        state, asked = self.setup.state, self.stop.asked
-        assert asked is not None  # noqa: S101 - a run stops only when asked to
-        if state.batch:
-            self.save(checkpoint_name(state.epoch - 1, state.batch), scheduled=False)
-        inside = f"in epoch {state.epoch}, batch {state.batch:,} of {self.steps:,}"
-        where = inside if state.batch else f"after epoch {state.epoch - 1}"
-        return self.end(self.status("stopped", f"{asked.reason} {where}", asked.exit_code))
+        test = evaluate(network, setup.test, setup.measure, setup.task.normalizer) if setup.test is not None else {}
+        return self.end("finished", reason, 0, test=test)
 
     def diverged(self, reason: str) -> Ended:
         """Closes the run; the last finite checkpoint made on schedule stands."""
         again = calmer_command(self.folder.path, self.session.loaded.resolved["optimizer"])
-        return self.end(self.status("diverged", reason, DIVERGED, next=again))
-
-    def failed(self, error: ResourceError) -> None:
-        """Notes that the machine ran out; the last checkpoint stands and the same command goes on from it."""
-        self.end(self.status("stopped", error.message, ResourceError.exit_code))
+        return self.end("diverged", reason, DIVERGED, next=again)

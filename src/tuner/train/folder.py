@@ -10,7 +10,7 @@ from typing import Any, Self
 from tuner.config.settings import Checkpoint
 from tuner.durable.folders import commit_folder, read_folder, remove_folder, sweep_leftovers
 from tuner.durable.journal import Journal
-from tuner.durable.reading import JOURNAL_LIMIT, Checksum, checksum, damaged, json_line, read_bytes, shown
+from tuner.durable.reading import JOURNAL_LIMIT, Checksum, checksum, damaged, read_bytes, shown
 from tuner.durable.writing import write_file, writing
 from tuner.errors import NotFoundError, ResourceError
 from tuner.quantities import TIME
@@ -120,7 +120,12 @@ class Folder:
             self.log(error.message)
             kept = 1
         self.timing.cut(sum(map(len, text.splitlines(keepends=True)[:kept])))
-        self._cut_layers(beside.get(LAYERS, (0, "")))
+        if self.layers is not None:
+            length, digest = beside.get(LAYERS, (0, ""))
+            if length and checksum(read_bytes(self.path / LAYERS, JOURNAL_LIMIT)[:length]) != (length, digest):
+                self.log(f"{LAYERS} was damaged: what it held of the epochs before is gone")
+                length = 0
+            self.layers.cut(length)
 
     def _put_back_best(self, name: str, known: Checksum | None, held: bytes | None) -> None:
         """Makes the best weights those that the checkpoint counts on; one of an older tuner does not hold them. Raises
@@ -140,22 +145,6 @@ class Folder:
                 write_file(place, held)
                 self.best_kept = True
         self.best_known = known
-
-    def _cut_layers(self, known: Checksum) -> None:
-        """Takes what is to be measured again out of layer_stats.jsonl; all of it where it is not what it was."""
-        if self.layers is None:
-            return
-        length = known[0]
-        if length and checksum(read_bytes(self.path / LAYERS, JOURNAL_LIMIT)[:length]) != known:
-            self.log(f"{LAYERS} was damaged: what it held of the epochs before is gone")
-            length = 0
-        self.layers.cut(length)
-
-    def measured_layers(self, rows: list[dict[str, Any]]) -> None:
-        """Adds a line for each layer."""
-        assert self.layers is not None  # noqa: S101 - called where they are measured
-        for row in rows:
-            self.layers.append(json_line(row))
 
     def text_of(self, name: str) -> str:
         return read_bytes(self.path / name, JOURNAL_LIMIT).decode("ascii", "replace")

@@ -138,7 +138,8 @@ class TestRates:
         if name == "plateau":
             scheduler = scheduler.replace(patience=1)
         task = workplace.setup(DIGITS).task
-        object.__setattr__(task, "scheduler", scheduler)
+        object.__setattr__(task, "config", task.config.replace(scheduler=scheduler))
+        lr, epochs = task.config.optimizer.lr, task.config.training.epochs
         history = (1.0, 2.0, 0.5, 0.7, 0.6, 0.4)
         constant = 0
         for epoch in range(1, 7):
@@ -146,7 +147,7 @@ class TestRates:
             rate = loop.rate_of_epoch(task, epoch, seen)
             constant += rate is not None
             for step in range((epoch - 1) * 4, epoch * 4):
-                assert rate in (None, learning_rate(scheduler, task.lr, step, 4, task.epochs, seen))
+                assert rate in (None, learning_rate(scheduler, lr, step, 4, epochs, seen))
         by_epoch = name in ("none", "step", "multistep", "plateau")
         assert constant == (6 - math.ceil(warmup) if by_epoch else 0)
 
@@ -160,7 +161,7 @@ class TestAugmentation:
         normalizer = task.normalizer
         raw = task.train.x[32:64].to(torch.float32)
         expected = raw
-        for index, augmentation in enumerate(task.augment):
+        for index, augmentation in enumerate(task.config.data.augment):
             generator = torch.Generator().manual_seed(derive(5, "augment", index, 7))
             expected = augmentation.apply(expected, generator, normalizer.low, normalizer.high)
         expected = (expected - normalizer.mean) / normalizer.scale

@@ -52,17 +52,11 @@ def prepare(session: Session) -> Setup:
         train = Samples(normalizer(train.x), train.y)
     batch = len(train) if config.training.batch_size == "full" else config.training.batch_size
     task = Task(
-        train=train,
-        objective=config.loss.build(classes),
-        scheduler=config.scheduler,
-        lr=config.optimizer.lr,
-        epochs=config.training.epochs,
-        batches=batch_bounds(len(train), batch, any(block.batch_norm for block in session.loaded.plan.blocks)),
-        seed=config.seed,
-        shuffle=config.data.shuffle,
-        gradient_clip=config.training.gradient_clip,
-        augment=tuple(config.data.augment),
-        normalizer=None if kept else normalizer,
+        config,
+        train,
+        config.loss.build(classes),
+        batch_bounds(len(train), batch, any(block.batch_norm for block in session.loaded.plan.blocks)),
+        None if kept else normalizer,
     )
     evaluated = {"train": Samples(train.x.index_select(0, rows), train.y.index_select(0, rows))}
     if len(splits.validation):

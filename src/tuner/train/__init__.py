@@ -16,7 +16,7 @@ from tuner.runs.lock import Lock, describe_holder, held
 from tuner.stopping import StopRequests
 from tuner.train.epochs import Training
 from tuner.train.folder import Folder
-from tuner.train.prepare import Setup, prepare, set_up_torch
+from tuner.train.prepare import prepare, set_up_torch
 
 
 def train(session: Session, stop: StopRequests) -> Iterator[Event]:
@@ -28,8 +28,10 @@ def train(session: Session, stop: StopRequests) -> Iterator[Event]:
         session = set_up_torch(session)
         setup = prepare(session)
         lock = session.held or _create(session, stop)
+        measured = [str(Column(part, metric.name)) for part in setup.evaluated for metric in setup.measure.metrics]
+        columns = ("epoch", "step", "lr", "batch_loss", *measured, "grad_norm")
         with_layers = session.loaded.config.layer_stats == "auto"
-        with stop.listening(), Folder(lock, columns(setup), with_layers) as folder:
+        with stop.listening(), Folder(lock, columns, with_layers) as folder:
             training = Training(session, setup, folder, stop)
             try:
                 with enough_memory(session):
@@ -55,12 +57,6 @@ def enough_memory(session: Session) -> Iterator[None]:
         message = f"out of memory on {where}: {count:,} parameters, training.batch_size {size}"
         fix = "a smaller model or a smaller training.batch_size needs less; `tuner check --resolved` shows the layers"
         raise ResourceError(message, fix=fix) from None
-
-
-def columns(setup: Setup) -> tuple[str, ...]:
-    """The columns of metrics.csv."""
-    measured = [str(Column(part, metric.name)) for part in setup.evaluated for metric in setup.measure.metrics]
-    return ("epoch", "step", "lr", "batch_loss", *measured, "grad_norm")
 
 
 def _create(session: Session, stop: StopRequests) -> Lock:

@@ -53,6 +53,15 @@ class Training:
     def config(self) -> Config:
         return self.session.loaded.config
 
+    @property
+    def monitor(self) -> str:
+        return self.config.training.monitor
+
+    @property
+    def history(self) -> tuple[float, ...]:
+        """The monitor of the epochs so far, smaller being better."""
+        return oriented(self.folder.rows, self.monitor)
+
     def take_up(self, name: str, files: dict[str, bytes]) -> dict[str, Checksum]:
         """Goes back to the checkpoint `name`; what it counts on. Raises NotFoundError where it contradicts itself."""
         state, epochs = self.setup.state, self.config.training.epochs
@@ -79,10 +88,10 @@ class Training:
             try:
                 yield from self.one_epoch()
             except NonFinite:
-                step, what = locate(self.setup.task, state, self.snapshot, self.history(), state.epoch)
+                step, what = locate(self.setup.task, state, self.snapshot, self.history, state.epoch)
                 self.folder.tidy(None, False, config.checkpoint)
                 epoch = (step - 1) // self.steps + 1
-                yield self.diverged(f"{what} was not finite in epoch {epoch}, step {step}")
+                yield self.end("diverged", f"{what} was not finite in epoch {epoch}, step {step}", DIVERGED)
                 return
             reason = None if state.batch else self.reason_to_end()
             is_due = state.batch == 0 and (state.epoch - 1) % config.checkpoint.every == 0
@@ -97,14 +106,11 @@ class Training:
                 return
             if reason is None:
                 self.folder.status(self.status("running", ""))
-        if self.best_of(self.folder.rows) is None:
-            yield self.diverged(f"{config.training.monitor} was not finite in any of its {state.epoch - 1} epochs")
+        if best_index(self.folder.rows, self.monitor) is None:
+            reason = f"{self.monitor} was not finite in any of its {state.epoch - 1} epochs"
+            yield self.end("diverged", reason, DIVERGED)
         else:
             yield self.finished(reason)
-
-    def best_of(self, rows: list[Row]) -> int | None:
-        """Which row the monitor says is the best one."""
-        return best_index(rows, self.config.training.monitor)
 
     def save(self, scheduled: bool) -> dict[str, bytes]:
         """Commits a checkpoint of this moment, and gives its files; older ones go."""
@@ -116,14 +122,13 @@ class Training:
 
     def reason_to_end(self) -> str | None:
         """Why training is over, or None."""
-        config, rows = self.config, self.folder.rows
-        stopping, monitor = config.early_stopping, config.training.monitor
-        if stopping and rows and epochs_waited(oriented(rows, monitor), stopping.min_delta) >= stopping.patience:
+        rows, stopping, epochs = self.folder.rows, self.config.early_stopping, self.config.training.epochs
+        if stopping and epochs_waited(self.history, stopping.min_delta) >= stopping.patience:
             by = f" by more than {stopping.min_delta:g}" if stopping.min_delta else ""
             plural = "s" if stopping.patience > 1 else ""
-            return f"early stopping: {monitor} not better{by} for {stopping.patience} epoch{plural}"
-        if len(rows) >= config.training.epochs:
-            return f"all {config.training.epochs} epochs done" if len(rows) > 1 else "its one epoch done"
+            return f"early stopping: {self.monitor} not better{by} for {stopping.patience} epoch{plural}"
+        if len(rows) >= epochs:
+            return f"all {epochs} epochs done" if len(rows) > 1 else "its one epoch done"
         return None
 
     def one_epoch(self) -> Iterator[Event]:
@@ -132,7 +137,7 @@ class Training:
         setup, state = self.setup, self.setup.state
         began = told = time.monotonic()
         first = state.batch
-        for _ in train_epoch(setup.task, state, self.history()):
+        for _ in train_epoch(setup.task, state, self.history):
             self.steps_done += 1
             if self.stop.asked is not None and state.batch < self.steps:
                 if not state.finite():  # or a state that cannot go on would be saved
@@ -149,7 +154,7 @@ class Training:
         share = (self.steps - first) / self.steps
         rate = share * len(setup.task.train) / taken
         rows = self.folder.rows
-        is_best = self.best_of([*rows, row]) == len(rows)
+        is_best = best_index([*rows, row], self.monitor) == len(rows)
         self.folder.epoch(row, taken, rate, weights(state.network) if is_best else None)
         yield EpochDone(row, is_best, taken, rate, self.seconds_left())
 
@@ -157,7 +162,7 @@ class Training:
         """The row of metrics.csv for the epoch that was just trained. Raises NonFinite when the weights are spoilt."""
         setup, state, task = self.setup, self.setup.state, self.setup.task
         loss_sum, norm_sum = state.sums.tolist()
-        rate = task.lr_of(state.step - 1, self.history())
+        rate = task.lr_of(state.step - 1, self.history)
         row: Row = {"epoch": state.epoch, "step": state.step, "lr": rate, "batch_loss": loss_sum / len(task.train)}
         for part, samples in setup.evaluated.items():
             found = evaluate(state.network, samples, setup.measure, task.normalizer)
@@ -179,9 +184,6 @@ class Training:
     def layer_epochs(self) -> frozenset[int]:
         return epochs_measured(self.config.training.epochs, len(self.setup.task.train))
 
-    def history(self) -> tuple[float, ...]:
-        return oriented(self.folder.rows, self.config.training.monitor)
-
     def seconds_left(self) -> float | None:
         """An estimate from the pace so far."""
         elapsed = time.monotonic() - self.began
@@ -191,11 +193,16 @@ class Training:
         left = self.config.training.epochs * self.steps - state.step
         return elapsed / self.steps_done * max(0, left)
 
-    def status(self, state: str, reason: str, exit_code: int | None = None, **more: Any) -> dict[str, Any]:
+    def status(self, state: str, reason: str, exit_code: int | None = None, test: Any = None) -> dict[str, Any]:
         """status.json."""
-        path, rows = self.folder.path, self.folder.rows
-        going_on = self.session.request.going_on(path, ("tuner", "train", str(path)))
-        best = self.best_of(rows)
+        path, rows, session = self.folder.path, self.folder.rows, self.session
+        best = best_index(rows, self.monitor)
+        if state == "finished":
+            command = f"tuner curves {reference(path)}"
+        elif state == "diverged":  # the last finite checkpoint made on schedule stands
+            command = calmer_command(path, session.loaded.resolved["optimizer"])
+        else:
+            command = shlex.join(session.request.going_on(path, ("tuner", "train", str(path))))
         return {
             "state": state,
             "reason": reason,
@@ -204,14 +211,14 @@ class Training:
             "best_epoch": rows[best]["epoch"] if best is not None else None,
             "best": dict(rows[best]) if best is not None else {},
             "last": dict(rows[-1]) if rows else {},
-            "test": {},
+            "test": test or {},
             "exit_code": exit_code,
-            "next": f"tuner curves {reference(path)}" if state == "finished" else shlex.join(going_on),
-            **more,
+            "next": command,
         }
 
-    def end(self, state: str, reason: str, exit_code: int, **more: Any) -> Ended:
-        status = self.status(state, reason, exit_code, **more)
+    def end(self, state: str, reason: str, exit_code: int, test: Any = None) -> Ended:
+        """Closes the run."""
+        status = self.status(state, reason, exit_code, test)
         self.folder.status(status)
         self.folder.log(f"{state}: {reason}")
         return Ended(self.folder.path, status)
@@ -222,10 +229,5 @@ class Training:
         if epochs not in self.layer_epochs:
             self.measure_layers(epochs)
         load_weights(network, self.folder.best(), BEST)
-        test = evaluate(network, setup.test, setup.measure, setup.task.normalizer) if setup.test is not None else {}
-        return self.end("finished", reason, 0, test=test)
-
-    def diverged(self, reason: str) -> Ended:
-        """Closes the run; the last finite checkpoint made on schedule stands."""
-        again = calmer_command(self.folder.path, self.session.loaded.resolved["optimizer"])
-        return self.end("diverged", reason, DIVERGED, next=again)
+        test = None if setup.test is None else evaluate(network, setup.test, setup.measure, setup.task.normalizer)
+        return self.end("finished", reason, 0, test)

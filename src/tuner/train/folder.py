@@ -76,17 +76,17 @@ class Folder:
 
     def _open_timing(self) -> Journal:
         """timing.csv; one that is damaged from its first line on is set aside, for it is no reason not to train."""
-        path = self.path / TIMING
+        path, header = self.path / TIMING, format_header(TIMING_COLUMNS)
         try:
-            return Journal.open(path, format_header(TIMING_COLUMNS))
+            return Journal.open(path, header)
         except NotFoundError as error:
             if path.is_symlink() or not path.is_file():
                 raise
             aside = path.with_name(f"{TIMING}.damaged")
             self.log(f"set aside as {aside.name}: {error.message}")
-        with writing(aside):
-            path.replace(aside)
-        return Journal.open(path, format_header(TIMING_COLUMNS))
+            with writing(aside):
+                path.replace(aside)
+            return Journal.open(path, header)
 
     def check_place(self) -> None:
         """Raises ResourceError when the run was deleted, moved or taken by another process while it was trained."""

@@ -43,8 +43,8 @@ def prepare(session: Session) -> Setup:
     description = splits.description
     classes = len(description.classes) if description.target == "class" else None
     built = network.build(session.loaded.plan, config.seed).to(device)
-    numbers = (splits.statistics.mean, splits.statistics.scale, splits.statistics.low, splits.statistics.high)
-    normalizer = Normalizer(*(torch.from_numpy(array).to(device) for array in numbers))
+    numbers = {key: torch.from_numpy(array).to(device) for key, array in vars(splits.statistics).items()}
+    normalizer = Normalizer(**numbers)
     train = _samples(splits.train, splits, device)
     kept = not config.data.augment and 4 * train.x.numel() <= RESIDENT_BYTES
     rows = torch.from_numpy(splits.train_evaluated).to(device)

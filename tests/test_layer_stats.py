@@ -33,7 +33,7 @@ RNN = "{data: {name: digits, limit: 300}, model: {name: rnn, units: [6, 5], cell
 def test_numbers_by_hand(workplace: Any) -> None:
     """An independent forward and backward pass in float64."""
     setup = workplace.setup(MLP)
-    probe = probe_of(setup.train_evaluated, setup.normalizer)
+    probe = probe_of(setup.evaluated["train"], setup.task.normalizer)
     assert len(probe) == PROBE
     rows = measure(setup.state.network, probe, setup.task.objective, 0, 0)
     weights = {name: p.detach().double().numpy() for name, p in setup.state.network.named_parameters()}
@@ -63,7 +63,7 @@ def test_numbers_by_hand(workplace: Any) -> None:
 def test_a_silent_channel_counts_on_every_place_and_sample(workplace: Any) -> None:
     setup = workplace.setup(CNN.replace("prelu", "relu"))
     network = setup.state.network
-    probe = probe_of(setup.train_evaluated, setup.normalizer)
+    probe = probe_of(setup.evaluated["train"], setup.task.normalizer)
     first = network.get_submodule("conv.0")
     with torch.no_grad():
         first.norm.weight[1] = 0.0
@@ -81,7 +81,7 @@ def test_measuring_changes_nothing(workplace: Any, text: str) -> None:
     modes = [module.training for module in network.modules()]
     torch.manual_seed(3)
     state = torch.get_rng_state()
-    rows = measure(network, probe_of(setup.train_evaluated, setup.normalizer), setup.task.objective, 0, 0)
+    rows = measure(network, probe_of(setup.evaluated["train"], setup.task.normalizer), setup.task.objective, 0, 0)
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
     assert [module.training for module in network.modules()] == modes
     assert all(parameter.grad is None for parameter in network.parameters())

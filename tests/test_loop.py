@@ -138,7 +138,8 @@ class TestRates:
         if name == "plateau":
             scheduler = scheduler.replace(patience=1)
         task = workplace.setup(DIGITS).task
-        object.__setattr__(task, "scheduler", scheduler)
+        object.__setattr__(task, "config", task.config.replace(scheduler=scheduler))
+        lr, epochs = task.config.optimizer.lr, task.config.training.epochs
         history = (1.0, 2.0, 0.5, 0.7, 0.6, 0.4)
         constant = 0
         for epoch in range(1, 7):
@@ -146,7 +147,7 @@ class TestRates:
             rate = loop.rate_of_epoch(task, epoch, seen)
             constant += rate is not None
             for step in range((epoch - 1) * 4, epoch * 4):
-                assert rate in (None, learning_rate(scheduler, task.lr, step, 4, task.epochs, seen))
+                assert rate in (None, learning_rate(scheduler, lr, step, 4, epochs, seen))
         by_epoch = name in ("none", "step", "multistep", "plateau")
         assert constant == (6 - math.ceil(warmup) if by_epoch else 0)
 
@@ -160,7 +161,7 @@ class TestAugmentation:
         normalizer = task.normalizer
         raw = task.train.x[32:64].to(torch.float32)
         expected = raw
-        for index, augmentation in enumerate(task.augment):
+        for index, augmentation in enumerate(task.config.data.augment):
             generator = torch.Generator().manual_seed(derive(5, "augment", index, 7))
             expected = augmentation.apply(expected, generator, normalizer.low, normalizer.high)
         expected = (expected - normalizer.mean) / normalizer.scale
@@ -172,20 +173,21 @@ class TestAugmentation:
 
     def test_evaluation_sees_samples_as_they_are(self, workplace: Any) -> None:
         augmented, plain = workplace.setup(self.TEXT), workplace.setup(DIGITS)
-        for part in ("train_evaluated", "validation", "test"):
-            one = evaluate(augmented.state.network, getattr(augmented, part), augmented.measure, augmented.normalizer)
-            assert one == evaluate(plain.state.network, getattr(plain, part), plain.measure, plain.normalizer)
+        one, other = ({**setup.evaluated, "test": setup.test} for setup in (augmented, plain))
+        for part in ("train", "val", "test"):
+            seen = evaluate(augmented.state.network, one[part], augmented.measure, augmented.task.normalizer)
+            assert seen == evaluate(plain.state.network, other[part], plain.measure, plain.task.normalizer)
 
     def test_shift_moves_validation_and_test_by_split_seed_alone(self, workplace: Any) -> None:
         text = DIGITS.replace("limit: 100", "limit: 100, shift: [{name: brightness, amount: 0.5}, {name: noise}]")
         plain, moved, other_seed = workplace.setup(DIGITS), workplace.setup(text), workplace.setup(text, "seed=1")
         assert torch.equal(plain.task.train.x, moved.task.train.x)
-        assert torch.equal(plain.train_evaluated.x, moved.train_evaluated.x)
-        for part in ("validation", "test"):
-            raw, changed = getattr(plain, part), getattr(moved, part)
+        assert torch.equal(plain.evaluated["train"].x, moved.evaluated["train"].x)
+        held_out = ((setup.evaluated["val"], setup.test) for setup in (plain, moved, other_seed))
+        for raw, changed, again in zip(*held_out, strict=True):
             assert torch.equal(raw.y, changed.y)
             assert not torch.isclose(raw.x, changed.x).all(dim=(1, 2, 3)).any()
-            assert torch.equal(changed.x, getattr(other_seed, part).x)
+            assert torch.equal(changed.x, again.x)
 
     def test_shift_draws_anew_for_another_split_seed_and_part(self, workplace: Any) -> None:
         config = workplace.loaded(DIGITS.replace("limit: 100", "shift: [{name: noise}]")).config
@@ -251,8 +253,8 @@ class TestEvaluation:
         setup = workplace.setup(DIGITS, "model.batch_norm=true", "model.dropout=0.5")
         run_epoch(setup)
         before = copy.deepcopy(setup.state.network.state_dict())
-        first = evaluate(setup.state.network, setup.validation, setup.measure)
-        assert evaluate(setup.state.network, setup.validation, setup.measure) == first
+        first = evaluate(setup.state.network, setup.evaluated["val"], setup.measure)
+        assert evaluate(setup.state.network, setup.evaluated["val"], setup.measure) == first
         assert all(torch.equal(before[name], tensor) for name, tensor in setup.state.network.state_dict().items())
 
 
@@ -281,7 +283,7 @@ def test_every_loss_trains_and_reports(workplace: Any) -> None:
     for name in Loss.members:
         setup = workplace.setup(DIGITS, f"loss={name}")
         run_epoch(setup)
-        found = evaluate(setup.state.network, setup.validation, setup.measure)
+        found = evaluate(setup.state.network, setup.evaluated["val"], setup.measure)
         assert math.isfinite(found["loss"])
         assert 0 <= found["accuracy"] <= 1
     assert CrossEntropy.name in Loss.members

@@ -51,8 +51,13 @@ def test_capability_version_and_gpus_are_what_torch_says() -> None:
         ("", "DEFAULT"),
     ],
 )
-def test_the_flags_of_a_processor_decide_its_capability(flags: str, capability: str) -> None:
-    assert machine._x86_capability(set(flags.split())) == capability
+def test_the_flags_of_a_processor_decide_its_capability(
+    flags: str, capability: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "_cpu_facts", lambda: {"flags": flags})
+    monkeypatch.setattr(machine.platform, "machine", lambda: "x86_64")
+    monkeypatch.delenv("ATEN_CPU_CAPABILITY", raising=False)
+    assert machine.cpu_capability() == capability
 
 
 GPUS = [("NVIDIA A", "GPU-aa11"), ("NVIDIA B", "GPU-aa22"), ("NVIDIA B MIG 1g", "MIG-bb33")]

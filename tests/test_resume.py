@@ -41,7 +41,7 @@ TEXTS = {"cnn": CNN, "mlp": MLP}
 
 @pytest.fixture(autouse=True)
 def _an_event_for_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuner.train.epochs.PROGRESS_EVERY", 0)
+    monkeypatch.setattr("tuner.train.PROGRESS_EVERY", 0)
 
 
 def result(run: Path) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def normalized(splits: Any, x: Any) -> Tensor:
 def check_against(model: nn.Module, step: Any, workplace: Any, text: str, wd: float = 0.0) -> None:
     """Trains `model`, whose weights come from tuner, by hand: `step(parameter index, weight, gradient)` moves one."""
     session, setup = workplace.open(text, again=True), workplace.setup(text)
-    first = network.build(session.plan, 0)
+    first = network.build(session.loaded.plan, 0)
     with torch.no_grad():
         for own, theirs in zip(model.parameters(), first.parameters(), strict=True):
             own.copy_(theirs)
@@ -146,7 +146,7 @@ class TestBest:
         kept = read_folder(run / "checkpoints" / f"epoch-{best + 1:04d}")
         assert (run / "best.safetensors").read_bytes() == kept["model.safetensors"]
         session = workplace.open(text, again=True)
-        own = network.build(session.plan, 0).eval()
+        own = network.build(session.loaded.plan, 0).eval()
         own.load_state_dict(load_file(run / "best.safetensors"))
         outputs = own(normalized(session.splits, session.splits.test.x)).detach()
         y = torch.from_numpy(session.splits.test.y)

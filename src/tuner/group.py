@@ -123,15 +123,14 @@ class Worker:
         code = self.process.wait()
         self.errors.seek(0)
         words = (self.errors.read().decode(errors="replace").strip().splitlines() or [""])[-1]
+        if code >= 0 and not words.startswith(("MemoryError", "OSError: [Errno 12]")):
+            said = f"a bug in tuner ended its process: {words or f'exit code {code}'}"
+            return MemberFailed(seed, said, "Please report it.", BUG)
+        said, fix = "this machine's memory ran out", "Make room and run the same command again."
         if code < 0:
+            said = f"its process was killed ({signal.Signals(-code).name})"
             fix = "Too little memory is the usual cause. The same command goes on with it."
-            message = f"its process was killed ({signal.Signals(-code).name})"
-            return MemberFailed(seed, message, fix, ResourceError.exit_code)
-        if words.startswith(("MemoryError", "OSError: [Errno 12]")):
-            fix = "Make room and run the same command again."
-            return MemberFailed(seed, "this machine's memory ran out", fix, ResourceError.exit_code)
-        said = f"a bug in tuner ended its process: {words or f'exit code {code}'}"
-        return MemberFailed(seed, said, "Please report it.", BUG)
+        return MemberFailed(seed, said, fix, ResourceError.exit_code)
 
 
 class _Pool:
@@ -206,18 +205,11 @@ class _Pool:
         """The next member, unless there is none, or it is not to be begun."""
         if not self.waiting or self.stop.asked is not None:
             return None
-        session, seed, asked = self.session, self.waiting.pop(0), self.session.request
-        request = replace(
-            asked,
-            runs_dir=self.path,
-            run_name=f"seed-{seed}",
-            again=False,
-            wait=max(LEFT_OVER, asked.wait),
-            argv=command_of(session, self.path),
-        )
-        loaded = session.loaded
-        digest = loaded.with_seed(seed).hash
-        return MemberTask(seed, request, session.source, session.overrides, loaded.source, digest)
+        session, seed = self.session, self.waiting.pop(0)
+        longest, command = max(LEFT_OVER, session.request.wait), command_of(session, self.path)
+        request = Request(self.path, f"seed-{seed}", wait=longest, argv=command, auto_threads=1)
+        digest = session.loaded.with_seed(seed).hash
+        return MemberTask(seed, request, session.source, session.overrides, session.loaded.source, digest)
 
 
 # ---- in a worker -----------------------------------------------------------------------------------------------------

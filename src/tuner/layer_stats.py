@@ -59,13 +59,12 @@ def measure(
     with network.watched(seen.__setitem__), _as_in_training(network), torch.enable_grad():
         loss = objective(network(probe.x), probe.y)
     flat = [parameter for parameters in owned.values() for parameter in parameters]
-    gradients = iter(torch.autograd.grad(loss, flat, allow_unused=True))
+    gradients = iter(torch.autograd.grad(loss, flat, materialize_grads=True))
     numbers = []
     for name, parameters in owned.items():
         norm = torch.zeros((), dtype=torch.float64, device=probe.x.device)
-        for gradient in (next(gradients) for _ in parameters):
-            if gradient is not None:
-                norm = torch.hypot(norm, torch.linalg.vector_norm(gradient).to(torch.float64))
+        for _ in parameters:
+            norm = torch.hypot(norm, torch.linalg.vector_norm(next(gradients)).to(torch.float64))
         numbers.append(torch.stack([*_signals(seen[name]), norm]))
     table = zip(owned, torch.stack(numbers).tolist(), strict=True)
     return [{"epoch": epoch, "step": step, "layer": name, **dict(zip(LAYER, row, strict=True))} for name, row in table]

@@ -5,17 +5,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
 
+from tuner.config.settings import Config
 from tuner.network import Network
-from tuner.options.augmentations import Augmentation
 from tuner.options.losses import Loss
 from tuner.options.metrics import Batch, Metric, Part, metrics_for
-from tuner.options.schedulers import Scheduler, learning_rate
+from tuner.options.schedulers import learning_rate
 from tuner.seeding import derive
 from tuner.state import State
 
@@ -56,23 +57,19 @@ class Normalizer:
 
 @dataclass(frozen=True)
 class Task:
-    """Everything a training epoch needs that does not change during the run."""
+    """Everything a training epoch needs that does not change during the run. `batches` are the (start, stop) of those
+    of an epoch; a `normalizer` is there where batches are normalised as they come."""
 
+    config: Config
     train: Samples
     objective: Callable[[Tensor, Tensor], Tensor]
-    scheduler: Scheduler
-    lr: float
-    epochs: int
     batches: tuple[tuple[int, int], ...]
-    seed: int
-    shuffle: bool = True
-    gradient_clip: float | None = None
-    augment: tuple[Augmentation, ...] = ()
-    normalizer: Normalizer | None = None
+    normalizer: Normalizer | None
 
     def lr_of(self, step: int, history: tuple[float, ...]) -> float:
         """The learning rate of a step, counted from 0; `history` as in `train_epoch`."""
-        return learning_rate(self.scheduler, self.lr, step, len(self.batches), self.epochs, history)
+        scheduler, lr, epochs = self.config.scheduler, self.config.optimizer.lr, self.config.training.epochs
+        return learning_rate(scheduler, lr, step, len(self.batches), epochs, history)
 
 
 def batch_bounds(samples: int, size: int, join_last: bool) -> tuple[tuple[int, int], ...]:
@@ -86,9 +83,9 @@ def batch_bounds(samples: int, size: int, join_last: bool) -> tuple[tuple[int, i
 
 def epoch_order(task: Task, epoch: int) -> Tensor | None:
     """The order of samples in an epoch, a function of (seed, epoch); None is the order in which they lie."""
-    if not task.shuffle or len(task.batches) == 1:
+    if not task.config.data.shuffle or len(task.batches) == 1:
         return None
-    generator = torch.Generator().manual_seed(derive(task.seed, "order", epoch))
+    generator = torch.Generator().manual_seed(derive(task.config.seed, "order", epoch))
     return torch.randperm(len(task.train), generator=generator).to(task.train.x.device)
 
 
@@ -98,9 +95,9 @@ def train_epoch(task: Task, state: State, history: tuple[float, ...] = ()) -> It
     network, updater, parameters = state.network, state.updater, state.updater.parameters
     network.train()
     order = epoch_order(task, state.epoch)
-    draws = [torch.Generator(task.train.x.device) for _ in task.augment]
+    draws = [torch.Generator(task.train.x.device) for _ in task.config.data.augment]
     loss_sum, norm_sum = state.sums.unbind()
-    guard = Guard(state.sums)
+    guard, clip = Guard(state.sums), task.config.training.gradient_clip
     rate = rate_of_epoch(task, state.epoch, history)
     for start, stop in task.batches[state.batch :]:
         x, y = batch(task, order, start, stop, state.step, draws)
@@ -111,8 +108,8 @@ def train_epoch(task: Task, state: State, history: tuple[float, ...] = ()) -> It
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         norm_sum.add_(norm)
         loss_sum.add_(loss.detach(), alpha=stop - start)
-        if task.gradient_clip is not None:
-            torch._foreach_mul_(gradients, torch.clamp(task.gradient_clip / (norm + 1e-6), max=1.0))
+        if clip is not None:
+            torch._foreach_mul_(gradients, torch.clamp(clip / (norm + 1e-6), max=1.0))
         updater.step(gradients, task.lr_of(state.step, history) if rate is None else rate)
         for parameter in parameters:
             parameter.grad = None
@@ -126,7 +123,7 @@ def train_epoch(task: Task, state: State, history: tuple[float, ...] = ()) -> It
 
 def rate_of_epoch(task: Task, epoch: int, history: tuple[float, ...]) -> float | None:
     """The learning rate of all steps of an epoch (counted from 1); None where it may change within the epoch."""
-    if task.scheduler.every_step or epoch - 1 < task.scheduler.warmup_epochs:
+    if task.config.scheduler.every_step or epoch - 1 < task.config.scheduler.warmup_epochs:
         return None
     return task.lr_of((epoch - 1) * len(task.batches), history)
 
@@ -140,10 +137,10 @@ def batch(
     x, y = task.train.x[rows], task.train.y[rows]  # index_select would leave a CNN's step slower
     if task.normalizer is None:
         return x, y
-    if task.augment:
+    if draws:
         x = x.to(torch.float32)
-        for index, (augmentation, generator) in enumerate(zip(task.augment, draws, strict=True)):
-            generator.manual_seed(derive(task.seed, "augment", index, step))
+        for index, (augmentation, generator) in enumerate(zip(task.config.data.augment, draws, strict=True)):
+            generator.manual_seed(derive(task.config.seed, "augment", index, step))
             x = augmentation.apply(x, generator, task.normalizer.low, task.normalizer.high)
     return task.normalizer(x), y
 
@@ -177,6 +174,48 @@ def check_finite(sums: Tensor) -> None:
     """Raises NonFinite."""
     if not all(map(math.isfinite, sums.tolist())):
         raise NonFinite
+
+
+def locate(
+    task: Task, state: State, files: dict[str, bytes], history: tuple[float, ...], last_epoch: int
+) -> tuple[int, str]:
+    """Where training stopped being finite: (step counted from 1, what was not finite first there).
+
+    `files` hold an earlier state of the run, from which the steps up to the end of `last_epoch` are taken again:
+    training is deterministic, so they lead to the same place. What is not finite spoils all that is computed from it,
+    so the first thing seen, forward through the layers and then back, is the cause.
+    """
+    state.restore(files)
+    found: list[str] = []
+
+    def look(what: str, tensor: Tensor) -> None:
+        if not found and not bool(tensor.isfinite().all()):
+            found.append("the network's output" if what == "the output of output" else what)
+
+    with suppress(NonFinite), ExitStack() as hooks:
+        hooks.enter_context(state.network.watched(lambda name, output: look(f"the output of {name}", output)))
+        for name, parameter in state.network.named_parameters():
+            handle = parameter.register_hook(partial(look, f"the gradient of {name}"))  # type: ignore[no-untyped-call]
+            hooks.callback(handle.remove)
+        while True:
+            for _ in train_epoch(task, state, history):
+                if found or not state.finite():
+                    raise NonFinite
+            if state.epoch >= last_epoch:
+                break
+            state.next_epoch()
+    return state.step, found[0] if found else _what(state)
+
+
+def _what(state: State) -> str:
+    """What is not finite although every output and every gradient is."""
+    loss, norm = state.sums.tolist()
+    if not math.isfinite(loss):
+        return "the loss"
+    if not math.isfinite(norm):
+        return "the norm of the gradient"
+    spoilt = (name for name, tensor in state.network.state_dict().items() if not bool(tensor.isfinite().all()))
+    return next(spoilt, "the loss")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import os
 import platform
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -34,23 +35,19 @@ def cpu_capability() -> str:
     flags = set(facts.get("flags", facts.get("Features", "")).split())
     if machine in ("x86_64", "AMD64"):
         chosen = {"avx512": "AVX512", "avx2": "AVX2", "default": "DEFAULT"}
-        return chosen.get(os.environ.get("ATEN_CPU_CAPABILITY", ""), _x86_capability(flags))
+        best = "AVX2" if {"avx2", "fma"} <= flags else "DEFAULT"
+        best = "AVX512" if {"avx512vl", "avx512bw", "avx512dq", "fma"} <= flags else best
+        return chosen.get(os.environ.get("ATEN_CPU_CAPABILITY", ""), best)
     if machine == "aarch64":
         bits = 8 * int(_text(Path("/proc/sys/abi/sve_default_vector_length")).strip() or 0)
         return f"SVE{bits}" if {"sve", "bf16"} <= flags and bits in (128, 256) else "DEFAULT"
     return {"ppc64le": "VSX", "s390x": "Z VECTOR"}.get(machine, "DEFAULT")
 
 
-def _x86_capability(flags: set[str]) -> str:
-    if {"avx512vl", "avx512bw", "avx512dq", "fma"} <= flags:
-        return "AVX512"
-    return "AVX2" if {"avx2", "fma"} <= flags else "DEFAULT"
-
-
 def _cpu_facts() -> dict[str, str]:
     """The lines of /proc/cpuinfo about its first processor."""
-    first = _text(Path("/proc/cpuinfo"), 1 << 13).split("\n\n")[0]  # all of it takes long on a machine of many cores
-    return _pairs(first)
+    start = _text(Path("/proc/cpuinfo"), 1 << 13)  # all of it takes long on a machine of many cores
+    return _pairs(start.split("\n\n")[0])
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -185,10 +182,8 @@ def git_commit(folder: Path) -> str | None:
 
 def _text(path: Path, limit: int = _TEXT_LIMIT) -> str:
     """The beginning of a text file, at most `limit` bytes; "" when it cannot be read."""
-    try:
+    with suppress(OSError, ValueError):
         if path.is_file():
             with path.open("rb") as file:
                 return file.read(limit).decode(errors="replace")
-    except (OSError, ValueError):
-        pass
     return ""

@@ -92,17 +92,14 @@ class Session:
     splits: Splits
     identity: Identity
     request: Request
+    ignored: frozenset[str] = frozenset()
+    """Parts of the identity that need not agree: with threads auto, a run's recorded number is used."""
     known: frozenset[str] = frozenset()
     """The folders of this kind that were there when this one was looked for."""
     held: Lock | None = None
     notes: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     """The settings outside the identity that are others than those the run went by before, in words."""
-
-    @property
-    def ignored(self) -> set[str]:
-        """Parts of the identity that need not agree: with threads auto, the recorded number is used."""
-        return {"threads"} if self.loaded.config.training.threads == "auto" else set()
 
     @property
     def begun(self) -> dict[str, Any]:
@@ -165,10 +162,6 @@ class GroupSession(Session):
     seeds: tuple[int, ...] = ()
     path: Path | None = None
 
-    @property
-    def ignored(self) -> set[str]:
-        return set()
-
     def trained(self) -> dict[int, Run]:
         """The members that came to an end. Raises NotFoundError for one that is damaged."""
         places = {seed: self.path / f"seed-{seed}" for seed in self.seeds} if self.path is not None else {}
@@ -227,8 +220,9 @@ def _identified(key: str, loaded: Loaded, request: Request, splits: Splits | Non
         tuner=versions["tuner"],
         packages=used_by(loaded.config),
     )
+    ignored = {"threads"} if training.threads == "auto" and key == IDENTITY else ()
     there = [] if request.again else folders_of(request.runs_dir, key)
-    return Session(loaded, splits, identity, request, frozenset(path.name for path in there))
+    return Session(loaded, splits, identity, request, frozenset(ignored), frozenset(path.name for path in there))
 
 
 def open_session(loaded: Loaded, request: Request, splits: Splits | None = None) -> Session | Answered:

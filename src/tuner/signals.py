@@ -28,32 +28,27 @@ class Kept:
 
 def begin() -> None:
     """The first act of a process of tuner."""
-    for number in DEADLY:
-        answer(number, signal.SIG_DFL)
-    if SAVE is not None:
-        answer(SAVE, _keep)
+    _answer(_keep)
 
 
 def end() -> None:
     """The last act: the process dies of a signal that it answered by saving; what comes now finds nothing to save."""
-    for number in DEADLY:
-        answer(number, signal.SIG_DFL)
-    if SAVE is not None:
-        answer(SAVE, signal.SIG_IGN)  # it came too late: the exit code tells what became of the command
+    _answer(signal.SIG_IGN)  # SIGUSR1 came too late: the exit code tells what became of the command
     if Kept.deadly is not None:
         die_of(Kept.deadly)
 
 
-def answer(number: int, how: object) -> None:
-    """Sets what a signal does, unless it is to be ignored."""
-    if signal.getsignal(number) != signal.SIG_IGN:
-        signal.signal(number, how)
+def _answer(save: object) -> None:
+    """Sets that the deadly signals end the process, and what SIGUSR1 does; but what is to be ignored is."""
+    for number in filter(None, (*DEADLY, SAVE)):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, save if number == SAVE else signal.SIG_DFL)
 
 
 def ignore_here_alone(number: int) -> None:
     """A signal that is to be ignored still is, but not by the processes that this one starts from now on."""
     if signal.getsignal(number) == signal.SIG_IGN:
-        signal.signal(number, _pass_over)
+        signal.signal(number, lambda *_: None)  # unlike SIG_IGN this is not handed down
 
 
 def die_of(number: int) -> None:
@@ -61,10 +56,6 @@ def die_of(number: int) -> None:
     signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
     os.kill(os.getpid(), number)
-
-
-def _pass_over(_number: int, _frame: object) -> None:
-    """Unlike SIG_IGN this is not handed down."""
 
 
 def _keep(_number: int, _frame: object) -> None:

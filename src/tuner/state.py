@@ -97,7 +97,7 @@ class State:
         """Takes over a checkpoint; returns what `capture` was told. Raises NotFoundError if it does not fit."""
         position, beside = _position(files)
         load_weights(self.network, files.get(MODEL, b""), MODEL)
-        _copy_into(self.updater.tensors(), _tensors(files.get(OPTIMIZER, b""), OPTIMIZER), OPTIMIZER)
+        _copy_into(self.updater.tensors(), files.get(OPTIMIZER, b""), OPTIMIZER)
         self.epoch, self.batch, self.step = position["epoch"], position["batch"], position["step"]
         self.sums.copy_(torch.tensor(position["sums"], dtype=torch.float64))
         return beside
@@ -120,10 +120,14 @@ def weights(network: Network) -> bytes:
 
 def load_weights(network: Network, data: bytes, what: str) -> None:
     """Copies weights into a network. Raises NotFoundError if they are damaged or do not fit."""
-    _copy_into(network.state_dict(), _tensors(data, what), what)
+    _copy_into(network.state_dict(), data, what)
 
 
-def _copy_into(own: Mapping[str, Tensor], given: Mapping[str, Tensor], what: str) -> None:
+def _copy_into(own: Mapping[str, Tensor], data: bytes, what: str) -> None:
+    try:
+        given = load_tensors(data)
+    except (SafetensorError, ValueError) as error:
+        raise NotFoundError(f"{what} is damaged: {error}") from None
     kinds, found = ({name: (one.dtype, one.shape) for name, one in tensors.items()} for tensors in (own, given))
     if kinds != found:
         odd = sorted(set(kinds) ^ set(found)) or [name for name in kinds if kinds[name] != found[name]]
@@ -131,13 +135,6 @@ def _copy_into(own: Mapping[str, Tensor], given: Mapping[str, Tensor], what: str
     with torch.no_grad():
         for name, tensor in given.items():
             own[name].copy_(tensor)
-
-
-def _tensors(data: bytes, what: str) -> dict[str, Tensor]:
-    try:
-        return load_tensors(data)
-    except (SafetensorError, ValueError) as error:
-        raise NotFoundError(f"{what} is damaged: {error}") from None
 
 
 def _position(files: Mapping[str, bytes]) -> tuple[dict[str, Any], dict[str, Checksum]]:

@@ -39,7 +39,9 @@ def bench(name: str, rounds: int, folder: Path) -> None:
     shares, look, epoch = [], 0.0, 0.0
     for _ in range(min(rounds, epochs - 2)):
         began = time.perf_counter()
-        measure(setup.state.network, probe_of(setup.train_evaluated, setup.normalizer), setup.task.objective, 0, 0)
+        measure(
+            setup.state.network, probe_of(setup.evaluated["train"], setup.task.normalizer), setup.task.objective, 0, 0
+        )
         look = time.perf_counter() - began
         began = time.perf_counter()
         next(events)

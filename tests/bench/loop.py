@@ -79,8 +79,7 @@ def by_hand(config: Config, setup: Setup) -> Epoch:
     model, size = network(config), batch_size(config)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.optimizer.lr, fused=True)
     x, y = setup.task.train.x, setup.task.train.y
-    assert setup.validation is not None
-    held_x, held_y = setup.validation.x, setup.validation.y
+    held_x, held_y = setup.evaluated["val"].x, setup.evaluated["val"].y
 
     def epoch() -> None:
         model.train()
@@ -103,8 +102,7 @@ def with_loader(config: Config, setup: Setup) -> Epoch:
 
     model, size = network(config), batch_size(config)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.optimizer.lr, fused=True)
-    assert setup.validation is not None
-    held = TensorDataset(setup.validation.x, setup.validation.y)
+    held = TensorDataset(setup.evaluated["val"].x, setup.evaluated["val"].y)
     batches = DataLoader(TensorDataset(setup.task.train.x, setup.task.train.y), size, shuffle=True)
 
     def epoch() -> None:
@@ -125,13 +123,12 @@ def with_loader(config: Config, setup: Setup) -> Epoch:
 def lean(session: Session) -> Epoch:
     """tuner's training pass, gradient norm included, and its evaluation of the validation part, nothing else."""
     setup = prepare(session)
-    assert setup.validation is not None
-    held = setup.validation
+    held = setup.evaluated["val"]
 
     def epoch() -> None:
         for _ in train_epoch(setup.task, setup.state):
             pass
-        evaluate(setup.state.network, held, setup.measure, setup.normalizer)
+        evaluate(setup.state.network, held, setup.measure, setup.task.normalizer)
         setup.state.next_epoch()
 
     return epoch
@@ -196,10 +193,9 @@ def train_with_lightning(config: Config, setup: Setup) -> None:
             if not sys.stdin.readline():
                 sys.exit()
 
-    assert setup.validation is not None
     size = batch_size(config)
     batches = DataLoader(TensorDataset(setup.task.train.x, setup.task.train.y), size, shuffle=True)
-    held = DataLoader(TensorDataset(setup.validation.x, setup.validation.y), 2000)
+    held = DataLoader(TensorDataset(setup.evaluated["val"].x, setup.evaluated["val"].y), 2000)
     trainer = lightning.Trainer(
         max_epochs=1000,
         accelerator="cpu",

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from tuner.config.settings import Checkpoint
 from tuner.durable.journal import Journal
-from tuner.durable.reading import JOURNAL_LIMIT, Checksum, checksum, damaged, json_line, read_bytes, shown
+from tuner.durable.reading import JOURNAL_LIMIT, Checksum, checksum, damaged, read_bytes, shown
 from tuner.durable.writing import commit_folder, read_folder, remove_folder, sweep_leftovers, write_file, writing
 from tuner.errors import NotFoundError, ResourceError
 from tuner.quantities import TIME
@@ -79,17 +79,17 @@ class Folder:
 
     def _open_timing(self) -> Journal:
         """timing.csv; one that is damaged from its first line on is set aside, for it is no reason not to train."""
-        path = self.path / TIMING
+        path, header = self.path / TIMING, format_header(TIMING_COLUMNS)
         try:
-            return Journal(path, format_header(TIMING_COLUMNS))
+            return Journal(path, header)
         except NotFoundError as error:
             if path.is_symlink() or not path.is_file():
                 raise
             aside = path.with_name(f"{TIMING}.damaged")
             self.log(f"set aside as {aside.name}: {error.message}")
-        with writing(aside):
-            path.replace(aside)
-        return Journal(path, format_header(TIMING_COLUMNS))
+            with writing(aside):
+                path.replace(aside)
+            return Journal(path, header)
 
     def check_place(self) -> None:
         """Raises ResourceError when the run was deleted, moved or taken by another process while it was trained."""
@@ -123,7 +123,12 @@ class Folder:
             self.log(error.message)
             kept = 1
         self.timing.cut(sum(map(len, text.splitlines(keepends=True)[:kept])))
-        self._cut_layers(beside.get(LAYERS, (0, "")))
+        if self.layers is not None:
+            length, digest = beside.get(LAYERS, (0, ""))
+            if length and checksum(read_bytes(self.path / LAYERS, JOURNAL_LIMIT)[:length]) != (length, digest):
+                self.log(f"{LAYERS} was damaged: what it held of the epochs before is gone")
+                length = 0
+            self.layers.cut(length)
 
     def _put_back_best(self, name: str, known: Checksum | None, held: bytes | None) -> None:
         """Makes the best weights those that the checkpoint counts on; one of an older tuner does not hold them. Raises
@@ -143,22 +148,6 @@ class Folder:
                 write_file(place, held)
                 self.best_kept = True
         self.best_known = known
-
-    def _cut_layers(self, known: Checksum) -> None:
-        """Takes what is to be measured again out of layer_stats.jsonl; all of it where it is not what it was."""
-        if self.layers is None:
-            return
-        length = known[0]
-        if length and checksum(read_bytes(self.path / LAYERS, JOURNAL_LIMIT)[:length]) != known:
-            self.log(f"{LAYERS} was damaged: what it held of the epochs before is gone")
-            length = 0
-        self.layers.cut(length)
-
-    def measured_layers(self, rows: list[dict[str, Any]]) -> None:
-        """Adds a line for each layer."""
-        assert self.layers is not None  # noqa: S101 - called where they are measured
-        for row in rows:
-            self.layers.append(json_line(row))
 
     def text_of(self, name: str) -> str:
         return read_bytes(self.path / name, JOURNAL_LIMIT).decode("ascii", "replace")

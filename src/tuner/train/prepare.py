@@ -26,14 +26,13 @@ SHIFT_CHUNK = 1024
 
 @dataclass(frozen=True)
 class Setup:
-    """Everything of a run that is in memory. The parts for evaluation are normalised already, unless `normalizer`."""
+    """Everything of a run that is in memory. `evaluated` are samples of ``train``, and of ``val`` where there are any,
+    that are measured every epoch; they and `test` are normalised already, unless the task has a normalizer."""
 
     state: State
     task: Task
     measure: Measure
-    normalizer: Normalizer | None
-    train_evaluated: Samples
-    validation: Samples | None
+    evaluated: dict[str, Samples]
     test: Samples | None
 
 
@@ -44,8 +43,8 @@ def prepare(session: Session) -> Setup:
     description = splits.description
     classes = len(description.classes) if description.target == "class" else None
     built = network.build(session.loaded.plan, config.seed).to(device)
-    numbers = (splits.statistics.mean, splits.statistics.scale, splits.statistics.low, splits.statistics.high)
-    normalizer = Normalizer(*(torch.from_numpy(array).to(device) for array in numbers))
+    numbers = {key: torch.from_numpy(array).to(device) for key, array in vars(splits.statistics).items()}
+    normalizer = Normalizer(**numbers)
     train = _samples(splits.train, splits, device)
     kept = not config.data.augment and 4 * train.x.numel() <= RESIDENT_BYTES
     rows = torch.from_numpy(splits.train_evaluated).to(device)
@@ -53,26 +52,22 @@ def prepare(session: Session) -> Setup:
         train = Samples(normalizer(train.x), train.y)
     batch = len(train) if config.training.batch_size == "full" else config.training.batch_size
     task = Task(
-        train=train,
-        objective=config.loss.build(classes),
-        scheduler=config.scheduler,
-        lr=config.optimizer.lr,
-        epochs=config.training.epochs,
-        batches=batch_bounds(len(train), batch, any(block.batch_norm for block in session.loaded.plan.blocks)),
-        seed=config.seed,
-        shuffle=config.data.shuffle,
-        gradient_clip=config.training.gradient_clip,
-        augment=tuple(config.data.augment),
-        normalizer=None if kept else normalizer,
+        config,
+        train,
+        config.loss.build(classes),
+        batch_bounds(len(train), batch, any(block.batch_norm for block in session.loaded.plan.blocks)),
+        None if kept else normalizer,
     )
+    evaluated = {"train": Samples(train.x.index_select(0, rows), train.y.index_select(0, rows))}
+    if len(splits.validation):
+        evaluated["val"] = _held_out(session, splits.validation, "validation", normalizer, kept)
+    is_tested = len(splits.test) and config.training.test == "end"
     return Setup(
         state=State(built, config.optimizer),
         task=task,
         measure=Measure(config.loss, config.loss.build_reported(classes), description.target, splits.target_scale),
-        normalizer=None if kept else normalizer,
-        train_evaluated=Samples(train.x.index_select(0, rows), train.y.index_select(0, rows)),
-        validation=_held_out(session, splits.validation, "validation", normalizer, kept),
-        test=_held_out(session, splits.test, "test", normalizer, kept) if config.training.test == "end" else None,
+        evaluated=evaluated,
+        test=_held_out(session, splits.test, "test", normalizer, kept) if is_tested else None,
     )
 
 
@@ -84,10 +79,8 @@ def _samples(part: Part, splits: Splits, device: torch.device) -> Samples:
     return Samples(x, y)
 
 
-def _held_out(session: Session, part: Part, name: str, normalizer: Normalizer, kept: bool) -> Samples | None:
+def _held_out(session: Session, part: Part, name: str, normalizer: Normalizer, kept: bool) -> Samples:
     """Validation or test samples, moved to another distribution where `data.shift` says so."""
-    if not len(part):
-        return None
     samples = _samples(part, session.splits, normalizer.mean.device)
     source = session.loaded.config.data
     x = shifted(samples.x, source.shift, source.split_seed, name, normalizer) if source.shift else samples.x

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from tuner.bounds import Flag, Number
 from tuner.choice import Choice, Shared, setting
@@ -11,9 +11,8 @@ from tuner.choice import Choice, Shared, setting
 if TYPE_CHECKING:
     from torch import Tensor
 
-    Tensors = list[Tensor]
-    Memory = dict[str, Tensors]
-
+Tensors: TypeAlias = "list[Tensor]"
+Memory: TypeAlias = "dict[str, list[Tensor]]"
 POSITIVE = Number(gt=0, le=3e38)
 LEARNING_RATE = Shared("learning rate", tuned=True)
 LR = "learning rate, before warm-up and schedule"

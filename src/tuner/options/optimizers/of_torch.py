@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.bounds import Flag, ListOf, Number
 from tuner.choice import Shared, setting
-from tuner.options.optimizers.base import LEARNING_RATE, LR, POSITIVE, Optimizer
+from tuner.options.optimizers.base import LEARNING_RATE, LR, POSITIVE, Memory, Optimizer, Tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from tuner.options.optimizers.base import Memory, Tensors
 
 SHARE = Number(ge=0, lt=1)
 MOMENTUM = Shared("share of the last update that is kept", tuned=True)

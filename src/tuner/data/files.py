@@ -73,7 +73,6 @@ def stored(
 
 
 def how_to_get(name: str) -> str:
-    """What to do where a downloadable data set is missing."""
     return f"run `tuner download {name}`, or set TUNER_DATA or data.root to the folder that holds it"
 
 

@@ -1,7 +1,5 @@
 """Metrics, one class each, and the columns in which they stand: a metric of a part of the data, ``val_accuracy``.
-
-A new metric is one new file here: it is found by being in this folder.
-"""
+A new metric is one new file here, found by being in this folder."""
 
 from __future__ import annotations
 

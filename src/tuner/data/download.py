@@ -147,9 +147,7 @@ def piece(response: IO[bytes]) -> bytes:
 def why(error: Exception) -> str:
     """The reason in an error of urllib, in words."""
     reason = error.reason if isinstance(error, URLError) else error
-    if isinstance(reason, OSError) and reason.strerror:
-        return reason.strerror
-    return str(reason) or type(reason).__name__
+    return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
 
 
 def unpack(scratch: IO[bytes], archive: Archive, root: Path) -> None:

@@ -20,7 +20,7 @@ NUMBERS = st.lists(st.one_of(st.floats(-5, 5), st.sampled_from([NAN, math.inf, -
     [("val_loss", False), ("train_loss", False), ("val_mae", False), ("val_accuracy", True), ("train_r2", True)],
 )
 def test_each_metric_knows_its_direction(metric: str, higher: bool) -> None:
-    assert column(metric).direction == ("up" if higher else "down")
+    assert column(metric).about.direction == ("up" if higher else "down")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from tuner.errors import ConfigError
 from tuner.options.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Hinge, Huber, Loss
 
 Array = Any  # of numpy, float64
@@ -92,14 +91,6 @@ def test_smoothing_and_weights_shape_only_what_is_minimised(smoothing: float, we
     minimised, reported = run(CrossEntropy(label_smoothing=smoothing, class_weights=weights), OUTPUTS, CLASSES, 4)
     assert minimised == pytest.approx(expected, rel=1e-12)
     np.testing.assert_allclose(reported, -np.log(softmax(OUTPUTS)[np.arange(7), CLASSES]), rtol=1e-12)
-
-
-def test_one_class_weight_a_class() -> None:
-    with pytest.raises(ConfigError) as caught:
-        CrossEntropy(class_weights=[1.0, 2.0]).build(3)
-    (fault,) = caught.value.faults
-    assert fault.key == "loss.class_weights"
-    assert fault.allowed == "3 numbers"
 
 
 def test_class_weights_follow_the_type_of_the_outputs() -> None:

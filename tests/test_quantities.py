@@ -33,7 +33,7 @@ from tuner.runs.values import parse_metric, seconds, value
 )
 def test_what_an_axis_calls_a_column(name: str, label: str, direction: str | None, by_factors: bool) -> None:
     asked = column(name)
-    assert (asked.label, asked.direction, asked.by_factors) == (label, direction, by_factors)
+    assert (asked.label, asked.about.direction, asked.about.by_factors) == (label, direction, by_factors)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from itertools import compress
 from typing import Any
 
 import torch
@@ -22,7 +21,7 @@ class Network(nn.Module):
     def __init__(self, plan: Plan, seed: int) -> None:
         super().__init__()
         self.plan = plan
-        self.blocks = [(block.name, block.layer.build(block, seed)) for block in plan.blocks]
+        self.blocks: list[tuple[str, Any]] = [(block.name, block.layer.build(block, seed)) for block in plan.blocks]
         """(name, module) of every layer, first to last."""
         for name, module in self.blocks:
             group, _, index = name.partition(".")
@@ -30,8 +29,6 @@ class Network(nn.Module):
                 self.add_module(group, nn.ModuleList())
             parent = self.get_submodule(group) if index else self
             parent.add_module(index or group, module)
-        drawing = [block.layer.draws for block in plan.blocks]
-        self._drawing: list[Any] = [module for _, module in compress(self.blocks, drawing)]
 
     @contextmanager
     def watched(self, look: Callable[[str, Tensor], None]) -> Iterator[None]:
@@ -47,8 +44,9 @@ class Network(nn.Module):
 
     def at(self, step: int) -> None:
         """Says which step comes next: dropout's masks depend on it."""
-        for module in self._drawing:
-            module.step = step
+        for block, (_, module) in zip(self.plan.blocks, self.blocks, strict=True):
+            if block.layer.draws:
+                module.step = step
 
     def forward(self, x: Tensor) -> Tensor:
         for _, module in self.blocks:

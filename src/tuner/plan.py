@@ -37,7 +37,7 @@ class Plan:
 
 def plan(model: Model, inputs: Shape, units: int) -> Plan:
     """The plan of `model` for samples of shape `inputs` and `units` outputs. Raises PlanError."""
-    layers = model.expand()
+    layers = list(model.expand())
     counts: Counter[str] = Counter()
     blocks: list[Block] = []
     shape, common = inputs, (model.activation, model.initializer)

@@ -47,7 +47,7 @@ class Model:
 
     def normalize(self, x: Any) -> Tensor:
         """The samples as `module` takes them: float32 (N, *shape), normalised as the run's `data.normalize` says."""
-        return self._normalized(self._samples(x))
+        return self._normalizer(self._samples(x))
 
     def predict(self, x: Any) -> NDArray[Any]:
         """The class name (text) or the number (float64, in the target's unit) of each sample: (N,)."""
@@ -78,17 +78,15 @@ class Model:
     @torch.inference_mode()
     def _outputs(self, x: Any) -> Tensor:
         samples = self._samples(x)
-        parts = [self.module(self._normalized(part)) for part in torch.split(samples, chunk_size(self.module))]
+        parts = [self.module(self._normalizer(part)) for part in torch.split(samples, chunk_size(self.module))]
         return torch.cat(parts)
 
-    def _normalized(self, samples: Tensor) -> Tensor:
+    @property
+    def _normalizer(self) -> Normalizer:
         """By numbers of which there is one a channel of pictures, one a column of tables and sequences."""
-        numbers, wide = self.data.normalize, (-1, 1, 1) if len(self.data.shape) == 3 else (-1,)
-        mean, scale, low, high = (
-            torch.tensor(each, dtype=torch.float32).reshape(wide)
-            for each in (numbers["mean"], numbers["scale"], numbers["low"], numbers["high"])
-        )
-        return Normalizer(mean, scale, low, high)(samples)
+        told, wide = self.data.normalize, (-1, 1, 1) if len(self.data.shape) == 3 else (-1,)
+        numbers = (told[name] for name in ("mean", "scale", "low", "high"))
+        return Normalizer(*(torch.tensor(each, dtype=torch.float32).reshape(wide) for each in numbers))
 
     def _samples(self, x: Any) -> Tensor:
         """Samples as float32 (N, *shape), N >= 1. Raises UsageError where they are something else."""

@@ -1,7 +1,5 @@
-"""Data sources, one file a source or a family of like ones, and what they share: splits, download.
-
-A new source is one new file here: a class derived from `tuner.data.source.Source`. It is found by being in this folder.
-"""
+"""Data sources, one file a source or a family of like ones, and what they share: splits, download. A new source is one
+new file here: a class derived from `tuner.data.source.Source`, found by being in this folder."""
 
 from __future__ import annotations
 

@@ -40,10 +40,10 @@ class FetchError(Exception):
     """One mirror did not give the file, or what it gave is refused."""
 
 
-def fetch(name: str, root: Path | None = None, base: str | None = None) -> Generator[Progress, None, Path]:
-    """Downloads what is not there yet of a data set and checks all of it; returns the data folder it is in.
+def fetch(name: str, root: Path | None = None) -> Generator[Progress, None, Path]:
+    """Downloads what is not there yet of a data set and checks all of it; returns the data folder it is in: `root`,
+    else `download_root()`.
 
-    `root` is the data folder (default: `download_root()`), `base` a URL prefix to use instead of the known mirrors.
     Raises UsageError for a name that is no downloadable data set, NotFoundError where no mirror gives the file or what
     arrives is not what it should be, ResourceError where it cannot be written.
     """
@@ -56,19 +56,19 @@ def fetch(name: str, root: Path | None = None, base: str | None = None) -> Gener
     if not source.archives:
         raise UsageError(f"{source.name} needs no download: it can be used as it is")
     folder = download_root() if root is None else root
-    yield from fetch_archives(source.archives, folder, None if base is None else (base,))
+    yield from fetch_archives(source.archives, folder)
     source().open(folder).read()
     return folder
 
 
-def fetch_archives(archives: tuple[Archive, ...], root: Path, bases: tuple[str, ...] | None) -> Iterator[Progress]:
+def fetch_archives(archives: tuple[Archive, ...], root: Path) -> Iterator[Progress]:
     """Downloads and unpacks those of `archives` whose files are not all under `root`, with the right size each."""
     for archive in archives:
         if all(is_file(root / path) and (root / path).stat().st_size == size for path, size in archive.unpacks):
             continue
         make_folder(root / archive.folder)
         with writing(root), tempfile.TemporaryFile(dir=root) as scratch:
-            yield from fill(scratch, archive, root / archive.folder, bases or archive.mirrors)
+            yield from fill(scratch, archive, root / archive.folder)
             unpack(scratch, archive, root)
 
 
@@ -78,7 +78,7 @@ def md5(file: IO[bytes]) -> str:
     return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()  # type: ignore[arg-type]
 
 
-def fill(scratch: IO[bytes], archive: Archive, place: Path, bases: tuple[str, ...]) -> Iterator[Progress]:
+def fill(scratch: IO[bytes], archive: Archive, place: Path) -> Iterator[Progress]:
     """Fills `scratch` with the archive that was put into its place by hand, else from the first mirror that gives it.
 
     Raises NotFoundError.
@@ -90,7 +90,7 @@ def fill(scratch: IO[bytes], archive: Archive, place: Path, bases: tuple[str, ..
         if (found := md5(scratch)) == archive.md5:
             return
         reasons.append(f"{shown(place / archive.file)}: its MD5 is {found}")
-    for base in bases:
+    for base in archive.mirrors:
         scratch.seek(0)
         scratch.truncate()
         url = f"{base.rstrip('/')}/{archive.file}"
@@ -147,9 +147,7 @@ def piece(response: IO[bytes]) -> bytes:
 def why(error: Exception) -> str:
     """The reason in an error of urllib, in words."""
     reason = error.reason if isinstance(error, URLError) else error
-    if isinstance(reason, OSError) and reason.strerror:
-        return reason.strerror
-    return str(reason) or type(reason).__name__
+    return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
 
 
 def unpack(scratch: IO[bytes], archive: Archive, root: Path) -> None:

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import gzip
 import importlib.util
-import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,9 +116,7 @@ def read_table(file: str, rows: int, columns: int, *, header: bool, delimiter: s
     if not is_file(path):
         raise NotFoundError(f"{path} is missing", fix=fix)
     try:
-        data = path.read_bytes()
-        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("ascii")
-        table = np.loadtxt(io.StringIO(text), delimiter=delimiter, skiprows=1 if header else 0, ndmin=2)
+        table = np.loadtxt(path, delimiter=delimiter, skiprows=1 if header else 0, ndmin=2, encoding="ascii")
     except (ValueError, EOFError, OSError) as error:
         raise NotFoundError(f"{path} is damaged: {error}", fix=fix) from error
     if table.shape != (rows, columns):

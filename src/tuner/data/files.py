@@ -24,15 +24,10 @@ is_file, is_folder = os.path.isfile, os.path.isdir
 
 def default_roots() -> list[Path]:
     """The folders looked in for data sets, first one first: $TUNER_DATA if it is set, ./data, the user's cache."""
-    found = []
-    if os.environ.get("TUNER_DATA"):
-        found.append(path_of(os.environ["TUNER_DATA"]))
-    found.append(Path("data"))
-    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    told, cache = os.environ.get("TUNER_DATA"), Path(os.environ.get("XDG_CACHE_HOME", ""))
     cache = cache if cache.is_absolute() else path_of("~/.cache")
-    if cache.is_absolute():  # a user without a home folder has no cache folder
-        found.append(cache / "tuner")
-    return found
+    caches = [cache / "tuner"] if cache.is_absolute() else []  # a user without a home folder has no cache folder
+    return [*([path_of(told)] if told else []), Path("data"), *caches]
 
 
 def download_root() -> Path:
@@ -78,7 +73,6 @@ def stored(
 
 
 def how_to_get(name: str) -> str:
-    """What to do where a downloadable data set is missing."""
     return f"run `tuner download {name}`, or set TUNER_DATA or data.root to the folder that holds it"
 
 

@@ -80,7 +80,6 @@ class Moons(DrawnTest, Source, name="moons"):
 
 
 def generator(source: Source) -> np.random.Generator:
-    """The random numbers of a generated source."""
     import numpy as np
 
     return np.random.Generator(np.random.PCG64(derive(source.split_seed, "generate", source.name)))

@@ -123,7 +123,7 @@ class Cutout(Augmentation, name="cutout"):
         before = self.size // 2
         inside = []
         for axis in (2, 3):
-            centre, places = _whole_numbers(batch, axis, 0, batch.shape[axis], generator)
+            centre, places = _whole(batch, axis, 0, batch.shape[axis], generator)
             inside.append((places >= centre - before) & (places < centre - before + self.size))
         return low.to(batch.dtype).where(_crossed(*inside), batch)
 
@@ -170,7 +170,7 @@ def _moved(batch: Tensor, reach: int, generator: torch.Generator, fill: Tensor |
     """Each picture moved by up to `reach` pixels along both axes; outside is `fill`, or its mirror image for None."""
     moved, inside = batch, []
     for axis in (2, 3):
-        offsets, places = _whole_numbers(batch, axis, -reach, reach + 1, generator)
+        offsets, places = _whole(batch, axis, -reach, reach + 1, generator)
         sources, size = places + offsets, len(places)
         inside.append((sources >= 0) & (sources < size))
         # Reflected about the border pixels; beyond one reflection, the far border.
@@ -185,9 +185,7 @@ def _shares(batch: Tensor, generator: torch.Generator) -> Tensor:
     return batch.new_empty(len(batch), 1, 1, 1).uniform_(generator=generator)
 
 
-def _whole_numbers(
-    batch: Tensor, axis: int, least: int, stop: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+def _whole(batch: Tensor, axis: int, least: int, stop: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """A random whole number from least ... stop - 1 a sample, (N, 1), and the places along an axis."""
     import torch
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tuner.bounds import ListOf, Null, Number, OneOf
 from tuner.choice import Choice, Shared, setting
-from tuner.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     import torch
@@ -81,6 +80,8 @@ class CrossEntropy(Loss, name="cross_entropy", aliases=("softmax_cross_entropy",
     Architecture for Computer Vision", section 7.
     """
 
+    activates = True
+
     label_smoothing: float = setting(
         Number(ge=0, lt=1), "share of each target spread evenly over all classes", default=0.0
     )
@@ -90,17 +91,10 @@ class CrossEntropy(Loss, name="cross_entropy", aliases=("softmax_cross_entropy",
         default=None,
     )
 
-    activates = True
-
-    def build(self, classes: int | None) -> Compare:
-        """As `Loss.build`. Raises ConfigError where class_weights has not one weight a class."""
+    def build(self, classes: int | None) -> Compare:  # noqa: ARG002
         import torch
 
         weights, smoothing = self.class_weights, self.label_smoothing
-        if weights is not None and classes is not None and len(weights) != classes:
-            message = f"class_weights has {len(weights)} numbers, the data has {classes} classes"
-            allowed = f"{classes} numbers"
-            raise ConfigError([Fault(message, key="loss.class_weights", given=str(weights), allowed=allowed)])
 
         @cache  # so that they are moved to the device once
         def weight_on(device: torch.device, dtype: torch.dtype) -> Tensor | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 
 from tuner.bounds import Flag, Integer, ListOf, Of, Part
 from tuner.choice import Choice, Section, Shared, setting
@@ -35,7 +36,7 @@ class Model(Choice, kind="model"):
     output: Output = setting(Part(Output), "the last layer", default=Output())
 
     @abstractmethod
-    def expand(self) -> list[tuple[str, Layer]]:
+    def expand(self) -> Iterator[tuple[str, Layer]]:
         """The layers that it stands for, without the output layer, each with the config key it comes from."""
 
 
@@ -52,7 +53,7 @@ class MLP(Model, name="mlp", aliases=("dense", "fully_connected", "feedforward")
     )
     dropout: float = setting(SHARE, "share of units dropped after each hidden layer", default=0.0, shared=AFTER_DENSE)
 
-    def expand(self) -> list[tuple[str, Layer]]:
+    def expand(self) -> Iterator[tuple[str, Layer]]:
         return dense_part(self.hidden, self.dropout)
 
 
@@ -71,12 +72,11 @@ class CNN(Model, name="cnn", aliases=("convnet", "conv")):
     )
     dropout: float = setting(SHARE, "share of units dropped after each dense layer", default=0.0, shared=AFTER_DENSE)
 
-    def expand(self) -> list[tuple[str, Layer]]:
-        layers: list[tuple[str, Layer]] = []
+    def expand(self) -> Iterator[tuple[str, Layer]]:
         for index, channels in enumerate(self.channels):
-            key = f"model.channels[{index}]"
-            layers += [(key, Conv(conv=channels, kernel_size=self.kernel_size)), (key, Pool(pool=2))]
-        return layers + dense_part(self.hidden, self.dropout)
+            yield f"model.channels[{index}]", Conv(conv=channels, kernel_size=self.kernel_size)
+            yield f"model.channels[{index}]", Pool(pool=2)
+        yield from dense_part(self.hidden, self.dropout)
 
 
 class RNN(Model, name="rnn", aliases=("recurrent",)):
@@ -94,9 +94,10 @@ class RNN(Model, name="rnn", aliases=("recurrent",)):
     )
     dropout: float = setting(SHARE, "share of units dropped after each dense layer", default=0.0, shared=AFTER_DENSE)
 
-    def expand(self) -> list[tuple[str, Layer]]:
-        layers = [(f"model.units[{i}]", Recurrent(rnn=size, cell=self.cell)) for i, size in enumerate(self.units)]
-        return [*layers, *dense_part(self.hidden, self.dropout)]
+    def expand(self) -> Iterator[tuple[str, Layer]]:
+        for index, size in enumerate(self.units):
+            yield f"model.units[{index}]", Recurrent(rnn=size, cell=self.cell)
+        yield from dense_part(self.hidden, self.dropout)
 
 
 class Layers(Model, name="layers", aliases=("sequential",)):
@@ -109,15 +110,14 @@ class Layers(Model, name="layers", aliases=("sequential",)):
 
     layers: list[Layer] = setting(ListOf(Of(Layer), most=1_000), "the layers, first to last")
 
-    def expand(self) -> list[tuple[str, Layer]]:
-        return [(f"model.layers[{index}]", layer) for index, layer in enumerate(self.layers)]
+    def expand(self) -> Iterator[tuple[str, Layer]]:
+        for index, layer in enumerate(self.layers):
+            yield f"model.layers[{index}]", layer
 
 
-def dense_part(hidden: list[int], dropout: float) -> list[tuple[str, Layer]]:
+def dense_part(hidden: list[int], dropout: float) -> Iterator[tuple[str, Layer]]:
     """The dense layers before the output, each followed by dropout where there is any."""
-    layers: list[tuple[str, Layer]] = []
     for index, units in enumerate(hidden):
-        layers.append((f"model.hidden[{index}]", Dense(dense=units)))
+        yield f"model.hidden[{index}]", Dense(dense=units)
         if dropout:
-            layers.append((f"model.hidden[{index}]", Dropout(dropout=dropout)))
-    return layers
+            yield f"model.hidden[{index}]", Dropout(dropout=dropout)

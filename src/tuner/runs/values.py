@@ -111,7 +111,7 @@ class Metric:
     @property
     def direction(self) -> str | None:
         """Which way is better: ``up``, ``down``, or None where that is not known."""
-        return "down" if self.reached is not None else column_of(self.column).direction
+        return "down" if self.reached is not None else column_of(self.column).about.direction
 
 
 def parse_metric(text: str) -> Metric:

@@ -255,7 +255,7 @@ def _panel(title: str, lines: Sequence[Line], view: View, strip: bool = False) -
         metric = layer_metric(title)
         label, by_factors = layer_label(metric), LAYER[metric.column].by_factors
     else:
-        label, by_factors = column_of(title).label, column_of(title).by_factors
+        label, by_factors = column_of(title).label, column_of(title).about.by_factors
     x_label = {"time": f"time ({view.unit[1]})", "layer": "layer, the first is 1"}.get(view.axis, view.axis)
     panel = Panel(title, lines, None, False, strip, x_label, None, view.axis != "time", title if strip else label)
     known = [y for _, y in panel.extent()] if by_factors else []

@@ -201,7 +201,7 @@ def outcomes_of(sides: Sequence[Side]) -> list[Outcome]:
         known = [finite(_outcome(run, metric) for run in runs) for runs in trained]
         means = tuple(mean(each) if each else None for each in known)
         spreads = tuple(deviation(each) if len(each) > 1 else None for each in known)
-        direction = measured.direction if comparable else None
+        direction = measured.about.direction if comparable else None
         deltas = tuple(
             _delta(each, means[base]) if comparable and at != base else None for at, each in enumerate(means)
         )

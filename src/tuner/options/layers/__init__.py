@@ -1,7 +1,4 @@
-"""Layers: a layer plans itself (shape in, shape out, parameters, operations) and builds itself.
-
-A new layer is one new file here: a class derived from `tuner.options.layers.base.Layer`. It is found by being here.
-"""
+"""Layers: each plans itself and builds itself. A new one is one new file here, found by being in this folder."""
 
 from __future__ import annotations
 

@@ -46,12 +46,11 @@ class Place:
     batch_norm: bool = False
     sequence: bool = False
 
-    def picture(self, what: str) -> tuple[int, int, int]:
+    def picture(self, what: str) -> Shape:
         """The inputs as (C, H, W). Raises PlanError where no picture comes in; `what` takes pictures."""
         if len(self.inputs) != 3:
             raise self.misfit(f"{what} takes pictures (C, H, W)")
-        channels, height, width = self.inputs
-        return channels, height, width
+        return self.inputs
 
     def misfit(self, takes: str) -> PlanError:
         """The error for a layer that takes another kind of input, with what takes samples of any shape."""

@@ -1,7 +1,5 @@
 """Metrics, one class each, and the columns in which they stand: a metric of a part of the data, ``val_accuracy``.
-
-A new metric is one new file here: it is found by being in this folder.
-"""
+A new metric is one new file here, found by being in this folder."""
 
 from __future__ import annotations
 
@@ -152,24 +150,15 @@ class Column:
         return Metric.members.get(self.name) if self.part else None
 
     @property
-    def _about(self) -> type[Metric] | Quantity:
+    def about(self) -> type[Metric] | Quantity:
+        """What it is called, which way is better (None where that is not known), and how an axis of it should be."""
         unknown = Quantity(self.name, "")
         return Metric.members.get(self.name) or EPOCH.get(self.name) or WHOLE_RUN.get(self.name, unknown)
 
     @property
     def label(self) -> str:
         """What an axis calls it: ``validation accuracy (share correct)``."""
-        return f"{PARTS[self.part]} {self._about.label}" if self.part else self._about.label
-
-    @property
-    def direction(self) -> Direction | None:
-        """Which way is better; None where that is not known."""
-        return self._about.direction
-
-    @property
-    def by_factors(self) -> bool:
-        """Whether an axis of it is better logarithmic where it goes far."""
-        return self._about.by_factors
+        return f"{PARTS[self.part]} {self.about.label}" if self.part else self.about.label
 
     @property
     def is_loss(self) -> bool:

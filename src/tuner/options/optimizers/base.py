@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from tuner.bounds import Flag, Number
 from tuner.choice import Choice, Shared, setting
@@ -11,9 +11,8 @@ from tuner.choice import Choice, Shared, setting
 if TYPE_CHECKING:
     from torch import Tensor
 
-    Tensors = list[Tensor]
-    Memory = dict[str, Tensors]
-
+Tensors: TypeAlias = "list[Tensor]"
+Memory: TypeAlias = "dict[str, list[Tensor]]"
 POSITIVE = Number(gt=0, le=3e38)
 LEARNING_RATE = Shared("learning rate", tuned=True)
 LR = "learning rate, before warm-up and schedule"
@@ -30,10 +29,6 @@ class Optimizer(Choice, kind="optimizer"):
     """Whether weight decay shrinks the weights directly; otherwise it is added to the gradient (L2)."""
     decay_is_share: ClassVar[bool] = False
     """Whether a step takes lr * weight_decay of each weight away, whatever its gradients are."""
-    slots: ClassVar[tuple[str, ...]]
-    """What is remembered of a parameter, in the order in which torch's function takes it; "" is left out."""
-    how: ClassVar[dict[str, Any]] = {"foreach": True}
-    """What torch's function takes besides the settings; where it is `fused` it counts the steps on the device."""
 
     lr: float = setting(POSITIVE, LR, default=1e-3, shared=LEARNING_RATE)
     weight_decay: float = setting(
@@ -44,14 +39,11 @@ class Optimizer(Choice, kind="optimizer"):
     )
     decay_bias_and_norm: bool = setting(Flag(), "weight decay on biases and batch norm parameters, too", default=False)
 
+    @abstractmethod
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
         """What is remembered for one parameter, as before the first step. Step counters that torch reads on the host
         lie on the CPU, whatever device the parameter is on: restore a state with `copy_`, so that each stays there.
         """
-        import torch
-
-        counter = torch.zeros((), device=parameter.device if "fused" in self.how else "cpu")
-        return {slot: counter if slot == "step" else torch.zeros_like(parameter) for slot in self.slots if slot}
 
     def update(self, parameters: Tensors, gradients: Tensors, state: Memory, lr: float, weight_decay: float) -> None:
         """One step, in place, for parameters of one device and dtype; `state[name][i]` belongs to `parameters[i]`.
@@ -70,18 +62,6 @@ class Optimizer(Choice, kind="optimizer"):
             with torch.no_grad():
                 self._step(parameters, alike, state, lr, weight_decay)
 
+    @abstractmethod
     def _step(self, w: Tensors, g: Tensors, state: Memory, lr: float, weight_decay: float) -> None:
-        """`update` without gradient recording, on gradients laid out in memory as their parameters.
-
-        By torch's function of this name: its optimizer objects would import its compiler.
-        """
-        step = getattr(import_module(f"torch.optim.{self.name}"), self.name)
-        tensors, on_cpu = [state.get(slot, []) for slot in self.slots], w[0].device.type == "cpu"
-        step(w, g, *tensors, lr=lr, weight_decay=weight_decay, maximize=False, **self._arguments(on_cpu))
-
-    def _arguments(self, on_cpu: bool) -> dict[str, Any]:  # noqa: ARG002
-        """`how`, and the settings that not all optimizers have, as torch's function calls them."""
-        own = {key: value for key, value in self.__dict__.items() if key not in Optimizer.fields}
-        if "betas" in own:
-            own["beta1"], own["beta2"] = own.pop("betas")
-        return {**self.how, **own}
+        """`update` without gradient recording, on gradients laid out in memory as their parameters."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tuner.bounds import Flag, ListOf, Number
 from tuner.choice import Shared, setting
-from tuner.options.optimizers.base import LEARNING_RATE, LR, POSITIVE, Optimizer
+from tuner.options.optimizers.base import LEARNING_RATE, LR, POSITIVE, Memory, Optimizer, Tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from tuner.options.optimizers.base import Memory, Tensors
 
 SHARE = Number(ge=0, lt=1)
 MOMENTUM = Shared("share of the last update that is kept", tuned=True)
@@ -20,8 +19,32 @@ ROOT = Shared("added to the root")
 EPS = "added to the denominator, so that it is never zero"
 TWO_SHARES, MEANS = ListOf(SHARE, least=2, most=2), Shared("running means")
 BETAS = "how much of the running mean of the gradient, and of its square, is kept each step"
-ADAM_SLOTS = ("exp_avg", "exp_avg_sq", "", "step")  # "": of amsgrad alone
-FUSED_ADAM = {"fused": True, "amsgrad": False}
+ADAM = ("exp_avg", "exp_avg_sq", "", "step"), {"fused": True, "amsgrad": False}  # "": of amsgrad alone
+FOREACH = {"foreach": True}
+
+
+def zeros(self: Any, parameter: Tensor) -> dict[str, Tensor]:
+    """The `state` whose `slots` start at 0, each like the parameter; the number of the step lies on the CPU, unless the
+    function is fused."""
+    import torch
+
+    counter = torch.zeros((), device=parameter.device if "fused" in self.how else "cpu")
+    return {slot: counter if slot == "step" else torch.zeros_like(parameter) for slot in self.slots if slot}
+
+
+def step(self: Any, w: Tensors, g: Tensors, state: Memory, lr: float, weight_decay: float) -> None:
+    """The `_step` of torch's function of this name, which takes the tensors in the order of `slots`, where "" is one
+    that is not remembered, and by name `how` and the settings."""
+    own = {key: value for key, value in self.__dict__.items() if key not in Optimizer.fields}
+    if "betas" in own:
+        own["beta1"], own["beta2"] = own.pop("betas")
+    tensors = [state.get(slot, []) for slot in self.slots]
+    torch_step(self.name, w, g, *tensors, lr=lr, weight_decay=weight_decay, maximize=False, **own, **self.how)
+
+
+def torch_step(name: str, *tensors: Tensors, **settings: Any) -> None:
+    """One step by torch's function of this name; its optimizer objects would import its compiler."""
+    getattr(import_module(f"torch.optim.{name}"), name)(*tensors, **settings)
 
 
 class Adam(Optimizer, name="adam"):
@@ -37,8 +60,8 @@ class Adam(Optimizer, name="adam"):
     Source: Kingma, Ba (2015), "Adam: A Method for Stochastic Optimization", algorithm 1.
     """
 
-    slots = ADAM_SLOTS
-    how = FUSED_ADAM
+    slots, how = ADAM
+    state, _step = zeros, step
 
     betas: list[float] = setting(TWO_SHARES, BETAS, default=[0.9, 0.999], shared=MEANS)
     eps: float = setting(POSITIVE, EPS, default=1e-8, shared=ROOT)
@@ -58,8 +81,8 @@ class AdamW(Optimizer, name="adamw"):
 
     decoupled = True
     decay_is_share = True
-    slots = ADAM_SLOTS
-    how = FUSED_ADAM
+    slots, how = ADAM
+    state, _step = zeros, step
 
     betas: list[float] = setting(TWO_SHARES, BETAS, default=[0.9, 0.999], shared=MEANS)
     eps: float = setting(POSITIVE, EPS, default=1e-8, shared=ROOT)
@@ -76,14 +99,15 @@ class NAdam(Optimizer, name="nadam"):
     Source: Dozat (2016), "Incorporating Nesterov Momentum into Adam", algorithm 2.
     """
 
-    slots = ("exp_avg", "exp_avg_sq", "mu_product", "step")
+    slots, how = ("exp_avg", "exp_avg_sq", "mu_product", "step"), FOREACH
+    _step = step
 
     betas: list[float] = setting(TWO_SHARES, BETAS, default=[0.9, 0.999], shared=MEANS)
     eps: float = setting(POSITIVE, EPS, default=1e-8, shared=ROOT)
     momentum_decay: float = setting(Number(ge=0), "how fast the momentum rises from b1 / 2 towards b1", default=4e-3)
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
-        state = super().state(parameter)
+        state = zeros(self, parameter)
         return {**state, "mu_product": state["step"] + 1}
 
 
@@ -101,7 +125,8 @@ class RAdam(Optimizer, name="radam"):
     division starts at r_t > 4; here, as in torch, at 5).
     """
 
-    slots = ("exp_avg", "exp_avg_sq", "step")
+    slots, how = ("exp_avg", "exp_avg_sq", "step"), FOREACH
+    state, _step = zeros, step
 
     betas: list[float] = setting(TWO_SHARES, BETAS, default=[0.9, 0.999], shared=MEANS)
     eps: float = setting(POSITIVE, EPS, default=1e-8, shared=ROOT)
@@ -118,7 +143,7 @@ class Adagrad(Optimizer, name="adagrad"):
     Optimization", section 1.1 (the diagonal form).
     """
 
-    slots = ("sum", "step")
+    slots, how = ("sum", "step"), FOREACH
 
     lr: float = setting(POSITIVE, LR, default=0.01, shared=LEARNING_RATE)
     eps: float = setting(POSITIVE, EPS, default=1e-10, shared=ROOT)
@@ -127,13 +152,14 @@ class Adagrad(Optimizer, name="adagrad"):
     )
 
     def state(self, parameter: Tensor) -> dict[str, Tensor]:
-        state = super().state(parameter)
+        state = zeros(self, parameter)
         state["sum"].fill_(self.initial_accumulator)
         return state
 
-    def _arguments(self, on_cpu: bool) -> dict[str, Any]:
-        # torch >= 2.10 promises the fused kernel on the CPU only
-        return {"fused" if on_cpu else "foreach": True, "lr_decay": 0.0, "eps": self.eps}
+    def _step(self, w: Tensors, g: Tensors, state: Memory, lr: float, weight_decay: float) -> None:
+        on_cpu = w[0].device.type == "cpu"  # torch >= 2.10 promises the fused kernel only there
+        how = {"fused": on_cpu, "foreach": not on_cpu, "lr_decay": 0.0, "eps": self.eps, "maximize": False}
+        torch_step("adagrad", w, g, state["sum"], state["step"], lr=lr, weight_decay=weight_decay, **how)
 
 
 class RMSprop(Optimizer, name="rmsprop"):
@@ -150,6 +176,9 @@ class RMSprop(Optimizer, name="rmsprop"):
     "Generating Sequences with Recurrent Neural Networks", section 4.2.
     """
 
+    how = FOREACH
+    state, _step = zeros, step
+
     alpha: float = setting(
         SHARE, "how much of the running mean of the squared gradient is kept each step", default=0.99
     )
@@ -165,7 +194,7 @@ class RMSprop(Optimizer, name="rmsprop"):
             yield "centered", "centered needs an alpha above 0: a single gradient has no standard deviation"
 
     @property
-    def slots(self) -> tuple[str, ...]:  # type: ignore[override]
+    def slots(self) -> tuple[str, ...]:
         return "square_avg", "grad_avg" if self.centered else "", "momentum_buffer" if self.momentum else "", "step"
 
 
@@ -180,7 +209,8 @@ class Adadelta(Optimizer, name="adadelta"):
     Source: Zeiler (2012), "ADADELTA: An Adaptive Learning Rate Method", algorithm 1.
     """
 
-    slots = ("square_avg", "acc_delta", "step")
+    slots, how = ("square_avg", "acc_delta", "step"), FOREACH
+    state, _step = zeros, step
 
     lr: float = setting(
         POSITIVE,
@@ -217,6 +247,7 @@ class SGD(Optimizer, name="sgd", aliases=("stochastic_gradient_descent", "gradie
 
     decay_is_share = True
     how = {"fused": True, "dampening": 0.0}
+    state = zeros
 
     lr: float = setting(POSITIVE, LR, default=0.01, shared=LEARNING_RATE)
     momentum: float = setting(
@@ -230,7 +261,7 @@ class SGD(Optimizer, name="sgd", aliases=("stochastic_gradient_descent", "gradie
             yield "nesterov", "nesterov needs a momentum above 0, e.g. momentum: 0.9"
 
     @property
-    def slots(self) -> tuple[str, ...]:  # type: ignore[override]
+    def slots(self) -> tuple[str, ...]:
         return ("momentum_buffer" if self.momentum else "",)
 
     def _step(self, w: Tensors, g: Tensors, state: Memory, lr: float, weight_decay: float) -> None:
@@ -240,4 +271,4 @@ class SGD(Optimizer, name="sgd", aliases=("stochastic_gradient_descent", "gradie
             # torch's step with lr 1 on gradients times lr is the formula above; its buffer is -v.
             torch._foreach_mul_(g, lr)
             lr, weight_decay = 1.0, lr * weight_decay
-        super()._step(w, g, state, lr, weight_decay)
+        step(self, w, g, state, lr, weight_decay)

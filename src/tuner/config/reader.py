@@ -306,7 +306,7 @@ class Reader:
                 message += f"; it belongs to {', '.join(owners[:6])}" * bool(owners)
         if not path:
             keys += self.also
-        meant = trial.key(self, cls, path, key, entries) if self.has_patience else None
+        meant = trial.key(self, cls, path, key, entries, keys) if self.has_patience else None
         if meant in keys and fold(meant or "") == fold(key):  # it is there: not missing, too
             self.bad.add(f"{path}.{meant}".lstrip("."))
         at, allowed = f"{path}.{key}".lstrip("."), ", ".join(keys)

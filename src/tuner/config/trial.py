@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tuner.bounds import label
@@ -109,12 +109,8 @@ def spaced(reader: Reader, text: str, path: str, read: Read) -> str | None:
 
 def section(reader: Reader, cls: type[Section], node: Node, path: str, optional: bool) -> str | None:
     """What to write for a value where the map of a section is expected."""
-    return first(
-        reader,
-        path,
-        advice.sections(cls, node, optional),
-        lambda probe, found: probe.section(cls, [found], path, optional),
-    )
+    hints = advice.sections(cls, node, optional)
+    return first(reader, path, hints, lambda probe, found: probe.section(cls, [found], path, optional))
 
 
 def choice(reader: Reader, kind: type[Choice], node: Node, path: str) -> str | None:
@@ -132,9 +128,10 @@ def listed(reader: Reader, kind: type[Choice], node: Node, path: str) -> str | N
 
 
 def key(
-    reader: Reader, cls: type[Section], path: str, given: str, entries: Mapping[str, tuple[Place, Node]]
-) -> str | None:
-    """What to write for a key that a section or choice does not have; `entries` are those of its map."""
+    reader: Reader, cls: type[Section], path: str, given: str, entries: Mapping[str, tuple[Place, Node]],
+    known: Sequence[str],
+) -> str | None:  # fmt: skip
+    """What to write for a key that is none of the `known` ones; `entries` are those of its map."""
     node = entries[given][1]
     if len(given) > advice.LONGEST:
         return None
@@ -159,8 +156,6 @@ def key(
             if is_good(reader, f"{path}.{given}", node, _into(cls.members[owner], given, path)):
                 return f"leave it out, or name: {owner}"
         return "leave it out" if isinstance(node, Scalar) else None  # a network of many layers is not left out lightly
-    known = [*(["name"] if issubclass(cls, Choice) and cls.kind != "layer" else []), *cls.fields,
-             *(reader.also if not path else ())]  # fmt: skip
     for candidate in dict.fromkeys(advice.keys(given, known, reader.root)):
         here = candidate in known
         if here and candidate in entries:

@@ -70,8 +70,7 @@ class Reader:
             if not isinstance(layer, Map):
                 allowed = f"a map ({', '.join(cls.fields)})" + " or none" * optional
                 self.expected(layer, path, allowed, partial(trial.section, self, cls, layer, path, optional))
-                continue
-            for key, given in layer.entries.items():
+            for key, given in layer.entries.items() if isinstance(layer, Map) else ():
                 if key in cls.fields:
                     settings.setdefault(key, []).append(given)
                 else:
@@ -82,7 +81,6 @@ class Reader:
         """A choice from its layers: an upper layer may switch it, and then settings below that it lacks fall away."""
         member, settings = default, Entries()
         set_for: dict[str, type[Choice]] = {}
-        known = True
         listed = self.choice_layers(kind, layers, path)
         if default is None and not any("name" in entries for entries in listed):
             if path not in self.bad:
@@ -92,18 +90,17 @@ class Reader:
         for entries in listed:
             if "name" in entries:
                 found = self.named(kind, default, entries["name"][-1], path)
-                known = found is not None
                 if found is not None and found is not member:
                     settings = self.switched(found, settings, set_for, entries["name"][-1][0], path)
-                member = found or member
-            of = member if member is not None and known else kind
+                member = found
+            of = member or kind
             for key, given in entries.items():
                 if key in of.fields:
                     settings.setdefault(key, []).extend(given)
                 elif key != "name" and (of is not kind or not words.owners(kind, key)):  # another may have it
                     self.unknown_key(of, path, key, {each: nodes[-1] for each, nodes in entries.items()})
-            set_for |= dict.fromkeys(entries, member) if member is not None and known else {}
-        if member is not None and known:
+            set_for |= dict.fromkeys(entries, member) if member else {}
+        if member is not None:
             self.note_stayed(member, settings, set_for, path)
             return self.build(member, settings, path)
         common = {key: given for key, given in settings.items() if key in kind.fields}

@@ -70,10 +70,8 @@ def meanings(name: str) -> list[Meaning]:
 
 def names() -> Iterator[str]:
     """Every name that has a meaning, but for other tools' words."""
-    for topic in topics():
-        yield from (topic.title, *topic.also)
-    for word in glossary():
-        yield from (word.title, *word.also)
+    for told in (*topics(), *glossary()):
+        yield from (told.title, *told.also)
     for kind in kinds().values():
         yield kind.kind
         for member in kind.members.values():

@@ -70,7 +70,8 @@ class Reader:
             if not isinstance(layer, Map):
                 allowed = f"a map ({', '.join(cls.fields)})" + " or none" * optional
                 self.expected(layer, path, allowed, partial(trial.section, self, cls, layer, path, optional))
-            for key, given in layer.entries.items() if isinstance(layer, Map) else ():
+                continue
+            for key, given in layer.entries.items():
                 if key in cls.fields:
                     settings.setdefault(key, []).append(given)
                 else:

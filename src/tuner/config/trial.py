@@ -37,18 +37,14 @@ def _contradicts(reader: Reader, path: str, node: Node) -> bool:
     """Whether `node` at `path` cannot stand beside the choices of this document."""
     if reader.contradicted is None or "[" in path or not path:
         return False
-    top, *below = path.split(".")
-    kinds = {key for key, field in reader.root.fields.items() if field.bound.kind}
-    entries: dict[str, Node] = {
-        key: Scalar(node.place, name, name) for key, name in reader.said.items() if name and key in kinds
+    place, kinds = node.place, {key for key, field in reader.root.fields.items() if field.bound.kind}
+    said: dict[str, tuple[Place, Node]] = {
+        key: (place, Scalar(place, name, name)) for key, name in reader.said.items() if name and key in kinds
     }
-    for part in reversed(below):
-        node = Map(node.place, {part: (node.place, node)})
-    if below and top in entries and isinstance(node, Map) and "name" not in node.entries:
-        node = Map(node.place, {"name": (node.place, entries[top]), **node.entries})
+    for part in reversed(path.split(".")):
+        node = Map(place, {part: (place, node)})
     probe = reader.probe()
-    whole = Map(node.place, {key: (node.place, each) for key, each in {**entries, top: node}.items()})
-    found = reader.contradicted(probe.section(reader.root, [whole], ""), probe.bad)
+    found = reader.contradicted(probe.section(reader.root, [Map(place, said), node], ""), probe.bad)
     return found is None or not found.isdisjoint((path, f"{path}.name"))
 
 

@@ -70,7 +70,8 @@ def meanings(name: str) -> list[Meaning]:
 
 def names() -> Iterator[str]:
     """Every name that has a meaning, but for other tools' words."""
-    for told in (*topics(), *glossary()):
+    texts: list[Topic | Meaning] = [*topics(), *glossary()]
+    for told in texts:
         yield from (told.title, *told.also)
     for kind in kinds().values():
         yield kind.kind

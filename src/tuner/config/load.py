@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tuner.config.checks import Contradiction, contradicted, contradictions, may_open
-from tuner.config.comparison import STAYED
 from tuner.config.loaded import Loaded
 from tuner.config.notes import notes_on
 from tuner.config.reader import Reader
@@ -47,8 +46,7 @@ def load(
     _check(loaded, reader)
     if reader.faults:
         raise ConfigError(reader.faults)
-    stayed = {key: f"{STAYED}{other}" for key, other in reader.stayed.items()}
-    origins = {key: f"{place}{stayed.get(key, '')}" for key, place in reader.origins.items()}
+    origins = {key: f"{place}{reader.stayed.get(key, '')}" for key, place in reader.origins.items()}
     notes = (*reader.notes, *notes_on(loaded), *packages())
     return replace(loaded, origins=dict(sorted({**reader.dropped, **origins}.items())), notes=notes, source=data)
 

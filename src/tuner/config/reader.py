@@ -10,6 +10,7 @@ from typing import Any
 from tuner.bounds import a, label
 from tuner.choice import Choice, Field, InvalidError, Section, fold
 from tuner.config import trial, words
+from tuner.config.comparison import STAYED
 from tuner.document.files import located
 from tuner.document.nodes import Items, Map, Node, Place, Scalar, shown, to_plain
 from tuner.document.writing import flow
@@ -32,7 +33,7 @@ class Reader:
 
     `top` is the place to name where there is no better one, `also` the keys of the top that were read before.
     `origins` says where each key was set, `items` the same of each number or text in a list, `dropped` where a
-    setting was set that fell away with its choice, and why, `stayed` for which other choice one was set that stayed.
+    setting was set that fell away with its choice, and why, `stayed` what to tell of one that stayed.
     `bad` holds the keys with faults; the config has their defaults instead. `said` are the keys of the top and, of
     choices, their names; `advises` says whether to look for what was meant, and `contradicted` finds the keys that
     exclude each other in what was read, but for its bad ones (None: it cannot be).
@@ -137,7 +138,7 @@ class Reader:
             before, (place, node), default = set_for.get(key, member), given[-1], member.fields[key].default
             if before is not member and member.fields[key].shared.tuned and to_plain(node) != default:
                 why = f"{before.name} and stays under {member.name}, whose default is {flow(default)}"
-                self.stayed[f"{path}.{key}"] = why
+                self.stayed[f"{path}.{key}"] = f"{STAYED}{why}"
                 self.notes.append(f"{path}.{key}: {shown(node)} ({place}) was set for {why}")
 
     def choice_layers(self, kind: type[Choice], layers: Sequence[Node], path: str) -> list[Entries]:

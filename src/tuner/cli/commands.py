@@ -85,9 +85,9 @@ def usage(error: typer.TyperException) -> UsageError:
     path = context.command_path if context is not None else "tuner"
     fix = f"`{path} --help` shows what it takes"
     if option is not None:
-        from tuner.choice import fold  # the whole language is needed for this alone
+        from tuner.choice import fold, key_paths  # the whole language is needed for this alone
+        from tuner.config.advice import OTHER_TOOLS
         from tuner.config.settings import Config
-        from tuner.config.words import OTHER_TOOLS, key_paths
 
         word = option[1].replace("-", "_")
         paths = key_paths(Config)

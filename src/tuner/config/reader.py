@@ -9,7 +9,7 @@ from typing import Any
 
 from tuner.bounds import a, label
 from tuner.choice import Choice, Field, InvalidError, Section, fold
-from tuner.config import trial, words
+from tuner.config import advice, trial
 from tuner.config.comparison import STAYED
 from tuner.document.files import located
 from tuner.document.nodes import Items, Map, Node, Place, Scalar, shown, to_plain
@@ -99,7 +99,7 @@ class Reader:
             for key, given in entries.items():
                 if key in of.fields:
                     settings.setdefault(key, []).extend(given)
-                elif key != "name" and (of is not kind or not words.owners(kind, key)):  # another may have it
+                elif key != "name" and (of is not kind or not advice.owners(kind, key)):  # another may have it
                     self.unknown_key(of, path, key, {each: nodes[-1] for each, nodes in entries.items()})
             set_for |= dict.fromkeys(entries, member) if member else {}
         if member is not None:
@@ -168,7 +168,7 @@ class Reader:
             return {"name": (layer.place, Scalar(layer.place, text, text, refused=layer.refused))}
         elif isinstance(layer, Map):
             alone = next(iter(layer.entries)) if len(layer.entries) == 1 else "name"
-            if alone == "name" or kind.find(alone) is None or words.owners(kind, alone):
+            if alone == "name" or kind.find(alone) is None or advice.owners(kind, alone):
                 return layer.entries  # and not {adam: {lr: 0.1}}
         self.expected(layer, path, allowed, lambda: trial.choice(self, kind, layer, path))
         return {}
@@ -301,7 +301,7 @@ class Reader:
             message += f" ({cls.name})" if cls.name else ""
             if cls.kind != "layer":
                 keys = ["name", *keys]
-                owners = words.owners(cls, key)
+                owners = advice.owners(cls, key)
                 message += f"; it belongs to {', '.join(owners[:6])}" * bool(owners)
         if not path:
             keys += self.also

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tuner.bounds import label
-from tuner.choice import Choice, Section, Setting, fold, settings_below
-from tuner.config import advice, words
+from tuner.choice import Choice, Section, Setting, fold, key_paths, settings_below
+from tuner.config import advice
 from tuner.document.files import located
 from tuner.document.nodes import Items, Map, Node, Place, Scalar
 from tuner.document.parsing import parse
@@ -137,7 +137,7 @@ def key(
         return "give the whole list: an override replaces it"
     if fold(given) in advice.NOT_NEEDED:
         return f"leave it out: {advice.NOT_NEEDED[fold(given)]}"
-    if given in words.key_paths(reader.root) and "." in given:  # the maps that it stands for
+    if given in key_paths(reader.root) and "." in given:  # the maps that it stands for
         text = f"{given.replace('.', ': {')}: {advice.written(node)}{'}' * given.count('.')}"
         good = first(reader, given, [f"{{{text}}}"], lambda probe, found: probe.section(probe.root, [found], ""))
         return good and text
@@ -147,7 +147,7 @@ def key(
         other = choice(reader, cls.base, Map(node.place, {given: entries[given]}), path)
         if other is not None:
             return other if isinstance(other, advice.Words) else f"a layer of its own: {other}"
-    elif issubclass(cls, Choice) and (owners := words.owners(cls, given)):
+    elif issubclass(cls, Choice) and (owners := advice.owners(cls, given)):
         for owner in owners if cls.kind != "data" else []:  # other data is no way to set one
             if is_good(reader, f"{path}.{given}", node, _into(cls.members[owner], given, path)):
                 return f"leave it out, or name: {owner}"
@@ -209,7 +209,7 @@ def _moved(reader: Reader, target: str, node: Node) -> str | None:
             return found and f"{above}.{found}".lstrip(".")
     top, _, field = target.partition(".")
     kind = reader.root.fields[top].bound.kind if top in reader.root.fields else None
-    owners = words.owners(kind, field) if kind else []
+    owners = advice.owners(kind, field) if kind else []
     if kind is None or not owners:
         return None
     if top in reader.said:

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from tuner.bounds import Integer, ListOf, Null, Number, OneOf, Part, Text
-from tuner.choice import Section, setting
+from tuner.choice import Section, nearest, setting
 from tuner.config.comparison import meaning, side_by_side
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.config.reader import Reader
-from tuner.config.words import nearest
 from tuner.document.files import read_text
 from tuner.document.nodes import Items, Map, Node, Place
 from tuner.document.parsing import parse

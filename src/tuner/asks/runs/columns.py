@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.asks.runs.entries import Entry
+from tuner.choice import nearest
 from tuner.config.comparison import ABSENT, Setting, meaning, name_of, side_by_side
-from tuner.config.words import nearest
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import mean

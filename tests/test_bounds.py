@@ -22,7 +22,6 @@ from tuner.bounds import (
     Of,
     OneOf,
     Part,
-    PathText,
     RefusedError,
     Text,
 )
@@ -45,7 +44,7 @@ BOUNDS: list[tuple[Bound, str, list[Any], list[Any]]] = [
     (Text(), "text", ["", "a"], [1, None, ["a"]]),
     (Text(least=1), "text", ["a"], [""]),
     (DEVICE, "cpu or cuda:N", ["cpu", "cuda:12"], ["cuda:", "xcpu", "cpu "]),
-    (PathText(), "a path", ["a/b"], ["", 3]),
+    (Text(least=1, words="a path", is_path=True), "a path", ["a/b"], ["", 3]),
     (OneOf("max", "mean"), "one of max, mean", ["max", "mean"], ["Max", "", None, 1]),
     (OneOf("full"), "full", ["full"], ["Full"]),
     (OneOf("auto", "none"), "one of auto, none", ["auto", "none", None], ["off"]),

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tuner.choice import key_paths
 from tuner.config.load import load
 from tuner.config.settings import Config
-from tuner.config.words import key_paths
 from tuner.document.writing import to_yaml
 from tuner.errors import ConfigError
 from tuner.render.errors import error_text

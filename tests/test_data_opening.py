@@ -23,7 +23,7 @@ import sys
 from pathlib import Path
 from typing import ClassVar
 
-from tuner.bounds import PathText
+from tuner.bounds import Text
 from tuner.choice import setting
 
 from tuner.data.source import Dataset, DrawnTest, Raw, Source
@@ -39,7 +39,7 @@ class Rows(DrawnTest, Source, name="rows"):
 
     reads_to_open: ClassVar[bool] = True
 
-    path: str = setting(PathText(), "the file")
+    path: str = setting(Text(least=1, words="a path", is_path=True), "the file")
 
     def open(self, root: Path | None = None) -> Dataset:
         import numpy as np

@@ -15,8 +15,8 @@ import pytest
 
 import tuner
 from tuner.bounds import plural
-from tuner.choice import Choice
-from tuner.config import advice, words
+from tuner.choice import Choice, key_paths
+from tuner.config import advice
 from tuner.config.load import load
 from tuner.config.settings import Config
 from tuner.errors import EXIT_CODES, UsageError
@@ -100,7 +100,7 @@ def test_every_setting_answers_and_its_example_loads(path: str, tmp_path: Path) 
 
 
 def test_every_key_path_of_the_language_is_a_setting() -> None:
-    assert set(words.key_paths(Config)) <= set(PATHS)
+    assert set(key_paths(Config)) <= set(PATHS)
 
 
 def test_a_settings_last_word_leads_to_all_its_places() -> None:
@@ -110,9 +110,9 @@ def test_a_settings_last_word_leads_to_all_its_places() -> None:
     assert [row[0] for row in of("noise", "setting").rows] == ["blobs", "circles, moons"]
 
 
-@pytest.mark.parametrize("word", words.OTHER_TOOLS)
+@pytest.mark.parametrize("word", advice.OTHER_TOOLS)
 def test_every_word_of_other_tools_answers(word: str) -> None:
-    target = words.OTHER_TOOLS[word]
+    target = advice.OTHER_TOOLS[word]
     assert any(target in meaning.title for meaning in explain(word)) or target in "".join(m.text for m in explain(word))
 
 

@@ -17,9 +17,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tuner.choice import key_paths
 from tuner.config.load import load
 from tuner.config.settings import Config
-from tuner.config.words import key_paths
 from tuner.errors import ConfigError, Fault
 from tuner.shipped import configs
 

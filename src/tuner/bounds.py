@@ -43,6 +43,7 @@ class Bound(ABC):
     optional = False
     """Whether it may be null."""
     is_path = False
+    """Whether the config language reads it relative to the file that says it."""
     most = math.inf
     """How many items its list may have."""
     refused: Mapping[str, str] = MappingProxyType({})
@@ -123,26 +124,15 @@ class Text(Bound):
         words: str = "text",
         options: tuple[str, ...] = (),
         refused: Mapping[str, str] = MappingProxyType({}),
+        is_path: bool = False,
     ) -> None:
-        self.least, self.pattern, self.options, self.refused = least, pattern, options, refused
+        self.least, self.pattern, self.options, self.refused, self.is_path = least, pattern, options, refused, is_path
         self.words = self.plural = words
         self.schema = _given(minLength=least or None, pattern=pattern or None, type="string")
 
     def check(self, value: Any) -> Any:
         fits = isinstance(value, str) and len(value) >= self.least
         return kept(value, fits and (not self.pattern or bool(re.fullmatch(self.pattern, value))))
-
-
-class PathText(Bound):
-    """A path; the config language reads it relative to the file that says it."""
-
-    words = "a path"
-    plural = "paths"
-    schema: Schema = {"minLength": 1, "type": "string"}
-    is_path = True
-
-    def check(self, value: Any) -> Any:
-        return kept(value, isinstance(value, str) and value != "")
 
 
 class OneOf(Bound):

@@ -7,6 +7,7 @@ import re
 from abc import ABC
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from inspect import cleandoc
@@ -16,6 +17,9 @@ from tuner.bounds import Bound, RefusedError, Schema
 
 REQUIRED: Any = object()
 """The default of a setting that has none."""
+
+LONGEST_WORD = 64
+"""Letters of a word that can be a slip for another."""
 
 
 @dataclass(frozen=True)
@@ -248,6 +252,11 @@ def _walk(cls: type[Section], above: Setting | None) -> Iterator[Setting]:
             yield from _walk(inner, setting)
 
 
+def key_paths(cls: type[Section]) -> tuple[str, ...]:
+    """Every key of the language below `cls`, e.g. ``optimizer.lr``, over all choices, each once."""
+    return tuple(dict.fromkeys(setting.path for setting in settings_below(cls) if "[]" not in setting.path))
+
+
 def kinds_below(cls: type[Section]) -> dict[str, type[Choice]]:
     """The kinds of choice that a section's settings take, and those that their choices take, by name."""
     return {setting.kind.kind: setting.kind for setting in settings_below(cls) if setting.kind}
@@ -256,3 +265,12 @@ def kinds_below(cls: type[Section]) -> dict[str, type[Choice]]:
 def fold(spelling: str) -> str:
     """`LeakyReLU`, `leaky-relu` and `leaky_relu` are one name."""
     return re.sub(r"[^a-z0-9]", "", spelling.lower())
+
+
+def nearest(word: str, candidates: Iterable[str], cutoff: float = 0.7) -> str | None:
+    """The candidate that was probably meant, or None."""
+    if len(word) > LONGEST_WORD:
+        return None
+    by_fold = {fold(candidate): candidate for candidate in candidates}
+    close = get_close_matches(fold(word), by_fold, n=1, cutoff=cutoff)
+    return by_fold[close[0]] if close else None

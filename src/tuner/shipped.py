@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from tuner.choice import nearest
 from tuner.errors import ConfigError, Fault, NotFoundError
 from tuner.paths import expanded
 from tuner.runs.files import CONFIG
@@ -41,8 +42,6 @@ def title_of(recipe: Path) -> str:
 
 def nearest_of(name: str, known: Iterable[str]) -> str:
     """The fix for a name that there is not."""
-    from tuner.config.words import nearest
-
     near = nearest(name, known)
     return f"Did you mean {near}?" if near else f"There are {', '.join(known)}."
 
@@ -67,8 +66,6 @@ def find_config(reference: str) -> str:
     known = configs()
     if reference in known:
         return str(known[reference])
-    from tuner.config.words import nearest
-
     files = sorted(Path.cwd().glob("*.y*ml")) + sorted(Path.cwd().glob("configs/*.y*ml"))
     own = [str(file.relative_to(Path.cwd())) for file in files if file.is_file()]
     suggestion = nearest(reference, own) or nearest(path.stem, known)

@@ -13,7 +13,6 @@ import typer
 from typer.core import TyperGroup
 
 from tuner import asks
-from tuner.choice import fold
 from tuner.cli.reading import reading
 from tuner.errors import UsageError
 from tuner.machine import versions
@@ -93,8 +92,9 @@ def usage(error: typer.TyperException) -> UsageError:
     path = context.command_path if context is not None else "tuner"
     fix = f"`{path} --help` shows what it takes"
     if option is not None:
-        from tuner.config.settings import Config  # the whole language is needed for this alone
-        from tuner.config.words import OTHER_TOOLS, key_paths
+        from tuner.choice import fold, key_paths  # the whole language is needed for this alone
+        from tuner.config.advice import OTHER_TOOLS
+        from tuner.config.settings import Config
 
         word = option[1].replace("-", "_")
         paths = key_paths(Config)

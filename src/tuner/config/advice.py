@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from tuner.choice import Choice, Section, fold
-from tuner.config import words
+from tuner.choice import Choice, Section, fold, key_paths, nearest
 from tuner.document.nodes import Items, Map, Node, Scalar, core_value
 from tuner.options.activations import Activation
 from tuner.paths import run_name
@@ -81,6 +80,51 @@ OTHER_NAMES = {
 }
 """Names that other tools use, folded, by kind, and what to write here."""
 
+_TOOLS = {
+    "optimizer.lr": "learningrate lr0 baselr maxlr eta lrmax learningrateinit",
+    "optimizer.weight_decay": "wd l2",
+    "optimizer.betas": "beta1 beta2",
+    "training.epochs": "numtrainepochs maxepochs numepochs nepochs maxepoch iterations niter maxiter",
+    "training.batch_size": "perdevicetrainbatchsize trainbatchsize batch bs minibatch",
+    "training.gradient_clip": "gradclip clipgrad clipgradnorm maxgradnorm gradientclipval clipnorm",
+    "training.threads": "numthreads",
+    "training.device": "accelerator gpu gpus",
+    "training.monitor": "metricforbestmodel validationmetric",
+    "seed": "randomseed randomstate manualseed seedeverything",
+    "loss": "criterion lossfunction lossfn lossfunc",
+    "scheduler": "lrscheduler schedule lrschedulertype lrdecay sched",
+    "scheduler.warmup_epochs": "warmup",
+    "early_stopping": "earlystop",
+    "model": "arch network architecture",
+    "model.activation": "nonlinearity act activationfunction",
+    "model.initializer": "init weightsinitializer kernelinitializer",
+    "model.batch_norm": "batchnorm bn norm usebatchnorm",
+    "model.dropout": "droprate dropoutrate dropoutprob pdropout drop",
+    "model.hidden": "hiddensizes hiddenlayersizes hiddensize hiddendims",
+    "data": "dataset",
+    "data.root": "datadir dataroot",
+    "data.validation": "valsplit validationsplit valfraction validpct validationfraction",
+    "data.test": "testsplit testsize",
+    "data.augment": "augmentation transforms",
+    "data.normalize": "standardize",
+    "name": "type experiment runname classpath target",
+    "checkpoint.every": "saveevery",
+    "checkpoint.keep": "savetopk savetotallimit",
+    "extends": "base inherits defaults",
+    "early_stopping.patience": "patience niternochange",
+    "early_stopping.min_delta": "mindelta tol",
+    "optimizer": "optim optimiser opt optfunc solver",
+    "model.channels": "filters outchannels",
+    "model.kernel_size": "kernel",
+    "data.label_noise": "labelnoiserate",
+    "training": "trainer",
+    "optimizer.eps": "epsilon",
+    "loss.label_smoothing": "smoothing",
+    "scheduler.min_lr": "minlearningrate",
+}
+OTHER_TOOLS = {word: key for key, given in _TOOLS.items() for word in given.split()}
+"""Keys that other tools use, folded, and where tuner keeps the same thing."""
+
 LAYER_SIZES = {"pool": "2", "dropout": "0.5"}
 """A usual size of a layer that was named without one; 32 for the others."""
 
@@ -117,11 +161,20 @@ NOT_NEEDED = {
 }  # fmt: skip
 """Keys that other tools use, folded, for what needs no setting here, and why."""
 
+USUAL = ("adam", "sgd", "cosine", "step", "cross_entropy", "mse", "mlp", "cnn", "blobs", "digits", "leaky_relu")
+"""The choices that come first where several would do."""
+
 YES = ("yes", "on", "y", "1", "true")
 NO = ("no", "off", "n", "0", "false", "never")
 NOTHING = ("none", "nil", "nan", "-", "auto", "n/a", *NO)
 LONGEST = 200
 """Characters of a candidate that people still read; a longer one is none."""
+
+
+def owners(kind: type[Choice], key: str) -> list[str]:
+    """The choices of this kind that have a setting `key`, the usual ones first."""
+    having = [member.name for member in kind.members.values() if key in member.fields]
+    return sorted(having, key=lambda name: USUAL.index(name) if name in USUAL else len(USUAL))
 
 
 def written(node: Node) -> str:
@@ -173,7 +226,7 @@ def _texts(text: str, options: Sequence[str]) -> Iterator[str]:
         yield "0"
     if (number := _number(lower)) is not None:
         yield number
-    yield from filter(None, (OTHER_VALUES.get(fold(text)), words.nearest(text, options)))
+    yield from filter(None, (OTHER_VALUES.get(fold(text)), nearest(text, options)))
     slug = run_name(text)
     if isinstance(core_value(slug), str):
         yield slug
@@ -211,7 +264,7 @@ def names(kind: type[Choice], given: str) -> Iterator[str]:
         if known := OTHER_NAMES.get(kind.kind, {}).get(word):
             yield str(known)
             yield from [known.name] if isinstance(known, Other) else []
-        if member := kind.find(words.nearest(word, spellings) or ""):
+        if member := kind.find(nearest(word, spellings) or ""):
             yield member.name
 
 
@@ -234,8 +287,8 @@ def choices(kind: type[Choice], node: Node) -> Iterator[str]:
         for given, (_, inner) in node.entries.items():
             if member := kind.find(given):
                 yield from _with_name(kind, member, inner)
-        owners = [owner for given in node.entries for owner in words.owners(kind, given)]
-        yield from (f"{{name: {owner}, {written(node)[1:-1]}}}" for owner in dict.fromkeys(owners))
+        having = [owner for given in node.entries for owner in owners(kind, given)]
+        yield from (f"{{name: {owner}, {written(node)[1:-1]}}}" for owner in dict.fromkeys(having))
     elif isinstance(node, Items):
         if len(node.nodes) == 1:
             yield written(node.nodes[0])
@@ -268,7 +321,7 @@ def layers(kind: type[Choice], node: Node) -> Iterator[str]:
         known = OTHER_NAMES["layer"].get(own)
         if known is None and Activation.find(own):
             known = OTHER_NAMES["layer"]["activation"]
-        meant = known or getattr(kind.find(own) or kind.find(words.nearest(own, kind.members) or ""), "name", None)
+        meant = known or getattr(kind.find(own) or kind.find(nearest(own, kind.members) or ""), "name", None)
         if meant is None:
             continue
         if isinstance(meant, Words):
@@ -284,11 +337,11 @@ def layers(kind: type[Choice], node: Node) -> Iterator[str]:
 
 def keys(given: str, known: Sequence[str], root: type[Section]) -> Iterator[str]:
     """For an unknown key: one of the `known` keys of the same map, or a path from the top."""
-    other = words.OTHER_TOOLS.get(fold(given), "")
+    other = OTHER_TOOLS.get(fold(given), "")
     if other.rpartition(".")[2] in known:
         yield other.rpartition(".")[2]
-    yield from filter(None, (other, given.strip(), words.nearest(given, known)))
+    yield from filter(None, (other, given.strip(), nearest(given, known)))
     if not other:
-        same = (path for path in words.key_paths(root) if fold(path.rpartition(".")[2]) == fold(given))
-        close = words.OTHER_TOOLS.get(words.nearest(given, words.OTHER_TOOLS, 0.8) or "")
+        same = (path for path in key_paths(root) if fold(path.rpartition(".")[2]) == fold(given))
+        close = OTHER_TOOLS.get(nearest(given, OTHER_TOOLS, 0.8) or "")
         yield from filter(None, (next(same, close),))

@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from tuner.choice import nearest
 from tuner.config.loaded import Loaded
 from tuner.config.settings import Config
-from tuner.config.words import nearest
 from tuner.data.source import Source, faults
 from tuner.errors import TunerError
 from tuner.options.layers.base import PlanError

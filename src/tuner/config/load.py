@@ -10,13 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tuner.choice import nearest
 from tuner.config.checks import Contradiction, contradicted, contradictions, may_open
-from tuner.config.comparison import STAYED
 from tuner.config.loaded import Loaded
 from tuner.config.notes import notes_on
 from tuner.config.reader import Reader
 from tuner.config.settings import Config
-from tuner.config.words import nearest
 from tuner.document.files import MAX_BYTES, decode, folder_of, is_handed_over, located, read_bytes
 from tuner.document.nodes import Items, Map, Node, Place, Scalar, shown
 from tuner.document.parsing import parse, parse_value
@@ -47,8 +46,7 @@ def load(
     _check(loaded, reader)
     if reader.faults:
         raise ConfigError(reader.faults)
-    stayed = {key: f"{STAYED}{other}" for key, other in reader.stayed.items()}
-    origins = {key: f"{place}{stayed.get(key, '')}" for key, place in reader.origins.items()}
+    origins = {key: f"{place}{reader.stayed.get(key, '')}" for key, place in reader.origins.items()}
     notes = (*reader.notes, *notes_on(loaded), *packages())
     return replace(loaded, origins=dict(sorted({**reader.dropped, **origins}.items())), notes=notes, source=data)
 

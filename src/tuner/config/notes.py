@@ -187,9 +187,5 @@ def improvements_are_possible(loaded: Loaded) -> Iterator[Idle]:
 def checkpoints_come_in_time(loaded: Loaded) -> Iterator[Idle]:
     every, epochs = loaded.config.checkpoint.every, loaded.config.training.epochs
     if every > epochs:
-        yield (
-            "checkpoint.every",
-            every,
-            too_short(loaded.config, ", and a crash loses all of it"),
-            f"at most {epochs} would",
-        )
+        why = too_short(loaded.config, ", and a crash loses all of it")
+        yield "checkpoint.every", every, why, f"at most {epochs} would"

@@ -9,7 +9,8 @@ from typing import Any
 
 from tuner.bounds import a, label
 from tuner.choice import Choice, Field, InvalidError, Section, fold
-from tuner.config import trial, words
+from tuner.config import advice, trial
+from tuner.config.comparison import STAYED
 from tuner.document.files import located
 from tuner.document.nodes import Items, Map, Node, Place, Scalar, shown, to_plain
 from tuner.document.writing import flow
@@ -32,7 +33,7 @@ class Reader:
 
     `top` is the place to name where there is no better one, `also` the keys of the top that were read before.
     `origins` says where each key was set, `items` the same of each number or text in a list, `dropped` where a
-    setting was set that fell away with its choice, and why, `stayed` for which other choice one was set that stayed.
+    setting was set that fell away with its choice, and why, `stayed` what to tell of one that stayed.
     `bad` holds the keys with faults; the config has their defaults instead. `said` are the keys of the top and, of
     choices, their names; `advises` says whether to look for what was meant, and `contradicted` finds the keys that
     exclude each other in what was read, but for its bad ones (None: it cannot be).
@@ -82,7 +83,6 @@ class Reader:
         """A choice from its layers: an upper layer may switch it, and then settings below that it lacks fall away."""
         member, settings = default, Entries()
         set_for: dict[str, type[Choice]] = {}
-        known = True
         listed = self.choice_layers(kind, layers, path)
         if default is None and not any("name" in entries for entries in listed):
             if path not in self.bad:
@@ -92,18 +92,17 @@ class Reader:
         for entries in listed:
             if "name" in entries:
                 found = self.named(kind, default, entries["name"][-1], path)
-                known = found is not None
                 if found is not None and found is not member:
                     settings = self.switched(found, settings, set_for, entries["name"][-1][0], path)
-                member = found or member
-            of = member if member is not None and known else kind
+                member = found
+            of = member or kind
             for key, given in entries.items():
                 if key in of.fields:
                     settings.setdefault(key, []).extend(given)
-                elif key != "name" and (of is not kind or not words.owners(kind, key)):  # another may have it
+                elif key != "name" and (of is not kind or not advice.owners(kind, key)):  # another may have it
                     self.unknown_key(of, path, key, {each: nodes[-1] for each, nodes in entries.items()})
-            set_for |= dict.fromkeys(entries, member) if member is not None and known else {}
-        if member is not None and known:
+            set_for |= dict.fromkeys(entries, member) if member else {}
+        if member is not None:
             self.note_stayed(member, settings, set_for, path)
             return self.build(member, settings, path)
         common = {key: given for key, given in settings.items() if key in kind.fields}
@@ -139,7 +138,7 @@ class Reader:
             before, (place, node), default = set_for.get(key, member), given[-1], member.fields[key].default
             if before is not member and member.fields[key].shared.tuned and to_plain(node) != default:
                 why = f"{before.name} and stays under {member.name}, whose default is {flow(default)}"
-                self.stayed[f"{path}.{key}"] = why
+                self.stayed[f"{path}.{key}"] = f"{STAYED}{why}"
                 self.notes.append(f"{path}.{key}: {shown(node)} ({place}) was set for {why}")
 
     def choice_layers(self, kind: type[Choice], layers: Sequence[Node], path: str) -> list[Entries]:
@@ -169,7 +168,7 @@ class Reader:
             return {"name": (layer.place, Scalar(layer.place, text, text, refused=layer.refused))}
         elif isinstance(layer, Map):
             alone = next(iter(layer.entries)) if len(layer.entries) == 1 else "name"
-            if alone == "name" or kind.find(alone) is None or words.owners(kind, alone):
+            if alone == "name" or kind.find(alone) is None or advice.owners(kind, alone):
                 return layer.entries  # and not {adam: {lr: 0.1}}
         self.expected(layer, path, allowed, lambda: trial.choice(self, kind, layer, path))
         return {}
@@ -302,11 +301,11 @@ class Reader:
             message += f" ({cls.name})" if cls.name else ""
             if cls.kind != "layer":
                 keys = ["name", *keys]
-                owners = words.owners(cls, key)
+                owners = advice.owners(cls, key)
                 message += f"; it belongs to {', '.join(owners[:6])}" * bool(owners)
         if not path:
             keys += self.also
-        meant = trial.key(self, cls, path, key, entries) if self.has_patience else None
+        meant = trial.key(self, cls, path, key, entries, keys) if self.has_patience else None
         if meant in keys and fold(meant or "") == fold(key):  # it is there: not missing, too
             self.bad.add(f"{path}.{meant}".lstrip("."))
         at, allowed = f"{path}.{key}".lstrip("."), ", ".join(keys)

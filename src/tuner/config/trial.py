@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tuner.bounds import label
-from tuner.choice import Choice, Section, Setting, fold, settings_below
-from tuner.config import advice, words
+from tuner.choice import Choice, Section, Setting, fold, key_paths, settings_below
+from tuner.config import advice
 from tuner.document.files import located
 from tuner.document.nodes import Items, Map, Node, Place, Scalar
 from tuner.document.parsing import parse
@@ -37,18 +37,14 @@ def _contradicts(reader: Reader, path: str, node: Node) -> bool:
     """Whether `node` at `path` cannot stand beside the choices of this document."""
     if reader.contradicted is None or "[" in path or not path:
         return False
-    top, *below = path.split(".")
-    kinds = {key for key, field in reader.root.fields.items() if field.bound.kind}
-    entries: dict[str, Node] = {
-        key: Scalar(node.place, name, name) for key, name in reader.said.items() if name and key in kinds
+    place, kinds = node.place, {key for key, field in reader.root.fields.items() if field.bound.kind}
+    said: dict[str, tuple[Place, Node]] = {
+        key: (place, Scalar(place, name, name)) for key, name in reader.said.items() if name and key in kinds
     }
-    for part in reversed(below):
-        node = Map(node.place, {part: (node.place, node)})
-    if below and top in entries and isinstance(node, Map) and "name" not in node.entries:
-        node = Map(node.place, {"name": (node.place, entries[top]), **node.entries})
+    for part in reversed(path.split(".")):
+        node = Map(place, {part: (place, node)})
     probe = reader.probe()
-    whole = Map(node.place, {key: (node.place, each) for key, each in {**entries, top: node}.items()})
-    found = reader.contradicted(probe.section(reader.root, [whole], ""), probe.bad)
+    found = reader.contradicted(probe.section(reader.root, [Map(place, said), node], ""), probe.bad)
     return found is None or not found.isdisjoint((path, f"{path}.name"))
 
 
@@ -109,12 +105,8 @@ def spaced(reader: Reader, text: str, path: str, read: Read) -> str | None:
 
 def section(reader: Reader, cls: type[Section], node: Node, path: str, optional: bool) -> str | None:
     """What to write for a value where the map of a section is expected."""
-    return first(
-        reader,
-        path,
-        advice.sections(cls, node, optional),
-        lambda probe, found: probe.section(cls, [found], path, optional),
-    )
+    hints = advice.sections(cls, node, optional)
+    return first(reader, path, hints, lambda probe, found: probe.section(cls, [found], path, optional))
 
 
 def choice(reader: Reader, kind: type[Choice], node: Node, path: str) -> str | None:
@@ -132,9 +124,10 @@ def listed(reader: Reader, kind: type[Choice], node: Node, path: str) -> str | N
 
 
 def key(
-    reader: Reader, cls: type[Section], path: str, given: str, entries: Mapping[str, tuple[Place, Node]]
-) -> str | None:
-    """What to write for a key that a section or choice does not have; `entries` are those of its map."""
+    reader: Reader, cls: type[Section], path: str, given: str, entries: Mapping[str, tuple[Place, Node]],
+    known: Sequence[str],
+) -> str | None:  # fmt: skip
+    """What to write for a key that is none of the `known` ones; `entries` are those of its map."""
     node = entries[given][1]
     if len(given) > advice.LONGEST:
         return None
@@ -144,7 +137,7 @@ def key(
         return "give the whole list: an override replaces it"
     if fold(given) in advice.NOT_NEEDED:
         return f"leave it out: {advice.NOT_NEEDED[fold(given)]}"
-    if given in words.key_paths(reader.root) and "." in given:  # the maps that it stands for
+    if given in key_paths(reader.root) and "." in given:  # the maps that it stands for
         text = f"{given.replace('.', ': {')}: {advice.written(node)}{'}' * given.count('.')}"
         good = first(reader, given, [f"{{{text}}}"], lambda probe, found: probe.section(probe.root, [found], ""))
         return good and text
@@ -154,13 +147,11 @@ def key(
         other = choice(reader, cls.base, Map(node.place, {given: entries[given]}), path)
         if other is not None:
             return other if isinstance(other, advice.Words) else f"a layer of its own: {other}"
-    elif issubclass(cls, Choice) and (owners := words.owners(cls, given)):
+    elif issubclass(cls, Choice) and (owners := advice.owners(cls, given)):
         for owner in owners if cls.kind != "data" else []:  # other data is no way to set one
             if is_good(reader, f"{path}.{given}", node, _into(cls.members[owner], given, path)):
                 return f"leave it out, or name: {owner}"
         return "leave it out" if isinstance(node, Scalar) else None  # a network of many layers is not left out lightly
-    known = [*(["name"] if issubclass(cls, Choice) and cls.kind != "layer" else []), *cls.fields,
-             *(reader.also if not path else ())]  # fmt: skip
     for candidate in dict.fromkeys(advice.keys(given, known, reader.root)):
         here = candidate in known
         if here and candidate in entries:
@@ -218,7 +209,7 @@ def _moved(reader: Reader, target: str, node: Node) -> str | None:
             return found and f"{above}.{found}".lstrip(".")
     top, _, field = target.partition(".")
     kind = reader.root.fields[top].bound.kind if top in reader.root.fields else None
-    owners = words.owners(kind, field) if kind else []
+    owners = advice.owners(kind, field) if kind else []
     if kind is None or not owners:
         return None
     if top in reader.said:

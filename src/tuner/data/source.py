@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from tuner.bounds import Flag, Integer, ListOf, Null, Number, Of, OneOf, PathText
+from tuner.bounds import Flag, Integer, ListOf, Null, Number, Of, OneOf, Text
 from tuner.choice import Choice, Section, setting
 from tuner.options.augmentations import Augmentation
 
@@ -88,7 +88,7 @@ class Source(Choice, kind="data"):
     """What `tuner download` fetches."""
 
     root: str | None = setting(
-        Null(PathText()),
+        Null(Text(least=1, words="a path", is_path=True)),
         "folder where data sets lie; null: $TUNER_DATA, else ./data, else the user's cache folder",
         default=None,
     )

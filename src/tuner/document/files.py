@@ -63,24 +63,31 @@ def decode(data: bytes, shown_as: str) -> str:
         raise ConfigError([place.fault(message, suggestion="save the file as UTF-8")]) from None
 
 
+def read_text(path: Path) -> str:
+    """The text in the file `path`. Raises NotFoundError where it cannot be read, ConfigError where it is no text."""
+    try:
+        return decode(read_bytes(path), str(path))
+    except OSError as error:
+        raise NotFoundError(f"cannot read {path}: {error.strerror or error}") from None
+
+
 def plain(path: Path, data: bytes | None = None) -> dict[str, Any]:
     """The map in a YAML file that tuner wrote; `data` is what it holds, where it was read before.
 
     Raises NotFoundError if it is missing or damaged.
     """
     try:
-        text = decode(read_bytes(path) if data is None else data, str(path))
+        text = read_text(path) if data is None else decode(data, str(path))
         values = quick_map(text)
         if values is not None:
             return values
         node, faults = parse(text, Place(str(path), 1, 1, base=path.parent))
-    except OSError as error:
-        raise NotFoundError(f"cannot read {path}: {error.strerror or error}") from None
+        if faults:
+            raise ConfigError(faults)
     except ConfigError as error:
         raise NotFoundError(f"{path} is damaged: {error.faults[0].message}") from None
-    if faults or not isinstance(node, Map):
-        why = next((fault.message for fault in faults), "it holds no map")
-        raise NotFoundError(f"{path} is damaged: {why}")
+    if not isinstance(node, Map):
+        raise NotFoundError(f"{path} is damaged: it holds no map")
     return {key: to_plain(value) for key, (_, value) in node.entries.items()}
 
 

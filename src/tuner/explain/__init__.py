@@ -13,7 +13,7 @@ from inspect import cleandoc
 
 from tuner.bounds import label, plural
 from tuner.choice import Choice, Field, Setting, fold
-from tuner.config import advice, words
+from tuner.config import advice
 from tuner.config.comparison import NOT_MEANING
 from tuner.config.schema import EXTENDS
 from tuner.document.writing import to_yaml
@@ -57,7 +57,7 @@ def meanings(name: str) -> list[Meaning]:
         found.append(Meaning(kind.kind, "kind of choice", text, ("name", "what it is"), rows))
     found += [of_choice(choice) for choice in choices(name)]
     found += [word for word in glossary() if asked in map(plain, (word.title, *word.also))]
-    elsewhere = words.OTHER_TOOLS.get(fold(name))
+    elsewhere = advice.OTHER_TOOLS.get(fold(name))
     found += of_keys(name) or [
         replace(meaning, what=f"setting; elsewhere called {name}") for meaning in of_keys(elsewhere or "")
     ]
@@ -70,10 +70,9 @@ def meanings(name: str) -> list[Meaning]:
 
 def names() -> Iterator[str]:
     """Every name that has a meaning, but for other tools' words."""
-    for topic in topics():
-        yield from (topic.title, *topic.also)
-    for word in glossary():
-        yield from (word.title, *word.also)
+    texts: list[Topic | Meaning] = [*topics(), *glossary()]
+    for told in texts:
+        yield from (told.title, *told.also)
     for kind in kinds().values():
         yield kind.kind
         for member in kind.members.values():

@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from tuner.bounds import Integer, ListOf, Null, Number, OneOf, Part, Text
-from tuner.choice import Section, setting
+from tuner.choice import Section, nearest, setting
 from tuner.config.comparison import meaning, side_by_side
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.config.reader import Reader
-from tuner.config.words import nearest
-from tuner.document.files import decode, read_bytes
+from tuner.document.files import read_text
 from tuner.document.nodes import Items, Map, Node, Place
 from tuner.document.parsing import parse
 from tuner.durable.reading import shown
-from tuner.errors import ConfigError, Fault, Faults, NotFoundError, UsageError
+from tuner.errors import ConfigError, Fault, Faults, UsageError
 from tuner.options.metrics import column as column_of
 from tuner.paths import expanded
 from tuner.quantities import LAYER, WHOLE_RUN
@@ -162,12 +161,8 @@ def _configs(path: Path, claims: Sequence[tuple[Claim, Places]], faults: Faults)
 
 
 def _parse(file: Path) -> tuple[Place, Map]:
-    try:
-        text = decode(read_bytes(file), str(file))
-    except OSError as error:
-        raise NotFoundError(f"cannot read {file}: {error.strerror or error}") from None
     top = Place(str(file), 1, 1, base=file.parent)
-    node, faults = parse(text, top)
+    node, faults = parse(read_text(file), top)
     if faults:
         raise ConfigError(faults)
     if not isinstance(node, Map):

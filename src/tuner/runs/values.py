@@ -239,7 +239,7 @@ def _named(run: Run) -> str:
 
 def _known(run: Run, row: dict[str, Any] | Row, name: str, metric: Metric) -> float | None:
     if name not in row:
-        from tuner.config.words import nearest
+        from tuner.choice import nearest
 
         there = ", ".join(metrics_of_run(run))
         near = [known for known in metrics_of_run(run) if known.endswith(f"_{metric.column}")]

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tuner.asks.runs.entries import DAMAGED, Entry
+from tuner.choice import nearest
 from tuner.config.comparison import ABSENT, Setting, meaning, name_of, side_by_side
-from tuner.config.words import nearest
 from tuner.document.nodes import Place, core_value, to_plain
 from tuner.document.parsing import parse
 from tuner.durable.reading import shown

@@ -283,9 +283,11 @@ def make(session: Session, listen: Callable[[], None] = lambda: None) -> Lock | 
 def _take_up(session: Session, path: Path) -> Session | Answered:
     """Goes on with the run in `path`, or reports it when it, or whoever held it, has come to its end."""
     with ExitStack() as held_here:
-        lock = None if glance(path).state in ENDED else held_here.enter_context(Lock(path, session.request.wait))
-        run, loaded = glance(path), session.loaded
-        if lock is None or run.state in ENDED:
+        run, lock, loaded = glance(path), None, session.loaded
+        if run.state not in ENDED:
+            lock = held_here.enter_context(Lock(path, session.request.wait))
+            run = glance(path)
+        if run.state in ENDED:
             run = read(path)
             return Answered(run, _changes(run.config, {**loaded.resolved, "name": run.name}, "there", "asked for"))
         loaded = replace(loaded, config=loaded.config.replace(name=run.name))

@@ -6,7 +6,6 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +43,8 @@ class Bound(ABC):
     """Whether it may be null."""
     is_path = False
     """Whether the config language reads it relative to the file that says it."""
+    item: Bound | None = None
+    """What its items take, where it is a list."""
     most = math.inf
     """How many items its list may have."""
     refused: Mapping[str, str] = MappingProxyType({})
@@ -54,11 +55,6 @@ class Bound(ABC):
     @abstractmethod
     def check(self, value: Any) -> Any:
         """The value as it is kept. Raises RefusedError."""
-
-    @cached_property
-    def item(self) -> Bound:
-        """The bound of an item, where it is a list."""
-        return self
 
 
 def kept(value: Any, fits: bool) -> Any:
@@ -156,7 +152,8 @@ class ListOf(Bound):
     """A list of `least` to `most` items."""
 
     def __init__(self, item: Bound, *, least: int = 0, most: float = math.inf) -> None:
-        self.item, self.least, self.most, self.listed = item, least, most, item.kind
+        self.item: Bound = item
+        self.least, self.most, self.listed = least, most, item.kind
         at_least = f", at least {least} of them" if least > 1 else ", not empty" if least else ""
         is_fixed = least and least == most
         self.words = self.plural = (

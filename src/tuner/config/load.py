@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from tuner.choice import nearest
 from tuner.config.checks import Contradiction, contradicted, contradictions, may_open
@@ -124,19 +125,17 @@ class Documents:
         self.faults += found
         if found and node is None:
             self.unread = True
-            return
-        if node is None or (isinstance(node, Scalar) and node.value is None and not node.refused):
+        elif node is None or (isinstance(node, Scalar) and node.value is None and not node.refused):
             message = f"{start.file} is empty: whatever was to write it may have failed"
-            self.unreadable(start.fault(message, allowed="a map of settings; {} asks for all defaults"))
-            return
-        if not isinstance(node, Map):
+            self.unreadable(start, message, allowed="a map of settings; {} asks for all defaults")
+        elif not isinstance(node, Map):
             hint = "a space after the colon" if isinstance(node, Scalar) and ":" in node.text else None
-            self.unreadable(node.place.fault("a config is a map of settings", allowed="key: value", given=shown(node),
-                                             suggestion=hint))  # fmt: skip
-            return
-        if "extends" in node.entries:
-            self.add_parents(node.entries["extends"][1], chain)
-        self.nodes.append(Map(node.place, {key: given for key, given in node.entries.items() if key != "extends"}))
+            message = "a config is a map of settings"
+            self.unreadable(node.place, message, allowed="key: value", given=shown(node), suggestion=hint)
+        else:
+            if "extends" in node.entries:
+                self.add_parents(node.entries["extends"][1], chain)
+            self.nodes.append(Map(node.place, {key: given for key, given in node.entries.items() if key != "extends"}))
 
     def add_parents(self, extends: Node, chain: tuple[Path, ...]) -> None:
         for node in extends.nodes if isinstance(extends, Items) else (extends,):
@@ -144,7 +143,7 @@ class Documents:
                 self.add_parent(node, chain)
             else:
                 message = f"expected a file, got {shown(node)}"
-                self.unreadable(node.place.fault(message, key="extends", allowed="a path or a list of paths"))
+                self.unreadable(node.place, message, key="extends", allowed="a path or a list of paths")
 
     def add_parent(self, node: Scalar, chain: tuple[Path, ...]) -> None:
         path = located(node.text[:LONGEST_PATH], node.place.base)
@@ -163,7 +162,7 @@ class Documents:
                 problem = f"cannot read {node.text}: {error.strerror or error}"
         if problem:
             allowed, hint = "a path relative to the file that says it", _neighbour(node.text, path)
-            self.unreadable(node.place.fault(problem, key="extends", allowed=allowed, suggestion=hint))
+            self.unreadable(node.place, problem, key="extends", allowed=allowed, suggestion=hint)
             return
         real, here = Path(os.path.realpath(path)), Path.cwd()
         shown_as = str(real.relative_to(here)) if real.is_relative_to(here) else str(real)
@@ -202,9 +201,9 @@ class Documents:
                         node = Map(place, {part[0]: (place, node)})
                     self.nodes.append(node)
 
-    def unreadable(self, fault: Fault) -> None:
+    def unreadable(self, place: Place, message: str, **details: Any) -> None:
         """Notes a fault that hides what else stands there."""
-        self.faults.append(fault)
+        self.faults.append(place.fault(message, **details))
         self.unread = True
 
 

@@ -275,7 +275,7 @@ class Reader:
         bound = cls.fields[key].bound
         self.bad.add(path)
         target, at, allowed = node, path, bound.words
-        if index is not None and isinstance(node, Items) and index < len(node.nodes):
+        if index is not None and isinstance(node, Items) and bound.item is not None:
             target, at, allowed = node.nodes[index], f"{path}[{index}]", bound.item.words
         elif isinstance(node, Items) and len(node.nodes) > bound.most:
             allowed += f", at most {bound.most:,} of them"

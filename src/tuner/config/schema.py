@@ -7,7 +7,7 @@ draft 7 reads differently.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from inspect import cleandoc
 
 from tuner.bounds import Schema
@@ -31,16 +31,11 @@ def json_schema() -> Schema:
     definitions: dict[str, Schema] = {}
     for kind in kinds_below(Config).values():
         members = {f"{kind.kind}.{member.name}": _member(kind, member) for member in kind.members.values()}
-        definitions |= {kind.kind: _kind(kind, members), **members}
+        forms: list[Schema] = [{"$ref": f"#/$defs/{member}"} for member in members]
+        if kind.kind != "layer":  # a layer is always a map with its name; another is a bare name, too, or a map without
+            forms = [_names([*kind.members.values()], nullable=kind.find("none") is not None), *forms, _nameless(kind)]
+        definitions |= {kind.kind: {"description": cleandoc(kind.__doc__ or ""), "anyOf": forms}, **members}
     return {"$schema": DRAFT, "title": "tuner config", **schema, "$defs": dict(sorted(definitions.items()))}
-
-
-def _kind(kind: type[Choice], members: Iterable[str]) -> Schema:
-    """A choice of a kind: its bare name (or null, for none), a map with it, or one without; a layer is always a map."""
-    forms: list[Schema] = [{"$ref": f"#/$defs/{member}"} for member in members]
-    if kind.kind != "layer":
-        forms = [_names(list(kind.members.values()), nullable=kind.find("none") is not None), *forms, _nameless(kind)]
-    return {"description": cleandoc(kind.__doc__ or ""), "anyOf": forms}
 
 
 def _member(kind: type[Choice], member: type[Choice]) -> Schema:

@@ -16,7 +16,7 @@ from tuner.document.nodes import Items, Map, Node, Place, Scalar
 from tuner.document.parsing import parse
 
 if TYPE_CHECKING:
-    from tuner.config.reader import Reader
+    from tuner.config.reader import Given, Reader
 
 Read = Callable[["Reader", Node], Any]
 """Reads a node at its path with the reader it is handed."""
@@ -38,7 +38,7 @@ def _contradicts(reader: Reader, path: str, node: Node) -> bool:
     if reader.contradicted is None or "[" in path or not path:
         return False
     place, kinds = node.place, {key for key, field in reader.root.fields.items() if field.bound.kind}
-    said: dict[str, tuple[Place, Node]] = {
+    said: dict[str, Given] = {
         key: (place, Scalar(place, name, name)) for key, name in reader.said.items() if name and key in kinds
     }
     for part in reversed(path.split(".")):
@@ -124,9 +124,8 @@ def listed(reader: Reader, kind: type[Choice], node: Node, path: str) -> str | N
 
 
 def key(
-    reader: Reader, cls: type[Section], path: str, given: str, entries: Mapping[str, tuple[Place, Node]],
-    known: Sequence[str],
-) -> str | None:  # fmt: skip
+    reader: Reader, cls: type[Section], path: str, given: str, entries: Mapping[str, Given], known: Sequence[str]
+) -> str | None:
     """What to write for a key that is none of the `known` ones; `entries` are those of its map."""
     node = entries[given][1]
     if len(given) > advice.LONGEST:

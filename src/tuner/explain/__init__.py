@@ -86,7 +86,6 @@ def names() -> Iterator[str]:
 
 
 def of_topic(topic: Topic) -> Meaning:
-    """A technique."""
     also = tuple(word for word in topic.also if plain(word) != plain(topic.title) and word.isascii())
     lines = [topic.text, f"Settings: {', '.join(topic.keys)}.", *proofs([topic.title, *topic.also])]
     return Meaning(topic.title, "technique", "\n".join(lines), also=also, yaml=topic.example)

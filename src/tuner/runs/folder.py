@@ -205,7 +205,7 @@ def runs_in(runs_dir: Path) -> list[Path]:
 
 def members(group: Path) -> list[Path]:
     """The run folders of a group in the order of their names: seed-0, seed-1, ..., seed-10."""
-    return sorted(runs_in(group), key=lambda path: natural(path.name))
+    return sorted(filter(is_run, folders_in(group)), key=lambda path: natural(path.name))
 
 
 def folders_in(folder: Path) -> list[Path]:

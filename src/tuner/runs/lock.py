@@ -106,9 +106,8 @@ class Lock:
             if is_at(file, self._descriptor):
                 return
         gone = "is gone: it was deleted or moved while this process trained, and another may have the run"
-        raise ResourceError(
-            f"{shown(file)} {gone}", fix="Run the same command again: it goes on with the run once nobody else does."
-        )
+        fix = "Run the same command again: it goes on with the run once nobody else does."
+        raise ResourceError(f"{shown(file)} {gone}", fix=fix)
 
     def release(self) -> None:
         """Gives the run free. The file stays: taking it away would let two holders lock two files of one name."""

@@ -73,7 +73,7 @@ class Run:
     @cached_property
     def origins(self) -> dict[str, str]:
         """Where its settings were set; {} for a folder that does not tell. Raises NotFoundError where it is damaged."""
-        if not self._has(ORIGINS):
+        if not self.has(ORIGINS):
             return {}
         told = parse_json(self.content(ORIGINS), self.path / ORIGINS)
         return {key: str(place) for key, place in told.items()}
@@ -97,7 +97,7 @@ class Run:
     def rows(self) -> list[Row]:
         """The whole lines of metrics.csv, in the order of their epochs. Raises NotFoundError."""
         file = self.path / METRICS
-        if not self._has(METRICS):
+        if not self.has(METRICS):
             return []
         try:
             text = self.content(METRICS).decode("ascii")
@@ -120,13 +120,13 @@ class Run:
     def layers(self) -> list[LayerRow]:
         """The whole lines of layer_stats.jsonl: what a layer did after an epoch. Raises NotFoundError."""
         file = self.path / LAYERS
-        rows = parse_layer_rows(self.content(LAYERS), shown(file)) if self._has(LAYERS) else []
+        rows = parse_layer_rows(self.content(LAYERS), shown(file)) if self.has(LAYERS) else []
         if self.state in ENDED and self.config.get("layer_stats") == "auto" and not rows:
             raise damaged(file, "what was measured is missing")
         return rows
 
-    def _has(self, name: str) -> bool:
-        """Whether a journal is there, or ought to be."""
+    def has(self, name: str) -> bool:
+        """Whether a file of its own is there, or ought to be."""
         return name in self.told.files or os.path.lexists(self.path / name)
 
 

@@ -16,7 +16,7 @@ from tuner.figures import duration, in_notation, number, plural, spark
 from tuner.options.metrics import column
 from tuner.render.talk import Talk
 from tuner.render.text import GAP, fitting
-from tuner.runs.family import averages, member_row, members_columns, metrics_of_members
+from tuner.runs.family import averages, member_row, members_columns
 
 Pairs = list[tuple[str, str]]
 BAD_ENDS = ("diverged", "crashed")
@@ -240,8 +240,8 @@ class GroupView:
     def _end_member(self, seed: int, status: Mapping[str, Any]) -> None:
         """The member's row, and why it ended where it did not finish."""
         if self._table is None:
-            self._names = metrics_of_members(status, self._monitor)
-            columns = members_columns(self._names, self._monitor)[: None if self._shares else -1]  # no course is known
+            self._names, columns = members_columns(status, self._monitor)
+            columns = columns if self._shares else columns[:-1]  # no course is known
             self._table = RunningTable(self._talk, columns, MEMBER_WIDTHS)
         self._statuses[seed] = status
         style = STATE_STYLES.get(str(status["state"]), "")

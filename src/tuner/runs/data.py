@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -61,7 +60,7 @@ def data_bytes(splits: Splits, normalize: str) -> bytes:
 def read_data(run: Run) -> Data:
     """data.json of a run. Raises NotFoundError where it is damaged, or where an older tuner made the run without."""
     file = run.path / DATA
-    if DATA not in run.told.files and not os.path.lexists(file):
+    if not run.has(DATA):
         again = shlex.join(["tuner", "train", str(run.path / CONFIG), "--again"])
         why = "an older tuner made it, which did not keep what its model needs to know"
         raise NotFoundError(f"{shown(run.path)} has no {DATA}: {why}", fix=f"`{again}` trains it anew, with {DATA}.")

@@ -126,9 +126,8 @@ def without_seed(config: dict[str, Any]) -> dict[str, Any]:
 def members_table(statuses: Mapping[int, Status], monitor: str, courses: Mapping[int, Sequence[float | None]]) -> Table:
     """A row a seed, and below them the mean and the standard deviation (with n - 1) of the members that finished.
     `courses` are the monitor's values epoch by epoch; without any, no column shows them."""
-    names = metrics_of_members(next((each for each in statuses.values() if each.get("best")), {}), monitor)
+    names, columns = members_columns(next((each for each in statuses.values() if each.get("best")), {}), monitor)
     rows = [member_row(seed, each, names, courses.get(seed, [])) for seed, each in statuses.items()]
-    columns = members_columns(names, monitor)
     rows += averages(statuses, names)
     return Table(columns, rows) if courses else Table(columns[:-1], [row[:-1] for row in rows])
 
@@ -139,19 +138,18 @@ def why_ended(statuses: Mapping[int, Status]) -> list[tuple[str, str]]:
     return [(f"seed {seed}", str(reason)) for seed, reason in ends.items() if reason]
 
 
-def metrics_of_members(status: Status, monitor: str) -> list[str]:
-    """The monitor, and one metric of the training, validation and test samples, in that order."""
+def members_columns(status: Status, monitor: str) -> tuple[list[str], list[Column]]:
+    """The metrics that members of this status show (the monitor, and one metric of the training, validation and test
+    samples, in that order), and the columns of `member_row` with them; where there is no room the course goes first,
+    then the training metric."""
     best, test, asked = status.get("best") or {}, status.get("test") or {}, column(monitor)
     there = [each.name for each in map(column, best) if each.part == asked.part and not each.is_loss]
     metric = asked.name if not asked.is_loss else there[0] if there else "loss"
     found = [name for name in best if column(name).name == metric and column(name).part]
-    return list(dict.fromkeys([monitor, *found, *([str(metrics.Column("test", metric))] if metric in test else [])]))
-
-
-def members_columns(names: Sequence[str], monitor: str) -> list[Column]:
-    """The columns of `member_row`; where there is no room the course goes first, then the training metric."""
+    tested = [str(metrics.Column("test", metric))] if metric in test else []
+    names = list(dict.fromkeys([monitor, *found, *tested]))
     weights = {"train": 1, "val": 3, "test": 4}
-    return [
+    return names, [
         Column("seed", side="r"),
         Column("state"),
         Column("best", side="r", weight=2),

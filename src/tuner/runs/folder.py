@@ -74,7 +74,7 @@ class Run:
     @cached_property
     def origins(self) -> dict[str, str]:
         """Where its settings were set; {} for a folder that does not tell. Raises NotFoundError where it is damaged."""
-        if not self._has(ORIGINS):
+        if not self.has(ORIGINS):
             return {}
         told = parse_json(self.content(ORIGINS), self.path / ORIGINS)
         return {key: str(place) for key, place in told.items()}
@@ -98,7 +98,7 @@ class Run:
     def rows(self) -> list[Row]:
         """The whole lines of metrics.csv, in the order of their epochs. Raises NotFoundError."""
         file = self.path / METRICS
-        if not self._has(METRICS):
+        if not self.has(METRICS):
             return []
         try:
             text = self.content(METRICS).decode("ascii")
@@ -121,13 +121,13 @@ class Run:
     def layers(self) -> list[LayerRow]:
         """The whole lines of layer_stats.jsonl: what a layer did after an epoch. Raises NotFoundError."""
         file = self.path / LAYERS
-        rows = parse_layer_rows(self.content(LAYERS), shown(file)) if self._has(LAYERS) else []
+        rows = parse_layer_rows(self.content(LAYERS), shown(file)) if self.has(LAYERS) else []
         if self.state in ENDED and self.config.get("layer_stats") == "auto" and not rows:
             raise damaged(file, "what was measured is missing")
         return rows
 
-    def _has(self, name: str) -> bool:
-        """Whether a journal is there, or ought to be."""
+    def has(self, name: str) -> bool:
+        """Whether a file of its own is there, or ought to be."""
         return name in self.told.files or os.path.lexists(self.path / name)
 
 
@@ -232,7 +232,7 @@ def _may_be_group(path: Path) -> bool:
 
 def members(group: Path) -> list[Path]:
     """The run folders of a group in the order of their names: seed-0, seed-1, ..., seed-10."""
-    return sorted(runs_in(group), key=lambda path: natural(path.name))
+    return sorted(filter(is_run, folders_in(group)), key=lambda path: natural(path.name))
 
 
 def folders_in(folder: Path) -> list[Path]:

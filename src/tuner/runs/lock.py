@@ -30,7 +30,8 @@ else:
 
 NAME = "lock"
 _LIMIT = 1 << 16
-_TOLD = {"host": str, "pid": int, "start": str, "command": str}
+_TOLD = {"pid": (int, "process "), "host": (str, " on "), "start": (str, " since "), "command": (str, ": ")}
+"""What a holder writes of itself, its type, and the word before it in a message."""
 MOVE = "Move it away, then run the same command again."
 _TURN = 10.0  # seconds to wait for another maker: it takes a fraction of one, unless it was halted
 _ABSENT = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
@@ -62,7 +63,6 @@ class Lock:
         self.path = path
         self.wait = wait
         self._descriptor = -1
-        self._key = (0, 0, 0)
 
     def acquire(self) -> None:
         deadline = time.monotonic() + self.wait
@@ -92,8 +92,8 @@ class Lock:
         command = shlex.join([os.path.basename(sys.argv[0]) or "python", *sys.argv[1:]])  # noqa: PTH119 - it is text
         start = datetime.now(UTC).isoformat(timespec="seconds")
         content = {"host": socket.gethostname(), "pid": os.getpid(), "start": start, "command": command[:1000]}
-        self._descriptor, self._key = descriptor, _key(os.fstat(descriptor))
-        _held[self._key] = content
+        self._descriptor = descriptor
+        _held[_key(os.fstat(descriptor))] = content
         with suppress(OSError):  # for the message only: a full disk must not keep anyone from the lock
             os.ftruncate(descriptor, 0)
             os.write(descriptor, json.dumps(content).encode())
@@ -105,15 +105,14 @@ class Lock:
         with writing(file):
             if is_at(file, self._descriptor):
                 return
-        message = (
-            f"{shown(file)} is gone: it was deleted or moved while this process trained, and another may have the run"
-        )
-        raise ResourceError(message, fix="Run the same command again: it goes on with the run once nobody else does.")
+        gone = "is gone: it was deleted or moved while this process trained, and another may have the run"
+        fix = "Run the same command again: it goes on with the run once nobody else does."
+        raise ResourceError(f"{shown(file)} {gone}", fix=fix)
 
     def release(self) -> None:
         """Gives the run free. The file stays: taking it away would let two holders lock two files of one name."""
         if self._descriptor >= 0:
-            _held.pop(self._key, None)
+            _held.pop(_key(os.fstat(self._descriptor)), None)
             os.close(self._descriptor)
             self._descriptor = -1
 
@@ -176,7 +175,7 @@ def holder(path: Path) -> dict[str, Any] | None:
             with suppress(OSError, ValueError, RecursionError):  # its holder has not written yet, or it is damaged
                 told = json.loads(os.pread(descriptor, _LIMIT, 0))
                 known = told if isinstance(told, dict) else {}
-                about |= {key: known[key] for key, wanted in _TOLD.items() if type(known.get(key)) is wanted}
+                about |= {key: known[key] for key, (kind, _) in _TOLD.items() if type(known.get(key)) is kind}
             return about
     except FileNotFoundError:
         return None
@@ -190,8 +189,7 @@ def describe_holder(path: Path) -> str | None:
     known = holder(path)
     if known is None:
         return None
-    words = {"pid": "process ", "host": " on ", "start": " since ", "command": ": "}
-    return shown("".join(f"{word}{known[key]}" for key, word in words.items() if known.get(key) or key == "pid"))
+    return shown("".join(f"{word}{known[key]}" for key, (_, word) in _TOLD.items() if known.get(key) or key == "pid"))
 
 
 def _mine(file: Path) -> dict[str, Any] | None:

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from tuner.cli.seeds import parse_seeds
+from tuner.cli.train import parse_seeds
 from tuner.config.load import load
 from tuner.errors import HeldError, NotFoundError, TunerError, UsageError
-from tuner.events import Ended, EpochDone, GroupEnded, GroupStarted, MemberFailed, MemberTold
+from tuner.events import Ended, EpochDone, MemberFailed, MemberTold, Started
 from tuner.group import MemberTask, command_of, group_code, train_group
 from tuner.opening import Request, open_group
 from tuner.runs.family import average, read_group
@@ -58,40 +58,40 @@ def result(member: Path) -> list[bytes]:
 def test_a_group_is_whole_runs_that_grow_by_more_seeds(workplace: Any) -> None:
     events = trained(workplace, SMALL, (0, 1, 2))
     started, ended = events[0], events[-1]
-    assert isinstance(started, GroupStarted)
+    assert isinstance(started, Started)
     assert (started.seeds, started.ended, started.threads) == ((0, 1, 2), {}, 1)
-    assert ended == GroupEnded(workplace.runs / "c-1", 0)
+    assert ended == Ended(workplace.runs / "c-1", {"exit_code": 0})
     done = [event.seed for event in events if isinstance(event, MemberTold) and isinstance(event.event, Ended)]
     assert sorted(done) == [0, 1, 2]
-    group = read_group(ended.group)
+    group = read_group(ended.run)
     assert (list(group.runs), group.state, group.damaged) == ([0, 1, 2], "finished", ())
     assert [run.path.name for run in group.runs.values()] == ["seed-0", "seed-1", "seed-2"]
-    assert json.loads((ended.group / "seed-2" / "origins.json").read_text())["seed"] == "--seeds"
+    assert json.loads((ended.run / "seed-2" / "origins.json").read_text())["seed"] == "--seeds"
     values = [run.status["test"]["accuracy"] for run in group.runs.values()]
     assert average(group.runs.values(), "test")["accuracy"] == pytest.approx(sum(values) / 3)
 
     session = opened(workplace, SMALL, (0, 2))
-    assert command_of(session, ended.group) == ("tuner", "train", "c.yaml", "--seeds", "2")
+    assert command_of(session, ended.run) == ("tuner", "train", "c.yaml", "--seeds", "2")
     handed_over = replace(
         session.request, argv=("tuner", "train", "-", "--seeds", "2")
     )  # it cannot be read a second time
-    on_stdin = command_of(replace(session, request=handed_over), ended.group)
-    assert on_stdin[:3] == ("tuner", "train", str(ended.group / "seed-0" / "config.yaml"))
+    on_stdin = command_of(replace(session, request=handed_over), ended.run)
+    assert on_stdin[:3] == ("tuner", "train", str(ended.run / "seed-0" / "config.yaml"))
     assert on_stdin[3:] == ("--run", "c-1", "--seeds", "0,2", "--runs-dir", str(workplace.runs))
 
     alone = workplace.train(SMALL, "seed=1").run  # one thread, as the members have
-    assert result(alone) == result(ended.group / "seed-1")
+    assert result(alone) == result(ended.run / "seed-1")
 
-    before = {path: path.stat().st_mtime_ns for path in ended.group.rglob("*") if path.is_file()}
+    before = {path: path.stat().st_mtime_ns for path in ended.run.rglob("*") if path.is_file()}
     more = trained(workplace, SMALL, (0, 1, 2, 3))
-    assert isinstance(more[0], GroupStarted)
-    assert (more[0].group, list(more[0].ended)) == (ended.group, [0, 1, 2])
+    assert isinstance(more[0], Started)
+    assert (more[0].run, list(more[0].ended)) == (ended.run, [0, 1, 2])
     assert {event.seed for event in more if isinstance(event, MemberTold)} == {3}
-    assert json.loads((ended.group / "group.json").read_text())["seeds"] == [0, 1, 2, 3]
+    assert json.loads((ended.run / "group.json").read_text())["seeds"] == [0, 1, 2, 3]
     changed = {path.name for path, at in before.items() if path.stat().st_mtime_ns != at}
     assert changed <= {"group.json", "lock"}
 
-    assert opened(workplace, SMALL, (0, 3)).path == ended.group
+    assert opened(workplace, SMALL, (0, 3)).path == ended.run
     assert opened(workplace, SMALL, (0, 3), again=True).path is None
     assert opened(workplace, SMALL, (0, 3), "optimizer.lr=0.1").path is None
     with pytest.raises(NotFoundError, match="another config"):
@@ -105,20 +105,20 @@ def test_members_that_cannot_be_trained_do_not_stop_the_others(workplace: Any) -
     (workplace.runs / "mine").mkdir(parents=True)
     events = train_group(session, StopRequests())
     first = next(events)
-    assert isinstance(first, GroupStarted)
-    (first.group / "seed-2").write_text("in the way")
+    assert isinstance(first, Started)
+    (first.run / "seed-2").write_text("in the way")
     rest = list(events)
     failed = [event for event in rest if isinstance(event, MemberFailed)]
     assert [(event.seed, event.exit_code) for event in failed] == [(2, 4)]
     assert "seed-2" in failed[0].message
-    assert rest[-1] == GroupEnded(workplace.runs / "mine", 4)
-    assert [run.state for run in read_group(first.group).runs.values()] == ["finished", "finished"]
+    assert rest[-1] == Ended(workplace.runs / "mine", {"exit_code": 4})
+    assert [run.state for run in read_group(first.run).runs.values()] == ["finished", "finished"]
 
 
 def test_divergence_is_the_members_own_end(workplace: Any) -> None:
     events = trained(workplace, SMALL, (0, 1), "optimizer=sgd", "optimizer.lr=1e20")
-    assert events[-1].exit_code == 3
-    group = read_group(events[-1].group)
+    assert events[-1].status["exit_code"] == 3
+    group = read_group(events[-1].run)
     assert (group.state, list(group.runs)) == ("diverged", [0, 1])
     again = opened(workplace, SMALL, (0, 1), "optimizer=sgd", "optimizer.lr=1e20")
     assert list(again.trained()) == [0, 1]
@@ -137,11 +137,11 @@ def test_a_killed_worker_costs_its_member_alone(workplace: Any) -> None:
     stop = StopRequests()
     events = train_group(opened(workplace, LONG, (0, 1, 2)), stop)
     started = next(events)
-    assert isinstance(started, GroupStarted)
+    assert isinstance(started, Started)
     killed, failed = False, None
     for event in events:
         if not killed and isinstance(event, MemberTold) and event.seed == 0 and isinstance(event.event, EpochDone):
-            held_by = holder(started.group / "seed-0")
+            held_by = holder(started.run / "seed-0")
             assert held_by is not None
             os.kill(held_by["pid"], signal.SIGKILL)
             killed = True
@@ -150,8 +150,8 @@ def test_a_killed_worker_costs_its_member_alone(workplace: Any) -> None:
             stop.ask(Stop("enough"))
     assert failed is not None
     assert (failed.seed, failed.exit_code, "SIGKILL" in failed.message) == (0, 5, True)
-    assert read(started.group / "seed-0").state == "crashed"
-    assert event == GroupEnded(started.group, 75)  # the other two were asked to stop
+    assert read(started.run / "seed-0").state == "crashed"
+    assert event == Ended(started.run, {"exit_code": 75})  # the other two were asked to stop
 
 
 @pytest.fixture
@@ -198,14 +198,14 @@ def test_stopped_and_killed_groups_go_on_to_the_same_bytes(workplace: Any, start
         stopped = [run for run in map(read, filter(is_run, members)) if run.state == "stopped"]
         assert stopped
         assert {run.status["exit_code"] for run in stopped} == {of_member}
-    expected = trained(workplace, LONG, (0, 1))[-1].group
+    expected = trained(workplace, LONG, (0, 1))[-1].run
     for number in codes:
         workplace.runs = workplace.folder / number.name / "runs"
         again = trained(workplace, LONG, (0, 1))
-        assert (again[-1].exit_code, again[0].group.name) == (0, "c-1")
+        assert (again[-1].status["exit_code"], again[0].run.name) == (0, "c-1")
         for member in ("seed-0", "seed-1"):
             for name in ("metrics.csv", "best.safetensors"):
-                assert (again[-1].group / member / name).read_bytes() == (expected / member / name).read_bytes()
+                assert (again[-1].run / member / name).read_bytes() == (expected / member / name).read_bytes()
 
 
 COMMAND = """

@@ -19,7 +19,6 @@ from tuner.events import (
     EpochDone,
     Event,
     GroupEvent,
-    GroupStarted,
     MemberFailed,
     MemberTold,
     Started,
@@ -73,7 +72,16 @@ def started(epochs: int = 3, resumed: int | None = None) -> Started:
     samples = {"train": 54000, "validation": 6000, "test": 10000}
     notes = ("a lone last sample joins\x1b the batch before it",)
     run = Path("runs/mnist-cnn-3")
-    return Started(run, resumed, 422, epochs=epochs, notes=notes, samples=samples, **MACHINE, parameters=421642)
+    return Started(
+        run=run,
+        resumed=resumed,
+        steps_per_epoch=422,
+        epochs=epochs,
+        notes=notes,
+        samples=samples,
+        **MACHINE,
+        parameters=421642,
+    )
 
 
 def row(epoch: int, lr: float, *values: float | None) -> dict[str, float | int | None]:
@@ -342,15 +350,15 @@ def group_events() -> list[GroupEvent]:
     bad = {"state": "diverged", "reason": "loss is nan", "epoch": 1, "best_epoch": None, "best": None, "test": None}
     parts = {"train": 5000, "validation": 600}
     return [
-        GroupStarted(
-            Path("runs/g"),
-            (0, 1, 2, 3),
-            {0: status},
-            2,
-            epochs=2,
-            samples=parts,
+        Started(
+            run=Path("runs/g"),
             **MACHINE | {"threads": 1, "device_model": "Xeon"},
             parameters=99,
+            samples=parts,
+            epochs=2,
+            seeds=(0, 1, 2, 3),
+            ended={0: status},
+            at_once=2,
         ),
         MemberTold(1, StepsDone(1, 3, 4)),
         MemberTold(1, EpochDone(row(1, 1e-3, 0.6, 0.8, 0.9, 0.75), True, 1.0, 1.0)),

@@ -1,22 +1,10 @@
-"""The errors of tuner and the exit codes they stand for.
-
-::
-
-    TunerError
-    ├── UsageError         2   bad command line
-    ├── ConfigError        2   bad config: all its faults at once
-    ├── NotFoundError      4   data, run or checkpoint missing, corrupt or refused
-    ├── ResourceError      5   the machine ran out, or what was asked for is not here
-    └── HeldError         73   a live process holds the run
-
-A bug in tuner itself is any other exception: exit 70. Death by a signal is 128 + its number. What is no error has an
-exit code of its own, too: an answer that is no (1), a training that diverged (3) or was stopped (75).
-"""
+"""The errors of tuner, each with its exit code. Any other exception is a bug in tuner itself: exit 70. Death by a
+signal is 128 + its number; what is no error has a code of its own, too. `EXIT_CODES` lists them all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 
@@ -41,9 +29,8 @@ class Fault:
 
     def as_json(self) -> dict[str, Any]:
         """The shape that ``check --json`` promises."""
-        shown = asdict(self)
-        order = ("file", "line", "column", "key", "given", "message", "allowed", "suggestion")
-        return {key: shown[key] for key in order}
+        told = ("file", "line", "column", "key", "given", "message", "allowed", "suggestion")
+        return {key: getattr(self, key) for key in told}
 
 
 OVERRIDE = "override"
@@ -77,7 +64,8 @@ class Faults:
         return self
 
     def __iter__(self) -> Iterator[Fault]:
-        return iter(sorted(self._kept, key=_order)[:FIRST])
+        in_order = sorted(self._kept, key=lambda each: (each.file == OVERRIDE, each.file, each.line, each.column))
+        return iter(in_order[:FIRST])
 
     def __bool__(self) -> bool:
         return bool(self._kept)
@@ -86,10 +74,6 @@ class Faults:
     def count(self) -> int:
         """How many there are, also those that are not kept."""
         return len(self._seen)
-
-
-def _order(fault: Fault) -> tuple[bool, str, int, int]:
-    return fault.file == OVERRIDE, fault.file, fault.line, fault.column
 
 
 NO, DIVERGED, BUG, STOPPED = 1, 3, 70, 75
@@ -118,14 +102,13 @@ class UsageError(TunerError):
 
 
 class ConfigError(TunerError):
-    """A config has faults: `found` are all of them, `faults` the first, in order, `count` says how many there are."""
+    """A config has faults: `found` are all of them, `faults` the first as they came, `count` is how many there are."""
 
     exit_code = 2
 
     def __init__(self, faults: Iterable[Fault]) -> None:
-        self.found = faults if isinstance(faults, Faults) else Faults(faults)
-        self.faults = tuple(faults)[:FIRST]
-        self.count = self.found.count
+        self.found = Faults(faults)
+        self.faults, self.count = tuple(faults)[:FIRST], self.found.count
         super().__init__(f"{self.count:,} error{'s' if self.count != 1 else ''} in the config")
 
     def as_json(self) -> dict[str, Any]:

@@ -8,27 +8,24 @@ from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class Begun:
-    """A run or group begins: on what, and with what."""
+class Started:
+    """The run folder is there and the first step is next, or that of a group, whose `seeds` begin."""
 
+    run: Path
     device: str
     device_model: str
-    threads: int  # of each member
+    threads: int
     parameters: int
     samples: dict[str, int]  # train, validation, test -> how many
     epochs: int
     monitor: str
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Started(Begun):
-    """The run folder is there and the first step is next."""
-
-    run: Path
-    resumed: int | None  # the last epoch that was whole before, when an earlier run goes on
-    steps_per_epoch: int
+    steps_per_epoch: int = 0
+    resumed: int | None = None  # the last epoch that was whole before, when an earlier run goes on
     batch: int = 0  # how many batches of the epoch after `resumed` were done before
+    seeds: tuple[int, ...] = ()  # of a group, as are the last two
+    ended: dict[int, dict[str, Any]] = field(default_factory=dict)  # seed -> status.json of those that had ended before
+    at_once: int = 1  # members, each on so many `threads`
 
 
 @dataclass(frozen=True)
@@ -54,23 +51,13 @@ class EpochDone:
 
 @dataclass(frozen=True)
 class Ended:
-    """The run is over, whatever its end was."""
+    """The run is over, whatever its end was; or a group: every member was trained, or a stop was asked for."""
 
     run: Path
-    status: dict[str, Any] = field(default_factory=dict)  # as in status.json
+    status: dict[str, Any] = field(default_factory=dict)  # as in status.json; of a group its exit_code alone
 
 
 Event = Started | StepsDone | EpochDone | Ended
-
-
-@dataclass(frozen=True)
-class GroupStarted(Begun):
-    """The folder of a group is there and its members begin."""
-
-    group: Path
-    seeds: tuple[int, ...]
-    ended: dict[int, dict[str, Any]]  # seed -> status.json of the members that had come to their end before
-    at_once: int
 
 
 @dataclass(frozen=True)
@@ -91,12 +78,4 @@ class MemberFailed:
     exit_code: int
 
 
-@dataclass(frozen=True)
-class GroupEnded:
-    """Every member was trained, or a stop was asked for."""
-
-    group: Path
-    exit_code: int
-
-
-GroupEvent = GroupStarted | MemberTold | MemberFailed | GroupEnded
+GroupEvent = Started | MemberTold | MemberFailed | Ended

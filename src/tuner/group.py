@@ -20,7 +20,7 @@ from tuner import machine
 from tuner.config.load import load
 from tuner.crash import report
 from tuner.errors import BUG, NotFoundError, ResourceError, TunerError
-from tuner.events import Ended, Event, GroupEnded, GroupEvent, GroupStarted, MemberFailed, MemberTold
+from tuner.events import Ended, Event, GroupEvent, MemberFailed, MemberTold, Started
 from tuner.opening import Answered, GroupSession, Request, hold, open_session
 from tuner.runs.files import CONFIG
 from tuner.runs.folder import is_run
@@ -40,7 +40,7 @@ GONE = Stop("the command that trained the group is gone", signal.SIGTERM)
 
 
 def train_group(session: GroupSession, stop: StopRequests) -> Generator[GroupEvent]:
-    """Trains the members that have not come to an end yet; GroupStarted comes first and GroupEnded last. A member that
+    """Trains the members that have not come to an end yet; Started comes first and Ended last. A member that
     fails does not stop the others. Raises TunerError before the first member begins."""
     lock = hold(session)
     with ExitStack() as held:
@@ -50,12 +50,18 @@ def train_group(session: GroupSession, stop: StopRequests) -> Generator[GroupEve
         ended = {seed: run.status for seed, run in session.trained().items()}
         codes = {seed: int(status.get("exit_code") or 0) for seed, status in ended.items()}
         at_once = max(1, machine.cores() // session.identity.threads) if on_cpu else 1
-        notes = session.loaded.notes
-        yield GroupStarted(lock.path, session.seeds, ended, at_once, notes=notes, **session.begun)
+        yield Started(
+            run=lock.path,
+            notes=session.loaded.notes,
+            seeds=session.seeds,
+            ended=ended,
+            at_once=at_once,
+            **session.begun,
+        )
         yield from _Pool(session, lock.path, stop, held, codes).run(at_once)
         if stop.asked is not None:  # what was not begun, or had nothing to save yet, is stopped as well
             codes |= {seed: stop.asked.exit_code for seed in session.seeds if seed not in codes}
-        yield GroupEnded(lock.path, group_code(codes.values()))
+        yield Ended(lock.path, {"exit_code": group_code(codes.values())})
 
 
 def group_code(codes: Collection[int]) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,8 +15,7 @@ from tuner import asks
 from tuner.answer import Answer
 from tuner.asks.show import PARTS
 from tuner.cli import commands
-from tuner.cli.options import EMPTY, RUNS, Overrides, RunArgument, RunsArgument, RunsDir, offers
-from tuner.cli.reading import reading
+from tuner.cli.shared import EMPTY, RUNS, Overrides, RunArgument, RunsArgument, RunsDir, offers, reading
 from tuner.errors import UsageError
 from tuner.paths import path_of
 from tuner.render.chart.image import kind_of
@@ -29,10 +30,8 @@ COLS = "Show these instead; +COLUMN,...: besides the usual ones."
 CHANGED = "A column for each setting that differs between the runs listed."
 MEMBERS = "List the runs of groups, too; filters then ask each run."
 OUTPUT = "PNG or SVG; one run's plain picture: its curves.png."
-METRIC = "A metric, e.g. loss or val_accuracy; repeatable."
 LOG = "The y axis; else logarithmic for a loss that falls far."
 SIDES = "2 to 26 runs, groups or configs: a name, folder or @1; a YAML file, a shipped config or - for stdin."
-ONLY = "Only this part; repeatable."
 IGNORE = "Leave out settings: seed, 'data.*', '*dropout'; repeatable."
 AS_ARGS = "Print the settings that turn A into B, one KEY=VALUE a line."
 EXIT_CODE = "Exit with 1 if something differs, 0 if not, above 1 on trouble."
@@ -52,17 +51,25 @@ def ask(question: str, *given: Any, **named: Any) -> Answer:
     return answer
 
 
-@reading
+def asking(command: Callable[..., None]) -> Callable[..., Any]:
+    """A command that puts the question of its name: its parameters are those of the question."""
+
+    @functools.wraps(command)
+    def put(**given: Any) -> Answer:
+        return ask(command.__name__.rstrip("_"), **given)
+
+    return reading(put)
+
+
+@asking
 def check(
-    config: Annotated[str, Argument(metavar="CONFIG|RUN", help="A config as for `train`, or a run to verify.")],
+    reference: Annotated[str, Argument(metavar="CONFIG|RUN", help="A config as for `train`, or a run to verify.")],
     overrides: Overrides = EMPTY,
     resolved: Annotated[bool, Option("--resolved", help=RESOLVED)] = False,
     origin: Annotated[bool, Option("--origin", help="Print where each setting was set.")] = False,
     runs_dir: RunsDir = RUNS,
-) -> Answer:
-    """Check a config, or the files of a run, without training.
-
-    \b
+) -> None:
+    """\b
     tuner check my.yaml                         all faults at once, or one line
     tuner check my.yaml --resolved              every setting, the layers, the cost of an epoch
     tuner check my.yaml --resolved > full.yaml  that is a config again
@@ -70,7 +77,6 @@ def check(
     tuner check digits-1                        the checksums of a run's or a group's files
     tuner check digits-1 --resolved             the config of a run
     """
-    return ask("check", config, overrides, resolved, origin, runs_dir)
 
 
 @reading
@@ -78,9 +84,7 @@ def doctor(
     with_torch: Annotated[bool, Option("--torch", help="Import torch, too, and compare what it says.")] = False,
     runs_dir: RunsDir = RUNS,
 ) -> Answer:
-    """Check the installation and the machine. Exits with 5 when something is missing.
-
-    \b
+    """\b
     tuner doctor
     tuner doctor --torch                        also import torch and check that it agrees
     """
@@ -98,9 +102,7 @@ def runs(
     runs_dir: RunsDir = RUNS,
     form: str = "",
 ) -> Answer:
-    """List runs, newest first.
-
-    \b
+    """\b
     tuner runs
     tuner runs --sort -val_accuracy -n 5        the best five
     tuner runs 'val_accuracy>0.97' optimizer=adam
@@ -117,29 +119,26 @@ def runs(
     return ask("runs", runs_dir, query, form)
 
 
-@reading
+@asking
 def show(
-    run: RunArgument,
+    reference: RunArgument,
     part: Annotated[str, Argument(metavar="PART", help=f"One of {', '.join(PARTS)}.")] = "summary",
     runs_dir: RunsDir = RUNS,
-) -> Answer:
-    """Show a run or group: its result, or one part of its folder.
-
-    \b
+) -> None:
+    """\b
     tuner show digits-1
     tuner show digits-2                         a group: its members and their mean
     tuner show digits-2/seed-3
     tuner show @1 metrics
     tuner show digits-1 config
     """
-    return ask("show", run, part, runs_dir)
 
 
 @reading
 def curves(
     runs: RunsArgument,
     output: Annotated[Path | None, Option("-o", "--output", parser=path_of, metavar="FILE", help=OUTPUT)] = None,
-    metric: Annotated[list[str], Option(metavar="M", help=METRIC)] = EMPTY,
+    metric: Annotated[list[str], Option(metavar="M", help="A metric, e.g. loss or val_accuracy; repeatable.")] = EMPTY,
     axis: Annotated[str, Option("--x", metavar="epoch|step|time|layer", help="The axis that runs share.")] = "epoch",
     smooth: Annotated[float, Option(metavar="S", help="Moving average with weight S (0 to below 1).")] = 0.0,
     log: Annotated[bool | None, Option("--log/--linear", help=LOG)] = None,
@@ -147,9 +146,7 @@ def curves(
     runs_dir: RunsDir = RUNS,
     form: str = "",
 ) -> Answer:
-    """Draw the curves of runs, in the terminal and as a picture.
-
-    A group is its mean with a band.
+    """A group is its mean with a band.
 
     \b
     tuner curves digits-1
@@ -170,20 +167,18 @@ def curves(
     return ask("curves", groups, metric, axis, smooth, log, members, output, drawn)
 
 
-@reading
+@asking
 def diff(
-    sides: Annotated[list[str], Argument(metavar="A B...", help=SIDES, autocompletion=offers("runs", "configs"))],
+    references: Annotated[list[str], Argument(metavar="A B...", help=SIDES, autocompletion=offers("runs", "configs"))],
     everything: Annotated[bool, Option("--all", help="Show what is the same, too.")] = False,
-    only: Annotated[list[str], Option(metavar="config|result|identity", help=ONLY)] = EMPTY,
+    only: Annotated[list[str], Option(metavar="config|result|identity", help="Only this part; repeatable.")] = EMPTY,
     ignore: Annotated[list[str], Option(metavar="PATTERN", help=IGNORE)] = EMPTY,
     as_args: Annotated[bool, Option("--as-args", help=AS_ARGS)] = False,
     exit_code: Annotated[bool, Option("--exit-code", help=EXIT_CODE)] = False,
     runs_dir: RunsDir = RUNS,
     form: str = "",
-) -> Answer:
-    """Show in what runs, groups and configs differ.
-
-    \b
+) -> None:
+    """\b
     tuner diff digits-1 digits-2
     tuner diff @2 @1 --only config              the last two runs, settings alone
     tuner diff my.yaml runs/digits-1            has the config changed since?
@@ -197,31 +192,19 @@ def diff(
     the same bits (code, data, device, threads), not at results, unless --only says what to look at. -q prints nothing
     and implies --exit-code.
     """
-    return ask(
-        "diff",
-        sides,
-        runs_dir,
-        everything=everything,
-        only=only,
-        ignore=ignore,
-        as_args=as_args,
-        exit_code=exit_code or form == "quiet",
-    )
 
 
-@reading
+@asking
 def compare(
-    groups: RunsArgument,
+    references: RunsArgument,
     metric: Annotated[str | None, Option(metavar="M", help=f"{METRICS}; default: training.monitor.")] = None,
     baseline: Annotated[str | None, Option(metavar="A", help=BASELINE)] = None,
     least_effect: Annotated[float | None, Option(metavar="D", help=LEAST_EFFECT)] = None,
     direction: Annotated[str | None, Option(metavar="up|down", help=DIRECTION)] = None,
     fail_on: Annotated[list[str], Option(metavar="VERDICT", help=FAIL_ON)] = EMPTY,
     runs_dir: RunsDir = RUNS,
-) -> Answer:
-    """Compare groups of runs, paired by seed.
-
-    Each verdict is better, worse, equivalent or undecided.
+) -> None:
+    """Each verdict is better, worse, equivalent or undecided.
 
     \b
     tuner compare base dropout                  two groups (train each with --seeds 6 or more)
@@ -234,30 +217,18 @@ def compare(
     most 0.05. That takes 6 pairs, more with several groups. Settle on the number of seeds before you look: seeds added
     until p is small enough find differences that are not there.
     """
-    return ask(
-        "compare",
-        groups,
-        runs_dir,
-        metric=metric,
-        baseline=baseline,
-        least_effect=least_effect,
-        direction=direction,
-        fail_on=fail_on,
-    )
 
 
-@reading
+@asking
 def early_stop(
-    runs: RunsArgument,
+    references: RunsArgument,
     patience: Annotated[str, Option(metavar="N,N...", help=PATIENCE)] = "2,3,5,10,20",
     min_delta: Annotated[str, Option(metavar="D,D...", help="An improvement has to be larger than this.")] = "0",
     monitor: Annotated[str | None, Option(metavar="M,M...", help=MONITOR)] = None,
     members: Annotated[bool, Option("--members", help="The members of a group one by one.")] = False,
     runs_dir: RunsDir = RUNS,
-) -> Answer:
-    """Tell where early stopping would have ended a run.
-
-    \b
+) -> None:
+    """\b
     tuner early-stop digits-1 --patience 3,5,10
     tuner early-stop digits-1 --patience 5 --min-delta 0,0.001
     tuner early-stop digits-1 --monitor val_loss,val_accuracy
@@ -268,32 +239,26 @@ def early_stop(
     In the mean of a group a run that would not have been stopped counts with its last epoch; one that ended before that
     could be told does not count.
     """
-    return ask("early_stop", runs, runs_dir, patience=patience, min_delta=min_delta, monitor=monitor, members=members)
 
 
-@reading
+@asking
 def list_(
     kind: Annotated[str | None, Argument(metavar="KIND", help=KIND, autocompletion=offers("lists"))] = None,
-) -> Answer:
-    """List what there is to choose from.
-
-    \b
+) -> None:
+    """\b
     tuner list                                  the kinds and the names in them
     tuner list optimizers                       what each is, with its settings and their defaults
     tuner list configs                          the configs that come with tuner
     tuner list recipes                          the recipes, each with what it shows
     tuner list activations -q                   the names alone, one a line
     """
-    return ask("list", kind)
 
 
 @reading
 def explain(
     names: Annotated[list[str], Argument(metavar="NAME...", help="What to explain.", autocompletion=offers("names"))],
 ) -> Answer:
-    """Explain what a name means.
-
-    \b
+    """\b
     tuner explain dropout                       everything that is called so
     tuner explain initializer.normal            the one of a kind
     tuner explain optimizer.lr                  a setting: what it does, what it takes
@@ -303,4 +268,4 @@ def explain(
     tuner explain 3                             an exit code
     tuner explain -q relu                       in one line
     """
-    return ask("explain", names, {name: entry.help for name, entry in commands.COMMANDS.items()})
+    return ask("explain", names, {name: entry.line for name, entry in commands.COMMANDS.items()})

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from tuner.render.text import Line, is_colored
+from tuner.render.text import USUAL_SIZE, Line, is_colored
 
 
 class SteadyConsole(Console):
@@ -23,14 +23,14 @@ class SteadyConsole(Console):
         raise BrokenPipeError
 
 
-def console_on(stream: TextIO, width: int, height: int, *, is_terminal: bool, color: bool) -> Console:
+def console_on(stream: TextIO, width: int, *, is_terminal: bool, color: bool) -> Console:
     """A console that writes to `stream` as it is told, and takes nothing for markup."""
     return SteadyConsole(
         file=stream,
         force_terminal=is_terminal,
         color_system="standard" if color else None,
         width=width,
-        height=height,
+        height=USUAL_SIZE[1],
         highlight=False,
         markup=False,
         emoji=False,
@@ -41,25 +41,18 @@ class Screen:
     """A terminal; it is drawn when it is told to, by no thread."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._console = console_on(stream, 80, 24, is_terminal=True, color=is_colored(stream))
-        self._bar: Live | None = None
+        self._console = console = console_on(stream, 80, is_terminal=True, color=is_colored(stream))
+        self._bar = Live(
+            console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
 
     def draw(self, lines: Sequence[Line], bar: str | None, width: int, height: int) -> None:
         """`lines` above the bar; `bar` is what it is from now on, None for none. Raises OSError, ValueError."""
         self._console.size = (width, height)
-        if bar is None and self._bar is not None:
+        if bar is None:
             self._bar.stop()
-            self._bar = None
-        if bar is not None:
-            if self._bar is None:
-                self._bar = Live(
-                    console=self._console,
-                    auto_refresh=False,
-                    transient=True,
-                    redirect_stdout=False,
-                    redirect_stderr=False,
-                )
-                self._bar.start()
+        else:
+            self._bar.start()
             self._bar.update(Text(bar, no_wrap=True, overflow="crop"), refresh=not lines)
         if lines:
             texts = [text for line in lines for text in self._texts(line, width)]

@@ -11,25 +11,23 @@ from typing import Any
 
 from tuner.answer import Cell, Column, Spark
 from tuner.errors import ResourceError
-from tuner.events import Ended, EpochDone, Event, GroupEvent, GroupStarted, MemberFailed, MemberTold, Started, StepsDone
+from tuner.events import Ended, EpochDone, Event, GroupEvent, MemberFailed, MemberTold, Started, StepsDone
 from tuner.figures import duration, in_notation, number, plural, spark
 from tuner.options.metrics import column
 from tuner.render.talk import Talk
 from tuner.render.text import GAP, fitting
-from tuner.runs.family import averages, member_row, members_columns
+from tuner.runs.family import TREND, averages, member_row, members_columns
 
 Pairs = list[tuple[str, str]]
 BAD_ENDS = ("diverged", "crashed")
 STYLES = {"note": "yellow", "next": "bold", "failed": "red"}
 STATE_STYLES = {"diverged": "red", "stopped": "yellow"}
-MEMBER_WIDTHS = {"state": 8, "best": 7, "trend": 12}
+MEMBER_WIDTHS = {"state": 8, "best": 7, "trend": TREND}
 WIDTHS: dict[object, int] = {"figure": 9, "duration": 10}
 """Characters that numbers of a notation take."""
 
 EXPONENT_BELOW = {"figure": 1e-3, "number": 1e-2}
 EXPONENT_FROM = 1e6
-TREND = 12
-LEAST_TREND = 4
 WEIGHTS = {("train", False): 3, ("train", True): 4, ("val", False): 5, ("val", True): 6}
 """In which order metrics (and losses, True) fall away, after the course, lr and time; the monitor never does."""
 
@@ -123,7 +121,7 @@ class EpochTable:
             *(Column(name, "figure", weight=weight) for name, weight in zip(self._names, weights, strict=True)),
             Column("lr", side="r", weight=1),
             Column("time", "duration", weight=2),
-            Column("trend", weight=0, least=LEAST_TREND),
+            Column("trend", weight=0, least=4),
             Column("best"),
         ]
         sizes = {"epoch": 2 * len(number(epochs)) + 1, "lr": 9, "trend": TREND}
@@ -150,7 +148,6 @@ class RunView:
         self._table: EpochTable | None = None
 
     def show(self, event: Event) -> None:
-        """One event."""
         match event:
             case Started():
                 self._started = event
@@ -196,9 +193,8 @@ class GroupView:
         self._began, self._share_before = time.monotonic(), 0.0
 
     def show(self, event: GroupEvent) -> None:
-        """One event."""
         match event:
-            case GroupStarted():
+            case Started():
                 self._epochs, self._monitor = event.epochs, event.monitor
                 self._shares = dict.fromkeys(event.seeds, 0.0) | dict.fromkeys(event.ended, 1.0)
                 self._share_before = self._share()
@@ -270,12 +266,12 @@ def say(talk: Talk, pairs: Sequence[tuple[str, str]], **styles: str) -> None:
         talk.line(text, style, label, breaks=label != "next")
 
 
-def started_pairs(event: Started | GroupStarted) -> Pairs:
+def started_pairs(event: Started) -> Pairs:
     """Which run or group, what network, what data, on what; then the notes."""
     data = ", ".join(f"{number(count)} {part}" for part, count in event.samples.items())
     threads, epochs = plural(event.threads, "thread"), plural(event.epochs, "epoch")
-    if isinstance(event, Started):
-        run = str(event.run)
+    run = str(event.run)
+    if not event.seeds:
         if event.resumed is not None and event.batch:
             batch, batches = number(event.batch), number(event.steps_per_epoch)
             run += f", goes on in epoch {number(event.resumed + 1)}, after batch {batch} of {batches}"
@@ -286,7 +282,7 @@ def started_pairs(event: Started | GroupStarted) -> Pairs:
         epochs += f" of {plural(event.steps_per_epoch, 'step')}"
     else:
         seeds = ", ".join(map(str, event.seeds[:12])) + (", ..." if len(event.seeds) > 12 else "")
-        run = f"{event.group}, {plural(len(event.seeds), 'seed')}: {seeds}"
+        run += f", {plural(len(event.seeds), 'seed')}: {seeds}"
         run += f"; {len(event.ended)} trained before" if event.ended else ""
         threads = f"{plural(event.at_once, 'run')} at once, {threads} each"
     return [

@@ -122,7 +122,14 @@ class Training:
         for note in notes:
             folder.log(note)
         resumed = self.state.epoch - 1 if goes_on else None
-        return Started(folder.path, resumed, self.steps, self.state.batch, notes=tuple(notes), **session.begun)
+        return Started(
+            run=folder.path,
+            notes=tuple(notes),
+            steps_per_epoch=self.steps,
+            resumed=resumed,
+            batch=self.state.batch,
+            **session.begun,
+        )
 
     def take_up(self, name: str, files: dict[str, bytes]) -> dict[str, Checksum]:
         """Goes back to the checkpoint `name`; what it counts on. Raises NotFoundError where it contradicts itself."""

@@ -46,6 +46,7 @@ def ask(
     ignore: Sequence[str] = (),
     as_args: bool = False,
     exit_code: bool = False,
+    form: str = "",
 ) -> Answer:
     """The sides, what voids a comparison, then the parts asked for; with `as_args` the settings that turn the first
     side into the second. Raises UsageError, ConfigError, NotFoundError."""
@@ -72,7 +73,7 @@ def ask(
         shown += blocks(diff, parts, everything)
         data = as_data(diff, parts, everything)
     said = [Note(note, problem=True) for note in notes]
-    return Answer([*shown, *said], data, exit_code=int(exit_code and not diff.same(looked_at)))
+    return Answer([*shown, *said], data, exit_code=int((exit_code or form == "quiet") and not diff.same(looked_at)))
 
 
 def blocks(diff: Diff, parts: Collection[str], everything: bool) -> Iterator[Block]:

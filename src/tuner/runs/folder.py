@@ -148,7 +148,7 @@ def glance(path: Path) -> Run:
             beside = []
         raise NotFoundError(f"there is no run folder {shown(path)}", fix=there_are(beside))
     status = read_status(path)
-    about = _about(path, checked(path, IDENTITY, status)[0])
+    about = _about(path / IDENTITY, checked(path, IDENTITY, status)[0])
     state = status.values.get("state", "running")
     if state == "running" and holder(path) is None:
         status = read_status(path)  # its holder may have written the end between our two looks

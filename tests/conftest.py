@@ -123,7 +123,7 @@ def draw() -> Callable[..., None]:
     def drawn(*runs: str, **options: Any) -> None:
         import typer
 
-        from tuner.cli.curves import curves
+        from tuner.cli.questions import curves
 
         with pytest.raises(typer.Exit):
             curves(runs=list(runs), **dict.fromkeys(("quiet", "json", "md", "html", "csv"), False) | options)

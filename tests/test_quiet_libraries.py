@@ -14,7 +14,7 @@ TALKING = """
 import sys
 class Importing:
     def find_spec(self, name, *_):
-        if name == "tuner.cli.checking":
+        if name == "tuner.cli.questions":
             import warnings
             warnings.warn("a library's own business")
 sys.meta_path.insert(0, Importing())

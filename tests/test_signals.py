@@ -125,7 +125,7 @@ class TestAtEveryPlace:
     def test_where_nothing_is_to_be_saved_the_process_dies_of_it_silently(
         self, trained: Path, number: signal.Signals
     ) -> None:
-        places = ("tuner.cli", "typer", "tuner.choice", "tuner.cli.checking", "atexit")
+        places = ("tuner.cli", "typer", "tuner.choice", "tuner.cli.questions", "atexit")
         ends = at_places(trained, ("check", "c.yaml", "-q"), places, number)
         assert ends == dict.fromkeys(places, Ended(-number, "", ""))
 

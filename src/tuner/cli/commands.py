@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from tuner import asks
+from tuner.choice import fold
 from tuner.cli.reading import reading
 from tuner.durable.reading import json_line
 from tuner.errors import TunerError, UsageError
@@ -32,17 +33,17 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "train": Entry("train:train", "Train a config.", {"event": "error"}),
-    "check": Entry("checking:check", "Check a config, or the files of a run, without training.", {"ok": False}),
-    "runs": Entry("runs:runs", "List runs, newest first."),
-    "show": Entry("runs:show", "Show a run or group: its result, or one part of its folder."),
-    "curves": Entry("curves:curves", "Draw the curves of runs, in the terminal and as a picture."),
-    "diff": Entry("diff:diff", "Show in what runs, groups and configs differ."),
-    "compare": Entry("compare:compare", "Compare groups of runs, paired by seed."),
-    "early-stop": Entry("runs:early_stop", "Tell where early stopping would have ended a run."),
-    "doctor": Entry("checking:doctor", "Check the installation and the machine."),
-    "list": Entry("language:list_", "List what there is to choose from."),
-    "explain": Entry("language:explain", "Explain what a name means."),
-    "schema": Entry("language:schema", "Print the JSON Schema of configs, for editors."),
+    "check": Entry("questions:check", "Check a config, or the files of a run, without training.", {"ok": False}),
+    "runs": Entry("questions:runs", "List runs, newest first."),
+    "show": Entry("questions:show", "Show a run or group: its result, or one part of its folder."),
+    "curves": Entry("questions:curves", "Draw the curves of runs, in the terminal and as a picture."),
+    "diff": Entry("questions:diff", "Show in what runs, groups and configs differ."),
+    "compare": Entry("questions:compare", "Compare groups of runs, paired by seed."),
+    "early-stop": Entry("questions:early_stop", "Tell where early stopping would have ended a run."),
+    "doctor": Entry("questions:doctor", "Check the installation and the machine."),
+    "list": Entry("questions:list_", "List what there is to choose from."),
+    "explain": Entry("questions:explain", "Explain what a name means."),
+    "schema": Entry("fetching:schema", "Print the JSON Schema of configs, for editors."),
     "copy": Entry("fetching:copy", "Copy a config or recipe that comes with tuner."),
     "download": Entry("fetching:download", "Download a data set and check it."),
     "recipe": Entry("recipe:recipe", "Train the recipes that prove each technique, and judge them."),
@@ -85,8 +86,7 @@ def usage(error: typer.TyperException) -> UsageError:
     path = context.command_path if context is not None else "tuner"
     fix = f"`{path} --help` shows what it takes"
     if option is not None:
-        from tuner.choice import fold  # the whole language is needed for this alone
-        from tuner.config.settings import Config
+        from tuner.config.settings import Config  # the whole language is needed for this alone
         from tuner.config.words import OTHER_TOOLS, key_paths
 
         word = option[1].replace("-", "_")

@@ -1,7 +1,8 @@
-"""`tuner copy` and `tuner download`: ready configs, recipes and data sets brought here."""
+"""`tuner copy`, `tuner download` and `tuner schema`: ready configs, recipes, data sets and the schema brought here."""
 
 from __future__ import annotations
 
+import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tuner.data.download import Progress
 
 TO = "A file or a folder; default: ./NAME.yaml."
+OUTPUT = "Write it to a file."
 ROOT = "Data folder; default: $TUNER_DATA, ./data or a cache."
 
 
@@ -116,3 +118,25 @@ def where(step: Progress) -> tuple[float | None, str]:
     """How much of a file is here: the share, where the server says how much there is, and megabytes."""
     done = f"{step.done / 1e6:,.1f} MB"
     return (step.done / step.total, f"{done} of {step.total / 1e6:,.1f} MB") if step.total else (None, done)
+
+
+def schema(
+    output: Annotated[Path | None, Option("-o", "--output", parser=path_of, metavar="FILE", help=OUTPUT)] = None,
+    quiet: Quiet = False,  # noqa: ARG001 - with it and without, the result is all that is printed
+    as_json: Json = False,
+) -> None:
+    """Print the JSON Schema of configs, for editors.
+
+    \b
+    tuner schema -o tuner.schema.json
+    # then, as the first line of a config:
+    # yaml-language-server: $schema=tuner.schema.json
+    """
+    from tuner.config.schema import json_schema  # the whole language, which copying does not need
+
+    text = json.dumps(json_schema(), indent=2)
+    if output is None:
+        typer.echo(text)
+    else:
+        write_file(output, f"{text}\n".encode())
+        say(output, as_json)

@@ -38,15 +38,14 @@ MAX_TIME = "Stop after this long with exit 75; the same command goes on."
 REQUIRE = "Exit with 1 unless this holds at the end; repeatable."
 SETTINGS = "Settings that win over the file's."
 RUNS = Path("runs")
+NOTHING: list[str] = []
 
 RunsDir = Annotated[
     Path, Option(parser=path_of, envvar="TUNER_RUNS", metavar="DIR", help="Folder of the runs.", show_default=True)
 ]
 Quiet = Annotated[bool, Option("-q", "--quiet", help="Leave only the result on stdout.")]
 Json = Annotated[bool, Option("--json", help="Print JSON on stdout.")]
-Overrides = Annotated[
-    list[str] | None, Argument(metavar="KEY=VALUE...", help=SETTINGS, autocompletion=offers("settings"))
-]
+Overrides = Annotated[list[str], Argument(metavar="KEY=VALUE...", help=SETTINGS, autocompletion=offers("settings"))]
 ConfigArgument = Annotated[str, Argument(metavar="CONFIG", help=CONFIG, autocompletion=offers("configs"))]
 RunArgument = Annotated[str, Argument(metavar="RUN", help=f"A run: its {A_RUN}", autocompletion=offers("runs"))]
 RunsArgument = Annotated[
@@ -54,7 +53,7 @@ RunsArgument = Annotated[
 ]
 Wait = Annotated[str, Option(metavar="TIME", help=WAIT)]
 MaxTime = Annotated[str | None, Option(metavar="TIME", help=MAX_TIME)]
-Require = Annotated[list[str] | None, Option(metavar="'METRIC>=N'", help=REQUIRE)]
+Require = Annotated[list[str], Option(metavar="'METRIC>=N'", help=REQUIRE)]
 
 
 def seconds(text: str) -> float:

@@ -14,7 +14,7 @@ from typer import Argument, Option
 
 from tuner.answer import Answer
 from tuner.asks.compare.statistics import least_pairs
-from tuner.cli.options import RUNS, Json, Quiet, RunsDir, Wait, offers, seconds
+from tuner.cli.options import NOTHING, RUNS, Json, Quiet, RunsDir, Wait, offers, seconds
 from tuner.cli.reading import say_error
 from tuner.cli.recipe_files import is_shipped, readme_of, write, write_page
 from tuner.cli.seeds import parse_seeds
@@ -40,7 +40,7 @@ recipe = typer.Typer(
 ALL = "A recipe's name or folder; default: all."
 PAIRS = "Pairs, or their seeds: 10-15; default: the recipe's own number."
 UPDATE = "Rewrite result.json, curves.svg and the tables of the README files."
-Names = Annotated[list[str] | None, Argument(metavar="NAME...", help=ALL, autocompletion=offers("recipes"))]
+Names = Annotated[list[str], Argument(metavar="NAME...", help=ALL, autocompletion=offers("recipes"))]
 Seeds = Annotated[str | None, Option(metavar="N|LIST", help=PAIRS)]
 PASSED_OVER = (0, 3)
 """Exit codes of a group with which its recipe goes on: a member that diverged is a result."""
@@ -48,7 +48,7 @@ PASSED_OVER = (0, 3)
 
 @recipe.command()
 def run(
-    names: Names = None,
+    names: Names = NOTHING,
     seeds: Seeds = None,
     update: Annotated[bool, Option("--update", help=UPDATE)] = False,
     wait: Wait = "0",
@@ -64,12 +64,12 @@ def run(
     tuner recipe run my-recipe/ --seeds 8       a folder of your own
     tuner recipe run dropout --seeds 10-15      on seeds that nobody has looked at
     """
-    judge(names or [], Asked(seeds, update, seconds(wait), runs_dir, quiet, as_json))
+    judge(names, Asked(seeds, update, seconds(wait), runs_dir, quiet, as_json))
 
 
 @recipe.command()
 def verify(
-    names: Names = None,
+    names: Names = NOTHING,
     seeds: Seeds = None,
     wait: Wait = "0",
     runs_dir: RunsDir = RUNS,
@@ -84,7 +84,7 @@ def verify(
     tuner recipe verify dropout momentum
     tuner recipe verify -q || echo "a claim fell"
     """
-    if not judge(names or [], Asked(seeds, False, seconds(wait), runs_dir, quiet, as_json), verifies=True):
+    if not judge(names, Asked(seeds, False, seconds(wait), runs_dir, quiet, as_json), verifies=True):
         raise typer.Exit(1)
 
 

@@ -125,6 +125,7 @@ def page_with(text: str, recipes: Sequence[tuple[Recipe, Sequence[Mapping[str, A
         for key, field in part.fields.items()
         if key != "curves"
     ]
-    heads = [map(Column, SHEET), [Column("recipe"), *COLUMNS], map(Column, KEYS)]
-    tables = iter([table_text(Table([*head], rows)) for head, rows in zip(heads, (sheet, claims, keys), strict=True)])
+    sheet_table, key_table = ([Column(head) for head in line] for line in (SHEET, KEYS))
+    claim_table = [Column("recipe"), *COLUMNS]
+    tables = map(table_text, (Table(sheet_table, sheet), Table(claim_table, claims), Table(key_table, keys)))
     return _TABLE.sub(lambda _: next(tables), text)

@@ -11,7 +11,19 @@ import typer
 from typer import Option
 
 from tuner.cli.following import Asked, finish, follow
-from tuner.cli.options import RUNS, ConfigArgument, Json, MaxTime, Overrides, Quiet, Require, RunsDir, Wait, seconds
+from tuner.cli.options import (
+    NOTHING,
+    RUNS,
+    ConfigArgument,
+    Json,
+    MaxTime,
+    Overrides,
+    Quiet,
+    Require,
+    RunsDir,
+    Wait,
+    seconds,
+)
 from tuner.config.load import load
 from tuner.durable.names import normal
 from tuner.errors import ConfigError, HeldError, ResourceError
@@ -32,11 +44,11 @@ SEEDS = "Train a group: seeds 0 to N-1, or a list: 3,5,8; more of them are added
 
 def train(
     config: ConfigArgument,
-    overrides: Overrides = None,
+    overrides: Overrides = NOTHING,
     seeds: Annotated[str | None, Option(metavar="N|LIST", help=SEEDS)] = None,
     run: Annotated[str | None, Option(metavar="NAME", help="Name the run folder yourself.")] = None,
     again: Annotated[bool, Option("--again", help="Train it again, in a new run folder.")] = False,
-    require: Require = None,
+    require: Require = NOTHING,
     max_time: MaxTime = None,
     wait: Wait = "0",
     runs_dir: RunsDir = RUNS,
@@ -62,11 +74,11 @@ def train(
         source = find_config(config)
     except ConfigError as error:
         raise instead_of_config(config, runs_dir) or error from None
-    loaded = load(source, overrides or [])
-    requirements = parse_requirements(require or [], loaded)
+    loaded = load(source, overrides)
+    requirements = parse_requirements(require, loaded)
     request = Request(runs_dir, run, again, seconds(wait), command_line())
     with StopRequests(None if max_time is None else seconds(max_time)) as stop:
-        asked = Asked(source, overrides or [], loaded, request, stop, requirements, quiet, as_json)
+        asked = Asked(source, overrides, loaded, request, stop, requirements, quiet, as_json)
         if seeds is None:
             raise typer.Exit(train_one(asked))
         from tuner.cli.seeds import train_seeds  # numpy, which help and mistakes do not need

@@ -8,13 +8,16 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import typer
 
-from tuner.cli.commands import app, message_of, usage
+from tuner.cli.commands import app, begin_of_error, message_of, usage
 from tuner.cli.reading import say_error
 from tuner.crash import report as write_report
-from tuner.errors import NotFoundError, ResourceError, TunerError
+from tuner.durable.reading import json_line
+from tuner.errors import BUG, NotFoundError, ResourceError, TunerError
 from tuner.render.errors import error_text
 from tuner.render.text import is_colored, prepare, silence, terminal_width
 
@@ -42,15 +45,18 @@ def main() -> None:
 def run() -> int:
     """Runs the command that was asked for; its exit code."""
     try:
-        here()
+        os.getcwd()  # noqa: PTH109 - the call itself is the question: torch cannot even be imported where it fails
+    except OSError:
+        return report(NotFoundError("the working directory is gone", fix="cd to a folder that is there"))
+    try:
         return int(app(standalone_mode=False) or 0)
     except TunerError as error:
-        return report(error)
+        return report(error, begin_of_error())
     except typer.TyperException as error:
         if message_of(error).startswith("Usage:"):  # `tuner` or `tuner recipe` alone: its help
             say_error(message_of(error))
             return 2
-        return report(usage(error))
+        return report(usage(error), begin_of_error())
     except typer.Exit as ended:
         return ended.exit_code
     except SystemExit as left:  # the parser makes exit code 1 of a pipe without a reader
@@ -79,21 +85,16 @@ def open_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - for the process's life
 
 
-def here() -> None:
-    """Raises NotFoundError where the working directory is gone: torch cannot even be imported there."""
-    try:
-        os.getcwd()  # noqa: PTH109 - the call itself is the question
-    except OSError:
-        raise NotFoundError("the working directory is gone", fix="cd to a folder that is there") from None
-
-
-def report(error: TunerError) -> int:
-    """Says what is wrong, on stderr."""
-    color, width = is_colored(sys.stderr), terminal_width(sys.stderr)
-    say_error(error_text(error, width=width, color=color, encoding=sys.stderr.encoding))
+def report(error: TunerError, json: Mapping[str, Any] | None = None) -> int:
+    """Says what is wrong, on stderr, or as JSON that begins with `json`; the exit code."""
+    if json is None:
+        color, width = is_colored(sys.stderr), terminal_width(sys.stderr)
+        say_error(error_text(error, width=width, color=color, encoding=sys.stderr.encoding))
+    else:
+        typer.echo(json_line({**json, "exit_code": error.exit_code, **error.as_json()}))
     return error.exit_code
 
 
 def _bug(error: Exception) -> int:
     say_error(f"tuner: {write_report(error)}")
-    return 70
+    return BUG

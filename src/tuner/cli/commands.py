@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import pkgutil
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import sys
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
 from tuner import asks
 from tuner.choice import fold
 from tuner.cli.reading import reading
-from tuner.durable.reading import json_line
-from tuner.errors import TunerError, UsageError
+from tuner.errors import UsageError
 from tuner.machine import versions
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -24,11 +23,11 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 class Entry(NamedTuple):
     """Where a command is (``module:function`` below tuner.cli), its help in a line, and how the JSON of its errors
-    begins."""
+    begins; None: they are told as text."""
 
     place: str
     help: str
-    error: Mapping[str, Any] = {}
+    error: Mapping[str, Any] | None = {}
 
 
 COMMANDS = {
@@ -46,7 +45,7 @@ COMMANDS = {
     "schema": Entry("fetching:schema", "Print the JSON Schema of configs, for editors."),
     "copy": Entry("fetching:copy", "Copy a config or recipe that comes with tuner."),
     "download": Entry("fetching:download", "Download a data set and check it."),
-    "recipe": Entry("recipe:recipe", "Train the recipes that prove each technique, and judge them."),
+    "recipe": Entry("recipe:recipe", "Train the recipes that prove each technique, and judge them.", None),
 }
 
 OTHER_WORDS = {"fit": "train", "resume": "train", "plot": "curves", "ls": "runs", "cp": "copy", "validate": "check"}
@@ -64,6 +63,14 @@ INSTEAD = {
     "gpu": "settings are given as key=value: training.device=cuda",
 }
 """Options of other tools that are no settings, and what to do here."""
+
+
+def begin_of_error() -> Mapping[str, Any] | None:
+    """How the JSON of an error begins; None where none was asked for."""
+    name, *words = sys.argv[1:] or [""]
+    if "--json" in words and (name in COMMANDS or name in unlisted()):
+        return COMMANDS[name].error if name in COMMANDS else {}
+    return None
 
 
 def unlisted() -> list[str]:
@@ -100,31 +107,6 @@ def usage(error: typer.TyperException) -> UsageError:
     return UsageError(text, fix=fix)
 
 
-class Command(TyperCommand):
-    """Tells its errors as JSON where that is asked for, those of its command line among them."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        ctx.meta["json"] = "--json" in args
-        with self._telling(ctx):
-            return super().parse_args(ctx, args)
-
-    def invoke(self, ctx: Any) -> Any:
-        with self._telling(ctx):
-            return super().invoke(ctx)
-
-    @contextmanager
-    def _telling(self, ctx: Any) -> Iterator[None]:
-        try:
-            yield
-        except (TunerError, typer.TyperException) as wrong:
-            if not ctx.meta["json"]:
-                raise
-            error = wrong if isinstance(wrong, TunerError) else usage(wrong)
-            begins = COMMANDS[ctx.info_name].error if ctx.info_name in COMMANDS else {}
-            typer.echo(json_line({**begins, "exit_code": error.exit_code, **error.as_json()}))
-            raise typer.Exit(error.exit_code) from None
-
-
 class Commands(TyperGroup):
     """Imports a command when it is asked for."""
 
@@ -144,7 +126,7 @@ class Commands(TyperGroup):
             return None
         if isinstance(found, typer.Typer):
             return typer.main.get_group(found)
-        info = typer.models.CommandInfo(cmd_name, cls=Command, callback=found, context_settings=SETTINGS)
+        info = typer.models.CommandInfo(cmd_name, callback=found, context_settings=SETTINGS)
         return typer.main.get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

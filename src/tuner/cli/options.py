@@ -32,13 +32,10 @@ def offers(*names: str) -> Callable[[Any, str], list[str]]:
 
 
 A_RUN = "folder, name, unique prefix, a config's name, or @1 (newest)."
-CONFIG = "A YAML file, a run folder, a shipped config's name, or - for stdin."
 WAIT = "Wait this long for another process to release the run: 30m, 90s."
-MAX_TIME = "Stop after this long with exit 75; the same command goes on."
-REQUIRE = "Exit with 1 unless this holds at the end; repeatable."
 SETTINGS = "Settings that win over the file's."
 RUNS = Path("runs")
-NOTHING: list[str] = []
+EMPTY: list[str] = []
 
 RunsDir = Annotated[
     Path, Option(parser=path_of, envvar="TUNER_RUNS", metavar="DIR", help="Folder of the runs.", show_default=True)
@@ -46,14 +43,11 @@ RunsDir = Annotated[
 Quiet = Annotated[bool, Option("-q", "--quiet", help="Leave only the result on stdout.")]
 Json = Annotated[bool, Option("--json", help="Print JSON on stdout.")]
 Overrides = Annotated[list[str], Argument(metavar="KEY=VALUE...", help=SETTINGS, autocompletion=offers("settings"))]
-ConfigArgument = Annotated[str, Argument(metavar="CONFIG", help=CONFIG, autocompletion=offers("configs"))]
 RunArgument = Annotated[str, Argument(metavar="RUN", help=f"A run: its {A_RUN}", autocompletion=offers("runs"))]
 RunsArgument = Annotated[
     list[str], Argument(metavar="RUN...", help=f"Runs or groups: a {A_RUN}", autocompletion=offers("runs"))
 ]
 Wait = Annotated[str, Option(metavar="TIME", help=WAIT)]
-MaxTime = Annotated[str | None, Option(metavar="TIME", help=MAX_TIME)]
-Require = Annotated[list[str], Option(metavar="'METRIC>=N'", help=REQUIRE)]
 
 
 def seconds(text: str) -> float:

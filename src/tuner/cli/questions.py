@@ -13,7 +13,7 @@ from tuner import asks
 from tuner.answer import Answer
 from tuner.asks.show import PARTS
 from tuner.cli import commands
-from tuner.cli.options import NOTHING, RUNS, Overrides, RunArgument, RunsArgument, RunsDir, offers
+from tuner.cli.options import EMPTY, RUNS, Overrides, RunArgument, RunsArgument, RunsDir, offers
 from tuner.cli.reading import reading
 from tuner.errors import UsageError
 from tuner.paths import path_of
@@ -55,7 +55,7 @@ def ask(question: str, *given: Any, **named: Any) -> Answer:
 @reading
 def check(
     config: Annotated[str, Argument(metavar="CONFIG|RUN", help="A config as for `train`, or a run to verify.")],
-    overrides: Overrides = NOTHING,
+    overrides: Overrides = EMPTY,
     resolved: Annotated[bool, Option("--resolved", help=RESOLVED)] = False,
     origin: Annotated[bool, Option("--origin", help="Print where each setting was set.")] = False,
     runs_dir: RunsDir = RUNS,
@@ -89,7 +89,7 @@ def doctor(
 
 @reading
 def runs(
-    filters: Annotated[list[str], Argument(metavar="FILTER...", help=FILTER)] = NOTHING,
+    filters: Annotated[list[str], Argument(metavar="FILTER...", help=FILTER)] = EMPTY,
     by: Annotated[str | None, Option("--sort", metavar="COLUMN", help=SORT)] = None,
     most: Annotated[int | None, Option("-n", "--limit", metavar="N", min=0, help="At most so many.")] = None,
     cols: Annotated[str | None, Option(metavar="COLUMN,...", help=COLS)] = None,
@@ -139,7 +139,7 @@ def show(
 def curves(
     runs: RunsArgument,
     output: Annotated[Path | None, Option("-o", "--output", parser=path_of, metavar="FILE", help=OUTPUT)] = None,
-    metric: Annotated[list[str], Option(metavar="M", help=METRIC)] = NOTHING,
+    metric: Annotated[list[str], Option(metavar="M", help=METRIC)] = EMPTY,
     axis: Annotated[str, Option("--x", metavar="epoch|step|time|layer", help="The axis that runs share.")] = "epoch",
     smooth: Annotated[float, Option(metavar="S", help="Moving average with weight S (0 to below 1).")] = 0.0,
     log: Annotated[bool | None, Option("--log/--linear", help=LOG)] = None,
@@ -174,8 +174,8 @@ def curves(
 def diff(
     sides: Annotated[list[str], Argument(metavar="A B...", help=SIDES, autocompletion=offers("runs", "configs"))],
     everything: Annotated[bool, Option("--all", help="Show what is the same, too.")] = False,
-    only: Annotated[list[str], Option(metavar="config|result|identity", help=ONLY)] = NOTHING,
-    ignore: Annotated[list[str], Option(metavar="PATTERN", help=IGNORE)] = NOTHING,
+    only: Annotated[list[str], Option(metavar="config|result|identity", help=ONLY)] = EMPTY,
+    ignore: Annotated[list[str], Option(metavar="PATTERN", help=IGNORE)] = EMPTY,
     as_args: Annotated[bool, Option("--as-args", help=AS_ARGS)] = False,
     exit_code: Annotated[bool, Option("--exit-code", help=EXIT_CODE)] = False,
     runs_dir: RunsDir = RUNS,
@@ -216,7 +216,7 @@ def compare(
     baseline: Annotated[str | None, Option(metavar="A", help=BASELINE)] = None,
     least_effect: Annotated[float | None, Option(metavar="D", help=LEAST_EFFECT)] = None,
     direction: Annotated[str | None, Option(metavar="up|down", help=DIRECTION)] = None,
-    fail_on: Annotated[list[str], Option(metavar="VERDICT", help=FAIL_ON)] = NOTHING,
+    fail_on: Annotated[list[str], Option(metavar="VERDICT", help=FAIL_ON)] = EMPTY,
     runs_dir: RunsDir = RUNS,
 ) -> Answer:
     """Compare groups of runs, paired by seed.

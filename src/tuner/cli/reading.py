@@ -6,62 +6,53 @@ import functools
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
 from tuner.answer import Answer, Chart, Note
+from tuner.cli.options import Quiet
 from tuner.errors import UsageError
 from tuner.render import forms
 from tuner.render.chart.image import keep
 from tuner.render.text import write
 
-QUIET = "Leave only the result on stdout."
-
 
 def reading(command: Callable[..., Answer]) -> Callable[..., Any]:
     """A command that prints the answer that the function returns: -q, --json, --md and the like say in which form. The
     function is told where it has a parameter `form`: ``quiet``, ``json``, ..., or "" for the terminal's."""
-    own = inspect.signature(command, eval_str=True)
-    told = "form" in own.parameters
-    own = own.replace(parameters=[each for each in own.parameters.values() if each.name != "form"])
+    own = inspect.signature(command, eval_str=True).parameters
+    flags: dict[str, Any] = {"quiet": Quiet}
+    for name in sorted((module.name for module in pkgutil.iter_modules(forms.__path__)), key=("json md html csv").find):
+        flags[name] = Annotated[bool, typer.Option(f"--{name}", help=_form(name).__doc__.partition("\n")[0])]
 
     @functools.wraps(command)
     def shown(**given: Any) -> None:
-        form = _chosen({name: given.pop(name) for name in ("quiet", *_names())})
-        given |= {"form": form} if told else {}
+        form = _chosen([name for name in flags if given.pop(name)])
+        given |= {"form": form} if "form" in own else {}
         raise typer.Exit(present(command(**given), form))
 
-    options = {"quiet": typer.Option("-q", "--quiet", help=QUIET)}
-    options |= {name: typer.Option(f"--{name}", help=_form(name).__doc__.partition("\n")[0]) for name in _names()}
-    added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, option])
-        for name, option in options.items()
-    ]
-    shown.__signature__ = own.replace(parameters=[*own.parameters.values(), *added])  # type: ignore[attr-defined]
-    shown.__annotations__ = {each.name: each.annotation for each in shown.__signature__.parameters.values()}  # type: ignore[attr-defined]
+    kept = [each for each in own.values() if each.name != "form"]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    added = [inspect.Parameter(name, kind, default=False, annotation=flag) for name, flag in flags.items()]
+    shown.__signature__ = inspect.Signature([*kept, *added])  # type: ignore[attr-defined]
     return shown
-
-
-def _names() -> list[str]:
-    """The forms there are: one a file."""
-    return sorted((module.name for module in pkgutil.iter_modules(forms.__path__)), key=("json md html csv").find)
 
 
 def _form(name: str) -> Any:
     return import_module(f"{forms.__name__}.{name}")
 
 
-def _chosen(asked: Mapping[str, bool]) -> str:
-    """The form that was asked for, "" for the terminal's; -q beside another form changes nothing. Raises UsageError for
-    several."""
-    given = [name for name, is_asked in asked.items() if is_asked and name != "quiet"]
+def _chosen(asked: Sequence[str]) -> str:
+    """The form of those that were asked for, "" for the terminal's; -q beside another one changes nothing. Raises
+    UsageError for several."""
+    given = [name for name in asked if name != "quiet"]
     if len(given) > 1:
         named = " and ".join(f"--{name}" for name in given)
         raise UsageError(f"{named} are different forms of the output", fix="Give one of them.")
-    return given[0] if given else "quiet" if asked["quiet"] else ""
+    return [*given, *asked, ""][0]
 
 
 def present(answer: Answer, form: str) -> int:

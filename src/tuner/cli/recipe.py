@@ -14,7 +14,7 @@ from typer import Argument, Option
 
 from tuner.answer import Answer
 from tuner.asks.compare.statistics import least_pairs
-from tuner.cli.options import NOTHING, RUNS, Json, Quiet, RunsDir, Wait, offers, seconds
+from tuner.cli.options import EMPTY, RUNS, Json, Quiet, RunsDir, Wait, offers, seconds
 from tuner.cli.reading import say_error
 from tuner.cli.recipe_files import is_shipped, readme_of, write, write_page
 from tuner.cli.seeds import parse_seeds
@@ -48,7 +48,7 @@ PASSED_OVER = (0, 3)
 
 @recipe.command()
 def run(
-    names: Names = NOTHING,
+    names: Names = EMPTY,
     seeds: Seeds = None,
     update: Annotated[bool, Option("--update", help=UPDATE)] = False,
     wait: Wait = "0",
@@ -69,7 +69,7 @@ def run(
 
 @recipe.command()
 def verify(
-    names: Names = NOTHING,
+    names: Names = EMPTY,
     seeds: Seeds = None,
     wait: Wait = "0",
     runs_dir: RunsDir = RUNS,

@@ -8,22 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer import Option
+from typer import Argument, Option
 
 from tuner.cli.following import Asked, finish, follow
-from tuner.cli.options import (
-    NOTHING,
-    RUNS,
-    ConfigArgument,
-    Json,
-    MaxTime,
-    Overrides,
-    Quiet,
-    Require,
-    RunsDir,
-    Wait,
-    seconds,
-)
+from tuner.cli.options import EMPTY, RUNS, Json, Overrides, Quiet, RunsDir, Wait, offers, seconds
 from tuner.config.load import load
 from tuner.durable.names import normal
 from tuner.errors import ConfigError, HeldError, ResourceError
@@ -39,17 +27,20 @@ from tuner.session import Answered, Request, Session, command_line, open_session
 from tuner.shipped import find_config
 from tuner.stopping import StopRequests
 
+CONFIG = "A YAML file, a run folder, a shipped config's name, or - for stdin."
+REQUIRE = "Exit with 1 unless this holds at the end; repeatable."
+MAX_TIME = "Stop after this long with exit 75; the same command goes on."
 SEEDS = "Train a group: seeds 0 to N-1, or a list: 3,5,8; more of them are added."
 
 
 def train(
-    config: ConfigArgument,
-    overrides: Overrides = NOTHING,
+    config: Annotated[str, Argument(metavar="CONFIG", help=CONFIG, autocompletion=offers("configs"))],
+    overrides: Overrides = EMPTY,
     seeds: Annotated[str | None, Option(metavar="N|LIST", help=SEEDS)] = None,
     run: Annotated[str | None, Option(metavar="NAME", help="Name the run folder yourself.")] = None,
     again: Annotated[bool, Option("--again", help="Train it again, in a new run folder.")] = False,
-    require: Require = NOTHING,
-    max_time: MaxTime = None,
+    require: Annotated[list[str], Option(metavar="'METRIC>=N'", help=REQUIRE)] = EMPTY,
+    max_time: Annotated[str | None, Option(metavar="TIME", help=MAX_TIME)] = None,
     wait: Wait = "0",
     runs_dir: RunsDir = RUNS,
     quiet: Quiet = False,

@@ -25,9 +25,8 @@ from tuner.events import (
     Started,
     StepsDone,
 )
-from tuner.render.running import EpochTable, RunningTable, Trend
 from tuner.render.talk import Talk, bar_text
-from tuner.render.training import GroupView, RunView, ended_pairs
+from tuner.render.training import EpochTable, GroupView, RunningTable, RunView, Trend, ended_pairs
 
 PLAIN = """\
 run     runs/mnist-cnn-3

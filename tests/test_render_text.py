@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tuner.figures import duration, figure, number, plural, spark
-from tuner.render.text import cells, escape, is_terminal, is_unicode, paint, prepare, shorten, terminal_width
+from tuner.render.text import cells, escape, is_terminal, is_unicode, paint, prepare, shorten, terminal_size
 
 ANY_FLOAT = st.none() | st.floats()
 TEXT = st.text(alphabet="ab é日本ｶ한\u3000#:", max_size=30)
@@ -153,11 +153,11 @@ def test_a_closed_stream_is_no_terminal() -> None:
 
 def test_the_width_is_columns_or_100(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
-    assert terminal_width(io.StringIO()) == 100
+    assert terminal_size(io.StringIO())[0] == 100
     monkeypatch.setenv("COLUMNS", "72")
-    assert terminal_width(None) == 72
+    assert terminal_size(None)[0] == 72
     monkeypatch.setenv("COLUMNS", "wide")
-    assert terminal_width(None) == 100
+    assert terminal_size(None)[0] == 100
 
 
 def test_importing_render_is_light() -> None:

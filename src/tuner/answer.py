@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.chart import Panel
-from tuner.figures import duration, in_one_notation, number
+from tuner.figures import duration, in_one_notation, number, spark
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Answer:
 
 
 def texts(table: Table, place: int) -> list[str]:
-    """The cells of a column as text, but for courses: ``-`` for none, its numbers in the column's notation."""
+    """The cells of a column as text: ``-`` for none, its numbers in the column's notation."""
     cells, notation = [row[place] for row in table.rows], table.columns[place].notation
     numbers = [cell for cell in cells if isinstance(cell, int | float)]
     written: Iterator[str]
@@ -161,5 +161,9 @@ def texts(table: Table, place: int) -> list[str]:
 
 
 def plain(cell: Cell) -> str:
-    """A cell as text, by itself; ``-`` for none. A form shows courses and times in its own way."""
+    """A cell as text, by itself; ``-`` for none. A terminal shows courses and times in its own way."""
+    if isinstance(cell, Spark):
+        return spark(cell.values, width=cell.width, scale=cell.scale)
+    if isinstance(cell, datetime):
+        return cell.strftime("%Y-%m-%d %H:%M")
     return "-" if cell is None else cell.text if isinstance(cell, Brief | Command) else str(cell)

@@ -19,7 +19,7 @@ from tuner.crash import report as write_report
 from tuner.durable.reading import json_line
 from tuner.errors import BUG, NotFoundError, ResourceError, TunerError
 from tuner.render.errors import error_text
-from tuner.render.text import is_colored, prepare, silence, terminal_width
+from tuner.render.text import is_colored, prepare, silence, terminal_size
 
 
 def main() -> None:
@@ -88,8 +88,8 @@ def open_closed_streams() -> None:
 def report(error: TunerError, json: Mapping[str, Any] | None = None) -> int:
     """Says what is wrong, on stderr, or as JSON that begins with `json`; the exit code."""
     if json is None:
-        color, width = is_colored(sys.stderr), terminal_width(sys.stderr)
-        say_error(error_text(error, width=width, color=color, encoding=sys.stderr.encoding))
+        width, _ = terminal_size(sys.stderr)
+        say_error(error_text(error, width=width, color=is_colored(sys.stderr), encoding=sys.stderr.encoding))
     else:
         typer.echo(json_line({**json, "exit_code": error.exit_code, **error.as_json()}))
     return error.exit_code

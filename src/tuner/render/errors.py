@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from tuner.errors import ConfigError, Fault, TunerError
 from tuner.figures import plural
-from tuner.render.text import USUAL_WIDTH, cells, escape, escape_lines, paint, visible
+from tuner.render.text import USUAL_SIZE, cells, escape, escape_lines, paint, visible
 
 TAB = 4
 
 
-def error_text(error: TunerError, *, width: int = USUAL_WIDTH, color: bool = False, encoding: str = "utf-8") -> str:
+def error_text(error: TunerError, *, width: int = USUAL_SIZE[0], color: bool = False, encoding: str = "utf-8") -> str:
     """What to print for `error`: the message and what to do about it; of a config, each fault with its place and its
     line, cut to `width` columns, and how many there are.
 

@@ -15,12 +15,11 @@ from tuner.render.text import (
     is_unicode,
     prepare,
     silence,
-    terminal_height,
-    terminal_width,
+    terminal_size,
 )
 
 if TYPE_CHECKING:
-    from tuner.render.live import Screen
+    from tuner.render.screen import Screen
 
 SECONDS_BETWEEN_DRAWS = 0.1
 LABEL = 8
@@ -46,7 +45,7 @@ class Talk:
         self._drawn = float("-inf")
         self._screen: Screen | None = None
         if stream is not None and self.is_live:
-            from tuner.render.live import Screen  # rich, for a person's eyes alone
+            from tuner.render.screen import Screen  # rich, for a person's eyes alone
 
             self._screen = Screen(stream)
 
@@ -58,14 +57,9 @@ class Talk:
         self.draw()
 
     @property
-    def width(self) -> int:
-        """Columns, asked anew each time: a terminal's window can change."""
-        return terminal_width(self._stream if self.is_live else None)
-
-    @property
-    def height(self) -> int:
-        """Lines of the terminal."""
-        return terminal_height(self._stream)
+    def size(self) -> tuple[int, int]:
+        """Columns and lines of the terminal, asked anew each time: its window can change."""
+        return terminal_size(self._stream if self.is_live else None)
 
     def row(self, *parts: tuple[str, str]) -> None:
         """A line that is never broken: (text, style) one after the other."""
@@ -89,12 +83,12 @@ class Talk:
         self._drawn = time.monotonic()
         if self._stream is None:
             return
-        bar, width = None, self.width
+        bar, (width, height) = None, self.size
         if self._bar is not None and self._screen is not None:
             bar = bar_text(*self._bar(), width - 1, self.levels is LEVELS)
         try:
             if self._screen is not None:
-                self._screen.draw(lines, bar, width, self.height)
+                self._screen.draw(lines, bar, width, height)
             else:
                 self._stream.write("".join("".join(text for text, _ in line.parts) + "\n" for line in lines))
                 self._stream.flush()

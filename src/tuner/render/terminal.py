@@ -33,20 +33,20 @@ from tuner.answer import (
 )
 from tuner.figures import ASCII_LEVELS, LEVELS, duration, spark
 from tuner.render.chart.terminal import Drawing, charts
-from tuner.render.console import console_on
+from tuner.render.screen import console_on
 from tuner.render.text import (
+    GAP,
     escape,
     escape_lines,
+    fitting,
     is_colored,
     is_terminal,
     is_unicode,
     shorten,
-    terminal_height,
-    terminal_width,
+    terminal_size,
     write,
 )
 
-GAP = 2
 UNBOUNDED = 1_000_000
 LONGEST_WORD = 40
 """Characters of a word that a column keeps in one piece."""
@@ -78,8 +78,9 @@ class Look:
         self.stream, self.now = stream, datetime.now(UTC)
         self.is_terminal = width is not None or is_terminal(stream)
         self.color = is_colored(stream) if color is None else color
-        self.width = width or (terminal_width(stream) if self.is_terminal else UNBOUNDED)
-        self.height = terminal_height(stream) if self.is_terminal else 40
+        columns, lines = terminal_size(stream)
+        self.width = width or (columns if self.is_terminal else UNBOUNDED)
+        self.height = lines if self.is_terminal else 40
         self.encoding = getattr(stream, "encoding", None) or "utf-8"
         self.is_unicode = is_unicode(stream)
         self.levels = LEVELS if self.is_unicode else ASCII_LEVELS
@@ -122,7 +123,7 @@ class Look:
             if isinstance(value, Command):
                 lines = [escape(value.text)]
             else:
-                text = Words(self.shown(self.plain(value, plain(value))))
+                text = Words(self.cell(value, plain(value)))
                 lines = [line.plain.rstrip() for line in text.wrap(self.console, max(self.width - start, start, 20))]
             head = self.shown(label)
             for line in lines or [""]:
@@ -132,7 +133,7 @@ class Look:
     def _chart(self, block: Chart) -> Iterator[str]:
         """Charts as wide as the terminal, which share its height with their notes, the prompt and the file's name."""
         notes = [line for note in block.notes for line in self.printed(Words(self.shown(note)))]
-        width = self.width if self.is_terminal else terminal_width(self.stream)
+        width = self.width if self.is_terminal else terminal_size(self.stream)[0]
         drawing = Drawing(width, encoding=self.encoding, color=self.color)
         rows = self.height - len(notes) - (2 if block.file else 1) if self.is_terminal else None
         yield charts(block.panels, drawing, rows) + "\n"
@@ -147,7 +148,7 @@ class Look:
             yield from aligned(table, columns)
             return
         least = [self._least(table, place, *column) for place, column in enumerate(columns)]
-        kept = self._kept(table, least)
+        kept = fitting([column.weight for column in table.columns], least, self.width)
         parts = [kept[:1]] * bool(kept)
         for place in kept[1:]:
             if sum(least[each] + GAP for each in [*parts[-1], place]) - GAP > self.width and len(parts[-1]) > 1:
@@ -165,31 +166,21 @@ class Look:
         column, cells = table.columns[place], [row[place] for row in table.rows]
         is_time = any(isinstance(cell, datetime) for cell in cells)
         head = (column.brief if self.is_terminal else "") or column.head + " (UTC)" * (is_time and not self.is_terminal)
-        found = [self.plain(cell, text) for cell, text in zip(cells, texts(table, place), strict=True)]
-        return self.shown(head), [self.shown(text) for text in found]
+        return self.shown(head), list(map(self.cell, cells, texts(table, place)))
 
     def shown(self, text: str) -> str:
         """The text made safe for this stream, as wide as it will be there."""
         return escape(text if self.is_unicode else text.translate(SPELLINGS), self.encoding)
 
-    def plain(self, cell: Cell, text: str) -> str:
-        """A cell as text; `text` is what it is in every form."""
+    def cell(self, cell: Cell, text: str) -> str:
+        """A cell as it is shown here; `text` is what it is in every form."""
         if isinstance(cell, Spark):
-            return spark(cell.values, width=cell.width, levels=self.levels, scale=cell.scale)
-        if isinstance(cell, datetime):
-            ago = duration((self.now - cell).total_seconds())
-            return " ".join(ago.split()[:2]) if self.is_terminal else cell.strftime("%Y-%m-%d %H:%M")
-        return (cell.brief or text) if isinstance(cell, Brief) and self.is_terminal else text
-
-    def _kept(self, table: Table, least: Sequence[int]) -> list[int]:
-        """The columns that there is room for."""
-        kept = list(range(len(least)))
-        going = sorted((weight, -at) for at, each in enumerate(table.columns) if (weight := each.weight) is not None)
-        for _, place in going:
-            if sum(least[at] + GAP for at in kept) - GAP <= self.width:
-                break
-            kept.remove(-place)
-        return kept
+            text = spark(cell.values, width=cell.width, levels=self.levels, scale=cell.scale)
+        elif isinstance(cell, datetime) and self.is_terminal:
+            text = " ".join(duration((self.now - cell).total_seconds()).split()[:2])
+        elif isinstance(cell, Brief) and self.is_terminal:
+            text = cell.brief or text
+        return self.shown(text)
 
     def _least(self, table: Table, place: int, head: str, cells: Sequence[str]) -> int:
         """Characters that a column takes at least: nothing breaks inside a word or number."""
@@ -234,7 +225,7 @@ class Look:
     def _within(self, cell: Cell, text: str, width: int, is_cut: bool) -> str:
         """A cell in so many columns: a course with fewer points, a text cut where rich's sign has no place."""
         if isinstance(cell, Spark):
-            return self.plain(replace(cell, width=min(cell.width, width)), text)
+            return self.cell(replace(cell, width=min(cell.width, width)), text)
         return shorten(text, width) if is_cut and not self.is_unicode else text
 
 

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple, TextIO
 
-USUAL_WIDTH = 100
-USUAL_HEIGHT = 24
+USUAL_SIZE = (100, 24)
+GAP = 2
+"""Between two columns."""
 
 _STYLES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36}
 
@@ -84,25 +85,27 @@ def can_draw(encoding: str) -> bool:
     return True
 
 
-def terminal_width(stream: TextIO | None) -> int:
-    """Columns of `stream`'s terminal: $COLUMNS, else what the terminal says, else 100."""
-    return _extent(stream, "COLUMNS", USUAL_WIDTH)
-
-
-def terminal_height(stream: TextIO | None) -> int:
-    """Lines of `stream`'s terminal: $LINES, else what the terminal says, else 24."""
-    return _extent(stream, "LINES", USUAL_HEIGHT)
-
-
-def _extent(stream: TextIO | None, name: str, usual: int) -> int:
-    wanted = os.environ.get(name, "")
-    if wanted.isascii() and wanted.isdigit() and int(wanted) > 0:
-        return int(wanted)
+def terminal_size(stream: TextIO | None) -> tuple[int, int]:
+    """Columns and lines of `stream`'s terminal: $COLUMNS and $LINES, else what the terminal says, else 100 and 24."""
     try:
-        size = None if stream is None else os.get_terminal_size(stream.fileno())
+        there = (0, 0) if stream is None else os.get_terminal_size(stream.fileno())
     except (OSError, ValueError):
-        return usual
-    return getattr(size, name.lower(), 0) or usual
+        there = (0, 0)
+    wanted = [os.environ.get(name, "") for name in ("COLUMNS", "LINES")]
+    set_to = [int(text) if text.isascii() and text.isdigit() else 0 for text in wanted]
+    width, height = (first or second or third for first, second, third in zip(set_to, there, USUAL_SIZE, strict=True))
+    return width, height
+
+
+def fitting(weights: Sequence[int | None], least: Sequence[int], room: int) -> list[int]:
+    """Which columns there is room for, each with as many characters as it takes at least: those of a lower weight fall
+    away first, of equal ones the last."""
+    kept = list(range(len(least)))
+    for _, place in sorted((weight, -at) for at, weight in enumerate(weights) if weight is not None):
+        if sum(least[at] + GAP for at in kept) - GAP <= room:
+            break
+        kept.remove(-place)
+    return kept
 
 
 def paint(text: str, style: str, on: bool = True) -> str:
@@ -177,7 +180,7 @@ def shorten_middle(text: str, width: int) -> str:
 def described(stream: TextIO) -> str:
     """What `stream` can show, in a line."""
     parts = [
-        f"{terminal_width(stream)} columns" if is_terminal(stream) else "none (output is redirected)",
+        f"{terminal_size(stream)[0]} columns" if is_terminal(stream) else "none (output is redirected)",
         f"encoding {stream.encoding}",
         "Unicode" if is_unicode(stream) else "ASCII only",
         "colour" if is_colored(stream) else "no colour",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from html import escape
 
-from tuner.answer import Answer, Block, Cell, Chart, Command, Commented, Note, Pairs, Spark, Table, Text, plain, texts
-from tuner.figures import spark
+from tuner.answer import Answer, Block, Cell, Chart, Command, Commented, Note, Pairs, Table, Text, plain, texts
 from tuner.render.chart.image import image_of
 
 HEAD = """<!doctype html>
@@ -66,9 +65,7 @@ def _table(table: Table) -> str:
 
 
 def _cell(cell: Cell, text: str) -> str:
-    if isinstance(cell, Spark):
-        return spark(cell.values, width=cell.width, scale=cell.scale)
-    return escape(cell.strftime("%Y-%m-%d %H:%M UTC") if isinstance(cell, datetime) else text)
+    return escape(text) + " UTC" * isinstance(cell, datetime)
 
 
 def _chart(block: Chart) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tuner.answer import Answer, Block, Cell, Chart, Command, Commented, Note, Pairs, Spark, Table, Text, plain, texts
-from tuner.figures import spark
+from tuner.answer import Answer, Block, Chart, Command, Commented, Note, Pairs, Table, Text, plain, texts
 from tuner.render.chart.terminal import Drawing, charts
 from tuner.render.text import escape, escape_lines
 
@@ -19,7 +18,7 @@ def _block(block: Block) -> str:
     if isinstance(block, Table):
         return table_text(block)
     if isinstance(block, Pairs):
-        return "\n".join(f"- **{escape(label)}**: {_cell(value, plain(value))}" for label, value in block.pairs)
+        return "\n".join(f"- **{escape(label)}**: {escape(plain(value))}" for label, value in block.pairs)
     if isinstance(block, Chart):
         return "\n\n".join([f"```\n{charts(block.panels, Drawing(100))}\n```", *map(escape, block.notes)])
     if isinstance(block, Commented):
@@ -40,7 +39,7 @@ def table_text(table: Table) -> str:
     columns = []
     for at, column in enumerate(table.columns):
         cells = [row[at] for row in table.rows]
-        found = [(cell, _cell(cell, text)) for cell, text in zip(cells, texts(table, at), strict=True)]
+        found = zip(cells, map(escape, texts(table, at)), strict=True)
         columns.append([f"`{text}`" if column.code and cell is not None else text for cell, text in found])
     heads = [
         escape(each.head) + " (UTC)" * any(isinstance(row[at], datetime) for row in table.rows)
@@ -49,12 +48,6 @@ def table_text(table: Table) -> str:
     rule = ["---:" if table.side(at) == "r" else "---" for at in places]
     lines = [_bars(heads), f"| {' | '.join(rule)} |", *(_bars(line) for line in zip(*columns, strict=True))]
     return "\n".join([*([f"**{escape(table.title)}**\n"] if table.title else []), *lines])
-
-
-def _cell(cell: Cell, text: str) -> str:
-    if isinstance(cell, Spark):
-        return spark(cell.values, width=cell.width, scale=cell.scale)
-    return cell.strftime("%Y-%m-%d %H:%M") if isinstance(cell, datetime) else escape(text)
 
 
 def _bars(line: list[str] | tuple[str, ...]) -> str:

@@ -1,15 +1,40 @@
-"""Lines and a bar below them on a person's terminal: rich breaks, paints and draws them."""
+"""rich's console, told what a stream can show, and a person's terminal with lines and a bar below them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
+from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from tuner.render.console import console_on
 from tuner.render.text import Line, is_colored
+
+
+class SteadyConsole(Console):
+    """A console that leaves the cursor visible, for a process that is killed could not bring it back, and lets its user
+    see that the reader of a pipe has gone: rich would close stdout and end the process."""
+
+    def show_cursor(self, show: bool = True) -> bool:  # noqa: ARG002
+        return False
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+def console_on(stream: TextIO, width: int, height: int, *, is_terminal: bool, color: bool) -> Console:
+    """A console that writes to `stream` as it is told, and takes nothing for markup."""
+    return SteadyConsole(
+        file=stream,
+        force_terminal=is_terminal,
+        color_system="standard" if color else None,
+        width=width,
+        height=height,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
 
 
 class Screen:

@@ -50,6 +50,11 @@ STYLE: dict[Any, Any] = {
     "axes.grid": True,
     "axes.formatter.useoffset": False,
     "grid.color": "#E4E4E4",
+    "legend.borderaxespad": 0,
+    "legend.borderpad": 0.2,
+    "legend.fontsize": SMALL,
+    "legend.frameon": False,
+    "legend.handlelength": 3.2,
     "svg.hashsalt": "tuner",
     "svg.fonttype": "path",
     "text.parse_math": False,
@@ -83,9 +88,10 @@ def _below(figure: Figure, engine: ConstrainedLayoutEngine, chart: Chart) -> Non
     notes = [*chart.notes, *[BEFORE] * any(line.raw for panel in chart.panels for line in panel.lines)]
     text = "\n".join(line for note in notes for line in textwrap.wrap(escape(note), letters))
     room = 0.12 + (text.count("\n") + 1) * SMALL * 1.25 / 72 if text else 0.0
+    legend = None
     if chart.legend:
         engine.set(wspace=0.03)
-    legend = _legend(figure, chart.panels) if chart.legend else None
+        legend = _legend(figure, chart.panels)
     taken = room + (legend.get_window_extent().height / DPI + 0.06 if legend else 0.0)
     if not taken:
         return
@@ -108,17 +114,7 @@ def _legend(figure: Figure, panels: Sequence[Panel]) -> Legend | None:
             found.setdefault(line.label, (band, sample) if line.band else sample)
     names = [shorten_middle(escape(name), LONGEST_NAME) for name in found]
     for columns in range(min(6, len(names)), 0, -1):
-        legend = figure.legend(
-            list(found.values()),
-            names,
-            ncols=columns,
-            loc="lower left",
-            frameon=False,
-            fontsize=SMALL,
-            handlelength=3.2,
-            borderaxespad=0,
-            borderpad=0.2,
-        )
+        legend = figure.legend(list(found.values()), names, ncols=columns, loc="lower left")
         legend.set_in_layout(False)
         if columns == 1 or legend.get_window_extent().width <= 0.98 * figure.bbox.width:
             return legend
@@ -135,8 +131,7 @@ def draw_panel(axes: Axes, panel: Panel, *, named: bool) -> None:
     ends = [_curve(axes, panel, index) for index in range(len(panel.lines))]
     if all(end is None for end in ends):
         axes.text(0.5, 0.5, "no finite values to draw", transform=axes.transAxes, ha="center", color=GREY)
-        axes.set_xticks([])
-        axes.set_yticks([])
+        axes.set(xticks=[], yticks=[])
         return
     axes.margins(x=0.02)
     bins = 8 if axes.dataLim.xmax < 1000 else 5
@@ -171,38 +166,28 @@ def _color(pen: Pen) -> str:
 
 def _curve(axes: Axes, panel: Panel, index: int) -> float | None:
     """Draw one curve with what belongs to it; returns the y of its last finite point, where its name goes."""
-    line, pen = panel.lines[index], panel.pens()[index]
-    points = line.points(panel.log)
+    line, pen, many = panel.lines[index], panel.pens()[index], len(panel.lines)
+    points, color = line.points(panel.log), _color(pen)
     known = [point for point in points if point]
     if not known:
         return None
-    _behind(axes, panel, line, _color(pen))
-    among_many = len(panel.lines) > len(MARKERS)
-    every = max(1, len(points) // (MARKS_AMONG_MANY if among_many else MARKS))
-    axes.plot(
-        *_apart(points),
-        **stroke(pen),
-        marker=marker(pen, line),
-        markersize=5,
-        markevery=(index * every // len(panel.lines), every) if among_many and len(known) > 1 else every,
-    )
-    lonely = [points[at] for at in range(len(points)) if not any(points[max(0, at - 1) : at] + points[at + 1 : at + 2])]
-    if len(known) > 1 and any(lonely):  # a point between two gaps has no line
-        axes.plot(*_apart(lonely), linestyle="none", marker=".", markersize=6, color=_color(pen))
-    _mark_changes(axes, panel, line, _color(pen))
-    return known[-1][1]
-
-
-def _behind(axes: Axes, panel: Panel, line: Line, color: str) -> None:
-    """The band of a group, and the values before smoothing."""
     edges = [edge or (float("nan"),) * 3 for edge in line.edges(panel.log)]
-    if edges:
+    if edges:  # the band of a group
         x, low, high = zip(*edges, strict=True)
         axes.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0, zorder=1.2)
         if sum(edge[0] == edge[0] for edge in edges) == 1:  # one epoch has a place, but no width
             axes.vlines(x, low, high, color=color, alpha=0.4, linewidth=5, zorder=1.2)
     if raw := line.raw_points(panel.log):
         axes.plot(*_apart(raw), color=color, alpha=0.3, linewidth=1.0, zorder=1.5)
+    among_many = many > len(MARKERS)
+    every = max(1, len(points) // (MARKS_AMONG_MANY if among_many else MARKS))
+    marked = (index * every // many, every) if among_many and len(known) > 1 else every
+    axes.plot(*_apart(points), **stroke(pen), marker=marker(pen, line), markersize=5, markevery=marked)
+    lonely = [points[at] for at in range(len(points)) if not any(points[max(0, at - 1) : at] + points[at + 1 : at + 2])]
+    if len(known) > 1 and any(lonely):  # a point between two gaps has no line
+        axes.plot(*_apart(lonely), linestyle="none", marker=".", markersize=6, color=color)
+    _mark_changes(axes, panel, line, color)
+    return known[-1][1]
 
 
 def _apart(points: Points) -> tuple[list[float], list[float]]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import groupby
-from typing import TypeVar
 
 from tuner.chart import Edges, Panel, Pen, Points
 from tuner.figures import number
@@ -22,8 +22,6 @@ FAINT = "'"  # what is faint, where braille cannot be shown
 STYLES = ("blue", "yellow", "green", "magenta", "cyan", "red")
 BRAILLE = 0x2800
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # Unicode's dot numbers, by row and column
-
-Place = TypeVar("Place", tuple[int, int], tuple[int, int, int])
 
 MANY = 6
 """Curves of which a plane of the usual height can hold no more."""
@@ -44,7 +42,7 @@ class Drawing:
     encoding: str = "utf-8"
     color: bool = False
 
-    @property
+    @cached_property
     def ascii(self) -> bool:
         """Whether there are letters alone to draw with."""
         return not can_draw(self.encoding)
@@ -78,15 +76,15 @@ def chart(panel: Panel, look: Drawing | None = None) -> str:
     margin = max(map(len, labels.values())) + 3
     name = escape(panel.x_label, look.encoding)
     room = look.width - margin - cells(name) - 2
-    plane = Plane((max(10, room), height), x_axis, y_axis, look.ascii, look.color)
+    plane = Plane(max(10, room), height, x_axis, y_axis, look)
     if panel.best_at is not None and x_axis.low <= panel.best_at <= x_axis.high:
         plane.best = plane.column(panel.best_at) // plane.wide
     lines = list(zip(panel.lines, panel.pens(), strict=True))
     for line, pen in lines:  # bands behind, then what was before smoothing, then the curves
         plane.band(line.edges(panel.log), pen)
     for line, pen in lines:
-        if not line.band:
-            plane.points(line.raw_points(panel.log), pen)
+        for point in [] if line.band else filter(None, line.raw_points(panel.log)):
+            plane.dot(plane.place(point), pen, faint=True)
     for line, pen in lines:
         plane.curve(line.points(panel.log), pen)
     bar, tick = ("|", "+") if look.ascii else ("│", "┤")
@@ -107,7 +105,7 @@ def _y_labels(axis: Scale, height: int) -> dict[int, str]:
 
 def _x_axis(plane: Plane, margin: int, name: str, whole: bool) -> list[str]:
     """The axis with its ticks, and their labels under it."""
-    corner, line, tick = "+-+" if plane.ascii else "└─┬"
+    corner, line, tick = "+-+" if plane.look.ascii else "└─┬"
     axis, under = [line] * plane.width, [" "] * plane.width
     ticks = plane.x_axis.ticks(max(2, min(8, plane.width // 12)))
     free = 0
@@ -161,10 +159,9 @@ def style_of(pen: Pen) -> str:
 class Plane:
     """The cells between the axes; curves are drawn into its dots, counted from the top left, later ones above."""
 
-    def __init__(self, size: tuple[int, int], x_axis: Scale, y_axis: Scale, ascii_only: bool, color: bool) -> None:
-        self.width, self.height = size
-        self.x_axis, self.y_axis, self.ascii, self.color = x_axis, y_axis, ascii_only, color
-        self.wide, self.high = (1, 1) if ascii_only else (2, 4)
+    def __init__(self, width: int, height: int, x_axis: Scale, y_axis: Scale, look: Drawing) -> None:
+        self.width, self.height, self.x_axis, self.y_axis, self.look = width, height, x_axis, y_axis, look
+        self.wide, self.high = (1, 1) if look.ascii else (2, 4)
         self.bits: dict[tuple[int, int], int] = {}
         self.letters: dict[tuple[int, int], str] = {}
         self.styles: dict[tuple[int, int], str] = {}
@@ -174,34 +171,30 @@ class Plane:
         """The dot column of `x`."""
         return round(self.x_axis.share(x) * (self.width * self.wide - 1))
 
-    def row(self, y: float) -> int:
-        return round((1 - self.y_axis.share(y)) * (self.height * self.high - 1))
+    def place(self, point: tuple[float, ...]) -> tuple[int, ...]:
+        """The dot column of its x, and the dot rows of what else it has."""
+        x, *heights = point
+        last = self.height * self.high - 1
+        return (self.column(x), *(round((1 - self.y_axis.share(y)) * last) for y in heights))
 
     def band(self, edges: Edges, pen: Pen) -> None:
         """Sparse dots from the lowest to the highest; those of the next band stand between them."""
-        places = [(self.column(edge[0]), self.row(edge[1]), self.row(edge[2])) if edge else None for edge in edges]
-        for (start, low, high), (end, to_low, to_high) in _neighbours(places):
+        for (start, low, high), (end, to_low, to_high) in _neighbours([edge and self.place(edge) for edge in edges]):
             for column in range(start, end + 1):
                 share = (column - start) / max(1, end - start)
                 top, bottom = round(high + (to_high - high) * share), round(low + (to_low - low) * share)
                 for row in range(top, bottom + 1):
-                    sparse = not self.ascii and column % 2 == pen.sign % 2 and row % 4 == pen.sign // 2 % 2 * 2
-                    if sparse or (self.ascii and row in (top, bottom)):
-                        self._dot(column, row, pen, faint=True)
-
-    def points(self, points: Points, pen: Pen) -> None:
-        """Single faint dots."""
-        for point in points:
-            if point:
-                self._dot(self.column(point[0]), self.row(point[1]), pen, faint=True)
+                    sparse = column % 2 == pen.sign % 2 and row % 4 == pen.sign // 2 % 2 * 2
+                    if row in (top, bottom) if self.look.ascii else sparse:
+                        self.dot((column, row), pen, faint=True)
 
     def curve(self, points: Points, pen: Pen) -> None:
         """Points joined by lines, except over gaps; marks at even distances."""
-        places = [(self.column(point[0]), self.row(point[1])) if point else None for point in points]
+        places = [point and self.place(point) for point in points]
         for start, end in _neighbours(places):
-            for column, row in _line(start, end):
-                self._dot(column, row, pen)
-        if pen.sign and not self.ascii:
+            for place in _line(start, end):
+                self.dot(place, pen)
+        if pen.sign and not self.look.ascii:
             known = [(place[0] // 2, place[1] // 4) for place in places if place]
             distance, since = max(4, self.width // 8), -1
             for cell in known:
@@ -213,14 +206,14 @@ class Plane:
         for row in range(self.height):
             cells = [self._cell(column, row) for column in range(self.width)]
             painted = groupby(cells, key=lambda cell: cell[1])
-            yield "".join(
-                paint("".join(text for text, _ in same), style, self.color and style != "") for style, same in painted
-            )
+            runs = (("".join(text for text, _ in same), style) for style, same in painted)
+            yield "".join(paint(text, style, self.look.color and style != "") for text, style in runs)
 
-    def _dot(self, column: int, row: int, pen: Pen, faint: bool = False) -> None:
+    def dot(self, place: tuple[int, ...], pen: Pen, faint: bool = False) -> None:
+        column, row = place
         cell = (column // self.wide, row // self.high)
         self.styles[cell] = ("dim " if faint else "") + style_of(pen)
-        if self.ascii:
+        if self.look.ascii:
             self.letters[cell] = FAINT if faint else letter_of(pen)
         else:
             self.bits[cell] = self.bits.get(cell, 0) | DOTS[row % 4][column % 2]
@@ -231,10 +224,10 @@ class Plane:
         text = self.letters.get(cell) or (chr(BRAILLE + self.bits[cell]) if cell in self.bits else "")
         if text:
             return text, self.styles[cell]
-        return (":" if self.ascii else "┊", "dim") if column == self.best else (" ", "")
+        return (":" if self.look.ascii else "┊", "dim") if column == self.best else (" ", "")
 
 
-def _neighbours(places: Sequence[Place | None]) -> Iterator[tuple[Place, Place]]:
+def _neighbours(places: Sequence[tuple[int, ...] | None]) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
     """Each place with the one before it; the first one after a gap with itself."""
     before = None
     for at in places:
@@ -243,7 +236,7 @@ def _neighbours(places: Sequence[Place | None]) -> Iterator[tuple[Place, Place]]
         before = at
 
 
-def _line(start: tuple[int, int], end: tuple[int, int]) -> Iterator[tuple[int, int]]:
+def _line(start: tuple[int, ...], end: tuple[int, ...]) -> Iterator[tuple[int, int]]:
     """All dots from `start` to `end`, both included."""
     steps = max(abs(end[0] - start[0]), abs(end[1] - start[1]), 1)
     for step in range(steps + 1):

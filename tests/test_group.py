@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tuner.cli.seeds import parse_seeds
+from tuner.cli.train import parse_seeds
 from tuner.config.load import load
 from tuner.errors import HeldError, NotFoundError, TunerError, UsageError
 from tuner.events import Ended, EpochDone, GroupEnded, GroupStarted, MemberFailed, MemberTold, Started, StepsDone

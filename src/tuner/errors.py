@@ -16,7 +16,7 @@ exit code of its own, too: an answer that is no (1), a training that diverged (3
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 
@@ -41,9 +41,8 @@ class Fault:
 
     def as_json(self) -> dict[str, Any]:
         """The shape that ``check --json`` promises."""
-        shown = asdict(self)
-        order = ("file", "line", "column", "key", "given", "message", "allowed", "suggestion")
-        return {key: shown[key] for key in order}
+        told = ("file", "line", "column", "key", "given", "message", "allowed", "suggestion")
+        return {key: getattr(self, key) for key in told}
 
 
 OVERRIDE = "override"
@@ -77,7 +76,8 @@ class Faults:
         return self
 
     def __iter__(self) -> Iterator[Fault]:
-        return iter(sorted(self._kept, key=_order)[:FIRST])
+        in_order = sorted(self._kept, key=lambda each: (each.file == OVERRIDE, each.file, each.line, each.column))
+        return iter(in_order[:FIRST])
 
     def __bool__(self) -> bool:
         return bool(self._kept)
@@ -86,10 +86,6 @@ class Faults:
     def count(self) -> int:
         """How many there are, also those that are not kept."""
         return len(self._seen)
-
-
-def _order(fault: Fault) -> tuple[bool, str, int, int]:
-    return fault.file == OVERRIDE, fault.file, fault.line, fault.column
 
 
 NO, DIVERGED, BUG, STOPPED = 1, 3, 70, 75
@@ -123,8 +119,8 @@ class ConfigError(TunerError):
     exit_code = 2
 
     def __init__(self, faults: Iterable[Fault]) -> None:
-        self.found = faults if isinstance(faults, Faults) else Faults(faults)
-        self.faults = tuple(faults)[:FIRST]
+        self.found = Faults(faults)
+        self.faults = tuple(self.found)
         self.count = self.found.count
         super().__init__(f"{self.count:,} error{'s' if self.count != 1 else ''} in the config")
 

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from tuner import asks
 from tuner.choice import fold
 from tuner.cli.reading import reading
+from tuner.config.words import OTHER_TOOLS, key_paths
 from tuner.errors import UsageError
 from tuner.machine import versions
 
@@ -94,7 +95,6 @@ def usage(error: typer.TyperException) -> UsageError:
     fix = f"`{path} --help` shows what it takes"
     if option is not None:
         from tuner.config.settings import Config  # the whole language is needed for this alone
-        from tuner.config.words import OTHER_TOOLS, key_paths
 
         word = option[1].replace("-", "_")
         paths = key_paths(Config)

@@ -17,7 +17,7 @@ from tuner.asks.compare.statistics import least_pairs
 from tuner.cli.options import EMPTY, RUNS, Json, Quiet, RunsDir, Wait, offers, seconds
 from tuner.cli.reading import say_error
 from tuner.cli.recipe_files import is_shipped, readme_of, write, write_page
-from tuner.cli.seeds import parse_seeds
+from tuner.cli.train import parse_seeds
 from tuner.data.files import locate
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
 from tuner.events import GroupEnded, MemberFailed

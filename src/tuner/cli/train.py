@@ -1,28 +1,50 @@
-"""`tuner train`."""
+"""`tuner train`: a run, or with --seeds a group of runs that differ in their seed."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 from typer import Argument, Option
 
-from tuner.cli.following import Asked, finish, follow
+from tuner.asks.curves import chart_of_run
 from tuner.cli.options import EMPTY, RUNS, Json, Overrides, Quiet, RunsDir, Wait, offers, seconds
+from tuner.cli.reading import say_error
 from tuner.config.load import load
+from tuner.config.loaded import Loaded
 from tuner.durable.names import normal
-from tuner.errors import ConfigError, HeldError, ResourceError
-from tuner.events import Ended, Event
-from tuner.paths import expanded
-from tuner.render.training import RunView
+from tuner.durable.reading import json_line, shown
+from tuner.errors import ConfigError, HeldError, ResourceError, TunerError, UsageError
+from tuner.events import (
+    Ended,
+    EpochDone,
+    Event,
+    GroupEnded,
+    GroupEvent,
+    GroupStarted,
+    MemberFailed,
+    MemberTold,
+    Started,
+)
+from tuner.figures import number
+from tuner.paths import expanded, reference
+from tuner.render.chart.image import keep
+from tuner.render.talk import Talk
+from tuner.render.text import write
+from tuner.render.training import GroupView, RunView
 from tuner.runs.commands import next_command
-from tuner.runs.files import IDENTITY
+from tuner.runs.family import Group, read_group
+from tuner.runs.files import ENDED, IDENTITY
 from tuner.runs.find import instead_of_config
-from tuner.runs.folder import glance
-from tuner.runs.requirements import parse_requirements
+from tuner.runs.folder import Run, glance, members
+from tuner.runs.requirements import Requirement, parse_requirements
 from tuner.session import Answered, Request, Session, command_line, open_session
 from tuner.shipped import find_config
 from tuner.stopping import StopRequests
@@ -31,6 +53,32 @@ CONFIG = "A YAML file, a run folder, a shipped config's name, or - for stdin."
 REQUIRE = "Exit with 1 unless this holds at the end; repeatable."
 MAX_TIME = "Stop after this long with exit 75; the same command goes on."
 SEEDS = "Train a group: seeds 0 to N-1, or a list: 3,5,8; more of them are added."
+MOST_SEEDS = 10_000
+
+AnyEvent = TypeVar("AnyEvent", bound=Event | GroupEvent)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for on the command line, the config read and checked."""
+
+    source: str
+    overrides: list[str]
+    loaded: Loaded
+    request: Request
+    stop: StopRequests
+    requirements: list[Requirement]
+    quiet: bool
+    as_json: bool
+
+    def talk(self) -> Talk:
+        """stderr, for a person alone."""
+        return Talk(None if self.quiet or self.as_json else sys.stderr)
+
+    def say_path(self, path: Path) -> None:
+        """The result of -q; without it, for whoever reads stdout by a program."""
+        if not self.as_json and (self.quiet or not sys.stdout.isatty()):
+            say(str(path))
 
 
 def train(
@@ -70,11 +118,7 @@ def train(
     request = Request(runs_dir, run, again, seconds(wait), command_line())
     with StopRequests(None if max_time is None else seconds(max_time)) as stop:
         asked = Asked(source, overrides, loaded, request, stop, requirements, quiet, as_json)
-        if seeds is None:
-            raise typer.Exit(train_one(asked))
-        from tuner.cli.seeds import train_seeds  # numpy, which help and mistakes do not need
-
-        raise typer.Exit(train_seeds(asked, seeds))
+        raise typer.Exit(train_one(asked) if seeds is None else train_seeds(asked, parse_seeds(seeds)))
 
 
 def train_one(asked: Asked) -> int:
@@ -115,3 +159,115 @@ def begin(session: Session, stop: StopRequests) -> Iterator[Event]:
         fix = "`tuner doctor --torch` tells more; too little memory, or a broken installation, is the usual cause"
         raise ResourceError(f"torch cannot be imported: {error}", fix=fix) from None
     return training(session, stop)
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """``6`` is 0 to 5, ``3,5,8`` and ``3-5,8`` are those, ``7,`` is 7 alone. Raises UsageError."""
+    fix = f"6 is seeds 0 to 5; 3,5,8 and 3-5 are those; {MOST_SEEDS:,} seeds at most."
+    wrong = UsageError(f"--seeds {shown(text[:60]) or repr(text)} is no number of seeds and no list of them", fix=fix)
+    if re.fullmatch(r"[0-9]+", text):
+        seeds = list(range(min(int(text), MOST_SEEDS + 1) if len(text) < 20 else 0))
+    elif re.fullmatch(r"([0-9]{1,19}(-[0-9]{1,19})?)(,[0-9]{1,19}(-[0-9]{1,19})?)*,?", text):
+        seeds = []
+        for part in filter(None, text.split(",")):
+            first, _, last = part.partition("-")
+            if last and not int(first) <= int(last) < int(first) + MOST_SEEDS:
+                raise wrong
+            seeds += range(int(first), int(last or first) + 1)
+    else:
+        raise wrong
+    if not 0 < len(seeds) <= MOST_SEEDS or max(seeds) >= 2**63:
+        raise wrong
+    if len(set(seeds)) < len(seeds):
+        raise UsageError(f"--seeds {shown(text[:60])} names a seed twice", fix="Name each seed once.")
+    return tuple(seeds)
+
+
+def train_seeds(asked: Asked, seeds: Sequence[int]) -> int:
+    """Trains the members that are still to do, and reports the group; the exit code."""
+    from tuner.group.opening import open_group  # numpy, which help and mistakes do not need
+    from tuner.group.pool import command_of, group_code, train_group
+
+    session = open_group(asked.source, asked.overrides, asked.loaded, seeds, asked.request)
+    path, before = session.path, session.trained()
+    with asked.talk() as talk:
+        view = GroupView(talk)
+        is_due = path is None or len(before) < len(session.seeds)
+        if path is None or is_due:
+            ended = follow(asked, train_group(session, asked.stop), view.show)
+            assert isinstance(ended, GroupEnded)  # noqa: S101 - training ends with it or raises
+            path, code = ended.group, ended.exit_code
+        else:
+            asked.stop.rest()
+            asked.say_path(path)
+            code = group_code([run.status["exit_code"] for run in before.values()])
+            statuses = {seed: run.status for seed, run in before.items()}
+            view.trained_before(path, statuses, session.loaded.config.training.monitor)
+        # without members where it was stopped before the first one began
+        group = read_group(path).only(session.seeds) if members(path) else Group(path, {})
+        missing = len(session.seeds) - len(group.runs)
+        state = f"{group.state}, {missing} not begun" if missing and group.runs else group.state or "not begun"
+        is_whole = not missing and all(run.state in ENDED for run in group.runs.values())
+        then = f"tuner curves {reference(path)}" if is_whole else shlex.join(command_of(session, path))
+        view.end([("end", state), ("next", then)])
+    draws = is_due and "finished" in [run.state for run in group.runs.values()]
+    return finish(asked, path, group.runs, code, group.as_json(), draws=draws)
+
+
+def say(text: str) -> None:
+    """Data for stdout; when its reader has gone, training goes on."""
+    write(sys.stdout, f"{text}\n")
+
+
+def follow(asked: Asked, events: Iterable[AnyEvent], show: Callable[[AnyEvent], None]) -> AnyEvent:
+    """Shows a training while it goes on; its last event."""
+    for event in events:
+        show(event)
+        if isinstance(event, Started | GroupStarted):
+            asked.say_path(event.run if isinstance(event, Started) else event.group)
+        if asked.as_json and not asked.quiet and (told := as_data(event)):
+            say(json_line(told))
+    return event
+
+
+def as_data(event: Event | GroupEvent, **more: Any) -> dict[str, Any]:
+    """What --json tells of an event, but for the last one, which is `finish`'s; {}: nothing."""
+    match event:
+        case Started():
+            return {"event": "start", "run": str(event.run), **more}
+        case EpochDone():
+            return {"event": "epoch", **more, **event.row}
+        case GroupStarted():
+            return {"event": "start", "run": str(event.group), "seeds": list(event.seeds)}
+        case MemberTold(seed, Ended() as ended):
+            return {"event": "member", "run": str(ended.run), "seed": seed, **ended.status}
+        case MemberTold():
+            return as_data(event.event, seed=event.seed)
+        case MemberFailed():
+            told = {"message": event.message, "suggestion": event.fix or None}
+            return {"event": "error", "seed": event.seed, "exit_code": event.exit_code, "errors": [told]}
+    return {}
+
+
+def finish(
+    asked: Asked, path: Path, runs: Mapping[int, Run], code: int, end: Mapping[str, Any], *, draws: bool = False
+) -> int:
+    """What comes after the end of a run or group: is it good enough, its picture, `end` as JSON; the exit code."""
+    judged = [requirement.judge(runs) for requirement in asked.requirements] if code == 0 else []
+    missed = [each for each in judged if not each["holds"]]
+    code = 1 if missed else code
+    if asked.as_json:
+        require = {"require": judged} if asked.requirements else {}
+        say(json_line({"event": "end", "run": str(path), **end, **require, "exit_code": code}))
+        return code
+    if draws and not asked.quiet and os.access(path, os.W_OK):
+        try:  # once everything else is done; a failure to draw takes nothing away from the run
+            if chart := chart_of_run(path):
+                keep(chart)
+        except TunerError as error:
+            say_error(f"curves.png was not drawn: {error.message}")
+    for each in missed:
+        absent = each.get("reason", "there is no such value")
+        found = absent if each["value"] is None else f"it is {number(each['value'])}"
+        say_error(f"required {each['condition']}: {found}")
+    return code

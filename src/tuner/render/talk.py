@@ -7,16 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Self, TextIO
 
 from tuner.figures import ASCII_LEVELS, LEVELS
-from tuner.render.text import (
-    Line,
-    escape,
-    escape_lines,
-    is_terminal,
-    is_unicode,
-    prepare,
-    silence,
-    terminal_size,
-)
+from tuner.render.text import Line, escape, escape_lines, is_terminal, is_unicode, prepare, silence, terminal_size
 
 if TYPE_CHECKING:
     from tuner.render.screen import Screen

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tuner.cli.recipe_files import page_with, readme_with
+from tuner.cli.recipe import page_with, readme_with
 from tuner.document.files import plain
 from tuner.errors import ConfigError, UsageError
 from tuner.explain import explain

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tuner.cli.recipe_files import END, START, readme_with
+from tuner.cli.recipe import END, START, readme_with
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.recipe.reading import find_recipes, read_recipe, read_recipes
 from tuner.recipe.results import shipped_outcomes

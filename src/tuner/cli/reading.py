@@ -79,4 +79,4 @@ def present(answer: Answer, form: str) -> int:
 
 def say_error(text: str) -> None:
     """Talk for stderr; where nobody can read it, that is no reason to fail."""
-    write(sys.stderr, f"{text}\n")
+    write(sys.stderr, text)

@@ -1,36 +1,48 @@
-"""`tuner recipe run` and `tuner recipe verify`: a recipe's claims, trained and judged anew."""
+"""`tuner recipe run` and `tuner recipe verify`: a recipe's claims, trained and judged anew; what --update writes."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer import Argument, Option
 
-from tuner.answer import Answer
+from tuner.answer import Answer, Chart, Column, Table
 from tuner.asks.compare.statistics import least_pairs
+from tuner.asks.curves import chart_of, metrics_on
+from tuner.asks.curves.series import View
+from tuner.asks.curves.tracks import tracks_of
+from tuner.choice import Section
 from tuner.cli.options import EMPTY, RUNS, Json, Quiet, RunsDir, Wait, offers, seconds
 from tuner.cli.reading import say_error
-from tuner.cli.recipe_files import is_shipped, readme_of, write, write_page
 from tuner.cli.train import parse_seeds
 from tuner.data.files import locate
+from tuner.durable.reading import JSON_LIMIT, json_bytes, read_bytes
+from tuner.durable.writing import write_file
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
 from tuner.events import GroupEnded, MemberFailed
+from tuner.explain.language import default_text
 from tuner.group.opening import GroupSession, open_group
 from tuner.group.pool import train_group
-from tuner.recipe.reading import Recipe, find_recipes, read_recipes
-from tuner.recipe.results import judged, run_table, shipped_outcomes
+from tuner.options.metrics import Column as Measured
+from tuner.options.metrics import column as column_of
+from tuner.recipe.reading import Claim, ClaimFile, Curves, Recipe, find_recipes, read_recipes
+from tuner.recipe.results import COLUMNS, RESULT, judged, result_row, run_table, shipped_outcomes
+from tuner.render.chart.image import keep
+from tuner.render.forms.md import table_text
 from tuner.render.talk import Talk
 from tuner.render.terminal import show
 from tuner.render.training import GroupView
-from tuner.runs.family import read_group
+from tuner.runs.family import Group, read_group
+from tuner.runs.values import parse_metric
 from tuner.session import Request, command_line, device_for
-from tuner.shipped import recipes as shipped_recipes
+from tuner.shipped import folder, recipes
 from tuner.stopping import StopRequests
 
 recipe = typer.Typer(
@@ -44,6 +56,11 @@ Names = Annotated[list[str], Argument(metavar="NAME...", help=ALL, autocompletio
 Seeds = Annotated[str | None, Option(metavar="N|LIST", help=PAIRS)]
 PASSED_OVER = (0, 3)
 """Exit codes of a group with which its recipe goes on: a member that diverged is a result."""
+START, END = "<!-- result -->", "<!-- /result -->"
+_MARKED = re.compile(rf"^{START}[ \t]*\r?$.*?^{END}(?=[ \t]*\r?$)", re.MULTILINE | re.DOTALL)
+_TABLE = re.compile(r"^\|.*(?:\n\|.*)*", re.MULTILINE)
+SHEET = ("what you see", "what to turn", "recipe")
+KEYS = ("key", "allowed", "default", "what it is")
 
 
 @recipe.command()
@@ -64,7 +81,7 @@ def run(
     tuner recipe run my-recipe/ --seeds 8       a folder of your own
     tuner recipe run dropout --seeds 10-15      on seeds that nobody has looked at
     """
-    judge(names, Asked(seeds, update, seconds(wait), runs_dir, quiet, as_json))
+    judge(names, Asked(seeds, update, Request(runs_dir, wait=seconds(wait), argv=command_line()), quiet, as_json))
 
 
 @recipe.command()
@@ -84,7 +101,8 @@ def verify(
     tuner recipe verify dropout momentum
     tuner recipe verify -q || echo "a claim fell"
     """
-    if not judge(names, Asked(seeds, False, seconds(wait), runs_dir, quiet, as_json), verifies=True):
+    asked = Asked(seeds, False, Request(runs_dir, wait=seconds(wait), argv=command_line()), quiet, as_json)
+    if not judge(names, asked, verifies=True):
         raise typer.Exit(1)
 
 
@@ -94,8 +112,7 @@ class Asked:
 
     seeds: str | None
     update: bool
-    wait: float  # seconds
-    runs_dir: Path
+    request: Request
     quiet: bool
     as_json: bool
 
@@ -110,8 +127,8 @@ def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
     least = least_pairs(1)
     if verifies and chosen is not None and len(chosen) < least:
         raise UsageError(f"a verdict takes {least} pairs, and --seeds names {len(chosen)}", fix=f"--seeds {least}")
-    recipes = read_recipes(find_recipes(names))
-    for recipe in recipes:  # what is missing or damaged is told before hours of training
+    found = read_recipes(find_recipes(names))
+    for recipe in found:  # what is missing or damaged is told before hours of training
         for loaded in recipe.configs.values():
             locate(loaded.config.data)
             device_for(loaded.config.training.device)
@@ -120,11 +137,11 @@ def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
             readme_of(recipe)
     told: list[dict[str, Any]] = []
     with StopRequests() as stop:
-        for number, recipe in enumerate(recipes, 1):
+        for number, recipe in enumerate(found, 1):
             if not asked.silent:
-                is_namesake = recipe.name in shipped_recipes() and not is_shipped(recipe)
+                is_namesake = recipe.name in recipes() and not is_shipped(recipe)
                 own = f" in {recipe.path}, not the one that comes with tuner" if is_namesake else ""
-                say_error(f"recipe {number} of {len(recipes)}: {recipe.name}{own}, {recipe.about.title}")
+                say_error(f"recipe {number} of {len(found)}: {recipe.name}{own}, {recipe.about.title}")
             pairs = chosen or range(recipe.about.seeds)
             paths = train(recipe, pairs, asked, stop)
             if stop.asked is not None:
@@ -134,7 +151,7 @@ def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
         raise typer.Exit(stop.asked.exit_code)
     if asked.as_json:
         typer.echo(json.dumps({"recipes": told}))
-    if asked.update and any(is_shipped(recipe) for recipe in recipes):
+    if asked.update and any(is_shipped(recipe) for recipe in found):
         write_page()
     return not any(each["fallen"] for each in told)
 
@@ -148,7 +165,7 @@ def report(recipe: Recipe, pairs: Sequence[int], paths: dict[str, Path], asked: 
         not claim["holds"] and (not was or was["holds"]) for claim, was in zip(data["claims"], before, strict=True)
     )
     if asked.update:
-        write(recipe, data, groups)
+        update_files(recipe, data, groups)
     for note in notes:
         say_error(f"note: {note}")
     if not asked.as_json:
@@ -166,8 +183,7 @@ def train(recipe: Recipe, seeds: Sequence[int], asked: Asked, stop: StopRequests
     """
     paths: dict[str, Path] = {}
     for stem, loaded in recipe.configs.items():
-        request = Request(asked.runs_dir, argv=command_line(), wait=asked.wait)
-        session = open_group(str(recipe.path / f"{stem}.yaml"), (), loaded, seeds, request)
+        session = open_group(str(recipe.path / f"{stem}.yaml"), (), loaded, seeds, asked.request)
         if len(session.trained()) == len(session.seeds) and session.path is not None:
             paths[stem] = session.path
             continue
@@ -197,3 +213,100 @@ def follow(session: GroupSession, stop: StopRequests, silent: bool) -> Path:
         kind = ResourceError if code == ResourceError.exit_code else NotFoundError
         raise kind(f"{path}: seed {failed.seed} could not be trained: {failed.message}", fix=failed.fix)
     return path
+
+
+def readme_of(recipe: Recipe) -> tuple[Path, str] | None:
+    """README.md, a link followed, and its text; None where the recipe has none.
+
+    Raises UsageError where it has no place for the result, NotFoundError where it cannot be read.
+    """
+    path = (recipe.path / "README.md").resolve()
+    try:
+        text = read_bytes(path, JSON_LIMIT).decode("utf-8")
+    except NotFoundError:
+        if path.exists():
+            raise
+        return None
+    except UnicodeDecodeError:
+        raise NotFoundError(f"{path} is not UTF-8", fix="Save it as UTF-8.") from None
+    if readme_with(text, []) is None:
+        message = f"{path} has no place for the result"
+        raise UsageError(message, fix=f"Add the lines {START} and {END}, each on a line of its own.")
+    return path, text
+
+
+def update_files(recipe: Recipe, data: dict[str, Any], groups: dict[str, Group]) -> None:
+    """Writes what was found; everything is made before anything is written. Raises ResourceError, UsageError."""
+    readme, drawing = readme_of(recipe), draw(recipe, groups)
+    if drawing is not None:
+        keep(replace(drawing, file=recipe.path / "curves.svg"))
+    if readme is not None:
+        write_file(readme[0], (readme_with(readme[1], data["claims"]) or readme[1]).encode())
+    write_file(recipe.path / RESULT, json_bytes(data))  # last: what the others show is judged by it
+
+
+def draw(recipe: Recipe, groups: dict[str, Group]) -> Chart | None:
+    """The picture of all the groups that have an epoch to show, with the curves that belong to the claims' metrics
+    unless the recipe names others; None where none has."""
+    axis = recipe.about.curves.x
+    metrics = metrics_on(axis, recipe.about.curves.metrics)
+    try:
+        tracks, _ = tracks_of(list(groups.values()), axis, metrics)
+    except NotFoundError:  # all of them diverged at once
+        return None
+    stems = {str(group.path): stem for stem, group in groups.items()}
+    tracks = [replace(track, name=stems[track.family]) for track in tracks]
+    columns, found = {name for track in tracks for name in track.columns()}, list(metrics)
+    for claim in [] if metrics else recipe.claims:  # of a test metric the curve of validation
+        column = column_of(parse_metric(claim.metric).column)
+        parts = ("test", "val", "train") if column.part == "test" else (column.part,)
+        found += [each for part in parts if (each := str(Measured(part, column.name))) in columns][:1]
+    return replace(chart_of(tracks, list(dict.fromkeys(found)), View.of(tracks, axis)), title=recipe.about.title)
+
+
+def is_shipped(recipe: Recipe) -> bool:
+    """Whether it stands on the page of all recipes."""
+    return recipe.path.resolve() in [path.resolve() for path in recipes().values()]
+
+
+def write_page() -> None:
+    """The tables of recipes/README.md, from the result.json of every recipe that has one."""
+    known = [(recipe, shipped_outcomes(recipe) or []) for recipe in read_recipes(find_recipes([]))]
+    rows = [(recipe, [one for one in found if one is not None]) for recipe, found in known]
+    file = folder("recipes") / "README.md"
+    text = read_bytes(file, JSON_LIMIT).decode("utf-8")
+    write_file(file, page_with(text, [each for each in rows if each[1]]).encode())
+
+
+def readme_with(text: str, claims: Sequence[Mapping[str, Any]]) -> str | None:
+    """A recipe's README with its result table between the marks, each on a line of its own; None where they are
+    missing."""
+    found = _MARKED.search(text)
+    if found is None:
+        return None
+    line_end = "\r\n" if "\r\n" in text else "\n"
+    table = Table(COLUMNS, [result_row(claim) for claim in claims])
+    lines = line_end.join([START, *table_text(table).split("\n"), END])
+    return text[: found.start()] + lines + text[found.end() :]
+
+
+def page_with(text: str, results: Sequence[tuple[Recipe, Sequence[Mapping[str, Any]]]]) -> str:
+    """recipes/README.md with its three tables made anew: the cheat sheet that follows from all claims, those with what
+    was found, the keys of a claim.yaml."""
+    links = {recipe.name: f"({recipe.name}/README.md)" for recipe, _ in results}
+    claims = [
+        [f"[{recipe.name}]{links[recipe.name]}", *result_row(claim)] for recipe, found in results for claim in found
+    ]
+    abouts = [(recipe.about, f"[{recipe.about.title}]{links[recipe.name]}") for recipe, _ in results]
+    sheet = [[about.symptom, f"`{about.knob}`" * bool(about.knob), link] for about, link in abouts if about.symptom]
+    parts: dict[str, type[Section]] = {"": ClaimFile, "curves.": Curves, "claims[].": Claim}
+    keys = [
+        [f"`{start}{key}`", field.bound.words, default_text(field), field.help]
+        for start, part in parts.items()
+        for key, field in part.fields.items()
+        if key != "curves"
+    ]
+    sheet_table, key_table = ([Column(head) for head in line] for line in (SHEET, KEYS))
+    claim_table = [Column("recipe"), *COLUMNS]
+    tables = map(table_text, (Table(sheet_table, sheet), Table(claim_table, claims), Table(key_table, keys)))
+    return _TABLE.sub(lambda _: next(tables), text)

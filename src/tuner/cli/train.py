@@ -78,7 +78,7 @@ class Asked:
     def say_path(self, path: Path) -> None:
         """The result of -q; without it, for whoever reads stdout by a program."""
         if not self.as_json and (self.quiet or not sys.stdout.isatty()):
-            say(str(path))
+            write(sys.stdout, str(path))
 
 
 def train(
@@ -214,19 +214,14 @@ def train_seeds(asked: Asked, seeds: Sequence[int]) -> int:
     return finish(asked, path, group.runs, code, group.as_json(), draws=draws)
 
 
-def say(text: str) -> None:
-    """Data for stdout; when its reader has gone, training goes on."""
-    write(sys.stdout, f"{text}\n")
-
-
 def follow(asked: Asked, events: Iterable[AnyEvent], show: Callable[[AnyEvent], None]) -> AnyEvent:
-    """Shows a training while it goes on; its last event."""
+    """Shows a training while it goes on; its last event. When the reader of stdout has gone, it goes on."""
     for event in events:
         show(event)
         if isinstance(event, Started | GroupStarted):
             asked.say_path(event.run if isinstance(event, Started) else event.group)
         if asked.as_json and not asked.quiet and (told := as_data(event)):
-            say(json_line(told))
+            write(sys.stdout, json_line(told))
     return event
 
 
@@ -258,7 +253,7 @@ def finish(
     code = 1 if missed else code
     if asked.as_json:
         require = {"require": judged} if asked.requirements else {}
-        say(json_line({"event": "end", "run": str(path), **end, **require, "exit_code": code}))
+        write(sys.stdout, json_line({"event": "end", "run": str(path), **end, **require, "exit_code": code}))
         return code
     if draws and not asked.quiet and os.access(path, os.W_OK):
         try:  # once everything else is done; a failure to draw takes nothing away from the run

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from tuner.render.text import Line, is_colored
+from tuner.render.text import USUAL_SIZE, Line, is_colored
 
 
 class SteadyConsole(Console):
@@ -23,14 +23,14 @@ class SteadyConsole(Console):
         raise BrokenPipeError
 
 
-def console_on(stream: TextIO, width: int, height: int, *, is_terminal: bool, color: bool) -> Console:
+def console_on(stream: TextIO, width: int, *, is_terminal: bool, color: bool) -> Console:
     """A console that writes to `stream` as it is told, and takes nothing for markup."""
     return SteadyConsole(
         file=stream,
         force_terminal=is_terminal,
         color_system="standard" if color else None,
         width=width,
-        height=height,
+        height=USUAL_SIZE[1],
         highlight=False,
         markup=False,
         emoji=False,
@@ -41,7 +41,7 @@ class Screen:
     """A terminal; it is drawn when it is told to, by no thread."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._console = console_on(stream, 80, 24, is_terminal=True, color=is_colored(stream))
+        self._console = console_on(stream, 80, is_terminal=True, color=is_colored(stream))
         self._bar: Live | None = None
 
     def draw(self, lines: Sequence[Line], bar: str | None, width: int, height: int) -> None:

@@ -62,7 +62,7 @@ def show(answer: Answer, stream: TextIO | None = None) -> None:
     for block in answer.blocks:
         if isinstance(block, Note):
             out.stream.flush()
-            write(sys.stderr, f"{escape(block.text)}\n")  # where nobody can read it, that is no reason to fail
+            write(sys.stderr, escape(block.text))
             continue
         is_next = isinstance(block, Command) and isinstance(before, Command)
         out.stream.write("".join(["" if before is None or is_next else "\n", *out.lines(block)]))
@@ -78,13 +78,10 @@ class Look:
         self.stream, self.now = stream, datetime.now(UTC)
         self.is_terminal = width is not None or is_terminal(stream)
         self.color = is_colored(stream) if color is None else color
-        columns, lines = terminal_size(stream)
-        self.width = width or (columns if self.is_terminal else UNBOUNDED)
-        self.height = lines if self.is_terminal else 40
+        self.width = width or (terminal_size(stream)[0] if self.is_terminal else UNBOUNDED)
         self.encoding = getattr(stream, "encoding", None) or "utf-8"
         self.is_unicode = is_unicode(stream)
-        self.levels = LEVELS if self.is_unicode else ASCII_LEVELS
-        self.console = console_on(stream, self.width, self.height, is_terminal=self.is_terminal, color=self.color)
+        self.console = console_on(stream, self.width, is_terminal=self.is_terminal, color=self.color)
 
     def lines(self, block: Block) -> Iterator[str]:
         """The block as whole lines."""
@@ -133,9 +130,9 @@ class Look:
     def _chart(self, block: Chart) -> Iterator[str]:
         """Charts as wide as the terminal, which share its height with their notes, the prompt and the file's name."""
         notes = [line for note in block.notes for line in self.printed(Words(self.shown(note)))]
-        width = self.width if self.is_terminal else terminal_size(self.stream)[0]
-        drawing = Drawing(width, encoding=self.encoding, color=self.color)
-        rows = self.height - len(notes) - (2 if block.file else 1) if self.is_terminal else None
+        columns, lines = terminal_size(self.stream)
+        drawing = Drawing(self.width if self.is_terminal else columns, encoding=self.encoding, color=self.color)
+        rows = lines - len(notes) - (2 if block.file else 1) if self.is_terminal else None
         yield charts(block.panels, drawing, rows) + "\n"
         yield from ["\n", *notes] if notes else []
 
@@ -144,10 +141,11 @@ class Look:
         if table.title:
             yield from self.printed(Words(self.shown(table.title)))
         columns = [self._column(table, place) for place in range(len(table.columns))]
+        widest = [max(map(cell_len, column)) for column in columns]
         if not self.is_terminal:
-            yield from aligned(table, columns)
+            yield from aligned(table, columns, widest)
             return
-        least = [self._least(table, place, *column) for place, column in enumerate(columns)]
+        least = [min(widest[place], self._least(table, place, column)) for place, column in enumerate(columns)]
         kept = fitting([column.weight for column in table.columns], least, self.width)
         parts = [kept[:1]] * bool(kept)
         for place in kept[1:]:
@@ -156,17 +154,17 @@ class Look:
             parts[-1] = [*parts[-1], place]
         for number, part in enumerate(parts):
             yield from ["\n"] * (number > 0)
-            yield from self.printed(self._grid(table, part, columns, least))
+            yield from self.printed(self._grid(table, {place: widest[place] for place in part}, columns, least))
         if gone := ", ".join(column.head for place, column in enumerate(table.columns) if place not in kept):
             more = f"; {table.more}" * bool(table.more)
             yield from self.printed(Words(self.shown(f"no room for {gone}{more}"), "dim"))
 
-    def _column(self, table: Table, place: int) -> tuple[str, list[str]]:
+    def _column(self, table: Table, place: int) -> list[str]:
         """The head and the cells, as they are shown here."""
         column, cells = table.columns[place], [row[place] for row in table.rows]
         is_time = any(isinstance(cell, datetime) for cell in cells)
         head = (column.brief if self.is_terminal else "") or column.head + " (UTC)" * (is_time and not self.is_terminal)
-        return self.shown(head), list(map(self.cell, cells, texts(table, place)))
+        return [self.shown(head), *map(self.cell, cells, texts(table, place))]
 
     def shown(self, text: str) -> str:
         """The text made safe for this stream, as wide as it will be there."""
@@ -175,48 +173,47 @@ class Look:
     def cell(self, cell: Cell, text: str) -> str:
         """A cell as it is shown here; `text` is what it is in every form."""
         if isinstance(cell, Spark):
-            text = spark(cell.values, width=cell.width, levels=self.levels, scale=cell.scale)
+            levels = LEVELS if self.is_unicode else ASCII_LEVELS
+            text = spark(cell.values, width=cell.width, levels=levels, scale=cell.scale)
         elif isinstance(cell, datetime) and self.is_terminal:
             text = " ".join(duration((self.now - cell).total_seconds()).split()[:2])
         elif isinstance(cell, Brief) and self.is_terminal:
             text = cell.brief or text
         return self.shown(text)
 
-    def _least(self, table: Table, place: int, head: str, cells: Sequence[str]) -> int:
+    def _least(self, table: Table, place: int, column: Sequence[str]) -> int:
         """Characters that a column takes at least: nothing breaks inside a word or number."""
-        widest = max(map(cell_len, [head, *cells]))
+        head = cell_len(column[0])
         if (least := table.columns[place].least) is not None:
-            return min(widest, max(cell_len(head), least))
+            return max(head, least)
         if table.side(place) == "r" or any(isinstance(row[place], Spark) for row in table.rows):
-            return widest
-        words = [word for text in [head, *cells] for word in text.split() or [""]]
-        return min(widest, max(min(LONGEST_WORD, max(map(cell_len, words))), cell_len(head)))
+            return UNBOUNDED
+        return max(head, min(LONGEST_WORD, max(cell_len(word) for text in column for word in text.split() or [""])))
 
     def _grid(
-        self, table: Table, part: Sequence[int], columns: Sequence[tuple[str, list[str]]], least: Sequence[int]
+        self, table: Table, widths: dict[int, int], columns: Sequence[Sequence[str]], least: Sequence[int]
     ) -> Grid:
-        widths = {place: max(map(cell_len, [columns[place][0], *columns[place][1]])) for place in part}
-        while (over := sum(widths.values()) + GAP * (len(part) - 1) - self.width) > 0:
-            narrower = [(widths[place], at, place) for at, place in enumerate(part) if widths[place] > least[place]]
+        """The columns of those `widths`, narrower where they do not fit."""
+        while (over := sum(widths.values()) + GAP * (len(widths) - 1) - self.width) > 0:
+            narrower = [(width, place) for place, width in widths.items() if width > least[place]]
             if not narrower:
                 break
-            at = max(narrower)[2]
+            _, at = max(narrower)
             widths[at] -= max(1, min(over, widths[at] - least[at]) // 2)
         grid = Grid(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
         cells: list[list[Words]] = []
         for place, width in widths.items():
+            head, *known = columns[place]
             is_cut = table.columns[place].least is not None
             grid.add_column(
-                Words(columns[place][0]),
+                Words(head),
                 justify="right" if table.side(place) == "r" else "left",
                 width=width,
                 no_wrap=is_cut,
                 overflow="fold" if not is_cut else "ellipsis" if self.is_unicode else "crop",
             )
-            written = [
-                self._within(row[place], text, width, is_cut)
-                for row, text in zip(table.rows, columns[place][1], strict=True)
-            ]
+            rows = zip(table.rows, known, strict=True)
+            written = [self._within(row[place], text, width, is_cut) for row, text in rows]
             cells.append([Words(text, table.styles.get((at, place), "")) for at, text in enumerate(written)])
         for line in zip(*cells, strict=True):
             grid.add_row(*line)
@@ -229,15 +226,13 @@ class Look:
         return shorten(text, width) if is_cut and not self.is_unicode else text
 
 
-def aligned(table: Table, columns: Sequence[tuple[str, list[str]]]) -> Iterator[str]:
+def aligned(table: Table, columns: Sequence[Sequence[str]], widest: Sequence[int]) -> Iterator[str]:
     """The lines of a table where nothing is broken, cut or painted; rich takes a millisecond a row for them."""
     padded = []
-    for place, (head, cells) in enumerate(columns):
-        texts = [head, *cells]
-        width = max(map(cell_len, texts))
-        spaces = [" " * (width - cell_len(text)) for text in texts]
-        pairs = zip(spaces, texts, strict=True) if table.side(place) == "r" else zip(texts, spaces, strict=True)
-        padded.append(list(map("".join, pairs)))
+    for place, column in enumerate(columns):
+        spaces = [" " * (widest[place] - cell_len(text)) for text in column]
+        sides = (spaces, column) if table.side(place) == "r" else (column, spaces)
+        padded.append(list(map("".join, zip(*sides, strict=True))))
     for line in zip(*padded, strict=True):
         yield f"{(' ' * GAP).join(line).rstrip()}\n"
 

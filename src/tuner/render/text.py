@@ -29,17 +29,14 @@ def prepare(stream: TextIO | None) -> None:
         stream.reconfigure(errors="backslashreplace")
 
 
-def write(stream: TextIO | None, text: str) -> bool:
-    """Writes `text` at once; where nobody can read it any more, that is no reason to fail: whether it was written."""
-    if stream is None:
-        return False
+def write(stream: TextIO | None, line: str) -> None:
+    """Writes `line` at once; where nobody can read it any more, that is no reason to fail."""
     try:
-        stream.write(text)
-        stream.flush()
+        if stream is not None:
+            stream.write(f"{line}\n")
+            stream.flush()
     except (OSError, ValueError):
         silence(stream)
-        return False
-    return True
 
 
 def silence(stream: TextIO | None) -> None:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuner.asks.early_stop import Outcome, Setting, ask, mean_of, parsed, replay
-from tuner.cli.reading import present
+from tuner.cli.shared import present
 from tuner.errors import NotFoundError, UsageError
 from tuner.monitor import best_index, epochs_waited, oriented
 from tuner.runs.folder import read

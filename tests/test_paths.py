@@ -16,7 +16,7 @@ import typer
 
 import tuner
 from tuner.cli.commands import COMMANDS, app
-from tuner.cli.options import offers
+from tuner.cli.shared import offers
 from tuner.data.files import default_roots
 from tuner.document.files import located
 from tuner.errors import NotFoundError

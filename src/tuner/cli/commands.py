@@ -1,10 +1,16 @@
-"""The commands: a table of their names, so that nothing but the one asked for is imported."""
+"""The program and its commands: a table of their names, so that nothing but the one asked for is imported."""
 
 from __future__ import annotations
 
+import errno
+import gc
+import inspect
+import os
 import pkgutil
 import re
+import signal
 import sys
+import warnings
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple
@@ -14,25 +20,38 @@ from typer.core import TyperGroup
 
 from tuner import asks
 from tuner.choice import fold
-from tuner.cli.reading import reading
+from tuner.cli.shared import reading, say_error
 from tuner.config.words import OTHER_TOOLS, key_paths
-from tuner.errors import UsageError
+from tuner.crash import report as write_report
+from tuner.durable.reading import json_line
+from tuner.errors import BUG, NotFoundError, ResourceError, TunerError, UsageError
 from tuner.machine import versions
+from tuner.render.errors import error_text
+from tuner.render.text import is_colored, prepare, silence, terminal_size
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class Entry(NamedTuple):
-    """Where a command is (``module:function`` below tuner.cli), its help in a line, and how the JSON of its errors
-    begins; None: they are told as text."""
+    """Where a command is (``module:function`` below tuner.cli, whose docstring is the help below `help`), what it does,
+    and how the JSON of its errors begins; None: they are told as text."""
 
     place: str
     help: str
     error: Mapping[str, Any] | None = {}
 
+    @property
+    def line(self) -> str:
+        """The first sentence of its help."""
+        return re.split(r"(?<=\.) ", self.help)[0]
+
 
 COMMANDS = {
-    "train": Entry("train:train", "Train a config.", {"event": "error"}),
+    "train": Entry(
+        "train:train",
+        "Train a config. The same command again goes on where it was, or tells the result.",
+        {"event": "error"},
+    ),
     "check": Entry("questions:check", "Check a config, or the files of a run, without training.", {"ok": False}),
     "runs": Entry("questions:runs", "List runs, newest first."),
     "show": Entry("questions:show", "Show a run or group: its result, or one part of its folder."),
@@ -40,7 +59,9 @@ COMMANDS = {
     "diff": Entry("questions:diff", "Show in what runs, groups and configs differ."),
     "compare": Entry("questions:compare", "Compare groups of runs, paired by seed."),
     "early-stop": Entry("questions:early_stop", "Tell where early stopping would have ended a run."),
-    "doctor": Entry("questions:doctor", "Check the installation and the machine."),
+    "doctor": Entry(
+        "questions:doctor", "Check the installation and the machine. Exits with 5 when something is missing."
+    ),
     "list": Entry("questions:list_", "List what there is to choose from."),
     "explain": Entry("questions:explain", "Explain what a name means."),
     "schema": Entry("fetching:schema", "Print the JSON Schema of configs, for editors."),
@@ -64,14 +85,6 @@ INSTEAD = {
     "gpu": "settings are given as key=value: training.device=cuda",
 }
 """Options of other tools that are no settings, and what to do here."""
-
-
-def begin_of_error() -> Mapping[str, Any] | None:
-    """How the JSON of an error begins; None where none was asked for."""
-    name, *words = sys.argv[1:] or [""]
-    if "--json" in words and (name in COMMANDS or name in unlisted()):
-        return COMMANDS[name].error if name in COMMANDS else {}
-    return None
 
 
 def unlisted() -> list[str]:
@@ -114,9 +127,11 @@ class Commands(TyperGroup):
         return [*COMMANDS, *unlisted()]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        text = None
         if cmd_name in COMMANDS:
             module, _, function = COMMANDS[cmd_name].place.partition(":")
             found = getattr(import_module(f"tuner.cli.{module}"), function)
+            text = f"{COMMANDS[cmd_name].help}\n\n{inspect.getdoc(found)}"
         elif cmd_name in unlisted():
             found = reading(import_module(f"{asks.__name__}.{cmd_name.replace('-', '_')}").ask)
         elif cmd_name in OTHER_WORDS:
@@ -125,12 +140,13 @@ class Commands(TyperGroup):
         else:
             return None
         if isinstance(found, typer.Typer):
+            found.info.help = COMMANDS[cmd_name].help
             return typer.main.get_group(found)
-        info = typer.models.CommandInfo(cmd_name, callback=found, context_settings=SETTINGS)
+        info = typer.models.CommandInfo(cmd_name, callback=found, help=text, context_settings=SETTINGS)
         return typer.main.get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        rows = [(name, COMMANDS[name].help if name in COMMANDS else "") for name in self.list_commands(ctx)]
+        rows = [(name, COMMANDS[name].line if name in COMMANDS else "") for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
@@ -174,3 +190,78 @@ def tuner(
     tuner compare my-3 my-4                     did it matter? groups of seeds (train --seeds 6)
     tuner explain dropout                       what a choice, key or word means
     """
+
+
+def main() -> None:
+    """The program: every way out has its documented exit code and no traceback."""
+    open_closed_streams()
+    if not sys.warnoptions:  # what libraries warn of is for who writes programs with them
+        warnings.simplefilter("ignore")
+    prepare(sys.stdout)
+    prepare(sys.stderr)
+    try:
+        code = run()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of a pipe went away: silence, and the exit code that shells expect
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 128 + getattr(signal, "SIGPIPE", 13)
+    except OSError as error:  # what a command prints could not be written
+        silence(sys.stdout)
+        code = report(ResourceError(f"cannot write to standard output: {error.strerror}"))
+    gc.freeze()  # the process ends: looking through all it holds for garbage would take 20 ms
+    raise SystemExit(code or 0)
+
+
+def run() -> int:
+    """Runs the command that was asked for; its exit code."""
+    try:
+        os.getcwd()  # noqa: PTH109 - the call itself is the question: torch cannot even be imported where it fails
+    except OSError:
+        return report(NotFoundError("the working directory is gone", fix="cd to a folder that is there"))
+    try:
+        return int(app(standalone_mode=False) or 0)
+    except TunerError as error:
+        return report(error, as_asked=True)
+    except typer.TyperException as error:
+        if message_of(error).startswith("Usage:"):  # `tuner` or `tuner recipe` alone: its help
+            say_error(message_of(error))
+            return 2
+        return report(usage(error), as_asked=True)
+    except typer.Exit as ended:
+        return ended.exit_code
+    except SystemExit as left:  # the parser makes exit code 1 of a pipe without a reader
+        if isinstance(left.__context__, BrokenPipeError):
+            raise left.__context__ from None
+        raise
+    except MemoryError:
+        return report(ResourceError("this machine's memory ran out", fix="make room and run the same command again"))
+    except Exception as error:  # a bug, unless standard output broke: told in one line, with the details in a file
+        codes = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF)
+        if isinstance(error, OSError) and error.filename is None and error.errno in codes:
+            raise
+        say_error(f"tuner: {write_report(error)}")
+        return BUG
+
+
+def open_closed_streams() -> None:
+    """Standard streams that were closed lead nowhere; else the next file opened would take their place."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - for the process's life
+
+
+def report(error: TunerError, *, as_asked: bool = False) -> int:
+    """Says what is wrong, on stderr, or `as_asked` as JSON on stdout; the exit code."""
+    name, *words = sys.argv[1:] or [""]
+    begin = COMMANDS[name].error if name in COMMANDS else {} if name in unlisted() else None
+    if as_asked and "--json" in words and begin is not None:
+        typer.echo(json_line({**begin, "exit_code": error.exit_code, **error.as_json()}))
+    else:
+        width, _ = terminal_size(sys.stderr)
+        say_error(error_text(error, width=width, color=is_colored(sys.stderr), encoding=sys.stderr.encoding))
+    return error.exit_code

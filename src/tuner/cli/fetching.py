@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Argument, Option
 
-from tuner.cli.options import Json, Quiet
+from tuner.cli.shared import Json, Quiet
 from tuner.durable.reading import json_line
 from tuner.durable.writing import make_folder, write_file
 from tuner.errors import UsageError
@@ -34,9 +34,7 @@ def copy(
     quiet: Quiet = False,  # noqa: ARG001 - with it and without, the result is all that is printed
     as_json: Json = False,
 ) -> None:
-    """Copy a config or recipe that comes with tuner.
-
-    \b
+    """\b
     tuner copy digits                           ./digits.yaml
     tuner copy digits my.yaml
     tuner copy dropout                          ./dropout/, a recipe's folder
@@ -90,9 +88,7 @@ def download(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Download a data set and check it.
-
-    \b
+    """\b
     tuner download mnist
     tuner download cifar10 --root /big/data
     """
@@ -125,9 +121,7 @@ def schema(
     quiet: Quiet = False,  # noqa: ARG001 - with it and without, the result is all that is printed
     as_json: Json = False,
 ) -> None:
-    """Print the JSON Schema of configs, for editors.
-
-    \b
+    """\b
     tuner schema -o tuner.schema.json
     # then, as the first line of a config:
     # yaml-language-server: $schema=tuner.schema.json

@@ -13,8 +13,7 @@ from tuner import asks
 from tuner.answer import Answer
 from tuner.asks.show import PARTS
 from tuner.cli import commands
-from tuner.cli.options import EMPTY, RUNS, Overrides, RunArgument, RunsArgument, RunsDir, offers
-from tuner.cli.reading import reading
+from tuner.cli.shared import EMPTY, RUNS, Overrides, RunArgument, RunsArgument, RunsDir, offers, reading
 from tuner.errors import UsageError
 from tuner.paths import path_of
 from tuner.render.chart.image import kind_of
@@ -60,9 +59,7 @@ def check(
     origin: Annotated[bool, Option("--origin", help="Print where each setting was set.")] = False,
     runs_dir: RunsDir = RUNS,
 ) -> Answer:
-    """Check a config, or the files of a run, without training.
-
-    \b
+    """\b
     tuner check my.yaml                         all faults at once, or one line
     tuner check my.yaml --resolved              every setting, the layers, the cost of an epoch
     tuner check my.yaml --resolved > full.yaml  that is a config again
@@ -78,9 +75,7 @@ def doctor(
     with_torch: Annotated[bool, Option("--torch", help="Import torch, too, and compare what it says.")] = False,
     runs_dir: RunsDir = RUNS,
 ) -> Answer:
-    """Check the installation and the machine. Exits with 5 when something is missing.
-
-    \b
+    """\b
     tuner doctor
     tuner doctor --torch                        also import torch and check that it agrees
     """
@@ -98,9 +93,7 @@ def runs(
     runs_dir: RunsDir = RUNS,
     form: str = "",
 ) -> Answer:
-    """List runs, newest first.
-
-    \b
+    """\b
     tuner runs
     tuner runs --sort -val_accuracy -n 5        the best five
     tuner runs 'val_accuracy>0.97' optimizer=adam
@@ -123,9 +116,7 @@ def show(
     part: Annotated[str, Argument(metavar="PART", help=f"One of {', '.join(PARTS)}.")] = "summary",
     runs_dir: RunsDir = RUNS,
 ) -> Answer:
-    """Show a run or group: its result, or one part of its folder.
-
-    \b
+    """\b
     tuner show digits-1
     tuner show digits-2                         a group: its members and their mean
     tuner show digits-2/seed-3
@@ -147,9 +138,7 @@ def curves(
     runs_dir: RunsDir = RUNS,
     form: str = "",
 ) -> Answer:
-    """Draw the curves of runs, in the terminal and as a picture.
-
-    A group is its mean with a band.
+    """A group is its mean with a band.
 
     \b
     tuner curves digits-1
@@ -181,9 +170,7 @@ def diff(
     runs_dir: RunsDir = RUNS,
     form: str = "",
 ) -> Answer:
-    """Show in what runs, groups and configs differ.
-
-    \b
+    """\b
     tuner diff digits-1 digits-2
     tuner diff @2 @1 --only config              the last two runs, settings alone
     tuner diff my.yaml runs/digits-1            has the config changed since?
@@ -219,9 +206,7 @@ def compare(
     fail_on: Annotated[list[str], Option(metavar="VERDICT", help=FAIL_ON)] = EMPTY,
     runs_dir: RunsDir = RUNS,
 ) -> Answer:
-    """Compare groups of runs, paired by seed.
-
-    Each verdict is better, worse, equivalent or undecided.
+    """Each verdict is better, worse, equivalent or undecided.
 
     \b
     tuner compare base dropout                  two groups (train each with --seeds 6 or more)
@@ -255,9 +240,7 @@ def early_stop(
     members: Annotated[bool, Option("--members", help="The members of a group one by one.")] = False,
     runs_dir: RunsDir = RUNS,
 ) -> Answer:
-    """Tell where early stopping would have ended a run.
-
-    \b
+    """\b
     tuner early-stop digits-1 --patience 3,5,10
     tuner early-stop digits-1 --patience 5 --min-delta 0,0.001
     tuner early-stop digits-1 --monitor val_loss,val_accuracy
@@ -275,9 +258,7 @@ def early_stop(
 def list_(
     kind: Annotated[str | None, Argument(metavar="KIND", help=KIND, autocompletion=offers("lists"))] = None,
 ) -> Answer:
-    """List what there is to choose from.
-
-    \b
+    """\b
     tuner list                                  the kinds and the names in them
     tuner list optimizers                       what each is, with its settings and their defaults
     tuner list configs                          the configs that come with tuner
@@ -291,9 +272,7 @@ def list_(
 def explain(
     names: Annotated[list[str], Argument(metavar="NAME...", help="What to explain.", autocompletion=offers("names"))],
 ) -> Answer:
-    """Explain what a name means.
-
-    \b
+    """\b
     tuner explain dropout                       everything that is called so
     tuner explain initializer.normal            the one of a kind
     tuner explain optimizer.lr                  a setting: what it does, what it takes
@@ -303,4 +282,4 @@ def explain(
     tuner explain 3                             an exit code
     tuner explain -q relu                       in one line
     """
-    return ask("explain", names, {name: entry.help for name, entry in commands.COMMANDS.items()})
+    return ask("explain", names, {name: entry.line for name, entry in commands.COMMANDS.items()})

@@ -19,8 +19,7 @@ from tuner.asks.curves import chart_of, metrics_on
 from tuner.asks.curves.series import View
 from tuner.asks.curves.tracks import tracks_of
 from tuner.choice import Section
-from tuner.cli.options import EMPTY, RUNS, Json, Quiet, RunsDir, Wait, offers, seconds
-from tuner.cli.reading import say_error
+from tuner.cli.shared import EMPTY, RUNS, Json, Quiet, RunsDir, Wait, offers, say_error, seconds
 from tuner.cli.train import parse_seeds
 from tuner.data.files import locate
 from tuner.durable.reading import JSON_LIMIT, json_bytes, read_bytes
@@ -45,10 +44,7 @@ from tuner.session import Request, command_line, device_for
 from tuner.shipped import folder, recipes
 from tuner.stopping import StopRequests
 
-recipe = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Train the recipes that prove each technique, and judge them."
-)
-
+recipe = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 ALL = "A recipe's name or folder; default: all."
 PAIRS = "Pairs, or their seeds: 10-15; default: the recipe's own number."
 UPDATE = "Rewrite result.json, curves.svg and the tables of the README files."

@@ -15,8 +15,7 @@ import typer
 from typer import Argument, Option
 
 from tuner.asks.curves import chart_of_run
-from tuner.cli.options import EMPTY, RUNS, Json, Overrides, Quiet, RunsDir, Wait, offers, seconds
-from tuner.cli.reading import say_error
+from tuner.cli.shared import EMPTY, RUNS, Json, Overrides, Quiet, RunsDir, Wait, offers, say_error, seconds
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.durable.names import normal
@@ -94,9 +93,7 @@ def train(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Train a config. The same command again goes on where it was, or tells the result.
-
-    \b
+    """\b
     tuner train digits
     tuner train my.yaml optimizer.lr=3e-4 'model.hidden=[256, 128]'
     tuner train my.yaml --seeds 6               six seeds side by side: a group, to compare with another

@@ -93,15 +93,9 @@ def unlisted() -> list[str]:
     return [name for name in found if name not in COMMANDS]
 
 
-def message_of(error: typer.TyperException) -> str:
-    """What the command line's parser has to say."""
-    written = getattr(error, "format_message", None)
-    return str(written() if written is not None else error)
-
-
 def usage(error: typer.TyperException) -> UsageError:
     """The command line's own errors, with the override where an unknown option is a key of the language."""
-    text = message_of(error).rstrip(".")
+    text = error.format_message().rstrip(".")
     option = re.match(r"No such option: --?([\w.-]+)", text)
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "tuner"
@@ -223,8 +217,8 @@ def run() -> int:
     except TunerError as error:
         return report(error, as_asked=True)
     except typer.TyperException as error:
-        if message_of(error).startswith("Usage:"):  # `tuner` or `tuner recipe` alone: its help
-            say_error(message_of(error))
+        if error.format_message().startswith("Usage:"):  # `tuner` or `tuner recipe` alone: its help
+            say_error(error.format_message())
             return 2
         return report(usage(error), as_asked=True)
     except typer.Exit as ended:

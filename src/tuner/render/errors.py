@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 
 from tuner.errors import ConfigError, Fault, TunerError
 from tuner.figures import plural
@@ -82,11 +84,8 @@ def point_at(line: str, column: int, width: int, room: int, encoding: str = "utf
 def _window(sizes: Sequence[int], token: int, room: int) -> tuple[int, int]:
     """First and last + 1 of the pieces around `token` that fit into `room` columns beside the dots on either side."""
     room -= 6
-    before = max(room // 3, room - sum(sizes[token:]))
-    first = token
-    while first > 0 and sum(sizes[first - 1 : token]) <= before:
-        first -= 1
-    last = first
-    while last < len(sizes) and sum(sizes[first : last + 1]) <= room:
-        last += 1
+    ends = [0, *accumulate(sizes)]
+    before = max(room // 3, room - (ends[-1] - ends[token]))
+    first = min(token, bisect_left(ends, ends[token] - before))
+    last = bisect_right(ends, ends[first] + room) - 1
     return first, max(last, min(token + 1, len(sizes)))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tuner.figures import duration, figure, number, plural, spark
-from tuner.render.text import cells, escape, is_terminal, is_unicode, paint, prepare, shorten, terminal_size
+from tuner.render.text import can_draw, cells, escape, is_terminal, paint, prepare, shorten, terminal_size
 
 ANY_FLOAT = st.none() | st.floats()
 TEXT = st.text(alphabet="ab é日本ｶ한\u3000#:", max_size=30)
@@ -139,7 +139,7 @@ def test_a_prepared_stream_escapes_what_it_cannot_encode() -> None:
     stream.write("é\udc80")
     stream.flush()
     assert raw.getvalue() == b"\\xe9\\udc80"
-    assert not is_unicode(stream)
+    assert not can_draw(stream.encoding)
     prepare(io.StringIO())
     prepare(None)
 

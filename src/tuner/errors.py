@@ -1,17 +1,5 @@
-"""The errors of tuner and the exit codes they stand for.
-
-::
-
-    TunerError
-    ├── UsageError         2   bad command line
-    ├── ConfigError        2   bad config: all its faults at once
-    ├── NotFoundError      4   data, run or checkpoint missing, corrupt or refused
-    ├── ResourceError      5   the machine ran out, or what was asked for is not here
-    └── HeldError         73   a live process holds the run
-
-A bug in tuner itself is any other exception: exit 70. Death by a signal is 128 + its number. What is no error has an
-exit code of its own, too: an answer that is no (1), a training that diverged (3) or was stopped (75).
-"""
+"""The errors of tuner, each with its exit code. Any other exception is a bug in tuner itself: exit 70. Death by a
+signal is 128 + its number; what is no error has a code of its own, too. `EXIT_CODES` lists them all."""
 
 from __future__ import annotations
 

@@ -160,7 +160,6 @@ app = typer.Typer(
 
 
 def version(asked: bool) -> None:
-    """Prints the version and ends."""
     if asked:
         typer.echo(f"tuner {versions()['tuner']}")
         raise typer.Exit

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Self, TextIO
 
 from tuner.figures import ASCII_LEVELS, LEVELS
-from tuner.render.text import Line, escape, escape_lines, is_terminal, is_unicode, prepare, silence, terminal_size
+from tuner.render.text import Line, can_draw, escape, escape_lines, is_terminal, prepare, silence, terminal_size
 
 if TYPE_CHECKING:
     from tuner.render.screen import Screen
@@ -28,8 +28,9 @@ class Talk:
     def __init__(self, stream: TextIO | None) -> None:
         prepare(stream)
         self.is_live = is_terminal(stream)
-        self.levels = LEVELS if is_unicode(stream) else ASCII_LEVELS
-        self._encoding = getattr(stream, "encoding", None) or "utf-8"
+        encoding = getattr(stream, "encoding", None)
+        self.levels = LEVELS if can_draw(encoding) else ASCII_LEVELS
+        self._encoding = encoding or "utf-8"
         self._stream = stream
         self._waiting: list[Line] = []
         self._bar: Callable[[], tuple[float | None, str]] | None = None

@@ -36,12 +36,12 @@ from tuner.render.chart.terminal import Drawing, charts
 from tuner.render.screen import console_on
 from tuner.render.text import (
     GAP,
+    can_draw,
     escape,
     escape_lines,
     fitting,
     is_colored,
     is_terminal,
-    is_unicode,
     shorten,
     terminal_size,
     write,
@@ -79,8 +79,8 @@ class Look:
         self.is_terminal = width is not None or is_terminal(stream)
         self.color = is_colored(stream) if color is None else color
         self.width = width or (terminal_size(stream)[0] if self.is_terminal else UNBOUNDED)
-        self.encoding = getattr(stream, "encoding", None) or "utf-8"
-        self.is_unicode = is_unicode(stream)
+        encoding = getattr(stream, "encoding", None)
+        self.encoding, self.is_unicode = encoding or "utf-8", can_draw(encoding)
         self.console = console_on(stream, self.width, is_terminal=self.is_terminal, color=self.color)
 
     def lines(self, block: Block) -> Iterator[str]:

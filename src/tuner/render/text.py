@@ -68,15 +68,10 @@ def is_colored(stream: TextIO | None) -> bool:
     return is_terminal(stream) and not os.environ.get("NO_COLOR")
 
 
-def is_unicode(stream: TextIO | None) -> bool:
-    """Whether `stream` can show blocks, braille and lines."""
-    return can_draw(getattr(stream, "encoding", None) or "ascii")
-
-
-def can_draw(encoding: str) -> bool:
-    """Whether an encoding has blocks, braille and lines."""
+def can_draw(encoding: str | None) -> bool:
+    """Whether an encoding has blocks, braille and lines; that of a stream which says none has not."""
     try:
-        "▁⣿│".encode(encoding)
+        "▁⣿│".encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return False
     return True
@@ -179,7 +174,7 @@ def described(stream: TextIO) -> str:
     parts = [
         f"{terminal_size(stream)[0]} columns" if is_terminal(stream) else "none (output is redirected)",
         f"encoding {stream.encoding}",
-        "Unicode" if is_unicode(stream) else "ASCII only",
+        "Unicode" if can_draw(stream.encoding) else "ASCII only",
         "colour" if is_colored(stream) else "no colour",
     ]
     locale = next((os.environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if os.environ.get(name)), "not set")

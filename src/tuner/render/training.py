@@ -16,19 +16,18 @@ from tuner.figures import duration, in_notation, number, plural, spark
 from tuner.options.metrics import column
 from tuner.render.talk import Talk
 from tuner.render.text import GAP, fitting
-from tuner.runs.members import averages, member_row, members_columns, metrics_of_members
+from tuner.runs.members import TREND, averages, member_row, members_columns, metrics_of_members
 
 Pairs = list[tuple[str, str]]
 BAD_ENDS = ("diverged", "crashed")
 STYLES = {"note": "yellow", "next": "bold", "failed": "red"}
 STATE_STYLES = {"diverged": "red", "stopped": "yellow"}
-MEMBER_WIDTHS = {"state": 8, "best": 7, "trend": 12}
+MEMBER_WIDTHS = {"state": 8, "best": 7, "trend": TREND}
 WIDTHS: dict[object, int] = {"figure": 9, "duration": 10}
 """Characters that numbers of a notation take."""
 
 EXPONENT_BELOW = {"figure": 1e-3, "number": 1e-2}
 EXPONENT_FROM = 1e6
-TREND = 12
 LEAST_TREND = 4
 WEIGHTS = {("train", False): 3, ("train", True): 4, ("val", False): 5, ("val", True): 6}
 """In which order metrics (and losses, True) fall away, after the course, lr and time; the monitor never does."""
@@ -150,7 +149,6 @@ class RunView:
         self._table: EpochTable | None = None
 
     def show(self, event: Event) -> None:
-        """One event."""
         match event:
             case Started():
                 self._started = event
@@ -196,7 +194,6 @@ class GroupView:
         self._began, self._share_before = time.monotonic(), 0.0
 
     def show(self, event: GroupEvent) -> None:
-        """One event."""
         match event:
             case GroupStarted():
                 self._epochs, self._monitor = event.epochs, event.monitor

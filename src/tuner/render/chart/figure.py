@@ -1,8 +1,5 @@
-"""A chart as matplotlib's figure: panels side by side, strips below them, then names and notes; and each panel with its
-axes, curves, bands and marks.
-
-It imports matplotlib, so it is imported only when an image is drawn.
-"""
+"""A chart as matplotlib's figure: panels side by side, strips below them, then names and notes. It imports matplotlib,
+so it is imported only when an image is drawn."""
 
 from __future__ import annotations
 

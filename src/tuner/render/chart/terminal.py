@@ -1,8 +1,5 @@
 """Curves as text: a line chart of braille dots (2 by 4 in a character), or of letters where braille cannot be shown.
-
-Curves are told apart without colour: the first is a bare line, each further one carries marks of its own. A band is
-sparse dots.
-"""
+They are told apart without colour: the first is a bare line, each further one carries marks of its own."""
 
 from __future__ import annotations
 
@@ -168,7 +165,6 @@ class Plane:
         self.best = -1  # the column of a line from top to bottom, behind the curves
 
     def column(self, x: float) -> int:
-        """The dot column of `x`."""
         return round(self.x_axis.share(x) * (self.width * self.wide - 1))
 
     def place(self, point: tuple[float, ...]) -> tuple[int, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,10 +30,8 @@ COLS = "Show these instead; +COLUMN,...: besides the usual ones."
 CHANGED = "A column for each setting that differs between the runs listed."
 MEMBERS = "List the runs of groups, too; filters then ask each run."
 OUTPUT = "PNG or SVG; one run's plain picture: its curves.png."
-METRIC = "A metric, e.g. loss or val_accuracy; repeatable."
 LOG = "The y axis; else logarithmic for a loss that falls far."
 SIDES = "2 to 26 runs, groups or configs: a name, folder or @1; a YAML file, a shipped config or - for stdin."
-ONLY = "Only this part; repeatable."
 IGNORE = "Leave out settings: seed, 'data.*', '*dropout'; repeatable."
 AS_ARGS = "Print the settings that turn A into B, one KEY=VALUE a line."
 EXIT_CODE = "Exit with 1 if something differs, 0 if not, above 1 on trouble."
@@ -51,14 +51,24 @@ def ask(question: str, *given: Any, **named: Any) -> Answer:
     return answer
 
 
-@reading
+def asking(command: Callable[..., None]) -> Callable[..., Any]:
+    """A command that puts the question of its name: its parameters are those of the question."""
+
+    @functools.wraps(command)
+    def put(**given: Any) -> Answer:
+        return ask(command.__name__.rstrip("_"), **given)
+
+    return reading(put)
+
+
+@asking
 def check(
-    config: Annotated[str, Argument(metavar="CONFIG|RUN", help="A config as for `train`, or a run to verify.")],
+    reference: Annotated[str, Argument(metavar="CONFIG|RUN", help="A config as for `train`, or a run to verify.")],
     overrides: Overrides = EMPTY,
     resolved: Annotated[bool, Option("--resolved", help=RESOLVED)] = False,
     origin: Annotated[bool, Option("--origin", help="Print where each setting was set.")] = False,
     runs_dir: RunsDir = RUNS,
-) -> Answer:
+) -> None:
     """\b
     tuner check my.yaml                         all faults at once, or one line
     tuner check my.yaml --resolved              every setting, the layers, the cost of an epoch
@@ -67,7 +77,6 @@ def check(
     tuner check digits-1                        the checksums of a run's or a group's files
     tuner check digits-1 --resolved             the config of a run
     """
-    return ask("check", config, overrides, resolved, origin, runs_dir)
 
 
 @reading
@@ -110,12 +119,12 @@ def runs(
     return ask("runs", runs_dir, query, form)
 
 
-@reading
+@asking
 def show(
-    run: RunArgument,
+    reference: RunArgument,
     part: Annotated[str, Argument(metavar="PART", help=f"One of {', '.join(PARTS)}.")] = "summary",
     runs_dir: RunsDir = RUNS,
-) -> Answer:
+) -> None:
     """\b
     tuner show digits-1
     tuner show digits-2                         a group: its members and their mean
@@ -123,14 +132,13 @@ def show(
     tuner show @1 metrics
     tuner show digits-1 config
     """
-    return ask("show", run, part, runs_dir)
 
 
 @reading
 def curves(
     runs: RunsArgument,
     output: Annotated[Path | None, Option("-o", "--output", parser=path_of, metavar="FILE", help=OUTPUT)] = None,
-    metric: Annotated[list[str], Option(metavar="M", help=METRIC)] = EMPTY,
+    metric: Annotated[list[str], Option(metavar="M", help="A metric, e.g. loss or val_accuracy; repeatable.")] = EMPTY,
     axis: Annotated[str, Option("--x", metavar="epoch|step|time|layer", help="The axis that runs share.")] = "epoch",
     smooth: Annotated[float, Option(metavar="S", help="Moving average with weight S (0 to below 1).")] = 0.0,
     log: Annotated[bool | None, Option("--log/--linear", help=LOG)] = None,
@@ -159,17 +167,17 @@ def curves(
     return ask("curves", groups, metric, axis, smooth, log, members, output, drawn)
 
 
-@reading
+@asking
 def diff(
-    sides: Annotated[list[str], Argument(metavar="A B...", help=SIDES, autocompletion=offers("runs", "configs"))],
+    references: Annotated[list[str], Argument(metavar="A B...", help=SIDES, autocompletion=offers("runs", "configs"))],
     everything: Annotated[bool, Option("--all", help="Show what is the same, too.")] = False,
-    only: Annotated[list[str], Option(metavar="config|result|identity", help=ONLY)] = EMPTY,
+    only: Annotated[list[str], Option(metavar="config|result|identity", help="Only this part; repeatable.")] = EMPTY,
     ignore: Annotated[list[str], Option(metavar="PATTERN", help=IGNORE)] = EMPTY,
     as_args: Annotated[bool, Option("--as-args", help=AS_ARGS)] = False,
     exit_code: Annotated[bool, Option("--exit-code", help=EXIT_CODE)] = False,
     runs_dir: RunsDir = RUNS,
     form: str = "",
-) -> Answer:
+) -> None:
     """\b
     tuner diff digits-1 digits-2
     tuner diff @2 @1 --only config              the last two runs, settings alone
@@ -184,28 +192,18 @@ def diff(
     the same bits (code, data, device, threads), not at results, unless --only says what to look at. -q prints nothing
     and implies --exit-code.
     """
-    return ask(
-        "diff",
-        sides,
-        runs_dir,
-        everything=everything,
-        only=only,
-        ignore=ignore,
-        as_args=as_args,
-        exit_code=exit_code or form == "quiet",
-    )
 
 
-@reading
+@asking
 def compare(
-    groups: RunsArgument,
+    references: RunsArgument,
     metric: Annotated[str | None, Option(metavar="M", help=f"{METRICS}; default: training.monitor.")] = None,
     baseline: Annotated[str | None, Option(metavar="A", help=BASELINE)] = None,
     least_effect: Annotated[float | None, Option(metavar="D", help=LEAST_EFFECT)] = None,
     direction: Annotated[str | None, Option(metavar="up|down", help=DIRECTION)] = None,
     fail_on: Annotated[list[str], Option(metavar="VERDICT", help=FAIL_ON)] = EMPTY,
     runs_dir: RunsDir = RUNS,
-) -> Answer:
+) -> None:
     """Each verdict is better, worse, equivalent or undecided.
 
     \b
@@ -219,27 +217,17 @@ def compare(
     most 0.05. That takes 6 pairs, more with several groups. Settle on the number of seeds before you look: seeds added
     until p is small enough find differences that are not there.
     """
-    return ask(
-        "compare",
-        groups,
-        runs_dir,
-        metric=metric,
-        baseline=baseline,
-        least_effect=least_effect,
-        direction=direction,
-        fail_on=fail_on,
-    )
 
 
-@reading
+@asking
 def early_stop(
-    runs: RunsArgument,
+    references: RunsArgument,
     patience: Annotated[str, Option(metavar="N,N...", help=PATIENCE)] = "2,3,5,10,20",
     min_delta: Annotated[str, Option(metavar="D,D...", help="An improvement has to be larger than this.")] = "0",
     monitor: Annotated[str | None, Option(metavar="M,M...", help=MONITOR)] = None,
     members: Annotated[bool, Option("--members", help="The members of a group one by one.")] = False,
     runs_dir: RunsDir = RUNS,
-) -> Answer:
+) -> None:
     """\b
     tuner early-stop digits-1 --patience 3,5,10
     tuner early-stop digits-1 --patience 5 --min-delta 0,0.001
@@ -251,13 +239,12 @@ def early_stop(
     In the mean of a group a run that would not have been stopped counts with its last epoch; one that ended before that
     could be told does not count.
     """
-    return ask("early_stop", runs, runs_dir, patience=patience, min_delta=min_delta, monitor=monitor, members=members)
 
 
-@reading
+@asking
 def list_(
     kind: Annotated[str | None, Argument(metavar="KIND", help=KIND, autocompletion=offers("lists"))] = None,
-) -> Answer:
+) -> None:
     """\b
     tuner list                                  the kinds and the names in them
     tuner list optimizers                       what each is, with its settings and their defaults
@@ -265,7 +252,6 @@ def list_(
     tuner list recipes                          the recipes, each with what it shows
     tuner list activations -q                   the names alone, one a line
     """
-    return ask("list", kind)
 
 
 @reading

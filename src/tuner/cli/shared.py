@@ -41,7 +41,6 @@ def offers(*names: str) -> Callable[[Any, str], list[str]]:
 
 
 A_RUN = "folder, name, unique prefix, a config's name, or @1 (newest)."
-WAIT = "Wait this long for another process to release the run: 30m, 90s."
 SETTINGS = "Settings that win over the file's."
 RUNS = Path("runs")
 EMPTY: list[str] = []
@@ -56,7 +55,7 @@ RunArgument = Annotated[str, Argument(metavar="RUN", help=f"A run: its {A_RUN}",
 RunsArgument = Annotated[
     list[str], Argument(metavar="RUN...", help=f"Runs or groups: a {A_RUN}", autocompletion=offers("runs"))
 ]
-Wait = Annotated[str, Option(metavar="TIME", help=WAIT)]
+Wait = Annotated[str, Option(metavar="TIME", help="Wait this long for another process to release the run: 30m, 90s.")]
 
 
 def seconds(text: str) -> float:

@@ -28,7 +28,6 @@ WIDTHS: dict[object, int] = {"figure": 9, "duration": 10}
 
 EXPONENT_BELOW = {"figure": 1e-3, "number": 1e-2}
 EXPONENT_FROM = 1e6
-LEAST_TREND = 4
 WEIGHTS = {("train", False): 3, ("train", True): 4, ("val", False): 5, ("val", True): 6}
 """In which order metrics (and losses, True) fall away, after the course, lr and time; the monitor never does."""
 
@@ -122,7 +121,7 @@ class EpochTable:
             *(Column(name, "figure", weight=weight) for name, weight in zip(self._names, weights, strict=True)),
             Column("lr", side="r", weight=1),
             Column("time", "duration", weight=2),
-            Column("trend", weight=0, least=LEAST_TREND),
+            Column("trend", weight=0, least=4),
             Column("best"),
         ]
         sizes = {"epoch": 2 * len(number(epochs)) + 1, "lr": 9, "trend": TREND}

@@ -25,6 +25,7 @@ def ask(
     ignore: Sequence[str] = (),
     as_args: bool = False,
     exit_code: bool = False,
+    form: str = "",
 ) -> Answer:
     """The sides, what voids a comparison, then the parts asked for; with `as_args` the settings that turn the first
     side into the second. Raises UsageError, ConfigError, NotFoundError."""
@@ -45,7 +46,7 @@ def ask(
     else:
         shown, data = list(blocks(diff, parts, everything)), as_data(diff, parts, everything)
     said = [Note(note, problem=True) for note in notes]
-    return Answer([*shown, *said], data, exit_code=int(exit_code and not diff.same(looked_at)))
+    return Answer([*shown, *said], data, exit_code=int((exit_code or form == "quiet") and not diff.same(looked_at)))
 
 
 def _arguments(diff: Diff, ignore: Sequence[str]) -> tuple[list[Block], Any]:

@@ -19,7 +19,7 @@ import pytest
 from tuner.cli.train import parse_seeds
 from tuner.config.load import load
 from tuner.errors import HeldError, NotFoundError, TunerError, UsageError
-from tuner.events import Ended, EpochDone, GroupEnded, GroupStarted, MemberFailed, MemberTold, Started, StepsDone
+from tuner.events import Ended, EpochDone, GroupEnded, MemberFailed, MemberTold, Started, StepsDone
 from tuner.group.messages import MemberTask, from_line, to_line
 from tuner.group.opening import open_group
 from tuner.group.pool import command_of, group_code, train_group
@@ -59,7 +59,7 @@ def result(member: Path) -> list[bytes]:
 def test_a_group_is_whole_runs_that_grow_by_more_seeds(workplace: Any) -> None:
     events = trained(workplace, SMALL, (0, 1, 2))
     started, ended = events[0], events[-1]
-    assert isinstance(started, GroupStarted)
+    assert isinstance(started, Started)
     assert (started.seeds, started.ended, started.threads) == ((0, 1, 2), {}, 1)
     assert ended == GroupEnded(workplace.runs / "c-1", 0)
     done = [event.seed for event in events if isinstance(event, MemberTold) and isinstance(event.event, Ended)]
@@ -82,8 +82,8 @@ def test_a_group_is_whole_runs_that_grow_by_more_seeds(workplace: Any) -> None:
 
     before = {path: path.stat().st_mtime_ns for path in ended.group.rglob("*") if path.is_file()}
     more = trained(workplace, SMALL, (0, 1, 2, 3))
-    assert isinstance(more[0], GroupStarted)
-    assert (more[0].group, list(more[0].ended)) == (ended.group, [0, 1, 2])
+    assert isinstance(more[0], Started)
+    assert (more[0].run, list(more[0].ended)) == (ended.group, [0, 1, 2])
     assert {event.seed for event in more if isinstance(event, MemberTold)} == {3}
     assert json.loads((ended.group / "group.json").read_text())["seeds"] == [0, 1, 2, 3]
     changed = {path.name for path, at in before.items() if path.stat().st_mtime_ns != at}
@@ -103,14 +103,14 @@ def test_members_that_cannot_be_trained_do_not_stop_the_others(workplace: Any) -
     (workplace.runs / "mine").mkdir(parents=True)
     events = train_group(session, StopRequests())
     first = next(events)
-    assert isinstance(first, GroupStarted)
-    (first.group / "seed-2").write_text("in the way")
+    assert isinstance(first, Started)
+    (first.run / "seed-2").write_text("in the way")
     rest = list(events)
     failed = [event for event in rest if isinstance(event, MemberFailed)]
     assert [(event.seed, event.exit_code) for event in failed] == [(2, 4)]
     assert "seed-2" in failed[0].message
     assert rest[-1] == GroupEnded(workplace.runs / "mine", 4)
-    assert [run.state for run in read_group(first.group).runs.values()] == ["finished", "finished"]
+    assert [run.state for run in read_group(first.run).runs.values()] == ["finished", "finished"]
 
 
 def test_divergence_is_the_members_own_end(workplace: Any) -> None:
@@ -135,11 +135,11 @@ def test_a_killed_worker_costs_its_member_alone(workplace: Any) -> None:
     stop = StopRequests()
     events = train_group(opened(workplace, LONG, (0, 1, 2)), stop)
     started = next(events)
-    assert isinstance(started, GroupStarted)
+    assert isinstance(started, Started)
     killed, failed = False, None
     for event in events:
         if not killed and isinstance(event, MemberTold) and event.seed == 0 and isinstance(event.event, EpochDone):
-            held_by = holder(started.group / "seed-0")
+            held_by = holder(started.run / "seed-0")
             assert held_by is not None
             os.kill(held_by["pid"], signal.SIGKILL)
             killed = True
@@ -148,8 +148,8 @@ def test_a_killed_worker_costs_its_member_alone(workplace: Any) -> None:
             stop.ask(Stop("enough"))
     assert failed is not None
     assert (failed.seed, failed.exit_code, "SIGKILL" in failed.message) == (0, 5, True)
-    assert read(started.group / "seed-0").state == "crashed"
-    assert event == GroupEnded(started.group, 75)  # the other two were asked to stop
+    assert read(started.run / "seed-0").state == "crashed"
+    assert event == GroupEnded(started.run, 75)  # the other two were asked to stop
 
 
 @pytest.fixture

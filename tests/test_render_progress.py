@@ -19,7 +19,6 @@ from tuner.events import (
     EpochDone,
     Event,
     GroupEvent,
-    GroupStarted,
     MemberFailed,
     MemberTold,
     Started,
@@ -339,7 +338,9 @@ def group_events() -> list[GroupEvent]:
     bad = {"state": "diverged", "reason": "loss is nan", "epoch": 1, "best_epoch": None, "best": None, "test": None}
     parts = {"train": 5000, "validation": 600}
     return [
-        GroupStarted(Path("runs/g"), (0, 1, 2, 3), {0: status}, 2, "cpu", "Xeon", 1, 99, parts, 2, "val_loss"),
+        Started(
+            Path("runs/g"), None, "cpu", "Xeon", 1, 99, parts, 2, 0, "val_loss", (), 0, (0, 1, 2, 3), {0: status}, 2
+        ),
         MemberTold(1, StepsDone(1, 3, 4)),
         MemberTold(1, EpochDone(row(1, 1e-3, 0.6, 0.8, 0.9, 0.75), True, 1.0, 1.0)),
         MemberTold(1, EpochDone(row(2, 1e-3, 0.5, 0.8, 0.64, 0.75), True, 1.0, 1.0)),

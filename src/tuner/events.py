@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Started:
-    """The run folder is there and the first step is next."""
+    """The run folder is there and the first step is next, or that of a group, whose `seeds` begin."""
 
     run: Path
     resumed: int | None  # the last epoch that was whole before, when an earlier run goes on
@@ -23,6 +23,9 @@ class Started:
     monitor: str
     notes: tuple[str, ...] = ()
     batch: int = 0  # how many batches of the epoch after `resumed` were done before
+    seeds: tuple[int, ...] = ()  # of a group, as are the last two
+    ended: dict[int, dict[str, Any]] = field(default_factory=dict)  # seed -> status.json of those that had ended before
+    at_once: int = 1  # members, each on so many `threads`
 
 
 @dataclass(frozen=True)
@@ -58,24 +61,6 @@ Event = Started | StepsDone | EpochDone | Ended
 
 
 @dataclass(frozen=True)
-class GroupStarted:
-    """The folder of a group is there and its members begin."""
-
-    group: Path
-    seeds: tuple[int, ...]
-    ended: dict[int, dict[str, Any]]  # seed -> status.json of the members that had come to their end before
-    at_once: int
-    device: str
-    device_model: str
-    threads: int  # of each member
-    parameters: int
-    samples: dict[str, int]
-    epochs: int
-    monitor: str
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class MemberTold:
     """What one member of a group tells."""
 
@@ -101,4 +86,4 @@ class GroupEnded:
     exit_code: int
 
 
-GroupEvent = GroupStarted | MemberTold | MemberFailed | GroupEnded
+GroupEvent = Started | MemberTold | MemberFailed | GroupEnded

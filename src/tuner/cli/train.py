@@ -21,17 +21,7 @@ from tuner.config.loaded import Loaded
 from tuner.durable.names import normal
 from tuner.durable.reading import json_line, shown
 from tuner.errors import ConfigError, HeldError, ResourceError, TunerError, UsageError
-from tuner.events import (
-    Ended,
-    EpochDone,
-    Event,
-    GroupEnded,
-    GroupEvent,
-    GroupStarted,
-    MemberFailed,
-    MemberTold,
-    Started,
-)
+from tuner.events import Ended, EpochDone, Event, GroupEnded, GroupEvent, MemberFailed, MemberTold, Started
 from tuner.figures import number
 from tuner.paths import expanded, reference
 from tuner.render.chart.image import keep
@@ -215,8 +205,8 @@ def follow(asked: Asked, events: Iterable[AnyEvent], show: Callable[[AnyEvent], 
     """Shows a training while it goes on; its last event. When the reader of stdout has gone, it goes on."""
     for event in events:
         show(event)
-        if isinstance(event, Started | GroupStarted):
-            asked.say_path(event.run if isinstance(event, Started) else event.group)
+        if isinstance(event, Started):
+            asked.say_path(event.run)
         if asked.as_json and not asked.quiet and (told := as_data(event)):
             write(sys.stdout, json_line(told))
     return event
@@ -226,11 +216,10 @@ def as_data(event: Event | GroupEvent, **more: Any) -> dict[str, Any]:
     """What --json tells of an event, but for the last one, which is `finish`'s; {}: nothing."""
     match event:
         case Started():
-            return {"event": "start", "run": str(event.run), **more}
+            seeds = {"seeds": list(event.seeds)} if event.seeds else {}
+            return {"event": "start", "run": str(event.run), **seeds, **more}
         case EpochDone():
             return {"event": "epoch", **more, **event.row}
-        case GroupStarted():
-            return {"event": "start", "run": str(event.group), "seeds": list(event.seeds)}
         case MemberTold(seed, Ended() as ended):
             return {"event": "member", "run": str(ended.run), "seed": seed, **ended.status}
         case MemberTold():

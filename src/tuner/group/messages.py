@@ -41,6 +41,6 @@ def from_line(line: str) -> Message:
     kind = KINDS[values.pop("kind")]
     if "run" in values:
         values["run"] = Path(values["run"])
-    for key in {"notes", "overrides", "argv"} & set(values):
+    for key in {"notes", "overrides", "argv", "seeds"} & set(values):
         values[key] = tuple(values[key])
     return kind(**values)

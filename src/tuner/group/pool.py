@@ -15,7 +15,7 @@ from typing import IO
 
 from tuner.document.files import is_handed_over
 from tuner.errors import BUG, ResourceError
-from tuner.events import Ended, GroupEnded, GroupEvent, GroupStarted, MemberFailed, MemberTold
+from tuner.events import Ended, GroupEnded, GroupEvent, MemberFailed, MemberTold, Started
 from tuner.group.messages import MemberTask, from_line, to_line
 from tuner.group.opening import GroupSession, hold
 from tuner.runs.files import CONFIG
@@ -77,7 +77,7 @@ class Worker:
 
 
 def train_group(session: GroupSession, stop: StopRequests) -> Generator[GroupEvent]:
-    """Trains the members that have not come to an end yet; GroupStarted comes first and GroupEnded last. A member that
+    """Trains the members that have not come to an end yet; Started comes first and GroupEnded last. A member that
     fails does not stop the others. Raises TunerError before the first member begins."""
     session, lock = hold(session)
     with ExitStack() as held:
@@ -88,8 +88,10 @@ def train_group(session: GroupSession, stop: StopRequests) -> Generator[GroupEve
         waiting = [seed for seed in session.seeds if seed not in codes]
         assert session.path is not None  # noqa: S101 - `hold` made it
         config, identity = session.loaded.config, session.identity
-        yield GroupStarted(
-            group=session.path,
+        yield Started(
+            run=session.path,
+            resumed=None,
+            steps_per_epoch=0,
             seeds=session.seeds,
             ended={seed: run.status for seed, run in before.items()},
             at_once=session.at_once,

@@ -11,7 +11,7 @@ from typing import Any
 
 from tuner.answer import Cell, Column, Spark
 from tuner.errors import ResourceError
-from tuner.events import Ended, EpochDone, Event, GroupEvent, GroupStarted, MemberFailed, MemberTold, Started, StepsDone
+from tuner.events import Ended, EpochDone, Event, GroupEvent, MemberFailed, MemberTold, Started, StepsDone
 from tuner.figures import duration, in_notation, number, plural, spark
 from tuner.options.metrics import column
 from tuner.render.talk import Talk
@@ -194,7 +194,7 @@ class GroupView:
 
     def show(self, event: GroupEvent) -> None:
         match event:
-            case GroupStarted():
+            case Started():
                 self._epochs, self._monitor = event.epochs, event.monitor
                 self._shares = dict.fromkeys(event.seeds, 0.0) | dict.fromkeys(event.ended, 1.0)
                 self._share_before = self._share()
@@ -266,12 +266,12 @@ def say(talk: Talk, pairs: Sequence[tuple[str, str]], **styles: str) -> None:
         talk.line(text, style, label, breaks=label != "next")
 
 
-def started_pairs(event: Started | GroupStarted) -> Pairs:
+def started_pairs(event: Started) -> Pairs:
     """Which run or group, what network, what data, on what; then the notes."""
     data = ", ".join(f"{number(count)} {part}" for part, count in event.samples.items())
     threads, epochs = plural(event.threads, "thread"), plural(event.epochs, "epoch")
-    if isinstance(event, Started):
-        run = str(event.run)
+    run = str(event.run)
+    if not event.seeds:
         if event.resumed is not None and event.batch:
             batch, batches = number(event.batch), number(event.steps_per_epoch)
             run += f", goes on in epoch {number(event.resumed + 1)}, after batch {batch} of {batches}"
@@ -282,7 +282,7 @@ def started_pairs(event: Started | GroupStarted) -> Pairs:
         epochs += f" of {plural(event.steps_per_epoch, 'step')}"
     else:
         seeds = ", ".join(map(str, event.seeds[:12])) + (", ..." if len(event.seeds) > 12 else "")
-        run = f"{event.group}, {plural(len(event.seeds), 'seed')}: {seeds}"
+        run += f", {plural(len(event.seeds), 'seed')}: {seeds}"
         run += f"; {len(event.ended)} trained before" if event.ended else ""
         threads = f"{plural(event.at_once, 'run')} at once, {threads} each"
     return [

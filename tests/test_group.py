@@ -19,7 +19,7 @@ import pytest
 from tuner.cli.train import parse_seeds
 from tuner.config.load import load
 from tuner.errors import HeldError, NotFoundError, TunerError, UsageError
-from tuner.events import Ended, EpochDone, GroupEnded, MemberFailed, MemberTold, Started, StepsDone
+from tuner.events import Ended, EpochDone, MemberFailed, MemberTold, Started, StepsDone
 from tuner.group.messages import MemberTask, from_line, to_line
 from tuner.group.opening import open_group
 from tuner.group.pool import command_of, group_code, train_group
@@ -61,35 +61,35 @@ def test_a_group_is_whole_runs_that_grow_by_more_seeds(workplace: Any) -> None:
     started, ended = events[0], events[-1]
     assert isinstance(started, Started)
     assert (started.seeds, started.ended, started.threads) == ((0, 1, 2), {}, 1)
-    assert ended == GroupEnded(workplace.runs / "c-1", 0)
+    assert ended == Ended(workplace.runs / "c-1", {"exit_code": 0})
     done = [event.seed for event in events if isinstance(event, MemberTold) and isinstance(event.event, Ended)]
     assert sorted(done) == [0, 1, 2]
-    group = read_group(ended.group)
+    group = read_group(ended.run)
     assert (list(group.runs), group.state, group.damaged) == ([0, 1, 2], "finished", ())
     assert [run.path.name for run in group.runs.values()] == ["seed-0", "seed-1", "seed-2"]
-    assert json.loads((ended.group / "seed-2" / "origins.json").read_text())["seed"] == "--seeds"
+    assert json.loads((ended.run / "seed-2" / "origins.json").read_text())["seed"] == "--seeds"
     values = [run.status["test"]["accuracy"] for run in group.runs.values()]
     assert average(group.runs.values(), "test")["accuracy"] == pytest.approx(sum(values) / 3)
 
     session = opened(workplace, SMALL, (0, 2))
-    assert command_of(session, ended.group) == ("tuner", "train", "c.yaml", "--seeds", "2")
-    on_stdin = command_of(replace(session, source="-"), ended.group)  # it cannot be read a second time
-    assert on_stdin[:3] == ("tuner", "train", str(ended.group / "seed-0" / "config.yaml"))
+    assert command_of(session, ended.run) == ("tuner", "train", "c.yaml", "--seeds", "2")
+    on_stdin = command_of(replace(session, source="-"), ended.run)  # it cannot be read a second time
+    assert on_stdin[:3] == ("tuner", "train", str(ended.run / "seed-0" / "config.yaml"))
     assert on_stdin[3:] == ("--run", "c-1", "--seeds", "0,2", "--runs-dir", str(workplace.runs))
 
     alone = workplace.train(SMALL, "seed=1").run  # one thread, as the members have
-    assert result(alone) == result(ended.group / "seed-1")
+    assert result(alone) == result(ended.run / "seed-1")
 
-    before = {path: path.stat().st_mtime_ns for path in ended.group.rglob("*") if path.is_file()}
+    before = {path: path.stat().st_mtime_ns for path in ended.run.rglob("*") if path.is_file()}
     more = trained(workplace, SMALL, (0, 1, 2, 3))
     assert isinstance(more[0], Started)
-    assert (more[0].run, list(more[0].ended)) == (ended.group, [0, 1, 2])
+    assert (more[0].run, list(more[0].ended)) == (ended.run, [0, 1, 2])
     assert {event.seed for event in more if isinstance(event, MemberTold)} == {3}
-    assert json.loads((ended.group / "group.json").read_text())["seeds"] == [0, 1, 2, 3]
+    assert json.loads((ended.run / "group.json").read_text())["seeds"] == [0, 1, 2, 3]
     changed = {path.name for path, at in before.items() if path.stat().st_mtime_ns != at}
     assert changed <= {"group.json", "lock"}
 
-    assert opened(workplace, SMALL, (0, 3)).path == ended.group
+    assert opened(workplace, SMALL, (0, 3)).path == ended.run
     assert opened(workplace, SMALL, (0, 3), again=True).path is None
     assert opened(workplace, SMALL, (0, 3), "optimizer.lr=0.1").path is None
     with pytest.raises(NotFoundError, match="another config"):
@@ -109,13 +109,13 @@ def test_members_that_cannot_be_trained_do_not_stop_the_others(workplace: Any) -
     failed = [event for event in rest if isinstance(event, MemberFailed)]
     assert [(event.seed, event.exit_code) for event in failed] == [(2, 4)]
     assert "seed-2" in failed[0].message
-    assert rest[-1] == GroupEnded(workplace.runs / "mine", 4)
+    assert rest[-1] == Ended(workplace.runs / "mine", {"exit_code": 4})
     assert [run.state for run in read_group(first.run).runs.values()] == ["finished", "finished"]
 
 
 def test_divergence_is_the_members_own_end(workplace: Any) -> None:
     events = trained(workplace, SMALL, (0, 1), "optimizer=sgd", "optimizer.lr=1e20")
-    assert events[-1].exit_code == 3
+    assert events[-1].status["exit_code"] == 3
     group = read_group(events[-1].group)
     assert (group.state, group.diverged()) == ("diverged", [0, 1])
     again = opened(workplace, SMALL, (0, 1), "optimizer=sgd", "optimizer.lr=1e20")
@@ -149,7 +149,7 @@ def test_a_killed_worker_costs_its_member_alone(workplace: Any) -> None:
     assert failed is not None
     assert (failed.seed, failed.exit_code, "SIGKILL" in failed.message) == (0, 5, True)
     assert read(started.run / "seed-0").state == "crashed"
-    assert event == GroupEnded(started.run, 75)  # the other two were asked to stop
+    assert event == Ended(started.run, {"exit_code": 75})  # the other two were asked to stop
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ def test_stopped_and_killed_groups_go_on_to_the_same_bytes(workplace: Any, start
     for number in codes:
         workplace.runs = workplace.folder / number.name / "runs"
         again = trained(workplace, LONG, (0, 1))
-        assert (again[-1].exit_code, again[0].group.name) == (0, "c-1")
+        assert (again[-1].status["exit_code"], again[0].run.name) == (0, "c-1")
         for member in ("seed-0", "seed-1"):
             for name in ("metrics.csv", "best.safetensors"):
                 assert (again[-1].group / member / name).read_bytes() == (expected / member / name).read_bytes()

@@ -51,10 +51,10 @@ class EpochDone:
 
 @dataclass(frozen=True)
 class Ended:
-    """The run is over, whatever its end was."""
+    """The run is over, whatever its end was; or a group: every member was trained, or a stop was asked for."""
 
     run: Path
-    status: dict[str, Any] = field(default_factory=dict)  # as in status.json
+    status: dict[str, Any] = field(default_factory=dict)  # as in status.json; of a group its exit_code alone
 
 
 Event = Started | StepsDone | EpochDone | Ended
@@ -78,12 +78,4 @@ class MemberFailed:
     exit_code: int
 
 
-@dataclass(frozen=True)
-class GroupEnded:
-    """Every member was trained, or a stop was asked for."""
-
-    group: Path
-    exit_code: int
-
-
-GroupEvent = Started | MemberTold | MemberFailed | GroupEnded
+GroupEvent = Started | MemberTold | MemberFailed | Ended

@@ -25,7 +25,7 @@ from tuner.data.files import locate
 from tuner.durable.reading import JSON_LIMIT, json_bytes, read_bytes
 from tuner.durable.writing import write_file
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
-from tuner.events import GroupEnded, MemberFailed
+from tuner.events import Ended, MemberFailed
 from tuner.explain.language import default_text
 from tuner.group.opening import GroupSession, open_group
 from tuner.group.pool import train_group
@@ -201,8 +201,8 @@ def follow(session: GroupSession, stop: StopRequests, silent: bool) -> Path:
             view.show(event)
             if isinstance(event, MemberFailed):
                 failed = failed or event
-            if isinstance(event, GroupEnded):
-                path, code = event.group, event.exit_code
+            if isinstance(event, Ended):
+                path, code = event.run, event.status["exit_code"]
         view.end([])
         talk.line("")
     if failed is not None and stop.asked is None and code not in PASSED_OVER:

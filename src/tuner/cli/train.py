@@ -21,7 +21,7 @@ from tuner.config.loaded import Loaded
 from tuner.durable.names import normal
 from tuner.durable.reading import json_line, shown
 from tuner.errors import ConfigError, HeldError, ResourceError, TunerError, UsageError
-from tuner.events import Ended, EpochDone, Event, GroupEnded, GroupEvent, MemberFailed, MemberTold, Started
+from tuner.events import Ended, EpochDone, Event, GroupEvent, MemberFailed, MemberTold, Started
 from tuner.figures import number
 from tuner.paths import expanded, reference
 from tuner.render.chart.image import keep
@@ -131,7 +131,7 @@ def train_one(asked: Asked) -> int:
             for each in opened.ignored:
                 talk.line(f"note: {each}: nothing is trained, so it stays")
             RunView(talk).show(ended)
-    assert isinstance(ended, Ended)  # noqa: S101 - training ends with it or raises
+    assert ended is not None  # noqa: S101 - training ends with it or raises
     code = int(ended.status["exit_code"] or 0)
     runs = {asked.loaded.config.seed: glance(ended.run)} if asked.requirements else {}
     draws = isinstance(opened, Session) and ended.status["state"] in ("finished", "diverged")
@@ -152,18 +152,16 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     """``6`` is 0 to 5, ``3,5,8`` and ``3-5,8`` are those, ``7,`` is 7 alone. Raises UsageError."""
     fix = f"6 is seeds 0 to 5; 3,5,8 and 3-5 are those; {MOST_SEEDS:,} seeds at most."
     wrong = UsageError(f"--seeds {shown(text[:60]) or repr(text)} is no number of seeds and no list of them", fix=fix)
-    if re.fullmatch(r"[0-9]+", text):
-        seeds = list(range(min(int(text), MOST_SEEDS + 1) if len(text) < 20 else 0))
-    elif re.fullmatch(r"([0-9]{1,19}(-[0-9]{1,19})?)(,[0-9]{1,19}(-[0-9]{1,19})?)*,?", text):
-        seeds = []
-        for part in filter(None, text.split(",")):
-            first, _, last = part.partition("-")
-            if last and not int(first) <= int(last) < int(first) + MOST_SEEDS:
-                raise wrong
-            seeds += range(int(first), int(last or first) + 1)
-    else:
+    is_count, span = re.fullmatch(r"[0-9]{1,19}", text), r"[0-9]{1,19}(-[0-9]{1,19})?"
+    if not is_count and not re.fullmatch(rf"{span}(,{span})*,?", text):
         raise wrong
-    if not 0 < len(seeds) <= MOST_SEEDS or max(seeds) >= 2**63:
+    seeds: list[int] = []
+    for part in [f"0-{int(text) - 1}"] if is_count else filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        if last and not int(first) <= int(last) < int(first) + MOST_SEEDS:
+            raise wrong
+        seeds += range(int(first), int(last or first) + 1)
+    if len(seeds) > MOST_SEEDS or max(seeds) >= 2**63:
         raise wrong
     if len(set(seeds)) < len(seeds):
         raise UsageError(f"--seeds {shown(text[:60])} names a seed twice", fix="Name each seed once.")
@@ -182,8 +180,7 @@ def train_seeds(asked: Asked, seeds: Sequence[int]) -> int:
         is_due = path is None or len(before) < len(session.seeds)
         if path is None or is_due:
             ended = follow(asked, train_group(session, asked.stop), view.show)
-            assert isinstance(ended, GroupEnded)  # noqa: S101 - training ends with it or raises
-            path, code = ended.group, ended.exit_code
+            path, code = ended.run, int(ended.status["exit_code"])
         else:
             asked.stop.rest()
             asked.say_path(path)
@@ -201,7 +198,7 @@ def train_seeds(asked: Asked, seeds: Sequence[int]) -> int:
     return finish(asked, path, group.runs, code, group.as_json(), draws=draws)
 
 
-def follow(asked: Asked, events: Iterable[AnyEvent], show: Callable[[AnyEvent], None]) -> AnyEvent:
+def follow(asked: Asked, events: Iterable[AnyEvent], show: Callable[[AnyEvent], None]) -> Ended:
     """Shows a training while it goes on; its last event. When the reader of stdout has gone, it goes on."""
     for event in events:
         show(event)
@@ -209,6 +206,7 @@ def follow(asked: Asked, events: Iterable[AnyEvent], show: Callable[[AnyEvent], 
             asked.say_path(event.run)
         if asked.as_json and not asked.quiet and (told := as_data(event)):
             write(sys.stdout, json_line(told))
+    assert isinstance(event, Ended)  # noqa: S101 - training ends with it or raises
     return event
 
 

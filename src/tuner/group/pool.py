@@ -15,7 +15,7 @@ from typing import IO
 
 from tuner.document.files import is_handed_over
 from tuner.errors import BUG, ResourceError
-from tuner.events import Ended, GroupEnded, GroupEvent, MemberFailed, MemberTold, Started
+from tuner.events import Ended, GroupEvent, MemberFailed, MemberTold, Started
 from tuner.group.messages import MemberTask, from_line, to_line
 from tuner.group.opening import GroupSession, hold
 from tuner.runs.files import CONFIG
@@ -77,7 +77,7 @@ class Worker:
 
 
 def train_group(session: GroupSession, stop: StopRequests) -> Generator[GroupEvent]:
-    """Trains the members that have not come to an end yet; Started comes first and GroupEnded last. A member that
+    """Trains the members that have not come to an end yet; Started comes first and Ended last. A member that
     fails does not stop the others. Raises TunerError before the first member begins."""
     session, lock = hold(session)
     with ExitStack() as held:
@@ -107,7 +107,7 @@ def train_group(session: GroupSession, stop: StopRequests) -> Generator[GroupEve
         yield from _Pool(session, stop, held, waiting, codes).run()
         if stop.asked is not None:  # what was not begun, or had nothing to save yet, is stopped as well
             codes |= {seed: stop.asked.exit_code for seed in session.seeds if seed not in codes}
-        yield GroupEnded(session.path, group_code(codes.values()))
+        yield Ended(session.path, {"exit_code": group_code(codes.values())})
 
 
 def group_code(codes: Collection[int]) -> int:

@@ -116,7 +116,7 @@ def test_members_that_cannot_be_trained_do_not_stop_the_others(workplace: Any) -
 def test_divergence_is_the_members_own_end(workplace: Any) -> None:
     events = trained(workplace, SMALL, (0, 1), "optimizer=sgd", "optimizer.lr=1e20")
     assert events[-1].status["exit_code"] == 3
-    group = read_group(events[-1].group)
+    group = read_group(events[-1].run)
     assert (group.state, group.diverged()) == ("diverged", [0, 1])
     again = opened(workplace, SMALL, (0, 1), "optimizer=sgd", "optimizer.lr=1e20")
     assert list(again.trained()) == [0, 1]
@@ -196,14 +196,14 @@ def test_stopped_and_killed_groups_go_on_to_the_same_bytes(workplace: Any, start
         stopped = [run for run in map(read, filter(is_run, members)) if run.state == "stopped"]
         assert stopped
         assert {run.status["exit_code"] for run in stopped} == {of_member}
-    expected = trained(workplace, LONG, (0, 1))[-1].group
+    expected = trained(workplace, LONG, (0, 1))[-1].run
     for number in codes:
         workplace.runs = workplace.folder / number.name / "runs"
         again = trained(workplace, LONG, (0, 1))
         assert (again[-1].status["exit_code"], again[0].run.name) == (0, "c-1")
         for member in ("seed-0", "seed-1"):
             for name in ("metrics.csv", "best.safetensors"):
-                assert (again[-1].group / member / name).read_bytes() == (expected / member / name).read_bytes()
+                assert (again[-1].run / member / name).read_bytes() == (expected / member / name).read_bytes()
 
 
 COMMAND = """

@@ -41,25 +41,18 @@ class Screen:
     """A terminal; it is drawn when it is told to, by no thread."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._console = console_on(stream, 80, is_terminal=True, color=is_colored(stream))
-        self._bar: Live | None = None
+        self._console = console = console_on(stream, 80, is_terminal=True, color=is_colored(stream))
+        self._bar = Live(
+            console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
 
     def draw(self, lines: Sequence[Line], bar: str | None, width: int, height: int) -> None:
         """`lines` above the bar; `bar` is what it is from now on, None for none. Raises OSError, ValueError."""
         self._console.size = (width, height)
-        if bar is None and self._bar is not None:
+        if bar is None:
             self._bar.stop()
-            self._bar = None
-        if bar is not None:
-            if self._bar is None:
-                self._bar = Live(
-                    console=self._console,
-                    auto_refresh=False,
-                    transient=True,
-                    redirect_stdout=False,
-                    redirect_stderr=False,
-                )
-                self._bar.start()
+        else:
+            self._bar.start()
             self._bar.update(Text(bar, no_wrap=True, overflow="crop"), refresh=not lines)
         if lines:
             texts = [text for line in lines for text in self._texts(line, width)]

@@ -108,8 +108,7 @@ class ConfigError(TunerError):
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.found = Faults(faults)
-        self.faults = tuple(self.found)
-        self.count = self.found.count
+        self.faults, self.count = tuple(self.found), self.found.count
         super().__init__(f"{self.count:,} error{'s' if self.count != 1 else ''} in the config")
 
     def as_json(self) -> dict[str, Any]:

@@ -45,9 +45,7 @@ SETTINGS = "Settings that win over the file's."
 RUNS = Path("runs")
 EMPTY: list[str] = []
 
-RunsDir = Annotated[
-    Path, Option(parser=path_of, envvar="TUNER_RUNS", metavar="DIR", help="Folder of the runs.", show_default=True)
-]
+RunsDir = Annotated[Path, Option(parser=path_of, envvar="TUNER_RUNS", metavar="DIR", help="Folder of the runs.")]
 Quiet = Annotated[bool, Option("-q", "--quiet", help="Leave only the result on stdout.")]
 Json = Annotated[bool, Option("--json", help="Print JSON on stdout.")]
 Overrides = Annotated[list[str], Argument(metavar="KEY=VALUE...", help=SETTINGS, autocompletion=offers("settings"))]

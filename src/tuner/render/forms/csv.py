@@ -29,9 +29,7 @@ def show(answer: Answer) -> str:
     return stream.getvalue()
 
 
-def _plain(cell: Cell) -> str | int | float | None:
+def _plain(cell: Cell) -> Cell:
     if isinstance(cell, datetime):
         return cell.isoformat(timespec="microseconds")
-    if isinstance(cell, Brief):
-        return cell.raw
-    return cell.text if isinstance(cell, Command) else None if isinstance(cell, Spark) else cell
+    return cell.raw if isinstance(cell, Brief) else cell.text if isinstance(cell, Command) else cell

@@ -40,7 +40,9 @@ class Scale:
         """About `wanted` round numbers inside the scale: 1, 2 or 5 times a power of ten."""
         if self.log and self.high / self.low >= 10:
             return self._decades(wanted)
-        step = self._step(wanted)
+        rough = (self.high / 2 - self.low / 2) / max(1, wanted) * 2
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = next(power * factor for factor in ROUND if power * factor >= rough * 0.75)
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return [index * step for index in range(first, last + 1)]
 
@@ -53,11 +55,6 @@ class Scale:
         if decimals > 6 or max(map(abs, ticks)) >= 1e6:
             return [number(tick) for tick in ticks]
         return [f"{tick:,.{decimals}f}".replace("-0", "0") if tick == 0 else f"{tick:,.{decimals}f}" for tick in ticks]
-
-    def _step(self, wanted: int) -> float:
-        rough = (self.high / 2 - self.low / 2) / max(1, wanted) * 2
-        power = 10.0 ** math.floor(math.log10(rough))
-        return next(power * factor for factor in ROUND if power * factor >= rough * 0.75)
 
     def _decades(self, wanted: int) -> list[float]:
         """The richest set of round numbers that is not much more than wanted."""

@@ -34,18 +34,7 @@ from tuner.answer import (
 from tuner.figures import ASCII_LEVELS, LEVELS, duration, spark
 from tuner.render.chart.terminal import Drawing, charts
 from tuner.render.screen import console_on
-from tuner.render.text import (
-    GAP,
-    can_draw,
-    escape,
-    escape_lines,
-    fitting,
-    is_colored,
-    is_terminal,
-    shorten,
-    terminal_size,
-    write,
-)
+from tuner.render.text import GAP, can_draw, escape, fitting, is_colored, is_terminal, shorten, terminal_size, write
 
 UNBOUNDED = 1_000_000
 LONGEST_WORD = 40
@@ -96,7 +85,7 @@ class Look:
                 yield from ["#\n"] * bool(place)
                 yield from (f"# {line.rstrip()}".rstrip() + "\n" for line in self.lines(inner))
         elif isinstance(block, Text) and block.code:
-            yield f"{escape_lines(block.text)}\n"
+            yield from (f"{escape(line)}\n" for line in block.text.split("\n"))
         elif isinstance(block, Command):
             yield f"  {escape(block.text)}\n"
         elif isinstance(block, Text | Verdict):

@@ -102,13 +102,13 @@ class UsageError(TunerError):
 
 
 class ConfigError(TunerError):
-    """A config has faults: `found` are all of them, `faults` the first, in order, `count` says how many there are."""
+    """A config has faults: `found` are all of them, `faults` the first as they came, `count` is how many there are."""
 
     exit_code = 2
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.found = Faults(faults)
-        self.faults, self.count = tuple(self.found), self.found.count
+        self.faults, self.count = tuple(faults)[:FIRST], self.found.count
         super().__init__(f"{self.count:,} error{'s' if self.count != 1 else ''} in the config")
 
     def as_json(self) -> dict[str, Any]:

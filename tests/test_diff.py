@@ -260,6 +260,8 @@ def test_one_key_each(place: Place) -> None:
         "model.output.initializer": ("default", "zeros")
     }
     assert list(changed(place, "{}", "data: {augment: [flip]}")) == ["data.augment"]
+    assert changed(place, "data: {fold: {}}", "data: {fold: {index: 2}}") == {"data.fold.index": (0, 2)}
+    assert list(changed(place, "{}", "data: {fold: {}}")) == ["data.test", "data.fold"]
     assert list(changed(place, LAYERS, LAYERS.replace("slope: 0.3", "slope: 0.1"))) == ["model.layers"]
 
 

@@ -318,13 +318,15 @@ def test_notes_on_what_else_differs(make: Make) -> None:
     make("a", ACCURACIES)
     make("b", ACCURACIES, device="cuda:0", device_model="NVIDIA H100", torch="2.11.0", data_fingerprint="e" * 64)
     make("c", ACCURACIES, "optimizer=sgd", "optimizer.momentum=0.9")
-    make("d", ACCURACIES, "optimizer=sgd", "model.hidden=[256]", "early_stopping.patience=3")
+    make("d", ACCURACIES, "optimizer=sgd", "optimizer.lr=0.001", "model.hidden=[256]", "early_stopping.patience=3")
     found = compared("a", "b", "c", "d")
     assert found.notes == (
         "not everything else is equal: device cpu (a, c, d), cuda:0 (b); "
         "device model AMD EPYC (a, c, d), NVIDIA H100 (b); torch 2.10.0 (a, c, d), 2.11.0 (b); "
         "the data (another fingerprint)",
         "b has the same settings as a",
+        "c differs from a in 2 settings (optimizer, optimizer.lr), so that a difference cannot be put down to one of "
+        "them; `tuner diff runs/a runs/c` shows them",
         "d differs from a in 3 settings (model.hidden, optimizer, early_stopping), so that a difference cannot be "
         "put down to one of them; `tuner diff runs/a runs/d` shows them",
     )

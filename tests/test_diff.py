@@ -22,7 +22,7 @@ import pytest
 from making import create
 
 from tuner.asks.diff import blocks, summary
-from tuner.asks.diff.changes import Diff, as_data, compare_sides
+from tuner.asks.diff.changes import Diff, as_data, compare_sides, counted
 from tuner.asks.diff.sides import find_sides
 from tuner.config.load import load
 from tuner.document.writing import to_yaml
@@ -304,7 +304,7 @@ def test_another_choice_is_one_change(
     inside = {each.key.removeprefix(f"{key}.") for each in found.changed[0].inside if each.differs}
     assert inside == {*shared.split(), *own.split()}
     text = text_of(blocks(found, PARTS, False))
-    assert f"config: {len(keys)} of {len(found.counted)} settings differ" in text
+    assert f"config: {len(keys)} of {len(list(counted(found.settings)))} settings differ" in text
     if shared:
         assert found.warnings() == [f"{len(keys)} settings differ: an effect cannot be put down to one of them"]
         assert text.endswith(f"\n{len(keys)} settings differ")

@@ -21,6 +21,7 @@ from tuner.asks.diff.changes import (
     as_data,
     as_text,
     compare_sides,
+    counted,
     is_ignored,
     listed,
 )
@@ -183,7 +184,7 @@ def settings(diff: Diff, everything: bool) -> Iterator[Block]:
     if not shown:
         return
     count = len(diff.changed)
-    title = f"config: {count} of {plural(len(diff.counted), 'setting')} differ{'s' * (count == 1)}"
+    title = f"config: {count} of {plural(len(list(counted(diff.settings))), 'setting')} differ{'s' * (count == 1)}"
     columns = [Column(head, code=True) for head in ("setting", *(side.letter for side in diff.sides))]
     values = [[None if value is ABSENT else brief(value) for value in setting.values] for setting in shown]
     rows: list[list[Cell]] = [[setting.key, *each] for setting, each in zip(shown, values, strict=True)]

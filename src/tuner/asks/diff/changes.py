@@ -86,15 +86,10 @@ class Diff:
     unused: tuple[str, ...] = ()  # patterns of --ignore that fit nothing
 
     @property
-    def counted(self) -> list[Setting]:
-        """The settings, and below a switched choice what several sides have in theirs."""
-        return list(_counted(self.settings))
-
-    @property
     def changed(self) -> list[Setting]:
-        """Those of `counted` in which a side differs from the first one."""
+        """The settings in which a side differs from the first one."""
         keys = {each.key for at in range(1, len(self.sides)) for each in self.changes_against_first(at)}
-        return [setting for setting in self.counted if setting.key in keys]
+        return [setting for setting in counted(self.settings) if setting.key in keys]
 
     @property
     def moved(self) -> list[Circumstance]:
@@ -145,10 +140,11 @@ def compare_sides(sides: list[Side], ignore: Sequence[str] = ()) -> Diff:
     return Diff(sides, _without(settings, ignore), identity, outcomes_of(sides), course_of(sides), unused)
 
 
-def _counted(settings: Sequence[Setting]) -> Iterator[Setting]:
+def counted(settings: Sequence[Setting]) -> Iterator[Setting]:
+    """The settings, and below a switched choice what several sides have in theirs."""
     for setting in settings:
         yield setting
-        yield from _counted([each for each in setting.inside if sum(value is not ABSENT for value in each.values) > 1])
+        yield from counted([each for each in setting.inside if sum(value is not ABSENT for value in each.values) > 1])
 
 
 def listed(words: Sequence[str]) -> str:

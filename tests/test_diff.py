@@ -630,11 +630,16 @@ def test_a_config_without_its_settings_shows_as_it_is(place: Place, text_of: Cal
 def test_a_damaged_member_is_left_out_and_told(place: Place) -> None:
     place.run("a/seed-0", "seed=0")
     (place.run("a/seed-1", "seed=1") / "run.json").write_text("{")
-    place.run("b")
-    done = place.tuner("diff a b")
+    place.run("c")
+    done = place.tuner("diff a c")
     assert done.returncode == 0
     assert "group of 1" in done.stdout
     assert "left out of a: " in done.stderr
+    (place.run("b/seed-1", "seed=1") / "metrics.csv").write_text("epoch\nx\n")
+    place.run("b/seed-0", "seed=0")
+    done = place.tuner("diff a b")
+    assert (done.returncode, done.stdout.count("group of 1")) == (0, 2)
+    assert "left out of b: runs/b/seed-1/metrics.csv is damaged" in done.stderr
 
 
 def test_a_setting_that_came_later_has_its_default_in_an_older_run(place: Place) -> None:

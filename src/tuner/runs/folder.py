@@ -168,16 +168,21 @@ def there_are(newest_first: Sequence[Path]) -> str:
 
 
 class GroupHead(NamedTuple):
-    """What group.json says of a group: the config's name, and the members' identity."""
+    """What group.json says of a group: the config's name, the members' identity and seeds, how it was begun."""
 
     name: str
     identity: Identity
+    seeds: tuple[int, ...]
+    argv: tuple[str, ...]
 
 
 def glance_group(path: Path) -> GroupHead:
     """The group in the folder `path`. Raises NotFoundError where its group.json is missing or damaged."""
     about = _about(path / GROUP, read_bytes(path / GROUP, JSON_LIMIT))
-    return GroupHead(about["name"], Identity.from_json(about.get("identity"), shown(path / GROUP)))
+    told = {key: about[key] if isinstance(about.get(key), list) else [] for key in ("seeds", "argv")}
+    seeds = tuple(seed for seed in told["seeds"] if type(seed) is int)
+    identity = Identity.from_json(about.get("identity"), shown(path / GROUP))
+    return GroupHead(about["name"], identity, seeds, tuple(map(str, told["argv"])))
 
 
 def _about(file: Path, data: bytes) -> dict[str, Any]:

@@ -237,7 +237,6 @@ def _command(side: Side, count: int) -> str:
 def _notes(sides: Sequence[Side], metric: Metric) -> Iterator[str]:
     """What makes a difference between groups hard to put down to one thing."""
     base, others = sides[0], sides[1:]
-    yield from (f"left out of {side.name}: {each}" for side in sides for each in side.damaged)
     if unequal := _conditions(sides):
         yield f"not everything else is equal: {'; '.join(unequal)}"
     for side in others:

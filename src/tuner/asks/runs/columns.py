@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tuner.asks.runs.entries import DAMAGED, Entry
+from tuner.asks.runs.entries import Entry
 from tuner.choice import nearest
 from tuner.config.comparison import ABSENT, Setting, meaning, name_of, side_by_side
 from tuner.document.nodes import Place, core_value, to_plain
@@ -22,7 +22,7 @@ from tuner.options.metrics import Column as Measured
 from tuner.options.metrics import column as column_of
 from tuner.paths import normal
 from tuner.quantities import LAYER
-from tuner.runs.family import without_seed
+from tuner.runs.family import DAMAGED, without_seed
 from tuner.runs.files import STATES
 from tuner.runs.folder import Run, natural
 from tuner.runs.values import Condition, Metric, metrics_of_run, parse_condition, parse_metric, seconds, value

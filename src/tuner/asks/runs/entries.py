@@ -11,14 +11,11 @@ from typing import Any
 from tuner.config.comparison import ABSENT, leaves, meaning, name_of, side_by_side
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError
-from tuner.runs.family import read_group, without_seed
+from tuner.runs.family import DAMAGED, read_group, without_seed
 from tuner.runs.files import CONFIG, IDENTITY, METRICS, STATUS
 from tuner.runs.find import results_in
 from tuner.runs.folder import GROUP, Run, folders_in, glance, headline, is_run, members
 from tuner.runs.lock import holder
-
-DAMAGED = "damaged"
-"""The state of a folder that cannot be read."""
 
 _SECTIONS = ("data", "model", "optimizer", "training")
 
@@ -88,10 +85,8 @@ def _inside(path: Path) -> list[Entry]:
         return [_entry(each, f"{path.name}/{each.name}") for each in inside]
     runs = {run.path: run for run in group.runs.values()}
     parts = tuple(_entry(each, f"{path.name}/{each.name}", runs.get(each)) for each in inside)
-    damaged = sum(part.state == DAMAGED for part in parts)
-    state = group.state + (f", {damaged} {DAMAGED}" if damaged else "")
     created = max(run.created for run in runs.values())
-    return [Entry(path, path.name, state, created, group.first.name, tuple(group.runs.values()), parts)]
+    return [Entry(path, path.name, group.state, created, group.first.name, tuple(group.runs.values()), parts)]
 
 
 def _entry(path: Path, label: str, run: Run | None = None) -> Entry:

@@ -34,8 +34,13 @@ def ask(reference: str, part: str, runs_dir: Path) -> Answer:
     data, shown = run_data(run), {"summary": f"{path}\n"}
     if part in FILES:
         blocks = text_of(run, FILES[part])
+        if part == "timing":
+            data[part] = run.timing
+        elif part == "log":
+            data[part] = plain_text(blocks).splitlines()
     elif part == "files":
-        blocks = [Text("\n".join(str(each) for each in files_below(path)), code=True)]
+        data["files"] = list(map(str, files_below(path)))
+        blocks = [Text("\n".join(data["files"]), code=True)]
     else:
         blocks = [summary(run) if part == "summary" else _pairs(data[part])]
     return Answer([*disagreements(run), *blocks], data.get(part, data), shown.get(part) or plain_text(blocks))

@@ -111,10 +111,14 @@ class Run:
         return rows
 
     @cached_property
+    def timing(self) -> list[Row]:
+        """The whole lines of timing.csv. Raises NotFoundError."""
+        return parse_rows(self.content(TIMING).decode("ascii", "replace"), shown(self.path / TIMING))
+
+    @cached_property
     def seconds(self) -> dict[int, float]:
         """Epoch -> how long it took, as timing.csv has it. Raises NotFoundError."""
-        rows = parse_rows(self.content(TIMING).decode("ascii", "replace"), shown(self.path / TIMING))
-        pairs = [(row.get("epoch"), row.get("seconds")) for row in rows]
+        pairs = [(row.get("epoch"), row.get("seconds")) for row in self.timing]
         return {int(epoch): float(taken) for epoch, taken in pairs if epoch is not None and taken is not None}
 
     @cached_property

@@ -4,6 +4,7 @@ condition on one, and in what order."""
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -231,8 +232,13 @@ def _named(text: str, everything: Sequence[Entry]) -> UsageError | None:
     """For the name of a config or run where a filter should stand."""
     if any(entry.name == text for entry in everything):
         return UsageError(f"{shown(text)} is no filter", fix=f"name={shown(text)} lists the runs of that config.")
-    labels = [each.label for entry in everything for each in (entry, *entry.members)]
-    if text in labels or re.fullmatch(r"@[0-9]+", text):
+    place = os.path.realpath(text) if "\0" not in text else ""
+    named = [each for entry in everything for each in (entry, *entry.members)
+             if each.label == text.rstrip("/") or os.path.realpath(each.path) == place]  # fmt: skip
+    if any(each.members for each in named):
+        fix = f"tuner show {shown(text)} tells about that group, tuner runs --members lists the runs of groups."
+        return UsageError(f"{shown(text)} is no filter", fix=fix)
+    if named or re.fullmatch(r"@[0-9]+", text):
         return UsageError(f"{shown(text)} is no filter", fix=f"tuner show {shown(text)} tells about a run.")
     return None
 

@@ -77,7 +77,42 @@ def test_settings_of_runs_and_groups(tmp_path: Path) -> None:
         assert shell(f"$T check {reference} no.such=key", tmp_path).returncode == 2
     (tmp_path / "digits").mkdir()
     assert shell("$T check digits -q", tmp_path).returncode == 0
-    assert "is a folder, but not of a run" in shell("$T check runs", tmp_path).stderr
+    assert "is a folder, but not of a run" in shell("$T check .", tmp_path).stderr
+
+
+def test_all_that_is_damaged_in_a_folder_of_runs(tmp_path: Path) -> None:
+    """Of runs and of groups, whose own file is looked at, too; not only the first file of each."""
+    small = "'model.hidden=[4]' training.epochs=2 data.limit=200 -q"
+    for words in ("--run g --seeds 2", "--run whole", "--run lost", "--run spoilt"):
+        assert shell(f"$T train digits {small} {words}", tmp_path).returncode == 0
+    done = shell("$T check runs", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    one = "finished, 2 epochs, 2 checkpoints, all checksums agree"
+    whole = [f"runs/{name}: {one}" for name in ("lost", "spoilt", "whole")]
+    group = ["runs/g/group.json: whole", *(f"runs/g/seed-{seed}: {one}" for seed in (0, 1))]
+    assert done.stdout.splitlines() == [*whole, *group]
+    shutil.move(tmp_path / "runs/g", tmp_path / "groups/g")
+    assert shell("$T check groups", tmp_path).stdout.splitlines() == [
+        line.replace("runs/", "groups/") for line in group
+    ]
+    shutil.move(tmp_path / "groups/g", tmp_path / "runs/g")
+
+    (tmp_path / "runs/lost/status.json").unlink()
+    names = ("data.json", "metrics.csv", "checkpoints/epoch-0001/state.json", "best.safetensors")
+    spoilt = [*(f"runs/spoilt/{name}" for name in names), "runs/g/group.json", "runs/g/seed-1/timing.csv"]
+    for name in spoilt:
+        content = (tmp_path / name).read_bytes()
+        (tmp_path / name).unlink()  # the best weights are a checkpoint's, too
+        (tmp_path / name).write_bytes(content + b"x")
+    done = shell("$T check runs --json", tmp_path)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["ok"]) == (4, False)
+    said = [error["message"] for error in told["errors"]]
+    assert len(said) == len(spoilt) + 1 == len(done.stderr.splitlines())
+    assert all(any(each.startswith(f"{name} is damaged") for each in said) for name in spoilt)
+    (lost,) = [error for error in told["errors"] if "runs/lost/status.json is missing" in error["message"]]
+    assert shell(lost["suggestion"].split("`")[1].replace("tuner", "$T", 1), tmp_path).returncode == 0
+    assert shell("$T check lost", tmp_path).stdout == f"runs/lost: {one}\n"
 
 
 def test_a_folder_that_may_not_be_entered(tmp_path: Path) -> None:

@@ -362,6 +362,12 @@ def test_one_metric_is_drawn_and_the_runs_picture_left_alone(trained: Path) -> N
 def test_parts_of_a_run_as_json(trained: Path) -> None:
     rows = json.loads(tuner("show", "digits-1", "metrics", "--json", cwd=trained).stdout)
     assert [row["epoch"] for row in rows] == [1, 2, 3]
+    times, log, files = (
+        json.loads(tuner("show", "digits-1", part, "--json", cwd=trained).stdout) for part in ("timing", "log", "files")
+    )
+    assert [(row["epoch"], row["seconds"] > 0) for row in times] == [(1, True), (2, True), (3, True)]
+    assert log == (trained / "runs/digits-1/log.txt").read_text().splitlines()
+    assert "runs/digits-1/checkpoints/epoch-0003/state.json" in files
     quiet = tuner("show", "digits-1", "metrics", "-q", cwd=trained)
     assert quiet.stdout.startswith("epoch,step")
 

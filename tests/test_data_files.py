@@ -77,6 +77,10 @@ def test_missing_data_names_each_folder_and_what_to_do(tmp_path: Path, monkeypat
     for word in ("`tuner download mnist`", "TUNER_DATA", "data.root"):
         assert word in caught.value.fix
     assert caught.value.exit_code == 4
+    with pytest.raises(NotFoundError) as caught:
+        load_splits(MNIST(root="my data").open())
+    fix = "run `tuner download mnist --root 'my data'`, or set data.root to the folder that holds it"
+    assert caught.value.fix == fix
 
 
 @pytest.mark.parametrize("root", ["a\0b", "x" * 5000])

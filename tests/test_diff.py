@@ -22,7 +22,7 @@ import pytest
 from making import create
 
 from tuner.asks.diff import blocks, summary
-from tuner.asks.diff.changes import Diff, as_data, compare_sides
+from tuner.asks.diff.changes import Diff, as_data, compare_sides, counted
 from tuner.asks.diff.sides import find_sides
 from tuner.config.load import load
 from tuner.document.writing import to_yaml
@@ -275,28 +275,50 @@ def test_how_far_a_number_moved_is_not_told_of_one_that_says_which(place: Place,
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "key", "inside"),
+    ("a", "b", "key", "shared", "own"),
     [
-        ("{}", "optimizer: {name: sgd, momentum: 0.9}", "optimizer", "lr betas eps momentum nesterov"),
-        ("{}", "optimizer: {name: sgd, lr: 1e-3}", "optimizer", "betas eps momentum nesterov"),
-        ("{}", "scheduler: {name: step, gamma: 0.5}", "scheduler", "step_size gamma"),
-        ("{}", "early_stopping: {patience: 5}", "early_stopping", "patience min_delta"),
-        ("{}", "model: {activation: {name: elu, alpha: 2}}", "model.activation", "alpha"),
-        ("model: {activation: leaky_relu}", "model: {activation: elu}", "model.activation", "slope alpha"),
+        ("{}", "optimizer: {name: sgd, momentum: 0.9}", "optimizer", "lr", "betas eps momentum nesterov"),
+        ("{}", "optimizer: {name: sgd, lr: 1e-3}", "optimizer", "", "betas eps momentum nesterov"),
+        ("{}", "scheduler: {name: step, gamma: 0.5}", "scheduler", "", "step_size gamma"),
+        ("{}", "early_stopping: {patience: 5}", "early_stopping", "", "patience min_delta"),
+        ("{}", "model: {activation: {name: elu, alpha: 2}}", "model.activation", "", "alpha"),
+        ("model: {activation: leaky_relu}", "model: {activation: elu}", "model.activation", "", "slope alpha"),
         (
             "{}",
             "model: {name: cnn, activation: {name: elu}, hidden: [4]}",
             "model",
-            "activation hidden channels kernel_size",
+            "activation hidden",
+            "channels kernel_size",
         ),
+        ("data: mnist", "data: {name: digits, limit: 100}", "data", "limit", "test"),
     ],
 )
-def test_another_choice_is_one_change(place: Place, a: str, b: str, key: str, inside: str) -> None:
+def test_another_choice_is_one_change(
+    place: Place, a: str, b: str, key: str, shared: str, own: str, text_of: Callable[..., str]
+) -> None:
+    """With what it alone has; what both choices have counts for itself, wherever something is counted."""
     found = place.diff(place.config("a.yaml", a), place.config("b.yaml", b))
-    (setting,) = found.changed
-    assert setting.key == key
-    assert [each.key.removeprefix(f"{key}.") for each in setting.inside if each.differs] == inside.split()
-    assert found.warnings() == []
+    keys = [key, *(f"{key}.{each}" for each in shared.split())]
+    assert [setting.key for setting in found.changed] == keys
+    assert [each["key"] for each in as_data(found, PARTS, False)["changed"]] == keys
+    inside = {each.key.removeprefix(f"{key}.") for each in found.changed[0].inside if each.differs}
+    assert inside == {*shared.split(), *own.split()}
+    text = text_of(blocks(found, PARTS, False))
+    assert f"config: {len(keys)} of {len(list(counted(found.settings)))} settings differ" in text
+    if shared:
+        assert found.warnings() == [f"{len(keys)} settings differ: an effect cannot be put down to one of them"]
+        assert text.endswith(f"\n{len(keys)} settings differ")
+    else:
+        assert found.warnings() == []
+
+
+def test_sides_of_one_choice_beside_another_one(place: Place) -> None:
+    """Against the first side: what is inside a choice that both have counts, though a third has another choice."""
+    texts = ("model: cnn", "model: {name: cnn, channels: [8]}", "model: {name: mlp, dropout: 0.5}")
+    found = place.diff(*(place.config(f"{at}.yaml", text) for at, text in enumerate(texts)))
+    counts = [[each.key for each in found.changes_against_first(at)] for at in range(3)]
+    assert counts == [[], ["model.channels"], ["model", "model.dropout"]]
+    assert {each.key for each in found.changed} == {"model", "model.channels", "model.dropout"}
 
 
 def test_the_seed_of_a_group_does_not_count(filled: Place) -> None:
@@ -390,7 +412,9 @@ def test_what_voids_a_comparison_is_said_first(
     assert found.warnings() == [f"{word} differs: results can differ for that alone"]
     assert not found.same()
     assert found.same(["config"])
-    assert text_of(blocks(found, ["config"], False)).split("\n")[4].startswith(f"warning: {word} differs")
+    assert text_of(blocks(found, ["result"], False)).split("\n")[4].startswith(f"warning: {word} differs")
+    assert "warning" not in text_of(blocks(found, ["config"], False))
+    assert as_data(found, ["config"], False)["warnings"] == []
 
 
 def test_a_commit_is_told_but_is_no_part_of_the_identity(place: Place) -> None:
@@ -606,11 +630,16 @@ def test_a_config_without_its_settings_shows_as_it_is(place: Place, text_of: Cal
 def test_a_damaged_member_is_left_out_and_told(place: Place) -> None:
     place.run("a/seed-0", "seed=0")
     (place.run("a/seed-1", "seed=1") / "run.json").write_text("{")
-    place.run("b")
-    done = place.tuner("diff a b")
+    place.run("c")
+    done = place.tuner("diff a c")
     assert done.returncode == 0
     assert "group of 1" in done.stdout
     assert "left out of a: " in done.stderr
+    (place.run("b/seed-1", "seed=1") / "metrics.csv").write_text("epoch\nx\n")
+    place.run("b/seed-0", "seed=0")
+    done = place.tuner("diff a b")
+    assert (done.returncode, done.stdout.count("group of 1")) == (0, 2)
+    assert "left out of b: runs/b/seed-1/metrics.csv is damaged" in done.stderr
 
 
 def test_a_setting_that_came_later_has_its_default_in_an_older_run(place: Place) -> None:
@@ -643,7 +672,7 @@ def test_folders_can_be_copied_elsewhere(filled: Place, tmp_path: Path) -> None:
         (["optimizer.*"], ["model.hidden", "model.dropout", "training.epochs"]),
         (["optimizer.name"], ["model.hidden", "model.dropout", "training.epochs"]),
         (["optimizer.lr"], ["model.hidden", "model.dropout", "optimizer", "training.epochs"]),
-        (["*dropout", "model.h*"], ["optimizer", "training.epochs"]),
+        (["*dropout", "model.h*"], ["optimizer", "optimizer.lr", "training.epochs"]),
         (["*"], []),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,12 +18,14 @@ from typing import Any
 
 import pytest
 
+from tuner.answer import Note, Table
+from tuner.asks import show
 from tuner.cli.train import parse_seeds
 from tuner.config.load import load
 from tuner.errors import HeldError, NotFoundError, TunerError, UsageError
 from tuner.events import Ended, EpochDone, MemberFailed, MemberTold, Started
 from tuner.group import MemberTask, command_of, group_code, train_group
-from tuner.opening import Request, open_group
+from tuner.opening import Request, hold, open_group
 from tuner.runs.family import average, read_group
 from tuner.runs.folder import is_run, read
 from tuner.runs.lock import holder
@@ -51,6 +54,34 @@ def trained(workplace: Any, text: str, seeds: tuple[int, ...], *overrides: str, 
     return list(train_group(opened(workplace, text, seeds, *overrides, **request), StopRequests()))
 
 
+def test_show_tells_of_every_seed_and_what_goes_on(workplace: Any) -> None:
+    path = trained(workplace, SMALL, (0, 1))[-1].run
+    about = json.loads((path / "group.json").read_text())  # as more seeds leave it whose turn never came
+    (path / "group.json").write_text(json.dumps({**about, "seeds": [0, 1, 2, 5]}))
+    whole = (path / "seed-1/metrics.csv").read_bytes()
+    (path / "seed-1/metrics.csv").write_bytes(whole + b"x")
+    answer = show.ask(str(path), "summary", workplace.runs)
+    (table,) = [block for block in answer.blocks if isinstance(block, Table)]
+    states = [(0, "finished"), (1, "damaged"), (2, "not begun"), (5, "not begun")]
+    assert [tuple(row[:2]) for row in table.rows] == states
+    (note,) = [block for block in answer.blocks if isinstance(block, Note)]
+    assert "seed-1/metrics.csv is damaged" in note.text
+    assert (answer.data["state"], answer.data["not_begun"]) == ("finished, 1 damaged, 2 not begun", [2, 5])
+    (path / "seed-1/metrics.csv").write_bytes(whole)
+    command = shlex.split(answer.data["next"])
+    assert subprocess.run([sys.executable, "-m", *command, "-q"], check=False).returncode == 0
+    data = show.ask(str(path), "summary", workplace.runs).data
+    assert (data["state"], data["next"]) == ("finished", f"tuner curves {path}")
+
+
+def test_show_names_what_begins_a_group_without_members(workplace: Any) -> None:
+    lock = hold(opened(workplace, SMALL, (0, 1)))
+    lock.release()
+    with pytest.raises(NotFoundError, match="holds no run yet") as refused:
+        show.ask("c-1", "summary", workplace.runs)
+    assert refused.value.fix == "`tuner train c.yaml --seeds 2` goes on with it."
+
+
 def result(member: Path) -> list[bytes]:
     return [(member / name).read_bytes() for name in RESULT]
 
@@ -64,7 +95,7 @@ def test_a_group_is_whole_runs_that_grow_by_more_seeds(workplace: Any) -> None:
     done = [event.seed for event in events if isinstance(event, MemberTold) and isinstance(event.event, Ended)]
     assert sorted(done) == [0, 1, 2]
     group = read_group(ended.run)
-    assert (list(group.runs), group.state, group.damaged) == ([0, 1, 2], "finished", ())
+    assert (list(group.runs), group.state, group.damaged) == ([0, 1, 2], "finished", {})
     assert [run.path.name for run in group.runs.values()] == ["seed-0", "seed-1", "seed-2"]
     assert json.loads((ended.run / "seed-2" / "origins.json").read_text())["seed"] == "--seeds"
     values = [run.status["test"]["accuracy"] for run in group.runs.values()]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tuner.asks.check import verify
+from tuner.asks.check import faults_of_run
 from tuner.errors import NotFoundError
 from tuner.runs.data import read_data
 from tuner.runs.folder import glance
@@ -109,11 +109,12 @@ def test_what_tuner_does_not_write_is_damage(workplace: Any, name: str) -> None:
 
 def test_a_changed_byte_is_damage(workplace: Any) -> None:
     path = workplace.train("data: iris" + SHORT).run
-    assert verify(glance(path))
+    assert not list(faults_of_run(path))
     (path / "data.json").write_bytes((path / "data.json").read_bytes().replace(b"setosa", b"setose"))
-    for reader in (lambda: read_data(glance(path)), lambda: verify(glance(path))):
-        with pytest.raises(NotFoundError, match=r"data\.json is damaged: it is not what was written"):
-            reader()
+    with pytest.raises(NotFoundError, match=r"data\.json is damaged: it is not what was written"):
+        read_data(glance(path))
+    (fault,) = faults_of_run(path)
+    assert "data.json is damaged: it is not what was written" in fault.message
     (path / "data.json").unlink()
     with pytest.raises(NotFoundError, match=r"data\.json"):
         read_data(glance(path))
@@ -148,4 +149,4 @@ def test_a_run_without_it_that_goes_on_gets_one(workplace: Any) -> None:
     (path / "status.json").write_text(json.dumps({k: v for k, v in status.items() if k not in ("files", "sha256")}))
     assert workplace.train(text).status["state"] == "finished"
     assert (path / "data.json").read_bytes() == whole and "data.json" in glance(path).told.files
-    assert verify(glance(path))
+    assert not list(faults_of_run(path))

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 import tuner
-from tuner.asks.check import verify
+from tuner.asks.check import faults_of_run
 from tuner.asks.runs import Query, list_runs
 from tuner.durable.reading import files_below, list_folder, read_bytes, read_json, unreadable
 from tuner.errors import NotFoundError, ResourceError
@@ -139,7 +139,7 @@ def test_without_file_handles_every_reader_says_so(workplace: Any) -> None:
         "rows": lambda: replace(found).rows,
         "layers": lambda: replace(found).layers,
         "timing": lambda: seconds(replace(found)),
-        "verify": lambda: verify(found),
+        "check": lambda: list(faults_of_run(path)),
         "holder": lambda: run_lock.holder(running),
         "runs_in": lambda: run_folder.runs_in(workplace.runs),
         "resolve": lambda: run_find.resolve("c", workplace.runs),

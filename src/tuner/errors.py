@@ -90,6 +90,11 @@ class TunerError(Exception):
         self.message = message
         self.fix = fix
 
+    @property
+    def line(self) -> str:
+        """Both on one line."""
+        return f"{self.message}. {self.fix}".removesuffix(". ")
+
     def as_json(self) -> dict[str, Any]:
         """What ``--json`` tells of it: its ``errors``, and of a config how many ``more`` there are than those."""
         return {"errors": [{"message": self.message, "suggestion": self.fix or None}]}

@@ -23,6 +23,7 @@ from tuner.errors import BUG, NotFoundError, ResourceError, TunerError
 from tuner.events import Ended, Event, GroupEvent, MemberFailed, MemberTold, Started
 from tuner.opening import Answered, GroupSession, Request, hold, open_session
 from tuner.runs.files import CONFIG
+from tuner.runs.find import group_command
 from tuner.runs.folder import is_run
 from tuner.signals import begin, end, ignore_here_alone
 from tuner.stopping import Stop, StopRequests
@@ -72,9 +73,7 @@ def group_code(codes: Collection[int]) -> int:
 def command_of(session: GroupSession, path: Path) -> tuple[str, ...]:
     """The command that goes on with the group in the folder `path`."""
     begun = [path / f"seed-{seed}" for seed in session.seeds if is_run(path / f"seed-{seed}")]
-    seeds = ",".join(map(str, session.seeds)) + "," * (len(session.seeds) == 1)
-    where = () if path.parent == Path("runs") else ("--runs-dir", str(path.parent))
-    anew = ("tuner", "train", str(begun[0] / CONFIG), "--run", path.name, "--seeds", seeds, *where) if begun else ()
+    anew = group_command(path, begun[0] / CONFIG, session.seeds) if begun else ()
     return session.request.going_on(path, anew)
 
 

@@ -14,24 +14,34 @@ from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.data.files import locate
 from tuner.document.writing import flow, to_yaml
+from tuner.durable.reading import damaged, shown
 from tuner.durable.writing import verify_folder
 from tuner.errors import ConfigError, NotFoundError, TunerError
 from tuner.figures import plural, scaled
 from tuner.machine import device_for
-from tuner.paths import expanded
+from tuner.paths import expanded, typed
 from tuner.plan import Plan
 from tuner.runs.family import find_group
-from tuner.runs.files import CONFIG, apart, check_files, check_position, checkpoints
+from tuner.runs.files import (
+    BEST,
+    CONFIG,
+    IDENTITY,
+    JOURNALS,
+    STATUS,
+    Status,
+    check_position,
+    checkpoints,
+    faults,
+    read_status,
+)
 from tuner.runs.find import resolve
-from tuner.runs.folder import Run, is_run, members, read
+from tuner.runs.folder import GROUP, folders_in, glance_group, is_group, is_run, members, natural, read
 from tuner.shipped import find_config
 
 
 def ask(reference: str, overrides: Sequence[str], resolved: bool, origin: bool, runs_dir: Path) -> Answer:
-    """What can be known of a config without training, or whether the files of a run or group are whole.
-
-    Raises ConfigError with all faults, NotFoundError for a run that is damaged.
-    """
+    """What can be known of a config without training, or whether the files of a run, a group or all runs in a folder
+    are whole. Raises ConfigError with all faults."""
     reference = expanded(reference)
     asks_settings = bool(resolved or origin or overrides)
     try:
@@ -40,7 +50,9 @@ def ask(reference: str, overrides: Sequence[str], resolved: bool, origin: bool, 
         try:
             path = resolve(reference, runs_dir)
         except NotFoundError:
-            raise error from None
+            path = Path(reference)
+            if not os.path.isdir(path) or not _places(path):  # noqa: PTH112 - Path.is_dir raises for what cannot be
+                raise error from None
         if not asks_settings:
             return of_runs(path)
         source = str(find_group(str(path), runs_dir).first.path / CONFIG)
@@ -114,36 +126,68 @@ def layer_table(plan: Plan) -> Table:
 
 
 def of_runs(path: Path) -> Answer:
-    """What was checked of a run, or of each of a group. Raises NotFoundError for damage."""
-    checked = [read(each) for each in ([path] if is_run(path) else members(path))]
-    lines, runs = [], []
-    for run in checked:
-        names = verify(run)
-        counts = f"{plural(len(run.rows), 'epoch')}, {plural(len(names), 'checkpoint')}"
-        lines.append(f"{run.path}: {run.state}, {counts}, all checksums agree")
-        runs.append({"run": str(run.path), "checkpoints": names})
-    told = {"checkpoints": runs[0]["checkpoints"]} if is_run(path) else {"members": runs}
-    return Answer([Text("\n".join(lines))], {"ok": True, "errors": [], "run": str(path), **told})
+    """What was checked of a run, of a group, or of all that lies in a folder of runs: which are whole, and everything
+    that is damaged, for which the exit code is 4."""
+    lines: list[str] = []
+    runs: list[dict[str, Any]] = []
+    errors: list[TunerError] = []
+    for place in _places(path):
+        found = {error.message: error for error in (_of_group(place) if place.name == GROUP else faults_of_run(place))}
+        errors += found.values()
+        if not found and place.name == GROUP:
+            lines.append(f"{place}: whole")
+        elif not found:
+            run, names = read(place), [folder.name for folder in checkpoints(place)]
+            counts = f"{plural(len(run.rows), 'epoch')}, {plural(len(names), 'checkpoint')}"
+            lines.append(f"{place}: {run.state}, {counts}, all checksums agree")
+            runs.append({"run": str(place), "checkpoints": names})
+    told = [one for error in errors for one in error.as_json()["errors"]]
+    code = NotFoundError.exit_code if errors else 0
+    more = {"members": runs} if not is_run(path) else {"checkpoints": runs[0]["checkpoints"]} if runs else {}
+    data = {"ok": not errors, **({"exit_code": code} if code else {}), "errors": told, "run": str(path), **more}
+    blocks: list[Block] = [Text("\n".join(lines))] if lines else []
+    blocks += [Note(f"error: {error.line}", problem=True) for error in errors]
+    return Answer(blocks, data, exit_code=code)
 
 
-def verify(run: Run) -> list[str]:
-    """The names of a run's checkpoints, oldest first, all files checked against their checksums; without those that a
-    process that trains the run took away meanwhile. Raises NotFoundError."""
-    if meaning_hash(run.config) != run.identity.config_hash:
-        raise NotFoundError(f"{run.path / CONFIG} is damaged: it is not the config that run.json names")
-    names = []
-    for folder in checkpoints(run.path):
+def _places(path: Path) -> list[Path]:
+    """The run in a folder, or the runs in it and in the groups in it, and each group's group.json."""
+    if is_run(path):
+        return [path]
+    folders = sorted(folders_in(path), key=lambda folder: natural(folder.name))
+    groups = [path, *filter(is_group, folders)]
+    return [place for group in groups for place in (group / GROUP, *members(group)) if os.path.lexists(place)]
+
+
+def _of_group(file: Path) -> Iterator[NotFoundError]:
+    try:
+        glance_group(file.parent)
+    except NotFoundError as error:
+        yield error
+
+
+def faults_of_run(path: Path) -> Iterator[NotFoundError]:
+    """All that is wrong with a run folder: its files against their checksums, its checkpoints, and where they do not
+    agree; without the checkpoints that a process that trains the run took away meanwhile. Some are told twice."""
+    status, names = Status(), checkpoints(path)
+    try:
+        status = read_status(path)
+        run = read(path)
+    except NotFoundError as error:
+        yield error
+    else:
+        if meaning_hash(run.config) != run.identity.config_hash:
+            yield damaged(path / CONFIG, f"it is not the config that {IDENTITY} names")
+        if run.state == "finished" and not names:
+            yield NotFoundError(f"{shown(path)} has no checkpoints, though it finished")
+        if (run.rows or names) and not os.path.lexists(path / STATUS):
+            fix = f"`tuner train {typed(path)}` goes on from the newest checkpoint and writes it anew."
+            yield NotFoundError(f"{shown(path / STATUS)} is missing, though epochs were trained", fix=fix)
+    for folder in names:
         try:
             verify_folder(folder)
             check_position(folder)
-        except NotFoundError:
+        except NotFoundError as error:
             if os.path.lexists(folder):
-                raise
-        else:
-            names.append(folder.name)
-    if not names and run.state == "finished":
-        raise NotFoundError(f"{run.path} has no checkpoints, though it finished")
-    if disagreeing := apart(run.path, run.told):
-        raise NotFoundError("\n".join(disagreeing))
-    check_files(run.path, run.told)
-    return names
+                yield error
+    yield from faults(path, status, dict.fromkeys([*(status.files or JOURNALS), BEST]))

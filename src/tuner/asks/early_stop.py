@@ -176,7 +176,7 @@ def _told(run: Run, about: Data, outcomes: Sequence[Outcome]) -> Data:
 
 def _readable(group: Group, remarks: list[str]) -> list[Run]:
     """The runs of a group that have finished an epoch. Raises NotFoundError where a run's own folder is damaged."""
-    remarks += group.damaged
+    remarks += group.damaged.values()
     found = []
     for run in group.runs.values():
         try:

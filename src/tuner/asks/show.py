@@ -29,13 +29,18 @@ def ask(reference: str, part: str, runs_dir: Path) -> Answer:
         raise UsageError(f"a run has no part {part}", fix=fix)
     path = resolve(reference, runs_dir)
     if not is_run(path):
-        return _of_group(read_group(path), part)
+        return _of_group(read_group(path, read), part)
     run = read(path)
     data, shown = run_data(run), {"summary": f"{path}\n"}
     if part in FILES:
         blocks = text_of(run, FILES[part])
+        if part == "timing":
+            data[part] = run.timing
+        elif part == "log":
+            data[part] = plain_text(blocks).splitlines()
     elif part == "files":
-        blocks = [Text("\n".join(str(each) for each in files_below(path)), code=True)]
+        data["files"] = list(map(str, files_below(path)))
+        blocks = [Text("\n".join(data["files"]), code=True)]
     else:
         blocks = [summary(run) if part == "summary" else _pairs(data[part])]
     return Answer([*disagreements(run), *blocks], data.get(part, data), shown.get(part) or plain_text(blocks))
@@ -58,7 +63,7 @@ def _of_group(group: Group, part: str) -> Answer:
     if part not in ("summary", "config", "identity"):
         fix = f"tuner show {run.path} {part}"
         raise UsageError(f"{group.path} is a group, and {part} is a part of one run", fix=fix)
-    notes = [Note(damage, problem=True) for damage in group.damaged]
+    notes = [Note(damage, problem=True) for damage in group.damaged.values()]
     notes += [note for member in group.runs.values() for note in disagreements(member)]
     data = {
         "run": str(group.path),
@@ -66,15 +71,16 @@ def _of_group(group: Group, part: str) -> Answer:
         **group.as_json(),
         "config": run.config,
         "identity": run.identity.as_json(),
-        "damaged": list(group.damaged),
+        "damaged": list(group.damaged.values()),
+        "next": group.next,
     }
     if part == "summary":
-        head = {"run": f"{group.path}, {plural(len(group.runs), 'seed')}", "state": group.state, **_about(run)}
+        statuses = group.statuses()
+        head = {"run": f"{group.path}, {plural(len(statuses), 'seed')}", "state": group.state, **_about(run)}
         head["device"] += " each"
         courses = {seed: [row.get(run.monitor) for row in each.rows] for seed, each in group.runs.items()}
-        statuses = {seed: {**each.status, "state": each.state} for seed, each in group.runs.items()}
-        table, ends = members_table(statuses, run.monitor, courses), why_ended(statuses)
-        shown: list[Block] = [Pairs(list(head.items())), table, *([Pairs(ends)] if ends else [])]
+        ends = Pairs([*why_ended(statuses), ("next", Command(group.next))])
+        shown: list[Block] = [Pairs(list(head.items())), members_table(statuses, run.monitor, courses), ends]
         return Answer([*notes, *shown], data, f"{group.path}\n")
     blocks = text_of(run, CONFIG) if part == "config" else [_pairs(data[part])]
     return Answer([*notes, *blocks], data[part], plain_text(blocks))

@@ -187,10 +187,10 @@ def diff(
     tuner train a.yaml $(tuner diff a.yaml b.yaml --as-args)
 
     What counts is what settings mean: a setting that is left out is the same as its default, and another choice, with
-    all settings that come and go with it, is one difference. `name`, `tags`, `data.root`, `checkpoint`, `layer_stats`,
-    `training.device` and `training.threads` do not count. --exit-code looks at settings and at what has to agree for
-    the same bits (code, data, device, threads), not at results, unless --only says what to look at. -q prints nothing
-    and implies --exit-code.
+    the settings that it alone has, is one difference; one that both choices have counts for itself. `name`, `tags`,
+    `data.root`, `checkpoint`, `layer_stats`, `training.device` and `training.threads` do not count. --exit-code looks
+    at settings and at what has to agree for the same bits (code, data, device, threads), not at results, unless --only
+    says what to look at. -q prints nothing and implies --exit-code.
     """
 
 

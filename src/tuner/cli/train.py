@@ -187,9 +187,8 @@ def train_seeds(asked: Asked, seeds: Sequence[int]) -> int:
             view.trained_before(path, statuses, session.loaded.config.training.monitor)
         # without members where it was stopped before the first one began
         group = read_group(path).only(session.seeds) if members(path) else Group(path, {})
-        missing = len(session.seeds) - len(group.runs)
-        state = f"{group.state}, {missing} not begun" if missing and group.runs else group.state or "not begun"
-        is_whole = not missing and all(run.state in ENDED for run in group.runs.values())
+        state = group.state or "not begun"
+        is_whole = len(session.seeds) == len(group.runs) and all(run.state in ENDED for run in group.runs.values())
         then = f"tuner curves {reference(path)}" if is_whole else shlex.join(command_of(session, path))
         view.end([("end", state), ("next", then)])
     draws = is_due and "finished" in [run.state for run in group.runs.values()]

@@ -69,6 +69,15 @@ class Setting:
     def differs(self) -> bool:
         return any(value is ABSENT or value != self.values[0] for value in self.values)
 
+    def changes(self, one: int = 0, other: int = 1) -> list[Setting]:
+        """What changes from one of the configs to another: this setting, unless both have the same choice, and of what
+        is inside that which both have; what comes and goes with a switched choice is part of the switch."""
+        pair = self.values[one], self.values[other]
+        maps = [value for value in pair if isinstance(value, dict) and self.inside]
+        is_same = pair[0] == pair[1] or (len(maps) == 2 and maps[0].get("name") == maps[1].get("name"))
+        shared = [each for each in self.inside if ABSENT not in (each.values[one], each.values[other])]
+        return [*([] if is_same else [self]), *(change for each in shared for change in each.changes(one, other))]
+
 
 def side_by_side(configs: Sequence[Any], path: str = "") -> list[Setting]:
     """The settings of several configs, in the order of the first one; those that `differs` says are what changed.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tuner.data.source import Dataset, Description, Raw, Source
 from tuner.durable import reading as durable_reading
 from tuner.errors import NotFoundError, ResourceError
-from tuner.paths import path_of
+from tuner.paths import path_of, typed
 
 if TYPE_CHECKING:
     from tuner.data.source import Array
@@ -57,7 +57,7 @@ def locate(source: Source, root: Path | None = None) -> Path:
             if count >= wanted:
                 return folder
     looked = ", ".join(shown(folder) for folder in folders)
-    raise NotFoundError(f"{source.name} is not in {looked}: no {files[0]} there", fix=how_to_get(source.name))
+    raise NotFoundError(f"{source.name} is not in {looked}: no {files[0]} there", fix=how_to_get(source.name, only))
 
 
 def stored(
@@ -72,7 +72,10 @@ def stored(
     return open_files
 
 
-def how_to_get(name: str) -> str:
+def how_to_get(name: str, only: str | Path | None = None) -> str:
+    """What to do about a data set that is not in the usual folders, or not in the `only` one that was given."""
+    if only is not None:
+        return f"run `tuner download {name} --root {typed(Path(only))}`, or set data.root to the folder that holds it"
     return f"run `tuner download {name}`, or set TUNER_DATA or data.root to the folder that holds it"
 
 

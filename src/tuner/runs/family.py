@@ -3,8 +3,11 @@ train, in `tuner show` and in every form of the output."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+import os
+import re
+import shlex
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +19,16 @@ from tuner.errors import NotFoundError
 from tuner.figures import deviation, finite, mean, number
 from tuner.options import metrics
 from tuner.options.metrics import column
-from tuner.runs.files import IDENTITY, STATES
-from tuner.runs.find import resolve
-from tuner.runs.folder import Run, glance, is_run, members
+from tuner.paths import reference as reference_to
+from tuner.runs.files import CONFIG, IDENTITY, STATES, UNFINISHED
+from tuner.runs.find import group_command, next_command, resolve
+from tuner.runs.folder import GROUP, Run, glance, glance_group, is_run, members
 
 Status = Mapping[str, Any]
 """What status.json tells, with the state that the run is in now."""
+
+DAMAGED, NOT_BEGUN = "damaged", "not begun"
+"""The states of members that cannot be read, and that are still to be made."""
 
 TREND = 12
 """Characters of a course."""
@@ -33,7 +40,8 @@ class Group:
 
     path: Path
     runs: dict[int, Run]
-    damaged: tuple[str, ...] = ()  # what is wrong with folders that cannot be read
+    damaged: Mapping[Path, str] = field(default_factory=dict)  # what is wrong with members that cannot be read
+    not_begun: tuple[int, ...] = ()  # the seeds of group.json that have no folder yet
 
     @property
     def is_single(self) -> bool:
@@ -46,20 +54,44 @@ class Group:
 
     @property
     def state(self) -> str:
-        """The members' state where they agree, else how many have which: ``5 finished, 1 diverged``."""
+        """The members' state where they agree, else how many have which: ``5 finished, 1 diverged``; then of how many
+        nothing is known, or there is nothing yet."""
         states = [run.state for run in self.runs.values()]
         counts = {state: states.count(state) for state in STATES if state in states}
-        return states[0] if len(counts) == 1 else ", ".join(f"{count} {state}" for state, count in counts.items())
+        told = states[:1] if len(counts) == 1 else [f"{count} {state}" for state, count in counts.items()]
+        others = {DAMAGED: len(self.damaged), NOT_BEGUN: len(self.not_begun)}
+        return ", ".join([*told, *(f"{count} {state}" for state, count in others.items() if count)])
+
+    def statuses(self) -> dict[int, Status]:
+        """Every member's status with the state that it is in now, also of those that are damaged or not begun."""
+        known: dict[int, Status] = {seed: {"state": NOT_BEGUN} for seed in self.not_begun}
+        known |= {seed: {"state": DAMAGED} for seed in map(_seed_named, self.damaged) if seed is not None}
+        known |= {seed: {**run.status, "state": run.state} for seed, run in self.runs.items()}
+        return dict(sorted(known.items()))
 
     def only(self, seeds: Collection[int]) -> Group:
         """The group without its members of other seeds."""
-        return replace(self, runs={seed: run for seed, run in self.runs.items() if seed in seeds})
+        damaged = {path: why for path, why in self.damaged.items() if _seed_named(path) in (None, *seeds)}
+        not_begun = tuple(seed for seed in self.not_begun if seed in seeds)
+        runs = {seed: run for seed, run in self.runs.items() if seed in seeds}
+        return replace(self, runs=runs, damaged=damaged, not_begun=not_begun)
+
+    @property
+    def next(self) -> str:
+        """The command that trains what is not over, else draws its curves."""
+        unfinished = [run for run in self.runs.values() if run.state in UNFINISHED]
+        if not self.not_begun and not unfinished:
+            return f"tuner curves {reference_to(self.path)}"
+        if not os.path.lexists(self.path / GROUP):  # runs that were put together
+            return next_command(unfinished[0])
+        return shlex.join(group_command(self.path, self.first.path / CONFIG, list(self.statuses())))
 
     def as_json(self) -> dict[str, Any]:
         """The members' status, and the mean of those that finished."""
         finished = [run for run in self.runs.values() if run.state == "finished"]
         return {
             "state": self.state or "stopped",
+            "not_begun": list(self.not_begun),
             "members": [
                 {"seed": seed, "run": str(run.path), **run.status, "state": run.state}
                 for seed, run in self.runs.items()
@@ -81,20 +113,21 @@ def find_group(reference: str, runs_dir: Path) -> Group:
     return read_group(resolve(reference, runs_dir))
 
 
-def read_group(path: Path) -> Group:
-    """The group in the folder `path`; members whose folder is damaged are listed in `damaged`. Raises NotFoundError
-    when it holds no run that can be read, runs that differ in more than their seed, or two of the same seed."""
+def read_group(path: Path, look: Callable[[Path], Run] = glance) -> Group:
+    """The group in the folder `path`; members of which `look` finds that they are damaged are listed in `damaged`.
+    Raises NotFoundError when it holds no run that can be read, runs that differ in more than their seed, or two of the
+    same seed."""
     if is_run(path):
-        run = glance(path)
+        run = look(path)
         return Group(path, {seed_of(run): run})
     runs: dict[int, Run] = {}
-    damaged: list[str] = []
+    damaged: dict[Path, str] = {}
     for member in members(path):
         try:
-            run = glance(member)
+            run = look(member)
             _ = run.config
         except NotFoundError as error:
-            damaged.append(error.message)
+            damaged[member] = error.message
             continue
         first = next(iter(runs.values()), run)
         if without_seed(run.config) != without_seed(first.config):
@@ -105,9 +138,28 @@ def read_group(path: Path) -> Group:
             what = f"{runs[seed_of(run)].path.name} and {member.name} have the same seed"
             raise NotFoundError(f"{shown(path)} is not a group: {what}")
         runs[seed_of(run)] = run
+    seeds, command = _begun_as(path)
     if not runs:
-        raise NotFoundError("; ".join([f"{shown(path)} holds no run that can be read", *damaged]))
-    return Group(path, dict(sorted(runs.items())), tuple(damaged))
+        what = "holds no run that can be read" if damaged else "holds no run yet"
+        fix = f"`{command}` goes on with it." if command and not damaged else ""
+        raise NotFoundError("; ".join([f"{shown(path)} {what}", *damaged.values()]), fix=fix)
+    begun = {*runs, *map(_seed_named, damaged)}
+    return Group(path, dict(sorted(runs.items())), damaged, tuple(seed for seed in seeds if seed not in begun))
+
+
+def _begun_as(path: Path) -> tuple[tuple[int, ...], str]:
+    """The seeds that a group was begun with, and by which command; none where its group.json does not tell."""
+    try:
+        head = glance_group(path)
+    except NotFoundError:
+        return (), ""
+    return head.seeds, shlex.join(head.argv)
+
+
+def _seed_named(path: Path) -> int | None:
+    """The seed that the name of a member's folder says."""
+    found = re.fullmatch(r"seed-([0-9]{1,19})", path.name)
+    return int(found[1]) if found else None
 
 
 def seed_of(run: Run) -> int:

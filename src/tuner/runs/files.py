@@ -12,7 +12,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +49,7 @@ _LIMITS = {IDENTITY: JSON_LIMIT, CONFIG: JSON_LIMIT, BEST: WEIGHTS_LIMIT}
 STATES = ("running", "stopped", "finished", "diverged", "crashed")
 ENDED, UNFINISHED = ("finished", "diverged"), ("stopped", "crashed")
 
-_JOURNALS = (METRICS, TIMING, LAYERS)
+JOURNALS = (METRICS, TIMING, LAYERS)
 _CHECKPOINT = re.compile(r"epoch-([0-9]{4,8})(?:-batch-([0-9]{6,12}))?")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_.@()\[\]-]{0,63}")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
@@ -160,33 +160,29 @@ def checked(run: Path, name: str, status: Status) -> tuple[bytes, Status]:
     raise _not_as_told(run / BEST) if name == BEST and status.goes_on else damaged(run / name, *_NOT_WRITTEN)
 
 
-def check_files(run: Path, status: Status) -> None:
-    """Raises NotFoundError for the first file of a run folder that is not what its status.json says, or, where an
-    older tuner wrote that, what its newest checkpoint counts on."""
-    for name in status.files:
-        if name != BEST:
-            checked(run, name, status)
-    if not status.files:
-        for name, told in _counted_on(run)[-1].items():
-            if name in _JOURNALS and checksum(read_bytes(run / name, JOURNAL_LIMIT)[: told[0]]) != told:
+def faults(run: Path, status: Status, names: Iterable[str]) -> Iterator[NotFoundError]:
+    """What is wrong with those of these files of a run folder that are there, or that `status` speaks of, an error a
+    file: what `checked` raises, a journal that was cut back, and where an older tuner wrote the status, a journal that
+    is not what the newest checkpoint counts on."""
+    told = status.files or _counted_on(run)[-1]
+    for name in names:
+        if not (name in told or os.path.lexists(run / name)):
+            continue
+        try:
+            data, known = checked(run, name, status)
+            if _is_cut_back(run, name, data, known):
+                raise _not_as_told(run / name)
+            if not status.files and name in JOURNALS and name in told and checksum(data[: told[name][0]]) != told[name]:
                 raise damaged(run / name, *_NOT_WRITTEN)
-    if BEST in status.files or os.path.lexists(run / BEST):
-        checked(run, BEST, status)
+        except NotFoundError as error:
+            yield error
 
 
 def apart(run: Path, status: Status) -> list[str]:
     """What of a run does not agree with its status.json, a line each: as a rule because its process died between
     writing the two. Of an ended run these are the best weights, for the rest is checked where it is read."""
-    told = []
-    for name in (*_JOURNALS, BEST) if status.goes_on else (BEST,):
-        if not status.files or not (name in status.files or os.path.lexists(run / name)):
-            continue
-        try:
-            if _is_cut_back(run, name, *checked(run, name, status)):
-                raise _not_as_told(run / name)
-        except NotFoundError as error:
-            told.append(f"{error.message}. {error.fix}".removesuffix(". "))
-    return told
+    names = (*JOURNALS, BEST) if status.goes_on else (BEST,)
+    return [error.line for error in faults(run, status, names if status.files else ())]
 
 
 def _not_as_told(file: Path) -> NotFoundError:
@@ -216,7 +212,7 @@ def _fits(name: str, data: bytes, status: Status) -> bool:
     told = status.files.get(name)
     if told is None:
         return name != BEST or not status.files
-    grows = name in _JOURNALS and status.values.get("state") not in ENDED
+    grows = name in JOURNALS and status.values.get("state") not in ENDED
     return checksum(data[: told[0]] if grows else data) == told
 
 
@@ -224,7 +220,7 @@ def _is_cut_back(run: Path, name: str, data: bytes, status: Status) -> bool:
     """Whether a process that died before it said so went back to a checkpoint, or a power failure took the last rows.
     What a checkpoint counts on is on disk before it is."""
     told = status.files.get(name)
-    if told is None or name not in _JOURNALS or not status.goes_on or len(data) >= told[0]:
+    if told is None or name not in JOURNALS or not status.goes_on or len(data) >= told[0]:
         return False
     counted = [each[name] for each in _counted_on(run) if name in each]
     return not counted or any(checksum(data[:size]) == (size, digest) for size, digest in counted)

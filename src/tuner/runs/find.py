@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -163,6 +163,13 @@ def next_command(run: Run) -> str:
     if run.state == "diverged":
         return calmer_command(run.path, run.config.get("optimizer"))
     return f"tuner curves {reference_to(run.path)}"
+
+
+def group_command(path: Path, config: Path, seeds: Sequence[int]) -> tuple[str, ...]:
+    """The command that trains what the group in the folder `path` lacks, with a member's config.yaml."""
+    told = ",".join(map(str, seeds)) + "," * (len(seeds) == 1)
+    where = () if path.parent == Path("runs") else ("--runs-dir", str(path.parent))
+    return ("tuner", "train", str(config), "--run", path.name, "--seeds", told, *where)
 
 
 def calmer_command(path: Path, optimizer: Any) -> str:

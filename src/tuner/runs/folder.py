@@ -111,10 +111,14 @@ class Run:
         return rows
 
     @cached_property
+    def timing(self) -> list[Row]:
+        """The whole lines of timing.csv. Raises NotFoundError."""
+        return parse_rows(self.content(TIMING).decode("ascii", "replace"), shown(self.path / TIMING))
+
+    @cached_property
     def seconds(self) -> dict[int, float]:
         """Epoch -> how long it took, as timing.csv has it. Raises NotFoundError."""
-        rows = parse_rows(self.content(TIMING).decode("ascii", "replace"), shown(self.path / TIMING))
-        pairs = [(row.get("epoch"), row.get("seconds")) for row in rows]
+        pairs = [(row.get("epoch"), row.get("seconds")) for row in self.timing]
         return {int(epoch): float(taken) for epoch, taken in pairs if epoch is not None and taken is not None}
 
     @cached_property
@@ -168,16 +172,21 @@ def there_are(newest_first: Sequence[Path]) -> str:
 
 
 class GroupHead(NamedTuple):
-    """What group.json says of a group: the config's name, and the members' identity."""
+    """What group.json says of a group: the config's name, the members' identity and seeds, how it was begun."""
 
     name: str
     identity: Identity
+    seeds: tuple[int, ...]
+    argv: tuple[str, ...]
 
 
 def glance_group(path: Path) -> GroupHead:
     """The group in the folder `path`. Raises NotFoundError where its group.json is missing or damaged."""
     about = _about(path / GROUP, read_bytes(path / GROUP, JSON_LIMIT))
-    return GroupHead(about["name"], Identity.from_json(about.get("identity"), shown(path / GROUP)))
+    told = {key: about[key] if isinstance(about.get(key), list) else [] for key in ("seeds", "argv")}
+    seeds = tuple(seed for seed in told["seeds"] if type(seed) is int)
+    identity = Identity.from_json(about.get("identity"), shown(path / GROUP))
+    return GroupHead(about["name"], identity, seeds, tuple(map(str, told["argv"])))
 
 
 def _about(file: Path, data: bytes) -> dict[str, Any]:

@@ -237,7 +237,6 @@ def _command(side: Side, count: int) -> str:
 def _notes(sides: Sequence[Side], metric: Metric) -> Iterator[str]:
     """What makes a difference between groups hard to put down to one thing."""
     base, others = sides[0], sides[1:]
-    yield from (f"left out of {side.name}: {each}" for side in sides for each in side.damaged)
     if unequal := _conditions(sides):
         yield f"not everything else is equal: {'; '.join(unequal)}"
     for side in others:
@@ -270,9 +269,9 @@ def _conditions(sides: Sequence[Side]) -> list[str]:
 
 
 def _settings(base: Side, side: Side) -> Iterator[str]:
-    """Whether the two differ in one setting; another choice, with all its own settings, is one."""
+    """Whether the two differ in one setting; another choice, with the settings that it alone has, is one."""
     configs = [without_seed(each.group.first.config) for each in (base, side)]
-    keys = [setting.key for setting in side_by_side(configs) if setting.differs]
+    keys = [change.key for setting in side_by_side(configs) for change in setting.changes()]
     if not keys:
         yield f"{side.name} has the same settings as {base.name}"
     elif len(keys) > 1:

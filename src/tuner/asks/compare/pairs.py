@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tuner.document.writing import flow
@@ -21,7 +22,7 @@ from tuner.runs.values import Metric, measured_loss, metrics_of_run, parse_metri
 FEWEST, MOST = 2, 20
 NEVER = "never"
 """Why a run has no ``epochs(...)``: it did not get there."""
-WITHOUT_VALUE = ("diverged", NEVER, "no value", "not finite", "damaged")
+WITHOUT_VALUE = ("diverged", NEVER, "no value", "not finite")
 """Why a run that has ended does not count; it would end the same way again."""
 UNTOUCHED = ("accuracy", "r2", "mae")
 """Metrics that no setting of the loss changes."""
@@ -38,7 +39,6 @@ class Side:
     group: Group
     values: dict[int, float]
     left_out: dict[int, str] = field(default_factory=dict)
-    damaged: tuple[str, ...] = ()  # what is wrong with files that cannot be read
 
     @property
     def mean(self) -> float | None:
@@ -72,29 +72,33 @@ class Side:
 def side_of(group: Group, name: str, metric: Metric, seeds: Sequence[int]) -> Side:
     """The values of a group; with `left_out`, the `seeds` of all groups.
 
-    Raises UsageError where its runs have no such metric, NotFoundError where all that have it are damaged.
+    Raises UsageError where its runs have no such metric, NotFoundError where one of them is damaged: without it the
+    verdict would be another.
     """
+    for folder, why in group.damaged.items():
+        raise _damaged(folder, why)
     values: dict[int, float] = {}
     left_out: dict[int, str] = {}
-    damaged = list(group.damaged)
     for seed in seeds:
         try:
             found = _read(group.runs[seed], metric) if seed in group.runs else MISSING
         except NotFoundError as error:
-            found = "damaged"
-            damaged.append(error.message)
+            raise _damaged(group.runs[seed].path, error.message) from None
         if isinstance(found, str):
             left_out[seed] = found
         else:
             values[seed] = found
     ended = [run for run in group.runs.values() if run.state == "finished"]
-    said = f"no run of {name} has a value of {metric}"
-    if ended and not values and damaged:
-        raise NotFoundError(f"{said}: {damaged[0]}")
     if ended and not values and metric.reached is None:
-        why = why_not(ended[0], metric)
-        raise UsageError(f"{said}: {why}" if why else said, fix=f"There are {', '.join(metrics_of_run(ended[0]))}.")
-    return Side(name, group, values, left_out, tuple(damaged))
+        why_none, said = why_not(ended[0], metric), f"no run of {name} has a value of {metric}"
+        fix = f"There are {', '.join(metrics_of_run(ended[0]))}."
+        raise UsageError(f"{said}: {why_none}" if why_none else said, fix=fix)
+    return Side(name, group, values, left_out)
+
+
+def _damaged(folder: Path, why: str) -> NotFoundError:
+    fix = f"Put back what it was, or remove {shown(folder)}: the command that trained it then trains it again."
+    return NotFoundError(why, fix=fix)
 
 
 def _read(run: Run, metric: Metric) -> float | str:

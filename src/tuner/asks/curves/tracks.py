@@ -115,7 +115,7 @@ def tracks_of(
 
     Raises NotFoundError when a run that was named is damaged, or when nothing is left.
     """
-    complaints = [text for group in groups for text in group.damaged]
+    complaints = [text for group in groups for text in group.damaged.values()]
     there: dict[str, tuple[Group, str]] = {}
     for group in groups:
         for part in [Group(run.path, {seed: run}) for seed, run in group.runs.items()] if members else [group]:

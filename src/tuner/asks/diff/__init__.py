@@ -21,6 +21,7 @@ from tuner.asks.diff.changes import (
     as_data,
     as_text,
     compare_sides,
+    counted,
     is_ignored,
     listed,
 )
@@ -79,7 +80,7 @@ def ask(
 def blocks(diff: Diff, parts: Collection[str], everything: bool) -> Iterator[Block]:
     yield sides_table(diff.sides)
     if len({side.place for side in diff.sides}) > 1:
-        yield from (Text(f"warning: {warning}", "yellow") for warning in diff.warnings())
+        yield from (Text(f"warning: {warning}", "yellow") for warning in diff.warnings(parts))
         if "identity" in parts:
             yield from identity(diff, everything)
         if "config" in parts:
@@ -101,7 +102,7 @@ def summary(diff: Diff, parts: Collection[str]) -> str:
         apart = ", seeds apart" * any(side.kind == "group" for side in diff.sides)
         said.append(f"{listed(letters)} have the same settings{apart}")
     elif "config" in parts and len(letters) > 2:
-        counts = [f"{letter} {diff.changes_against_first(at)}" for at, letter in enumerate(letters)]
+        counts = [f"{letter} {len(diff.changes_against_first(at))}" for at, letter in enumerate(letters)]
         said.append(f"settings that differ from A: {', '.join(counts[1:])}")
     elif "config" in parts and count == 1:
         said.append(f"one setting differs: {diff.changed[0].key} {' -> '.join(map(brief, diff.changed[0].values))}")
@@ -183,7 +184,7 @@ def settings(diff: Diff, everything: bool) -> Iterator[Block]:
     if not shown:
         return
     count = len(diff.changed)
-    title = f"config: {count} of {plural(len(diff.settings), 'setting')} differ{'s' * (count == 1)}"
+    title = f"config: {count} of {plural(len(list(counted(diff.settings))), 'setting')} differ{'s' * (count == 1)}"
     columns = [Column(head, code=True) for head in ("setting", *(side.letter for side in diff.sides))]
     values = [[None if value is ABSENT else brief(value) for value in setting.values] for setting in shown]
     rows: list[list[Cell]] = [[setting.key, *each] for setting, each in zip(shown, values, strict=True)]

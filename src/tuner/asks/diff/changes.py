@@ -87,7 +87,9 @@ class Diff:
 
     @property
     def changed(self) -> list[Setting]:
-        return [setting for setting in self.settings if setting.differs]
+        """The settings in which a side differs from the first one."""
+        keys = {each.key for at in range(1, len(self.sides)) for each in self.changes_against_first(at)}
+        return [setting for setting in counted(self.settings) if setting.key in keys]
 
     @property
     def moved(self) -> list[Circumstance]:
@@ -102,9 +104,9 @@ class Diff:
         }
         return not any(differs[part] for part in parts)
 
-    def changes_against_first(self, index: int) -> int:
-        """In how many settings a side differs from the first one."""
-        return sum(setting.values[index] != setting.values[0] for setting in self.changed)
+    def changes_against_first(self, index: int) -> list[Setting]:
+        """The settings in which a side differs from the first one."""
+        return [change for setting in self.settings for change in setting.changes(0, index)]
 
     def twins(self) -> list[str]:
         """Which sides are one and the same run, group or file."""
@@ -112,16 +114,17 @@ class Diff:
         pairs = [(known.setdefault(side.place, side), side) for side in self.sides]
         return [f"{a.letter} and {b.letter} are the same {a.kind}" for a, b in pairs if a is not b]
 
-    def warnings(self) -> list[str]:
-        """Why a difference in results cannot be put down to one setting."""
+    def warnings(self, parts: Collection[str] = PARTS) -> list[str]:
+        """Why a difference in results cannot be put down to one setting, as far as it belongs to what is shown."""
+        cause, found = "an effect cannot be put down to one of them", []
         other_data = any(setting.key.partition(".")[0] == "data" for setting in self.changed)
         moved = [each.name for each in self.moved if not (other_data and each.key == "data_fingerprint")]
-        found = [f"{listed(moved)} differ{'s' * (len(moved) == 1)}: results can differ for that alone"] if moved else []
-        several = [side.letter for at, side in enumerate(self.sides) if self.changes_against_first(at) > 1]
-        cause = "an effect cannot be put down to one of them"
-        if several and len(self.sides) == 2:
+        several = [side.letter for at, side in enumerate(self.sides) if len(self.changes_against_first(at)) > 1]
+        if moved and set(parts) != {"config"}:
+            found.append(f"{listed(moved)} differ{'s' * (len(moved) == 1)}: results can differ for that alone")
+        if several and set(parts) != {"identity"} and len(self.sides) == 2:
             found.append(f"{len(self.changed)} settings differ: {cause}")
-        elif several:
+        elif several and set(parts) != {"identity"}:
             found.append(f"{listed(several)} differ{'s' * (len(several) == 1)} from A in several settings: {cause}")
         return found
 
@@ -135,6 +138,13 @@ def compare_sides(sides: list[Side], ignore: Sequence[str] = ()) -> Diff:
     unused = tuple(pattern for pattern in ignore if not any(is_ignored(key, [pattern]) for key in keys))
     identity = [each for each in identity if not is_ignored(each.key, ignore)]
     return Diff(sides, _without(settings, ignore), identity, outcomes_of(sides), course_of(sides), unused)
+
+
+def counted(settings: Sequence[Setting]) -> Iterator[Setting]:
+    """The settings, and below a switched choice what several sides have in theirs."""
+    for setting in settings:
+        yield setting
+        yield from counted([each for each in setting.inside if sum(value is not ABSENT for value in each.values) > 1])
 
 
 def listed(words: Sequence[str]) -> str:
@@ -292,7 +302,7 @@ def _setting(field: Field, starts: Sequence[Any], wanted: Any, path: str) -> Ite
 
 def as_data(diff: Diff, parts: Collection[str], everything: bool) -> dict[str, Any]:
     """What ``diff --json`` tells."""
-    data: dict[str, Any] = {"same": diff.same(parts), "sides": [], "warnings": diff.warnings()}
+    data: dict[str, Any] = {"same": diff.same(parts), "sides": [], "warnings": diff.warnings(parts)}
     for side in diff.sides:
         of_runs = {"state": side.group.state, "seeds": list(side.runs)} if side.group else {}
         data["sides"].append({"side": side.letter.lower(), "kind": side.kind, "path": side.path, **of_runs})

@@ -20,7 +20,7 @@ from tuner.paths import expanded
 from tuner.runs.family import Group, read_group, without_seed
 from tuner.runs.files import CONFIG
 from tuner.runs.find import resolve
-from tuner.runs.folder import Run
+from tuner.runs.folder import Run, read
 
 STDIN = "-"
 DEFAULT = "default"
@@ -107,13 +107,20 @@ def _found(reference: str, runs_dir: Path) -> Side:
             also = f" Configs that come with tuner: {', '.join(near)}." if near else ""
             fix = f"{error.fix}{also}".strip()
         raise NotFoundError(error.message, fix=fix) from None
-    group = read_group(path)
+    group = read_group(path, _read)
     if reference in configs and reference not in (path.name, group.first.name):
         return _config(str(configs[reference]))
     origins, config = group.first.origins, group.first.config
-    notes = [f"left out of {shown(group.path.name)}: {each}" for each in group.damaged]
+    notes = [f"left out of {shown(group.path.name)}: {each}" for each in group.damaged.values()]
     notes += [f"{shown(group.path.name)}: {key} is from {place}" for key, place in origins.items() if STAYED in place]
     return Side(str(group.path), config, origins, group, tuple(notes))
+
+
+def _read(path: Path) -> Run:
+    """A run with all that is compared of it. Raises NotFoundError."""
+    run = read(path)
+    _ = run.origins
+    return run
 
 
 def _config(source: str) -> Side:

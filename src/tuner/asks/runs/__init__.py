@@ -22,12 +22,12 @@ from tuner.asks.runs.columns import (
     sort,
     usual_columns,
 )
-from tuner.asks.runs.entries import DAMAGED, Entry, entries
+from tuner.asks.runs.entries import Entry, entries
 from tuner.document.writing import flow, word
 from tuner.durable.reading import shown
 from tuner.figures import in_one_notation, plural
 from tuner.options.metrics import column as measured
-from tuner.runs.family import average
+from tuner.runs.family import DAMAGED, average
 from tuner.runs.folder import is_run
 
 COLORS = {

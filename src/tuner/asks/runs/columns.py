@@ -4,13 +4,14 @@ condition on one, and in what order."""
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tuner.asks.runs.entries import DAMAGED, Entry
+from tuner.asks.runs.entries import Entry
 from tuner.choice import nearest
 from tuner.config.comparison import ABSENT, Setting, meaning, name_of, side_by_side
 from tuner.document.nodes import Place, core_value, to_plain
@@ -22,7 +23,7 @@ from tuner.options.metrics import Column as Measured
 from tuner.options.metrics import column as column_of
 from tuner.paths import normal
 from tuner.quantities import LAYER
-from tuner.runs.family import without_seed
+from tuner.runs.family import DAMAGED, without_seed
 from tuner.runs.files import STATES
 from tuner.runs.folder import Run, natural
 from tuner.runs.values import Condition, Metric, metrics_of_run, parse_condition, parse_metric, seconds, value
@@ -231,8 +232,13 @@ def _named(text: str, everything: Sequence[Entry]) -> UsageError | None:
     """For the name of a config or run where a filter should stand."""
     if any(entry.name == text for entry in everything):
         return UsageError(f"{shown(text)} is no filter", fix=f"name={shown(text)} lists the runs of that config.")
-    labels = [each.label for entry in everything for each in (entry, *entry.members)]
-    if text in labels or re.fullmatch(r"@[0-9]+", text):
+    place = os.path.realpath(text) if "\0" not in text else ""
+    named = [each for entry in everything for each in (entry, *entry.members)
+             if each.label == text.rstrip("/") or os.path.realpath(each.path) == place]  # fmt: skip
+    if any(each.members for each in named):
+        fix = f"tuner show {shown(text)} tells about that group, tuner runs --members lists the runs of groups."
+        return UsageError(f"{shown(text)} is no filter", fix=fix)
+    if named or re.fullmatch(r"@[0-9]+", text):
         return UsageError(f"{shown(text)} is no filter", fix=f"tuner show {shown(text)} tells about a run.")
     return None
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tuner.config.comparison import ABSENT, Setting, leaves, meaning, name_of, side_by_side
+from tuner.config.comparison import ABSENT, leaves, meaning, name_of, side_by_side
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError
-from tuner.runs.family import read_group, without_seed
+from tuner.runs.family import DAMAGED, read_group, without_seed
 from tuner.runs.files import CONFIG, IDENTITY, METRICS, STATUS
 from tuner.runs.find import results_in
 from tuner.runs.folder import GROUP, Run, folders_in, glance, headline, is_run, members
 from tuner.runs.lock import holder
-
-DAMAGED = "damaged"
-"""The state of a folder that cannot be read."""
 
 _SECTIONS = ("data", "model", "optimizer", "training")
 
@@ -47,25 +43,18 @@ class Entry:
 
     @cached_property
     def changed(self) -> dict[str, Any] | None:
-        """The settings that are not those of `previous`; None where there is no previous one."""
+        """The settings that are not those of `previous`, with their new values; None where there is no previous one. Of
+        a switched choice: its name, and what both choices have."""
         if self.previous is None or not self.runs:
             return None
         before, after = self.previous.runs[0], self.runs[0]
         if before.identity.config_hash == after.identity.config_hash:
             return {}
         shared = without_seed if self.members or self.previous.members else meaning
-        return _changes(side_by_side([shared(before.config), shared(after.config)]))
-
-
-def _changes(settings: Sequence[Setting]) -> dict[str, Any]:
-    """The new values of two configs' settings, by key. Of a switched choice: its name, and what both choices have.
-    A setting that only one of the configs has came into the language, or left it, between them."""
-    found: dict[str, Any] = {}
-    for setting in settings:
-        if setting.differs and not any(value is ABSENT for value in setting.values):
-            found[setting.key] = name_of(setting.values[1])
-            found |= _changes(setting.inside)
-    return found
+        settings = side_by_side([shared(before.config), shared(after.config)])
+        changes = [change for setting in settings for change in setting.changes()]
+        # what only one of them has came into the language, or left it, between them
+        return {each.key: name_of(each.values[1]) for each in changes if ABSENT not in each.values}
 
 
 def entries(runs_dir: Path) -> list[Entry]:
@@ -96,10 +85,8 @@ def _inside(path: Path) -> list[Entry]:
         return [_entry(each, f"{path.name}/{each.name}") for each in inside]
     runs = {run.path: run for run in group.runs.values()}
     parts = tuple(_entry(each, f"{path.name}/{each.name}", runs.get(each)) for each in inside)
-    damaged = sum(part.state == DAMAGED for part in parts)
-    state = group.state + (f", {damaged} {DAMAGED}" if damaged else "")
     created = max(run.created for run in runs.values())
-    return [Entry(path, path.name, state, created, group.first.name, tuple(group.runs.values()), parts)]
+    return [Entry(path, path.name, group.state, created, group.first.name, tuple(group.runs.values()), parts)]
 
 
 def _entry(path: Path, label: str, run: Run | None = None) -> Entry:

@@ -298,6 +298,8 @@ def shell(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         ("$T show digits-1 >&-", 0),
         ("$T show digits-1 >/dev/full", 5),
         ("$T list activations >/dev/full", 5),
+        ("$T train digits training.epochs=3 -q >/dev/full", 5),
+        ("$T train digits training.epochs=3 --seeds 2 -q >/dev/full", 5),
     ],
 )
 def test_closed_and_full_streams(trained: Path, command: str, code: int) -> None:
@@ -305,6 +307,16 @@ def test_closed_and_full_streams(trained: Path, command: str, code: int) -> None
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     assert "bug" not in done.stderr
+
+
+@pytest.mark.parametrize("words", ["-q", "--json", "--seeds 1, -q"])
+def test_what_stdout_has_no_room_for_is_told_when_the_work_is_done(tmp_path: Path, words: str) -> None:
+    done = shell(f"$T train digits training.epochs=2 {words} >/dev/full", tmp_path)
+    assert (done.returncode, done.stderr) == (5, "error: cannot write to standard output: No space left on device\n")
+    (status,) = (tmp_path / "runs").rglob("status.json")
+    assert json.loads(status.read_text())["state"] == "finished"
+    done = shell(f"set -o pipefail; $T train digits training.epochs=2 {words} | true", tmp_path)
+    assert (done.returncode, done.stderr) == (0, ""), "a reader that has gone is none"
 
 
 def test_training_goes_on_without_streams(tmp_path: Path) -> None:
@@ -412,3 +424,25 @@ def test_commands_without_tensors_do_not_import_torch(trained: Path, words: tupl
     )
     for_eyes = words[0] in ("list", "explain", "show", "runs", "check", "diff") and not {"-q", "--json"} & {*words}
     assert done.stderr.splitlines()[-1] == f"loaded:{' rich' * for_eyes}"
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("check digits optimizer=sdg", "sgd"),
+        ("train digits --require val_acuracy>=1", "val_accuracy"),
+        ("runs state=finshed", "finished"),
+        ("runs val_accuracy=>0.9", "val_accuracy>=0.9"),
+        ("runs lr>>0.9", "lr>0.9"),
+        ("show digits-1 metrcs", "metrics"),
+        ("curves digits-1 --metric val_acuracy", "val_accuracy"),
+        ("curves digits-1 --x tiem", "time"),
+        ("early-stop digits-1 --monitor val_los", "val_loss"),
+        ("compare digits-1 digits-1 --fail-on wrose", "worse"),
+        ("diff digits-1 digits-1 --only confg", "config"),
+    ],
+)
+def test_a_name_that_is_refused_comes_with_the_nearest(trained: Path, words: str, meant: str) -> None:
+    done = tuner(*words.split(), cwd=trained)
+    assert done.returncode == 2
+    assert f"id you mean {meant}?" in done.stderr

@@ -323,7 +323,7 @@ def test_download_of_what_needs_none_or_is_unknown() -> None:
     assert "needs no download" in tuner("download", "digits").stderr
     unknown = tuner("download", "mnits")
     assert (unknown.returncode, unknown.stdout) == (2, "")
-    assert "did you mean mnist?" in unknown.stderr
+    assert "Did you mean mnist?" in unknown.stderr
 
 
 def test_the_bar_shows_bytes_with_and_without_a_known_end() -> None:

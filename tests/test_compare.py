@@ -23,7 +23,7 @@ from tuner.asks.compare.comparison import Comparison, compare
 from tuner.config.load import load
 from tuner.document.writing import to_yaml
 from tuner.errors import NotFoundError, TunerError, UsageError
-from tuner.render.forms import md
+from tuner.render.forms import csv, md
 from tuner.runs import creating as run_creating
 from tuner.runs import files as run_files
 from tuner.runs import identity as run_identity
@@ -364,6 +364,14 @@ def test_words_for_an_interval_and_a_p_that_disagree(make: Make, text_of: Callab
     assert text.splitlines()[-1].startswith("c against a is undecided")
     small = text_of(blocks(compared("a", "b", least_effect=0.5)))
     assert "the difference is below the least effect of 0.5" in small
+
+
+def test_csv_rounds_nothing(make: Make) -> None:
+    make("a", [0.9] * 8)
+    make("b", shifted(0.01))
+    found = compared("a", "b")
+    lines = csv.show(Answer([*blocks(found)], {})).splitlines()
+    assert next(line for line in lines if line.startswith("sd,")).split(",")[-1] == repr(found.differences[0].deviation)
 
 
 def test_how_many_more_seeds(make: Make, text_of: Callable[..., str]) -> None:

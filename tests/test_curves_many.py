@@ -408,7 +408,7 @@ def test_the_data_of_any_number_of_runs(
 def test_a_metric_that_none_has_is_refused(draw: Draw, two_groups: Path) -> None:
     with pytest.raises(UsageError, match="val_r2") as error:
         draw("adam", "sgd", metric=["val_loss", "val_r2"])
-    assert error.value.fix == ("there are lr, train_loss, train_accuracy, val_loss, val_accuracy, loss, accuracy")
+    assert error.value.fix == "There are lr, train_loss, train_accuracy, val_loss, val_accuracy, loss, accuracy."
 
 
 def test_a_metric_that_some_have_is_drawn_for_those(

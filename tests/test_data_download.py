@@ -292,7 +292,7 @@ def test_a_folder_that_cannot_be_made_names_what_is_in_the_way(tmp_path: Path, s
 def test_names_that_cannot_be_downloaded() -> None:
     with pytest.raises(UsageError) as caught:
         download("minst")
-    assert caught.value.fix == "did you mean mnist?"
+    assert caught.value.fix == "Did you mean mnist?"
     with pytest.raises(UsageError, match="there are: cifar10, cifar100"):
         download("zzzzzz")
     with pytest.raises(UsageError, match="digits needs no download"):

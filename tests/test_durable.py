@@ -166,8 +166,9 @@ def test_a_limit_on_file_sizes_stops_a_write_and_the_old_file_stays(tmp_path: Pa
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ResourceError, match=r"gone/a.txt"):
-        durable_writing.write_file(tmp_path / "gone" / "a.txt", b"")
+    """By the first that is missing: putting it back is no cure for one that never was."""
+    with pytest.raises(NotFoundError, match=r"gone/inner/a.txt: there is no folder \S+/gone\n"):
+        durable_writing.write_file(tmp_path / "gone" / "inner" / "a.txt", b"")
 
 
 def test_make_folder_makes_what_is_missing_above(tmp_path: Path) -> None:
@@ -208,7 +209,7 @@ def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
 
 
 def test_a_commit_makes_its_parent_and_nothing_above(tmp_path: Path) -> None:
-    with pytest.raises(ResourceError, match="checkpoints"):
+    with pytest.raises(NotFoundError, match="checkpoints"):
         durable_writing.commit_folder(tmp_path / "run" / "checkpoints", "a", NEW)
     assert not list(tmp_path.iterdir())
 

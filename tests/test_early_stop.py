@@ -273,11 +273,14 @@ def test_what_cannot_be_judged_is_said(place: Path, write_run: Write, capsys: py
         early_stop(["nothing"])
 
 
-@pytest.mark.parametrize("monitor", ["val_r2", "val_los", "lr", "loss", "", "val_loss,"])
-def test_an_unknown_monitor_is_refused(place: Path, monitor: str) -> None:
+@pytest.mark.parametrize(
+    ("monitor", "meant"),
+    [("val_los", "val_loss"), ("loss", "train_loss or val_loss"), ("val_r2", ""), ("lr", ""), ("", "")],
+)
+def test_an_unknown_monitor_is_refused(place: Path, monitor: str, meant: str) -> None:
     with pytest.raises(UsageError, match="--monitor cannot be") as error:
         early_stop(["one", "adam"], monitor=monitor)
-    assert error.value.fix == "there are train_loss, val_loss, val_accuracy"
+    assert error.value.fix == (f"Did you mean {meant}?" if meant else "There are train_loss, val_loss, val_accuracy.")
 
 
 def test_as_a_program(place: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
@@ -14,6 +15,8 @@ from typing import Any
 import pytest
 
 import tuner
+from tuner.answer import Table
+from tuner.asks.explain import ask, first_sentence
 from tuner.bounds import plural
 from tuner.choice import Choice, key_paths
 from tuner.config import advice
@@ -22,8 +25,9 @@ from tuner.config.settings import Config
 from tuner.errors import EXIT_CODES, UsageError
 from tuner.explain import explain, meanings, names
 from tuner.explain.language import find_kind, kinds, near, settings
-from tuner.explain.texts import Meaning, Topic, topics
+from tuner.explain.texts import Meaning, Topic, claims, topics
 from tuner.quantities import LAYER
+from tuner.render.terminal import Look
 from tuner.runs.values import FORMS, parse_metric
 from tuner.shipped import folder
 
@@ -292,3 +296,23 @@ def test_words_in_no_known_script_get_no_wrong_suggestion() -> None:
 def test_every_suggestion_answers() -> None:
     assert all(meanings(name) for name in set(names()))
     assert all(meanings(name) for name in near("wieght", names()))
+
+
+@pytest.mark.parametrize("width", [50, 80])
+def test_a_recipe_is_no_raw_markdown(width: int) -> None:
+    answer = ask(["batch-norm"], {})
+    look = Look(io.StringIO(), width, color=False)
+    shown = "".join(line for block in answer.blocks for line in look.lines(block))
+    assert re.search(r"^Claim\nBatch norm makes", shown, re.MULTILINE) and "## " not in shown and "|" not in shown
+    (table,) = [block for block in answer.blocks if isinstance(block, Table) and block.title == "Result"]
+    assert [column.head for column in table.columns][::7] == ["claim", "holds"]
+    assert table.rows[0][:3] == ["norm against baseline", "epochs(train_accuracy>=0.8) (down is better)", "10"]
+    assert table.side(2) == "r"
+
+
+def test_one_line_is_a_whole_sentence() -> None:
+    titles = {str(claim["title"]) for claim in claims().values()}
+    for meaning in {meaning for name in names() for meaning in meanings(name)}:
+        line = first_sentence(meaning.text)
+        assert line.endswith((".", ":")) or line in titles, line
+        assert "\n" not in line

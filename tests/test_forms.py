@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tuner.answer import Answer, Chart, Column, Command, Table, Text, Verdict
+from tuner.answer import Answer, Chart, Column, Command, Commented, Note, Pairs, Spark, Table, Text, Verdict
 from tuner.chart import Line, Panel
+from tuner.errors import UsageError
 from tuner.render import terminal
 from tuner.render.forms import csv as csv_form
 from tuner.render.forms import html, md
@@ -33,8 +34,34 @@ def test_a_function_writes_numbers_and_csv_keeps_them() -> None:
         ["", "", "<b>"],
     ]
     assert csv_form.show(Answer([TABLE, TABLE], {})).count("all\nsetting,difference,say\n") == 2
+    assert "\n,,<b>\n\nall\n" in csv_form.show(Answer([TABLE, TABLE], {})), "an empty line between them"
     assert "<td>&lt;b&gt;</td>" in html.show(Answer([TABLE], {}))
     assert '<td class="r">+0.50</td>' in html.show(Answer([TABLE], {}))
+
+
+def test_csv_of_an_answer_without_a_table() -> None:
+    """Its pairs; where there are none either it says so, but a list that is empty is no error."""
+    pairs = Pairs([("run", "a, b"), ("best", 0.123456789), ("next", Command("tuner x")), ("val", Spark([1.0], 4))])
+    assert csv_form.show(Answer([pairs], {})) == 'key,value\nrun,"a, b"\nbest,0.123456789\nnext,tuner x\n'
+    assert csv_form.show(Answer([pairs, Commented([TABLE])], {})).startswith("setting,difference,say\n")
+    assert csv_form.show(Answer([Note("no runs")], {})) == ""
+    with pytest.raises(UsageError, match=r"no table for --csv\n.*--json, --md or --html"):
+        csv_form.show(Answer([Text("words")], {}))
+
+
+@pytest.mark.parametrize("width", [50, 80])
+def test_a_word_in_a_table_stays_whole_beside_a_longer_one(width: int) -> None:
+    rows = [["scikit-learn", "", "1.9.1"], ["data", "note", "/usr/lib/python3.11/site-packages/sklearn/datasets/data"]]
+    shown = list(
+        terminal.Look(io.StringIO(), width, color=False).lines(Table(list(map(Column, ("what", "", "found"))), rows))
+    )
+    assert any(line.startswith("scikit-learn  ") for line in shown)
+    assert "".join(line[20:].strip() for line in shown).endswith(rows[1][2]), "one table, its last column folded"
+
+
+def test_an_item_of_a_list_is_broken_anew_with_the_lines_inside_it() -> None:
+    text = "- one item of a list\n  that goes on\n- two\n\n    code  as it is"
+    assert terminal.paragraphs(text, 18) == ["- one item of a list that goes on", "- two", "", "    code  as it is"]
 
 
 def test_ascii_has_another_spelling_for_plus_or_minus() -> None:

@@ -214,3 +214,10 @@ def test_what_is_no_recipe_is_said(recipe: Path) -> None:
         find_recipes([str(recipe)])
     with pytest.raises(UsageError, match="there is no recipe xxx"):
         find_recipes(["x" * 300])
+
+
+@pytest.mark.parametrize("command", ["run", "verify"])
+def test_errors_are_json_where_that_is_asked_for(tmp_path: Path, command: str) -> None:
+    done = tuner("recipe", command, "dropot", "--json", cwd=tmp_path)
+    told = {"message": "there is no recipe dropot", "suggestion": "Did you mean dropout?"}
+    assert (done.returncode, json.loads(done.stdout), done.stderr) == (2, {"exit_code": 2, "errors": [told]}, "")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tuner.figures import duration, figure, number, plural, spark
-from tuner.render.text import can_draw, cells, escape, is_terminal, paint, prepare, shorten, terminal_size
+from tuner.render.text import can_draw, cells, escape, is_terminal, paint, prepare, shorten, terminal_size, wrapped
 
 ANY_FLOAT = st.none() | st.floats()
 TEXT = st.text(alphabet="ab é日本ｶ한\u3000#:", max_size=30)
@@ -165,3 +165,16 @@ def test_importing_render_is_light() -> None:
     script = f"import sys, tuner.render; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_lines_are_broken_at_words_and_go_on_as_far_in() -> None:
+    text = "short\n    allowed: one, two, \x1b[32mthree\x1b[0m\nrun `tuner show x` or a-word-too-long-for-it"
+    assert wrapped(text, 23).split("\n") == [
+        "short",
+        "    allowed: one, two,",
+        "    \x1b[32mthree\x1b[0m",
+        "run `tuner show x` or",
+        "a-word-too-long-for-it",
+    ]
+    assert wrapped(text, 8).split("\n")[-3:] == ["`tuner show x`", "or", "a-word-too-long-for-it"]
+    assert wrapped(text, 100) == text

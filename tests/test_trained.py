@@ -204,3 +204,12 @@ print(sorted({{"sklearn", "tuner.data.splits", "tuner.train"}} & set(sys.modules
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["True 3", "True True True", "[]"]
+
+
+def test_a_model_and_an_error_say_what_they_are_in_python(workplace: Any) -> None:
+    model, _, _ = trained(workplace, CLASSES["iris"])
+    assert repr(model) == f"<Model {model.run}: iris, (4,) -> 3 classes>"
+    assert model.run.is_dir()
+    for runs_dir in (model.run.parent, model.run / "nowhere"):
+        with pytest.raises(NotFoundError, match="--runs-dir, in Python runs_dir, says where"):
+            tuner.load("absent", runs_dir)

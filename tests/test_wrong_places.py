@@ -81,3 +81,10 @@ def test_a_link_to_what_is_not_there_is_not_suggested(tmp_path: Path, monkeypatc
     with pytest.raises(ConfigError) as raised:
         find_config("confg.yaml")
     assert raised.value.faults[0].suggestion == "config.yaml"
+
+
+def test_a_folder_that_never_was_is_named(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tuner", "schema", "-o", str(tmp_path / "absent/s.json")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert f"s.json: there is no folder {tmp_path / 'absent'}\nMake it" in done.stderr

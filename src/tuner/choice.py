@@ -271,6 +271,18 @@ def nearest(word: str, candidates: Iterable[str], cutoff: float = 0.7) -> str | 
     """The candidate that was probably meant, or None."""
     if len(word) > LONGEST_WORD:
         return None
-    by_fold = {fold(candidate): candidate for candidate in candidates}
-    close = get_close_matches(fold(word), by_fold, n=1, cutoff=cutoff)
+    by_fold, letters = {fold(candidate): candidate for candidate in candidates}, fold(word)
+    close = get_close_matches(letters, by_fold, n=1, cutoff=cutoff)
+    close = close or [each for each in by_fold if sorted(each) == sorted(letters)]  # sdg: two of three letters
     return by_fold[close[0]] if close else None
+
+
+def nearest_of(name: str, known: Iterable[str]) -> str:
+    """The fix for a name that there is not: those that end in it, as ``val_loss`` does in ``loss``, or the nearest one,
+    or all there are."""
+    known = list(dict.fromkeys(known))
+    if meant := [each for each in known if each.endswith((f"_{name}", f".{name}"))][:6] or nearest(name, known):
+        return f"Did you mean {meant if isinstance(meant, str) else ' or '.join(meant)}?"
+    dotted = [each for each in known if "." in each]
+    like = f", and others like {dotted[0]}" if dotted else ""
+    return f"There are {', '.join(each for each in known if each not in dotted)}{like}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from tuner.choice import nearest
@@ -38,12 +37,6 @@ def title_of(recipe: Path) -> str:
     from tuner.document.files import plain
 
     return str(plain(recipe / CLAIM).get("title", ""))
-
-
-def nearest_of(name: str, known: Iterable[str]) -> str:
-    """The fix for a name that there is not."""
-    near = nearest(name, known)
-    return f"Did you mean {near}?" if near else f"There are {', '.join(known)}."
 
 
 def find_config(reference: str) -> str:

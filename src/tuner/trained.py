@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from tuner.runs.folder import glance
 from tuner.state import load_weights
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """A trained network with its best weights, on the CPU, in eval mode.
 
@@ -34,11 +34,17 @@ class Model:
     array, nested lists or tensor. They raise UsageError for anything else, and leave torch's global settings alone.
     """
 
-    data: Data = field(repr=False)
+    run: Path
+    """The run folder that it comes from."""
+    data: Data
     """What the run knows of its data: shape, classes, columns, parts."""
-    config: Config = field(repr=False)
-    module: Network = field(repr=False)
+    config: Config
+    module: Network
     """The network itself: it takes normalised samples, float32 (N, *shape), and gives outputs (N, units)."""
+
+    def __repr__(self) -> str:
+        out = f"{len(self.classes)} classes" if self.classes else "a number"
+        return f"<Model {shown(self.run)}: {self.config.data.name}, {self.data.shape} -> {out}>"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -139,4 +145,4 @@ def model_of(run: Path) -> Model:
     network = build(planned, config.seed)
     load_weights(network, weights, str(run / BEST))
     network.eval()
-    return Model(data, config, network)
+    return Model(run, data, config, network)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.answer import Answer, Cell, Column, Note, Table
+from tuner.choice import nearest_of
 from tuner.document.nodes import core_value
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, UsageError
@@ -138,7 +139,7 @@ def _judge(
     known = dict.fromkeys(name for _, runs in there for run in runs for name in run.rows[-1] if column(name).part)
     for name in monitors:
         if name not in known:
-            raise UsageError(f"--monitor cannot be {shown(name) or repr(name)}", fix=f"there are {', '.join(known)}")
+            raise UsageError(f"--monitor cannot be {shown(name) or repr(name)}", fix=nearest_of(name, known))
     found: list[tuple[Data | None, list[Data]]] = []
     for group, runs in there:
         for name in monitors or dict.fromkeys(run.monitor for run in runs):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from tuner.answer import Answer, Block, Command, Note, Pairs, Spark, Text
+from tuner.choice import nearest_of
 from tuner.durable.reading import files_below
 from tuner.errors import UsageError
 from tuner.figures import number, plural
@@ -24,9 +24,7 @@ PARTS = ("summary", *FILES, "origins", "identity", "files")
 def ask(reference: str, part: str, runs_dir: Path) -> Answer:
     """The result of a run or group, or one part of its folder. Raises UsageError, NotFoundError."""
     if part not in PARTS:
-        near = get_close_matches(part, PARTS, n=1)
-        fix = f"did you mean {near[0]}?" if near else f"one of {', '.join(PARTS)}"
-        raise UsageError(f"a run has no part {part}", fix=fix)
+        raise UsageError(f"a run has no part {part}", fix=nearest_of(part, PARTS))
     path = resolve(reference, runs_dir)
     if not is_run(path):
         return _of_group(read_group(path, read), part)

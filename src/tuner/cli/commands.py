@@ -20,25 +20,25 @@ from typer.core import TyperGroup
 
 from tuner import asks
 from tuner.choice import fold, key_paths
-from tuner.cli.shared import reading, say_error
+from tuner.cli.shared import reading
 from tuner.config.advice import OTHER_TOOLS
 from tuner.crash import report as write_report
 from tuner.durable.reading import json_line
 from tuner.errors import BUG, NotFoundError, ResourceError, TunerError, UsageError
 from tuner.machine import versions
 from tuner.render.errors import error_text
-from tuner.render.text import is_colored, prepare, silence, terminal_size
+from tuner.render.text import is_colored, prepare, say_error, silence, terminal_size
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class Entry(NamedTuple):
     """Where a command is (``module:function`` below tuner.cli, whose docstring is the help below `help`), what it does,
-    and how the JSON of its errors begins; None: they are told as text."""
+    and how the JSON of its errors begins."""
 
     place: str
     help: str
-    error: Mapping[str, Any] | None = {}
+    error: Mapping[str, Any] = {}
 
     @property
     def line(self) -> str:
@@ -67,7 +67,7 @@ COMMANDS = {
     "schema": Entry("fetching:schema", "Print the JSON Schema of configs, for editors."),
     "copy": Entry("fetching:copy", "Copy a config or recipe that comes with tuner."),
     "download": Entry("fetching:download", "Download a data set and check it."),
-    "recipe": Entry("recipe:recipe", "Train the recipes that prove each technique, and judge them.", None),
+    "recipe": Entry("recipe:recipe", "Train the recipes that prove each technique, and judge them."),
 }
 
 OTHER_WORDS = {"fit": "train", "resume": "train", "plot": "curves", "ls": "runs", "cp": "copy", "validate": "check"}
@@ -251,8 +251,8 @@ def open_closed_streams() -> None:
 def report(error: TunerError, *, as_asked: bool = False) -> int:
     """Says what is wrong, on stderr, or `as_asked` as JSON on stdout; the exit code."""
     name, *words = sys.argv[1:] or [""]
-    begin = COMMANDS[name].error if name in COMMANDS else {} if name in unlisted() else None
-    if as_asked and "--json" in words and begin is not None:
+    begin = COMMANDS[name].error if name in COMMANDS else {}
+    if as_asked and "--json" in words:
         typer.echo(json_line({**begin, "exit_code": error.exit_code, **error.as_json()}))
     else:
         width, _ = terminal_size(sys.stderr)

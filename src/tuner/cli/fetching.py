@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Argument, Option
 
+from tuner.choice import nearest_of
 from tuner.cli.shared import Json, Quiet
 from tuner.durable.reading import json_line
 from tuner.durable.writing import make_folder, write_file
 from tuner.errors import UsageError
 from tuner.paths import path_of
 from tuner.render.talk import Talk
-from tuner.shipped import CLAIM, configs, nearest_of, recipes
+from tuner.shipped import CLAIM, configs, recipes
 
 if TYPE_CHECKING:
     from tuner.data.download import Progress

@@ -18,7 +18,7 @@ from tuner.asks.compare.statistics import least_pairs
 from tuner.asks.curves import chart_of, metrics_on
 from tuner.asks.curves.tracks import View, tracks_of
 from tuner.choice import Section
-from tuner.cli.shared import EMPTY, RUNS, Json, Quiet, RunsDir, Wait, offers, say_error, seconds
+from tuner.cli.shared import EMPTY, RUNS, Json, Quiet, RunsDir, Wait, offers, seconds
 from tuner.cli.train import parse_seeds
 from tuner.data.files import locate
 from tuner.durable.reading import JSON_LIMIT, json_bytes, read_bytes
@@ -37,6 +37,7 @@ from tuner.render.chart.image import keep
 from tuner.render.forms.md import table_text
 from tuner.render.talk import Talk
 from tuner.render.terminal import show
+from tuner.render.text import say_error
 from tuner.render.training import GroupView
 from tuner.runs.family import Group, read_group
 from tuner.runs.values import parse_metric

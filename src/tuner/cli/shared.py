@@ -21,7 +21,7 @@ from tuner.errors import TunerError, UsageError
 from tuner.paths import path_of
 from tuner.render import forms
 from tuner.render.chart.image import keep
-from tuner.render.text import write
+from tuner.render.text import say_error
 
 MOST = 200
 """More candidates than that help nobody."""
@@ -119,8 +119,3 @@ def present(answer: Answer, form: str) -> int:
             if isinstance(block, Note) and block.problem:
                 say_error(block.text)
     return answer.exit_code
-
-
-def say_error(text: str) -> None:
-    """Talk for stderr; where nobody can read it, that is no reason to fail."""
-    write(sys.stderr, text)

@@ -15,7 +15,7 @@ import typer
 from typer import Argument, Option
 
 from tuner.asks.curves import chart_of_run
-from tuner.cli.shared import EMPTY, RUNS, Json, Overrides, Quiet, RunsDir, Wait, offers, say_error, seconds
+from tuner.cli.shared import EMPTY, RUNS, Json, Overrides, Quiet, RunsDir, Wait, offers, seconds
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.durable.reading import json_line, shown
@@ -26,7 +26,7 @@ from tuner.opening import Answered, Request, Session, command_line, open_session
 from tuner.paths import expanded, normal, reference
 from tuner.render.chart.image import keep
 from tuner.render.talk import Talk
-from tuner.render.text import write
+from tuner.render.text import say_error, write
 from tuner.render.training import GroupView, RunView
 from tuner.runs.family import Group, read_group
 from tuner.runs.files import ENDED, IDENTITY
@@ -196,13 +196,20 @@ def train_seeds(asked: Asked, seeds: Sequence[int]) -> int:
 
 
 def follow(asked: Asked, events: Iterable[AnyEvent], show: Callable[[AnyEvent], None]) -> Ended:
-    """Shows a training while it goes on; its last event. When the reader of stdout has gone, it goes on."""
+    """Shows a training while it goes on; its last event. Whatever becomes of stdout, it goes on. Raises OSError, when
+    all is done, where stdout had no room."""
+    lost: OSError | None = None
     for event in events:
         show(event)
-        if isinstance(event, Started):
-            asked.say_path(event.run)
-        if asked.as_json and not asked.quiet and (told := as_data(event)):
-            write(sys.stdout, json_line(told))
+        try:
+            if isinstance(event, Started):
+                asked.say_path(event.run)
+            if asked.as_json and not asked.quiet and (told := as_data(event)):
+                write(sys.stdout, json_line(told))
+        except OSError as error:
+            lost = error
+    if lost is not None:
+        raise lost
     assert isinstance(event, Ended)  # noqa: S101 - training ends with it or raises
     return event
 

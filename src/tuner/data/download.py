@@ -10,13 +10,13 @@ import tempfile
 import zlib
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from tuner.choice import nearest_of
 from tuner.data.files import download_root, is_file, shown
 from tuner.data.source import Archive, Source
 from tuner.durable.writing import make_folder, write_file, writing
@@ -50,9 +50,7 @@ def fetch(name: str, root: Path | None = None) -> Generator[Progress, None, Path
     source = Source.find(name)
     if source is None:
         names = sorted(key for key, each in Source.members.items() if each.archives)
-        near = get_close_matches(name.lower(), names, 1)
-        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
-        raise UsageError(f"there is no data set {name}", fix=hint)
+        raise UsageError(f"there is no data set {name}", fix=nearest_of(name, names))
     if not source.archives:
         raise UsageError(f"{source.name} needs no download: it can be used as it is")
     folder = download_root() if root is None else root

@@ -42,7 +42,6 @@ _REMEDY = {
     errno.EACCES: "allow writing there or choose another folder (--runs-dir)",
     errno.EPERM: "allow writing there or choose another folder (--runs-dir)",
     errno.EIO: "check the disk: it reports errors",
-    errno.ENOENT: "put the folder back that went away while it was in use",
 }
 _IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
 
@@ -51,7 +50,7 @@ _IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
 def writing(path: Path, *saved: Path) -> Iterator[None]:
     """Turns an OSError of a write into a ResourceError that names `path`, the reason and what to do. `saved` are the
     places of earlier writes, which the failed one leaves as they were; without any that is `path`. Where something else
-    stands at a place that has to be a file or a folder, it is a NotFoundError naming that place."""
+    stands at a place that has to be a file or a folder, or no folder is, it is a NotFoundError naming that place."""
     try:
         yield
     except OSError as error:
@@ -60,6 +59,12 @@ def writing(path: Path, *saved: Path) -> Iterator[None]:
             fix = "Move it away or choose another place, then run the same command again."
             raise NotFoundError(f"cannot write {shown(path)}: {in_the_way(place, error.errno)}", fix=fix) from error
         reason = error.strerror or type(error).__name__
+        if error.errno == errno.ENOENT:
+            absent = next((each for each in reversed(path.parents) if not each.is_dir()), None)
+            reason = f"there is no folder {shown(absent)}" if absent else reason
+            todo = "Make it, put it back or choose" if absent else "Choose"
+            fix = f"{todo} another place, then run the same command again."
+            raise NotFoundError(f"cannot write {shown(path)}: {reason}", fix=fix) from error
         remedy = f"{_REMEDY.get(error.errno or 0, 'see to the cause above')}, then run the same command again."
         kept = any(map(has_content, saved or [path]))
         fix = f"What was saved before is still in place: {remedy}" if kept else remedy[:1].upper() + remedy[1:]

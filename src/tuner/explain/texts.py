@@ -144,9 +144,9 @@ def proofs(names: Iterable[str], said: str = "Recipe") -> list[str]:
 
 
 def recipe_text(recipe: str) -> str:
-    """A recipe's README without its title, the picture and the marks of its generated part; else its title."""
+    """A recipe's title, and its README without the picture and the marks of its generated part."""
     lines: list[str] = []
     with suppress(OSError):
         lines = (recipes()[recipe] / "README.md").read_text(encoding="utf-8").strip().splitlines()
     kept = [line for line in lines if not line.startswith(("<!--", "![", "# "))]
-    return "\n".join(kept).strip() or str(claims()[recipe].get("title", ""))
+    return "\n".join([str(claims()[recipe].get("title", "")), *kept]).strip()

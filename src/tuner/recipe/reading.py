@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.bounds import Integer, ListOf, Null, Number, OneOf, Part, Text
-from tuner.choice import Section, nearest, setting
+from tuner.choice import Section, nearest, nearest_of, setting
 from tuner.config.comparison import meaning, side_by_side
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
@@ -23,7 +23,7 @@ from tuner.options.metrics import column as column_of
 from tuner.paths import expanded
 from tuner.quantities import LAYER, WHOLE_RUN
 from tuner.runs.values import Metric, layer_metrics, measured_loss, parse_metric, possible_metrics
-from tuner.shipped import CLAIM, nearest_of, recipes
+from tuner.shipped import CLAIM, recipes
 
 Places = Mapping[str, Place]
 """Where a claim's values stand: key -> place."""

@@ -34,11 +34,11 @@ from tuner.answer import (
 from tuner.figures import ASCII_LEVELS, LEVELS, duration, spark
 from tuner.render.chart.terminal import Drawing, charts
 from tuner.render.screen import console_on
-from tuner.render.text import GAP, can_draw, escape, fitting, is_colored, is_terminal, shorten, terminal_size, write
+from tuner.render.text import GAP, can_draw, escape, fitting, is_colored, is_terminal, say_error, shorten, terminal_size
 
 UNBOUNDED = 1_000_000
 LONGEST_WORD = 40
-"""Characters of a word that a column keeps in one piece."""
+"""Characters of a word that a column keeps in one piece, in a narrow terminal three fifths of it."""
 
 SPELLINGS = {ord("±"): "+-", ord("…"): "...", ord("²"): "^2"}
 """What stands for a sign on a stream that has ASCII alone."""
@@ -51,7 +51,7 @@ def show(answer: Answer, stream: TextIO | None = None) -> None:
     for block in answer.blocks:
         if isinstance(block, Note):
             out.stream.flush()
-            write(sys.stderr, escape(block.text))
+            say_error(escape(block.text))
             continue
         is_next = isinstance(block, Command) and isinstance(before, Command)
         out.stream.write("".join(["" if before is None or is_next else "\n", *out.lines(block)]))
@@ -177,7 +177,8 @@ class Look:
             return max(head, least)
         if table.side(place) == "r" or any(isinstance(row[place], Spark) for row in table.rows):
             return UNBOUNDED
-        return max(head, min(LONGEST_WORD, max(cell_len(word) for text in column for word in text.split() or [""])))
+        longest = min(LONGEST_WORD, self.width * 3 // 5)
+        return max(head, min(longest, max(cell_len(word) for text in column for word in text.split() or [""])))
 
     def _grid(
         self, table: Table, widths: dict[int, int], columns: Sequence[Sequence[str]], least: Sequence[int]
@@ -228,15 +229,16 @@ def aligned(table: Table, columns: Sequence[Sequence[str]], widest: Sequence[int
 
 def paragraphs(text: str, width: int) -> list[str]:
     """The lines of a text; where they do not fit, those that make a paragraph are joined, to be broken anew. One ends
-    before an empty or indented line, an item of a list, and words with a colon (``Formula: ...``)."""
+    before an empty line, an item of a list, an indented line outside one, and words with a colon (``Formula: ...``)."""
     lines = text.split("\n")
     if max(map(cell_len, lines)) <= width:
         return lines
     found: list[str] = []
     for line in lines:
-        begins = not line or line[0] == " " or re.match(r"- |[0-9]+\. |[A-Z][A-Za-z ]{1,20}: ", line)
+        is_inside = bool(found) and found[-1].startswith("- ") and line.startswith("  ")
+        begins = not is_inside and re.match(r"$| |- |[0-9]+\. |[A-Z][A-Za-z ]{1,20}: ", line)
         if found and found[-1] and found[-1][0] != " " and not begins:
-            found[-1] += f" {line}"
+            found[-1] += f" {line.strip()}"
         else:
             found.append(line)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple, TextIO
@@ -13,6 +14,7 @@ GAP = 2
 """Between two columns."""
 
 _STYLES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36}
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Line(NamedTuple):
@@ -30,13 +32,21 @@ def prepare(stream: TextIO | None) -> None:
 
 
 def write(stream: TextIO | None, line: str) -> None:
-    """Writes `line` at once; where nobody can read it any more, that is no reason to fail."""
+    """Writes `line` at once; where nobody can read it any more, that is no reason to fail. Raises OSError where stdout,
+    the result, has no room for it."""
     try:
         if stream is not None:
             stream.write(f"{line}\n")
             stream.flush()
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError | ValueError):
+            raise
         silence(stream)
+
+
+def say_error(text: str) -> None:
+    """Talk for stderr, on a terminal broken at words; where nobody can read it, that is no reason to fail."""
+    write(sys.stderr, wrapped(text, terminal_size(sys.stderr)[0]) if is_terminal(sys.stderr) else text)
 
 
 def silence(stream: TextIO | None) -> None:
@@ -142,6 +152,21 @@ def cells(text: str) -> int:
     from rich.cells import cell_len
 
     return cell_len(text)
+
+
+def wrapped(text: str, width: int) -> str:
+    """`text` broken at words, but not inside `` ` ``, where a line has more than `width` columns; it goes on as far in
+    as it began. Colours take no column."""
+    lines = []
+    for line in text.split("\n"):
+        indent = line[: len(line) - len(line.lstrip())]
+        lines.append("")
+        for word in re.findall(r"\s*(?:`[^`]*`|\S)+", line):
+            if lines[-1] and cells(_COLOR.sub("", lines[-1] + word)) > width:
+                lines.append(indent + word.lstrip())
+            else:
+                lines[-1] += word
+    return "\n".join(lines)
 
 
 def shorten(text: str, width: int) -> str:

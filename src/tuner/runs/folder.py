@@ -161,14 +161,17 @@ def glance(path: Path) -> Run:
     return Run(path, about["name"], about["created"], identity, about, status, state)
 
 
+ELSEWHERE = "--runs-dir, in Python runs_dir, says where else to look"
+
+
 def there_are(newest_first: Sequence[Path]) -> str:
     """The newest runs by name, for the fix of an error about one that is not there."""
     if not newest_first:
-        return "No runs are there: --runs-dir says where to look."
+        return f"No runs are there: {ELSEWHERE}."
     names = ", ".join(shown(path.name) for path in newest_first[:5])
     more = f" and {len(newest_first) - 5} older" if len(newest_first) > 5 else ""
     verb = "is" if len(newest_first) == 1 else "are"
-    return f"There {verb} {names}{more}; --runs-dir says where else to look."
+    return f"There {verb} {names}{more}; {ELSEWHERE}."
 
 
 class GroupHead(NamedTuple):
@@ -250,7 +253,7 @@ def folders_in(folder: Path) -> list[Path]:
     try:
         names = [name for name in list_folder(folder) if not name.startswith(LEFTOVERS)]
     except NotFoundError as error:
-        raise NotFoundError(error.message, fix="Choose a folder with --runs-dir.") from error
+        raise NotFoundError(error.message, fix="Choose a folder with --runs-dir, in Python runs_dir.") from error
     return [folder / name for name in names if os.path.isdir(folder / name)]  # noqa: PTH112 - never raises
 
 

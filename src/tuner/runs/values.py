@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tuner.choice import nearest_of
 from tuner.durable.reading import damaged, shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.figures import mean, mean_of_known
@@ -80,6 +81,10 @@ def parse_condition(text: str) -> Condition:
             left, right = text[: found.start()].strip(), text[found.end() :].strip()
             if not left or not right:
                 break
+            if right[0] in "<>=":  # => is no operator
+                turned = right[0] + found[0] if right[0] + found[0] in _COMPARE else found[0]
+                fix = f"Did you mean {shown(left + turned + right[1:].lstrip())}?"
+                raise UsageError(f"{shown(text)} is no condition: {found[0]}{right[0]} is no operator", fix=fix)
             return Condition(left, _SPELLINGS.get(found[0], found[0]), right)
     if not _OPERATOR.search(text):
         message = f"{shown(text) or repr(text)} is no condition: there is no operator in it (>=, <=, >, <, =, !=)"
@@ -239,12 +244,7 @@ def _named(run: Run) -> str:
 
 def _known(run: Run, row: dict[str, Any] | Row, name: str, metric: Metric) -> float | None:
     if name not in row:
-        from tuner.choice import nearest
-
-        there = ", ".join(metrics_of_run(run))
-        near = [known for known in metrics_of_run(run) if known.endswith(f"_{metric.column}")]
-        meant = " or ".join(near) or nearest(metric.column, metrics_of_run(run))
-        fix = f"Did you mean {meant}? There are {there}." if meant else f"There are {there}."
+        fix = nearest_of(metric.column, metrics_of_run(run))
         raise UsageError(f"{_named(run)} has no metric {shown(metric)}", fix=fix)
     found: float | None = row[name]
     return found
@@ -275,9 +275,7 @@ def parse_requirements(texts: Sequence[str], loaded: Loaded) -> list[Condition]:
         if column_of(column).part == "test" and loaded.config.training.test == "ask":
             raise UsageError(f"{condition}: {NOT_TESTED}", fix="training.test=end measures it.")
         if column not in (*there, *layer_metrics(loaded)):
-            near = [name for name in there if name.endswith(f"_{column}")]
-            fix = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(there)}."
-            raise UsageError(f"{condition}: such a run has no metric {column}", fix=fix)
+            raise UsageError(f"{condition}: such a run has no metric {column}", fix=nearest_of(column, there))
     return [condition for condition, _ in requirements]
 
 

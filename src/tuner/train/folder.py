@@ -198,7 +198,7 @@ class Folder:
                 remove_folder(self.checkpoints / name)
         try:  # not in the run folder, where a reader may be drawing curves.png
             sweep_leftovers(self.checkpoints)
-        except ResourceError as error:  # no reason not to train
+        except (NotFoundError, ResourceError) as error:  # no reason not to train
             self.log(error.message)
 
     def newest_checkpoint(self, take_up: Callable[[str, dict[str, bytes]], dict[str, Checksum]]) -> str | None:

@@ -21,6 +21,7 @@ from tuner.asks.compare.comparison import (
     compare,
 )
 from tuner.asks.compare.statistics import EXACT_PAIRS, FLIPS, LEVEL
+from tuner.choice import nearest_of
 from tuner.errors import UsageError
 from tuner.figures import number, plural
 from tuner.runs.family import find_group
@@ -45,7 +46,7 @@ def ask(
     failing = [word.strip().lower() for each in fail_on for word in each.split(",")]
     for word in failing:
         if word not in VERDICTS:
-            raise UsageError(f"--fail-on {word or repr(word)} is no verdict", fix=f"These are: {', '.join(VERDICTS)}.")
+            raise UsageError(f"--fail-on {word or repr(word)} is no verdict", fix=nearest_of(word, VERDICTS))
     groups = [find_group(reference, runs_dir) for reference in references]
     if baseline is not None:  # one of the groups, or one that --baseline alone names
         base = find_group(baseline, runs_dir)
@@ -95,7 +96,7 @@ def _values(comparison: Comparison) -> Table:
     if len(comparison.differences) == 1:
         [only] = comparison.differences
         sign = written(comparison, "+")
-        spread = None if only.deviation is None else sign(only.deviation).lstrip("+")
+        spread = None if only.deviation is None else Brief(sign(only.deviation).lstrip("+"), repr(only.deviation))
         columns.append(Column("difference", sign, "r"))
         differences = [*(only.values.get(seed) for seed in seeds), only.mean, spread]
         rows = [[*row, cell] for row, cell in zip(rows, differences, strict=True)]

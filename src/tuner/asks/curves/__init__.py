@@ -26,6 +26,7 @@ from tuner.asks.curves.tracks import (
     values_of,
 )
 from tuner.chart import COLORS, Line, Panel, Pen, is_shown
+from tuner.choice import nearest_of
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import plural, some
 from tuner.options.metrics import PARTS, Column
@@ -59,7 +60,7 @@ def ask(
     Raises UsageError, and NotFoundError where a run that was named is damaged or nothing is left to draw.
     """
     if axis not in AXES:
-        raise UsageError(f"there is no x axis {axis}", fix=f"--x takes {', '.join(AXES)}")
+        raise UsageError(f"there is no x axis {axis}", fix=nearest_of(axis, AXES))
     if not 0 <= smooth < 1:
         raise UsageError(f"cannot smooth by {smooth:g}", fix="--smooth takes a number from 0 (not at all) to below 1")
     asked = metrics_on(axis, metrics)
@@ -67,8 +68,8 @@ def ask(
     for metric in asked:
         if not columns_of(tracks, metric):
             of_layers = "it is measured layer by layer: --x layer draws it"
-            there = of_layers if metric.startswith(tuple(LAYER)) else f"there are {', '.join(known_metrics(tracks))}"
-            raise UsageError(f"there is no metric {metric}", fix=there)
+            fix = of_layers if metric.startswith(tuple(LAYER)) else nearest_of(metric, known_metrics(tracks))
+            raise UsageError(f"there is no metric {metric}", fix=fix)
     if members and all(group.is_single for group in groups):
         remarks.append("--members changes nothing: none of them is a group")
     charts = []

@@ -26,6 +26,7 @@ from tuner.asks.diff.changes import (
     listed,
 )
 from tuner.asks.diff.sides import DEFAULT, Side, find_sides
+from tuner.choice import nearest_of
 from tuner.config.comparison import ABSENT, Setting, brief
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import duration, figure, in_columns, number, plural, some
@@ -53,7 +54,7 @@ def ask(
     side into the second. Raises UsageError, ConfigError, NotFoundError."""
     for word in only:
         if word not in PARTS:
-            raise UsageError(f"there is no part {word or repr(word)}", fix=f"--only takes {', '.join(PARTS)}")
+            raise UsageError(f"there is no part {word or repr(word)}", fix=nearest_of(word, PARTS))
     parts = [part for part in PARTS if part in only or not only]
     if as_args and len(references) != 2:
         raise UsageError(f"--as-args turns one side into another: it takes 2 sides, {len(references)} given")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tuner.asks.runs.entries import Entry
-from tuner.choice import nearest
+from tuner.choice import nearest_of
 from tuner.config.comparison import ABSENT, Setting, meaning, name_of, side_by_side
 from tuner.document.nodes import Place, core_value, to_plain
 from tuner.document.parsing import parse
@@ -104,12 +104,7 @@ def find_column(text: str, everything: Sequence[Entry]) -> Column:
     measured = list(dict.fromkeys(name for run in runs for name in metrics_of_run(run))) if begun else []
     if not ending and (metric := _metric(text, runs, measured)) is not None:
         return Column(text, metric)
-    near = ending or [each for each in measured if each.endswith(f"_{text}")]
-    known = [*OWN, *measured, *keys]
-    meant = " or ".join(near[:6]) or nearest(text, known)
-    there = ", ".join(dict.fromkeys(each for each in known if "." not in each))
-    fix = f"Did you mean {meant}?" if meant else f"There are {there}, and settings like optimizer.lr."
-    raise UsageError(f"no run here has {shown(text) or repr(text)}", fix=fix)
+    raise UsageError(f"no run here has {shown(text) or repr(text)}", fix=nearest_of(text, [*OWN, *measured, *keys]))
 
 
 def _metric(text: str, runs: Sequence[Run], measured: Sequence[str]) -> Metric | None:
@@ -224,7 +219,7 @@ def parse_filter(text: str, everything: Sequence[Entry]) -> Filter:
         raise UsageError(f"in {shown(text)} the left side is text", fix="Only = and != compare texts.")
     states = (*STATES, DAMAGED)
     if found.column.name == "state" and condition.right not in states:
-        raise UsageError(f"no run can be {shown(condition.right)}", fix=f"A state is one of {', '.join(states)}.")
+        raise UsageError(f"no run can be {shown(condition.right)}", fix=nearest_of(condition.right, states))
     return found
 
 

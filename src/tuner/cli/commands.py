@@ -59,6 +59,8 @@ COMMANDS = {
     "diff": Entry("questions:diff", "Show in what runs, groups and configs differ."),
     "compare": Entry("questions:compare", "Compare groups of runs, paired by seed."),
     "early-stop": Entry("questions:early_stop", "Tell where early stopping would have ended a run."),
+    "remove": Entry("folders:remove", "Remove runs, groups and members of groups. Asks first."),
+    "rename": Entry("folders:rename", "Give the folder of a run or group another name."),
     "doctor": Entry(
         "questions:doctor", "Check the installation and the machine. Exits with 5 when something is missing."
     ),
@@ -70,7 +72,19 @@ COMMANDS = {
     "recipe": Entry("recipe:recipe", "Train the recipes that prove each technique, and judge them.", None),
 }
 
-OTHER_WORDS = {"fit": "train", "resume": "train", "plot": "curves", "ls": "runs", "cp": "copy", "validate": "check"}
+_WORDS = {
+    "train": "fit resume run start begin continue",
+    "check": "validate lint verify",
+    "runs": "ls dir history experiments trials",
+    "show": "evaluate eval test cat info status log logs results",
+    "curves": "plot graph chart draw",
+    "copy": "cp clone init new",
+    "remove": "rm rmdir del delete erase prune",
+    "rename": "mv move ren",
+    "download": "fetch get wget",
+    "explain": "man describe",
+}
+OTHER_WORDS = {word: command for command, given in _WORDS.items() for word in given.split()}
 """What other tools call a command."""
 
 

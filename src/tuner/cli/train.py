@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -19,9 +19,10 @@ from tuner.cli.shared import EMPTY, RUNS, Json, Overrides, Quiet, RunsDir, Wait,
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.durable.reading import json_line, shown
-from tuner.errors import ConfigError, HeldError, ResourceError, TunerError, UsageError
+from tuner.errors import ConfigError, HeldError, TunerError, UsageError
 from tuner.events import Ended, EpochDone, Event, GroupEvent, MemberFailed, MemberTold, Started
 from tuner.figures import number
+from tuner.notebook import begin
 from tuner.opening import Answered, Request, Session, command_line, open_session
 from tuner.paths import expanded, normal, reference
 from tuner.render.chart.image import keep
@@ -134,16 +135,6 @@ def train_one(asked: Asked) -> int:
     runs = {asked.loaded.config.seed: glance(ended.run)} if asked.requirements else {}
     draws = isinstance(opened, Session) and ended.status["state"] in ("finished", "diverged")
     return finish(asked, ended.run, runs, code, ended.status, draws=draws)
-
-
-def begin(session: Session, stop: StopRequests) -> Iterator[Event]:
-    """The events of the training. Raises ResourceError where torch cannot even be loaded."""
-    try:
-        from tuner.train import train as training
-    except ImportError as error:
-        fix = "`tuner doctor --torch` tells more; too little memory, or a broken installation, is the usual cause"
-        raise ResourceError(f"torch cannot be imported: {error}", fix=fix) from None
-    return training(session, stop)
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 from tuner.config.comparison import ABSENT, Setting, leaves, meaning, name_of, side_by_side
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError
+from tuner.options.metrics import Column
 from tuner.runs.family import read_group, without_seed
 from tuner.runs.files import CONFIG, IDENTITY, METRICS, STATUS
 from tuner.runs.find import results_in
@@ -121,3 +122,16 @@ def _begun(path: Path) -> list[Entry]:
     if any(os.path.lexists(path / name) for name in (CONFIG, METRICS, STATUS)) and holder(path) is None:
         return [Entry(path, path.name, DAMAGED, problem=f"{shown(path / IDENTITY)} is missing")]
     return []
+
+
+def rows(runs_dir: Path) -> list[dict[str, Any]]:
+    """What `tuner.runs` gives."""
+    return [_row(each) for entry in entries(runs_dir) for each in entry.members or (entry,)]
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    status = entry.runs[0].status if entry.runs else {}
+    about = {"run": str(entry.path), "name": entry.name or None, "state": entry.state, "seed": None}
+    best = {"best_epoch" if key == "epoch" else key: value for key, value in (status.get("best") or {}).items()}
+    test = {str(Column("test", key)): value for key, value in (status.get("test") or {}).items()}
+    return {**about, **entry.settings, "name": about["name"], **best, **test}

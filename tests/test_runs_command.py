@@ -411,7 +411,7 @@ def test_a_damaged_metrics_file_is_told_where_it_is_read(tmp_path: Path) -> None
         (["batch_norm=false", "data=iris"], ["iris-1"]),
         (["early_stopping=none", "lr>1"], ["digits-4"]),
         (["early_stopping=null", "lr>1"], ["digits-4"]),
-        (["patience>=4"], ["iris-1"]),
+        (["early_stopping.patience>=4"], ["iris-1"]),
         (["data.limit=null", "data=diabetes"], ["diabetes-1"]),
         (["tag=wide"], ["digits-3"]),
         (["tags!=wide", "val_accuracy>0.93"], ["sweep", "digits-2"]),
@@ -472,9 +472,8 @@ def test_filters_that_cannot_be(runs_dir: Path, given: str, said: str, fix: str)
 
 
 def test_a_key_that_ends_like_several_others(runs_dir: Path) -> None:
-    with pytest.raises(UsageError, match="no run here has activation") as refused:
+    with pytest.raises(UsageError, match=r"activation may be model\.activation or model\.output\.activation"):
         labels(runs_dir, cols="activation")
-    assert refused.value.fix == "Did you mean model.activation or model.output.activation?"
 
 
 def test_metrics_can_be_asked_for_before_there_are_any(tmp_path: Path) -> None:
@@ -581,7 +580,9 @@ def csv_text(listing: Listing) -> str:
 def test_golden_texts(runs_dir: Path, shown: Shown, update_golden: bool) -> None:
     usual, opened = list_runs(runs_dir, Query()), list_runs(runs_dir, Query(opened=True))
     digits = list_runs(runs_dir, Query(["name=digits"], sort="-val_accuracy", only_changed=True))
-    chosen = list_runs(runs_dir, Query(cols="lr,patience,epochs(val_accuracy>=0.93),parameters,tags", opened=True))
+    chosen = list_runs(
+        runs_dir, Query(cols="lr,early_stopping.patience,epochs(val_accuracy>=0.93),parameters,tags", opened=True)
+    )
     golden("piped.txt", shown(table_of(usual)), update_golden)
     golden("piped.md", table_text(table_of(usual)), update_golden)
     golden("piped.csv", csv_text(opened).rstrip("\n"), update_golden)
@@ -663,6 +664,8 @@ def test_quiet_is_one_path_a_line(place: Path) -> None:
         (("--csv", "--md"), 2, "--md and --csv are different forms"),
         (("val_accuracy",), 2, "A shell takes > and <"),
         (("--cols", "lrx"), 2, "Did you mean"),
+        (("patience>=4",), 2, "patience may be scheduler.patience or early_stopping.patience"),
+        (("momentum>=4", "name=iris"), 0, "none of 14 runs"),
         (("--cols", "lr,,"), 2, "no run here has"),
         (("--sort", "nothing"), 2, "no run here has nothing"),
         (("-n", "-1"), 2, "-n"),

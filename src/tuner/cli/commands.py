@@ -19,7 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from tuner import asks
-from tuner.choice import fold, key_paths
+from tuner.choice import fold, key_paths, keys_meant
 from tuner.cli.shared import reading, say_error
 from tuner.config.advice import OTHER_TOOLS
 from tuner.crash import report as write_report
@@ -118,13 +118,14 @@ def usage(error: typer.TyperException) -> UsageError:
         from tuner.config.settings import Config  # the whole language is needed for this alone
 
         word = option[1].replace("-", "_")
-        paths = key_paths(Config)
-        own = [key for key in paths if word in (key, key.rpartition(".")[2])]
-        key = own[0] if own else OTHER_TOOLS.get(fold(word))
+        keys = keys_meant(word, key_paths(Config)) or [
+            OTHER_TOOLS[each] for each in [fold(word)] if each in OTHER_TOOLS
+        ]
         if option[1] in INSTEAD:
             fix = INSTEAD[option[1]]
-        elif key is not None:
-            text, fix = f"No such option: --{option[1]}", f"settings are given as key=value: {key}=VALUE"
+        elif keys:
+            told = " or ".join(f"{key}=VALUE" for key in keys)
+            text, fix = f"No such option: --{option[1]}", f"settings are given as key=value: {told}"
     return UsageError(text, fix=fix)
 
 

@@ -26,7 +26,7 @@ from making import create
 
 from tuner.answer import Answer
 from tuner.asks.list import no_kind
-from tuner.asks.runs import Listing, Query, list_runs, table_of
+from tuner.asks.runs import Listing, Query, ask, list_runs, table_of
 from tuner.config.comparison import meaning_hash
 from tuner.config.load import load
 from tuner.document.writing import to_yaml
@@ -144,6 +144,11 @@ def place() -> Iterator[Path]:
 def runs_dir(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(place)
     return Path("runs")
+
+
+def json_of(runs_dir: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ask(runs_dir, Query(), "json").data["runs"]
+    return found
 
 
 def labels(runs_dir: Path, *filters: str, **query: Any) -> list[str]:
@@ -312,6 +317,56 @@ def test_names_tags_and_places_are_no_change(tmp_path: Path) -> None:
     folder.run("a-1")
     folder.run("a-2", 0.9, "tags=[x]", "checkpoint.keep=5", "training.device=cpu", "training.threads=1")
     assert list_runs(folder.path, Query()).found[0].changed == {}
+
+
+def test_settings_that_differ_among_those_listed_come_first(tmp_path: Path, shown: Shown) -> None:
+    folder = Folder(tmp_path / "runs")
+    folder.run("a-1", 0.9, "data.limit=100", "model.hidden=[8]")
+    folder.run("a-2", 0.9, "data.limit=200", "model.hidden=[16]", "optimizer.lr=0.1")
+    folder.run("a-3", 0.9, "data.limit=200", "model.hidden=[16]", "optimizer.lr=0.5")
+    both = list_runs(folder.path, Query(["lr>0.01"], cols="run,changed"))
+    assert shown(table_of(both)).splitlines()[1:] == [
+        "a-3  optimizer.lr=0.5",
+        "a-2  optimizer.lr=0.1 data.limit=200 model.hidden=[16]",
+    ]
+    everything = shown(table_of(list_runs(folder.path, Query(cols="run,changed"))))
+    assert "a-2  data.limit=200 model.hidden=[16] optimizer.lr=0.1" in everything
+
+
+def test_json_tells_what_changed_from_the_first_run_of_the_name(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "runs")
+    folder.run("a-1")
+    folder.run("b-1", 0.9, "optimizer.lr=0.7")
+    folder.run("a-2", 0.9, "optimizer.lr=0.1")
+    folder.run("a-3", 0.9, "optimizer.lr=0.1", "model.dropout=0.5")
+    told = [(run["changed"], run["changed_from_first"]) for run in json_of(folder.path)]
+    assert told == [
+        ({"model.dropout": 0.5}, {"model.dropout": 0.5, "optimizer.lr": 0.1}),
+        ({"optimizer.lr": 0.1}, {"optimizer.lr": 0.1}),
+        (None, None),
+        (None, None),
+    ]
+
+
+def test_groups_of_recipes_come_last_unless_sorted(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "runs")
+    folder.run("mine-1", 0.5)
+    for seed in (0, 1):
+        path = folder.run(f"dropout/seed-{seed}", 0.9, "name=dropout", f"seed={seed}")
+        about = json.loads((path / "run.json").read_text())
+        (path / "run.json").write_text(json.dumps({**about, "argv": ["tuner", "recipe", "run", "dropout"]}))
+    assert labels(folder.path) == ["mine-1", "dropout"]
+    assert labels(folder.path, most=1) == ["mine-1"]
+    assert labels(folder.path, sort="-val_accuracy") == ["dropout", "mine-1"]
+
+
+def test_what_changed_is_narrowed_before_a_column_goes(tmp_path: Path, shown: Shown) -> None:
+    folder = Folder(tmp_path / "runs")
+    folder.run("a-1")
+    folder.run("a-2", 0.9, "optimizer.lr=0.125", "model.dropout=0.5", "model.hidden=[64, 64, 64]")
+    text = shown(table_of(list_runs(folder.path, Query())), 90, now=NOW)
+    assert "no room for test_loss; --cols" in text
+    assert re.search("a-2 +[0-9]+ h +finished  hidden=.*…", text)
 
 
 # ---- columns

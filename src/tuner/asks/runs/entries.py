@@ -38,6 +38,7 @@ class Entry:
     members: tuple[Entry, ...] = ()
     problem: str = ""  # why it cannot be read
     previous: Entry | None = None  # the next older entry of the same config name
+    first: Entry | None = None  # the oldest one, but for itself
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -46,15 +47,25 @@ class Entry:
         known = {key.removesuffix(".name"): value for key, value in leaves(config)}
         return {key: value for key, value in known.items() if key != "seed"} if self.members else known
 
+    @property
+    def is_recipe(self) -> bool:
+        """Whether `tuner recipe` trained it."""
+        argv = self.runs[0].about.get("argv") if self.runs else None
+        return isinstance(argv, list) and argv[1:2] == ["recipe"]
+
     @cached_property
     def changed(self) -> dict[str, Any] | None:
         """The settings that are not those of `previous`; None where there is no previous one."""
-        if self.previous is None or not self.runs:
+        return self.changed_from(self.previous)
+
+    def changed_from(self, other: Entry | None) -> dict[str, Any] | None:
+        """The settings that are not those of `other`; None where there is none, or nothing can be read."""
+        if other is None or not self.runs:
             return None
-        before, after = self.previous.runs[0], self.runs[0]
+        before, after = other.runs[0], self.runs[0]
         if before.identity.config_hash == after.identity.config_hash:
             return {}
-        shared = without_seed if self.members or self.previous.members else meaning
+        shared = without_seed if self.members or other.members else meaning
         return _changes(side_by_side([shared(before.config), shared(after.config)]))
 
 
@@ -79,10 +90,13 @@ def entries(runs_dir: Path) -> list[Entry]:
     found += [entry for path in sorted(set(folders_in(runs_dir)) - set(results)) for entry in _begun(path)]
     found.sort(key=lambda entry: entry.created, reverse=True)
     newest: dict[str, Entry] = {}
+    oldest: dict[str, Entry] = {}
     for at in reversed(range(len(found))):
-        found[at] = replace(found[at], previous=newest.get(found[at].name))
+        name = found[at].name
+        found[at] = replace(found[at], previous=newest.get(name), first=oldest.get(name))
         if found[at].runs:
-            newest[found[at].name] = found[at]
+            newest[name] = found[at]
+            oldest.setdefault(name, found[at])
     return found
 
 

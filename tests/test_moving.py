@@ -125,6 +125,10 @@ def test_links_are_not_followed(place: Path, write_run: Write) -> None:
     done = tuner("remove", "-y", "all/b-1", cwd=place)
     assert done.returncode == 2
     assert "runs/all is a link" in done.stderr
+    (place / "runs/further").symlink_to(place / "deep")
+    write_run(place / "deep/g/seed-0", [ROW])
+    assert tuner("remove", "-y", "runs/further/g/seed-0", cwd=place).returncode == 2
+    (place / "runs/further").unlink()
     assert tuner("remove", "-y", "link", "g", cwd=place).returncode == 0
     assert sorted(path.name for path in (place / "runs").iterdir()) == ["a-1", "all"]
     assert sorted(elsewhere.iterdir()) == before

@@ -46,12 +46,13 @@ def remove(
             if sys.stdin.readline().strip().lower() not in ("y", "yes"):
                 say_error("nothing was removed")
                 raise typer.Exit(NO)
-        moving.remove(paths)
+        for path in paths:
+            moving.remove(path)
+            if not as_json:
+                typer.echo(str(path))
     if as_json:
         typer.echo(json_line({"removed": list(map(str, paths)), "bytes": sum(sizes)}))
-        return
-    typer.echo("\n".join(map(str, paths)))
-    if not quiet:
+    elif not quiet:
         say_error(f"removed: {scaled(sum(sizes))}B")
 
 

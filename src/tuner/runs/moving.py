@@ -23,13 +23,14 @@ def movable(paths: Iterable[Path], runs_dir: Path) -> list[Path]:
     for given in paths:
         path = Path(os.path.realpath(given)) if ".." in given.parts or not given.name else given
         real = Path(os.path.realpath(path.parent), path.name)
-        if path.parent.is_symlink() and path.parent != runs_dir:
-            raise UsageError(f"{shown(path.parent)} is a link, and links are not followed", fix=f"It leads to {real}.")
+        above = [each for each in path.parents if each == path.parent or runs_dir in each.parents]
+        for link in (each for each in above if each.is_symlink() and each != runs_dir):
+            raise UsageError(f"{shown(link)} is a link, and links are not followed", fix=f"It leads to {real}.")
         is_one = is_run(path) or path in folders_of(path.parent, GROUP)
         if not is_one or real == Path(os.path.realpath(runs_dir)):
             raise UsageError(f"{shown(path)} is a folder of runs, not a run or group", fix="Name the runs in it.")
         found[real] = path
-    return [path for real, path in found.items() if real.parent not in found]
+    return [path for real, path in found.items() if found.keys().isdisjoint(real.parents)]
 
 
 def size(path: Path) -> int:
@@ -60,11 +61,10 @@ def holding(paths: Sequence[Path]) -> Iterator[None]:
         yield
 
 
-def remove(paths: Iterable[Path]) -> None:
-    """Takes folders away that are held: of a link the link alone. Raises ResourceError."""
-    for path in paths:
-        sweep_trash(path.parent)
-        remove_folder(path)
+def remove(path: Path) -> None:
+    """Takes a folder away that is held: of a link the link alone. Raises ResourceError."""
+    sweep_trash(path.parent)
+    remove_folder(path)
 
 
 def rename(path: Path, name: str) -> Path:

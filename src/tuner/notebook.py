@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tuner.config.load import load
+from tuner.config.loaded import Loaded
 from tuner.document.writing import to_yaml
 from tuner.errors import HeldError, ResourceError, UsageError
 from tuner.events import Ended, Event
-from tuner.opening import Request, Session, open_session
+from tuner.opening import Answered, Request, Session, open_session
 from tuner.paths import path_of
+from tuner.runs.find import next_command
 from tuner.shipped import find_config
 from tuner.stopping import StopRequests
 
@@ -36,19 +38,29 @@ def train(
         named, loaded = str(config), load(find_config(str(config)), overrides)
     where = ("--runs-dir", str(runs_dir), *(() if run is None else ("--run", run)))
     request = Request(path_of(runs_dir), run, again, argv=("tuner", "train", named, *overrides, *where))
+    _, ended = settle(loaded, request, _last)
+    return Result(ended.run, ended.status)
+
+
+def _last(session: Session) -> Ended:
+    for event in begin(session, StopRequests()):
+        last = event
+    assert isinstance(last, Ended)  # noqa: S101 - training ends with it or raises
+    return last
+
+
+def settle(loaded: Loaded, request: Request, training: Callable[[Session], Ended]) -> tuple[Session | Answered, Ended]:
+    """A run that was made before, or that is trained here, and its end. Where the same command made the run since it
+    was looked for, this one looks again, as if it had come a moment later. Raises TunerError."""
     opened = open_session(loaded, request)
     while isinstance(opened, Session):
         try:
-            for event in begin(opened, StopRequests()):
-                last = event
+            return opened, training(opened)
         except HeldError as error:
             if not error.meanwhile:
                 raise
             opened = open_session(loaded, request, opened.splits)
-        else:
-            assert isinstance(last, Ended)  # noqa: S101 - training ends with it or raises
-            return Result(last.run, last.status)
-    return Result(opened.run.path, opened.run.status)
+    return opened, Ended(opened.run.path, {**opened.run.status, "next": next_command(opened.run)})
 
 
 def begin(session: Session, stop: StopRequests) -> Iterator[Event]:

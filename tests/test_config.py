@@ -13,17 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tuner.asks.runs.columns import find_column
+from tuner.asks.runs.entries import Entry
 from tuner.bounds import Bound, Either, Flag, Integer, ListOf, Null, Number
-from tuner.choice import Choice, Section
+from tuner.choice import Choice, Section, key_paths
 from tuner.config.comparison import NOT_MEANING, meaning_hash, side_by_side
-from tuner.config.load import load
+from tuner.config.load import Documents, load
 from tuner.config.loaded import Loaded
 from tuner.config.settings import Config
 from tuner.document.nodes import Map, Place, to_plain
 from tuner.document.parsing import parse
 from tuner.document.writing import to_yaml
-from tuner.errors import ConfigError
+from tuner.errors import ConfigError, UsageError
 
 Write = Callable[[str, str], str]
 
@@ -357,6 +361,34 @@ def test_an_override_is_one_value_to_its_end(read: Read, override: str, path: st
 def test_an_override_that_is_no_value_to_its_end_is_refused(read: Read, override: str) -> None:
     ((key, _),) = faults(read, "{}", override)
     assert key in ("", override.partition("=")[0])
+
+
+def test_the_last_part_of_one_key_alone_means_that_key(read: Read) -> None:
+    loaded = read("optimizer: {name: adam, lr: 1}", "lr=0.5", "epochs=3", "optimizer.lr=0.25", "output.activation=relu")
+    assert (loaded.config.optimizer.lr, loaded.config.training.epochs) == (0.25, 3)
+    assert loaded.config.model.output.activation.name == "relu"
+    notes = [note for note in loaded.notes if " is " in note]
+    assert notes[:2] == ["lr is optimizer.lr (override: lr=0.5)", "epochs is training.epochs (override: epochs=3)"]
+    assert loaded.origins["training.epochs"] == "override: epochs=3"
+    assert faults(read, "{}", "patience=3") == [
+        ("patience", "it may be scheduler.patience or early_stopping.patience"),
+    ]
+
+
+@given(st.sampled_from(sorted({path.partition(".")[2] for path in key_paths(Config) if "." in path})))
+def test_train_and_runs_take_a_short_key_for_the_same(short: str) -> None:
+    """Each refuses it with the same keys, or takes it for the same one."""
+    entry = Entry(Path("r"), "r", "finished")
+    entry.__dict__["settings"] = dict.fromkeys(key_paths(Config), 1)
+    try:
+        listed = find_column(short, [entry]).name
+    except UsageError as error:
+        listed = error.message.partition(" may be ")[2]
+    documents = Documents()
+    documents.add_overrides([f"{short}=1"])
+    told = [fault.message.partition(" may be ")[2] for fault in documents.faults]
+    taken = [note.partition(" is ")[2].partition(" (")[0] for note in documents.notes]
+    assert listed in ([*told, *taken] or [short])
 
 
 def test_several_overrides_are_one_layer(read: Read) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def test_the_same_run_gives_the_same_bytes(workplace: Any, text: str) -> None:
 
 
 def test_a_run_goes_on_with_the_same_bytes(workplace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuner.train.PROGRESS_EVERY", 0)
+    monkeypatch.setattr(import_module("tuner.train"), "PROGRESS_EVERY", 0)
     expected = result(workplace.train(CNN, again=True).run)
     for number in (0, 5, 14, 20, 33):
         stop = StopRequests()

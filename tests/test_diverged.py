@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import signal
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,7 @@ class TestStopped:
 
     def test_a_state_that_is_not_finite_is_never_saved(self, workplace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """A signal can come between the first number that is not finite and the look that would notice it."""
-        monkeypatch.setattr("tuner.train.PROGRESS_EVERY", 0)
+        monkeypatch.setattr(import_module("tuner.train"), "PROGRESS_EVERY", 0)
         for wait in (3, 6, 20):
             stop = StopRequests()
             events = workplace.begin(self.TEXT, stop=stop, again=True)
@@ -143,7 +144,7 @@ class TestStopped:
             assert not (run / "checkpoints").exists()
 
     def test_a_resumed_run_diverges_where_the_other_did(self, workplace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("tuner.train.PROGRESS_EVERY", 0)
+        monkeypatch.setattr(import_module("tuner.train"), "PROGRESS_EVERY", 0)
         whole = workplace.train(LINEAR).run
         step = diverged_in(whole)[2]
         for steps in (1, step // 2, step - 3):

@@ -183,7 +183,8 @@ class TestIdentity:
         assert session.held.path == run
         assert session.identity.threads == recorded + 2
         session.held.release()
-        started = next(iter(workplace.begin(IRIS, auto)))
+        training = workplace.begin(IRIS, auto)
+        started = next(training)
         assert (started.run, started.threads) == (run, recorded + 2)
         assert torch.get_num_threads() == recorded + 2
 

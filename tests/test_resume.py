@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ TEXTS = {"cnn": CNN, "mlp": MLP}
 
 @pytest.fixture(autouse=True)
 def _an_event_for_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuner.train.PROGRESS_EVERY", 0)
+    monkeypatch.setattr(import_module("tuner.train"), "PROGRESS_EVERY", 0)
 
 
 def result(run: Path) -> dict[str, Any]:

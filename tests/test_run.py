@@ -176,7 +176,7 @@ def test_makers_come_one_after_the_other_and_leave_no_file(tmp_path: Path) -> No
 
 
 def test_a_halted_maker_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuner.runs.lock._TURN", 0.05)
+    monkeypatch.setattr(run_lock, "_TURN", 0.05)
     with run_lock.making(tmp_path), run_lock.making(tmp_path):
         assert make(tmp_path).name == "mnist-1"
 

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+
 TYPE_CHECKING = False  # what type checkers take for true; `typing` takes milliseconds before the program's first act
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+    from typing import Any
 
+    from tuner.notebook import Result
     from tuner.trained import Model
 
-__all__ = ["load"]
+__all__ = ["load", "runs", "train"]
+
+
+class _Package(ModuleType):
+    """Importing the packages `tuner.train` and `tuner.runs` does not put them in the place of these functions."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in __all__ and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def load(run: str | Path, runs_dir: str | Path = "runs") -> Model:
@@ -23,3 +40,38 @@ def load(run: str | Path, runs_dir: str | Path = "runs") -> Model:
     from tuner.trained import model_of
 
     return model_of(resolve_run(str(run), path_of(runs_dir)))
+
+
+def train(
+    config: str | Path | Mapping[str, Any],
+    overrides: Sequence[str] = (),
+    runs_dir: str | Path = "runs",
+    *,
+    run: str | None = None,
+    again: bool = False,
+) -> Result:
+    """Trains a config as `tuner train` does, from any thread: `result.path` is the run folder, `result.status` what its
+    status.json tells (``state``: ``finished`` or ``diverged``; ``best``, ``test``: metric -> value).
+
+    `config` is a file, the name of a config that comes with tuner, or a dict as YAML would hold it (its ``name`` is
+    ``config`` unless it says another; its paths are relative to the working directory). `overrides` are texts like
+    ``optimizer.lr=3e-4``. `run` names the run's folder in `runs_dir`; `again` trains anew what was trained before,
+    which otherwise goes on or is found finished. Raises TunerError (ConfigError with all faults of a config, HeldError,
+    NotFoundError, ResourceError). torch's global settings and signal handlers are as before afterwards; after
+    KeyboardInterrupt the same call goes on from the last checkpoint.
+    """
+    from tuner.notebook import train
+
+    return train(config, overrides, runs_dir, run, again)
+
+
+def runs(runs_dir: str | Path = "runs") -> list[dict[str, Any]]:
+    """A dict for each run in `runs_dir`, the members of groups among them, newest first, as ``pandas.DataFrame`` takes
+    them: ``run`` (its folder), ``name`` (its config's), ``state``, ``seed``, the settings by their dotted keys (a
+    choice's name under its own: ``optimizer``), the metrics of the best epoch by their columns in metrics.csv with
+    ``best_epoch``, and those of the test part (``test_accuracy``). Raises NotFoundError where it cannot be listed.
+    """
+    from tuner.asks.runs.entries import rows
+    from tuner.paths import path_of
+
+    return rows(path_of(runs_dir))

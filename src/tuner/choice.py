@@ -257,6 +257,13 @@ def key_paths(cls: type[Section]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(setting.path for setting in settings_below(cls) if "[]" not in setting.path))
 
 
+def keys_meant(text: str, keys: Iterable[str]) -> list[str]:
+    """The keys that a command line means by `text`: itself, or those of which it is the last part, as ``lr`` is of
+    ``optimizer.lr``. Several: it is not clear which; none: it is no key."""
+    known = dict.fromkeys(keys)
+    return [text] if text in known else [key for key in known if key.endswith(f".{text}")]
+
+
 def kinds_below(cls: type[Section]) -> dict[str, type[Choice]]:
     """The kinds of choice that a section's settings take, and those that their choices take, by name."""
     return {setting.kind.kind: setting.kind for setting in settings_below(cls) if setting.kind}

@@ -116,6 +116,10 @@ class ConfigError(TunerError):
         self.faults, self.count = tuple(faults)[:FIRST], self.found.count
         super().__init__(f"{self.count:,} error{'s' if self.count != 1 else ''} in the config")
 
+    def __str__(self) -> str:
+        told = (f"{each.file}:{each.line}:{each.column}: {each.key}: {each.message}" for each in self.faults)
+        return "\n".join([self.message, *told])
+
     def as_json(self) -> dict[str, Any]:
         told = [fault.as_json() for fault in self.faults]
         return {"errors": told, **({"more": self.count - len(told)} if self.count > len(told) else {})}

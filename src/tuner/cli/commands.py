@@ -19,7 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from tuner import asks
-from tuner.choice import fold, key_paths
+from tuner.choice import fold, key_paths, keys_meant
 from tuner.cli.shared import reading
 from tuner.config.advice import OTHER_TOOLS
 from tuner.crash import report as write_report
@@ -59,6 +59,8 @@ COMMANDS = {
     "diff": Entry("questions:diff", "Show in what runs, groups and configs differ."),
     "compare": Entry("questions:compare", "Compare groups of runs, paired by seed."),
     "early-stop": Entry("questions:early_stop", "Tell where early stopping would have ended a run."),
+    "remove": Entry("folders:remove", "Remove runs, groups and members of groups. Asks first."),
+    "rename": Entry("folders:rename", "Give the folder of a run or group another name."),
     "doctor": Entry(
         "questions:doctor", "Check the installation and the machine. Exits with 5 when something is missing."
     ),
@@ -70,7 +72,19 @@ COMMANDS = {
     "recipe": Entry("recipe:recipe", "Train the recipes that prove each technique, and judge them."),
 }
 
-OTHER_WORDS = {"fit": "train", "resume": "train", "plot": "curves", "ls": "runs", "cp": "copy", "validate": "check"}
+_WORDS = {
+    "train": "fit resume run start begin continue",
+    "check": "validate lint verify",
+    "runs": "ls dir history experiments trials",
+    "show": "evaluate eval test cat info status log logs results",
+    "curves": "plot graph chart draw",
+    "copy": "cp clone init new",
+    "remove": "rm rmdir del delete erase prune",
+    "rename": "mv move ren",
+    "download": "fetch get wget",
+    "explain": "man describe",
+}
+OTHER_WORDS = {word: command for command, given in _WORDS.items() for word in given.split()}
 """What other tools call a command."""
 
 
@@ -104,13 +118,14 @@ def usage(error: typer.TyperException) -> UsageError:
         from tuner.config.settings import Config  # the whole language is needed for this alone
 
         word = option[1].replace("-", "_")
-        paths = key_paths(Config)
-        own = [key for key in paths if word in (key, key.rpartition(".")[2])]
-        key = own[0] if own else OTHER_TOOLS.get(fold(word))
+        keys = keys_meant(word, key_paths(Config)) or [
+            OTHER_TOOLS[each] for each in [fold(word)] if each in OTHER_TOOLS
+        ]
         if option[1] in INSTEAD:
             fix = INSTEAD[option[1]]
-        elif key is not None:
-            text, fix = f"No such option: --{option[1]}", f"settings are given as key=value: {key}=VALUE"
+        elif keys:
+            told = " or ".join(f"{key}=VALUE" for key in keys)
+            text, fix = f"No such option: --{option[1]}", f"settings are given as key=value: {told}"
     return UsageError(text, fix=fix)
 
 

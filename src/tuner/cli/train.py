@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -19,10 +19,11 @@ from tuner.cli.shared import EMPTY, RUNS, Json, Overrides, Quiet, RunsDir, Wait,
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.durable.reading import json_line, shown
-from tuner.errors import ConfigError, HeldError, ResourceError, TunerError, UsageError
+from tuner.errors import ConfigError, TunerError, UsageError
 from tuner.events import Ended, EpochDone, Event, GroupEvent, MemberFailed, MemberTold, Started
 from tuner.figures import number
-from tuner.opening import Answered, Request, Session, command_line, open_session
+from tuner.notebook import begin, settle
+from tuner.opening import Answered, Request, Session, command_line
 from tuner.paths import expanded, normal, reference
 from tuner.render.chart.image import keep
 from tuner.render.talk import Talk
@@ -30,7 +31,7 @@ from tuner.render.text import say_error, write
 from tuner.render.training import GroupView, RunView
 from tuner.runs.family import Group, read_group
 from tuner.runs.files import ENDED, IDENTITY
-from tuner.runs.find import instead_of_config, next_command
+from tuner.runs.find import instead_of_config
 from tuner.runs.folder import Run, glance, members
 from tuner.runs.values import Condition, judge, parse_requirements
 from tuner.shipped import find_config
@@ -107,43 +108,25 @@ def train(
 
 
 def train_one(asked: Asked) -> int:
-    """Trains one run, or reports one made before, with what was asked for that it does not have; the exit code.
+    """Trains one run, or reports one made before, with what was asked for that it does not have; the exit code."""
 
-    Where the same command made the run since it was looked for, this one looks again, as if it had come a moment later.
-    """
-    opened, ended = open_session(asked.loaded, asked.request), None
-    while isinstance(opened, Session) and ended is None:
-        try:
-            with asked.talk() as talk:
-                ended = follow(asked, begin(opened, asked.stop), RunView(talk).show)
-        except HeldError as error:
-            if not error.meanwhile:
-                raise
-            opened = open_session(asked.loaded, asked.request, opened.splits)
+    def training(session: Session) -> Ended:
+        with asked.talk() as talk:
+            return follow(asked, begin(session, asked.stop), RunView(talk).show)
+
+    opened, ended = settle(asked.loaded, asked.request, training)
     asked.stop.rest()
     if isinstance(opened, Answered):
-        ended = Ended(opened.run.path, {**opened.run.status, "next": next_command(opened.run)})
         asked.say_path(ended.run)
         with asked.talk() as talk:
             talk.line(f"{ended.run} was trained before; --again trains it again")
             for each in opened.ignored:
                 talk.line(f"note: {each}: nothing is trained, so it stays")
             RunView(talk).show(ended)
-    assert ended is not None  # noqa: S101 - training ends with it or raises
     code = int(ended.status["exit_code"] or 0)
     runs = {asked.loaded.config.seed: glance(ended.run)} if asked.requirements else {}
     draws = isinstance(opened, Session) and ended.status["state"] in ("finished", "diverged")
     return finish(asked, ended.run, runs, code, ended.status, draws=draws)
-
-
-def begin(session: Session, stop: StopRequests) -> Iterator[Event]:
-    """The events of the training. Raises ResourceError where torch cannot even be loaded."""
-    try:
-        from tuner.train import train as training
-    except ImportError as error:
-        fix = "`tuner doctor --torch` tells more; too little memory, or a broken installation, is the usual cause"
-        raise ResourceError(f"torch cannot be imported: {error}", fix=fix) from None
-    return training(session, stop)
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tuner.choice import nearest
+from tuner.choice import key_paths, keys_meant, nearest
 from tuner.config.checks import Contradiction, contradicted, contradictions, may_open
 from tuner.config.loaded import Loaded
 from tuner.config.notes import notes_on
@@ -69,7 +69,7 @@ def _parse(source: str, overrides: Sequence[str], name: str | None, data: bytes)
     documents.add_overrides(overrides)
     if documents.unread:  # what is missing would make faults of what is there
         raise ConfigError(documents.faults)
-    reader = Reader(Config, Place(shown_as), documents.faults, contradicted=contradicted)
+    reader = Reader(Config, Place(shown_as), documents.faults, notes=documents.notes, contradicted=contradicted)
     config: Config = reader.section(Config, documents.nodes, "")
     if "name" not in reader.origins:
         stem = "stdin" if is_handed_over(source) else Path(source).stem
@@ -112,10 +112,12 @@ def _place_of(found: Contradiction, reader: Reader) -> Place:
 
 @dataclass
 class Documents:
-    """The maps found, lowest first, and the faults on the way; `unread` if something could not be read at all."""
+    """The maps found, lowest first, the faults on the way, and which keys short ones were taken for; `unread` if
+    something could not be read at all."""
 
     nodes: list[Node] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
+    notes: list[str] = field(default_factory=list)
     unread: bool = False
     files: int = 0
 
@@ -192,14 +194,25 @@ class Documents:
                 place = replace(whole, column=len(key) + 2, width=1)
                 allowed = "a value; null for none, '' for an empty text"
                 self.faults.append(place.fault("nothing stands after the =", key=key, allowed=allowed))
+            elif len(keys := keys_meant(key, key_paths(Config))) > 1:
+                place = replace(whole, width=len(key))
+                self.faults.append(place.fault(f"it may be {' or '.join(keys)}", key=key))
             else:
                 node, found = parse_value(value, replace(whole, column=len(key) + 2, width=1))
                 self.faults += found
                 if node is not None:
-                    for part in reversed([*re.finditer(r"[^.]+", key)]):
-                        place = replace(whole, column=part.start() + 1, width=len(part[0]))
-                        node = Map(place, {part[0]: (place, node)})
-                    self.nodes.append(node)
+                    self.nodes.append(self.below(key, *keys, whole=whole, node=node))
+
+    def below(self, given: str, key: str = "", *, whole: Place, node: Node) -> Map:
+        """The maps around the value `node` of an argument, whose `given` key stands for `key` where that is known."""
+        if is_short := key not in ("", given):
+            self.notes.append(f"{given} is {key} ({whole})")
+        for part in reversed([*re.finditer(r"[^.]+", key or given)]):
+            at, name = (1, given) if is_short else (part.start() + 1, part[0])
+            place = replace(whole, column=at, width=len(name))
+            node = Map(place, {part[0]: (place, node)})
+        assert isinstance(node, Map)  # noqa: S101 - a key has a part
+        return node
 
     def unreadable(self, place: Place, message: str, **details: Any) -> None:
         """Notes a fault that hides what else stands there."""

@@ -265,6 +265,13 @@ def remove_folder(path: Path) -> None:
         _delete(trash)
 
 
+def sweep_trash(parent: Path) -> None:
+    """Deletes what a killed `remove_folder` left in `parent`; another one that is at it does not mind."""
+    for trash in parent.glob(f"{_TRASH}*"):
+        with suppress(OSError):
+            _delete(trash)
+
+
 def sweep_leftovers(parent: Path) -> None:
     """Deletes what a killed writer left in `parent` and puts back a folder whose replacement never came. Only for the
     holder of the run's lock, before it looks for checkpoints. Raises ResourceError."""

@@ -26,7 +26,7 @@ from tuner.runs.lock import Lock, describe_holder, held
 from tuner.state import load_weights, weights
 from tuner.stopping import StopRequests
 from tuner.train.folder import Folder
-from tuner.train.prepare import Setup, prepare, set_up_torch
+from tuner.train.prepare import Setup, prepare, set_up_torch, settings_kept
 
 PROGRESS_EVERY = 0.1
 """Seconds between two progress events."""
@@ -34,8 +34,8 @@ PROGRESS_EVERY = 0.1
 
 def train(session: Session, stop: StopRequests) -> Iterator[Event]:
     """Trains a session to its end; yields Started first and Ended last. Raises TunerError. Nothing is on disk before
-    the network is built and the data is on the device."""
-    with ExitStack() as end, enough_memory(session):
+    the network is built and the data is on the device. torch's global settings are as before in the end."""
+    with ExitStack() as end, enough_memory(session), settings_kept():
         if session.held is not None:
             end.callback(session.held.release)
         session = set_up_torch(session)

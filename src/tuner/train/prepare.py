@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -99,10 +101,36 @@ def shifted(x: Tensor, shift: list[Augmentation], split_seed: int, name: str, no
     return torch.cat(parts)
 
 
+_SETTINGS = (
+    (torch.utils.deterministic, "fill_uninitialized_memory"),
+    (torch.backends.cudnn, "benchmark"),
+    (torch.backends.cuda.matmul, "fp32_precision"),
+    (torch.backends.cudnn.conv, "fp32_precision"),  # type: ignore[attr-defined]
+    (torch.backends.cudnn.rnn, "fp32_precision"),
+)
+
+
+@contextmanager
+def settings_kept() -> Iterator[None]:
+    """Afterwards torch's global settings are what they were; within it gradients are on, whatever the caller's are."""
+    threads, dtype, is_strict = torch.get_num_threads(), torch.get_default_dtype(), torch.get_deterministic_debug_mode()
+    before = [getattr(place, name) for place, name in _SETTINGS]
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_default_dtype(dtype)
+        torch.set_deterministic_debug_mode(is_strict)
+        for (place, name), value in zip(_SETTINGS, before, strict=True):
+            setattr(place, name, value)
+
+
 def set_up_torch(session: Session) -> Session:
     """Threads and determinism; the identity found without torch is checked against torch's own answers."""
     identity = session.identity
     torch.set_num_threads(identity.threads)
+    torch.set_default_dtype(torch.float32)
     device = torch.device(identity.device)
     if device.type == "cuda":
         # cuBLAS is deterministic only with a workspace of fixed size, named before CUDA starts

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,8 @@ UNFINISHED = ("running", "stopped", "crashed")
 SETTING, ASKED = 7, 9
 """How much a setting matters among the columns of a list, and one that it is sorted or filtered by."""
 WEIGHTS = {"time": 1, "best": 2, "seeds": 4, "when": 5, "changed": 8}
-LEAST = {"changed": 20, "state": 12}
-"""Characters to which cells may be cut; those of a setting to 12, too."""
+LEAST = dict.fromkeys(("changed", "state"), 12)
+"""Characters to which cells may be cut before a column has to go; those of a setting to 12, too."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ class Listing:
             "state": entry.state,
             "seed": entry.settings.get("seed"),
             "changed": entry.changed,
+            "changed_from_first": entry.changed_from(entry.first),
             "best": average(entry.runs, "best") if entry.members else status.get("best") or {},
             "test": average(entry.runs, "test") if entry.members else status.get("test") or {},
             "created": entry.created or None,
@@ -153,6 +155,8 @@ def list_runs(runs_dir: Path, query: Query) -> Listing:
         by = find_column(query.sort.removeprefix("-"), everything)
         found = sort(found, by, query.sort.startswith("-"), problems)
         asked.append(by)
+    else:
+        found = sorted(found, key=lambda entry: entry.is_recipe)  # one's own runs first
     found = found[: query.most]
     return Listing(everything, found, _columns(query, everything, found, asked), asked, filters, query, problems)
 
@@ -183,7 +187,7 @@ def table_of(listing: Listing) -> Table:
     for place, column in enumerate(listing.columns):
         values = [column.of(row, listing.problems) for row in rows]
         if column.name == "changed":
-            cells.append(_changes(values, short))
+            cells.append(_changes(_in_order(values, rows), short))
         else:
             cells.append([_cell(column, value, row) for value, row in zip(values, rows, strict=True)])
         if column.name == "state":
@@ -226,6 +230,20 @@ def _cell(column: Column, value: Any, row: Entry) -> Cell:
             return Brief(value, value)
         return Brief(f"{value} {row.runs[0].status.get('epoch') or 0}/{epochs}", value)  # how far it is
     return Brief(", ".join(value) or "-", word(value)) if column.name == "tags" else value
+
+
+def _in_order(values: Sequence[dict[str, Any] | None], rows: Sequence[Entry]) -> list[dict[str, Any] | None]:
+    """What changed, those settings first that are not the same in all rows of the same name."""
+    named: dict[str, list[Entry]] = {}
+    for row in rows:
+        named.setdefault(row.name, []).extend([row] * bool(row.runs))
+
+    @cache
+    def is_alike(name: str, key: str) -> bool:
+        return all(each.settings.get(key) == named[name][0].settings.get(key) for each in named[name])
+
+    keys = [sorted(each or (), key=partial(is_alike, row.name)) for each, row in zip(values, rows, strict=True)]
+    return [each and {key: each[key] for key in ordered} for each, ordered in zip(values, keys, strict=True)]
 
 
 def _changes(values: Sequence[dict[str, Any] | None], short: dict[str, str]) -> list[Cell]:

@@ -6,13 +6,13 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from tuner.asks.runs.entries import Entry
-from tuner.choice import nearest_of
+from tuner.choice import key_paths, keys_meant, nearest_of
 from tuner.config.comparison import ABSENT, Setting, meaning, name_of, side_by_side
 from tuner.document.nodes import Place, core_value, to_plain
 from tuner.document.parsing import parse
@@ -46,7 +46,7 @@ OWN: dict[str, Callable[[Entry], Any]] = {
 """The columns that are neither settings nor metrics. Of a group `best` and `time` are means over its runs."""
 
 NUMBERS = ("seed", "seeds", "best", "time")
-_ALSO = {"tag": "tags", "created": "when", "best_epoch": "best", "path": "run", "status": "state"}
+_ALSO = {"tag": "tags", "created": "when", "best_epoch": "best", "status": "state"}
 _DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}([ T][0-9]{2}(:[0-9]{2}){0,2})?)?)?")
 
 
@@ -90,21 +90,31 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def find_column(text: str, everything: Sequence[Entry]) -> Column:
     """The column that the command line names: one of `OWN`, a setting (``optimizer.lr``, or ``lr`` where no other key
-    ends like that), or a metric. Raises UsageError for one that none of the entries has."""
+    of the language ends like that), or a metric. Raises UsageError for one that none of the entries has."""
     text = _ALSO.get(text.strip(), text.strip())
     if text in OWN:
         return Column(text)
     keys = dict.fromkeys(key for entry in everything for key in entry.settings)
-    key = text.removesuffix(".name")
-    ending = [key] if key in keys else [each for each in keys if each.endswith(f".{key}")]
-    if len(ending) == 1:
-        return Column(ending[0])
+    meant = _keys_meant(text.removesuffix(".name"), keys)
+    if len(meant) > 1:
+        raise UsageError(f"{shown(text)} may be {' or '.join(meant)}", fix="Write it out.")
+    if meant and meant[0] in keys:
+        return Column(meant[0])
     runs = [run for entry in everything for run in entry.runs]
     begun = any(run.status.get("best") or run.status.get("last") for run in runs)
     measured = list(dict.fromkeys(name for run in runs for name in metrics_of_run(run))) if begun else []
-    if not ending and (metric := _metric(text, runs, measured)) is not None:
+    if not meant and (metric := _metric(text, runs, measured)) is not None:
         return Column(text, metric)
     raise UsageError(f"no run here has {shown(text) or repr(text)}", fix=nearest_of(text, [*OWN, *measured, *keys]))
+
+
+def _keys_meant(text: str, keys: Mapping[str, None]) -> list[str]:
+    """What `train` would take `text` for, whatever runs are there; `keys` may be older than the language."""
+    if text in keys:
+        return [text]
+    from tuner.config.settings import Config  # the whole language is needed for this alone
+
+    return keys_meant(text, [*key_paths(Config), *keys])
 
 
 def _metric(text: str, runs: Sequence[Run], measured: Sequence[str]) -> Metric | None:

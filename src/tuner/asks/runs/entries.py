@@ -11,6 +11,7 @@ from typing import Any
 from tuner.config.comparison import ABSENT, leaves, meaning, name_of, side_by_side
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError
+from tuner.options.metrics import Column
 from tuner.runs.family import DAMAGED, read_group, without_seed
 from tuner.runs.files import CONFIG, IDENTITY, METRICS, STATUS
 from tuner.runs.find import results_in
@@ -33,6 +34,7 @@ class Entry:
     members: tuple[Entry, ...] = ()
     problem: str = ""  # why it cannot be read
     previous: Entry | None = None  # the next older entry of the same config name
+    first: Entry | None = None  # the oldest one, but for itself
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -41,16 +43,26 @@ class Entry:
         known = {key.removesuffix(".name"): value for key, value in leaves(config)}
         return {key: value for key, value in known.items() if key != "seed"} if self.members else known
 
+    @property
+    def is_recipe(self) -> bool:
+        """Whether `tuner recipe` trained it."""
+        argv = self.runs[0].about.get("argv") if self.runs else None
+        return isinstance(argv, list) and argv[1:2] == ["recipe"]
+
     @cached_property
     def changed(self) -> dict[str, Any] | None:
-        """The settings that are not those of `previous`, with their new values; None where there is no previous one. Of
-        a switched choice: its name, and what both choices have."""
-        if self.previous is None or not self.runs:
+        """The settings that are not those of `previous`; None where there is no previous one."""
+        return self.changed_from(self.previous)
+
+    def changed_from(self, other: Entry | None) -> dict[str, Any] | None:
+        """The settings that are not those of `other`, with their new values; None where there is none, or nothing can
+        be read. Of a switched choice: its name, and what both choices have."""
+        if other is None or not self.runs:
             return None
-        before, after = self.previous.runs[0], self.runs[0]
+        before, after = other.runs[0], self.runs[0]
         if before.identity.config_hash == after.identity.config_hash:
             return {}
-        shared = without_seed if self.members or self.previous.members else meaning
+        shared = without_seed if self.members or other.members else meaning
         settings = side_by_side([shared(before.config), shared(after.config)])
         changes = [change for setting in settings for change in setting.changes()]
         # what only one of them has came into the language, or left it, between them
@@ -67,10 +79,13 @@ def entries(runs_dir: Path) -> list[Entry]:
     found += [entry for path in sorted(set(folders_in(runs_dir)) - set(results)) for entry in _begun(path)]
     found.sort(key=lambda entry: entry.created, reverse=True)
     newest: dict[str, Entry] = {}
+    oldest: dict[str, Entry] = {}
     for at in reversed(range(len(found))):
-        found[at] = replace(found[at], previous=newest.get(found[at].name))
+        name = found[at].name
+        found[at] = replace(found[at], previous=newest.get(name), first=oldest.get(name))
         if found[at].runs:
-            newest[found[at].name] = found[at]
+            newest[name] = found[at]
+            oldest.setdefault(name, found[at])
     return found
 
 
@@ -108,3 +123,16 @@ def _begun(path: Path) -> list[Entry]:
     if any(os.path.lexists(path / name) for name in (CONFIG, METRICS, STATUS)) and holder(path) is None:
         return [Entry(path, path.name, DAMAGED, problem=f"{shown(path / IDENTITY)} is missing")]
     return []
+
+
+def rows(runs_dir: Path) -> list[dict[str, Any]]:
+    """What `tuner.runs` gives."""
+    return [_row(each) for entry in entries(runs_dir) for each in entry.members or (entry,)]
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    status = entry.runs[0].status if entry.runs else {}
+    about = {"run": str(entry.path), "name": entry.name or None, "state": entry.state, "seed": None}
+    best = {"best_epoch" if key == "epoch" else key: value for key, value in (status.get("best") or {}).items()}
+    test = {str(Column("test", key)): value for key, value in (status.get("test") or {}).items()}
+    return {**about, **entry.settings, "name": about["name"], **best, **test}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -14,16 +15,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from making import create
+from scipy import stats
 
 from tuner.answer import Answer
-from tuner.asks.compare import ask, blocks, conclusion
+from tuner.asks.compare import ask, blocks, conclusion, table_blocks
 from tuner.asks.compare.comparison import Comparison, compare
+from tuner.asks.compare.statistics import holm
+from tuner.asks.compare.table import Ideas, compare_ideas
 from tuner.config.load import load
 from tuner.document.writing import to_yaml
 from tuner.errors import NotFoundError, TunerError, UsageError
-from tuner.render.forms import md
+from tuner.render.forms import latex, md
 from tuner.runs import creating as run_creating
 from tuner.runs import files as run_files
 from tuner.runs import identity as run_identity
@@ -62,7 +67,7 @@ def write_member(group: Path, name: str, seed: int, result: float | str, overrid
     resolved = load(str(source), [*overrides, f"seed={seed}"]).resolved
     about = {
         "format": 1,
-        "name": "source",
+        "name": resolved["name"],
         "created": run_creating.now(),
         "seed": seed,
         "parameters": 9610,
@@ -571,3 +576,106 @@ def test_commands_can_be_typed(make: Make) -> None:
     )
     [note] = found.notes
     assert shlex.split(note.split("`")[1]) == ["tuner", "diff", "my runs/a b", "my runs/b"]
+
+
+# ---- ideas and data sets
+
+
+def ideas(make: Make) -> list[str]:
+    """Three ideas on three data sets, one of which the last one lacks."""
+    effects = {"digits": (0.0, 0.01), "wine": (-0.05, -0.03), "iris": (-0.02, 0.0005)}
+    for data, (level, effect) in effects.items():
+        values = shifted(level)
+        make(f"base-{data}", [*values, *values[:2]], f"data={data}")
+        make(f"sgd-{data}", [*shifted(level + effect, wobble=0.003), *values[:2]], f"data={data}", "optimizer=sgd")
+        if data != "iris":
+            others = dict(enumerate([*shifted(level + 0.02), 0.9, "diverged"]))
+            make(f"dropout-{data}", others, f"data={data}", "model.dropout=0.2")
+    return [path.name for path in sorted(Path("runs").glob("*-*"))]
+
+
+def table(*names: str, metric: str = "val_accuracy", **options: Any) -> Ideas:
+    return compare_ideas([find_group(name, Path("runs")) for name in names], parse_metric(metric), **options)
+
+
+def test_golden_table(make: Make, text_of: Callable[..., str], update_golden: bool) -> None:
+    found = table(*ideas(make))
+    golden("ideas.txt", text_of(table_blocks(found), width=100), update_golden)
+    shown = latex.show(Answer(list(table_blocks(found)), {}))
+    golden("ideas.tex", shown.removesuffix("\n"), update_golden)
+
+
+def test_a_table_is_corrected_as_a_whole(make: Make) -> None:
+    found = table(*ideas(make))
+    names = [side.name for side in found.comparison.sides]
+    assert found.ideas == ("baseline", "model.dropout: 0.2", "optimizer: sgd")
+    assert found.data == ("digits", "iris", "wine")
+    assert names[:2] == ["baseline on digits", "model.dropout: 0.2 on digits"] and len(names) == 8
+    differences = found.comparison.differences
+    assert all(each.base.name == f"baseline on {each.side.name.split()[-1]}" for each in differences)
+    assert len(differences) == 5
+    assert [each.p for each in differences] == holm([each.p_alone or 1.0 for each in differences])
+    alone = compared("base-digits", "dropout-digits", "sgd-digits").differences
+    here = [each for each in differences if each.side.name.endswith("digits")]
+    assert [each.p_alone for each in alone] == [each.p_alone for each in here]
+    assert {each.least for each in differences} == {8}
+
+
+def test_ranks_are_those_of_scipy_over_the_data_sets_that_all_have(make: Make) -> None:
+    for data, levels in {"digits": (0.9, 0.9, 0.8), "wine": (0.7, 0.8, 0.75), "iris": (0.9, 0.1)}.items():
+        for idea, level in enumerate(levels):
+            make(f"{data}-{idea}", [level] * 6, f"data={data}", f"optimizer.lr={idea + 1}e-3")
+    found = table(*(path.name for path in sorted(Path("runs").glob("*-*"))))
+    ranks = [stats.rankdata([-0.9, -0.9, -0.8]), stats.rankdata([-0.7, -0.8, -0.75])]
+    assert list(found.ranks.values()) == pytest.approx(np.mean(ranks, axis=0))
+    assert (found.ranked, found.missing) == (["digits", "wine"], ["optimizer.lr: 0.003 on iris"])
+    assert list(table("digits-0", "digits-2", metric="val_loss").ranks.values()) == [1, 2]
+    make("digits-4", {0: "diverged"}, "data=digits", "model.dropout=0.5")
+    without = table("digits-0", "digits-1", "digits-4")
+    assert (without.ranked, without.ranks, without.missing) == ([], {}, [])
+
+
+def test_what_ideas_are_called(make: Make) -> None:
+    make("a", ACCURACIES, "data=digits", "name=plain")
+    make("b", ACCURACIES, "data=digits", "data.normalize=minmax", "name=minmax")
+    make("c", ACCURACIES, "data=wine", "name=plain", "data.validation=0.2")
+    make("d", ACCURACIES, "data=wine", "data.normalize=minmax", "name=minmax", "data.validation=0.2")
+    assert table(*"abcd").ideas == ("plain", "minmax")
+    make("e", ACCURACIES, "data=wine", "data.validation=0.2", "model.dropout=0.5", "name=plain")
+    assert table(*"abcde").ideas == ("baseline", "data.normalize: minmax", "model.dropout: 0.5")
+    make("f", ACCURACIES, "data=digits", "optimizer=sgd", "optimizer.lr=0.1")
+    make("g", ACCURACIES, "data=digits", "optimizer=sgd", "optimizer.lr=0.2")
+    _, first, second = table("a", "f", "g").ideas
+    assert first != second and "lr: 0.1" in first and "lr: 0.2" in second
+    with pytest.raises(UsageError, match="are the same idea on digits: baseline"):
+        make("again", ACCURACIES, "data=digits", "name=other")
+        table("a", "b", "again")
+    with pytest.raises(UsageError, match="on no data set is there another idea beside plain"):
+        table("a", "c")
+
+
+def test_a_table_as_a_program(make: Make) -> None:
+    names = ideas(make)
+    refused = tuner(*names, "--metric", "val_accuracy")
+    assert refused.returncode == 2 and "on different data: base-digits digits, base-iris iris" in refused.stderr
+    assert "--by data" in refused.stderr
+    assert tuner(*names, "--by", "model").returncode == 2
+    words = [*names, "--metric", "val_accuracy", "--by", "data"]
+    gate = tuner(*words, "--fail-on", "worse", "-q", "--baseline", "sgd-wine")
+    assert (gate.returncode, gate.stdout.count("worse\n"), gate.stdout.count("\n")) == (1, 1, 5)
+    assert "optimizer: adam on digits worse\n" in gate.stdout
+    told = json.loads(tuner(*words, "--json").stdout)
+    assert (told["by"], told["baseline"], told["missing"]) == ("data", "baseline", ["model.dropout: 0.2 on iris"])
+    assert told["ideas"]["model.dropout: 0.2"] == {each: f"model.dropout: 0.2 on {each}" for each in ("digits", "wine")}
+    assert told["groups"]["optimizer: sgd on wine"]["path"] == "runs/sgd-wine"
+    cells = list(csv.DictReader(tuner(*words, "--csv").stdout.splitlines()[1:]))
+    mean, spread = re.findall(r"[0-9.]{6,}", cells[2]["wine"])
+    side = told["groups"]["optimizer: sgd on wine"]
+    assert (float(mean), float(spread)) == (side["mean"], side["sd"])
+
+
+def test_a_table_takes_more_than_twenty_groups(make: Make) -> None:
+    for index in range(11):
+        for data in ("digits", "wine"):
+            make(f"{data}-{index}", ACCURACIES[:2], f"data={data}", f"optimizer.lr={index + 1}e-3")
+    assert len(table(*(path.name for path in Path("runs").glob("*-*"))).comparison.differences) == 20

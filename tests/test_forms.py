@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tuner.answer import Answer, Chart, Column, Command, Table, Text, Verdict
+from tuner.answer import Answer, Cell, Chart, Column, Command, Table, Text, Verdict
 from tuner.chart import Line, Panel
 from tuner.render import terminal
 from tuner.render.forms import csv as csv_form
-from tuner.render.forms import html, md
+from tuner.render.forms import html, latex, md
 
 TABLE = Table(
     [Column("setting", code=True), Column("difference", "{:+.2f}".format, "r"), Column("say")],
@@ -35,6 +35,24 @@ def test_a_function_writes_numbers_and_csv_keeps_them() -> None:
     assert csv_form.show(Answer([TABLE, TABLE], {})).count("all\nsetting,difference,say\n") == 2
     assert "<td>&lt;b&gt;</td>" in html.show(Answer([TABLE], {}))
     assert '<td class="r">+0.50</td>' in html.show(Answer([TABLE], {}))
+
+
+def test_latex_escapes_what_has_a_meaning_there() -> None:
+    rows: list[list[Cell]] = [["[64]", -0.5, "a_b & 5 % of $1 #2 {x} ~^\\ ±1 <3"], ["lr-0.1", 0.25, None]]
+    found = latex.show(Answer([Text("no"), Table(TABLE.columns, rows, "50 %\nof it")], {}))
+    assert found.split("\n") == [
+        "% 50 %\\nof it",
+        "\\begin{tabular}{lrl}",
+        "\\toprule",
+        "setting & difference & say \\\\",
+        "\\midrule",
+        "{[}64{]} & $-$0.50 & a\\_b \\& 5 \\% of \\$1 \\#2 \\{x\\} \\textasciitilde{}\\textasciicircum{}"
+        "\\textbackslash{} $\\pm$1 \\textless{}3 \\\\",
+        "lr-0.1 & +0.25 & - \\\\",
+        "\\bottomrule",
+        "\\end{tabular}",
+        "",
+    ]
 
 
 def test_ascii_has_another_spelling_for_plus_or_minus() -> None:

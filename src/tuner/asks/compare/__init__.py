@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tuner.answer import Answer, Block, Brief, Cell, Column, Command, Note, Table, Text, Verdict
@@ -20,7 +20,9 @@ from tuner.asks.compare.comparison import (
     Difference,
     compare,
 )
+from tuner.asks.compare.pairs import MISSING, Side
 from tuner.asks.compare.statistics import EXACT_PAIRS, FLIPS, LEVEL
+from tuner.asks.compare.table import Ideas, compare_ideas
 from tuner.errors import UsageError
 from tuner.figures import number, plural
 from tuner.runs.family import find_group
@@ -39,9 +41,12 @@ def ask(
     least_effect: float | None = None,
     direction: str | None = None,
     fail_on: Sequence[str] = (),
+    by: str | None = None,
 ) -> Answer:
-    """Every seed's value, the statistics, what they say. The exit code is 1 where a verdict is among those of
-    `fail_on`, each one or several with commas. Raises UsageError, NotFoundError."""
+    """Every seed's value, the statistics, what they say; `by` data: a table of ideas and data sets. The exit code is 1
+    where a verdict is among those of `fail_on`, each one or several with commas. Raises UsageError, NotFoundError."""
+    if by not in (None, "data"):
+        raise UsageError(f"--by takes data, not {by}", fix="--by data: a table of ideas and data sets.")
     failing = [word.strip().lower() for each in fail_on for word in each.split(",")]
     for word in failing:
         if word not in VERDICTS:
@@ -52,31 +57,80 @@ def ask(
         base = next((group for group in groups if group.path.samefile(base.path)), base)
         groups = [base, *(group for group in groups if group is not base)]
     wanted = parse_metric(metric) if metric is not None else None
-    found = compare(groups, wanted, least_effect, direction)
+    table = compare_ideas(groups, wanted, least_effect, direction) if by else None
+    found = table.comparison if table else compare(groups, wanted, least_effect, direction)
     met = [f"{each.side.name} is {each.verdict}" for each in found.differences if each.verdict in failing]
     failed = [Note(f"--fail-on {','.join(failing)}: {', '.join(met)}")] if met else []
     result = "".join(f"{each.side.name} {each.verdict}\n" for each in found.differences)
-    return Answer([*blocks(found), *failed], found.as_data(), result, exit_code=1 if met else 0)
+    shown = table_blocks(table) if table else blocks(found)
+    return Answer([*shown, *failed], (table or found).as_data(), result, exit_code=1 if met else 0)
 
 
 def blocks(comparison: Comparison) -> Iterator[Block]:
     """The notes, the tables, the remarks; the verdict comes last."""
+    several = len(comparison.differences) > 1
     yield from (Note(f"note: {note}") for note in comparison.notes)
     yield _values(comparison)
-    yield _statistics(comparison)
+    yield from _judged(comparison, comparison.sides[0].name, remarks(comparison))
+    if several:
+        yield Text(_items([verdict_line(comparison, each) for each in comparison.differences]))
+    yield Verdict(conclusion(comparison), "bold" if several else COLORS[comparison.differences[0].verdict])
+
+
+def table_blocks(table: Ideas) -> Iterator[Block]:
+    """The notes, ideas and data sets, the statistics, what each idea did on which data set."""
+    comparison, base = table.comparison, table.ideas[0]
+    yield from (Note(f"note: {note}") for note in comparison.notes)
+    write, found = written(comparison), {each.side.name: each.verdict for each in comparison.differences}
+    rows = [
+        [idea, *(_place(table.sides.get((each, idea)), write, found) for each in table.data), table.ranks.get(idea)]
+        for idea in table.ideas
+    ]
+    styles = {
+        (row, at): COLORS[found[side.name]]
+        for row, idea in enumerate(table.ideas)
+        for at, each in enumerate(table.data, 1)
+        if (side := table.sides.get((each, idea))) and side.name in found
+    }
+    columns = [Column("idea"), *map(Column, table.data), Column("mean rank", "{:.2f}".format)]
+    yield Table(columns, rows, f"{comparison.metric}, {comparison.direction} is better: mean ± sd (runs)", styles)
+    said = [f"no verdict on {each}: {base} is not there" for each in table.data if (each, base) not in table.sides]
+    said += [f"not there: {', '.join(table.missing)}"] if table.missing else []
+    ranked = ", ".join(table.ranked) or "none, for on each an idea has no value"
+    said += [f"data sets in the mean rank: {ranked}"] if len(table.ranked) < len(table.data) else []
+    yield from _judged(comparison, base, [*said, *remarks(comparison)])
+    lines = []
+    for idea in table.ideas[1:]:
+        tried = [each for each in table.data if (each, idea) in table.sides and (each, base) in table.sides]
+        verdicts = [(each, found[table.sides[each, idea].name]) for each in tried]
+        lines.append(f"{idea} against {base}: {_by_verdict(verdicts) or 'on no data set are both'}")
+    yield from map(Verdict, lines)
+
+
+def _place(side: Side | None, write: Callable[[float], str], verdicts: Mapping[str, str]) -> Cell:
+    """``0.9615 ± 0.0041 (8) better``; why there is no mean."""
+    if side is None or side.mean is None:
+        return MISSING if side is None else ", ".join(dict.fromkeys(side.left_out.values()))
+    texts = []
+    for each in (write, repr):
+        spread = "" if side.deviation is None else f" ± {each(side.deviation)}"
+        texts.append(f"{each(side.mean)}{spread} ({len(side.values)}) {verdicts.get(side.name, '')}".rstrip())
+    return Brief(*texts)
+
+
+def _judged(comparison: Comparison, base: str, said: Sequence[str]) -> Iterator[Block]:
+    """The statistics against `base`, how they were made, what helps to read them, what trains more."""
+    yield _statistics(comparison, base)
     count, test = len(comparison.differences), "exact two-sided sign-flip test"
     if max(each.pairs for each in comparison.differences) > EXACT_PAIRS:
         test = f"two-sided sign-flip test ({FLIPS:,} flips above {EXACT_PAIRS} pairs)"
     corrected = f", Holm-corrected for {count} comparisons" if count > 1 else ""
     yield Text(f"difference: the mean over the pairs; interval: paired t; p: {test}{corrected}", "dim")
-    if said := remarks(comparison):
+    if said:
         yield Text(_items(said))
     if comparison.train:
         yield Text("more pairs:")
         yield from map(Command, comparison.train)
-    if count > 1:
-        yield Text(_items([verdict_line(comparison, each) for each in comparison.differences]))
-    yield Verdict(conclusion(comparison), "bold" if count > 1 else COLORS[comparison.differences[0].verdict])
 
 
 def _items(lines: Sequence[str]) -> str:
@@ -103,10 +157,10 @@ def _values(comparison: Comparison) -> Table:
     return Table(columns, rows, title)
 
 
-def _statistics(comparison: Comparison) -> Table:
+def _statistics(comparison: Comparison, base: str) -> Table:
     """A line for each comparison."""
     sign = written(comparison, "+")
-    columns = [Column(f"against {comparison.sides[0].name}"), Column("pairs"), Column("difference", sign, "r")]
+    columns = [Column(f"against {base}"), Column("pairs"), Column("difference", sign, "r")]
     columns += [Column("95 % interval", side="r"), Column("p", p_text, "r"), Column("verdict")]
     rows: list[list[Cell]] = []
     for each in comparison.differences:
@@ -144,11 +198,14 @@ def conclusion(comparison: Comparison) -> str:
     """The verdict in one line; several as ``against a: b better; c, d undecided``."""
     if len(comparison.differences) == 1:
         return verdict_line(comparison, comparison.differences[0])
-    found: dict[str, list[str]] = {verdict: [] for verdict in VERDICTS}
-    for each in comparison.differences:
-        found[each.verdict].append(each.side.name)
-    said = "; ".join(f"{', '.join(names)} {verdict}" for verdict, names in found.items() if names)
-    return f"against {comparison.sides[0].name}: {said}"
+    named = [(each.side.name, each.verdict) for each in comparison.differences]
+    return f"against {comparison.sides[0].name}: {_by_verdict(named)}"
+
+
+def _by_verdict(named: Sequence[tuple[str, str]]) -> str:
+    """``b better; c, d undecided``."""
+    found = ((verdict, [name for name, own in named if own == verdict]) for verdict in VERDICTS)
+    return "; ".join(f"{', '.join(names)} {verdict}" for verdict, names in found if names)
 
 
 def remarks(comparison: Comparison) -> list[str]:

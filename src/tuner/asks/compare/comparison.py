@@ -13,7 +13,18 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from tuner.asks.compare.pairs import MISSING, NEVER, WITHOUT_VALUE, Side, check_groups, sides_of
+from tuner.asks.compare.pairs import (
+    MISSING,
+    NEVER,
+    WITHOUT_VALUE,
+    Side,
+    asked_metric,
+    better_way,
+    check_data,
+    check_groups,
+    check_pairs,
+    sides_of,
+)
 from tuner.asks.compare.statistics import LEVEL, holm, least_pairs, pairs_needed, sign_flip_p, t_interval
 from tuner.config.comparison import side_by_side
 from tuner.errors import UsageError
@@ -142,19 +153,28 @@ def compare(
     (no common seed, a damaged run).
     """
     check_groups(groups)
-    if least_effect is not None and not (0 < least_effect < math.inf):
-        raise UsageError(f"the least effect is a number above 0, not {least_effect}")
-    metric, direction, sides = sides_of(groups, metric, direction)
+    metric = asked_metric(groups, metric)
+    check_data(groups)
+    sides = sides_of(groups, metric)
+    direction = better_way(metric, direction)
+    check_pairs(sides)
     differences = tuple(differences_of(sides, direction, least_effect))
-    notes, commands = tuple(_notes(sides, metric)), tuple(_training(differences))
+    notes, commands = tuple(notes_on(sides, metric)), tuple(training(differences))
     return Comparison(metric, direction, least_effect, sides, differences, notes, commands)
 
 
 def differences_of(sides: Sequence[Side], direction: str, least_effect: float | None) -> list[Difference]:
-    """The verdict on each of `sides[1:]` against `sides[0]`, the baseline: better and worse follow the corrected p
-    alone."""
+    """The verdict on each of `sides[1:]` against `sides[0]`, the baseline."""
+    return judged([(sides[0], side) for side in sides[1:]], direction, least_effect)
+
+
+def judged(pairs: Sequence[tuple[Side, Side]], direction: str, least_effect: float | None) -> list[Difference]:
+    """The verdict on each second side against the first, its baseline, corrected for all of them: better and worse
+    follow the corrected p alone. Raises UsageError for a least effect that is no number above 0."""
+    if least_effect is not None and not (0 < least_effect < math.inf):
+        raise UsageError(f"the least effect is a number above 0, not {least_effect}")
     found = []
-    measured = [_measured(sides[0], side, len(sides) - 1) for side in sides[1:]]
+    measured = [_measured(base, side, len(pairs)) for base, side in pairs]
     corrected = holm([1.0 if each.p_alone is None else each.p_alone for each in measured])
     for each, p in zip(measured, corrected, strict=True):
         known = replace(each, p=p if each.pairs else None)
@@ -194,7 +214,7 @@ def _measured(base: Side, side: Side, comparisons: int) -> Difference:
 # ---- more pairs ------------------------------------------------------------------------------------------------------
 
 
-def _training(differences: Sequence[Difference]) -> list[str]:
+def training(differences: Sequence[Difference]) -> list[str]:
     """One shell command for each group that has to grow before there are pairs enough for every verdict: not where runs
     ended and none of one side has a value."""
     wanted: dict[str, tuple[Side, int]] = {}
@@ -234,7 +254,7 @@ def _command(side: Side, count: int) -> str:
 # ---- what a reader has to know beside the figures --------------------------------------------------------------------
 
 
-def _notes(sides: Sequence[Side], metric: Metric) -> Iterator[str]:
+def notes_on(sides: Sequence[Side], metric: Metric) -> Iterator[str]:
     """What makes a difference between groups hard to put down to one thing."""
     base, others = sides[0], sides[1:]
     yield from (f"left out of {side.name}: {each}" for side in sides for each in side.damaged)

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tuner.document.writing import flow
@@ -107,9 +108,9 @@ def _read(run: Run, metric: Metric) -> float | str:
     return found if math.isfinite(found) and abs(found) < LARGEST else "not finite"
 
 
-def check_groups(groups: Sequence[Group]) -> None:
-    """Raises UsageError unless there are 2 to 20 that have no run in common."""
-    if not FEWEST <= len(groups) <= MOST:
+def check_groups(groups: Sequence[Group], by_data: bool = False) -> None:
+    """Raises UsageError unless there are 2 to 20 of one data set (`by_data`: 2 or more) that have no run in common."""
+    if len(groups) < FEWEST or (len(groups) > MOST and not by_data):
         raise UsageError(
             f"compare takes {FEWEST} to {MOST} groups, {len(groups)} given",
             fix="tuner compare A B compares two; --baseline says with which one the others are compared.",
@@ -125,14 +126,33 @@ def check_groups(groups: Sequence[Group]) -> None:
                 )
 
 
-def sides_of(
-    groups: Sequence[Group], metric: Metric | None, direction: str | None
-) -> tuple[Metric, str, tuple[Side, ...]]:
-    """The metric, by default the monitor, which way of it is better, and what each group has of it.
+def check_data(groups: Sequence[Group]) -> None:
+    """Raises UsageError for groups on different data."""
+    if len(set(data := data_sets(groups))) > 1:
+        told = ", ".join(f"{name} {each}" for name, each in zip(names_of(groups), data, strict=True))
+        fix = "--by data compares ideas on each data set by itself: a table of ideas and data sets."
+        raise UsageError(f"the groups are on different data: {told}", fix=fix)
 
-    Raises UsageError for groups of different monitors, or a metric or direction that does not fit, NotFoundError where
-    a group has no run of the same seed as the first one.
-    """
+
+def data_sets(groups: Sequence[Group]) -> list[str]:
+    """The data set of each group: its source's name, or its file's; the path where two files share a name."""
+    sources = [(str(group.first.setting("data.name")), group.first.config["data"].get("path")) for group in groups]
+    names = [Path(path).stem if path else name for name, path in sources]
+    others = [{source for source, name in zip(sources, names, strict=True) if name == each} for each in names]
+    told = zip(sources, names, others, strict=True)
+    return [shown(str(path) if path and len(alike) > 1 else name) for (_, path), name, alike in told]
+
+
+def sides_of(groups: Sequence[Group], metric: Metric, names: Sequence[str] = ()) -> tuple[Side, ...]:
+    """What each group has of the metric. Raises UsageError where it is a loss that is not the same in all of them."""
+    names = names or names_of(groups)
+    check_losses(groups, names, metric)
+    seeds = sorted({seed for group in groups for seed in group.runs})
+    return tuple(side_of(group, name, metric, seeds) for group, name in zip(groups, names, strict=True))
+
+
+def asked_metric(groups: Sequence[Group], metric: Metric | None) -> Metric:
+    """The metric, by default the monitor. Raises UsageError for groups of different monitors."""
     names, monitors = names_of(groups), [group.first.monitor for group in groups]
     for monitor, name in zip(monitors, names, strict=True):
         if metric is None and monitor != monitors[0]:
@@ -140,10 +160,12 @@ def sides_of(
                 f"the groups have different monitors: {names[0]} {monitors[0]}, {name} {monitor}",
                 fix=f"Say what to compare: --metric {monitors[0]} or --metric {monitor}.",
             )
-    metric = metric or parse_metric(monitors[0])
-    check_losses(groups, names, metric)
-    seeds = sorted({seed for group in groups for seed in group.runs})
-    sides = tuple(side_of(group, name, metric, seeds) for group, name in zip(groups, names, strict=True))
+    return metric or parse_metric(monitors[0])
+
+
+def better_way(metric: Metric, direction: str | None) -> str:
+    """Which way of the metric is better, ``up`` or ``down``. Raises UsageError for a direction that does not fit, or
+    none where it is needed."""
     if direction not in (None, "up", "down"):
         raise UsageError(f"--direction is up or down, not {shown(direction)}")
     better = metric.direction or direction
@@ -152,6 +174,11 @@ def sides_of(
         raise UsageError(f"it is not known which way is better for {metric}", fix=fix)
     if direction not in (None, better):
         raise UsageError(f"for {metric} {better} is better, not {direction}", fix="Leave --direction out.")
+    return better
+
+
+def check_pairs(sides: Sequence[Side]) -> None:
+    """Raises NotFoundError where one has no run of the same seed as the first one."""
     base = sides[0]
     for side in sides[1:]:
         if base.group.runs.keys().isdisjoint(side.group.runs):
@@ -161,7 +188,6 @@ def sides_of(
                 f"{base.name} and {side.name} share no seed: {', '.join(has)}",
                 fix="Runs are compared with runs of the same seed: train both with --seeds 6, or more.",
             )
-    return metric, better, sides
 
 
 def names_of(groups: Sequence[Group]) -> list[str]:

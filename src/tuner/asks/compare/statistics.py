@@ -42,7 +42,7 @@ def t_interval(differences: Sequence[float], ratio: float = 0.0) -> tuple[float,
     pairs = len(differences)
     if pairs < 2:
         return None
-    half = t_quantile(1 - LEVEL, pairs - 1) * deviation(differences) * math.sqrt(1 / pairs + ratio)
+    half = t_quantile(1 - LEVEL, pairs - 1) * _error(differences, ratio)
     middle = mean(differences)
     return middle - half, middle + half
 
@@ -53,8 +53,13 @@ def t_p(differences: Sequence[float], ratio: float = 0.0) -> float:
     pairs = len(differences)
     if pairs < 2:
         return 1.0
-    error = deviation(differences) * math.sqrt(1 / pairs + ratio)
+    error = _error(differences, ratio)
     return max(0.0, 1 - t_share(math.atan2(abs(mean(differences)), error * math.sqrt(pairs - 1)), pairs - 1))
+
+
+def _error(differences: Sequence[float], ratio: float) -> float:
+    """The standard error of their mean: the square root of the variance times (1/k + ratio)."""
+    return deviation(differences) / math.sqrt(len(differences) / (1 + len(differences) * ratio))
 
 
 def t_quantile(share: float, freedom: int) -> float:

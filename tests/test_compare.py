@@ -135,7 +135,7 @@ def test_pairs_by_seed(make: Make) -> None:
     [only] = found.differences
     assert (only.verdict, only.pairs, only.p) == ("better", 8, 2 / 2**8)
     assert only.values == {
-        s: pytest.approx(b - a) for s, (a, b) in enumerate(zip(ACCURACIES, shifted(0.02), strict=True))
+        (s,): pytest.approx(b - a) for s, (a, b) in enumerate(zip(ACCURACIES, shifted(0.02), strict=True))
     }
     assert found.notes == () and found.train == ()
     assert [side.name for side in found.sides] == ["a", "b"]
@@ -160,7 +160,7 @@ def test_every_form_of_a_metric(make: Make, metric: str, expected: float | None,
     make("a", ACCURACIES)
     make("b", shifted(0.02))
     found = compared("a", "b", metric=metric)
-    assert found.sides[0].values.get(0) == (expected if expected is None else pytest.approx(expected))
+    assert found.sides[0].values.get((0,)) == (expected if expected is None else pytest.approx(expected))
     assert found.differences[0].verdict == verdict
 
 
@@ -180,9 +180,15 @@ def test_seeds_without_a_pair_are_told_and_left_out(make: Make, text_of: Callabl
     make("a", dict(enumerate([*ACCURACIES, "diverged"])) | {12: 0.9})
     make("b", dict(enumerate(shifted(0.02))) | {2: "diverged", 3: "stopped", 4: "running", 11: 0.9})
     found = compared("a", "b")
-    assert found.sides[1].left_out == {2: "diverged", 3: "stopped", 4: "crashed", 8: "not there", 12: "not there"}
-    assert found.sides[0].left_out == {8: "diverged", 11: "not there"}
-    assert list(found.differences[0].values) == [0, 1, 5, 6, 7]
+    assert found.sides[1].left_out == {
+        (2,): "diverged",
+        (3,): "stopped",
+        (4,): "crashed",
+        (8,): "not there",
+        (12,): "not there",
+    }
+    assert found.sides[0].left_out == {(8,): "diverged", (11,): "not there"}
+    assert list(found.differences[0].values) == [(seed,) for seed in (0, 1, 5, 6, 7)]
     lines = [line.split() for line in text_of(blocks(found)).splitlines()]
     assert lines[2:7] == [
         ["0", "0.9611", "0.9791", "+0.0180"],
@@ -206,7 +212,7 @@ def test_a_run_that_is_being_trained_is_left_out(make: Make) -> None:
     )
     try:
         assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
-        assert compared("a", "b").sides[1].left_out == {1: "running"}
+        assert compared("a", "b").sides[1].left_out == {(1,): "running"}
     finally:
         holder.communicate()
 
@@ -215,7 +221,7 @@ def test_a_run_that_never_gets_there_is_left_out(make: Make) -> None:
     make("a", [0.95] * 8)
     make("b", [0.95] * 6 + [0.85, 0.85])
     found = compared("a", "b", metric="epochs(val_accuracy>=0.9)")
-    assert found.sides[1].left_out == {6: "never", 7: "never"}
+    assert found.sides[1].left_out == {(6,): "never", (7,): "never"}
     assert found.differences[0].pairs == 6
     assert "not equally far: b got there with 6 of 8 seeds, a with 8 of 8" in " ".join(found.notes)
     make("c", [0.85] * 8)
@@ -231,7 +237,7 @@ def test_a_value_that_is_not_finite_is_left_out(make: Make) -> None:
     status = json.loads((path / "seed-1/status.json").read_text())
     run_files.write_status(path / "seed-1", status | {"best": status["best"] | {"val_accuracy": None}})
     run_files.write_status(path / "seed-2", status | {"best": status["best"] | {"val_accuracy": 1e300}})
-    assert compared("a", "b").sides[1].left_out == {1: "no value", 2: "not finite"}
+    assert compared("a", "b").sides[1].left_out == {(1,): "no value", (2,): "not finite"}
 
 
 def test_a_group_that_diverged_more_often_is_never_better(make: Make) -> None:
@@ -301,7 +307,7 @@ def test_a_damaged_member_is_told_and_left_out(make: Make) -> None:
     assert any(note.startswith("left out of b: ") and "seed-2/run.json is damaged" in note for note in found.notes)
     (path / "seed-3/metrics.csv").write_text("epoch,val_accuracy\n1,high\n")
     found = compared("a", "b", metric="epochs(val_accuracy>=0.9)")
-    assert found.sides[1].left_out == {2: "not there", 3: "damaged"} and found.differences[0].pairs == 6
+    assert found.sides[1].left_out == {(2,): "not there", (3,): "damaged"} and found.differences[0].pairs == 6
     assert any("seed-3/metrics.csv is damaged: line 2" in note for note in found.notes)
     shutil.rmtree(path / "seed-2")
     (path / "seed-0/config.yaml").write_text("name: x\nseed: 0\n")

@@ -1,4 +1,4 @@
-"""Are groups of runs better or worse than another one, in pairs of the same seed?"""
+"""Are groups of runs better or worse than another one, in pairs of the same seed, split or fold?"""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from tuner.asks.compare.comparison import (
     compare,
 )
 from tuner.asks.compare.statistics import EXACT_PAIRS, FLIPS, LEVEL
+from tuner.config import varied
 from tuner.errors import UsageError
 from tuner.figures import number, plural
 from tuner.runs.family import find_group
@@ -86,10 +87,10 @@ def _items(lines: Sequence[str]) -> str:
 def _values(comparison: Comparison) -> Table:
     """Every seed's value, or why it has none; for two groups with the differences."""
     sides = comparison.sides
-    seeds = sorted({seed for side in sides for seed in side.group.runs})
-    columns = [Column("seed", side="l"), *(Column(side.name, written(comparison), "r") for side in sides)]
+    keys, base = sorted({key for side in sides for key in side.group.runs}), sides[0].group
+    columns = [Column(base.column, side="l"), *(Column(side.name, written(comparison), "r") for side in sides)]
     rows: list[list[Cell]] = [
-        [seed, *(side.left_out.get(seed) or side.values[seed] for side in sides)] for seed in seeds
+        [base.label(key), *(side.left_out.get(key) or side.values[key] for side in sides)] for key in keys
     ]
     rows += [["mean", *(side.mean for side in sides)], ["sd", *(side.deviation for side in sides)]]
     if len(comparison.differences) == 1:
@@ -97,9 +98,9 @@ def _values(comparison: Comparison) -> Table:
         sign = written(comparison, "+")
         spread = None if only.deviation is None else sign(only.deviation).lstrip("+")
         columns.append(Column("difference", sign, "r"))
-        differences = [*(only.values.get(seed) for seed in seeds), only.mean, spread]
+        differences = [*(only.values.get(key) for key in keys), only.mean, spread]
         rows = [[*row, cell] for row, cell in zip(rows, differences, strict=True)]
-    title = f"{comparison.metric}, {comparison.direction} is better, in pairs of the same seed"
+    title = f"{comparison.metric}, {comparison.direction} is better, in pairs of the same {varied.words(base.varies)}"
     return Table(columns, rows, title)
 
 
@@ -133,7 +134,8 @@ def verdict_line(comparison: Comparison, difference: Difference) -> str:
         return f"{name} is {difference.verdict} than {base}: {by}"
     if difference.reason == DIVERGED:
         winner, loser = difference.ordered(comparison.direction)
-        more = f"{winner.name} diverged with {plural(winner.diverged, 'seed')}, {loser.name} with {loser.diverged}"
+        runs = winner.group.counted(winner.diverged)
+        more = f"{winner.name} diverged with {runs}, {loser.name} with {loser.diverged}"
         return f"{undecided}: {by}, but {more}"
     if not any(difference.values.values()):
         return f"{undecided}: not one of {pairs} differs"
@@ -180,7 +182,8 @@ def _remarks_on(comparison: Comparison, difference: Difference) -> list[str]:
     if needed is None and difference.reason == CHANCE and not any(difference.values.values()):
         found.append("with --least-effect D, groups can also be found equivalent")
     if needed is not None and needed > max(difference.pairs, difference.least):
-        count = f"about {needed:,} pairs: {plural(needed - difference.pairs, 'more seed')}"
+        more = plural(needed - difference.pairs, f"more {varied.noun(difference.base.group.varies)}")
+        count = f"about {needed:,} pairs: {more}"
         count = count if needed <= MANY else f"more than {MANY:,} pairs"
         effect_seen = written(comparison, "+")(difference.mean or 0.0)
         found.append(f"to find an effect of {effect_seen} four times in five takes {count}")

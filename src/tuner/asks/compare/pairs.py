@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tuner.config import varied
+from tuner.config.varied import Key
 from tuner.document.writing import flow
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, UsageError
@@ -27,6 +29,8 @@ UNTOUCHED = ("accuracy", "r2", "mae")
 """Metrics that no setting of the loss changes."""
 MISSING = "not there"
 """Why a seed does not count that only other groups have."""
+USUAL = {"seed": 6, "split": 6, "fold": 5}
+"""How many of each are enough for a verdict, or usual."""
 LARGEST = 1e100  # the square of a larger number may be more than a float holds
 
 
@@ -36,8 +40,8 @@ class Side:
 
     name: str
     group: Group
-    values: dict[int, float]
-    left_out: dict[int, str] = field(default_factory=dict)
+    values: dict[Key, float]
+    left_out: dict[Key, str] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()  # what is wrong with files that cannot be read
 
     @property
@@ -58,10 +62,10 @@ class Side:
         return sum(reason in reasons for reason in self.left_out.values())
 
     def as_data(self) -> dict[str, Any]:
-        seeds = {str(seed): self.values.get(seed) for seed in self.group.runs}
-        left_out = {str(seed): why for seed, why in self.left_out.items()}
+        label = self.group.label
+        left_out = {str(label(key)): why for key, why in self.left_out.items()}
         return {
-            "seeds": seeds,
+            f"{self.group.column}s": {str(label(key)): self.values.get(key) for key in self.group.runs},
             "mean": self.mean,
             "sd": self.deviation,
             "left_out": left_out,
@@ -69,24 +73,24 @@ class Side:
         }
 
 
-def side_of(group: Group, name: str, metric: Metric, seeds: Sequence[int]) -> Side:
-    """The values of a group; with `left_out`, the `seeds` of all groups.
+def side_of(group: Group, name: str, metric: Metric, keys: Sequence[Key]) -> Side:
+    """The values of a group; with `left_out`, the `keys` of all groups.
 
     Raises UsageError where its runs have no such metric, NotFoundError where all that have it are damaged.
     """
-    values: dict[int, float] = {}
-    left_out: dict[int, str] = {}
+    values: dict[Key, float] = {}
+    left_out: dict[Key, str] = {}
     damaged = list(group.damaged)
-    for seed in seeds:
+    for key in keys:
         try:
-            found = _read(group.runs[seed], metric) if seed in group.runs else MISSING
+            found = _read(group.runs[key], metric) if key in group.runs else MISSING
         except NotFoundError as error:
             found = "damaged"
             damaged.append(error.message)
         if isinstance(found, str):
-            left_out[seed] = found
+            left_out[key] = found
         else:
-            values[seed] = found
+            values[key] = found
     ended = [run for run in group.runs.values() if run.state == "finished"]
     said = f"no run of {name} has a value of {metric}"
     if ended and not values and damaged:
@@ -108,13 +112,21 @@ def _read(run: Run, metric: Metric) -> float | str:
 
 
 def check_groups(groups: Sequence[Group]) -> None:
-    """Raises UsageError unless there are 2 to 20 that have no run in common."""
+    """Raises UsageError unless there are 2 to 20 that vary the same, and have no run in common."""
     if not FEWEST <= len(groups) <= MOST:
         raise UsageError(
             f"compare takes {FEWEST} to {MOST} groups, {len(groups)} given",
             fix="tuner compare A B compares two; --baseline says with which one the others are compared.",
         )
-    holders: dict[str, Group] = {}
+    first, holders = groups[0], dict[str, Group]()
+    for group in groups:
+        if group.varies != first.varies:
+            what, other = varied.words(first.varies), varied.words(group.varies)
+            raise UsageError(
+                f"{shown(first.path)} and {shown(group.path)} cannot be paired: the runs of the one differ in their "
+                f"{what}, those of the other in their {other}",
+                fix=f"Train both with {varied.origins(first.varies)[first.varies[0]]}.",
+            )
     for group in groups:
         for run in group.runs.values():
             holder = holders.setdefault(os.path.realpath(run.path), group)
@@ -142,8 +154,8 @@ def sides_of(
             )
     metric = metric or parse_metric(monitors[0])
     check_losses(groups, names, metric)
-    seeds = sorted({seed for group in groups for seed in group.runs})
-    sides = tuple(side_of(group, name, metric, seeds) for group, name in zip(groups, names, strict=True))
+    keys = sorted({key for group in groups for key in group.runs})
+    sides = tuple(side_of(group, name, metric, keys) for group, name in zip(groups, names, strict=True))
     if direction not in (None, "up", "down"):
         raise UsageError(f"--direction is up or down, not {shown(direction)}")
     better = metric.direction or direction
@@ -152,16 +164,23 @@ def sides_of(
         raise UsageError(f"it is not known which way is better for {metric}", fix=fix)
     if direction not in (None, better):
         raise UsageError(f"for {metric} {better} is better, not {direction}", fix="Leave --direction out.")
-    base = sides[0]
     for side in sides[1:]:
-        if base.group.runs.keys().isdisjoint(side.group.runs):
-            known = {each.name: sorted(each.group.runs) for each in (base, side)}
-            has = [f"{name} has seed{'s' * (len(seeds) > 1)} {some(seeds, 12)}" for name, seeds in known.items()]
-            raise NotFoundError(
-                f"{base.name} and {side.name} share no seed: {', '.join(has)}",
-                fix="Runs are compared with runs of the same seed: train both with --seeds 6, or more.",
-            )
+        _check_pairs(sides[0], side)
     return metric, better, sides
+
+
+def _check_pairs(base: Side, side: Side) -> None:
+    """Raises NotFoundError where two groups have no pair."""
+    if base.group.runs.keys().isdisjoint(side.group.runs):
+        varies, has = base.group.varies, []
+        what, option = base.group.column, varied.origins(varies)[varies[0]]
+        for each in (base, side):
+            labels = [each.group.label(key) for key in each.group.runs]
+            has.append(f"{each.name} has {what}{'s' * (len(labels) > 1)} {some(labels, 12)}")
+        raise NotFoundError(
+            f"{base.name} and {side.name} share no {what}: {', '.join(has)}",
+            fix=f"Runs are compared with runs of the same {what}: train both with {option} {USUAL[what]}, or more.",
+        )
 
 
 def names_of(groups: Sequence[Group]) -> list[str]:

@@ -234,8 +234,8 @@ def _set_in(setting: Setting, sides: Sequence[Side]) -> str:
 def _change(setting: Setting) -> str:
     """How far a number of two sides moved: ``x 10``, ``/ 2``, ``+0.1``."""
     numbers = [each for each in setting.values if type(each) in (int, float)]
-    is_seed = setting.key.rpartition(".")[2] in ("seed", "split_seed")
-    if not (len(numbers) == len(setting.values) == 2) or is_seed or not setting.differs:
+    says_which = setting.key.rpartition(".")[2] in ("seed", "split_seed", "index")
+    if not (len(numbers) == len(setting.values) == 2) or says_which or not setting.differs:
         return ""
     old, new = numbers
     if old * new > 0 and not 0.5 < new / old < 2:

@@ -54,7 +54,8 @@ BOUNDS: list[tuple[Bound, str, list[Any], list[Any]]] = [
     (ListOf(Number(ge=0, lt=1), least=2, most=2), "a list of 2 numbers in [0, 1)", [[0, 0.5]], [[0], [0, 0, 0]]),
     (ListOf(Of(Activation)), "a list of activations", [[]], [["relu"]]),
     (Null(Number(gt=0)), "a number > 0 or null", [None, "none", 1], [0, "null"]),
-    (Null(Part(Training)), "a map or none", [None], [{}, 1]),
+    (Null(Part(Training)), "a map or null", [None], [{}, 1]),
+    (Null(Part(Training), empty="none"), "a map or none", [None], [{}, 1]),
     (
         Null(Of(Activation)),
         "the name of an activation, or a map with it, or null",

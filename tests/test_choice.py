@@ -26,7 +26,7 @@ class Outer(Section):
     width: float = setting(Number(gt=0), "how wide")
     sizes: list[int] = setting(ListOf(Integer(ge=1)), "how large each is", default=[1, 2])
     inner: Inner = setting(Part(Inner), "what is inside", default=Inner())
-    other: Inner | None = setting(Null(Part(Inner)), "what may be inside", default=None)
+    other: Inner | None = setting(Null(Part(Inner), empty="none"), "what may be inside", default=None)
 
     @classmethod
     def clashes(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import re
 import shlex
@@ -38,6 +39,8 @@ from tuner.runs.values import parse_metric
 CASES = Path(__file__).parent / "cases" / "compare"
 IDENTITY = run_identity.Identity("c" * 64, "d" * 64, "cpu", "AMD EPYC", "AVX512", 1, "2.10.0", "0.1.0")
 COLUMNS = ["epoch", "step", "batch_loss", "train_loss", "train_accuracy", "val_loss", "val_accuracy"]
+SIZES = (1294, 143, 360)
+HERE = "on this split, 143 validation samples"
 ACCURACIES = [0.9611, 0.9667, 0.9583, 0.9639, 0.9611, 0.9694, 0.9556, 0.9639]
 
 Make = Callable[..., Path]
@@ -73,7 +76,12 @@ def write_member(group: Path, name: str, seed: int, result: float | str, overrid
         "parameters": 9610,
         "identity": replace(IDENTITY, **identity).as_json(),
     }
-    files = {"config.yaml": to_yaml(resolved).encode(), "run.json": json.dumps(about).encode()}
+    parts = {name: {"samples": count} for name, count in zip(("train", "validation", "test"), SIZES, strict=True)}
+    normalize = {"name": "standard", "mean": [0], "scale": [1], "low": [0], "high": [1]}
+    target = {"kind": "number", "mean": 0, "scale": 1}
+    data = {"format": 1, "shape": [1, 8, 8], "target": target, "columns": [], "parts": parts, "normalize": normalize}
+    texts = {"config.yaml": to_yaml(resolved), "run.json": json.dumps(about), "data.json": json.dumps(data)}
+    files = {name: text.encode() for name, text in texts.items()}
     path = create(group, "source", name, files)
     state, accuracy = (result, 0.5) if isinstance(result, str) else ("finished", result)
     rows = rows_up_to(accuracy)
@@ -140,11 +148,11 @@ def test_pairs_by_seed(make: Make) -> None:
     [only] = found.differences
     assert (only.verdict, only.pairs, only.p) == ("better", 8, 2 / 2**8)
     assert only.values == {
-        s: pytest.approx(b - a) for s, (a, b) in enumerate(zip(ACCURACIES, shifted(0.02), strict=True))
+        (s,): pytest.approx(b - a) for s, (a, b) in enumerate(zip(ACCURACIES, shifted(0.02), strict=True))
     }
     assert found.notes == () and found.train == ()
     assert [side.name for side in found.sides] == ["a", "b"]
-    assert conclusion(found) == "b is better than a: val_accuracy is 0.0197 higher (p 0.0078, 8 pairs)"
+    assert conclusion(found) == f"b is better than a {HERE}: val_accuracy is 0.0197 higher (p 0.0078, 8 pairs)"
 
 
 @pytest.mark.parametrize(
@@ -165,7 +173,7 @@ def test_every_form_of_a_metric(make: Make, metric: str, expected: float | None,
     make("a", ACCURACIES)
     make("b", shifted(0.02))
     found = compared("a", "b", metric=metric)
-    assert found.sides[0].values.get(0) == (expected if expected is None else pytest.approx(expected))
+    assert found.sides[0].values.get((0,)) == (expected if expected is None else pytest.approx(expected))
     assert found.differences[0].verdict == verdict
 
 
@@ -185,9 +193,15 @@ def test_seeds_without_a_pair_are_told_and_left_out(make: Make, text_of: Callabl
     make("a", dict(enumerate([*ACCURACIES, "diverged"])) | {12: 0.9})
     make("b", dict(enumerate(shifted(0.02))) | {2: "diverged", 3: "stopped", 4: "running", 11: 0.9})
     found = compared("a", "b")
-    assert found.sides[1].left_out == {2: "diverged", 3: "stopped", 4: "crashed", 8: "not there", 12: "not there"}
-    assert found.sides[0].left_out == {8: "diverged", 11: "not there"}
-    assert list(found.differences[0].values) == [0, 1, 5, 6, 7]
+    assert found.sides[1].left_out == {
+        (2,): "diverged",
+        (3,): "stopped",
+        (4,): "crashed",
+        (8,): "not there",
+        (12,): "not there",
+    }
+    assert found.sides[0].left_out == {(8,): "diverged", (11,): "not there"}
+    assert list(found.differences[0].values) == [(seed,) for seed in (0, 1, 5, 6, 7)]
     lines = [line.split() for line in text_of(blocks(found)).splitlines()]
     assert lines[2:7] == [
         ["0", "0.9611", "0.9791", "+0.0180"],
@@ -211,7 +225,7 @@ def test_a_run_that_is_being_trained_is_left_out(make: Make) -> None:
     )
     try:
         assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
-        assert compared("a", "b").sides[1].left_out == {1: "running"}
+        assert compared("a", "b").sides[1].left_out == {(1,): "running"}
     finally:
         holder.communicate()
 
@@ -220,7 +234,7 @@ def test_a_run_that_never_gets_there_is_left_out(make: Make) -> None:
     make("a", [0.95] * 8)
     make("b", [0.95] * 6 + [0.85, 0.85])
     found = compared("a", "b", metric="epochs(val_accuracy>=0.9)")
-    assert found.sides[1].left_out == {6: "never", 7: "never"}
+    assert found.sides[1].left_out == {(6,): "never", (7,): "never"}
     assert found.differences[0].pairs == 6
     assert "not equally far: b got there with 6 of 8 seeds, a with 8 of 8" in " ".join(found.notes)
     make("c", [0.85] * 8)
@@ -236,7 +250,7 @@ def test_a_value_that_is_not_finite_is_left_out(make: Make) -> None:
     status = json.loads((path / "seed-1/status.json").read_text())
     run_files.write_status(path / "seed-1", status | {"best": status["best"] | {"val_accuracy": None}})
     run_files.write_status(path / "seed-2", status | {"best": status["best"] | {"val_accuracy": 1e300}})
-    assert compared("a", "b").sides[1].left_out == {1: "no value", 2: "not finite"}
+    assert compared("a", "b").sides[1].left_out == {(1,): "no value", (2,): "not finite"}
 
 
 def test_a_group_that_diverged_more_often_is_never_better(make: Make) -> None:
@@ -306,7 +320,7 @@ def test_a_damaged_member_is_told_and_left_out(make: Make) -> None:
     assert any(note.startswith("left out of b: ") and "seed-2/run.json is damaged" in note for note in found.notes)
     (path / "seed-3/metrics.csv").write_text("epoch,val_accuracy\n1,high\n")
     found = compared("a", "b", metric="epochs(val_accuracy>=0.9)")
-    assert found.sides[1].left_out == {2: "not there", 3: "damaged"} and found.differences[0].pairs == 6
+    assert found.sides[1].left_out == {(2,): "not there", (3,): "damaged"} and found.differences[0].pairs == 6
     assert any("seed-3/metrics.csv is damaged: line 2" in note for note in found.notes)
     shutil.rmtree(path / "seed-2")
     (path / "seed-0/config.yaml").write_text("name: x\nseed: 0\n")
@@ -462,7 +476,7 @@ def test_exit_codes_and_streams(make: Make) -> None:
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "b worse\nsame undecided\n", "")
     worse = tuner("a", "b", "--metric", "val_accuracy", "--fail-on", "worse")
     assert worse.returncode == 1
-    assert worse.stdout.splitlines()[-1] == "b is worse than a: val_accuracy is 0.0202 lower (p 0.0078, 8 pairs)"
+    assert worse.stdout.endswith(f"b is worse than a {HERE}: val_accuracy is 0.0202 lower (p 0.0078, 8 pairs)\n")
     assert worse.stderr.splitlines() == ["note: b has the same settings as a", "--fail-on worse: b is worse"]
     data = tuner("a", "same", "--json", "--fail-on", "worse", "--fail-on", "undecided")
     assert (data.returncode, data.stderr) == (1, "")
@@ -576,6 +590,75 @@ def test_commands_can_be_typed(make: Make) -> None:
     )
     [note] = found.notes
     assert shlex.split(note.split("`")[1]) == ["tuner", "diff", "my runs/a b", "my runs/b"]
+
+
+# ---- splits and folds
+
+
+def members(name: str, values: Mapping[Any, float], keys: list[str], *overrides: str) -> None:
+    """A family whose members differ in these settings."""
+    for place, found in values.items():
+        here = [f"{key}={value}" for key, value in zip(keys, place, strict=True)]
+        seed = place[keys.index("seed")] if "seed" in keys else 0
+        write_member(Path("runs", name), "-".join(map(str, ("m", *place))), seed, found, [*overrides, *here])
+
+
+SPLITS = ["data.split_seed", "seed"]
+
+
+def test_splits_are_judged_by_the_corrected_t_test(
+    make: Make, text_of: Callable[..., str], update_golden: bool
+) -> None:
+    make("none", [])
+    others = shifted(0.004, wobble=0.006)
+    members("base", {(at, at): value for at, value in enumerate(ACCURACIES)}, SPLITS)
+    members("decay", {(at, at): value for at, value in enumerate(others)}, SPLITS, "model.dropout=0.5")
+    found = compared("base", "decay")
+    [only] = found.differences
+    differences = np.subtract(others, ACCURACIES)
+    t = differences.mean() / math.sqrt(differences.var(ddof=1) * (1 / 8 + 143 / 1294))
+    assert only.p == pytest.approx(2 * stats.t.sf(t, 7)) and (only.pairs, only.least) == (8, 5)
+    assert compared("base", "decay", metric="test_accuracy").differences[0].p == pytest.approx(
+        2 * stats.t.sf(differences.mean() / math.sqrt(differences.var(ddof=1) * (1 / 8 + 360 / 1294)), 7)
+    )
+    golden("splits.txt", text_of(blocks(found), width=100), update_golden)
+    assert (found.as_data()["test"], found.as_data()["holds"]) == ("corrected resampled t-test", None)
+    members("few", {(at, at): 0.99 for at in range(4)}, SPLITS)
+    few = compared("base", "few")
+    assert conclusion(few) == "few against base is undecided: 4 splits, and 1 more is needed"
+    assert "\na verdict takes 5 splits\n" in text_of(blocks(few))
+    assert "for split in 4; do" in few.train[0] and "data.split_seed=$split seed=$split" in few.train[0]
+
+
+def test_the_seeds_of_a_fold_are_one_number(make: Make) -> None:
+    make("none", [])
+    keys, values = ["data.fold.index", "seed"], dict(enumerate(shifted(0.02, wobble=0.006)))
+    for name, by in (("a", 0.0), ("b", 0.02)):
+        known = {(fold, seed): ACCURACIES[fold] + by * values[fold + seed] for fold in range(5) for seed in range(3)}
+        members(name, known, keys, "data.fold.of=5", f"model.dropout={by}")
+    shutil.rmtree("runs/b/m-4-2")
+    found = compared("a", "b")
+    [only] = found.differences
+    by_fold = [
+        np.mean([only.values[fold, seed] for seed in range(3) if (fold, seed) in only.values]) for fold in range(5)
+    ]
+    error = math.sqrt(np.var(by_fold, ddof=1) * (1 / 5 + 143 / 1294))
+    assert only.pairs == 5 and len(only.values) == 14 and only.mean == pytest.approx(np.mean(by_fold))
+    assert only.p == pytest.approx(2 * stats.t.sf(np.mean(by_fold) / error, 4), abs=1e-12)
+    assert conclusion(found).startswith("b is better than a: val_accuracy is") and conclusion(found).endswith(
+        "5 folds)"
+    )
+
+
+def test_seeds_of_an_older_tuner_hold_on_a_split_of_unknown_size(make: Make) -> None:
+    make("a", ACCURACIES)
+    make("b", shifted(0.02))
+    assert compared("a", "b", metric="test_accuracy").holds == "on this split, 360 test samples"
+    assert compared("a", "b", metric="train_accuracy").holds == "on this split"
+    assert compared("a", "b", metric="parameters").holds == ""
+    for file in Path("runs").glob("*/*/data.json"):
+        file.unlink()
+    assert conclusion(compared("a", "b")).startswith("b is better than a on this split: val_accuracy is")
 
 
 # ---- ideas and data sets

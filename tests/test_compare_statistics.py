@@ -33,6 +33,7 @@ from tuner.asks.compare.statistics import (
     t_p,
     t_quantile,
 )
+from tuner.config.varied import Key
 from tuner.explain import explain
 from tuner.figures import deviation, mean
 from tuner.runs.family import Group
@@ -65,8 +66,8 @@ def counted(differences: Sequence[int]) -> float:
 
 def side(name: str, values: Sequence[float], diverged: Sequence[int] = ()) -> Side:
     """A group whose runs had these values; those of the seeds in `diverged` have none."""
-    known = {seed: value for seed, value in enumerate(values) if seed not in diverged}
-    return Side(name, Group(Path(name), {}), known, dict.fromkeys(diverged, "diverged"))
+    known: dict[Key, float] = {(seed,): value for seed, value in enumerate(values) if seed not in diverged}
+    return Side(name, Group(Path(name), {}), known, {(seed,): "diverged" for seed in diverged})
 
 
 def judged(

@@ -16,7 +16,7 @@ import pytest
 
 from tuner.bounds import Bound, Either, Flag, Integer, ListOf, Null, Number
 from tuner.choice import Choice, Section
-from tuner.config.comparison import NOT_MEANING, meaning_hash
+from tuner.config.comparison import NOT_MEANING, meaning_hash, side_by_side
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.config.settings import Config
@@ -660,6 +660,37 @@ def test_a_path_is_text(read: Read, value: str) -> None:
 # What is resolved
 
 
+def test_a_fold_by_overrides(read: Read) -> None:
+    whole = read("{}", "data.fold={of: 7, index: 2}")
+    assert whole.config == read("data: {fold: {of: 7}}", "data.fold.index=2").config
+    assert whole.config == read("{}", "data.fold.index=2", "data.fold.of=7").config
+    assert whole.config == read(to_yaml(read("{}").resolved), "data.fold.of=7", "data.fold.index=2", "data.test=null",
+                                "name=c").config  # fmt: skip
+    assert (at(whole.resolved, "data.test"), at(whole.resolved, "data.fold")) == (None, {"of": 7, "index": 2})
+    assert vars(whole.sizes) == {"train": 1386, "validation": 154, "test": 257}
+    assert read(to_yaml(whole.resolved)).hash == whole.hash != read("{}").hash
+    assert read("data: {fold: {of: 7}}", "data.fold=none").resolved == read("{}").resolved
+
+
+def test_no_fold_is_what_was_before_there_were_any(read: Read) -> None:
+    found = read("{}")
+    before = {**found.resolved, "data": {key: value for key, value in found.resolved["data"].items() if key != "fold"}}
+    assert found.resolved["data"]["fold"] is None and meaning_hash(before) == found.hash
+    assert not [each.key for each in side_by_side([before, found.resolved]) if each.differs]
+    assert [
+        each.key for each in side_by_side([before, read("data: {test: null, fold: {}}").resolved]) if each.differs
+    ] == [
+        "data.test",
+        "data.fold",
+    ]
+
+
+def test_a_fold_falls_away_with_its_data(read: Read) -> None:
+    found = read("data: {name: iris, fold: {of: 4}}", "data=mnist")
+    assert "fold" not in found.resolved["data"]
+    assert found.notes[0] == "data.fold (c.yaml:1) falls away: data is now mnist (override: data=mnist)"
+
+
 def test_outputs_stand_only_where_they_count(read: Read) -> None:
     assert at(read("loss: mse").resolved, "loss") == {"name": "mse", "outputs": "softmax"}
     assert read("data: diabetes\nloss: mse").resolved["loss"] == "mse"
@@ -802,6 +833,7 @@ def changed(resolved: dict[str, Any], path: str) -> dict[str, Any]:
         "data: {name: diabetes, root: /x}\nloss: huber\nmodel: {activation: {name: elu, alpha: 2}}",
         "data: mnist\nmodel: {name: cnn, hidden: []}\noptimizer: sgd\nscheduler: plateau",
         "data: blobs\nmodel: {name: layers, layers: [{dense: 3}]}\nscheduler: one_cycle",
+        "data: {name: moons, fold: {of: 3}}",
     ],
 )
 def test_only_keys_that_name_place_or_save_a_run_do_not_count(read: Read, text: str) -> None:

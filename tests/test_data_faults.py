@@ -13,7 +13,7 @@ from tuner.choice import setting
 from tuner.data.embedded import Diabetes, Iris
 from tuner.data.generated import Blobs
 from tuner.data.idx import MNIST
-from tuner.data.source import Dataset, Description, DrawnTest, Raw, Source, faults
+from tuner.data.source import Dataset, Description, DrawnTest, Fold, Raw, Source, faults
 from tuner.data.splits import load as load_splits
 from tuner.errors import ConfigError, NotFoundError, ResourceError
 
@@ -44,6 +44,10 @@ Source.members.pop("test_lone")  # it is no part of the catalogue
         (Diabetes(order="by_class"), "order", "numbers to predict"),
         (Diabetes(limit=320), "limit", "more than the 319 training samples"),
         (MNIST(limit=54_001), "limit", "more than the 54,000 training samples"),
+        (Iris(fold=Fold(of=51)), "fold.of", "more folds than the 50 samples that the smallest of 3 classes can have"),
+        (Diabetes(fold=Fold(of=443)), "fold.of", "more folds than the 442 samples there are"),
+        (Blobs(samples=2, centers=5, fold=Fold(of=2)), "fold.of", "more folds than the 0 samples"),
+        (Iris(fold=Fold(of=4, index=1), limit=102), "limit", "more than the 101 training samples"),
     ],
 )
 def test_a_split_that_cannot_be_is_known_before_anything_is_read(source: Source, key: str, said: str) -> None:
@@ -73,6 +77,15 @@ def test_a_class_too_small_for_the_split_is_named_when_it_is_seen(source: Source
         load_splits(source.open())
     assert caught.value.faults[0].key == f"data.{key}"
     assert "no training sample of class 1" in caught.value.faults[0].message
+
+
+def test_a_class_smaller_than_the_number_of_folds_is_named_when_it_is_seen() -> None:
+    source = Lone(fold=Fold(of=2))
+    assert faults(source.open()) == []
+    with pytest.raises(ConfigError) as caught:
+        load_splits(source.open())
+    assert caught.value.faults[0].message == "data.fold.of: more folds than the 1 samples of class 1"
+    assert caught.value.faults[0].key == "data.fold.of" and caught.value.exit_code == 2
 
 
 class Wrong(Source, name="test_wrong"):

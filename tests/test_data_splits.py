@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuner.bounds import Integer, ListOf
-from tuner.choice import setting
+from tuner.choice import InvalidError, setting
 from tuner.data.embedded import Diabetes, Digits
 from tuner.data.generated import Blobs, Moons
 from tuner.data.idx import MNIST
-from tuner.data.source import Dataset, DrawnTest, Raw, Source, faults, sizes
+from tuner.data.source import Dataset, DrawnTest, Fold, Raw, Source, faults, sizes
 from tuner.data.splits import Part, choose, draw, fingerprint, random_bits, shares, shuffled_indices, split, with_noise
 from tuner.data.splits import load as load_splits
 from tuner.errors import ConfigError
@@ -49,10 +49,18 @@ def numbers(part: Part) -> list[int]:
 
 
 @st.composite
+def folds(draw_: st.DrawFn) -> Fold:
+    of = draw_(st.integers(2, 12))
+    return Fold(of=of, index=draw_(st.integers(0, of - 1)))
+
+
+@st.composite
 def columns(draw_: st.DrawFn) -> Column:
+    fold = draw_(st.none() | folds())
     return Column(
         counts=draw_(st.lists(st.integers(1, 60), min_size=1, max_size=6)),
-        test=draw_(st.floats(0, 0.9)),
+        fold=fold,
+        test=None if fold else draw_(st.floats(0, 0.9)),
         validation=draw_(st.floats(0, 0.9)),
         limit=draw_(st.none() | st.integers(1, 200)),
         split_seed=draw_(st.integers(0, 2**64)),
@@ -88,7 +96,8 @@ def test_a_config_without_faults_loads_unless_a_class_is_too_small(source: Colum
         if found:
             assert [fault.key for fault in error.faults] == [f"data.{key}" for key, _ in found]
         else:
-            assert "leaves no training sample of class" in error.faults[0].message
+            said = error.faults[0].message
+            assert "leaves no training sample of class" in said or "more folds than the" in said
     else:
         assert found == []
 
@@ -119,12 +128,73 @@ def test_every_part_is_stratified_within_one(source: Column) -> None:
     except ConfigError:
         return
     pool = np.array(source.counts)
-    for part, size in ((splits.test, pool.sum()), (splits.validation, pool.sum() - len(splits.test))):
-        held = np.bincount(part.y, minlength=len(pool))
-        assert (np.abs(held - pool * len(part) / size) < 1).all()
+    for part in (splits.test, splits.validation):
+        held, size = np.bincount(part.y, minlength=len(pool)), pool.sum()
+        proportional = pool / source.fold.of if source.fold and part is splits.test else pool * len(part) / size
+        assert (np.abs(held - proportional) < 1).all()
         pool = pool - held
     held = np.bincount(splits.train.y, minlength=len(pool))
     assert (np.abs(held - pool * len(splits.train) / pool.sum()) < 1).all()
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=6), st.integers(2, 40), st.integers(0, 2**64), st.booleans())
+@quick
+def test_folds_cover_every_sample_once_and_differ_by_one_at_most(
+    counts: list[int], of: int, split_seed: int, by_class: bool
+) -> None:
+    y = np.random.default_rng(split_seed).permutation(np.repeat(np.arange(len(counts)), counts))
+    pool = np.arange(len(y))
+
+    def drawn(index: int) -> tuple[Array, Array]:
+        return draw(pool, y, Fold(of=of, index=index), random_bits(split_seed, "fold"), by_class=by_class)
+
+    tested = [drawn(index)[0] for index in range(of)]
+    assert sorted(np.concatenate(tested)) == pool.tolist()
+    assert np.ptp([len(part) for part in tested]) <= 1
+    held = np.array([np.bincount(y[part], minlength=len(counts)) for part in tested])
+    assert not by_class or (np.ptp(held, axis=0) <= 1).all()
+    for index, part in enumerate(tested):
+        assert (np.diff(part) > 0).all() and drawn(index)[1].tolist() == np.setdiff1d(pool, part).tolist()
+
+
+@pytest.mark.parametrize("source", [Column(validation=0.3, limit=15, split_seed=5), Diabetes(split_seed=5)])
+def test_the_folds_of_a_source_are_its_samples(source: Column | Diabetes) -> None:
+    """Each with the size that is known before anything is read, limit and validation taken from the others."""
+    raw, tested = source.open().read(), []
+    for index in range(5):
+        dataset = source.replace(test=None, fold=Fold(of=5, index=index)).open()
+        parts = choose(dataset, raw)
+        assert parts.test is not None
+        assert [len(parts.train), len(parts.validation), len(parts.test)] == [*vars(sizes(dataset)).values()]
+        assert len(parts.validation) == round(source.validation * (len(raw.y) - len(parts.test)))
+        assert not set(parts.test) & {*parts.train, *parts.validation}
+        tested.append(parts.test)
+    assert sorted(np.concatenate(tested)) == list(range(len(raw.y)))
+
+
+def test_another_split_seed_deals_other_folds() -> None:
+    one, other = (load_splits(Column(fold=Fold(), split_seed=seed).open()) for seed in (0, 1))
+    assert numbers(one.test) != numbers(other.test) and one.fingerprint != other.fingerprint
+
+
+def test_a_fold_takes_the_place_of_the_share() -> None:
+    assert (Column(fold=Fold()).test, Column().test, Column(test=0.0).test) == (None, 0.2, 0.0)
+    with pytest.raises(InvalidError, match=r"test: data\.fold is the test part: leave test out"):
+        Column(fold=Fold(), test=0.2)
+    with pytest.raises(InvalidError, match=r"test: null goes only with data\.fold"):
+        Column(test=None)
+    with pytest.raises(InvalidError, match="index: 3 folds are counted from 0 to 2"):
+        Fold(of=3, index=3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "key"),
+    [({"fold": 3}, "fold"), ({"fold": 3, "test": None}, "fold"), ({"fold": Fold(), "test": 1}, "test")],
+)
+def test_a_share_or_fold_out_of_bounds_clashes_with_nothing(wrong: dict[str, Any], key: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        Moons(**wrong)
+    assert set(caught.value.refused) == {key} and not caught.value.clashes
 
 
 def test_the_same_split_seed_gives_the_same_bytes_and_another_one_another_split() -> None:
@@ -140,18 +210,22 @@ def test_the_split_is_pinned() -> None:
     splits = load_splits(Column().open())
     assert numbers(splits.test)[:8] == PINNED_TEST
     assert numbers(splits.validation) == PINNED_VALIDATION
+    assert numbers(load_splits(Column(fold=Fold(of=10, index=1)).open()).test) == PINNED_FOLD
 
 
 PINNED_TEST = [1, 3, 9, 10, 11, 26, 31, 33]
 PINNED_VALIDATION = [6, 43, 59, 73, 77, 79, 86, 89]
+PINNED_FOLD = [0, 24, 26, 28, 42, 59, 67, 69, 70, 87]
 
 
 @pytest.mark.parametrize(
     "change",
     [{"limit": 20}, {"label_noise": 0.5}, {"order": "by_class"}, {"normalize": "none"}, {"shuffle": False}],
 )
-def test_test_and_validation_do_not_move_with_other_settings(change: dict[str, Any]) -> None:
-    plain, changed = load_splits(Column().open()), load_splits(Column(**change).open())
+@pytest.mark.parametrize("fold", [None, Fold(of=4, index=3)])
+def test_test_and_validation_do_not_move_with_other_settings(change: dict[str, Any], fold: Fold | None) -> None:
+    source = Column(fold=fold)
+    plain, changed = load_splits(source.open()), load_splits(source.replace(**change).open())
     assert numbers(plain.test) == numbers(changed.test)
     assert numbers(plain.validation) == numbers(changed.validation)
     np.testing.assert_array_equal(plain.validation.y, changed.validation.y)

@@ -260,7 +260,18 @@ def test_one_key_each(place: Place) -> None:
         "model.output.initializer": ("default", "zeros")
     }
     assert list(changed(place, "{}", "data: {augment: [flip]}")) == ["data.augment"]
+    assert changed(place, "data: {fold: {}}", "data: {fold: {index: 2}}") == {"data.fold.index": (0, 2)}
+    assert list(changed(place, "{}", "data: {fold: {}}")) == ["data.test", "data.fold"]
     assert list(changed(place, LAYERS, LAYERS.replace("slope: 0.3", "slope: 0.1"))) == ["model.layers"]
+
+
+def test_how_far_a_number_moved_is_not_told_of_one_that_says_which(place: Place, text_of: Callable[..., str]) -> None:
+    a = place.config("a.yaml", "data: {fold: {of: 4, index: 1}, split_seed: 1}\nseed: 1")
+    b = place.config("b.yaml", "data: {fold: {of: 8, index: 2}, split_seed: 2}\nseed: 2")
+    moved = [
+        line.split()[0] for line in text_of(blocks(place.diff(a, b), ["config"], False)).split("\n") if " x 2 " in line
+    ]
+    assert moved == ["data.fold.of"]
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,14 @@ from typing import Any
 
 import pytest
 
-from tuner.cli.train import parse_seeds
+from tuner.cli.members import parse_seeds
 from tuner.config.load import load
+from tuner.config.varied import SEEDS, Key
 from tuner.errors import HeldError, NotFoundError, TunerError, UsageError
-from tuner.events import Ended, EpochDone, MemberFailed, MemberTold, Started
-from tuner.group import MemberTask, command_of, group_code, train_group
-from tuner.opening import Request, open_group
+from tuner.events import Ended, EpochDone, Failed, MemberTold, Started, from_json
+from tuner.members import Member, group_code, train_group
+from tuner.members.opening import command_of, open_group
+from tuner.opening import Request
 from tuner.runs.family import average, read_group
 from tuner.runs.folder import is_run, read
 from tuner.runs.lock import holder
@@ -43,7 +45,19 @@ def opened(workplace: Any, text: str, seeds: tuple[int, ...], *overrides: str, *
     file.write_text(text)
     loaded = load(str(file), overrides)
     argv = ("tuner", "train", "c.yaml", "--seeds", str(len(seeds)))
-    return open_group(str(file), overrides, loaded, seeds, Request(workplace.runs, argv=argv, **request))
+    return open_group(str(file), overrides, loaded, SEEDS, keys(*seeds), Request(workplace.runs, argv=argv, **request))
+
+
+def keys(*seeds: int) -> tuple[Key, ...]:
+    return tuple((seed,) for seed in seeds)
+
+
+def failures(events: list[Any]) -> list[tuple[Key, Failed]]:
+    return [
+        (event.key, event.event)
+        for event in events
+        if isinstance(event, MemberTold) and isinstance(event.event, Failed)
+    ]
 
 
 def trained(workplace: Any, text: str, seeds: tuple[int, ...], *overrides: str, **request: Any) -> list[Any]:
@@ -59,12 +73,13 @@ def test_a_group_is_whole_runs_that_grow_by_more_seeds(workplace: Any) -> None:
     events = trained(workplace, SMALL, (0, 1, 2))
     started, ended = events[0], events[-1]
     assert isinstance(started, Started)
-    assert (started.seeds, started.ended, started.threads) == ((0, 1, 2), {}, 1)
+    assert (started.varies, started.members) == (SEEDS, keys(0, 1, 2))
+    assert (started.ended, started.threads) == ({}, 1)
     assert ended == Ended(workplace.runs / "c-1", {"exit_code": 0})
-    done = [event.seed for event in events if isinstance(event, MemberTold) and isinstance(event.event, Ended)]
-    assert sorted(done) == [0, 1, 2]
+    done = [event.key for event in events if isinstance(event, MemberTold) and isinstance(event.event, Ended)]
+    assert sorted(done) == [*keys(0, 1, 2)]
     group = read_group(ended.run)
-    assert (list(group.runs), group.state, group.damaged) == ([0, 1, 2], "finished", ())
+    assert (list(group.runs), group.state, group.damaged) == ([*keys(0, 1, 2)], "finished", ())
     assert [run.path.name for run in group.runs.values()] == ["seed-0", "seed-1", "seed-2"]
     assert json.loads((ended.run / "seed-2" / "origins.json").read_text())["seed"] == "--seeds"
     values = [run.status["test"]["accuracy"] for run in group.runs.values()]
@@ -85,9 +100,11 @@ def test_a_group_is_whole_runs_that_grow_by_more_seeds(workplace: Any) -> None:
     before = {path: path.stat().st_mtime_ns for path in ended.run.rglob("*") if path.is_file()}
     more = trained(workplace, SMALL, (0, 1, 2, 3))
     assert isinstance(more[0], Started)
-    assert (more[0].run, list(more[0].ended)) == (ended.run, [0, 1, 2])
-    assert {event.seed for event in more if isinstance(event, MemberTold)} == {3}
-    assert json.loads((ended.run / "group.json").read_text())["seeds"] == [0, 1, 2, 3]
+    assert (more[0].run, list(more[0].ended)) == (ended.run, [*keys(0, 1, 2)])
+    assert {event.key for event in more if isinstance(event, MemberTold)} == {(3,)}
+    about = json.loads((ended.run / "group.json").read_text())
+    assert about["varies"] == ["seed"]
+    assert about["members"] == {f"seed-{seed}": [f"seed={seed}"] for seed in range(4)}
     changed = {path.name for path, at in before.items() if path.stat().st_mtime_ns != at}
     assert changed <= {"group.json", "lock"}
 
@@ -108,9 +125,8 @@ def test_members_that_cannot_be_trained_do_not_stop_the_others(workplace: Any) -
     assert isinstance(first, Started)
     (first.run / "seed-2").write_text("in the way")
     rest = list(events)
-    failed = [event for event in rest if isinstance(event, MemberFailed)]
-    assert [(event.seed, event.exit_code) for event in failed] == [(2, 4)]
-    assert "seed-2" in failed[0].message
+    [(key, failed)] = failures(rest)
+    assert (key, failed.exit_code, "seed-2" in failed.message) == ((2,), 4, True)
     assert rest[-1] == Ended(workplace.runs / "mine", {"exit_code": 4})
     assert [run.state for run in read_group(first.run).runs.values()] == ["finished", "finished"]
 
@@ -119,9 +135,9 @@ def test_divergence_is_the_members_own_end(workplace: Any) -> None:
     events = trained(workplace, SMALL, (0, 1), "optimizer=sgd", "optimizer.lr=1e20")
     assert events[-1].status["exit_code"] == 3
     group = read_group(events[-1].run)
-    assert (group.state, list(group.runs)) == ("diverged", [0, 1])
+    assert (group.state, list(group.runs)) == ("diverged", [*keys(0, 1)])
     again = opened(workplace, SMALL, (0, 1), "optimizer=sgd", "optimizer.lr=1e20")
-    assert list(again.trained()) == [0, 1]
+    assert list(again.trained()) == [*keys(0, 1)]
 
 
 def test_one_group_is_trained_by_one_process(workplace: Any) -> None:
@@ -140,16 +156,17 @@ def test_a_killed_worker_costs_its_member_alone(workplace: Any) -> None:
     assert isinstance(started, Started)
     killed, failed = False, None
     for event in events:
-        if not killed and isinstance(event, MemberTold) and event.seed == 0 and isinstance(event.event, EpochDone):
+        if not killed and isinstance(event, MemberTold) and event.key == (0,) and isinstance(event.event, EpochDone):
             held_by = holder(started.run / "seed-0")
             assert held_by is not None
             os.kill(held_by["pid"], signal.SIGKILL)
             killed = True
-        if isinstance(event, MemberFailed):
-            failed = event
+        if found := failures([event]):
+            failed = found[0]
             stop.ask(Stop("enough"))
     assert failed is not None
-    assert (failed.seed, failed.exit_code, "SIGKILL" in failed.message) == (0, 5, True)
+    key, told = failed
+    assert (key, told.exit_code, "SIGKILL" in told.message) == ((0,), 5, True)
     assert read(started.run / "seed-0").state == "crashed"
     assert event == Ended(started.run, {"exit_code": 75})  # the other two were asked to stop
 
@@ -286,34 +303,41 @@ def test_the_exit_code_of_a_group() -> None:
     assert group_code([0, 129]) == 129
 
 
-def answer_of_a_worker(task: MemberTask) -> Any:
+def answer_of_a_worker(workplace: Any, **other: Any) -> Any:
+    """What a worker says of a member; it is told of it, and answers, in JSON."""
+    workplace.loaded(SMALL)
+    source = str(workplace.folder / "c.yaml")
+    member = Member(
+        name="seed-0",
+        overrides=["seed=0"],
+        origins={"seed": "--seeds"},
+        source=source,
+        given=SMALL,
+        config_hash=load(source).hash,
+        folder=str(workplace.runs),
+        argv=["tuner"],
+        wait=0.0,
+    )
     ours, theirs = Pipe()
     with ours, theirs:
-        command = [sys.executable, "-P", "-m", "tuner.group", str(theirs.fileno())]
+        command = [sys.executable, "-P", "-m", "tuner.members.local", str(theirs.fileno())]
         with subprocess.Popen(command, pass_fds=[theirs.fileno()]):
             theirs.close()
-            ours.send(task)
-            ours.send(None)
-            return ours.recv()
+            ours.send_bytes(json.dumps(vars(replace(member, **other))).encode())
+            ours.send_bytes(b"null")
+            return from_json(ours.recv_bytes())
 
 
 def test_a_worker_refuses_a_config_that_changed(workplace: Any) -> None:
-    workplace.loaded(SMALL)
-    request = Request(workplace.runs, "seed-0", auto_threads=1)
-    task = MemberTask(0, request, str(workplace.folder / "c.yaml"), (), SMALL.encode(), "another")
-    message = answer_of_a_worker(task)
-    assert isinstance(message, MemberFailed)
+    message = answer_of_a_worker(workplace, config_hash="another")
+    assert isinstance(message, Failed)
     assert (message.exit_code, "changed while its group was training" in message.message) == (4, True)
     assert not workplace.runs.exists()
 
 
 def test_a_bug_in_a_worker_is_told_with_its_report(workplace: Any) -> None:
-    workplace.loaded(SMALL)
-    source = str(workplace.folder / "c.yaml")
-    digest = load(source).with_seed(0).hash
-    no_path: Any = 17
-    message = answer_of_a_worker(MemberTask(0, Request(no_path, "seed-0"), source, (), SMALL.encode(), digest))
-    assert isinstance(message, MemberFailed)
+    message = answer_of_a_worker(workplace, overrides=[17])
+    assert isinstance(message, Failed)
     assert message.exit_code == TunerError.exit_code
     report = Path(message.message.rpartition("report ")[2])
     assert "Traceback" in report.read_text()

@@ -12,6 +12,10 @@ from typing import Any
 
 import pytest
 
+from tuner.config.comparison import side_by_side
+from tuner.config.load import load
+from tuner.data.splits import load as load_splits
+from tuner.document.files import plain
 from tuner.machine import cpu_capability, cpu_model, versions
 
 CASES = Path(__file__).parent / "cases" / "format-1"
@@ -52,6 +56,16 @@ def test_finished_runs_are_read_by_every_command(runs: Path) -> None:
     assert "all checksums agree" in tuner(runs, "check", "group")
     assert "val_loss" in tuner(runs, "early-stop", "group")
     assert "validation" in tuner(runs, "curves", "finished")
+
+
+@pytest.mark.parametrize("path", sorted(CASES.parent.rglob("run.json")), ids=lambda path: path.parent.name)
+def test_its_config_and_its_data_are_still_the_same(path: Path) -> None:
+    identity, loaded = json.loads(path.read_text())["identity"], load(str(path.parent / "config.yaml"))
+    assert loaded.hash == identity["config_hash"]
+    assert load_splits(loaded.dataset).fingerprint == identity["data_fingerprint"]
+    before = plain(path.parent / "config.yaml")
+    assert before["data"].keys() < loaded.resolved["data"].keys()
+    assert {each.key for each in side_by_side([before, loaded.resolved]) if each.differs} <= {"layer_stats"}
 
 
 def test_a_stopped_run_goes_on_to_the_same_bytes_or_is_refused_with_the_reason(runs: Path) -> None:

@@ -53,6 +53,19 @@ def test_of_pictures(workplace: Any) -> None:
     assert found.parts["validation"] == {"samples": 0, "classes": [0] * 10}
 
 
+def test_of_a_fold(workplace: Any) -> None:
+    """Its parts are as large as is known before anything is read; over the folds each class is tested on once."""
+    tested = np.zeros(3, dtype=int)
+    for index in range(4):
+        text = f"data: {{name: iris, fold: {{of: 4, index: {index}}}}}" + SHORT
+        path = workplace.train(text).run
+        parts = read_data(glance(path)).parts
+        assert {name: part["samples"] for name, part in parts.items()} == vars(workplace.loaded(text).sizes)
+        assert glance(path).setting("data.fold.index") == index and glance(path).setting("data.test") is None
+        tested += parts["test"]["classes"]
+    assert tested.tolist() == [50, 50, 50]
+
+
 def test_it_is_as_exact_as_what_the_network_saw(workplace: Any) -> None:
     path = workplace.train("data: wine" + SHORT).run
     statistics = workplace.open("data: wine" + SHORT, again=True).splits.statistics

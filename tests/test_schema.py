@@ -112,6 +112,9 @@ def test_takes_each_choice_as_given_and_as_resolved(member: type[Choice], tmp_pa
         "data: {name: digits, augment: [flip, {name: shift, pixels: 1}], shift: []}",
         "{loss: {name: cross_entropy, class_weights: [1, 2, 3]}, data: iris}",
         "{name: a-b_c.1, tags: [x, y], seed: 9223372036854775807}",
+        "data: {fold: {of: 3, index: 2}}",
+        "data: {name: moons, test: null, fold: {}}",
+        "data: {test: 0, fold: null}",
     ],
 )
 def test_takes_every_form_of_the_language(text: str, tmp_path: Path) -> None:
@@ -138,6 +141,8 @@ def scalar(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
         return st.floats(low, high, allow_nan=False, allow_infinity=False, exclude_min=above, exclude_max=below)
     if schema["type"] == "array":
         return st.lists(scalar(schema["items"]), min_size=schema.get("minItems", 0), max_size=schema.get("maxItems", 4))
+    if schema["type"] == "object":
+        return st.fixed_dictionaries({}, optional={key: scalar(one) for key, one in schema["properties"].items()})
     return {"boolean": st.booleans(), "null": st.none(), "string": st.from_regex(schema.get("pattern", r"\A[a-z]*\Z"))}[
         schema["type"]
     ]
@@ -207,6 +212,10 @@ def test_takes_whatever_load_takes(values: dict[str, Any], tmp_path: Path) -> No
         "{early_stopping: {patience: 0}}",
         "{early_stopping: 5}",
         "{data: {name: mnist, test: 0.2}}",
+        "{data: {name: mnist, fold: {of: 5}}}",
+        "{data: {fold: 5}}",
+        "{data: {fold: {of: 1}}}",
+        "{data: {fold: {index: -1}}}",
         "{data: {validation: 1}}",
         "{data: {normalize: both}}",
         "{data: {augment: {name: flip}}}",

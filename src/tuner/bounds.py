@@ -49,8 +49,8 @@ class Bound(ABC):
     """How many items its list may have."""
     refused: Mapping[str, str] = MappingProxyType({})
     """Words that someone may well expect, each with the reason why it is none of `options`."""
-    or_null = " or null"
-    """How `words` end where null is allowed, too."""
+    empty: str | None = None
+    """What stands in config.yaml where there is no value: null, or ``none`` for what may be left empty."""
 
     @abstractmethod
     def check(self, value: Any) -> Any:
@@ -181,10 +181,11 @@ class Null(Bound):
 
     optional = True
 
-    def __init__(self, inner: Bound) -> None:
-        self.inner, self.options, self.most, self.is_path = inner, inner.options, inner.most, inner.is_path
+    def __init__(self, inner: Bound, *, empty: str | None = None) -> None:
+        self.inner, self.empty = inner, empty
+        self.options, self.most, self.is_path = inner.options, inner.most, inner.is_path
         self.kind, self.listed, self.section, self.item = inner.kind, inner.listed, inner.section, inner.item
-        self.words = self.plural = f"{inner.words}{inner.or_null}"
+        self.words = self.plural = f"{inner.words}{',' * bool(inner.kind)} or {empty or 'null'}"
         self.schema = {"anyOf": [inner.schema, {"enum": [None, "none"]}]}
 
     def check(self, value: Any) -> Any:
@@ -211,8 +212,6 @@ class Either(Bound):
 class Of(Bound):
     """A choice of a kind."""
 
-    or_null = ", or null"
-
     def __init__(self, kind: type[Choice]) -> None:
         self.kind: type[Choice] = kind
         self.words, self.plural = f"the name of {a(label(kind))}, or a map with it", plural(kind.kind)
@@ -226,7 +225,6 @@ class Part(Bound):
     """A section: a map of settings of its own."""
 
     words = plural = "a map"
-    or_null = " or none"
 
     def __init__(self, section: type[Section]) -> None:
         self.section: type[Section] = section

@@ -60,11 +60,11 @@ class Field:
         return {**described, **({"allOf": [taken]} if "$ref" in taken else taken)}
 
     def plain(self, value: Any) -> Any:
-        """A value of this setting as config.yaml holds it; ``none`` for a section that is not there."""
+        """A value of this setting as config.yaml holds it."""
         if isinstance(value, list):
             return [item.plain() if isinstance(item, Section) else item for item in value]
-        if value is None and self.bound.section:
-            return "none"
+        if value is None:
+            return self.bound.empty
         return value.plain() if isinstance(value, Section) else value
 
 

@@ -69,11 +69,16 @@ def _of_group(group: Group, part: str) -> Answer:
         "damaged": list(group.damaged),
     }
     if part == "summary":
-        head = {"run": f"{group.path}, {plural(len(group.runs), 'seed')}", "state": group.state, **_about(run)}
+        head = {
+            "run": f"{group.path}, {group.counted(len(group.runs))}",
+            "state": group.state,
+            **_about(run),
+        }
         head["device"] += " each"
-        courses = {seed: [row.get(run.monitor) for row in each.rows] for seed, each in group.runs.items()}
-        statuses = {seed: {**each.status, "state": each.state} for seed, each in group.runs.items()}
-        table, ends = members_table(statuses, run.monitor, courses), why_ended(statuses)
+        courses = {key: [row.get(run.monitor) for row in each.rows] for key, each in group.runs.items()}
+        statuses = {key: {**each.status, "state": each.state} for key, each in group.runs.items()}
+        table = members_table(group.varies, statuses, run.monitor, courses)
+        ends = why_ended(group.varies, statuses)
         shown: list[Block] = [Pairs(list(head.items())), table, *([Pairs(ends)] if ends else [])]
         return Answer([*notes, *shown], data, f"{group.path}\n")
     blocks = text_of(run, CONFIG) if part == "config" else [_pairs(data[part])]

@@ -217,7 +217,8 @@ def compare(
     tuner compare d1 a1 d2 a2 --by data --latex ideas by data sets: d1, a1 on one, d2, a2 on another
 
     Better and worse follow an exact sign-flip test of the differences, corrected for the number of comparisons: p is at
-    most 0.05. That takes 6 pairs, more with several groups. Settle on the number of seeds before you look: seeds added
+    most 0.05. That takes 6 pairs, more with several groups. From seeds alone a verdict holds on their split; splits and
+    folds are judged by the corrected resampled t-test. Settle on the number of seeds before you look: seeds added
     until p is small enough find differences that are not there.
     """
 

@@ -105,6 +105,7 @@ _TOOLS = {
     "data.root": "datadir dataroot",
     "data.validation": "valsplit validationsplit valfraction validpct validationfraction",
     "data.test": "testsplit testsize",
+    "data.fold.of": "nsplits kfold kfolds nfolds numfolds folds cv",
     "data.augment": "augmentation transforms",
     "data.normalize": "standardize",
     "name": "type experiment runname classpath target",

@@ -17,8 +17,9 @@ NOT_MEANING = ("name", "tags", "data.root", "checkpoint", "layer_stats",
                "training.test", "training.device", "training.threads")  # fmt: skip
 """Keys that do not count when two configs are compared (they name, place or save a run, but do not change it)."""
 
-NEUTRAL = {"training.test": "end"}
-"""Keys that came into the language later, each with the value that says what was done before: absent reads as that."""
+NEUTRAL: dict[str, Any] = {"training.test": "end", "data.fold": None}
+"""Keys that came into the language later, each with the value that says what was done before: absent reads as that,
+and it does not count when two configs are compared."""
 
 STAYED = "; set for "
 """Stands in the origin of a setting that was set for another choice and stayed, before the name of that one."""
@@ -36,10 +37,11 @@ def meaning_hash(resolved: dict[str, Any]) -> str:
 def meaning(resolved: dict[str, Any]) -> dict[str, Any]:
     """The settings that count when two configs are compared."""
     kept = {key: value for key, value in resolved.items() if key not in NOT_MEANING}
-    for path in NOT_MEANING:
+    for path in (*NOT_MEANING, *NEUTRAL):
         section, _, key = path.partition(".")
-        if key and isinstance(kept.get(section), dict):
-            kept[section] = {name: value for name, value in kept[section].items() if name != key}
+        inner = kept.get(section)
+        if key and isinstance(inner, dict) and (path in NOT_MEANING or inner.get(key, ABSENT) == NEUTRAL[path]):
+            kept[section] = {name: value for name, value in inner.items() if name != key}
     return kept
 
 

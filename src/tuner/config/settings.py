@@ -99,7 +99,7 @@ class Config(Section):
     scheduler: Scheduler = setting(Of(Scheduler), "how the learning rate changes during the run", default=NoSchedule())
     training: Training = setting(Part(Training), "how long and on what the model is trained", default=Training())
     early_stopping: EarlyStopping | None = setting(
-        Null(Part(EarlyStopping)), "when to stop before the last epoch; or none", default=None
+        Null(Part(EarlyStopping), empty="none"), "when to stop before the last epoch; or none", default=None
     )
     checkpoint: Checkpoint = setting(Part(Checkpoint), "how often the state is saved", default=Checkpoint())
     layer_stats: str = setting(

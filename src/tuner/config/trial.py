@@ -150,7 +150,7 @@ def key(
         for owner in owners if cls.kind != "data" else []:  # other data is no way to set one
             if is_good(reader, f"{path}.{given}", node, _into(cls.members[owner], given, path)):
                 return f"leave it out, or name: {owner}"
-        return "leave it out" if isinstance(node, Scalar) else None  # a network of many layers is not left out lightly
+        return None if isinstance(node, Items) else "leave it out"  # a network of many layers is not left out lightly
     for candidate in dict.fromkeys(advice.keys(given, known, reader.root)):
         here = candidate in known
         if here and candidate in entries:

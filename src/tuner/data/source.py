@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from tuner.bounds import Flag, Integer, ListOf, Null, Number, Of, OneOf, Text
+from tuner.bounds import Flag, Integer, ListOf, Null, Number, Of, OneOf, Part, Text
 from tuner.choice import Choice, Section, setting
 from tuner.options.augmentations import Augmentation
 
@@ -139,18 +139,53 @@ class Source(Choice, kind="data"):
         """
 
 
-class DrawnTest(Section):
-    """The setting of sources that have no test split of their own; stands before Source among a source's bases."""
+class Fold(Section):
+    """One of `of` equal parts of all samples is the test part: over every index, each sample is tested on once."""
 
-    test: float = setting(
-        Number(ge=0, lt=1), "share of all samples kept for the test, drawn first; stratified for classes", default=0.2
+    of: int = setting(Integer(ge=2), "parts that all samples are dealt out to, by split_seed", default=5)
+    index: int = setting(Integer(ge=0), "which of them is the test part, counted from 0", default=0)
+
+    @classmethod
+    def clashes(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        if "of" in values and values.get("index", 0) >= values["of"]:
+            yield "index", f"{values['of']} folds are counted from 0 to {values['of'] - 1}"
+
+
+class DrawnTest(Section):
+    """The settings of sources that have no test split of their own; stands before Source among a source's bases.
+
+    `test` is None where a fold is the test part, which it need not be told.
+    """
+
+    test: float | None = setting(
+        Null(Number(ge=0, lt=1)),
+        "share of all samples kept for the test, drawn first; stratified for classes; null: data.fold is the test part",
+        default=0.2,
     )
+    fold: Fold | None = setting(
+        Null(Part(Fold)),
+        "cross-validation: the test part is one of several parts that differ by a sample at most, overall and in each "
+        "class; validation and limit are taken from the others; null: data.test draws it",
+        default=None,
+    )
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**({"test": None, **given} if isinstance(given.get("fold"), Fold) else given))
+
+    @classmethod
+    def clashes(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        is_share, is_fold = (values.get(key) is not None for key in ("test", "fold"))
+        if is_share and is_fold:
+            yield "test", "data.fold is the test part: leave test out; in an override: null"
+        if {"test", "fold"} <= values.keys() and not is_share and not is_fold:
+            yield "test", "null goes only with data.fold, which then is the test part; give a share, 0 for no test"
 
     def describe(
         self, shape: tuple[int, ...], classes: tuple[str, ...], samples: int, columns: tuple[str, ...] = ()
     ) -> Description:
         """The description of a source of `samples` samples from which the test part is drawn."""
-        drawn = round(self.test * samples)
+        fold = self.fold
+        drawn = len(range(fold.index, samples, fold.of)) if fold else round((self.test or 0) * samples)
         return Description(shape, "class" if classes else "number", classes, samples - drawn, drawn, columns)
 
 
@@ -186,6 +221,10 @@ def faults(dataset: Dataset) -> list[tuple[str, str]]:
     """What is wrong with how the settings split the data, as (key within `data`, message); reads no sample."""
     source, known, counts = dataset.source, dataset.description, sizes(dataset)
     classes, samples = max(len(known.classes), 1), known.train_samples
+    most = (samples + known.test_samples) // classes
+    if isinstance(source, DrawnTest) and source.fold and source.fold.of > most:
+        whose = f"that the smallest of {classes} classes can have" if classes > 1 else "there are"
+        return [("fold.of", f"more folds than the {most:,} samples {whose}")]
     found = []
     is_none = f"of {samples:,} samples is none; 0 stands for no"
     if isinstance(source, DrawnTest) and source.test and known.test_samples == 0:

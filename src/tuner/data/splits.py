@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from tuner.data.source import Array, Dataset, Description, NumericTarget, Raw, faults, sizes
+from tuner.data.source import Array, Dataset, Description, DrawnTest, Fold, NumericTarget, Raw, faults, sizes
 from tuner.errors import ConfigError, Fault, NotFoundError, ResourceError
 from tuner.seeding import derive
 
@@ -133,13 +133,17 @@ def choose(dataset: Dataset, raw: Raw) -> Indices:
     All are drawn by the source's own labels, so that label noise and order move no sample.
     """
     source, known, counts = dataset.source, dataset.description, sizes(dataset)
+    fold = source.fold if isinstance(source, DrawnTest) else None
 
-    def drawn(pool: Array, count: int, purpose: str) -> tuple[Array, Array]:
+    def drawn(pool: Array, count: int | Fold, purpose: str) -> tuple[Array, Array]:
         bits = random_bits(source.split_seed, purpose)
         return draw(pool, raw.y, count, bits, by_class=known.target == "class")
 
     train, test = np.arange(len(raw.y)), None
-    if raw.test_x is None:
+    if fold:
+        check_fold(known, raw.y, fold)
+        test, train = drawn(train, fold, "fold")
+    elif raw.test_x is None:
         test, train = drawn(train, counts.test, "test")
         check_classes(known, raw.y, train, "test")
     validation, train = drawn(train, counts.validation, "validation")
@@ -194,20 +198,23 @@ def shuffled_indices(count: int, bits: np.random.PCG64) -> Array:
     return np.argsort(bits.random_raw(count), kind="stable")
 
 
-def draw(pool: Array, y: Array, count: int, bits: np.random.PCG64, *, by_class: bool) -> tuple[Array, Array]:
+def draw(pool: Array, y: Array, count: int | Fold, bits: np.random.PCG64, *, by_class: bool) -> tuple[Array, Array]:
     """`count` of the samples in `pool` and the rest of it, both ascending; with classes, each gets its share.
 
-    A smaller count with the same bits draws a part of the larger draw (within a class, or without classes).
+    A smaller count with the same bits draws a part of the larger draw (within a class, or without classes). The folds
+    are dealt out one sample after the other, class after class: they differ by one at most, overall and in each class.
     """
-    shuffled = pool[shuffled_indices(len(pool), bits)]
+    order = pool[shuffled_indices(len(pool), bits)]
     if by_class:
-        labels = y[shuffled]
-        grouped = np.argsort(labels, kind="stable")
-        counts = np.bincount(labels)
+        order = order[np.argsort(y[order], kind="stable")]
+    if isinstance(count, Fold):
+        chosen = order[count.index :: count.of]
+    elif by_class:
+        counts = np.bincount(y[order])
         within = np.arange(len(pool)) - np.repeat(np.cumsum(counts) - counts, counts)
-        chosen = shuffled[grouped[within < np.repeat(shares(counts, count), counts)]]
+        chosen = order[within < np.repeat(shares(counts, count), counts)]
     else:
-        chosen = shuffled[:count]
+        chosen = order[:count]
     taken = np.zeros(len(y), dtype=bool)
     taken[chosen] = True
     return pool[taken[pool]], pool[~taken[pool]]
@@ -247,6 +254,14 @@ def check_classes(known: Description, y: Array, train: Array, key: str) -> None:
         held = int((y == index).sum())
         message = f"leaves no training sample of class {known.classes[index]}, which has {held} in all"
         raise ConfigError([Fault(f"data.{key}: {message}", key=f"data.{key}")])
+
+
+def check_fold(known: Description, y: Array, fold: Fold) -> None:
+    """Raises ConfigError where a class has fewer samples than there are folds: some would be without it."""
+    counts = np.bincount(y) if known.target == "class" else np.array([fold.of])
+    if counts.min() < fold.of:
+        message = f"more folds than the {counts.min():,} samples of class {known.classes[int(counts.argmin())]}"
+        raise ConfigError([Fault(f"data.fold.of: {message}", key="data.fold.of")])
 
 
 def fingerprint(raw: Raw, indices: tuple[Array | None, ...], labels: Array) -> str:

@@ -1,24 +1,26 @@
-"""A group: runs of one folder that differ in nothing but their seed, and its members as a table, the same while they
-train, in `tuner show` and in every form of the output."""
+"""A family: runs of one folder that differ in nothing but what it varies (a group: in their seed), and its members as a
+table, the same while they train, in `tuner show` and in every form of the output."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tuner.answer import Cell, Column, Spark, Table
-from tuner.config.comparison import meaning
+from tuner.config import varied
+from tuner.config.varied import Key
 from tuner.durable.reading import damaged as damaged_file
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError
 from tuner.figures import deviation, finite, mean, number
 from tuner.options import metrics
 from tuner.options.metrics import column
-from tuner.runs.files import IDENTITY, STATES
+from tuner.runs.files import CONFIG, IDENTITY, STATES
 from tuner.runs.find import resolve
-from tuner.runs.folder import Run, glance, is_run, members
+from tuner.runs.folder import Run, glance, glance_group, is_run, members
 
 Status = Mapping[str, Any]
 """What status.json tells, with the state that the run is in now."""
@@ -29,10 +31,12 @@ TREND = 12
 
 @dataclass(frozen=True)
 class Group:
-    """The runs of a folder by their seed, in the order of the seeds. A single run is a group of one."""
+    """The runs of a folder by the values that they have of the keys which it `varies`, in the order of the values. A
+    single run is a group of one seed."""
 
     path: Path
-    runs: dict[int, Run]
+    runs: dict[Key, Run]
+    varies: tuple[str, ...] = varied.SEEDS
     damaged: tuple[str, ...] = ()  # what is wrong with folders that cannot be read
 
     @property
@@ -45,15 +49,32 @@ class Group:
         return next(iter(self.runs.values()))
 
     @property
+    def column(self) -> str:
+        """What its members are told apart by, in a head: seed, split, fold."""
+        return varied.column(self.varies)
+
+    def label(self, key: Key) -> int | str:
+        """A member under that head."""
+        return varied.label(self.varies, key)
+
+    def counted(self, count: int) -> str:
+        """``6 seeds``."""
+        return varied.counted(self.varies, count)
+
+    @property
     def state(self) -> str:
         """The members' state where they agree, else how many have which: ``5 finished, 1 diverged``."""
         states = [run.state for run in self.runs.values()]
         counts = {state: states.count(state) for state in STATES if state in states}
         return states[0] if len(counts) == 1 else ", ".join(f"{count} {state}" for state, count in counts.items())
 
-    def only(self, seeds: Collection[int]) -> Group:
-        """The group without its members of other seeds."""
-        return replace(self, runs={seed: run for seed, run in self.runs.items() if seed in seeds})
+    def apart(self) -> list[Group]:
+        """Its members, each for itself."""
+        return [replace(self, path=run.path, runs={key: run}, damaged=()) for key, run in self.runs.items()]
+
+    def only(self, keys: Collection[Key]) -> Group:
+        """The group without its other members."""
+        return replace(self, runs={key: run for key, run in self.runs.items() if key in keys})
 
     def as_json(self) -> dict[str, Any]:
         """The members' status, and the mean of those that finished."""
@@ -61,8 +82,8 @@ class Group:
         return {
             "state": self.state or "stopped",
             "members": [
-                {"seed": seed, "run": str(run.path), **run.status, "state": run.state}
-                for seed, run in self.runs.items()
+                {**varied.as_data(self.varies, key), "run": str(run.path), **run.status, "state": run.state}
+                for key, run in self.runs.items()
             ],
             "mean": {table: average(finished, table) for table in ("best", "test")},
         }
@@ -82,12 +103,12 @@ def find_group(reference: str, runs_dir: Path) -> Group:
 
 
 def read_group(path: Path) -> Group:
-    """The group in the folder `path`; members whose folder is damaged are listed in `damaged`. Raises NotFoundError
-    when it holds no run that can be read, runs that differ in more than their seed, or two of the same seed."""
+    """The family in the folder `path`; members whose folder is damaged are listed in `damaged`. Raises NotFoundError
+    when it holds no run that can be read, runs that differ in more than a family varies, or two of the same."""
     if is_run(path):
         run = glance(path)
-        return Group(path, {seed_of(run): run})
-    runs: dict[int, Run] = {}
+        return Group(path, {key_of(run, varied.SEEDS): run})
+    found: list[Run] = []
     damaged: list[str] = []
     for member in members(path):
         try:
@@ -95,50 +116,69 @@ def read_group(path: Path) -> Group:
             _ = run.config
         except NotFoundError as error:
             damaged.append(error.message)
-            continue
-        first = next(iter(runs.values()), run)
-        if without_seed(run.config) != without_seed(first.config):
-            what = f"{member.name} and {first.path.name} differ in more than their seed"
-            fix = f"tuner diff {shown(first.path)} {shown(member)} says in what."
-            raise NotFoundError(f"{shown(path)} is not a group: {what}", fix=fix)
-        if seed_of(run) in runs:
-            what = f"{runs[seed_of(run)].path.name} and {member.name} have the same seed"
-            raise NotFoundError(f"{shown(path)} is not a group: {what}")
-        runs[seed_of(run)] = run
-    if not runs:
+        else:
+            found.append(run)
+    if not found:
         raise NotFoundError("; ".join([f"{shown(path)} holds no run that can be read", *damaged]))
-    return Group(path, dict(sorted(runs.items())), tuple(damaged))
+    varies = _varied_by(path, found)
+    runs: dict[Key, Run] = {}
+    for run in found:
+        key, what = key_of(run, varies), varied.words(varies)
+        if varied.shared(run.config, varies) != varied.shared(found[0].config, varies):
+            fix = f"tuner diff {shown(found[0].path)} {shown(run.path)} says in what."
+            said = f"{run.path.name} and {found[0].path.name} differ in more than their {what}"
+            raise NotFoundError(f"{shown(path)} is not a group: {said}", fix=fix)
+        if key in runs:
+            said = f"{runs[key].path.name} and {run.path.name} have the same {what}"
+            raise NotFoundError(f"{shown(path)} is not a group: {said}")
+        runs[key] = run
+    return Group(path, dict(sorted(runs.items())), varies, tuple(damaged))
 
 
-def seed_of(run: Run) -> int:
-    """The seed of a run. Raises NotFoundError when run.json does not hold one."""
-    seed = run.about.get("seed")
-    if type(seed) is not int:
-        raise damaged_file(run.path / IDENTITY, "its seed is missing or not a whole number")
-    return seed
+def _varied_by(path: Path, runs: Sequence[Run]) -> tuple[str, ...]:
+    """What group.json says that a family varies; without it, the first of `varied.KINDS` beside which its runs agree,
+    else the seed."""
+    with suppress(NotFoundError):
+        return glance_group(path).varies
+    for kind in varied.KINDS:
+        first = varied.shared(runs[0].config, kind)
+        if all(varied.shared(run.config, kind) == first for run in runs[1:]):
+            return kind
+    return varied.SEEDS
 
 
-def without_seed(config: dict[str, Any]) -> dict[str, Any]:
-    """What two members of a group have in common."""
-    return {key: value for key, value in meaning(config).items() if key != "seed"}
+def key_of(run: Run, varies: Sequence[str]) -> Key:
+    """The values that a run has of these keys. Raises NotFoundError where it does not hold them."""
+    values: list[Any] = [run.about.get("seed") if key == "seed" else varied.value_at(run.config, key) for key in varies]
+    for key, value in zip(varies, values, strict=True):
+        if type(value) is not int:
+            file, what = (IDENTITY, "its seed") if key == "seed" else (CONFIG, key)
+            raise damaged_file(run.path / file, f"{what} is missing or not a whole number")
+    return tuple(values)
 
 
-def members_table(statuses: Mapping[int, Status], monitor: str, courses: Mapping[int, Sequence[float | None]]) -> Table:
-    """A row a seed, and below them the mean and the standard deviation (with n - 1) of the members that finished.
+def members_table(
+    varies: Sequence[str],
+    statuses: Mapping[Key, Status],
+    monitor: str,
+    courses: Mapping[Key, Sequence[float | None]],
+) -> Table:
+    """A row a member, and below them the mean and the standard deviation (with n - 1) of the members that finished.
     `courses` are the monitor's values epoch by epoch; without any, no column shows them."""
-    names, columns = members_columns(next((each for each in statuses.values() if each.get("best")), {}), monitor)
-    rows = [member_row(seed, each, names, courses.get(seed, [])) for seed, each in statuses.items()]
+    known = next((each for each in statuses.values() if each.get("best")), {})
+    names, columns = members_columns(varies, known, monitor)
+    rows = [member_row(varied.label(varies, key), each, names, courses.get(key, [])) for key, each in statuses.items()]
     rows += averages(statuses, names)
     return Table(columns, rows) if courses else Table(columns[:-1], [row[:-1] for row in rows])
 
 
-def why_ended(statuses: Mapping[int, Status]) -> list[tuple[str, str]]:
+def why_ended(varies: Sequence[str], statuses: Mapping[Key, Status]) -> list[tuple[str, str]]:
     """(``seed 3``, why it ended) for the members that did not finish."""
-    ends = {seed: each.get("reason") for seed, each in statuses.items() if each.get("state") != "finished"}
-    return [(f"seed {seed}", str(reason)) for seed, reason in ends.items() if reason]
+    ends = {key: each.get("reason") for key, each in statuses.items() if each.get("state") != "finished"}
+    return [(varied.named(varies, key), str(reason)) for key, reason in ends.items() if reason]
 
 
-def members_columns(status: Status, monitor: str) -> tuple[list[str], list[Column]]:
+def members_columns(varies: Sequence[str], status: Status, monitor: str) -> tuple[list[str], list[Column]]:
     """The metrics that members of this status show (the monitor, and one metric of the training, validation and test
     samples, in that order), and the columns of `member_row` with them; where there is no room the course goes first,
     then the training metric."""
@@ -150,7 +190,7 @@ def members_columns(status: Status, monitor: str) -> tuple[list[str], list[Colum
     names = list(dict.fromkeys([monitor, *found, *tested]))
     weights = {"train": 1, "val": 3, "test": 4}
     return names, [
-        Column("seed", side="r"),
+        Column(varied.column(varies), side="r"),
         Column("state"),
         Column("best", side="r", weight=2),
         *(Column(name, "figure", weight=None if name == monitor else weights[column(name).part]) for name in names),
@@ -158,13 +198,13 @@ def members_columns(status: Status, monitor: str) -> tuple[list[str], list[Colum
     ]
 
 
-def member_row(seed: int, status: Status, names: Sequence[str], course: Sequence[float | None]) -> list[Cell]:
-    """A member: its seed, its state, its best epoch of those it had, the metrics of that epoch, the course."""
+def member_row(label: int | str, status: Status, names: Sequence[str], course: Sequence[float | None]) -> list[Cell]:
+    """A member: what it is, its state, its best epoch of those it had, the metrics of that epoch, the course."""
     best = f"{number(status.get('best_epoch'))}/{number(status.get('epoch'))}"
-    return [seed, str(status["state"]), best, *(_value(status, name) for name in names), Spark(course, TREND)]
+    return [label, str(status["state"]), best, *(_value(status, name) for name in names), Spark(course, TREND)]
 
 
-def averages(statuses: Mapping[int, Status], names: Sequence[str]) -> list[list[Cell]]:
+def averages(statuses: Mapping[Key, Status], names: Sequence[str]) -> list[list[Cell]]:
     """Mean and standard deviation of the members that finished, where there are several."""
     finished = [status for status in statuses.values() if status["state"] == "finished"]
     columns = [[_value(status, name) for status in finished] for name in names]

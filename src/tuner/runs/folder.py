@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tuner.config import varied
 from tuner.config.comparison import ABSENT, NEUTRAL, name_of
 from tuner.durable.reading import JSON_LIMIT, damaged, list_folder, parse_json, read_bytes, shown
 from tuner.durable.writing import LEFTOVERS
@@ -168,16 +169,28 @@ def there_are(newest_first: Sequence[Path]) -> str:
 
 
 class GroupHead(NamedTuple):
-    """What group.json says of a group: the config's name, and the members' identity."""
+    """What group.json says of a family: the config's name, the members' identity, one of `varied.KINDS`, and what each
+    member sets, by the names of their folders."""
 
     name: str
     identity: Identity
+    varies: tuple[str, ...]
+    members: dict[str, list[str]]
 
 
 def glance_group(path: Path) -> GroupHead:
     """The group in the folder `path`. Raises NotFoundError where its group.json is missing or damaged."""
-    about = _about(path / GROUP, read_bytes(path / GROUP, JSON_LIMIT))
-    return GroupHead(about["name"], Identity.from_json(about.get("identity"), shown(path / GROUP)))
+    file = path / GROUP
+    about = _about(file, read_bytes(file, JSON_LIMIT))
+    if "varies" not in about:  # from before there were other families than groups of seeds
+        seeds = about.get("seeds") if isinstance(about.get("seeds"), list) else []
+        keys = [(seed,) for seed in seeds or [] if type(seed) is int]
+        about |= {"varies": list(varied.SEEDS), "members": varied.members(varied.SEEDS, keys)}
+    varies = next((kind for kind in varied.KINDS if list(kind) == about["varies"]), None)
+    if varies is None:
+        raise damaged(file, "what its members differ in is nothing that a family varies")
+    members = about.get("members") if isinstance(about.get("members"), dict) else {}
+    return GroupHead(about["name"], Identity.from_json(about.get("identity"), shown(file)), varies, members or {})
 
 
 def _about(file: Path, data: bytes) -> dict[str, Any]:
@@ -226,12 +239,12 @@ def _may_be_group(path: Path) -> bool:
     if may_be_there(path / GROUP) or is_run(path):
         return may_be_there(path / GROUP)
     with suppress(NotFoundError):
-        return any(inside.name.startswith("seed-") and is_run(inside) for inside in folders_in(path))
+        return any(varied.is_folder(inside.name) and is_run(inside) for inside in folders_in(path))
     return False
 
 
 def members(group: Path) -> list[Path]:
-    """The run folders of a group in the order of their names: seed-0, seed-1, ..., seed-10."""
+    """The run folders of a family in the order of their names: seed-0, seed-1, ..., seed-10."""
     return sorted(filter(is_run, folders_in(group)), key=lambda path: natural(path.name))
 
 
@@ -255,7 +268,7 @@ def folder_called(folder: Path, name: str) -> Path:
 
 
 def is_group(path: Path) -> bool:
-    """Whether `path` holds runs: a group made by --seeds, or any folder with run folders in it."""
+    """Whether `path` holds runs: a family made by train, or any folder with run folders in it."""
     return not is_run(path) and (os.path.lexists(path / GROUP) or any(is_run(inner) for inner in folders_in(path)))
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tuner.config import varied
+from tuner.config.varied import Key
 from tuner.document.writing import flow
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import deviation, mean, some
 from tuner.options.metrics import column as column_of
+from tuner.runs.data import read_data
 from tuner.runs.family import Group
 from tuner.runs.folder import Run
 from tuner.runs.values import Metric, measured_loss, metrics_of_run, parse_metric, value, why_not
@@ -26,8 +29,11 @@ WITHOUT_VALUE = ("diverged", NEVER, "no value", "not finite", "damaged")
 """Why a run that has ended does not count; it would end the same way again."""
 UNTOUCHED = ("accuracy", "r2", "mae")
 """Metrics that no setting of the loss changes."""
+PARTS = {"val": "validation", "test": "test"}
 MISSING = "not there"
 """Why a seed does not count that only other groups have."""
+USUAL = {"seed": 6, "split": 6, "fold": 5}
+"""How many of each are enough for a verdict, or usual."""
 LARGEST = 1e100  # the square of a larger number may be more than a float holds
 
 
@@ -37,9 +43,10 @@ class Side:
 
     name: str
     group: Group
-    values: dict[int, float]
-    left_out: dict[int, str] = field(default_factory=dict)
+    values: dict[Key, float]
+    left_out: dict[Key, str] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()  # what is wrong with files that cannot be read
+    sizes: tuple[int, int] | None = None  # samples that the metric is measured on, training samples
 
     @property
     def mean(self) -> float | None:
@@ -59,10 +66,10 @@ class Side:
         return sum(reason in reasons for reason in self.left_out.values())
 
     def as_data(self) -> dict[str, Any]:
-        seeds = {str(seed): self.values.get(seed) for seed in self.group.runs}
-        left_out = {str(seed): why for seed, why in self.left_out.items()}
+        label = self.group.label
+        left_out = {str(label(key)): why for key, why in self.left_out.items()}
         return {
-            "seeds": seeds,
+            f"{self.group.column}s": {str(label(key)): self.values.get(key) for key in self.group.runs},
             "mean": self.mean,
             "sd": self.deviation,
             "left_out": left_out,
@@ -70,24 +77,24 @@ class Side:
         }
 
 
-def side_of(group: Group, name: str, metric: Metric, seeds: Sequence[int]) -> Side:
-    """The values of a group; with `left_out`, the `seeds` of all groups.
+def side_of(group: Group, name: str, metric: Metric, keys: Sequence[Key]) -> Side:
+    """The values of a group; with `left_out`, the `keys` of all groups.
 
     Raises UsageError where its runs have no such metric, NotFoundError where all that have it are damaged.
     """
-    values: dict[int, float] = {}
-    left_out: dict[int, str] = {}
+    values: dict[Key, float] = {}
+    left_out: dict[Key, str] = {}
     damaged = list(group.damaged)
-    for seed in seeds:
+    for key in keys:
         try:
-            found = _read(group.runs[seed], metric) if seed in group.runs else MISSING
+            found = _read(group.runs[key], metric) if key in group.runs else MISSING
         except NotFoundError as error:
             found = "damaged"
             damaged.append(error.message)
         if isinstance(found, str):
-            left_out[seed] = found
+            left_out[key] = found
         else:
-            values[seed] = found
+            values[key] = found
     ended = [run for run in group.runs.values() if run.state == "finished"]
     said = f"no run of {name} has a value of {metric}"
     if ended and not values and damaged:
@@ -95,7 +102,34 @@ def side_of(group: Group, name: str, metric: Metric, seeds: Sequence[int]) -> Si
     if ended and not values and metric.reached is None:
         why = why_not(ended[0], metric)
         raise UsageError(f"{said}: {why}" if why else said, fix=f"There are {', '.join(metrics_of_run(ended[0]))}.")
-    return Side(name, group, values, left_out, tuple(damaged))
+    return Side(name, group, values, left_out, tuple(damaged), _sizes(group, metric))
+
+
+def _sizes(group: Group, metric: Metric) -> tuple[int, int] | None:
+    """How many samples the metric is measured on (all that are not trained on, where it is of no such part), and how
+    many are trained on, in one member; None where seeds of an older tuner do not tell. Raises NotFoundError."""
+    try:
+        counts = {name: int(part["samples"]) for name, part in read_data(group.first).parts.items()}
+    except NotFoundError:
+        if uses_signs(group.varies):
+            return None
+        raise
+    train = counts.pop("train")
+    return counts.get(PARTS.get(column_of(metric.column).part or "", ""), sum(counts.values())), train
+
+
+def uses_signs(varies: Sequence[str]) -> bool:
+    """Which test judges: the sign-flip test of seeds, which share one split, for whose samples its verdict holds; else
+    the corrected resampled t-test of splits or folds, whose verdict holds for such samples."""
+    return varied.column(varies) == "seed"
+
+
+def units(values: Mapping[Key, float]) -> list[float]:
+    """What a test counts: a number for each seed, split or fold, the mean over the seeds of a fold."""
+    found: dict[int, list[float]] = {}
+    for key, number in values.items():
+        found.setdefault(key[0], []).append(number)
+    return list(map(mean, found.values()))
 
 
 def _read(run: Run, metric: Metric) -> float | str:
@@ -109,13 +143,22 @@ def _read(run: Run, metric: Metric) -> float | str:
 
 
 def check_groups(groups: Sequence[Group], by_data: bool = False) -> None:
-    """Raises UsageError unless there are 2 to 20 of one data set (`by_data`: 2 or more) that have no run in common."""
+    """Raises UsageError unless there are 2 to 20 (`by_data`: 2 or more) that vary the same, and have no run in
+    common."""
     if len(groups) < FEWEST or (len(groups) > MOST and not by_data):
         raise UsageError(
             f"compare takes {FEWEST} to {MOST} groups, {len(groups)} given",
             fix="tuner compare A B compares two; --baseline says with which one the others are compared.",
         )
-    holders: dict[str, Group] = {}
+    first, holders = groups[0], dict[str, Group]()
+    for group in groups:
+        if group.varies != first.varies:
+            what, other = varied.words(first.varies), varied.words(group.varies)
+            raise UsageError(
+                f"{shown(first.path)} and {shown(group.path)} cannot be paired: the runs of the one differ in their "
+                f"{what}, those of the other in their {other}",
+                fix=f"Train both with {varied.origins(first.varies)[first.varies[0]]}.",
+            )
     for group in groups:
         for run in group.runs.values():
             holder = holders.setdefault(os.path.realpath(run.path), group)
@@ -147,8 +190,8 @@ def sides_of(groups: Sequence[Group], metric: Metric, names: Sequence[str] = ())
     """What each group has of the metric. Raises UsageError where it is a loss that is not the same in all of them."""
     names = names or names_of(groups)
     check_losses(groups, names, metric)
-    seeds = sorted({seed for group in groups for seed in group.runs})
-    return tuple(side_of(group, name, metric, seeds) for group, name in zip(groups, names, strict=True))
+    keys = sorted({key for group in groups for key in group.runs})
+    return tuple(side_of(group, name, metric, keys) for group, name in zip(groups, names, strict=True))
 
 
 def asked_metric(groups: Sequence[Group], metric: Metric | None) -> Metric:
@@ -178,16 +221,23 @@ def better_way(metric: Metric, direction: str | None) -> str:
 
 
 def check_pairs(sides: Sequence[Side]) -> None:
-    """Raises NotFoundError where one has no run of the same seed as the first one."""
-    base = sides[0]
+    """Raises NotFoundError where one has no pair with the first one."""
     for side in sides[1:]:
-        if base.group.runs.keys().isdisjoint(side.group.runs):
-            known = {each.name: sorted(each.group.runs) for each in (base, side)}
-            has = [f"{name} has seed{'s' * (len(seeds) > 1)} {some(seeds, 12)}" for name, seeds in known.items()]
-            raise NotFoundError(
-                f"{base.name} and {side.name} share no seed: {', '.join(has)}",
-                fix="Runs are compared with runs of the same seed: train both with --seeds 6, or more.",
-            )
+        _check_pairs(sides[0], side)
+
+
+def _check_pairs(base: Side, side: Side) -> None:
+    """Raises NotFoundError where two groups have no pair."""
+    if base.group.runs.keys().isdisjoint(side.group.runs):
+        varies, has = base.group.varies, []
+        what, option = base.group.column, varied.origins(varies)[varies[0]]
+        for each in (base, side):
+            labels = [each.group.label(key) for key in each.group.runs]
+            has.append(f"{each.name} has {what}{'s' * (len(labels) > 1)} {some(labels, 12)}")
+        raise NotFoundError(
+            f"{base.name} and {side.name} share no {what}: {', '.join(has)}",
+            fix=f"Runs are compared with runs of the same {what}: train both with {option} {USUAL[what]}, or more.",
+        )
 
 
 def names_of(groups: Sequence[Group]) -> list[str]:

@@ -9,12 +9,13 @@ from typing import Any
 
 from tuner.asks.compare.comparison import Comparison, judged, notes_on, training
 from tuner.asks.compare.pairs import Side, asked_metric, better_way, check_groups, data_sets, sides_of
+from tuner.config import varied
 from tuner.config.comparison import ABSENT, brief, side_by_side
 from tuner.document.writing import flow
 from tuner.durable.reading import shown
 from tuner.errors import UsageError
 from tuner.figures import mean
-from tuner.runs.family import Group, without_seed
+from tuner.runs.family import Group
 from tuner.runs.values import Metric
 
 
@@ -100,7 +101,7 @@ def compare_ideas(
 def ideas_of(groups: Sequence[Group], data: Sequence[str]) -> list[str]:
     """What each group tries: its config's name where that says it, else in what it differs from the first one's. A
     setting of `data` belongs to an idea where groups of one data set differ in it, else to the data set."""
-    configs = [without_seed(group.first.config) for group in groups]
+    configs = [varied.shared(group.first.config, group.varies) for group in groups]
     tried: set[str] = set()
     for each in set(data):
         here = [config["data"] for config, own in zip(configs, data, strict=True) if own == each]

@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tuner.config.comparison import ABSENT, Setting, leaves, meaning, name_of, side_by_side
+from tuner.config.comparison import ABSENT, Setting, leaves, name_of, side_by_side
+from tuner.config.varied import SEEDS, shared
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError
-from tuner.runs.family import read_group, without_seed
+from tuner.runs.family import read_group
 from tuner.runs.files import CONFIG, IDENTITY, METRICS, STATUS
 from tuner.runs.find import results_in
 from tuner.runs.folder import GROUP, Run, folders_in, glance, headline, is_run, members
@@ -36,14 +37,15 @@ class Entry:
     runs: tuple[Run, ...] = ()
     members: tuple[Entry, ...] = ()
     problem: str = ""  # why it cannot be read
+    varies: tuple[str, ...] = SEEDS  # what its members differ in
     previous: Entry | None = None  # the next older entry of the same config name
 
     @cached_property
     def settings(self) -> dict[str, Any]:
         """What its runs share, by dotted key; the name of a choice is under the key of the choice."""
         config = self.runs[0].config if self.runs else {}
-        known = {key.removesuffix(".name"): value for key, value in leaves(config)}
-        return {key: value for key, value in known.items() if key != "seed"} if self.members else known
+        own = self.varies if self.members else ()
+        return {key.removesuffix(".name"): value for key, value in leaves(config) if key not in own}
 
     @cached_property
     def changed(self) -> dict[str, Any] | None:
@@ -53,8 +55,8 @@ class Entry:
         before, after = self.previous.runs[0], self.runs[0]
         if before.identity.config_hash == after.identity.config_hash:
             return {}
-        shared = without_seed if self.members or self.previous.members else meaning
-        return _changes(side_by_side([shared(before.config), shared(after.config)]))
+        apart = [key for each in (self, self.previous) if each.members for key in each.varies]
+        return _changes(side_by_side([shared(before.config, apart), shared(after.config, apart)]))
 
 
 def _changes(settings: Sequence[Setting]) -> dict[str, Any]:
@@ -99,7 +101,8 @@ def _inside(path: Path) -> list[Entry]:
     damaged = sum(part.state == DAMAGED for part in parts)
     state = group.state + (f", {damaged} {DAMAGED}" if damaged else "")
     created = max(run.created for run in runs.values())
-    return [Entry(path, path.name, state, created, group.first.name, tuple(group.runs.values()), parts)]
+    runs_by_key = tuple(group.runs.values())
+    return [Entry(path, path.name, state, created, group.first.name, runs_by_key, parts, varies=group.varies)]
 
 
 def _entry(path: Path, label: str, run: Run | None = None) -> Entry:

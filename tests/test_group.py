@@ -173,15 +173,15 @@ def test_a_killed_worker_costs_its_member_alone(workplace: Any) -> None:
 
 @pytest.fixture
 def start(workplace: Any) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts `tuner train --seeds 2` in a folder of that name."""
+    """Starts `tuner train --seeds 2`, or another family, in a folder of that name."""
     with ExitStack() as processes:
 
-        def started(name: str) -> subprocess.Popen[str]:
+        def started(name: str, option: str = "--seeds") -> subprocess.Popen[str]:
             place = workplace.folder / name
             place.mkdir(exist_ok=True)
             (place / "c.yaml").write_text(LONG)
             process = subprocess.Popen(
-                [sys.executable, "-m", "tuner", "train", "c.yaml", "--seeds", "2", "-q"],
+                [sys.executable, "-m", "tuner", "train", "c.yaml", option, "2", "-q"],
                 cwd=place,
                 text=True,
                 stdout=subprocess.PIPE,
@@ -201,11 +201,26 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def test_stopped_and_killed_groups_go_on_to_the_same_bytes(workplace: Any, start: Any) -> None:
-    codes = {signal.SIGINT: (-2, 130), signal.SIGUSR1: (75, 75), signal.SIGKILL: (-9, 143)}
+SIGNALS = {signal.SIGINT: (-2, 130), signal.SIGUSR1: (75, 75), signal.SIGKILL: (-9, 143)}
+
+
+@pytest.mark.parametrize(("kind", "codes"), [("seed", SIGNALS), ("split", {signal.SIGKILL: SIGNALS[signal.SIGKILL]})])
+def test_stopped_and_killed_groups_go_on_to_the_same_bytes(
+    workplace: Any, start: Any, kind: str, codes: dict[signal.Signals, tuple[int, int]]
+) -> None:
+    def family() -> list[Any]:
+        if kind == "seed":
+            return trained(workplace, LONG, (0, 1))
+        file = workplace.folder / "c.yaml"
+        file.write_text(LONG)
+        given = ("data.split_seed=0",)
+        request = Request(workplace.runs, argv=("tuner", "train", "c.yaml", "--splits", "2"))
+        session = open_group(str(file), given, load(str(file), given), SPLITS, ((0, 0), (1, 1)), request)
+        return list(train_group(session, StopRequests()))
+
     for number, (code, of_member) in codes.items():
-        process = start(number.name)
-        members = [workplace.folder / number.name / "runs" / "c-1" / f"seed-{seed}" for seed in (0, 1)]
+        process = start(number.name, f"--{kind}s")
+        members = [workplace.folder / number.name / "runs" / "c-1" / f"{kind}-{seed}" for seed in (0, 1)]
         rows = [member / "metrics.csv" for member in members]
         until(lambda: any(path.exists() and path.read_bytes().count(b"\n") > 4 for path in rows))  # noqa: B023
         process.send_signal(number)
@@ -215,12 +230,12 @@ def test_stopped_and_killed_groups_go_on_to_the_same_bytes(workplace: Any, start
         stopped = [run for run in map(read, filter(is_run, members)) if run.state == "stopped"]
         assert stopped
         assert {run.status["exit_code"] for run in stopped} == {of_member}
-    expected = trained(workplace, LONG, (0, 1))[-1].run
+    expected = family()[-1].run
     for number in codes:
         workplace.runs = workplace.folder / number.name / "runs"
-        again = trained(workplace, LONG, (0, 1))
+        again = family()
         assert (again[-1].status["exit_code"], again[0].run.name) == (0, "c-1")
-        for member in ("seed-0", "seed-1"):
+        for member in (f"{kind}-0", f"{kind}-1"):
             for name in ("metrics.csv", "best.safetensors"):
                 assert (again[-1].run / member / name).read_bytes() == (expected / member / name).read_bytes()
 

@@ -89,14 +89,8 @@ def table_blocks(table: Ideas) -> Iterator[Block]:
         [idea, *(_place(table.sides.get((each, idea)), write, found) for each in table.data), table.ranks.get(idea)]
         for idea in table.ideas
     ]
-    styles = {
-        (row, at): COLORS[found[side.name]]
-        for row, idea in enumerate(table.ideas)
-        for at, each in enumerate(table.data, 1)
-        if (side := table.sides.get((each, idea))) and side.name in found
-    }
     columns = [Column("idea"), *map(Column, table.data), Column("mean rank", "{:.2f}".format)]
-    yield Table(columns, rows, f"{comparison.metric}, {comparison.direction} is better: mean ± sd (runs)", styles)
+    yield Table(columns, rows, f"{comparison.metric}, {comparison.direction} is better: mean ± sd (runs)")
     said = [f"no verdict on {each}: {base} is not there" for each in table.data if (each, base) not in table.sides]
     said += [f"not there: {', '.join(table.missing)}"] if table.missing else []
     ranked = ", ".join(table.ranked) or "none, for on each an idea has no value"

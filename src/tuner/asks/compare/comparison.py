@@ -194,7 +194,8 @@ def compare(
     check_data(groups)
     sides = sides_of(groups, metric)
     direction = better_way(metric, direction)
-    check_pairs(sides)
+    for side in sides[1:]:
+        check_pairs(sides[0], side)
     differences = tuple(differences_of(sides, direction, least_effect))
     notes, commands = tuple(notes_on(sides, metric)), tuple(training(differences))
     return Comparison(metric, direction, least_effect, sides, differences, notes, commands)

@@ -220,13 +220,7 @@ def better_way(metric: Metric, direction: str | None) -> str:
     return better
 
 
-def check_pairs(sides: Sequence[Side]) -> None:
-    """Raises NotFoundError where one has no pair with the first one."""
-    for side in sides[1:]:
-        _check_pairs(sides[0], side)
-
-
-def _check_pairs(base: Side, side: Side) -> None:
+def check_pairs(base: Side, side: Side) -> None:
     """Raises NotFoundError where two groups have no pair."""
     if base.group.runs.keys().isdisjoint(side.group.runs):
         varies, has = base.group.varies, []

@@ -37,7 +37,7 @@ class Ideas:
     @property
     def ranked(self) -> list[str]:
         """The data sets on which every idea has a value."""
-        known = {place for place, side in self.sides.items() if side.mean is not None}
+        known = [place for place, side in self.sides.items() if side.values]
         return [each for each in self.data if all((each, idea) in known for idea in self.ideas)]
 
     @property
@@ -48,12 +48,11 @@ class Ideas:
         """
         sign, found = -1 if self.comparison.direction == "up" else 1, {}
         for idea in self.ideas if self.ranked else ():
-            ranks = []
+            places = []
             for each in self.ranked:
-                values = [sign * (self.sides[each, other].mean or 0.0) for other in self.ideas]
-                own = values[self.ideas.index(idea)]
-                ranks.append(sum(value < own for value in values) + (values.count(own) + 1) / 2)
-            found[idea] = mean(ranks)
+                own, *values = (sign * (self.sides[each, one].mean or 0.0) for one in (idea, *self.ideas))
+                places.append(sum(value < own for value in values) + (values.count(own) + 1) / 2)
+            found[idea] = mean(places)
         return found
 
     def as_data(self) -> dict[str, Any]:

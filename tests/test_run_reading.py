@@ -63,7 +63,7 @@ OWNERS = {
     "cli/fetching.py": "copies configs and recipes that come with tuner",
     "asks/list.py": "reads the configs that come with tuner",
     "cli/completion.py": "lists the folder that a shell completes",
-    "cli/__init__.py": "opens the null device",
+    "cli/commands.py": "opens the null device",
     "render/text.py": "opens the null device",
     "packages.py": "looks for installed packages",
     "machine.py": "asks the kernel for the machine",

@@ -22,10 +22,8 @@ from tuner.asks.compare.pairs import (
     Side,
     asked_metric,
     better_way,
-    check_data,
     check_groups,
-    check_pairs,
-    sides_of,
+    paired_sides,
     units,
     uses_signs,
 )
@@ -191,11 +189,8 @@ def compare(
     """
     check_groups(groups)
     metric = asked_metric(groups, metric)
-    check_data(groups)
-    sides = sides_of(groups, metric)
+    sides = paired_sides(groups, metric)
     direction = better_way(metric, direction)
-    for side in sides[1:]:
-        check_pairs(sides[0], side)
     differences = tuple(differences_of(sides, direction, least_effect))
     notes, commands = tuple(notes_on(sides, metric)), tuple(training(differences))
     return Comparison(metric, direction, least_effect, sides, differences, notes, commands)

@@ -169,12 +169,17 @@ def check_groups(groups: Sequence[Group], by_data: bool = False) -> None:
                 )
 
 
-def check_data(groups: Sequence[Group]) -> None:
-    """Raises UsageError for groups on different data."""
+def paired_sides(groups: Sequence[Group], metric: Metric) -> tuple[Side, ...]:
+    """What each group has of the metric. Raises UsageError for groups on different data and for a loss that is not the
+    same in all of them, NotFoundError where one has no pair with the first one."""
     if len(set(data := data_sets(groups))) > 1:
         told = ", ".join(f"{name} {each}" for name, each in zip(names_of(groups), data, strict=True))
         fix = "--by data compares ideas on each data set by itself: a table of ideas and data sets."
         raise UsageError(f"the groups are on different data: {told}", fix=fix)
+    sides = sides_of(groups, metric, names_of(groups))
+    for side in sides[1:]:
+        _check_pairs(sides[0], side)
+    return sides
 
 
 def data_sets(groups: Sequence[Group]) -> list[str]:
@@ -186,9 +191,8 @@ def data_sets(groups: Sequence[Group]) -> list[str]:
     return [shown(str(path) if path and len(alike) > 1 else name) for (_, path), name, alike in told]
 
 
-def sides_of(groups: Sequence[Group], metric: Metric, names: Sequence[str] = ()) -> tuple[Side, ...]:
+def sides_of(groups: Sequence[Group], metric: Metric, names: Sequence[str]) -> tuple[Side, ...]:
     """What each group has of the metric. Raises UsageError where it is a loss that is not the same in all of them."""
-    names = names or names_of(groups)
     check_losses(groups, names, metric)
     keys = sorted({key for group in groups for key in group.runs})
     return tuple(side_of(group, name, metric, keys) for group, name in zip(groups, names, strict=True))
@@ -220,7 +224,7 @@ def better_way(metric: Metric, direction: str | None) -> str:
     return better
 
 
-def check_pairs(base: Side, side: Side) -> None:
+def _check_pairs(base: Side, side: Side) -> None:
     """Raises NotFoundError where two groups have no pair."""
     if base.group.runs.keys().isdisjoint(side.group.runs):
         varies, has = base.group.varies, []

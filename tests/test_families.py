@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tuner.cli.members import parse_members
+from tuner.cli.members import parse_members, parse_seeds
 from tuner.config import varied
 from tuner.config.load import load
 from tuner.config.varied import FOLDS, FOLDS_BY_SEED, SEEDS, SPLITS
 from tuner.data.source import Dataset, Description, Raw
 from tuner.data.splits import load as read_splits
-from tuner.errors import NotFoundError
+from tuner.errors import NotFoundError, UsageError
 from tuner.events import Ended, EpochDone, Failed, Started, StepsDone, from_json, to_json
 from tuner.members import Data, train_group
 from tuner.members.opening import open_group
@@ -157,6 +157,22 @@ def test_events_come_through_as_they_are(event: Any) -> None:
 )
 def test_what_members_are_called(varies: Any, key: Any, label: Any, named: str, folder: str) -> None:
     assert (varied.label(varies, key), varied.named(varies, key), varied.folder(varies, key)) == (label, named, folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [("3", (0, 1, 2)), ("1", (0,)), ("3,5,8", (3, 5, 8)), ("7,", (7,)), ("2-4,9", (2, 3, 4, 9))],
+)
+def test_seeds_as_they_are_written(text: str, seeds: tuple[int, ...]) -> None:
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "-1", "x", "1.5", "3,3", "4-2", "99999999", "0-99999999", ",", "9" * 19 + ","]
+)
+def test_seeds_that_are_none(text: str) -> None:
+    with pytest.raises(UsageError, match="--seeds"):
+        parse_seeds(text)
 
 
 # ---- the commands ----------------------------------------------------------------------------------------------------

@@ -94,6 +94,15 @@ def test_what_differs_in_more_is_no_family(workplace: Any) -> None:
         read_group(path)
 
 
+def test_two_runs_of_one_split_are_no_family(workplace: Any) -> None:
+    workplace.runs = workplace.folder / "runs" / "mine"
+    for split, seed in ((0, 0), (1, 1), (1, 2)):
+        name = f"run-{split}-{seed}"
+        workplace.train(SMALL, f"seed={seed}", f"data.split_seed={split}", "training.epochs=1", run_name=name)
+    with pytest.raises(NotFoundError, match="run-1-1 and run-1-2 have the same split"):
+        read_group(workplace.runs)
+
+
 def test_a_group_from_before_grows(workplace: Any) -> None:
     path = trained(workplace, {"seeds": "2"})
     about = json.loads((path / "group.json").read_text())

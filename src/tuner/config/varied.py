@@ -4,7 +4,7 @@ called. A family varies one of `KINDS`."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from tuner.config.comparison import meaning
@@ -32,12 +32,6 @@ def label(varies: Sequence[str], key: Key) -> int | str:
     """A member in tables and messages: 2, or ``2, 1`` for the fold and the seed. A split stands for its seed, too."""
     shown = dict.fromkeys(key) if tuple(varies) == SPLITS else key
     return key[0] if len(shown) == 1 else ", ".join(map(str, shown))
-
-
-def joined(labels: Iterable[object]) -> str:
-    """Labels one after the other: ``0, 1, 2``, or ``0, 1; 0, 2``."""
-    texts = list(map(str, labels))
-    return ("; " if any("," in text for text in texts) else ", ").join(texts)
 
 
 def named(varies: Sequence[str], key: Key) -> str:

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tuner.cli.members import parse_members
+from tuner.cli.members import parse_members, parse_seeds
 from tuner.config import varied
 from tuner.config.load import load
 from tuner.config.varied import FOLDS, FOLDS_BY_SEED, SEEDS, SPLITS
 from tuner.data.source import Dataset, Description, Raw
 from tuner.data.splits import load as read_splits
-from tuner.errors import NotFoundError
+from tuner.errors import NotFoundError, UsageError
 from tuner.events import Ended, EpochDone, Failed, Started, StepsDone, from_json, to_json
 from tuner.members import Data, train_group
 from tuner.members.opening import open_group
@@ -94,6 +94,15 @@ def test_what_differs_in_more_is_no_family(workplace: Any) -> None:
         read_group(path)
 
 
+def test_two_runs_of_one_split_are_no_family(workplace: Any) -> None:
+    workplace.runs = workplace.folder / "runs" / "mine"
+    for split, seed in ((0, 0), (1, 1), (1, 2)):
+        name = f"run-{split}-{seed}"
+        workplace.train(SMALL, f"seed={seed}", f"data.split_seed={split}", "training.epochs=1", run_name=name)
+    with pytest.raises(NotFoundError, match="run-1-1 and run-1-2 have the same split"):
+        read_group(workplace.runs)
+
+
 def test_a_group_from_before_grows(workplace: Any) -> None:
     path = trained(workplace, {"seeds": "2"})
     about = json.loads((path / "group.json").read_text())
@@ -157,6 +166,22 @@ def test_events_come_through_as_they_are(event: Any) -> None:
 )
 def test_what_members_are_called(varies: Any, key: Any, label: Any, named: str, folder: str) -> None:
     assert (varied.label(varies, key), varied.named(varies, key), varied.folder(varies, key)) == (label, named, folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [("3", (0, 1, 2)), ("1", (0,)), ("3,5,8", (3, 5, 8)), ("7,", (7,)), ("2-4,9", (2, 3, 4, 9))],
+)
+def test_seeds_as_they_are_written(text: str, seeds: tuple[int, ...]) -> None:
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "-1", "x", "1.5", "3,3", "4-2", "99999999", "0-99999999", ",", "9" * 19 + ","]
+)
+def test_seeds_that_are_none(text: str) -> None:
+    with pytest.raises(UsageError, match="--seeds"):
+        parse_seeds(text)
 
 
 # ---- the commands ----------------------------------------------------------------------------------------------------

@@ -17,10 +17,9 @@ from typing import Any
 
 import pytest
 
-from tuner.cli.members import parse_seeds
 from tuner.config.load import load
-from tuner.config.varied import SEEDS, Key
-from tuner.errors import HeldError, NotFoundError, TunerError, UsageError
+from tuner.config.varied import SEEDS, SPLITS, Key
+from tuner.errors import HeldError, NotFoundError, TunerError
 from tuner.events import Ended, EpochDone, Failed, MemberTold, Started, from_json
 from tuner.members import Member, group_code, train_group
 from tuner.members.opening import command_of, open_group
@@ -293,22 +292,6 @@ def test_what_the_command_prints(workplace: Any) -> None:
     assert "no metric val_accurcy" in held.stderr
 
 
-@pytest.mark.parametrize(
-    ("text", "seeds"),
-    [("3", (0, 1, 2)), ("1", (0,)), ("3,5,8", (3, 5, 8)), ("7,", (7,)), ("2-4,9", (2, 3, 4, 9))],
-)
-def test_seeds_as_they_are_written(text: str, seeds: tuple[int, ...]) -> None:
-    assert parse_seeds(text) == seeds
-
-
-@pytest.mark.parametrize(
-    "text", ["", "0", "-1", "x", "1.5", "3,3", "4-2", "99999999", "0-99999999", ",", "9" * 19 + ","]
-)
-def test_seeds_that_are_none(text: str) -> None:
-    with pytest.raises(UsageError, match="--seeds"):
-        parse_seeds(text)
-
-
 def test_the_exit_code_of_a_group() -> None:
     assert group_code([0, 0]) == 0
     assert group_code([]) == 0
@@ -325,7 +308,7 @@ def answer_of_a_worker(workplace: Any, **other: Any) -> Any:
     member = Member(
         name="seed-0",
         overrides=["seed=0"],
-        origins={"seed": "--seeds"},
+        varies=SEEDS,
         source=source,
         given=SMALL,
         config_hash=load(source).hash,

@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from itertools import product
 
-from tuner.asks.compare.statistics import least_pairs
 from tuner.config.varied import FOLDS, FOLDS_BY_SEED, SEEDS, SPLITS, Key
 from tuner.durable.reading import shown
 from tuner.errors import UsageError
@@ -33,24 +32,20 @@ def parse_members(seeds: str | None, splits: str | None, folds: int | None) -> M
             other = "--seeds" if folds is None else "--folds"
             fix = "A split has a seed of its own. --folds K --seeds N trains each fold with each seed."
             raise UsageError(f"--splits does not go together with {other}", fix=fix)
-        keys = tuple((split, split) for split in parse_seeds(splits, "--splits"))
-        return Members(SPLITS, keys, ("data.split_seed=0",))
+        return Members(SPLITS, tuple((each, each) for each in parse_seeds(splits, "--splits")), ("data.split_seed=0",))
     chosen = None if seeds is None else parse_seeds(seeds)
     if folds is not None:
         if not 2 <= folds <= MOST_FOLDS:
             raise UsageError(f"--folds is a number from 2 to {MOST_FOLDS}, not {folds}", fix="--folds 5 is usual.")
-        indices, fold = range(folds), (f"data.fold={{of: {folds}, index: 0}}",)
-        if chosen is None:
-            return Members(FOLDS, tuple((index,) for index in indices), fold)
-        return Members(FOLDS_BY_SEED, tuple(product(indices, chosen)), fold)
+        keys = tuple(product(range(folds), *([] if chosen is None else [chosen])))
+        return Members(FOLDS if chosen is None else FOLDS_BY_SEED, keys, (f"data.fold={{of: {folds}, index: 0}}",))
     if chosen is None:
         return None
-    least, count = least_pairs(1), len(chosen)
-    return Members(
-        SEEDS,
-        tuple((seed,) for seed in chosen),
-        notes=(f"a verdict of compare takes {least} seeds, these are {count}",) if count < least else (),
-    )
+    from tuner.asks.compare.statistics import least_pairs  # it takes a while, and is of no use to a single run
+
+    few = len(chosen) < (least := least_pairs(1))
+    notes = (f"a verdict of compare takes {least} seeds, these are {len(chosen)}",) if few else ()
+    return Members(SEEDS, tuple((seed,) for seed in chosen), notes=notes)
 
 
 def parse_seeds(text: str, option: str = "--seeds") -> tuple[int, ...]:

@@ -42,8 +42,8 @@ CONFIG = "A YAML file, a run folder, a shipped config's name, or - for stdin."
 REQUIRE = "Exit with 1 unless this holds at the end; repeatable."
 MAX_TIME = "Stop after this long with exit 75; the same command goes on."
 SEEDS = "Train a group: seeds 0 to N-1, or a list: 3,5,8; more of them are added."
-SPLITS = "The same, each on a split of its own: split_seed and seed are N."
-FOLDS = "Train on K folds: each sample is tested once; with --seeds, each fold with each."
+SPLITS = "The same with splits of the data: split_seed and seed are N."
+FOLDS = "Train on K folds, each tested once; with --seeds, each of them."
 
 AnyEvent = TypeVar("AnyEvent", bound=Event | GroupEvent)
 

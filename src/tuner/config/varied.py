@@ -4,7 +4,7 @@ called. A family varies one of `KINDS`."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from tuner.config.comparison import meaning
@@ -13,13 +13,9 @@ from tuner.figures import plural
 Key = tuple[int, ...]
 """The values that a member has of the keys that its family varies, in their order."""
 
-SEEDS, SPLITS, FOLDS, FOLDS_BY_SEED = KINDS = (
-    ("seed",),
-    ("data.split_seed", "seed"),
-    ("data.fold.index",),
-    ("data.fold.index", "seed"),
-)
-_SHORT = {"seed": "seed", "data.split_seed": "split", "data.fold.index": "fold"}
+SEED, SPLIT, FOLD = "seed", "data.split_seed", "data.fold.index"
+_SHORT = {SEED: "seed", SPLIT: "split", FOLD: "fold"}
+SEEDS, SPLITS, FOLDS, FOLDS_BY_SEED = KINDS = ((SEED,), (SPLIT, SEED), (FOLD,), (FOLD, SEED))
 
 
 def column(varies: Sequence[str]) -> str:
@@ -36,12 +32,6 @@ def label(varies: Sequence[str], key: Key) -> int | str:
     """A member in tables and messages: 2, or ``2, 1`` for the fold and the seed. A split stands for its seed, too."""
     shown = dict.fromkeys(key) if tuple(varies) == SPLITS else key
     return key[0] if len(shown) == 1 else ", ".join(map(str, shown))
-
-
-def joined(labels: Iterable[object]) -> str:
-    """Labels one after the other: ``0, 1, 2``, or ``0, 1; 0, 2``."""
-    texts = list(map(str, labels))
-    return ("; " if any("," in text for text in texts) else ", ").join(texts)
 
 
 def named(varies: Sequence[str], key: Key) -> str:
@@ -76,10 +66,8 @@ def labels(varies: Sequence[str], keys: Collection[Key]) -> dict[str, list[int |
 
 def folder(varies: Sequence[str], key: Key) -> str:
     """The name of a member's folder: ``seed-3``, ``split-3``, ``fold-2-seed-1``."""
-    parts = as_data(varies, key)
-    if tuple(varies) == SPLITS:
-        parts.pop("seed")
-    return "-".join(f"{name}-{value}" for name, value in parts.items())
+    parts = list(as_data(varies, key).items())[: 1 if tuple(varies) == SPLITS else None]
+    return "-".join(f"{name}-{value}" for name, value in parts)
 
 
 def is_folder(name: str) -> bool:
@@ -87,21 +75,16 @@ def is_folder(name: str) -> bool:
     return re.match(r"(seed|split|fold)-[0-9]", name) is not None
 
 
-def overrides(varies: Sequence[str], key: Key) -> tuple[str, ...]:
-    """What a member sets in the config of its family."""
-    return tuple(f"{each}={value}" for each, value in zip(varies, key, strict=True))
-
-
 def members(varies: Sequence[str], keys: Collection[Key]) -> dict[str, list[str]]:
-    """What each member sets, by the name of its folder: the `members` of group.json."""
-    return {folder(varies, key): list(overrides(varies, key)) for key in sorted(keys)}
+    """The overrides of each member, by the name of its folder: the `members` of group.json."""
+    return {folder(varies, key): [f"{each}={value}" for each, value in zip(varies, key, strict=True)]
+            for key in sorted(keys)}  # fmt: skip
 
 
 def origins(varies: Sequence[str]) -> dict[str, str]:
     """The options of the command line that set a member's values, by key."""
-    option = f"--{column(varies)}s"
-    found = {each: option if tuple(varies) != FOLDS_BY_SEED else f"--{_SHORT[each]}s" for each in varies}
-    return {**found, "data.fold.of": option} if column(varies) == "fold" else found
+    found = {each: "--splits" if tuple(varies) == SPLITS else f"--{_SHORT[each]}s" for each in varies}
+    return found | ({"data.fold": "--folds", "data.fold.of": "--folds"} if FOLD in varies else {})
 
 
 def asked_for(varies: Sequence[str], keys: Sequence[Key], config: Mapping[str, Any]) -> list[str]:

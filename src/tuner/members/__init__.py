@@ -32,8 +32,6 @@ FIRST = (70, 143, 130, 75, 73, 5, 4, 3)
 """Which exit code of a member becomes the family's."""
 LEFT_OVER = 15.0
 """Seconds to wait for a member that the worker of a killed family still holds: it is about to save and stop."""
-PARTS = ("data.split_seed", "data.fold.of", "data.fold.index")
-"""Keys that move samples between the parts, and change nothing else of what is read from files."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Member:
 
     name: str
     overrides: Sequence[str]
-    origins: dict[str, str]  # where the values came from that it alone has, by key
+    varies: Sequence[str]
     source: str
     given: str  # the config as its family read it, a character a byte
     config_hash: str  # a base file may have changed meanwhile
@@ -84,10 +82,11 @@ def group_code(codes: Collection[int]) -> int:
 
 def _member(session: GroupSession, path: Path, key: varied.Key) -> Member:
     loaded, varies = session.loaded, session.varies
+    [(name, overrides)] = varied.members(varies, [key]).items()
     return Member(
-        name=varied.folder(varies, key),
-        overrides=(*session.overrides, *varied.overrides(varies, key)),
-        origins=varied.origins(varies),
+        name=name,
+        overrides=(*session.overrides, *overrides),
+        varies=varies,
         source=session.source,
         given=loaded.source.decode("latin-1"),
         config_hash=meaning_hash(varied.with_values(loaded.resolved, varies, key)),
@@ -109,17 +108,15 @@ class Data:
         self._raw: Raw | None = None
         self._source: dict[str, object] = {}
 
-    def of(self, dataset: Dataset, varies: Collection[str]) -> Splits:
-        """The parts of a member's data, of which `varies` are the keys that not all members have alike. Raises what
-        reading and splitting it raises."""
+    def of(self, dataset: Dataset, varies: tuple[str, ...]) -> Splits:
+        """The parts of a member's data, whose family `varies` these keys. Raises what reading and splitting raises."""
         from tuner.data.splits import load as split
 
         source = dataset.source.plain()
         if self._splits is None or source != self._source:
             is_file = dataset.source.reads_to_open or dataset.source.archives  # others may be drawn by their split_seed
-            again = is_file and any(key in PARTS for key in varies) and all(key in (*PARTS, "seed") for key in varies)
-            read = dataset.read
-            self._splits = split(replace(dataset, read=lambda: self._once(read)) if again else dataset)
+            again = is_file and varies != varied.SEEDS and varies in varied.KINDS
+            self._splits = split(replace(dataset, read=lambda: self._once(dataset.read)) if again else dataset)
             self._source = source
         return self._splits
 
@@ -130,14 +127,15 @@ class Data:
 
 def trained(member: Member, stop: StopRequests, data: Data) -> Iterator[Event | Failed]:
     """Trains a member, or finds it trained, and tells of it; the last event is Ended or Failed."""
+    varies = tuple(member.varies)
     try:
         loaded = load(member.source, member.overrides, given=member.given.encode("latin-1"))
-        loaded = replace(loaded, origins=dict(sorted({**loaded.origins, **member.origins}.items())))
+        loaded = replace(loaded, origins=dict(sorted({**loaded.origins, **varied.origins(varies)}.items())))
         if loaded.hash != member.config_hash:
             message = f"a file that {member.source} extends was changed while its group was training"
             raise NotFoundError(message, fix="put it back and run the same command again, or train a new group")
         request = Request(Path(member.folder), member.name, wait=member.wait, argv=tuple(member.argv), auto_threads=1)
-        opened = open_session(loaded, request, data.of(loaded.dataset, member.origins))
+        opened = open_session(loaded, request, data.of(loaded.dataset, varies))
         if isinstance(opened, Answered):
             yield Ended(opened.run.path, opened.run.status)
         else:

@@ -259,10 +259,8 @@ class GroupView:
         share, elapsed = self._share(), time.monotonic() - self._began
         known = share - self._share_before > 0.005 and elapsed > 1
         left = elapsed * (1 - share) / (share - self._share_before) if known else None
-        return (
-            share,
-            f"{len(self._statuses)} of {varied.counted(self._varies, len(self._shares))}{_remaining(left)}",
-        )
+        members = varied.counted(self._varies, len(self._shares))
+        return share, f"{len(self._statuses)} of {members}{_remaining(left)}"
 
 
 def _remaining(seconds: float | None) -> str:
@@ -293,7 +291,8 @@ def started_pairs(event: Started) -> Pairs:
     else:
         few = [str(varied.label(event.varies, key)) for key in event.members[:12]]
         few += ["..."] if len(event.members) > 12 else []
-        run += f", {varied.counted(event.varies, len(event.members))}: {varied.joined(few)}"
+        mark = "; " if event.varies == varied.FOLDS_BY_SEED else ", "
+        run += f", {varied.counted(event.varies, len(event.members))}: {mark.join(few)}"
         run += f"; {len(event.ended)} trained before" if event.ended else ""
         threads = f"{plural(event.at_once, 'run')} at once, {threads} each"
     return [

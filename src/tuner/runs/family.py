@@ -128,8 +128,11 @@ def read_group(path: Path) -> Group:
             fix = f"tuner diff {shown(found[0].path)} {shown(run.path)} says in what."
             said = f"{run.path.name} and {found[0].path.name} differ in more than their {what}"
             raise NotFoundError(f"{shown(path)} is not a group: {said}", fix=fix)
-        if key in runs:
-            said = f"{runs[key].path.name} and {run.path.name} have the same {what}"
+        twin = next(
+            (runs[each] for each in runs if each == key or (varies == varied.SPLITS and each[0] == key[0])), None
+        )
+        if twin is not None:
+            said = f"{twin.path.name} and {run.path.name} have the same {what}"
             raise NotFoundError(f"{shown(path)} is not a group: {said}")
         runs[key] = run
     return Group(path, dict(sorted(runs.items())), varies, tuple(damaged))

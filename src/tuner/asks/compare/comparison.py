@@ -63,8 +63,7 @@ class Difference:
 
     `p` is Holm-corrected for all the comparisons, `p_alone` is not; None without a pair. `low` and `high` bound the
     mean difference with 95 % confidence, on their own. `least` is how many pairs a verdict needs, `needed` how many
-    would find an effect of the size seen; `seeds` is the N of ``--seeds N``, or
-    ``--splits N``, that gives the least.
+    would find an effect of the size seen; `seeds` is the N of ``--seeds N`` or ``--splits N`` that gives the least.
     """
 
     base: Side
@@ -321,13 +320,11 @@ def _conditions(sides: Sequence[Side]) -> list[str]:
             holders = {value: [name for name, each in by_side.items() if value in each] for value in values}
             told = ", ".join(f"{value or 'none'} ({some(names, 3)})" for value, names in holders.items())
             found.append(f"{NAMES[part]} {told}")
-    data = [{key: run.identity.data_fingerprint for key, run in side.group.runs.items()} for side in sides]
-    is_one = sides[0].group.varies == varied.SEEDS
-    if (
-        len({each for known in data for each in known.values()}) > 1
-        if is_one
-        else any(known.get(key, there) != there for known in data for key, there in data[0].items())
-    ):
+    data: dict[Key, set[str]] = {}  # one for all seeds, else one a split or fold
+    for group in (side.group for side in sides):
+        for key, run in group.runs.items():
+            data.setdefault(() if group.varies == varied.SEEDS else key, set()).add(run.identity.data_fingerprint)
+    if any(len(each) > 1 for each in data.values()):
         found.append("the data (another fingerprint)")
     return found
 

@@ -32,8 +32,6 @@ UNTOUCHED = ("accuracy", "r2", "mae")
 PARTS = {"val": "validation", "test": "test"}
 MISSING = "not there"
 """Why a seed does not count that only other groups have."""
-USUAL = {"seed": 6, "split": 6, "fold": 5}
-"""How many of each are enough for a verdict, or usual."""
 LARGEST = 1e100  # the square of a larger number may be more than a float holds
 
 
@@ -234,7 +232,7 @@ def _check_pairs(base: Side, side: Side) -> None:
             has.append(f"{each.name} has {what}{'s' * (len(labels) > 1)} {some(labels, 12)}")
         raise NotFoundError(
             f"{base.name} and {side.name} share no {what}: {', '.join(has)}",
-            fix=f"Runs are compared with runs of the same {what}: train both with {option} {USUAL[what]}, or more.",
+            fix=f"Runs are compared with runs of the same {what}: train both with {option} 6, or more.",
         )
 
 

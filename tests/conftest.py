@@ -125,7 +125,7 @@ def draw() -> Callable[..., None]:
         from tuner.cli.questions import curves
 
         with pytest.raises(typer.Exit):
-            curves(runs=list(runs), **dict.fromkeys(("quiet", "json", "md", "html", "csv"), False) | options)
+            curves(runs=list(runs), **dict.fromkeys(("quiet", "json", "md", "html", "csv", "latex"), False) | options)
 
     return drawn
 

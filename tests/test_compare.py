@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import math
 import os
 import re
 import shlex
@@ -14,16 +16,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from making import create
+from scipy import stats
 
 from tuner.answer import Answer
-from tuner.asks.compare import ask, blocks, conclusion
+from tuner.asks.compare import ask, blocks, conclusion, table_blocks
 from tuner.asks.compare.comparison import Comparison, compare
+from tuner.asks.compare.statistics import holm
+from tuner.asks.compare.table import Ideas, compare_ideas
 from tuner.config.load import load
 from tuner.document.writing import to_yaml
 from tuner.errors import NotFoundError, TunerError, UsageError
-from tuner.render.forms import csv, md
+from tuner.render.forms import csv as csv_form
+from tuner.render.forms import latex, md
 from tuner.runs import creating as run_creating
 from tuner.runs import files as run_files
 from tuner.runs import identity as run_identity
@@ -33,6 +40,8 @@ from tuner.runs.values import parse_metric
 CASES = Path(__file__).parent / "cases" / "compare"
 IDENTITY = run_identity.Identity("c" * 64, "d" * 64, "cpu", "AMD EPYC", "AVX512", 1, "2.10.0", "0.1.0")
 COLUMNS = ["epoch", "step", "batch_loss", "train_loss", "train_accuracy", "val_loss", "val_accuracy"]
+SIZES = (1294, 143, 360)
+HERE = "on this split, 143 validation samples"
 ACCURACIES = [0.9611, 0.9667, 0.9583, 0.9639, 0.9611, 0.9694, 0.9556, 0.9639]
 
 Make = Callable[..., Path]
@@ -62,13 +71,18 @@ def write_member(group: Path, name: str, seed: int, result: float | str, overrid
     resolved = load(str(source), [*overrides, f"seed={seed}"]).resolved
     about = {
         "format": 1,
-        "name": "source",
+        "name": resolved["name"],
         "created": run_creating.now(),
         "seed": seed,
         "parameters": 9610,
         "identity": replace(IDENTITY, **identity).as_json(),
     }
-    files = {"config.yaml": to_yaml(resolved).encode(), "run.json": json.dumps(about).encode()}
+    parts = {name: {"samples": count} for name, count in zip(("train", "validation", "test"), SIZES, strict=True)}
+    normalize = {"name": "standard", "mean": [0], "scale": [1], "low": [0], "high": [1]}
+    target = {"kind": "number", "mean": 0, "scale": 1}
+    data = {"format": 1, "shape": [1, 8, 8], "target": target, "columns": [], "parts": parts, "normalize": normalize}
+    texts = {"config.yaml": to_yaml(resolved), "run.json": json.dumps(about), "data.json": json.dumps(data)}
+    files = {name: text.encode() for name, text in texts.items()}
     path = create(group, "source", name, files)
     state, accuracy = (result, 0.5) if isinstance(result, str) else ("finished", result)
     rows = rows_up_to(accuracy)
@@ -135,11 +149,11 @@ def test_pairs_by_seed(make: Make) -> None:
     [only] = found.differences
     assert (only.verdict, only.pairs, only.p) == ("better", 8, 2 / 2**8)
     assert only.values == {
-        s: pytest.approx(b - a) for s, (a, b) in enumerate(zip(ACCURACIES, shifted(0.02), strict=True))
+        (s,): pytest.approx(b - a) for s, (a, b) in enumerate(zip(ACCURACIES, shifted(0.02), strict=True))
     }
     assert found.notes == () and found.train == ()
     assert [side.name for side in found.sides] == ["a", "b"]
-    assert conclusion(found) == "b is better than a: val_accuracy is 0.0197 higher (p 0.0078, 8 pairs)"
+    assert conclusion(found) == f"b is better than a {HERE}: val_accuracy is 0.0197 higher (p 0.0078, 8 pairs)"
 
 
 @pytest.mark.parametrize(
@@ -160,7 +174,7 @@ def test_every_form_of_a_metric(make: Make, metric: str, expected: float | None,
     make("a", ACCURACIES)
     make("b", shifted(0.02))
     found = compared("a", "b", metric=metric)
-    assert found.sides[0].values.get(0) == (expected if expected is None else pytest.approx(expected))
+    assert found.sides[0].values.get((0,)) == (expected if expected is None else pytest.approx(expected))
     assert found.differences[0].verdict == verdict
 
 
@@ -180,9 +194,15 @@ def test_seeds_without_a_pair_are_told_and_left_out(make: Make, text_of: Callabl
     make("a", dict(enumerate([*ACCURACIES, "diverged"])) | {12: 0.9})
     make("b", dict(enumerate(shifted(0.02))) | {2: "diverged", 3: "stopped", 4: "running", 11: 0.9})
     found = compared("a", "b")
-    assert found.sides[1].left_out == {2: "diverged", 3: "stopped", 4: "crashed", 8: "not there", 12: "not there"}
-    assert found.sides[0].left_out == {8: "diverged", 11: "not there"}
-    assert list(found.differences[0].values) == [0, 1, 5, 6, 7]
+    assert found.sides[1].left_out == {
+        (2,): "diverged",
+        (3,): "stopped",
+        (4,): "crashed",
+        (8,): "not there",
+        (12,): "not there",
+    }
+    assert found.sides[0].left_out == {(8,): "diverged", (11,): "not there"}
+    assert list(found.differences[0].values) == [(seed,) for seed in (0, 1, 5, 6, 7)]
     lines = [line.split() for line in text_of(blocks(found)).splitlines()]
     assert lines[2:7] == [
         ["0", "0.9611", "0.9791", "+0.0180"],
@@ -206,7 +226,7 @@ def test_a_run_that_is_being_trained_is_left_out(make: Make) -> None:
     )
     try:
         assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
-        assert compared("a", "b").sides[1].left_out == {1: "running"}
+        assert compared("a", "b").sides[1].left_out == {(1,): "running"}
     finally:
         holder.communicate()
 
@@ -215,7 +235,7 @@ def test_a_run_that_never_gets_there_is_left_out(make: Make) -> None:
     make("a", [0.95] * 8)
     make("b", [0.95] * 6 + [0.85, 0.85])
     found = compared("a", "b", metric="epochs(val_accuracy>=0.9)")
-    assert found.sides[1].left_out == {6: "never", 7: "never"}
+    assert found.sides[1].left_out == {(6,): "never", (7,): "never"}
     assert found.differences[0].pairs == 6
     assert "not equally far: b got there with 6 of 8 seeds, a with 8 of 8" in " ".join(found.notes)
     make("c", [0.85] * 8)
@@ -231,7 +251,7 @@ def test_a_value_that_is_not_finite_is_left_out(make: Make) -> None:
     status = json.loads((path / "seed-1/status.json").read_text())
     run_files.write_status(path / "seed-1", status | {"best": status["best"] | {"val_accuracy": None}})
     run_files.write_status(path / "seed-2", status | {"best": status["best"] | {"val_accuracy": 1e300}})
-    assert compared("a", "b").sides[1].left_out == {1: "no value", 2: "not finite"}
+    assert compared("a", "b").sides[1].left_out == {(1,): "no value", (2,): "not finite"}
 
 
 def test_a_group_that_diverged_more_often_is_never_better(make: Make) -> None:
@@ -370,7 +390,7 @@ def test_csv_rounds_nothing(make: Make) -> None:
     make("a", [0.9] * 8)
     make("b", shifted(0.01))
     found = compared("a", "b")
-    lines = csv.show(Answer([*blocks(found)], {})).splitlines()
+    lines = csv_form.show(Answer([*blocks(found)], {})).splitlines()
     assert next(line for line in lines if line.startswith("sd,")).split(",")[-1] == repr(found.differences[0].deviation)
 
 
@@ -469,7 +489,7 @@ def test_exit_codes_and_streams(make: Make) -> None:
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "b worse\nsame undecided\n", "")
     worse = tuner("a", "b", "--metric", "val_accuracy", "--fail-on", "worse")
     assert worse.returncode == 1
-    assert worse.stdout.splitlines()[-1] == "b is worse than a: val_accuracy is 0.0202 lower (p 0.0078, 8 pairs)"
+    assert worse.stdout.endswith(f"b is worse than a {HERE}: val_accuracy is 0.0202 lower (p 0.0078, 8 pairs)\n")
     assert worse.stderr.splitlines() == ["note: b has the same settings as a", "--fail-on worse: b is worse"]
     data = tuner("a", "same", "--json", "--fail-on", "worse", "--fail-on", "undecided")
     assert (data.returncode, data.stderr) == (1, "")
@@ -583,3 +603,175 @@ def test_commands_can_be_typed(make: Make) -> None:
     )
     [note] = found.notes
     assert shlex.split(note.split("`")[1]) == ["tuner", "diff", "my runs/a b", "my runs/b"]
+
+
+# ---- splits and folds
+
+
+def members(name: str, values: Mapping[Any, float], keys: list[str], *overrides: str) -> None:
+    """A family whose members differ in these settings."""
+    for place, found in values.items():
+        here = [f"{key}={value}" for key, value in zip(keys, place, strict=True)]
+        seed = place[keys.index("seed")] if "seed" in keys else 0
+        write_member(Path("runs", name), "-".join(map(str, ("m", *place))), seed, found, [*overrides, *here])
+
+
+SPLITS = ["data.split_seed", "seed"]
+
+
+def test_splits_are_judged_by_the_corrected_t_test(
+    make: Make, text_of: Callable[..., str], update_golden: bool
+) -> None:
+    make("none", [])
+    others = shifted(0.004, wobble=0.006)
+    members("base", {(at, at): value for at, value in enumerate(ACCURACIES)}, SPLITS)
+    members("decay", {(at, at): value for at, value in enumerate(others)}, SPLITS, "model.dropout=0.5")
+    found = compared("base", "decay")
+    [only] = found.differences
+    differences = np.subtract(others, ACCURACIES)
+    t = differences.mean() / math.sqrt(differences.var(ddof=1) * (1 / 8 + 143 / 1294))
+    assert only.p == pytest.approx(2 * stats.t.sf(t, 7)) and (only.pairs, only.least) == (8, 5)
+    assert compared("base", "decay", metric="test_accuracy").differences[0].p == pytest.approx(
+        2 * stats.t.sf(differences.mean() / math.sqrt(differences.var(ddof=1) * (1 / 8 + 360 / 1294)), 7)
+    )
+    golden("splits.txt", text_of(blocks(found), width=100), update_golden)
+    assert (found.as_data()["test"], found.as_data()["holds"]) == ("corrected resampled t-test", None)
+    members("few", {(at, at): 0.99 for at in range(4)}, SPLITS)
+    few = compared("base", "few")
+    assert conclusion(few) == "few against base is undecided: 4 splits, and 1 more is needed"
+    assert "\na verdict takes 5 splits\n" in text_of(blocks(few))
+    assert "for split in 4; do" in few.train[0] and "data.split_seed=$split seed=$split" in few.train[0]
+
+
+def test_the_seeds_of_a_fold_are_one_number(make: Make) -> None:
+    make("none", [])
+    keys, values = ["data.fold.index", "seed"], dict(enumerate(shifted(0.02, wobble=0.006)))
+    for name, by in (("a", 0.0), ("b", 0.02)):
+        known = {(fold, seed): ACCURACIES[fold] + by * values[fold + seed] for fold in range(5) for seed in range(3)}
+        members(name, known, keys, "data.fold.of=5", f"model.dropout={by}")
+    shutil.rmtree("runs/b/m-4-2")
+    found = compared("a", "b")
+    [only] = found.differences
+    by_fold = [
+        np.mean([only.values[fold, seed] for seed in range(3) if (fold, seed) in only.values]) for fold in range(5)
+    ]
+    error = math.sqrt(np.var(by_fold, ddof=1) * (1 / 5 + 143 / 1294))
+    assert only.pairs == 5 and len(only.values) == 14 and only.mean == pytest.approx(np.mean(by_fold))
+    assert only.p == pytest.approx(2 * stats.t.sf(np.mean(by_fold) / error, 4), abs=1e-12)
+    assert conclusion(found).startswith("b is better than a: val_accuracy is") and conclusion(found).endswith(
+        "5 folds)"
+    )
+
+
+def test_seeds_of_an_older_tuner_hold_on_a_split_of_unknown_size(make: Make) -> None:
+    make("a", ACCURACIES)
+    make("b", shifted(0.02))
+    assert compared("a", "b", metric="test_accuracy").holds == "on this split, 360 test samples"
+    assert compared("a", "b", metric="train_accuracy").holds == "on this split"
+    assert compared("a", "b", metric="parameters").holds == ""
+    for file in Path("runs").glob("*/*/data.json"):
+        file.unlink()
+    assert conclusion(compared("a", "b")).startswith("b is better than a on this split: val_accuracy is")
+
+
+# ---- ideas and data sets
+
+
+def ideas(make: Make) -> list[str]:
+    """Three ideas on three data sets, one of which the last one lacks."""
+    effects = {"digits": (0.0, 0.01), "wine": (-0.05, -0.03), "iris": (-0.02, 0.0005)}
+    for data, (level, effect) in effects.items():
+        values = shifted(level)
+        make(f"base-{data}", [*values, *values[:2]], f"data={data}")
+        make(f"sgd-{data}", [*shifted(level + effect, wobble=0.003), *values[:2]], f"data={data}", "optimizer=sgd")
+        if data != "iris":
+            others = dict(enumerate([*shifted(level + 0.02), 0.9, "diverged"]))
+            make(f"dropout-{data}", others, f"data={data}", "model.dropout=0.2")
+    return [path.name for path in sorted(Path("runs").glob("*-*"))]
+
+
+def table(*names: str, metric: str = "val_accuracy", **options: Any) -> Ideas:
+    return compare_ideas([find_group(name, Path("runs")) for name in names], parse_metric(metric), **options)
+
+
+def test_golden_table(make: Make, text_of: Callable[..., str], update_golden: bool) -> None:
+    found = table(*ideas(make))
+    golden("ideas.txt", text_of(table_blocks(found), width=100), update_golden)
+    shown = latex.show(Answer(list(table_blocks(found)), {}))
+    golden("ideas.tex", shown.removesuffix("\n"), update_golden)
+
+
+def test_a_table_is_corrected_as_a_whole(make: Make) -> None:
+    found = table(*ideas(make))
+    names = [side.name for side in found.comparison.sides]
+    assert found.ideas == ("baseline", "model.dropout: 0.2", "optimizer: sgd")
+    assert found.data == ("digits", "iris", "wine")
+    assert names[:2] == ["baseline on digits", "model.dropout: 0.2 on digits"] and len(names) == 8
+    differences = found.comparison.differences
+    assert all(each.base.name == f"baseline on {each.side.name.split()[-1]}" for each in differences)
+    assert len(differences) == 5
+    assert [each.p for each in differences] == holm([each.p_alone or 1.0 for each in differences])
+    alone = compared("base-digits", "dropout-digits", "sgd-digits").differences
+    here = [each for each in differences if each.side.name.endswith("digits")]
+    assert [each.p_alone for each in alone] == [each.p_alone for each in here]
+    assert {each.least for each in differences} == {8}
+
+
+def test_ranks_are_those_of_scipy_over_the_data_sets_that_all_have(make: Make) -> None:
+    for data, levels in {"digits": (0.9, 0.9, 0.8), "wine": (0.7, 0.8, 0.75), "iris": (0.9, 0.1)}.items():
+        for idea, level in enumerate(levels):
+            make(f"{data}-{idea}", [level] * 6, f"data={data}", f"optimizer.lr={idea + 1}e-3")
+    found = table(*(path.name for path in sorted(Path("runs").glob("*-*"))))
+    ranks = [stats.rankdata([-0.9, -0.9, -0.8]), stats.rankdata([-0.7, -0.8, -0.75])]
+    assert list(found.ranks.values()) == pytest.approx(np.mean(ranks, axis=0))
+    assert (found.ranked, found.missing) == (["digits", "wine"], ["optimizer.lr: 0.003 on iris"])
+    assert list(table("digits-0", "digits-2", metric="val_loss").ranks.values()) == [1, 2]
+    make("digits-4", {0: "diverged"}, "data=digits", "model.dropout=0.5")
+    without = table("digits-0", "digits-1", "digits-4")
+    assert (without.ranked, without.ranks, without.missing) == ([], {}, [])
+
+
+def test_what_ideas_are_called(make: Make) -> None:
+    make("a", ACCURACIES, "data=digits", "name=plain")
+    make("b", ACCURACIES, "data=digits", "data.normalize=minmax", "name=minmax")
+    make("c", ACCURACIES, "data=wine", "name=plain", "data.validation=0.2")
+    make("d", ACCURACIES, "data=wine", "data.normalize=minmax", "name=minmax", "data.validation=0.2")
+    assert table(*"abcd").ideas == ("plain", "minmax")
+    make("e", ACCURACIES, "data=wine", "data.validation=0.2", "model.dropout=0.5", "name=plain")
+    assert table(*"abcde").ideas == ("baseline", "data.normalize: minmax", "model.dropout: 0.5")
+    make("f", ACCURACIES, "data=digits", "optimizer=sgd", "optimizer.lr=0.1")
+    make("g", ACCURACIES, "data=digits", "optimizer=sgd", "optimizer.lr=0.2")
+    _, first, second = table("a", "f", "g").ideas
+    assert first != second and "lr: 0.1" in first and "lr: 0.2" in second
+    with pytest.raises(UsageError, match="are the same idea on digits: baseline"):
+        make("again", ACCURACIES, "data=digits", "name=other")
+        table("a", "b", "again")
+    with pytest.raises(UsageError, match="on no data set is there another idea beside plain"):
+        table("a", "c")
+
+
+def test_a_table_as_a_program(make: Make) -> None:
+    names = ideas(make)
+    refused = tuner(*names, "--metric", "val_accuracy")
+    assert refused.returncode == 2 and "on different data: base-digits digits, base-iris iris" in refused.stderr
+    assert "--by data" in refused.stderr
+    assert tuner(*names, "--by", "model").returncode == 2
+    words = [*names, "--metric", "val_accuracy", "--by", "data"]
+    gate = tuner(*words, "--fail-on", "worse", "-q", "--baseline", "sgd-wine")
+    assert (gate.returncode, gate.stdout.count("worse\n"), gate.stdout.count("\n")) == (1, 1, 5)
+    assert "optimizer: adam on digits worse\n" in gate.stdout
+    told = json.loads(tuner(*words, "--json").stdout)
+    assert (told["by"], told["baseline"], told["missing"]) == ("data", "baseline", ["model.dropout: 0.2 on iris"])
+    assert told["ideas"]["model.dropout: 0.2"] == {each: f"model.dropout: 0.2 on {each}" for each in ("digits", "wine")}
+    assert told["groups"]["optimizer: sgd on wine"]["path"] == "runs/sgd-wine"
+    cells = list(csv.DictReader(tuner(*words, "--csv").stdout.splitlines()[1:]))
+    mean, spread = re.findall(r"[0-9.]{6,}", cells[2]["wine"])
+    side = told["groups"]["optimizer: sgd on wine"]
+    assert (float(mean), float(spread)) == (side["mean"], side["sd"])
+
+
+def test_a_table_takes_more_than_twenty_groups(make: Make) -> None:
+    for index in range(11):
+        for data in ("digits", "wine"):
+            make(f"{data}-{index}", ACCURACIES[:2], f"data={data}", f"optimizer.lr={index + 1}e-3")
+    assert len(table(*(path.name for path in Path("runs").glob("*-*"))).comparison.differences) == 20

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+import re
 import statistics
 from collections import Counter
 from collections.abc import Sequence
@@ -16,18 +17,24 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from verdicts import COUNT, experiments, false_finds, power, verdicts
 
 from tuner.asks.compare.comparison import Difference, differences_of
 from tuner.asks.compare.pairs import Side
 from tuner.asks.compare.statistics import (
     FLIPS,
+    LEAST_PARTS,
+    LEVEL,
     holm,
     least_pairs,
     pairs_needed,
     sign_flip_p,
     t_interval,
+    t_p,
     t_quantile,
 )
+from tuner.config.varied import Key
+from tuner.explain import explain
 from tuner.figures import deviation, mean
 from tuner.runs.family import Group
 
@@ -59,8 +66,8 @@ def counted(differences: Sequence[int]) -> float:
 
 def side(name: str, values: Sequence[float], diverged: Sequence[int] = ()) -> Side:
     """A group whose runs had these values; those of the seeds in `diverged` have none."""
-    known = {seed: value for seed, value in enumerate(values) if seed not in diverged}
-    return Side(name, Group(Path(name), {}), known, dict.fromkeys(diverged, "diverged"))
+    known: dict[Key, float] = {(seed,): value for seed, value in enumerate(values) if seed not in diverged}
+    return Side(name, Group(Path(name), {}), known, {(seed,): "diverged" for seed in diverged})
 
 
 def judged(
@@ -90,6 +97,58 @@ def test_quantiles_are_those_of_scipy(share: float) -> None:
 def test_an_interval_takes_two_pairs() -> None:
     assert t_interval([0.5]) is None
     assert t_interval([0.25, 0.25]) == (0.25, 0.25)
+
+
+# ---- splits and folds
+
+
+@pytest.mark.parametrize("ratio", [0.0, 1 / 9, 0.25, 1.0])
+@pytest.mark.parametrize("count", [2, 5, 6, 10, 30])
+def test_the_corrected_t_test_is_that_of_the_paper(count: int, ratio: float) -> None:
+    """Nadeau and Bengio's statistic from its definition, with the t distribution of scipy."""
+    values = np.random.default_rng(count).normal(0.02, 0.03, count)
+    error = math.sqrt((1 / count + ratio) * sum((value - values.mean()) ** 2 for value in values) / (count - 1))
+    reach = error * stats.t.isf(LEVEL / 2, count - 1)
+    assert t_interval(values.tolist(), ratio) == pytest.approx((values.mean() - reach, values.mean() + reach))
+    assert t_p(values.tolist(), ratio) == pytest.approx(2 * stats.t.sf(abs(values.mean()) / error, count - 1))
+    if not ratio:
+        assert t_p(values.tolist()) == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
+
+
+@given(st.lists(st.integers(-40, 40), min_size=2, max_size=12), st.sampled_from([0.0, 0.25, 1.0]))
+def test_its_p_and_its_interval_agree(counts: list[int], ratio: float) -> None:
+    differences = [count / 40 for count in counts]
+    low, high = t_interval(differences, ratio) or (0.0, 0.0)
+    if min(abs(low), abs(high)) > 1e-9:
+        assert (t_p(differences, ratio) < LEVEL) == (low > 0 or high < 0)
+    assert t_p([-each for each in differences], ratio) == t_p(differences, ratio) <= t_p(differences, ratio + 0.1)
+
+
+def test_the_edges_of_the_t_test() -> None:
+    assert (t_p([0.5]), t_p([0.0, 0.0]), t_p([0.25, 0.25])) == (1, 1, 0)
+    assert 0 <= t_p([1.0] * 30 + [1.0 + 1e-9]) < 1e-12
+
+
+def test_between_equals_no_more_than_one_verdict_in_twenty() -> None:
+    """Of seeds about their own split, of splits and of folds about all there could be; not so uncorrected."""
+    found = false_finds()
+    print("\n".join(f"{kind}: {share:.2%} of {COUNT:,}" for kind, share in found.items()))  # noqa: T201
+    assert found.keys() == {"seeds", "splits", "folds"} and min(found.values()) > 0.005
+    assert max(found.values()) <= LEVEL + math.sqrt(LEVEL * (1 - LEVEL) / COUNT)
+    apart = [t_p(row) <= LEVEL for row in experiments("splits", 0.0, alike=False).tolist()]
+    assert np.mean(apart) > 2 * LEVEL
+    assert sum(verdicts("seeds", experiments("seeds", 0.0, alike=False))) > 3 * LEVEL
+
+
+def test_what_explain_tells_of_power_is_what_the_experiments_find() -> None:
+    (told,) = (each.text.splitlines() for each in explain("compare") if "true difference  " in each.text)
+    table = [line.strip() for line in told if line.startswith("  ")]
+    found = [line.strip() for line in power()]
+    assert [re.sub("[0-9]+%", "", line) for line in table] == [re.sub("[0-9]+%", "", line) for line in found]
+    shown, wanted = ([int(share) for share in re.findall("([0-9]+)%", " ".join(lines))] for lines in (table, found))
+    assert len(shown) == 16 and shown == pytest.approx(wanted, abs=1)
+    equals = f"seeds find {sum(shown[:2])} in 100 better or worse", f"splits {sum(shown[2:4])}, but"
+    assert all(each in " ".join(told) for each in equals)
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30))
@@ -178,6 +237,14 @@ def test_pairs_needed_by_the_normal_approximation(ratio: float, comparisons: int
 
     assert power(needed) >= 0.8
     assert needed == least_pairs(comparisons) or power(needed - 1) < 0.8
+
+
+def test_splits_needed_stand_for_fewer_than_they_are() -> None:
+    assert pairs_needed(0.1, 0.1, 1, 0.25) is None  # a quarter of the variance stays, however many
+    needed = pairs_needed(0.1, 0.06, 1, 0.25)
+    root = (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * 0.6
+    assert needed is not None and 1 / needed + 0.25 <= 1 / root**2 < 1 / (needed - 1) + 0.25
+    assert pairs_needed(0.1, 0.001, 9, 0.25) == LEAST_PARTS
 
 
 def test_pairs_needed_at_the_edges() -> None:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tuner.answer import Answer, Chart, Column, Command, Commented, Note, Pairs, Spark, Table, Text, Verdict
+from tuner.answer import Answer, Cell, Chart, Column, Command, Commented, Note, Pairs, Spark, Table, Text, Verdict
 from tuner.chart import Line, Panel
 from tuner.errors import UsageError
 from tuner.render import terminal
 from tuner.render.forms import csv as csv_form
-from tuner.render.forms import html, md
+from tuner.render.forms import html, latex, md
 
 TABLE = Table(
     [Column("setting", code=True), Column("difference", "{:+.2f}".format, "r"), Column("say")],
@@ -62,6 +62,24 @@ def test_a_word_in_a_table_stays_whole_beside_a_longer_one(width: int) -> None:
 def test_an_item_of_a_list_is_broken_anew_with_the_lines_inside_it() -> None:
     text = "- one item of a list\n  that goes on\n- two\n\n    code  as it is"
     assert terminal.paragraphs(text, 18) == ["- one item of a list that goes on", "- two", "", "    code  as it is"]
+
+
+def test_latex_escapes_what_has_a_meaning_there() -> None:
+    rows: list[list[Cell]] = [["[64]", -0.5, "a_b & 5 % of $1 #2 {x} ~^\\ ±1 <3"], ["lr-0.1", 0.25, None]]
+    found = latex.show(Answer([Text("no"), Table(TABLE.columns, rows, "50 %\nof it")], {}))
+    assert found.split("\n") == [
+        "% 50 %\\nof it",
+        "\\begin{tabular}{lrl}",
+        "\\toprule",
+        "setting & difference & say \\\\",
+        "\\midrule",
+        "{[}64{]} & $-$0.50 & a\\_b \\& 5 \\% of \\$1 \\#2 \\{x\\} \\textasciitilde{}\\textasciicircum{}"
+        "\\textbackslash{} $\\pm$1 \\textless{}3 \\\\",
+        "lr-0.1 & +0.25 & - \\\\",
+        "\\bottomrule",
+        "\\end{tabular}",
+        "",
+    ]
 
 
 def test_ascii_has_another_spelling_for_plus_or_minus() -> None:

@@ -20,12 +20,13 @@ import pytest
 
 from tuner.answer import Note, Table
 from tuner.asks import show
-from tuner.cli.train import parse_seeds
 from tuner.config.load import load
-from tuner.errors import HeldError, NotFoundError, TunerError, UsageError
-from tuner.events import Ended, EpochDone, MemberFailed, MemberTold, Started
-from tuner.group import MemberTask, command_of, group_code, train_group
-from tuner.opening import Request, hold, open_group
+from tuner.config.varied import SEEDS, SPLITS, Key
+from tuner.errors import HeldError, NotFoundError, TunerError
+from tuner.events import Ended, EpochDone, Failed, MemberTold, Started, from_json
+from tuner.members import Member, group_code, train_group
+from tuner.members.opening import command_of, hold, open_group
+from tuner.opening import Request
 from tuner.runs.family import average, read_group
 from tuner.runs.folder import is_run, read
 from tuner.runs.lock import holder
@@ -46,7 +47,19 @@ def opened(workplace: Any, text: str, seeds: tuple[int, ...], *overrides: str, *
     file.write_text(text)
     loaded = load(str(file), overrides)
     argv = ("tuner", "train", "c.yaml", "--seeds", str(len(seeds)))
-    return open_group(str(file), overrides, loaded, seeds, Request(workplace.runs, argv=argv, **request))
+    return open_group(str(file), overrides, loaded, SEEDS, keys(*seeds), Request(workplace.runs, argv=argv, **request))
+
+
+def keys(*seeds: int) -> tuple[Key, ...]:
+    return tuple((seed,) for seed in seeds)
+
+
+def failures(events: list[Any]) -> list[tuple[Key, Failed]]:
+    return [
+        (event.key, event.event)
+        for event in events
+        if isinstance(event, MemberTold) and isinstance(event.event, Failed)
+    ]
 
 
 def trained(workplace: Any, text: str, seeds: tuple[int, ...], *overrides: str, **request: Any) -> list[Any]:
@@ -90,12 +103,13 @@ def test_a_group_is_whole_runs_that_grow_by_more_seeds(workplace: Any) -> None:
     events = trained(workplace, SMALL, (0, 1, 2))
     started, ended = events[0], events[-1]
     assert isinstance(started, Started)
-    assert (started.seeds, started.ended, started.threads) == ((0, 1, 2), {}, 1)
+    assert (started.varies, started.members) == (SEEDS, keys(0, 1, 2))
+    assert (started.ended, started.threads) == ({}, 1)
     assert ended == Ended(workplace.runs / "c-1", {"exit_code": 0})
-    done = [event.seed for event in events if isinstance(event, MemberTold) and isinstance(event.event, Ended)]
-    assert sorted(done) == [0, 1, 2]
+    done = [event.key for event in events if isinstance(event, MemberTold) and isinstance(event.event, Ended)]
+    assert sorted(done) == [*keys(0, 1, 2)]
     group = read_group(ended.run)
-    assert (list(group.runs), group.state, group.damaged) == ([0, 1, 2], "finished", {})
+    assert (list(group.runs), group.state, group.damaged) == ([*keys(0, 1, 2)], "finished", {})
     assert [run.path.name for run in group.runs.values()] == ["seed-0", "seed-1", "seed-2"]
     assert json.loads((ended.run / "seed-2" / "origins.json").read_text())["seed"] == "--seeds"
     values = [run.status["test"]["accuracy"] for run in group.runs.values()]
@@ -116,9 +130,11 @@ def test_a_group_is_whole_runs_that_grow_by_more_seeds(workplace: Any) -> None:
     before = {path: path.stat().st_mtime_ns for path in ended.run.rglob("*") if path.is_file()}
     more = trained(workplace, SMALL, (0, 1, 2, 3))
     assert isinstance(more[0], Started)
-    assert (more[0].run, list(more[0].ended)) == (ended.run, [0, 1, 2])
-    assert {event.seed for event in more if isinstance(event, MemberTold)} == {3}
-    assert json.loads((ended.run / "group.json").read_text())["seeds"] == [0, 1, 2, 3]
+    assert (more[0].run, list(more[0].ended)) == (ended.run, [*keys(0, 1, 2)])
+    assert {event.key for event in more if isinstance(event, MemberTold)} == {(3,)}
+    about = json.loads((ended.run / "group.json").read_text())
+    assert about["varies"] == ["seed"]
+    assert about["members"] == {f"seed-{seed}": [f"seed={seed}"] for seed in range(4)}
     changed = {path.name for path, at in before.items() if path.stat().st_mtime_ns != at}
     assert changed <= {"group.json", "lock"}
 
@@ -139,9 +155,8 @@ def test_members_that_cannot_be_trained_do_not_stop_the_others(workplace: Any) -
     assert isinstance(first, Started)
     (first.run / "seed-2").write_text("in the way")
     rest = list(events)
-    failed = [event for event in rest if isinstance(event, MemberFailed)]
-    assert [(event.seed, event.exit_code) for event in failed] == [(2, 4)]
-    assert "seed-2" in failed[0].message
+    [(key, failed)] = failures(rest)
+    assert (key, failed.exit_code, "seed-2" in failed.message) == ((2,), 4, True)
     assert rest[-1] == Ended(workplace.runs / "mine", {"exit_code": 4})
     assert [run.state for run in read_group(first.run).runs.values()] == ["finished", "finished"]
 
@@ -150,9 +165,9 @@ def test_divergence_is_the_members_own_end(workplace: Any) -> None:
     events = trained(workplace, SMALL, (0, 1), "optimizer=sgd", "optimizer.lr=1e20")
     assert events[-1].status["exit_code"] == 3
     group = read_group(events[-1].run)
-    assert (group.state, list(group.runs)) == ("diverged", [0, 1])
+    assert (group.state, list(group.runs)) == ("diverged", [*keys(0, 1)])
     again = opened(workplace, SMALL, (0, 1), "optimizer=sgd", "optimizer.lr=1e20")
-    assert list(again.trained()) == [0, 1]
+    assert list(again.trained()) == [*keys(0, 1)]
 
 
 def test_one_group_is_trained_by_one_process(workplace: Any) -> None:
@@ -171,31 +186,32 @@ def test_a_killed_worker_costs_its_member_alone(workplace: Any) -> None:
     assert isinstance(started, Started)
     killed, failed = False, None
     for event in events:
-        if not killed and isinstance(event, MemberTold) and event.seed == 0 and isinstance(event.event, EpochDone):
+        if not killed and isinstance(event, MemberTold) and event.key == (0,) and isinstance(event.event, EpochDone):
             held_by = holder(started.run / "seed-0")
             assert held_by is not None
             os.kill(held_by["pid"], signal.SIGKILL)
             killed = True
-        if isinstance(event, MemberFailed):
-            failed = event
+        if found := failures([event]):
+            failed = found[0]
             stop.ask(Stop("enough"))
     assert failed is not None
-    assert (failed.seed, failed.exit_code, "SIGKILL" in failed.message) == (0, 5, True)
+    key, told = failed
+    assert (key, told.exit_code, "SIGKILL" in told.message) == ((0,), 5, True)
     assert read(started.run / "seed-0").state == "crashed"
     assert event == Ended(started.run, {"exit_code": 75})  # the other two were asked to stop
 
 
 @pytest.fixture
 def start(workplace: Any) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts `tuner train --seeds 2` in a folder of that name."""
+    """Starts `tuner train --seeds 2`, or another family, in a folder of that name."""
     with ExitStack() as processes:
 
-        def started(name: str) -> subprocess.Popen[str]:
+        def started(name: str, option: str = "--seeds") -> subprocess.Popen[str]:
             place = workplace.folder / name
             place.mkdir(exist_ok=True)
             (place / "c.yaml").write_text(LONG)
             process = subprocess.Popen(
-                [sys.executable, "-m", "tuner", "train", "c.yaml", "--seeds", "2", "-q"],
+                [sys.executable, "-m", "tuner", "train", "c.yaml", option, "2", "-q"],
                 cwd=place,
                 text=True,
                 stdout=subprocess.PIPE,
@@ -215,11 +231,26 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def test_stopped_and_killed_groups_go_on_to_the_same_bytes(workplace: Any, start: Any) -> None:
-    codes = {signal.SIGINT: (-2, 130), signal.SIGUSR1: (75, 75), signal.SIGKILL: (-9, 143)}
+SIGNALS = {signal.SIGINT: (-2, 130), signal.SIGUSR1: (75, 75), signal.SIGKILL: (-9, 143)}
+
+
+@pytest.mark.parametrize(("kind", "codes"), [("seed", SIGNALS), ("split", {signal.SIGKILL: SIGNALS[signal.SIGKILL]})])
+def test_stopped_and_killed_groups_go_on_to_the_same_bytes(
+    workplace: Any, start: Any, kind: str, codes: dict[signal.Signals, tuple[int, int]]
+) -> None:
+    def family() -> list[Any]:
+        if kind == "seed":
+            return trained(workplace, LONG, (0, 1))
+        file = workplace.folder / "c.yaml"
+        file.write_text(LONG)
+        given = ("data.split_seed=0",)
+        request = Request(workplace.runs, argv=("tuner", "train", "c.yaml", "--splits", "2"))
+        session = open_group(str(file), given, load(str(file), given), SPLITS, ((0, 0), (1, 1)), request)
+        return list(train_group(session, StopRequests()))
+
     for number, (code, of_member) in codes.items():
-        process = start(number.name)
-        members = [workplace.folder / number.name / "runs" / "c-1" / f"seed-{seed}" for seed in (0, 1)]
+        process = start(number.name, f"--{kind}s")
+        members = [workplace.folder / number.name / "runs" / "c-1" / f"{kind}-{seed}" for seed in (0, 1)]
         rows = [member / "metrics.csv" for member in members]
         until(lambda: any(path.exists() and path.read_bytes().count(b"\n") > 4 for path in rows))  # noqa: B023
         process.send_signal(number)
@@ -229,12 +260,12 @@ def test_stopped_and_killed_groups_go_on_to_the_same_bytes(workplace: Any, start
         stopped = [run for run in map(read, filter(is_run, members)) if run.state == "stopped"]
         assert stopped
         assert {run.status["exit_code"] for run in stopped} == {of_member}
-    expected = trained(workplace, LONG, (0, 1))[-1].run
+    expected = family()[-1].run
     for number in codes:
         workplace.runs = workplace.folder / number.name / "runs"
-        again = trained(workplace, LONG, (0, 1))
+        again = family()
         assert (again[-1].status["exit_code"], again[0].run.name) == (0, "c-1")
-        for member in ("seed-0", "seed-1"):
+        for member in (f"{kind}-0", f"{kind}-1"):
             for name in ("metrics.csv", "best.safetensors"):
                 assert (again[-1].run / member / name).read_bytes() == (expected / member / name).read_bytes()
 
@@ -292,22 +323,6 @@ def test_what_the_command_prints(workplace: Any) -> None:
     assert "no metric val_accurcy" in held.stderr
 
 
-@pytest.mark.parametrize(
-    ("text", "seeds"),
-    [("3", (0, 1, 2)), ("1", (0,)), ("3,5,8", (3, 5, 8)), ("7,", (7,)), ("2-4,9", (2, 3, 4, 9))],
-)
-def test_seeds_as_they_are_written(text: str, seeds: tuple[int, ...]) -> None:
-    assert parse_seeds(text) == seeds
-
-
-@pytest.mark.parametrize(
-    "text", ["", "0", "-1", "x", "1.5", "3,3", "4-2", "99999999", "0-99999999", ",", "9" * 19 + ","]
-)
-def test_seeds_that_are_none(text: str) -> None:
-    with pytest.raises(UsageError, match="--seeds"):
-        parse_seeds(text)
-
-
 def test_the_exit_code_of_a_group() -> None:
     assert group_code([0, 0]) == 0
     assert group_code([]) == 0
@@ -317,34 +332,41 @@ def test_the_exit_code_of_a_group() -> None:
     assert group_code([0, 129]) == 129
 
 
-def answer_of_a_worker(task: MemberTask) -> Any:
+def answer_of_a_worker(workplace: Any, **other: Any) -> Any:
+    """What a worker says of a member; it is told of it, and answers, in JSON."""
+    workplace.loaded(SMALL)
+    source = str(workplace.folder / "c.yaml")
+    member = Member(
+        name="seed-0",
+        overrides=["seed=0"],
+        varies=SEEDS,
+        source=source,
+        given=SMALL,
+        config_hash=load(source).hash,
+        folder=str(workplace.runs),
+        argv=["tuner"],
+        wait=0.0,
+    )
     ours, theirs = Pipe()
     with ours, theirs:
-        command = [sys.executable, "-P", "-m", "tuner.group", str(theirs.fileno())]
+        command = [sys.executable, "-P", "-m", "tuner.members.local", str(theirs.fileno())]
         with subprocess.Popen(command, pass_fds=[theirs.fileno()]):
             theirs.close()
-            ours.send(task)
-            ours.send(None)
-            return ours.recv()
+            ours.send_bytes(json.dumps(vars(replace(member, **other))).encode())
+            ours.send_bytes(b"null")
+            return from_json(ours.recv_bytes())
 
 
 def test_a_worker_refuses_a_config_that_changed(workplace: Any) -> None:
-    workplace.loaded(SMALL)
-    request = Request(workplace.runs, "seed-0", auto_threads=1)
-    task = MemberTask(0, request, str(workplace.folder / "c.yaml"), (), SMALL.encode(), "another")
-    message = answer_of_a_worker(task)
-    assert isinstance(message, MemberFailed)
+    message = answer_of_a_worker(workplace, config_hash="another")
+    assert isinstance(message, Failed)
     assert (message.exit_code, "changed while its group was training" in message.message) == (4, True)
     assert not workplace.runs.exists()
 
 
 def test_a_bug_in_a_worker_is_told_with_its_report(workplace: Any) -> None:
-    workplace.loaded(SMALL)
-    source = str(workplace.folder / "c.yaml")
-    digest = load(source).with_seed(0).hash
-    no_path: Any = 17
-    message = answer_of_a_worker(MemberTask(0, Request(no_path, "seed-0"), source, (), SMALL.encode(), digest))
-    assert isinstance(message, MemberFailed)
+    message = answer_of_a_worker(workplace, overrides=[17])
+    assert isinstance(message, Failed)
     assert message.exit_code == TunerError.exit_code
     report = Path(message.message.rpartition("report ")[2])
     assert "Traceback" in report.read_text()

@@ -134,7 +134,7 @@ def test_the_file_and_its_metrics(workplace: Any) -> None:
     with pytest.raises(UsageError, match="no run here has"):
         find_column("zero_units(hidden.9)@0", everything)
     loaded = workplace.loaded(MLP)
-    assert judge(parse_requirements(["gradient_norm(output)@0<100"], loaded)[0], {0: run})["holds"]
+    assert judge(parse_requirements(["gradient_norm(output)@0<100"], loaded)[0], {(0,): run})["holds"]
     with pytest.raises(UsageError, match="no metric"):
         parse_requirements(["gradient_norm(conv.0)@0<100"], loaded)
 

@@ -303,6 +303,48 @@ def test_a_metric(tmp_path: Path) -> None:
     assert "mistakes in a hundred" in tuner(tmp_path, "curves", run, "--metric", "val_mistakes", "--html")
 
 
+EXECUTOR = '''
+"""Members one after the other, in this very process."""
+
+from tuner.members import Data, trained
+
+
+def at_once(identity):
+    return 1
+
+
+def run(members, at_once, stop):
+    data = Data()
+    for member in members:
+        for event in trained(member, stop, data):
+            yield member.name, event
+'''
+
+FAMILY = """
+from pathlib import Path
+from tuner.config.load import load
+from tuner.config.varied import SEEDS
+from tuner.members import train_group
+from tuner.members.opening import open_group
+from tuner.opening import Request
+from tuner.stopping import StopRequests
+
+session = open_group("c.yaml", (), load("c.yaml"), SEEDS, ((0,), (1,)), Request(Path("runs"), "here"))
+print(list(train_group(session, StopRequests(), "in_turn"))[-1].status)
+"""
+
+
+def test_an_executor_of_members(tmp_path: Path) -> None:
+    with_file(tmp_path, "members/in_turn.py", EXECUTOR)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "lib")}
+    done = subprocess.run([sys.executable, "-c", FAMILY], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout == "{'exit_code': 0}\n", done.stderr
+    tuner(tmp_path, "train", "c.yaml", "--seeds", "2", "--run", "local", "-q")
+    for member in ("seed-0", "seed-1"):
+        weights = [tmp_path / "runs" / name / member / "best.safetensors" for name in ("here", "local")]
+        assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
 ASK = '''
 """How long are the names of runs?"""
 

@@ -14,12 +14,13 @@ from typing import Any, TextIO
 import pytest
 
 from tuner.answer import Column
+from tuner.config.varied import SEEDS
 from tuner.events import (
     Ended,
     EpochDone,
     Event,
+    Failed,
     GroupEvent,
-    MemberFailed,
     MemberTold,
     Started,
     StepsDone,
@@ -356,16 +357,17 @@ def group_events() -> list[GroupEvent]:
             parameters=99,
             samples=parts,
             epochs=2,
-            seeds=(0, 1, 2, 3),
-            ended={0: status},
+            varies=SEEDS,
+            members=((0,), (1,), (2,), (3,)),
+            ended={(0,): status},
             at_once=2,
         ),
-        MemberTold(1, StepsDone(1, 3, 4)),
-        MemberTold(1, EpochDone(row(1, 1e-3, 0.6, 0.8, 0.9, 0.75), True, 1.0, 1.0)),
-        MemberTold(1, EpochDone(row(2, 1e-3, 0.5, 0.8, 0.64, 0.75), True, 1.0, 1.0)),
-        MemberTold(1, Ended(Path("runs/g/seed-1"), {**status, "best": {**status["best"], "val_loss": 0.64}})),
-        MemberTold(2, Ended(Path("runs/g/seed-2"), bad)),
-        MemberFailed(3, "its process was killed (SIGKILL)", "The same command goes on with it.", 5),
+        MemberTold((1,), StepsDone(1, 3, 4)),
+        MemberTold((1,), EpochDone(row(1, 1e-3, 0.6, 0.8, 0.9, 0.75), True, 1.0, 1.0)),
+        MemberTold((1,), EpochDone(row(2, 1e-3, 0.5, 0.8, 0.64, 0.75), True, 1.0, 1.0)),
+        MemberTold((1,), Ended(Path("runs/g/seed-1"), {**status, "best": {**status["best"], "val_loss": 0.64}})),
+        MemberTold((2,), Ended(Path("runs/g/seed-2"), bad)),
+        MemberTold((3,), Failed("its process was killed (SIGKILL)", "The same command goes on with it.", 5)),
     ]
 
 

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from tuner.config.load import load
+from tuner.config.varied import SEEDS
 from tuner.errors import NotFoundError
-from tuner.opening import Answered, Request, Session, open_group
+from tuner.members.opening import open_group
+from tuner.opening import Answered, Request, Session
 
 IRIS = "data: iris\ntraining: {epochs: 1, batch_size: 64}\n"
 
@@ -106,7 +108,7 @@ def group_at(workplace: Any, **request: Any) -> Path | None:
     """The folder of the group that the same command finds."""
     file = workplace.folder / "c.yaml"
     file.write_text(IRIS)
-    return open_group(str(file), (), load(str(file)), (0, 1), Request(workplace.runs, **request)).path
+    return open_group(str(file), (), load(str(file)), SEEDS, ((0,), (1,)), Request(workplace.runs, **request)).path
 
 
 @pytest.mark.parametrize("content", ["{", "{}", '{"name": "c", "created": "2026-01-01", "identity": {}}'])

@@ -43,7 +43,7 @@ def test_who_asks_for_the_test_part_is_told(workplace: Any) -> None:
     assert (value(run, metric), why_not(run, metric)) == (None, "not measured: training.test is ask")
     assert why_not(run, parse_metric("val_accuracy")) is None
     (asked,) = parse_requirements(["test_accuracy>=0.5"], workplace.loaded(END))
-    assert judge(asked, {0: run}) == {
+    assert judge(asked, {(0,): run}) == {
         "condition": "test_accuracy>=0.5",
         "value": None,
         "holds": False,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tuner.config.varied import Key
+
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """The run folder is there and the first step is next, or that of a group, whose `seeds` begin."""
+    """The run folder is there and the first step is next, or that of a family, whose `members` begin."""
 
     run: Path
     device: str
@@ -23,8 +26,9 @@ class Started:
     steps_per_epoch: int = 0
     resumed: int | None = None  # the last epoch that was whole before, when an earlier run goes on
     batch: int = 0  # how many batches of the epoch after `resumed` were done before
-    seeds: tuple[int, ...] = ()  # of a group, as are the last two
-    ended: dict[int, dict[str, Any]] = field(default_factory=dict)  # seed -> status.json of those that had ended before
+    varies: tuple[str, ...] = ()  # of a family, as is what follows
+    members: tuple[Key, ...] = ()
+    ended: dict[Key, dict[str, Any]] = field(default_factory=dict)  # the status.json of those that had ended before
     at_once: int = 1  # members, each on so many `threads`
 
 
@@ -51,10 +55,19 @@ class EpochDone:
 
 @dataclass(frozen=True)
 class Ended:
-    """The run is over, whatever its end was; or a group: every member was trained, or a stop was asked for."""
+    """The run is over, whatever its end was; or a family: every member was trained, or a stop was asked for."""
 
     run: Path
-    status: dict[str, Any] = field(default_factory=dict)  # as in status.json; of a group its exit_code alone
+    status: dict[str, Any] = field(default_factory=dict)  # as in status.json; of a family its exit_code alone
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A member could not be trained, or not to its end; the others go on."""
+
+    message: str
+    fix: str
+    exit_code: int
 
 
 Event = Started | StepsDone | EpochDone | Ended
@@ -62,20 +75,24 @@ Event = Started | StepsDone | EpochDone | Ended
 
 @dataclass(frozen=True)
 class MemberTold:
-    """What one member of a group tells."""
+    """What one member of a family tells."""
 
-    seed: int
-    event: Event
-
-
-@dataclass(frozen=True)
-class MemberFailed:
-    """A member could not be trained, or not to its end; the others go on."""
-
-    seed: int
-    message: str
-    fix: str
-    exit_code: int
+    key: Key
+    event: Event | Failed
 
 
-GroupEvent = Started | MemberTold | MemberFailed | Ended
+GroupEvent = Started | MemberTold | Ended
+
+
+def to_json(event: Event | Failed) -> bytes:
+    """What one process tells another of a run."""
+    return json.dumps([type(event).__name__, vars(event)], default=str).encode()
+
+
+def from_json(data: bytes) -> Event | Failed:
+    """What `to_json` gave."""
+    name, told = json.loads(data)
+    kinds: dict[str, Any] = {each.__name__: each for each in (Started, StepsDone, EpochDone, Ended, Failed)}
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in told.items()}
+    event: Event | Failed = kinds[name](**values | ({"run": Path(values["run"])} if "run" in values else {}))
+    return event

@@ -143,6 +143,7 @@ def _nvml_text(ask: Callable[..., int], handle: ctypes.c_void_p) -> str:
     return buffer.value.decode(errors="replace") if ask(handle, buffer, ctypes.c_uint(len(buffer))) == 0 else ""
 
 
+@cache
 def versions() -> dict[str, str]:
     """The versions that a run depends on: python, torch (with its build, e.g. `2.10.0+cu128`), tuner, numpy."""
     return {

@@ -1,11 +1,11 @@
-"""Before training: the data, the identity, and whether this run or group was made, or begun, on this machine: it is
+"""Before training: the data, the identity, and whether this run or family was made, or begun, on this machine: it is
 found, taken up or made. Nothing here imports torch, so that a finished run is answered in a fraction of a second."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,8 +16,7 @@ from tuner.config.comparison import brief, meaning, side_by_side
 from tuner.config.loaded import Loaded
 from tuner.document.files import is_handed_over
 from tuner.document.writing import to_yaml
-from tuner.durable.reading import json_bytes, read_json, shown
-from tuner.durable.writing import write_file
+from tuner.durable.reading import json_bytes, shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.packages import used_by
 from tuner.runs.creating import check_name, create_held, now
@@ -31,7 +30,6 @@ from tuner.runs.folder import (
     folder_called,
     folders_of,
     glance,
-    glance_group,
     is_run,
     read,
     runs_in,
@@ -152,44 +150,6 @@ class Session:
 
 
 @dataclass(frozen=True)
-class GroupSession(Session):
-    """A group that is to be trained, or found trained. `path` is None before its folder is made. `identity` is a
-    member's, with the hash of the config without its seed."""
-
-    key = GROUP
-    source: str = ""
-    overrides: tuple[str, ...] = ()
-    seeds: tuple[int, ...] = ()
-    path: Path | None = None
-
-    def trained(self) -> dict[int, Run]:
-        """The members that came to an end. Raises NotFoundError for one that is damaged."""
-        places = {seed: self.path / f"seed-{seed}" for seed in self.seeds} if self.path is not None else {}
-        there = {seed: glance(place) for seed, place in places.items() if is_run(place)}
-        return {seed: run for seed, run in there.items() if run.state in ENDED}
-
-    def files(self) -> dict[str, bytes]:
-        about = {
-            "format": FORMAT,
-            "name": self.loaded.config.name,
-            "created": now(),
-            "seeds": sorted(self.seeds),
-            "tags": self.loaded.config.tags,
-            "identity": self.identity.as_json(),
-            "argv": list(self.request.argv),
-        }
-        return {GROUP: json_bytes(about)}
-
-    def check_named(self, path: Path) -> None:
-        differences = self.identity.differences(glance_group(path).identity)
-        if differences:
-            which = [f"{key} is {here}, there {there}" for key, here, there in differences if "hash" not in key]
-            fix = f"tuner diff {shown(path)} CONFIG says in what; or choose another name with --run."
-            another = f"identity: {'; '.join(which)}" if which else "config"
-            raise NotFoundError(f"{shown(path)} is a group of another {another}", fix=fix)
-
-
-@dataclass(frozen=True)
 class Answered:
     """The run was made before: it is reported, nothing is trained. `ignored` are the settings asked for that it does
     not have, in words."""
@@ -198,7 +158,7 @@ class Answered:
     ignored: tuple[str, ...] = ()
 
 
-def _identified(key: str, loaded: Loaded, request: Request, splits: Splits | None = None) -> Session:
+def identified(key: str, loaded: Loaded, request: Request, splits: Splits | None = None) -> Session:
     """What is to be trained on this machine. Reads the data, unless it was read before."""
     request.check()
     device, model = machine.device_for(loaded.config.training.device)
@@ -229,8 +189,8 @@ def open_session(loaded: Loaded, request: Request, splits: Splits | None = None)
     """Reads the data, unless it was read before, and looks whether the run is there already. Raises NotFoundError (data
     missing; `--run` names a run of another config or identity; a run that may be the one cannot be read), ResourceError
     (no CUDA), HeldError (a live process holds the run), UsageError."""
-    session = _identified(IDENTITY, loaded, request, splits)
-    path = _look_up(session)
+    session = identified(IDENTITY, loaded, request, splits)
+    path = look_up(session)
     if path is not None:
         return _take_up(session, path)
     if request.run_name is not None:
@@ -240,18 +200,7 @@ def open_session(loaded: Loaded, request: Request, splits: Splits | None = None)
     return session
 
 
-def open_group(
-    source: str, overrides: Sequence[str], loaded: Loaded, seeds: Sequence[int], request: Request
-) -> GroupSession:
-    """Reads the data and looks whether the group is there already. `loaded` is what `load(source, overrides)` gave.
-    Raises NotFoundError (data missing; `--run` names something else), ResourceError (no CUDA), UsageError."""
-    one = _identified(GROUP, loaded, replace(request, auto_threads=1))
-    one = replace(one, identity=replace(one.identity, config_hash=loaded.group_hash))
-    session = GroupSession(**vars(one), source=source, overrides=tuple(overrides), seeds=tuple(seeds))
-    return replace(session, path=_look_up(session))
-
-
-def _look_up(session: Session) -> Path | None:
+def look_up(session: Session) -> Path | None:
     """The newest folder that this session would make anew, or the one that --run names, if it is there. Raises
     NotFoundError where that is another's, or one that may be it cannot be read."""
     request = session.request
@@ -273,7 +222,7 @@ def make(session: Session, listen: Callable[[], None] = lambda: None) -> Lock | 
     when the folder comes next. Raises NotFoundError as the opening does, and what `create_held` does."""
     request = session.request
     with making(request.runs_dir):
-        path = _look_up(session)
+        path = look_up(session)
         if path is not None and path.name not in session.known:
             return path
         listen()
@@ -294,23 +243,6 @@ def _take_up(session: Session, path: Path) -> Session | Answered:
         changed = _changes(run.config, loaded.resolved, "before", "from here on")
         held_here.pop_all()
         return replace(session, held=lock, identity=run.identity, loaded=loaded, changed=changed)
-
-
-def hold(session: GroupSession) -> Lock:
-    """The lock on the group's folder, which is made if it is not there. Raises HeldError when another process trains it
-    for longer than is to be waited, ResourceError."""
-    made = session.path or make(session)
-    if isinstance(made, Lock):
-        return made
-    with ExitStack() as held_here:  # seeds that are asked for the first time are added
-        lock = held_here.enter_context(Lock(made, session.request.wait))
-        about = read_json(made / GROUP)
-        before = about.get("seeds") if isinstance(about.get("seeds"), list) else []
-        wider = sorted({*(seed for seed in before or [] if type(seed) is int), *session.seeds})
-        if wider != before:
-            write_file(made / GROUP, json_bytes({**about, "seeds": wider}))
-        held_here.pop_all()
-    return lock
 
 
 def _changes(one: dict[str, Any], other: dict[str, Any], where: str, elsewhere: str) -> tuple[str, ...]:

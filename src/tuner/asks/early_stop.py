@@ -78,9 +78,11 @@ def ask(
     remarks: list[str] = []
     found = _judge(list(groups.values()), wanted, settings, remarks)
     tables = []
-    for group, runs in found:
-        tables += [_run_table(run) for run in runs] if members or group is None else [_group_table(group, len(runs))]
-    data = {"runs": [run for _, runs in found for run in runs], "groups": [group for group, _ in found if group]}
+    for group, mean, runs in found:
+        each = members or group.is_single
+        tables += [_run_table(run) for run in runs] if each else [_group_table(mean, group.counted(len(runs)))]
+    data = {"runs": [run for *_, runs in found for run in runs]}
+    data["groups"] = [mean for group, mean, _ in found if not group.is_single]
     lines = [_line(run, each) for run in data["runs"] for each in run["settings"]]
     return Answer([*(Note(remark, problem=True) for remark in remarks), *tables], data, "".join(lines))
 
@@ -130,8 +132,8 @@ def mean_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 def _judge(
     groups: Sequence[Group], monitors: Sequence[str], settings: Sequence[tuple[int, float]], remarks: list[str]
-) -> list[tuple[Data | None, list[Data]]]:
-    """For each group and metric the means, None for a single run, and the runs. Raises UsageError for a metric that no
+) -> list[tuple[Group, Data, list[Data]]]:
+    """For each group and metric the means and the runs. Raises UsageError for a metric that no
     run has, NotFoundError without a run that has finished an epoch."""
     there = [(group, _readable(group, remarks)) for group in groups]
     if not any(runs for _, runs in there):
@@ -140,7 +142,7 @@ def _judge(
     for name in monitors:
         if name not in known:
             raise UsageError(f"--monitor cannot be {shown(name) or repr(name)}", fix=nearest_of(name, known))
-    found: list[tuple[Data | None, list[Data]]] = []
+    found: list[tuple[Group, Data, list[Data]]] = []
     for group, runs in there:
         for name in monitors or dict.fromkeys(run.monitor for run in runs):
             judged = {
@@ -152,7 +154,7 @@ def _judge(
             mean = {**about, "settings": [mean_of(each) for each in zip(*judged.values(), strict=True)]}
             if judged:
                 told = [_told(run, about, outcomes) for run, outcomes in judged.items()]
-                found.append((None if group.is_single else mean, told))
+                found.append((group, mean, told))
             else:
                 remarks.append(f"{group.path} has no {name}")
         ended = [_end(run, group) for run in runs if len(run.rows) < _planned(run)]
@@ -208,12 +210,12 @@ def _end(run: Run, group: Group) -> str:
     return f"{name} ended after epoch {len(run.rows)} of {_planned(run)} ({why})"
 
 
-def _group_table(group: Data, runs: int) -> Table:
+def _group_table(group: Data, runs: str) -> Table:
     stops = []
     for each in group["settings"]:
         unknown = each["runs"] - each["known"]
         stops.append(f"{each['stopped']} of {each['runs']}" + f", {unknown} unknown" * bool(unknown))
-    title = f"{group['group']}: {group['monitor']}, mean over {plural(runs, 'seed')}"
+    title = f"{group['group']}: {group['monitor']}, mean over {runs}"
     return _table(title, group, list(FIGURES), Column("stops", side="r"), stops)
 
 

@@ -74,11 +74,12 @@ def _of_group(group: Group, part: str) -> Answer:
     }
     if part == "summary":
         statuses = group.statuses()
-        head = {"run": f"{group.path}, {plural(len(statuses), 'seed')}", "state": group.state, **_about(run)}
+        head = {"run": f"{group.path}, {group.counted(len(statuses))}", "state": group.state, **_about(run)}
         head["device"] += " each"
-        courses = {seed: [row.get(run.monitor) for row in each.rows] for seed, each in group.runs.items()}
-        ends = Pairs([*why_ended(statuses), ("next", Command(group.next))])
-        shown: list[Block] = [Pairs(list(head.items())), members_table(statuses, run.monitor, courses), ends]
+        courses = {key: [row.get(run.monitor) for row in each.rows] for key, each in group.runs.items()}
+        table = members_table(group.varies, statuses, run.monitor, courses)
+        ends = Pairs([*why_ended(group.varies, statuses), ("next", Command(group.next))])
+        shown: list[Block] = [Pairs(list(head.items())), table, ends]
         return Answer([*notes, *shown], data, f"{group.path}\n")
     blocks = text_of(run, CONFIG) if part == "config" else [_pairs(data[part])]
     return Answer([*notes, *blocks], data[part], plain_text(blocks))

@@ -40,6 +40,7 @@ BASELINE = "What the others are compared with; default: the first."
 LEAST_EFFECT = "Equivalent: no difference found, and the 95 % interval lies within plus and minus D."
 DIRECTION = "Which way is better, where that is not known."
 FAIL_ON = "Exit with 1 on better, worse, equivalent or undecided."
+BY = "Groups on several data sets: a table of ideas and data sets."
 PATIENCE = "Epochs without improvement before the stop."
 MONITOR = "Metrics to watch; default: each run's monitor."
 KIND = "A kind of choice, configs or recipes."
@@ -202,6 +203,7 @@ def compare(
     least_effect: Annotated[float | None, Option(metavar="D", help=LEAST_EFFECT)] = None,
     direction: Annotated[str | None, Option(metavar="up|down", help=DIRECTION)] = None,
     fail_on: Annotated[list[str], Option(metavar="VERDICT", help=FAIL_ON)] = EMPTY,
+    by: Annotated[str | None, Option(metavar="data", help=BY)] = None,
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Each verdict is better, worse, equivalent or undecided.
@@ -212,9 +214,11 @@ def compare(
     tuner compare base a --least-effect 0.005   close enough counts as equivalent
     tuner compare base a --fail-on worse -q     a gate for scripts: exit 1 if worse
     tuner compare base a --metric 'epochs(val_accuracy>=0.9)' --md
+    tuner compare d1 a1 d2 a2 --by data --latex ideas by data sets: d1, a1 on one, d2, a2 on another
 
     Better and worse follow an exact sign-flip test of the differences, corrected for the number of comparisons: p is at
-    most 0.05. That takes 6 pairs, more with several groups. Settle on the number of seeds before you look: seeds added
+    most 0.05. That takes 6 pairs, more with several groups. From seeds alone a verdict holds on their split; splits and
+    folds are judged by the corrected resampled t-test. Settle on the number of seeds before you look: seeds added
     until p is small enough find differences that are not there.
     """
 

@@ -18,17 +18,19 @@ from tuner.asks.compare.statistics import least_pairs
 from tuner.asks.curves import chart_of, metrics_on
 from tuner.asks.curves.tracks import View, tracks_of
 from tuner.choice import Section
+from tuner.cli.members import parse_seeds
 from tuner.cli.shared import EMPTY, RUNS, Json, Quiet, RunsDir, Wait, offers, seconds
-from tuner.cli.train import parse_seeds
+from tuner.config.varied import SEEDS, Key
 from tuner.data.files import locate
 from tuner.durable.reading import JSON_LIMIT, json_bytes, read_bytes
 from tuner.durable.writing import write_file
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
-from tuner.events import Ended, MemberFailed
+from tuner.events import Ended, Failed, MemberTold
 from tuner.explain.language import default_text
-from tuner.group import train_group
 from tuner.machine import device_for
-from tuner.opening import GroupSession, Request, command_line, open_group
+from tuner.members import train_group
+from tuner.members.opening import GroupSession, open_group
+from tuner.opening import Request, command_line
 from tuner.options.metrics import Column as Measured
 from tuner.options.metrics import column as column_of
 from tuner.recipe.reading import Claim, ClaimFile, Curves, Recipe, find_recipes, read_recipes
@@ -139,10 +141,10 @@ def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
                 own = f" in {recipe.path}, not the one that comes with tuner" if is_namesake else ""
                 say_error(f"recipe {number} of {len(found)}: {recipe.name}{own}, {recipe.about.title}")
             pairs = chosen or range(recipe.about.seeds)
-            paths = train(recipe, pairs, asked, stop)
+            paths = train(recipe, [(seed,) for seed in pairs], asked, stop)
             if stop.asked is not None:
                 break
-            told.append(report(recipe, pairs, paths, asked))
+            told.append(report(recipe, [(seed,) for seed in pairs], paths, asked))
     if stop.asked is not None:
         raise typer.Exit(stop.asked.exit_code)
     if asked.as_json:
@@ -152,7 +154,7 @@ def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
     return not any(each["fallen"] for each in told)
 
 
-def report(recipe: Recipe, pairs: Sequence[int], paths: dict[str, Path], asked: Asked) -> dict[str, Any]:
+def report(recipe: Recipe, pairs: Sequence[Key], paths: dict[str, Path], asked: Asked) -> dict[str, Any]:
     """Judges a recipe whose groups are trained, prints and writes what is found; what --json says of it."""
     groups = {stem: read_group(path).only(pairs) for stem, path in paths.items()}
     (data, notes), shipped = judged(recipe, groups), shipped_outcomes(recipe)
@@ -172,15 +174,15 @@ def report(recipe: Recipe, pairs: Sequence[int], paths: dict[str, Path], asked: 
     return {"name": recipe.name, "path": str(recipe.path), **data, "shipped": shipped, "fallen": fallen}
 
 
-def train(recipe: Recipe, seeds: Sequence[int], asked: Asked, stop: StopRequests) -> dict[str, Path]:
+def train(recipe: Recipe, seeds: Sequence[Key], asked: Asked, stop: StopRequests) -> dict[str, Path]:
     """Trains the members of the recipe's groups that are missing; the groups' folders.
 
     Raises TunerError where one could not be trained.
     """
     paths: dict[str, Path] = {}
     for stem, loaded in recipe.configs.items():
-        session = open_group(str(recipe.path / f"{stem}.yaml"), (), loaded, seeds, asked.request)
-        if len(session.trained()) == len(session.seeds) and session.path is not None:
+        session = open_group(str(recipe.path / f"{stem}.yaml"), (), loaded, SEEDS, seeds, asked.request)
+        if len(session.trained()) == len(session.members) and session.path is not None:
             paths[stem] = session.path
             continue
         if stop.asked is not None:
@@ -194,20 +196,21 @@ def train(recipe: Recipe, seeds: Sequence[int], asked: Asked, stop: StopRequests
 
 def follow(session: GroupSession, stop: StopRequests, silent: bool) -> Path:
     """Trains one group. Raises ResourceError or NotFoundError where a member could not be trained."""
-    failed: MemberFailed | None = None
+    failed: tuple[Key, Failed] | None = None
     with Talk(None if silent else sys.stderr) as talk:
         view = GroupView(talk)
         for event in train_group(session, stop):
             view.show(event)
-            if isinstance(event, MemberFailed):
-                failed = failed or event
+            if isinstance(event, MemberTold) and isinstance(event.event, Failed):
+                failed = failed or (event.key, event.event)
             if isinstance(event, Ended):
                 path, code = event.run, event.status["exit_code"]
         view.end([])
         talk.line("")
     if failed is not None and stop.asked is None and code not in PASSED_OVER:
         kind = ResourceError if code == ResourceError.exit_code else NotFoundError
-        raise kind(f"{path}: seed {failed.seed} could not be trained: {failed.message}", fix=failed.fix)
+        (seed,), told = failed
+        raise kind(f"{path}: seed {seed} could not be trained: {told.message}", fix=told.fix)
     return path
 
 

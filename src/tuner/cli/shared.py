@@ -69,7 +69,8 @@ def reading(command: Callable[..., Answer]) -> Callable[..., Any]:
     function is told where it has a parameter `form`: ``quiet``, ``json``, ..., or "" for the terminal's."""
     own = inspect.signature(command, eval_str=True).parameters
     flags: dict[str, Any] = {"quiet": Quiet}
-    for name in sorted((module.name for module in pkgutil.iter_modules(forms.__path__)), key=("json md html csv").find):
+    found = (module.name for module in pkgutil.iter_modules(forms.__path__))
+    for name in sorted(found, key="json md html csv latex".find):
         flags[name] = Annotated[bool, Option(f"--{name}", help=_form(name).__doc__.partition("\n")[0])]
 
     @functools.wraps(command)

@@ -1,13 +1,12 @@
-"""`tuner train`: a run, or with --seeds a group of runs that differ in their seed."""
+"""`tuner train`: a run, or with --seeds, --splits or --folds a family of runs."""
 
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -15,12 +14,15 @@ import typer
 from typer import Argument, Option
 
 from tuner.asks.curves import chart_of_run
+from tuner.cli.members import Members, parse_members
 from tuner.cli.shared import EMPTY, RUNS, Json, Overrides, Quiet, RunsDir, Wait, offers, seconds
+from tuner.config import varied
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
-from tuner.durable.reading import json_line, shown
-from tuner.errors import ConfigError, TunerError, UsageError
-from tuner.events import Ended, EpochDone, Event, GroupEvent, MemberFailed, MemberTold, Started
+from tuner.config.varied import Key
+from tuner.durable.reading import json_line
+from tuner.errors import ConfigError, TunerError
+from tuner.events import Ended, EpochDone, Event, Failed, GroupEvent, MemberTold, Started
 from tuner.figures import number
 from tuner.notebook import begin, settle
 from tuner.opening import Answered, Request, Session, command_line
@@ -41,7 +43,8 @@ CONFIG = "A YAML file, a run folder, a shipped config's name, or - for stdin."
 REQUIRE = "Exit with 1 unless this holds at the end; repeatable."
 MAX_TIME = "Stop after this long with exit 75; the same command goes on."
 SEEDS = "Train a group: seeds 0 to N-1, or a list: 3,5,8; more of them are added."
-MOST_SEEDS = 10_000
+SPLITS = "The same with splits of the data: split_seed and seed are N."
+FOLDS = "Train on K folds, each tested once; with --seeds, each of them."
 
 AnyEvent = TypeVar("AnyEvent", bound=Event | GroupEvent)
 
@@ -73,6 +76,8 @@ def train(
     config: Annotated[str, Argument(metavar="CONFIG", help=CONFIG, autocompletion=offers("configs"))],
     overrides: Overrides = EMPTY,
     seeds: Annotated[str | None, Option(metavar="N|LIST", help=SEEDS)] = None,
+    splits: Annotated[str | None, Option(metavar="N|LIST", help=SPLITS)] = None,
+    folds: Annotated[int | None, Option(metavar="K", help=FOLDS)] = None,
     run: Annotated[str | None, Option(metavar="NAME", help="Name the run folder yourself.")] = None,
     again: Annotated[bool, Option("--again", help="Train it again, in a new run folder.")] = False,
     require: Annotated[list[str], Option(metavar="'METRIC>=N'", help=REQUIRE)] = EMPTY,
@@ -99,12 +104,14 @@ def train(
         source = find_config(config)
     except ConfigError as error:
         raise instead_of_config(config, runs_dir) or error from None
+    family = parse_members(seeds, splits, folds)
+    overrides = [*overrides, *(family.overrides if family else ())]
     loaded = load(source, overrides)
     requirements = parse_requirements(require, loaded)
     request = Request(runs_dir, run, again, seconds(wait), command_line())
     with StopRequests(None if max_time is None else seconds(max_time)) as stop:
         asked = Asked(source, overrides, loaded, request, stop, requirements, quiet, as_json)
-        raise typer.Exit(train_one(asked) if seeds is None else train_seeds(asked, parse_seeds(seeds)))
+        raise typer.Exit(train_one(asked) if family is None else train_family(asked, family))
 
 
 def train_one(asked: Asked) -> int:
@@ -124,41 +131,22 @@ def train_one(asked: Asked) -> int:
                 talk.line(f"note: {each}: nothing is trained, so it stays")
             RunView(talk).show(ended)
     code = int(ended.status["exit_code"] or 0)
-    runs = {asked.loaded.config.seed: glance(ended.run)} if asked.requirements else {}
+    runs: dict[Key, Run] = {(asked.loaded.config.seed,): glance(ended.run)} if asked.requirements else {}
     draws = isinstance(opened, Session) and ended.status["state"] in ("finished", "diverged")
     return finish(asked, ended.run, runs, code, ended.status, draws=draws)
 
 
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """``6`` is 0 to 5, ``3,5,8`` and ``3-5,8`` are those, ``7,`` is 7 alone. Raises UsageError."""
-    fix = f"6 is seeds 0 to 5; 3,5,8 and 3-5 are those; {MOST_SEEDS:,} seeds at most."
-    wrong = UsageError(f"--seeds {shown(text[:60]) or repr(text)} is no number of seeds and no list of them", fix=fix)
-    is_count, span = re.fullmatch(r"[0-9]{1,19}", text), r"[0-9]{1,19}(-[0-9]{1,19})?"
-    if not is_count and not re.fullmatch(rf"{span}(,{span})*,?", text):
-        raise wrong
-    seeds: list[int] = []
-    for part in [f"0-{int(text) - 1}"] if is_count else filter(None, text.split(",")):
-        first, _, last = part.partition("-")
-        if last and not int(first) <= int(last) < int(first) + MOST_SEEDS:
-            raise wrong
-        seeds += range(int(first), int(last or first) + 1)
-    if len(seeds) > MOST_SEEDS or max(seeds) >= 2**63:
-        raise wrong
-    if len(set(seeds)) < len(seeds):
-        raise UsageError(f"--seeds {shown(text[:60])} names a seed twice", fix="Name each seed once.")
-    return tuple(seeds)
+def train_family(asked: Asked, family: Members) -> int:
+    """Trains the members that are still to do, and reports the family; the exit code."""
+    from tuner.members import group_code, train_group
+    from tuner.members.opening import command_of, open_group  # numpy, which help and mistakes do not need
 
-
-def train_seeds(asked: Asked, seeds: Sequence[int]) -> int:
-    """Trains the members that are still to do, and reports the group; the exit code."""
-    from tuner.group import command_of, group_code, train_group
-    from tuner.opening import open_group  # numpy, which help and mistakes do not need
-
-    session = open_group(asked.source, asked.overrides, asked.loaded, seeds, asked.request)
+    session = open_group(asked.source, asked.overrides, asked.loaded, family.varies, family.keys, asked.request)
+    session = replace(session, notes=family.notes)
     path, before = session.path, session.trained()
     with asked.talk() as talk:
         view = GroupView(talk)
-        is_due = path is None or len(before) < len(session.seeds)
+        is_due = path is None or len(before) < len(session.members)
         if path is None or is_due:
             ended = follow(asked, train_group(session, asked.stop), view.show)
             path, code = ended.run, int(ended.status["exit_code"])
@@ -166,12 +154,12 @@ def train_seeds(asked: Asked, seeds: Sequence[int]) -> int:
             asked.stop.rest()
             asked.say_path(path)
             code = group_code([run.status["exit_code"] for run in before.values()])
-            statuses = {seed: run.status for seed, run in before.items()}
-            view.trained_before(path, statuses, session.loaded.config.training.monitor)
+            statuses = {key: run.status for key, run in before.items()}
+            view.trained_before(path, family.varies, statuses, session.loaded.config.training.monitor)
         # without members where it was stopped before the first one began
-        group = read_group(path).only(session.seeds) if members(path) else Group(path, {})
+        group = read_group(path).only(session.members) if members(path) else Group(path, {}, family.varies)
         state = group.state or "not begun"
-        is_whole = len(session.seeds) == len(group.runs) and all(run.state in ENDED for run in group.runs.values())
+        is_whole = len(session.members) == len(group.runs) and all(run.state in ENDED for run in group.runs.values())
         then = f"tuner curves {reference(path)}" if is_whole else shlex.join(command_of(session, path))
         view.end([("end", state), ("next", then)])
     draws = is_due and "finished" in [run.state for run in group.runs.values()]
@@ -182,13 +170,19 @@ def follow(asked: Asked, events: Iterable[AnyEvent], show: Callable[[AnyEvent], 
     """Shows a training while it goes on; its last event. Whatever becomes of stdout, it goes on. Raises OSError, when
     all is done, where stdout had no room."""
     lost: OSError | None = None
+    varies: tuple[str, ...] = ()
     for event in events:
         show(event)
+        told: Event | Failed | GroupEvent = event
+        member: dict[str, int] = {}
+        if isinstance(event, MemberTold):
+            told, member = event.event, varied.as_data(varies, event.key)
         try:
             if isinstance(event, Started):
+                varies = event.varies
                 asked.say_path(event.run)
-            if asked.as_json and not asked.quiet and (told := as_data(event)):
-                write(sys.stdout, json_line(told))
+            if asked.as_json and not asked.quiet and (data := as_data(told, member)):
+                write(sys.stdout, json_line(data))
         except OSError as error:
             lost = error
     if lost is not None:
@@ -197,26 +191,25 @@ def follow(asked: Asked, events: Iterable[AnyEvent], show: Callable[[AnyEvent], 
     return event
 
 
-def as_data(event: Event | GroupEvent, **more: Any) -> dict[str, Any]:
-    """What --json tells of an event, but for the last one, which is `finish`'s; {}: nothing."""
+def as_data(event: Event | Failed | GroupEvent, member: Mapping[str, int]) -> dict[str, Any]:
+    """What --json tells of an event, of a `member` of a family, but for the last one, which is `finish`'s; {}:
+    nothing."""
     match event:
         case Started():
-            seeds = {"seeds": list(event.seeds)} if event.seeds else {}
-            return {"event": "start", "run": str(event.run), **seeds, **more}
+            members = varied.labels(event.varies, event.members) if event.varies else {}
+            return {"event": "start", "run": str(event.run), **members, **member}
         case EpochDone():
-            return {"event": "epoch", **more, **event.row}
-        case MemberTold(seed, Ended() as ended):
-            return {"event": "member", "run": str(ended.run), "seed": seed, **ended.status}
-        case MemberTold():
-            return as_data(event.event, seed=event.seed)
-        case MemberFailed():
+            return {"event": "epoch", **member, **event.row}
+        case Ended() if member:
+            return {"event": "member", "run": str(event.run), **member, **event.status}
+        case Failed():
             told = {"message": event.message, "suggestion": event.fix or None}
-            return {"event": "error", "seed": event.seed, "exit_code": event.exit_code, "errors": [told]}
+            return {"event": "error", **member, "exit_code": event.exit_code, "errors": [told]}
     return {}
 
 
 def finish(
-    asked: Asked, path: Path, runs: Mapping[int, Run], code: int, end: Mapping[str, Any], *, draws: bool = False
+    asked: Asked, path: Path, runs: Mapping[Key, Run], code: int, end: Mapping[str, Any], *, draws: bool = False
 ) -> int:
     """What comes after the end of a run or group: is it good enough, its picture, `end` as JSON; the exit code."""
     judged = [judge(each, runs) for each in asked.requirements] if code == 0 else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -68,13 +68,3 @@ class Loaded:
     @property
     def hash(self) -> str:
         return meaning_hash(self.resolved)
-
-    @property
-    def group_hash(self) -> str:
-        """The hash that the members of a group share: without the seed."""
-        return meaning_hash({key: value for key, value in self.resolved.items() if key != "seed"})
-
-    def with_seed(self, seed: int) -> Loaded:
-        """The same config for a member of a group."""
-        config = self.config.replace(seed=seed)
-        return replace(self, config=config, origins=dict(sorted({**self.origins, "seed": "--seeds"}.items())))

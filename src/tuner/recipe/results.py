@@ -9,6 +9,7 @@ from typing import Any
 from tuner.answer import Cell, Column, Table
 from tuner.asks.compare.comparison import compare
 from tuner.asks.compare.pairs import MISSING
+from tuner.config.varied import named
 from tuner.durable.reading import read_json, shown
 from tuner.errors import NotFoundError
 from tuner.figures import number
@@ -44,9 +45,9 @@ def judged(recipe: Recipe, groups: Mapping[str, Group]) -> tuple[dict[str, Any],
         claims.append({**claim.__dict__, **{key: getattr(found, key) for key in FOUND}, "holds": holds})
         if found.missing:
             out = [
-                f"{stem} seed {seed}: {why}"
+                f"{stem} {named(side.group.varies, key)}: {why}"
                 for stem, side in zip(stems, compared.sides, strict=True)
-                for seed, why in side.left_out.items()
+                for key, why in side.left_out.items()
                 if why != MISSING
             ]
             more = f" ({', '.join(out[:4])}{', ...' * (len(out) > 4)})" if out else ""

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tuner.answer import Cell, Column, Spark
+from tuner.config import varied
+from tuner.config.varied import Key
 from tuner.errors import ResourceError
-from tuner.events import Ended, EpochDone, Event, GroupEvent, MemberFailed, MemberTold, Started, StepsDone
+from tuner.events import Ended, EpochDone, Event, Failed, GroupEvent, MemberTold, Started, StepsDone
 from tuner.figures import duration, in_notation, number, plural, spark
 from tuner.options.metrics import column
 from tuner.render.talk import Talk
@@ -180,48 +182,52 @@ class RunView:
 
 
 class GroupView:
-    """A group on `talk`: one bar for all members, a line for each that comes to its end."""
+    """A family on `talk`: one bar for all members, a line for each that comes to its end."""
 
     def __init__(self, talk: Talk) -> None:
         self._talk = talk
         self._epochs, self._monitor = 1, ""
-        self._shares: dict[int, float] = {}
-        self._courses: dict[int, list[float | None]] = {}
+        self._varies: tuple[str, ...] = varied.SEEDS
+        self._shares: dict[Key, float] = {}
+        self._courses: dict[Key, list[float | None]] = {}
         self._names: list[str] = []
         self._table: RunningTable | None = None
-        self._statuses: dict[int, Mapping[str, Any]] = {}
+        self._statuses: dict[Key, Mapping[str, Any]] = {}
         self._began, self._share_before = time.monotonic(), 0.0
 
     def show(self, event: GroupEvent) -> None:
         match event:
             case Started():
-                self._epochs, self._monitor = event.epochs, event.monitor
-                self._shares = dict.fromkeys(event.seeds, 0.0) | dict.fromkeys(event.ended, 1.0)
+                self._epochs, self._monitor, self._varies = event.epochs, event.monitor, event.varies
+                self._shares = dict.fromkeys(event.members, 0.0) | dict.fromkeys(event.ended, 1.0)
                 self._share_before = self._share()
                 say(self._talk, started_pairs(event))
                 self._talk.line("")
-                for seed, status in event.ended.items():
-                    self._end_member(seed, status)
+                for key, status in event.ended.items():
+                    self._end_member(key, status)
                 self._talk.draw()
-            case MemberTold(seed, StepsDone() as told):
-                self._shares[seed] = (told.epoch - 1 + told.step / max(1, told.steps)) / self._epochs
-            case MemberTold(seed, EpochDone(row=row)):
-                self._shares[seed] = int(row.get("epoch") or 0) / self._epochs
-                self._courses.setdefault(seed, []).append(row.get(self._monitor))
-            case MemberTold(seed, Ended(status=status)):
-                self._shares[seed] = 1.0
-                self._end_member(seed, status)
-            case MemberFailed(seed, message, fix):
-                self._shares[seed] = 1.0
-                say(self._talk, [("failed", f"seed {seed}: {message}" + (f"\n{fix}" if fix else ""))])
+            case MemberTold(key, StepsDone() as told):
+                self._shares[key] = (told.epoch - 1 + told.step / max(1, told.steps)) / self._epochs
+            case MemberTold(key, EpochDone(row=row)):
+                self._shares[key] = int(row.get("epoch") or 0) / self._epochs
+                self._courses.setdefault(key, []).append(row.get(self._monitor))
+            case MemberTold(key, Ended(status=status)):
+                self._shares[key] = 1.0
+                self._end_member(key, status)
+            case MemberTold(key, Failed(message, fix)):
+                self._shares[key] = 1.0
+                member = varied.named(self._varies, key)
+                say(self._talk, [("failed", f"{member}: {message}" + (f"\n{fix}" if fix else ""))])
         self._talk.bar(self._where)
 
-    def trained_before(self, path: Path, statuses: Mapping[int, Mapping[str, Any]], monitor: str) -> None:
-        """A group of which nothing was left to train."""
-        self._monitor = monitor
+    def trained_before(
+        self, path: Path, varies: tuple[str, ...], statuses: Mapping[Key, Mapping[str, Any]], monitor: str
+    ) -> None:
+        """A family of which nothing was left to train."""
+        self._monitor, self._varies = monitor, varies
         self._talk.line(f"{path} was trained before; --again trains it again")
-        for seed, status in statuses.items():
-            self._end_member(seed, status)
+        for key, status in statuses.items():
+            self._end_member(key, status)
 
     def end(self, pairs: Pairs) -> None:
         """The mean and the spread of the members that finished, and then `pairs`."""
@@ -233,15 +239,16 @@ class GroupView:
         say(self._talk, pairs)
         self._talk.draw()
 
-    def _end_member(self, seed: int, status: Mapping[str, Any]) -> None:
+    def _end_member(self, key: Key, status: Mapping[str, Any]) -> None:
         """The member's row, and why it ended where it did not finish."""
         if self._table is None:
-            self._names, columns = members_columns(status, self._monitor)
+            self._names, columns = members_columns(self._varies, status, self._monitor)
             columns = columns if self._shares else columns[:-1]  # no course is known
             self._table = RunningTable(self._talk, columns, MEMBER_WIDTHS)
-        self._statuses[seed] = status
+        self._statuses[key] = status
         style = STATE_STYLES.get(str(status["state"]), "")
-        self._table.add(member_row(seed, status, self._names, self._courses.get(seed, [])), style)
+        label = varied.label(self._varies, key)
+        self._table.add(member_row(label, status, self._names, self._courses.get(key, [])), style)
         if status["state"] != "finished" and status.get("reason"):
             self._talk.line(str(status["reason"]), style, label="")
 
@@ -252,7 +259,8 @@ class GroupView:
         share, elapsed = self._share(), time.monotonic() - self._began
         known = share - self._share_before > 0.005 and elapsed > 1
         left = elapsed * (1 - share) / (share - self._share_before) if known else None
-        return share, f"{len(self._statuses)} of {plural(len(self._shares), 'seed')}{_remaining(left)}"
+        members = varied.counted(self._varies, len(self._shares))
+        return share, f"{len(self._statuses)} of {members}{_remaining(left)}"
 
 
 def _remaining(seconds: float | None) -> str:
@@ -271,7 +279,7 @@ def started_pairs(event: Started) -> Pairs:
     data = ", ".join(f"{number(count)} {part}" for part, count in event.samples.items())
     threads, epochs = plural(event.threads, "thread"), plural(event.epochs, "epoch")
     run = str(event.run)
-    if not event.seeds:
+    if not event.varies:
         if event.resumed is not None and event.batch:
             batch, batches = number(event.batch), number(event.steps_per_epoch)
             run += f", goes on in epoch {number(event.resumed + 1)}, after batch {batch} of {batches}"
@@ -281,8 +289,10 @@ def started_pairs(event: Started) -> Pairs:
             run += ", begun before, and nothing of it was saved: starts anew"
         epochs += f" of {plural(event.steps_per_epoch, 'step')}"
     else:
-        seeds = ", ".join(map(str, event.seeds[:12])) + (", ..." if len(event.seeds) > 12 else "")
-        run += f", {plural(len(event.seeds), 'seed')}: {seeds}"
+        few = [str(varied.label(event.varies, key)) for key in event.members[:12]]
+        few += ["..."] if len(event.members) > 12 else []
+        mark = "; " if event.varies == varied.FOLDS_BY_SEED else ", "
+        run += f", {varied.counted(event.varies, len(event.members))}: {mark.join(few)}"
         run += f"; {len(event.ended)} trained before" if event.ended else ""
         threads = f"{plural(event.at_once, 'run')} at once, {threads} each"
     return [

@@ -1,18 +1,19 @@
-"""A group: runs of one folder that differ in nothing but their seed, and its members as a table, the same while they
-train, in `tuner show` and in every form of the output."""
+"""A family: runs of one folder that differ in nothing but what it varies (a group: in their seed), and its members as a
+table, the same while they train, in `tuner show` and in every form of the output."""
 
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tuner.answer import Cell, Column, Spark, Table
-from tuner.config.comparison import meaning
+from tuner.config import varied
+from tuner.config.varied import Key
 from tuner.durable.reading import damaged as damaged_file
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError
@@ -22,7 +23,7 @@ from tuner.options.metrics import column
 from tuner.paths import reference as reference_to
 from tuner.runs.files import CONFIG, IDENTITY, STATES, UNFINISHED
 from tuner.runs.find import group_command, next_command, resolve
-from tuner.runs.folder import GROUP, Run, glance, glance_group, is_run, members
+from tuner.runs.folder import GROUP, GroupHead, Run, glance, glance_group, is_run, members
 
 Status = Mapping[str, Any]
 """What status.json tells, with the state that the run is in now."""
@@ -36,12 +37,14 @@ TREND = 12
 
 @dataclass(frozen=True)
 class Group:
-    """The runs of a folder by their seed, in the order of the seeds. A single run is a group of one."""
+    """The runs of a folder by the values that they have of the keys which it `varies`, in the order of the values. A
+    single run is a group of one seed."""
 
     path: Path
-    runs: dict[int, Run]
+    runs: dict[Key, Run]
+    varies: tuple[str, ...] = varied.SEEDS
     damaged: Mapping[Path, str] = field(default_factory=dict)  # what is wrong with members that cannot be read
-    not_begun: tuple[int, ...] = ()  # the seeds of group.json that have no folder yet
+    not_begun: tuple[Key, ...] = ()  # the members of group.json that have no folder yet
 
     @property
     def is_single(self) -> bool:
@@ -53,6 +56,19 @@ class Group:
         return next(iter(self.runs.values()))
 
     @property
+    def column(self) -> str:
+        """What its members are told apart by, in a head: seed, split, fold."""
+        return varied.column(self.varies)
+
+    def label(self, key: Key) -> int | str:
+        """A member under that head."""
+        return varied.label(self.varies, key)
+
+    def counted(self, count: int) -> str:
+        """``6 seeds``."""
+        return varied.counted(self.varies, count)
+
+    @property
     def state(self) -> str:
         """The members' state where they agree, else how many have which: ``5 finished, 1 diverged``; then of how many
         nothing is known, or there is nothing yet."""
@@ -62,18 +78,26 @@ class Group:
         others = {DAMAGED: len(self.damaged), NOT_BEGUN: len(self.not_begun)}
         return ", ".join([*told, *(f"{count} {state}" for state, count in others.items() if count)])
 
-    def statuses(self) -> dict[int, Status]:
+    def statuses(self) -> dict[Key, Status]:
         """Every member's status with the state that it is in now, also of those that are damaged or not begun."""
-        known: dict[int, Status] = {seed: {"state": NOT_BEGUN} for seed in self.not_begun}
-        known |= {seed: {"state": DAMAGED} for seed in map(_seed_named, self.damaged) if seed is not None}
-        known |= {seed: {**run.status, "state": run.state} for seed, run in self.runs.items()}
+        known: dict[Key, Status] = {key: {"state": NOT_BEGUN} for key in self.not_begun}
+        lost = [varied.key_named(self.varies, path.name) for path in self.damaged]
+        known |= {key: {"state": DAMAGED} for key in lost if key is not None}
+        known |= {key: {**run.status, "state": run.state} for key, run in self.runs.items()}
         return dict(sorted(known.items()))
 
-    def only(self, seeds: Collection[int]) -> Group:
-        """The group without its members of other seeds."""
-        damaged = {path: why for path, why in self.damaged.items() if _seed_named(path) in (None, *seeds)}
-        not_begun = tuple(seed for seed in self.not_begun if seed in seeds)
-        runs = {seed: run for seed, run in self.runs.items() if seed in seeds}
+    def apart(self) -> list[Group]:
+        """Its members, each for itself."""
+        return [
+            replace(self, path=run.path, runs={key: run}, damaged={}, not_begun=()) for key, run in self.runs.items()
+        ]
+
+    def only(self, keys: Collection[Key]) -> Group:
+        """The group without its other members."""
+        damaged = {path: why for path, why in self.damaged.items()
+                   if varied.key_named(self.varies, path.name) in (None, *keys)}  # fmt: skip
+        not_begun = tuple(key for key in self.not_begun if key in keys)
+        runs = {key: run for key, run in self.runs.items() if key in keys}
         return replace(self, runs=runs, damaged=damaged, not_begun=not_begun)
 
     @property
@@ -84,17 +108,18 @@ class Group:
             return f"tuner curves {reference_to(self.path)}"
         if not os.path.lexists(self.path / GROUP):  # runs that were put together
             return next_command(unfinished[0])
-        return shlex.join(group_command(self.path, self.first.path / CONFIG, list(self.statuses())))
+        asked = varied.asked_for(self.varies, list(self.statuses()), self.first.config)
+        return shlex.join(group_command(self.path, self.first.path / CONFIG, asked))
 
     def as_json(self) -> dict[str, Any]:
         """The members' status, and the mean of those that finished."""
         finished = [run for run in self.runs.values() if run.state == "finished"]
         return {
             "state": self.state or "stopped",
-            "not_begun": list(self.not_begun),
+            "not_begun": [varied.label(self.varies, key) for key in self.not_begun],
             "members": [
-                {"seed": seed, "run": str(run.path), **run.status, "state": run.state}
-                for seed, run in self.runs.items()
+                {**varied.as_data(self.varies, key), "run": str(run.path), **run.status, "state": run.state}
+                for key, run in self.runs.items()
             ],
             "mean": {table: average(finished, table) for table in ("best", "test")},
         }
@@ -114,13 +139,13 @@ def find_group(reference: str, runs_dir: Path) -> Group:
 
 
 def read_group(path: Path, look: Callable[[Path], Run] = glance) -> Group:
-    """The group in the folder `path`; members of which `look` finds that they are damaged are listed in `damaged`.
-    Raises NotFoundError when it holds no run that can be read, runs that differ in more than their seed, or two of the
-    same seed."""
+    """The family in the folder `path`; members of which `look` finds that they are damaged are listed in `damaged`.
+    Raises NotFoundError when it holds no run that can be read, runs that differ in more than a family varies, or two of
+    the same."""
     if is_run(path):
         run = look(path)
-        return Group(path, {seed_of(run): run})
-    runs: dict[int, Run] = {}
+        return Group(path, {key_of(run, varied.SEEDS): run})
+    found: list[Run] = []
     damaged: dict[Path, str] = {}
     for member in members(path):
         try:
@@ -128,69 +153,77 @@ def read_group(path: Path, look: Callable[[Path], Run] = glance) -> Group:
             _ = run.config
         except NotFoundError as error:
             damaged[member] = error.message
-            continue
-        first = next(iter(runs.values()), run)
-        if without_seed(run.config) != without_seed(first.config):
-            what = f"{member.name} and {first.path.name} differ in more than their seed"
-            fix = f"tuner diff {shown(first.path)} {shown(member)} says in what."
-            raise NotFoundError(f"{shown(path)} is not a group: {what}", fix=fix)
-        if seed_of(run) in runs:
-            what = f"{runs[seed_of(run)].path.name} and {member.name} have the same seed"
-            raise NotFoundError(f"{shown(path)} is not a group: {what}")
-        runs[seed_of(run)] = run
-    seeds, command = _begun_as(path)
-    if not runs:
-        what = "holds no run that can be read" if damaged else "holds no run yet"
-        fix = f"`{command}` goes on with it." if command and not damaged else ""
-        raise NotFoundError("; ".join([f"{shown(path)} {what}", *damaged.values()]), fix=fix)
-    begun = {*runs, *map(_seed_named, damaged)}
-    return Group(path, dict(sorted(runs.items())), damaged, tuple(seed for seed in seeds if seed not in begun))
-
-
-def _begun_as(path: Path) -> tuple[tuple[int, ...], str]:
-    """The seeds that a group was begun with, and by which command; none where its group.json does not tell."""
-    try:
+        else:
+            found.append(run)
+    head: GroupHead | None = None
+    with suppress(NotFoundError):
         head = glance_group(path)
-    except NotFoundError:
-        return (), ""
-    return head.seeds, shlex.join(head.argv)
+    if not found:
+        what = "holds no run that can be read" if damaged else "holds no run yet"
+        fix = f"`{shlex.join(head.argv)}` goes on with it." if head and not damaged else ""
+        raise NotFoundError("; ".join([f"{shown(path)} {what}", *damaged.values()]), fix=fix)
+    varies = head.varies if head else _varied_by(found)
+    runs: dict[Key, Run] = {}
+    for run in found:
+        key, what = key_of(run, varies), varied.words(varies)
+        if varied.shared(run.config, varies) != varied.shared(found[0].config, varies):
+            fix = f"tuner diff {shown(found[0].path)} {shown(run.path)} says in what."
+            said = f"{run.path.name} and {found[0].path.name} differ in more than their {what}"
+            raise NotFoundError(f"{shown(path)} is not a group: {said}", fix=fix)
+        twin = next(
+            (runs[each] for each in runs if each == key or (varies == varied.SPLITS and each[0] == key[0])), None
+        )
+        if twin is not None:
+            said = f"{twin.path.name} and {run.path.name} have the same {what}"
+            raise NotFoundError(f"{shown(path)} is not a group: {said}")
+        runs[key] = run
+    begun = {*runs, *(varied.key_named(varies, member.name) for member in damaged)}
+    asked = [varied.key_named(varies, name) for name in (head.members if head else ())]
+    not_begun = tuple(key for key in asked if key is not None and key not in begun)
+    return Group(path, dict(sorted(runs.items())), varies, damaged, not_begun)
 
 
-def _seed_named(path: Path) -> int | None:
-    """The seed that the name of a member's folder says."""
-    found = re.fullmatch(r"seed-([0-9]{1,19})", path.name)
-    return int(found[1]) if found else None
+def _varied_by(runs: Sequence[Run]) -> tuple[str, ...]:
+    """The first of `varied.KINDS` beside which the runs agree, else the seed."""
+    for kind in varied.KINDS:
+        first = varied.shared(runs[0].config, kind)
+        if all(varied.shared(run.config, kind) == first for run in runs[1:]):
+            return kind
+    return varied.SEEDS
 
 
-def seed_of(run: Run) -> int:
-    """The seed of a run. Raises NotFoundError when run.json does not hold one."""
-    seed = run.about.get("seed")
-    if type(seed) is not int:
-        raise damaged_file(run.path / IDENTITY, "its seed is missing or not a whole number")
-    return seed
+def key_of(run: Run, varies: Sequence[str]) -> Key:
+    """The values that a run has of these keys. Raises NotFoundError where it does not hold them."""
+    values: list[Any] = [run.about.get("seed") if key == "seed" else varied.value_at(run.config, key) for key in varies]
+    for key, value in zip(varies, values, strict=True):
+        if type(value) is not int:
+            file, what = (IDENTITY, "its seed") if key == "seed" else (CONFIG, key)
+            raise damaged_file(run.path / file, f"{what} is missing or not a whole number")
+    return tuple(values)
 
 
-def without_seed(config: dict[str, Any]) -> dict[str, Any]:
-    """What two members of a group have in common."""
-    return {key: value for key, value in meaning(config).items() if key != "seed"}
-
-
-def members_table(statuses: Mapping[int, Status], monitor: str, courses: Mapping[int, Sequence[float | None]]) -> Table:
-    """A row a seed, and below them the mean and the standard deviation (with n - 1) of the members that finished.
+def members_table(
+    varies: Sequence[str],
+    statuses: Mapping[Key, Status],
+    monitor: str,
+    courses: Mapping[Key, Sequence[float | None]],
+) -> Table:
+    """A row a member, and below them the mean and the standard deviation (with n - 1) of the members that finished.
     `courses` are the monitor's values epoch by epoch; without any, no column shows them."""
-    names, columns = members_columns(next((each for each in statuses.values() if each.get("best")), {}), monitor)
-    rows = [member_row(seed, each, names, courses.get(seed, [])) for seed, each in statuses.items()]
+    known = next((each for each in statuses.values() if each.get("best")), {})
+    names, columns = members_columns(varies, known, monitor)
+    rows = [member_row(varied.label(varies, key), each, names, courses.get(key, [])) for key, each in statuses.items()]
     rows += averages(statuses, names)
     return Table(columns, rows) if courses else Table(columns[:-1], [row[:-1] for row in rows])
 
 
-def why_ended(statuses: Mapping[int, Status]) -> list[tuple[str, str]]:
+def why_ended(varies: Sequence[str], statuses: Mapping[Key, Status]) -> list[tuple[str, str]]:
     """(``seed 3``, why it ended) for the members that did not finish."""
-    ends = {seed: each.get("reason") for seed, each in statuses.items() if each.get("state") != "finished"}
-    return [(f"seed {seed}", str(reason)) for seed, reason in ends.items() if reason]
+    ends = {key: each.get("reason") for key, each in statuses.items() if each.get("state") != "finished"}
+    return [(varied.named(varies, key), str(reason)) for key, reason in ends.items() if reason]
 
 
-def members_columns(status: Status, monitor: str) -> tuple[list[str], list[Column]]:
+def members_columns(varies: Sequence[str], status: Status, monitor: str) -> tuple[list[str], list[Column]]:
     """The metrics that members of this status show (the monitor, and one metric of the training, validation and test
     samples, in that order), and the columns of `member_row` with them; where there is no room the course goes first,
     then the training metric."""
@@ -202,7 +235,7 @@ def members_columns(status: Status, monitor: str) -> tuple[list[str], list[Colum
     names = list(dict.fromkeys([monitor, *found, *tested]))
     weights = {"train": 1, "val": 3, "test": 4}
     return names, [
-        Column("seed", side="r"),
+        Column(varied.column(varies), side="r"),
         Column("state"),
         Column("best", side="r", weight=2),
         *(Column(name, "figure", weight=None if name == monitor else weights[column(name).part]) for name in names),
@@ -210,13 +243,13 @@ def members_columns(status: Status, monitor: str) -> tuple[list[str], list[Colum
     ]
 
 
-def member_row(seed: int, status: Status, names: Sequence[str], course: Sequence[float | None]) -> list[Cell]:
-    """A member: its seed, its state, its best epoch of those it had, the metrics of that epoch, the course."""
+def member_row(label: int | str, status: Status, names: Sequence[str], course: Sequence[float | None]) -> list[Cell]:
+    """A member: what it is, its state, its best epoch of those it had, the metrics of that epoch, the course."""
     best = f"{number(status.get('best_epoch'))}/{number(status.get('epoch'))}"
-    return [seed, str(status["state"]), best, *(_value(status, name) for name in names), Spark(course, TREND)]
+    return [label, str(status["state"]), best, *(_value(status, name) for name in names), Spark(course, TREND)]
 
 
-def averages(statuses: Mapping[int, Status], names: Sequence[str]) -> list[list[Cell]]:
+def averages(statuses: Mapping[Key, Status], names: Sequence[str]) -> list[list[Cell]]:
     """Mean and standard deviation of the members that finished, where there are several."""
     finished = [status for status in statuses.values() if status["state"] == "finished"]
     columns = [[_value(status, name) for status in finished] for name in names]

@@ -165,11 +165,11 @@ def next_command(run: Run) -> str:
     return f"tuner curves {reference_to(run.path)}"
 
 
-def group_command(path: Path, config: Path, seeds: Sequence[int]) -> tuple[str, ...]:
-    """The command that trains what the group in the folder `path` lacks, with a member's config.yaml."""
-    told = ",".join(map(str, seeds)) + "," * (len(seeds) == 1)
+def group_command(path: Path, config: Path, asked: Sequence[str]) -> tuple[str, ...]:
+    """The command that trains what the family in the folder `path` lacks, with a member's config.yaml; `asked` are the
+    options that ask for its members."""
     where = () if path.parent == Path("runs") else ("--runs-dir", str(path.parent))
-    return ("tuner", "train", str(config), "--run", path.name, "--seeds", told, *where)
+    return ("tuner", "train", str(config), "--run", path.name, *asked, *where)
 
 
 def calmer_command(path: Path, optimizer: Any) -> str:

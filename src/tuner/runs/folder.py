@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tuner.config import varied
 from tuner.config.comparison import ABSENT, NEUTRAL, name_of
 from tuner.durable.reading import JSON_LIMIT, damaged, list_folder, parse_json, read_bytes, shown
 from tuner.durable.writing import LEFTOVERS
@@ -175,21 +176,31 @@ def there_are(newest_first: Sequence[Path]) -> str:
 
 
 class GroupHead(NamedTuple):
-    """What group.json says of a group: the config's name, the members' identity and seeds, how it was begun."""
+    """What group.json says of a family: the config's name, the members' identity, one of `varied.KINDS`, what each
+    member sets, by the names of their folders, and how it was begun."""
 
     name: str
     identity: Identity
-    seeds: tuple[int, ...]
+    varies: tuple[str, ...]
+    members: dict[str, list[str]]
     argv: tuple[str, ...]
 
 
 def glance_group(path: Path) -> GroupHead:
     """The group in the folder `path`. Raises NotFoundError where its group.json is missing or damaged."""
-    about = _about(path / GROUP, read_bytes(path / GROUP, JSON_LIMIT))
-    told = {key: about[key] if isinstance(about.get(key), list) else [] for key in ("seeds", "argv")}
-    seeds = tuple(seed for seed in told["seeds"] if type(seed) is int)
-    identity = Identity.from_json(about.get("identity"), shown(path / GROUP))
-    return GroupHead(about["name"], identity, seeds, tuple(map(str, told["argv"])))
+    file = path / GROUP
+    about = _about(file, read_bytes(file, JSON_LIMIT))
+    if "varies" not in about:  # from before there were other families than groups of seeds
+        seeds = about.get("seeds") if isinstance(about.get("seeds"), list) else []
+        keys = [(seed,) for seed in seeds or [] if type(seed) is int]
+        about |= {"varies": list(varied.SEEDS), "members": varied.members(varied.SEEDS, keys)}
+    varies = next((kind for kind in varied.KINDS if list(kind) == about["varies"]), None)
+    if varies is None:
+        raise damaged(file, "what its members differ in is nothing that a family varies")
+    members = about.get("members") if isinstance(about.get("members"), dict) else {}
+    argv = about["argv"] if isinstance(about.get("argv"), list) else []
+    identity = Identity.from_json(about.get("identity"), shown(file))
+    return GroupHead(about["name"], identity, varies, members or {}, tuple(map(str, argv)))
 
 
 def _about(file: Path, data: bytes) -> dict[str, Any]:
@@ -238,12 +249,12 @@ def _may_be_group(path: Path) -> bool:
     if may_be_there(path / GROUP) or is_run(path):
         return may_be_there(path / GROUP)
     with suppress(NotFoundError):
-        return any(inside.name.startswith("seed-") and is_run(inside) for inside in folders_in(path))
+        return any(varied.is_folder(inside.name) and is_run(inside) for inside in folders_in(path))
     return False
 
 
 def members(group: Path) -> list[Path]:
-    """The run folders of a group in the order of their names: seed-0, seed-1, ..., seed-10."""
+    """The run folders of a family in the order of their names: seed-0, seed-1, ..., seed-10."""
     return sorted(filter(is_run, folders_in(group)), key=lambda path: natural(path.name))
 
 
@@ -267,7 +278,7 @@ def folder_called(folder: Path, name: str) -> Path:
 
 
 def is_group(path: Path) -> bool:
-    """Whether `path` holds runs: a group made by --seeds, or any folder with run folders in it."""
+    """Whether `path` holds runs: a family made by train, or any folder with run folders in it."""
     return not is_run(path) and (os.path.lexists(path / GROUP) or any(is_run(inner) for inner in folders_in(path)))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner.choice import nearest_of
+from tuner.config.varied import Key, is_folder
 from tuner.durable.reading import damaged, shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.figures import mean, mean_of_known
@@ -239,7 +240,7 @@ def _of_layer(run: Run, number: str, layer: str, metric: Metric) -> float | None
 def _named(run: Run) -> str:
     """The run's name, of a member of a group with the group's."""
     path = run.path
-    return shown(f"{path.parent.name}/{path.name}" if path.name.startswith("seed-") else path.name)
+    return shown(f"{path.parent.name}/{path.name}" if is_folder(path.name) else path.name)
 
 
 def _known(run: Run, row: dict[str, Any] | Row, name: str, metric: Metric) -> float | None:
@@ -250,7 +251,7 @@ def _known(run: Run, row: dict[str, Any] | Row, name: str, metric: Metric) -> fl
     return found
 
 
-def judge(requirement: Condition, runs: Mapping[int, Run]) -> dict[str, Any]:
+def judge(requirement: Condition, runs: Mapping[Key, Run]) -> dict[str, Any]:
     """``{"condition", "value", "holds"}`` for the mean over the runs; a run without a value fails it, and where it is
     known why, ``reason`` says so."""
     metric = parse_metric(requirement.left)

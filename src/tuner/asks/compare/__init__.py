@@ -1,18 +1,20 @@
-"""Are groups of runs better or worse than another one, in pairs of the same seed?"""
+"""Are groups of runs better or worse than another one, in pairs of the same seed, split or fold?"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tuner.answer import Answer, Block, Brief, Cell, Column, Command, Note, Table, Text, Verdict
 from tuner.asks.compare.comparison import (
     BETTER,
     CHANCE,
+    CORRECTED,
     DIVERGED,
     EQUIVALENT,
     FEW_PAIRS,
+    SIGN_FLIP,
     UNDECIDED,
     VERDICTS,
     WORSE,
@@ -20,8 +22,11 @@ from tuner.asks.compare.comparison import (
     Difference,
     compare,
 )
+from tuner.asks.compare.pairs import MISSING, Side
 from tuner.asks.compare.statistics import EXACT_PAIRS, FLIPS, LEVEL
+from tuner.asks.compare.table import Ideas, compare_ideas
 from tuner.choice import nearest_of
+from tuner.config import varied
 from tuner.errors import UsageError
 from tuner.figures import number, plural
 from tuner.runs.family import find_group
@@ -40,9 +45,12 @@ def ask(
     least_effect: float | None = None,
     direction: str | None = None,
     fail_on: Sequence[str] = (),
+    by: str | None = None,
 ) -> Answer:
-    """Every seed's value, the statistics, what they say. The exit code is 1 where a verdict is among those of
-    `fail_on`, each one or several with commas. Raises UsageError, NotFoundError."""
+    """Every seed's value, the statistics, what they say; `by` data: a table of ideas and data sets. The exit code is 1
+    where a verdict is among those of `fail_on`, each one or several with commas. Raises UsageError, NotFoundError."""
+    if by not in (None, "data"):
+        raise UsageError(f"--by takes data, not {by}", fix="--by data: a table of ideas and data sets.")
     failing = [word.strip().lower() for each in fail_on for word in each.split(",")]
     for word in failing:
         if word not in VERDICTS:
@@ -53,31 +61,78 @@ def ask(
         base = next((group for group in groups if group.path.samefile(base.path)), base)
         groups = [base, *(group for group in groups if group is not base)]
     wanted = parse_metric(metric) if metric is not None else None
-    found = compare(groups, wanted, least_effect, direction)
+    table = compare_ideas(groups, wanted, least_effect, direction) if by else None
+    found = table.comparison if table else compare(groups, wanted, least_effect, direction)
     met = [f"{each.side.name} is {each.verdict}" for each in found.differences if each.verdict in failing]
     failed = [Note(f"--fail-on {','.join(failing)}: {', '.join(met)}")] if met else []
     result = "".join(f"{each.side.name} {each.verdict}\n" for each in found.differences)
-    return Answer([*blocks(found), *failed], found.as_data(), result, exit_code=1 if met else 0)
+    shown = table_blocks(table) if table else blocks(found)
+    return Answer([*shown, *failed], (table or found).as_data(), result, exit_code=1 if met else 0)
 
 
 def blocks(comparison: Comparison) -> Iterator[Block]:
     """The notes, the tables, the remarks; the verdict comes last."""
+    several = len(comparison.differences) > 1
     yield from (Note(f"note: {note}") for note in comparison.notes)
     yield _values(comparison)
-    yield _statistics(comparison)
-    count, test = len(comparison.differences), "exact two-sided sign-flip test"
+    yield from _judged(comparison, comparison.sides[0].name, remarks(comparison))
+    if several:
+        yield Text(_items([verdict_line(comparison, each) for each in comparison.differences]))
+    yield Verdict(conclusion(comparison), "bold" if several else COLORS[comparison.differences[0].verdict])
+
+
+def table_blocks(table: Ideas) -> Iterator[Block]:
+    """The notes, ideas and data sets, the statistics, what each idea did on which data set."""
+    comparison, base = table.comparison, table.ideas[0]
+    yield from (Note(f"note: {note}") for note in comparison.notes)
+    write, found = written(comparison), {each.side.name: each.verdict for each in comparison.differences}
+    rows = [
+        [idea, *(_place(table.sides.get((each, idea)), write, found) for each in table.data), table.ranks.get(idea)]
+        for idea in table.ideas
+    ]
+    columns = [Column("idea"), *map(Column, table.data), Column("mean rank", "{:.2f}".format)]
+    yield Table(columns, rows, f"{comparison.metric}, {comparison.direction} is better: mean ± sd (runs)")
+    said = [f"no verdict on {each}: {base} is not there" for each in table.data if (each, base) not in table.sides]
+    said += [f"not there: {', '.join(table.missing)}"] if table.missing else []
+    ranked = ", ".join(table.ranked) or "none, for on each an idea has no value"
+    said += [f"data sets in the mean rank: {ranked}"] if len(table.ranked) < len(table.data) else []
+    said += ["each verdict holds on the one split of its data set"] if comparison.holds else []
+    yield from _judged(comparison, base, [*said, *remarks(comparison)])
+    lines = []
+    for idea in table.ideas[1:]:
+        tried = [each for each in table.data if (each, idea) in table.sides and (each, base) in table.sides]
+        verdicts = [(each, found[table.sides[each, idea].name]) for each in tried]
+        lines.append(f"{idea} against {base}: {_by_verdict(verdicts) or 'on no data set are both'}")
+    yield from map(Verdict, lines)
+
+
+def _place(side: Side | None, write: Callable[[float], str], verdicts: Mapping[str, str]) -> Cell:
+    """``0.9615 ± 0.0041 (8) better``; why there is no mean."""
+    if side is None or side.mean is None:
+        return MISSING if side is None else ", ".join(dict.fromkeys(side.left_out.values()))
+    texts = []
+    for each in (write, repr):
+        spread = "" if side.deviation is None else f" ± {each(side.deviation)}"
+        texts.append(f"{each(side.mean)}{spread} ({len(side.values)}) {verdicts.get(side.name, '')}".rstrip())
+    return Brief(*texts)
+
+
+def _judged(comparison: Comparison, base: str, said: Sequence[str]) -> Iterator[Block]:
+    """The statistics against `base`, how they were made, what helps to read them, what trains more."""
+    yield _statistics(comparison, base)
+    count, test = len(comparison.differences), f"exact two-sided {SIGN_FLIP}"
     if max(each.pairs for each in comparison.differences) > EXACT_PAIRS:
-        test = f"two-sided sign-flip test ({FLIPS:,} flips above {EXACT_PAIRS} pairs)"
+        test = f"two-sided {SIGN_FLIP} ({FLIPS:,} flips above {EXACT_PAIRS} pairs)"
     corrected = f", Holm-corrected for {count} comparisons" if count > 1 else ""
-    yield Text(f"difference: the mean over the pairs; interval: paired t; p: {test}{corrected}", "dim")
-    if said := remarks(comparison):
+    how = f"interval: paired t; p: {test}" if comparison.unit == "pair" else f"interval and p: {CORRECTED}"
+    if comparison.unit != "pair" and len(sizes := {side.sizes for side in comparison.sides}) == 1:
+        how += " ({:,} samples, {:,} to train on)".format(*sizes.pop() or ())
+    yield Text(f"difference: the mean over the {comparison.unit}s; {how}{corrected}", "dim")
+    if said:
         yield Text(_items(said))
     if comparison.train:
-        yield Text("more pairs:")
+        yield Text(f"more {comparison.unit}s:")
         yield from map(Command, comparison.train)
-    if count > 1:
-        yield Text(_items([verdict_line(comparison, each) for each in comparison.differences]))
-    yield Verdict(conclusion(comparison), "bold" if count > 1 else COLORS[comparison.differences[0].verdict])
 
 
 def _items(lines: Sequence[str]) -> str:
@@ -87,10 +142,10 @@ def _items(lines: Sequence[str]) -> str:
 def _values(comparison: Comparison) -> Table:
     """Every seed's value, or why it has none; for two groups with the differences."""
     sides = comparison.sides
-    seeds = sorted({seed for side in sides for seed in side.group.runs})
-    columns = [Column("seed", side="l"), *(Column(side.name, written(comparison), "r") for side in sides)]
+    keys, base = sorted({key for side in sides for key in side.group.runs}), sides[0].group
+    columns = [Column(base.column, side="l"), *(Column(side.name, written(comparison), "r") for side in sides)]
     rows: list[list[Cell]] = [
-        [seed, *(side.left_out.get(seed) or side.values[seed] for side in sides)] for seed in seeds
+        [base.label(key), *(side.left_out.get(key) or side.values[key] for side in sides)] for key in keys
     ]
     rows += [["mean", *(side.mean for side in sides)], ["sd", *(side.deviation for side in sides)]]
     if len(comparison.differences) == 1:
@@ -98,16 +153,16 @@ def _values(comparison: Comparison) -> Table:
         sign = written(comparison, "+")
         spread = None if only.deviation is None else Brief(sign(only.deviation).lstrip("+"), repr(only.deviation))
         columns.append(Column("difference", sign, "r"))
-        differences = [*(only.values.get(seed) for seed in seeds), only.mean, spread]
+        differences = [*(only.values.get(key) for key in keys), only.mean, spread]
         rows = [[*row, cell] for row, cell in zip(rows, differences, strict=True)]
-    title = f"{comparison.metric}, {comparison.direction} is better, in pairs of the same seed"
+    title = f"{comparison.metric}, {comparison.direction} is better, in pairs of the same {varied.words(base.varies)}"
     return Table(columns, rows, title)
 
 
-def _statistics(comparison: Comparison) -> Table:
+def _statistics(comparison: Comparison, base: str) -> Table:
     """A line for each comparison."""
     sign = written(comparison, "+")
-    columns = [Column(f"against {comparison.sides[0].name}"), Column("pairs"), Column("difference", sign, "r")]
+    columns = [Column(f"against {base}"), Column(f"{comparison.unit}s"), Column("difference", sign, "r")]
     columns += [Column("95 % interval", side="r"), Column("p", p_text, "r"), Column("verdict")]
     rows: list[list[Cell]] = []
     for each in comparison.differences:
@@ -119,22 +174,24 @@ def _statistics(comparison: Comparison) -> Table:
     return Table(columns, rows, styles=styles)
 
 
-def verdict_line(comparison: Comparison, difference: Difference) -> str:
-    """What is known of one group against the baseline, in one sentence."""
-    name, base, pairs = difference.side.name, difference.base.name, plural(difference.pairs, "pair")
+def verdict_line(comparison: Comparison, difference: Difference, where: str = "") -> str:
+    """What is known of one group against the baseline, in one sentence, and `where` it holds."""
+    name, base, pairs = difference.side.name, difference.base.name, plural(difference.pairs, comparison.unit)
     undecided, sign, mean = f"{name} against {base} is undecided", written(comparison, "+"), difference.mean or 0.0
     if difference.verdict == EQUIVALENT:
-        return f"{name} is equivalent to {base}: the 95 % interval lies within ±{comparison.least_effect:g} ({pairs})"
+        within = f"the 95 % interval lies within ±{comparison.least_effect:g}"
+        return f"{name} is equivalent to {base}{where}: {within} ({pairs})"
     if difference.reason == FEW_PAIRS:
         needed = "is needed" if difference.missing == 1 else "are needed"
         return f"{undecided}: {pairs}, and {difference.missing} more {needed}"
     found = f"p {p_text(difference.p or 0.0)}, {pairs}"
     by = f"{comparison.metric} is {sign(abs(mean)).lstrip('+')} {'higher' if mean > 0 else 'lower'} ({found})"
     if difference.verdict in (BETTER, WORSE):
-        return f"{name} is {difference.verdict} than {base}: {by}"
+        return f"{name} is {difference.verdict} than {base}{where}: {by}"
     if difference.reason == DIVERGED:
         winner, loser = difference.ordered(comparison.direction)
-        more = f"{winner.name} diverged with {plural(winner.diverged, 'seed')}, {loser.name} with {loser.diverged}"
+        runs = winner.group.counted(winner.diverged)
+        more = f"{winner.name} diverged with {runs}, {loser.name} with {loser.diverged}"
         return f"{undecided}: {by}, but {more}"
     if not any(difference.values.values()):
         return f"{undecided}: not one of {pairs} differs"
@@ -143,13 +200,17 @@ def verdict_line(comparison: Comparison, difference: Difference) -> str:
 
 def conclusion(comparison: Comparison) -> str:
     """The verdict in one line; several as ``against a: b better; c, d undecided``."""
+    where = f" {comparison.holds}" if comparison.holds else ""
     if len(comparison.differences) == 1:
-        return verdict_line(comparison, comparison.differences[0])
-    found: dict[str, list[str]] = {verdict: [] for verdict in VERDICTS}
-    for each in comparison.differences:
-        found[each.verdict].append(each.side.name)
-    said = "; ".join(f"{', '.join(names)} {verdict}" for verdict, names in found.items() if names)
-    return f"against {comparison.sides[0].name}: {said}"
+        return verdict_line(comparison, comparison.differences[0], where)
+    named = [(each.side.name, each.verdict) for each in comparison.differences]
+    return f"against {comparison.sides[0].name}{where}: {_by_verdict(named)}"
+
+
+def _by_verdict(named: Sequence[tuple[str, str]]) -> str:
+    """``b better; c, d undecided``."""
+    found = ((verdict, [name for name, own in named if own == verdict]) for verdict in VERDICTS)
+    return "; ".join(f"{', '.join(names)} {verdict}" for verdict, names in found if names)
 
 
 def remarks(comparison: Comparison) -> list[str]:
@@ -157,7 +218,8 @@ def remarks(comparison: Comparison) -> list[str]:
     count, found = len(comparison.differences), []
     if few := [each for each in comparison.differences if each.reason == FEW_PAIRS]:
         why = f" for {count} comparisons" if count > 1 else f": with fewer no p can be as low as {LEVEL}"
-        found.append(f"a verdict takes {few[0].least} pairs{why}")
+        why = why if comparison.unit == "pair" else ""
+        found.append(f"a verdict takes {few[0].least} {comparison.unit}s{why}")
     names: dict[str, list[str]] = {}
     for each in comparison.differences:
         for remark in _remarks_on(comparison, each):
@@ -181,8 +243,9 @@ def _remarks_on(comparison: Comparison, difference: Difference) -> list[str]:
     if needed is None and difference.reason == CHANCE and not any(difference.values.values()):
         found.append("with --least-effect D, groups can also be found equivalent")
     if needed is not None and needed > max(difference.pairs, difference.least):
-        count = f"about {needed:,} pairs: {plural(needed - difference.pairs, 'more seed')}"
-        count = count if needed <= MANY else f"more than {MANY:,} pairs"
+        more = plural(needed - difference.pairs, f"more {varied.noun(difference.base.group.varies)}")
+        count = f"about {needed:,} {comparison.unit}s: {more}"
+        count = count if needed <= MANY else f"more than {MANY:,} {comparison.unit}s"
         effect_seen = written(comparison, "+")(difference.mean or 0.0)
         found.append(f"to find an effect of {effect_seen} four times in five takes {count}")
     return found

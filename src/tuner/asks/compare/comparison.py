@@ -1,7 +1,8 @@
-"""Whether one thing was better than another: groups of runs that pair by their seed, each against a baseline.
+"""Whether one thing was better than another: groups of runs that pair by what they vary, each against a baseline.
 
-A verdict needs seeds: "better" and "worse" follow an exact sign-flip test of the paired differences, corrected for the
-number of comparisons, and nothing else. Here is plain data; printing is left to others.
+A verdict needs seeds: "better" and "worse" follow an exact sign-flip test of the paired differences, of splits and
+folds the corrected resampled t-test, for the number of comparisons corrected, and nothing else. Here is plain data;
+printing is left to others.
 """
 
 from __future__ import annotations
@@ -13,12 +14,36 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from tuner.asks.compare.pairs import MISSING, NEVER, WITHOUT_VALUE, Side, check_groups, sides_of
-from tuner.asks.compare.statistics import LEVEL, holm, least_pairs, pairs_needed, sign_flip_p, t_interval
+from tuner.asks.compare.pairs import (
+    MISSING,
+    NEVER,
+    PARTS,
+    WITHOUT_VALUE,
+    Side,
+    asked_metric,
+    better_way,
+    check_groups,
+    paired_sides,
+    units,
+    uses_signs,
+)
+from tuner.asks.compare.statistics import (
+    LEAST_PARTS,
+    LEVEL,
+    holm,
+    least_pairs,
+    pairs_needed,
+    sign_flip_p,
+    t_interval,
+    t_p,
+)
+from tuner.config import varied
 from tuner.config.comparison import side_by_side
+from tuner.config.varied import Key
 from tuner.errors import UsageError
 from tuner.figures import deviation, mean, some
-from tuner.runs.family import Group, without_seed
+from tuner.options.metrics import column as column_of
+from tuner.runs.family import Group
 from tuner.runs.files import CONFIG
 from tuner.runs.folder import GROUP
 from tuner.runs.identity import NAMES, Identity
@@ -27,22 +52,23 @@ from tuner.runs.values import Metric
 BETTER, WORSE, EQUIVALENT, UNDECIDED = VERDICTS = ("better", "worse", "equivalent", "undecided")
 FEW_PAIRS, DIVERGED, CHANCE = "too few pairs", "more diverged seeds", "may be chance"
 """Why a comparison is undecided."""
+SIGN_FLIP, CORRECTED = "sign-flip test", "corrected resampled t-test"
 DUST = 1e-14
 """Differences that cancel leave so much of themselves in binary fractions."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """`side` minus `base`, seed by seed: the pairs in which both have a value.
+    """`side` minus `base`, member by member: the pairs in which both have a value.
 
     `p` is Holm-corrected for all the comparisons, `p_alone` is not; None without a pair. `low` and `high` bound the
     mean difference with 95 % confidence, on their own. `least` is how many pairs a verdict needs, `needed` how many
-    would find an effect of the size seen; `seeds` is the N of ``--seeds N`` that gives the least.
+    would find an effect of the size seen; `seeds` is the N of ``--seeds N`` or ``--splits N`` that gives the least.
     """
 
     base: Side
     side: Side
-    values: dict[int, float]
+    values: dict[Key, float]
     mean: float | None
     deviation: float | None
     low: float | None
@@ -51,13 +77,14 @@ class Difference:
     least: int
     needed: int | None
     seeds: int
+    units: tuple[float, ...] = ()  # one a pair: of folds by seed the mean over a fold's seeds
     p: float | None = None
     verdict: str = UNDECIDED
     reason: str = ""
 
     @property
     def pairs(self) -> int:
-        return len(self.values)
+        return len(self.units)
 
     @property
     def missing(self) -> int:
@@ -86,13 +113,14 @@ class Difference:
         return -effect <= self.low and self.high <= effect
 
     def as_data(self) -> dict[str, Any]:
+        group = self.base.group
         return {
             "group": self.side.name,
             "pairs": self.pairs,
             **{name: getattr(self, name) for name in ("mean", "low", "high", "p", "verdict")},
             "p_uncorrected": self.p_alone,
             "sd": self.deviation,
-            "seeds": {str(seed): value for seed, value in self.values.items()},
+            f"{group.column}s": {str(group.label(key)): value for key, value in self.values.items()},
             "reason": self.reason or None,
             "least_pairs": self.least,
             "missing_pairs": self.missing,
@@ -115,6 +143,21 @@ class Comparison:
     notes: tuple[str, ...]
     train: tuple[str, ...]
 
+    @property
+    def unit(self) -> str:
+        """What is counted: a pair of one seed, a split, a fold."""
+        varies = self.sides[0].group.varies
+        return "pair" if uses_signs(varies) else varied.column(varies)
+
+    @property
+    def holds(self) -> str:
+        """What a verdict from seeds alone is limited to; "" of splits and folds, and of what no samples decide."""
+        part = column_of(self.metric.column).part
+        if self.unit != "pair" or not part:
+            return ""
+        sizes = self.sides[0].sizes
+        return "on this split" + (f", {sizes[0]:,} {PARTS[part]} samples" if sizes and part in PARTS else "")
+
     def as_data(self) -> dict[str, Any]:
         """What ``compare --json`` tells."""
         return {
@@ -124,6 +167,8 @@ class Comparison:
             "least_effect": self.least_effect,
             "groups": {side.name: side.as_data() for side in self.sides},
             "differences": [each.as_data() for each in self.differences],
+            "test": SIGN_FLIP if self.unit == "pair" else CORRECTED,
+            "holds": self.holds or None,
             "notes": list(self.notes),
             "train": list(self.train),
         }
@@ -142,19 +187,26 @@ def compare(
     (no common seed, a damaged run).
     """
     check_groups(groups)
-    if least_effect is not None and not (0 < least_effect < math.inf):
-        raise UsageError(f"the least effect is a number above 0, not {least_effect}")
-    metric, direction, sides = sides_of(groups, metric, direction)
+    metric = asked_metric(groups, metric)
+    sides = paired_sides(groups, metric)
+    direction = better_way(metric, direction)
     differences = tuple(differences_of(sides, direction, least_effect))
-    notes, commands = tuple(_notes(sides, metric)), tuple(_training(differences))
+    notes, commands = tuple(notes_on(sides, metric)), tuple(training(differences))
     return Comparison(metric, direction, least_effect, sides, differences, notes, commands)
 
 
 def differences_of(sides: Sequence[Side], direction: str, least_effect: float | None) -> list[Difference]:
-    """The verdict on each of `sides[1:]` against `sides[0]`, the baseline: better and worse follow the corrected p
-    alone."""
+    """The verdict on each of `sides[1:]` against `sides[0]`, the baseline."""
+    return judged([(sides[0], side) for side in sides[1:]], direction, least_effect)
+
+
+def judged(pairs: Sequence[tuple[Side, Side]], direction: str, least_effect: float | None) -> list[Difference]:
+    """The verdict on each second side against the first, its baseline, corrected for all of them: better and worse
+    follow the corrected p alone. Raises UsageError for a least effect that is no number above 0."""
+    if least_effect is not None and not (0 < least_effect < math.inf):
+        raise UsageError(f"the least effect is a number above 0, not {least_effect}")
     found = []
-    measured = [_measured(sides[0], side, len(sides) - 1) for side in sides[1:]]
+    measured = [_measured(base, side, len(pairs)) for base, side in pairs]
     corrected = holm([1.0 if each.p_alone is None else each.p_alone for each in measured])
     for each, p in zip(measured, corrected, strict=True):
         known = replace(each, p=p if each.pairs else None)
@@ -173,28 +225,30 @@ def differences_of(sides: Sequence[Side], direction: str, least_effect: float | 
 
 
 def _measured(base: Side, side: Side, comparisons: int) -> Difference:
-    values = {seed: side.values[seed] - base.values[seed] for seed in base.values if seed in side.values}
-    numbers = list(values.values())
+    values = {key: side.values[key] - base.values[key] for key in base.values if key in side.values}
+    numbers, signs = units(values), uses_signs(base.group.varies)
+    ratio = 0.0 if signs or base.sizes is None else base.sizes[0] / base.sizes[1]
     middle = mean(numbers) if numbers else None
     if middle is not None and abs(middle) < DUST * max(map(abs, numbers)):
         middle = 0.0
     spread = deviation(numbers) if len(numbers) > 1 else None
-    low, high = t_interval(numbers) or (None, None)
-    least = least_pairs(comparisons)
-    needed = None if middle is None or spread is None else pairs_needed(middle, spread, comparisons)
-    p = sign_flip_p(numbers) if numbers else None
-    found, seeds = len(values), 0
-    while found < least:
-        reasons = {base.left_out.get(seeds, MISSING), side.left_out.get(seeds, MISSING)}
-        found += seeds not in values and reasons.isdisjoint(WITHOUT_VALUE)
+    low, high = t_interval(numbers, ratio) or (None, None)
+    least, needed = least_pairs(comparisons) if signs else LEAST_PARTS, None
+    if middle is not None and spread is not None and base.group.column != "fold":
+        needed = pairs_needed(middle, spread, comparisons, None if signs else ratio)
+    p = None if not numbers else sign_flip_p(numbers) if signs else t_p(numbers, ratio)
+    found, seeds = len(numbers), 0
+    while found < least and (key := varied.numbered(base.group.varies, seeds)):
+        reasons = {base.left_out.get(key, MISSING), side.left_out.get(key, MISSING)}
+        found += key not in values and reasons.isdisjoint(WITHOUT_VALUE)
         seeds += 1
-    return Difference(base, side, values, middle, spread, low, high, p, least, needed, seeds)
+    return Difference(base, side, values, middle, spread, low, high, p, least, needed, seeds, tuple(numbers))
 
 
 # ---- more pairs ------------------------------------------------------------------------------------------------------
 
 
-def _training(differences: Sequence[Difference]) -> list[str]:
+def training(differences: Sequence[Difference]) -> list[str]:
     """One shell command for each group that has to grow before there are pairs enough for every verdict: not where runs
     ended and none of one side has a value."""
     wanted: dict[str, tuple[Side, int]] = {}
@@ -214,29 +268,31 @@ def _command(side: Side, count: int) -> str:
     is_single, parent = side.group.is_single, side.group.path.parent
     if is_single and (parent / GROUP).is_file():
         return ""  # one of several seeds: its group is what has more pairs
-    runs = [(seed, side.group.runs.get(seed)) for seed in range(count)]
+    varies, what = side.group.varies, side.group.column
+    runs = [(number, side.group.runs.get(varied.numbered(varies, number))) for number in range(count)]
     lacking = [
-        str(seed)
-        for seed, run in runs
-        if run is None or (run.state in ("stopped", "crashed") and run.path.name == f"seed-{seed}")
+        str(number)
+        for number, run in runs
+        if run is None or (run.state in ("stopped", "crashed") and run.path.name == f"{what}-{number}")
     ]
     if is_single or (lacking and (side.group.path / GROUP).is_file()):
         named = [] if is_single else ["--run", side.group.path.name]
         place = [] if parent == Path("runs") else ["--runs-dir", str(parent)]
-        return shlex.join(["tuner", "train", config, *named, "--seeds", str(count), *place])
+        return shlex.join(["tuner", "train", config, *named, f"--{what}s", str(count), *place])
     if not lacking:
         return ""
     folder = shlex.quote(str(side.group.path))
-    one = f"tuner train {shlex.quote(config)} seed=$seed --run seed-$seed --runs-dir {folder}"
-    return f"for seed in {' '.join(lacking)}; do {one}; done"
+    sets = " ".join(f"{key}=${what}" for key in varies)
+    one = f"tuner train {shlex.quote(config)} {sets} --run {what}-${what} --runs-dir {folder}"
+    return f"for {what} in {' '.join(lacking)}; do {one}; done"
 
 
 # ---- what a reader has to know beside the figures --------------------------------------------------------------------
 
 
-def _notes(sides: Sequence[Side], metric: Metric) -> Iterator[str]:
+def notes_on(sides: Sequence[Side], metric: Metric) -> Iterator[str]:
     """What makes a difference between groups hard to put down to one thing."""
-    base, others = sides[0], sides[1:]
+    base, others, members = sides[0], sides[1:], f"{varied.noun(sides[0].group.varies)}s"
     if unequal := _conditions(sides):
         yield f"not everything else is equal: {'; '.join(unequal)}"
     for side in others:
@@ -244,11 +300,11 @@ def _notes(sides: Sequence[Side], metric: Metric) -> Iterator[str]:
     for side in others:
         if base.diverged != side.diverged:
             here, there = (f"{each.diverged} of {len(each.group.runs)}" for each in (side, base))
-            yield f"not equally stable: {side.name} diverged with {here} seeds, {base.name} with {there}"
+            yield f"not equally stable: {side.name} diverged with {here} {members}, {base.name} with {there}"
     for side in others if metric.reached is not None else ():
         if base.why(NEVER) != side.why(NEVER):
             here, there = (f"{len(each.values)} of {each.why(NEVER) + len(each.values)}" for each in (side, base))
-            said = f"{side.name} got there with {here} seeds, {base.name} with {there}"
+            said = f"{side.name} got there with {here} {members}, {base.name} with {there}"
             yield f"not equally far: {said}; only pairs in which both did are compared"
 
 
@@ -263,14 +319,18 @@ def _conditions(sides: Sequence[Side]) -> list[str]:
             holders = {value: [name for name, each in by_side.items() if value in each] for value in values}
             told = ", ".join(f"{value or 'none'} ({some(names, 3)})" for value, names in holders.items())
             found.append(f"{NAMES[part]} {told}")
-    if len({each.data_fingerprint for known in identities.values() for each in known}) > 1:
+    data: dict[Key, set[str]] = {}  # one for all seeds, else one a split or fold
+    for group in (side.group for side in sides):
+        for key, run in group.runs.items():
+            data.setdefault(() if group.varies == varied.SEEDS else key, set()).add(run.identity.data_fingerprint)
+    if any(len(each) > 1 for each in data.values()):
         found.append("the data (another fingerprint)")
     return found
 
 
 def _settings(base: Side, side: Side) -> Iterator[str]:
     """Whether the two differ in one setting; another choice, with the settings that it alone has, is one."""
-    configs = [without_seed(each.group.first.config) for each in (base, side)]
+    configs = [varied.shared(each.group.first.config, base.group.varies) for each in (base, side)]
     keys = [change.key for setting in side_by_side(configs) for change in setting.changes()]
     if not keys:
         yield f"{side.name} has the same settings as {base.name}"

@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tuner.config import varied
+from tuner.config.varied import Key
 from tuner.document.writing import flow
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import deviation, mean, some
 from tuner.options.metrics import column as column_of
+from tuner.runs.data import read_data
 from tuner.runs.family import Group
 from tuner.runs.folder import Run
 from tuner.runs.values import Metric, measured_loss, metrics_of_run, parse_metric, value, why_not
@@ -26,6 +29,7 @@ WITHOUT_VALUE = ("diverged", NEVER, "no value", "not finite")
 """Why a run that has ended does not count; it would end the same way again."""
 UNTOUCHED = ("accuracy", "r2", "mae")
 """Metrics that no setting of the loss changes."""
+PARTS = {"val": "validation", "test": "test"}
 MISSING = "not there"
 """Why a seed does not count that only other groups have."""
 LARGEST = 1e100  # the square of a larger number may be more than a float holds
@@ -37,8 +41,9 @@ class Side:
 
     name: str
     group: Group
-    values: dict[int, float]
-    left_out: dict[int, str] = field(default_factory=dict)
+    values: dict[Key, float]
+    left_out: dict[Key, str] = field(default_factory=dict)
+    sizes: tuple[int, int] | None = None  # samples that the metric is measured on, training samples
 
     @property
     def mean(self) -> float | None:
@@ -58,10 +63,10 @@ class Side:
         return sum(reason in reasons for reason in self.left_out.values())
 
     def as_data(self) -> dict[str, Any]:
-        seeds = {str(seed): self.values.get(seed) for seed in self.group.runs}
-        left_out = {str(seed): why for seed, why in self.left_out.items()}
+        label = self.group.label
+        left_out = {str(label(key)): why for key, why in self.left_out.items()}
         return {
-            "seeds": seeds,
+            f"{self.group.column}s": {str(label(key)): self.values.get(key) for key in self.group.runs},
             "mean": self.mean,
             "sd": self.deviation,
             "left_out": left_out,
@@ -69,36 +74,63 @@ class Side:
         }
 
 
-def side_of(group: Group, name: str, metric: Metric, seeds: Sequence[int]) -> Side:
-    """The values of a group; with `left_out`, the `seeds` of all groups.
+def side_of(group: Group, name: str, metric: Metric, keys: Sequence[Key]) -> Side:
+    """The values of a group; with `left_out`, the `keys` of all groups.
 
     Raises UsageError where its runs have no such metric, NotFoundError where one of them is damaged: without it the
     verdict would be another.
     """
     for folder, why in group.damaged.items():
         raise _damaged(folder, why)
-    values: dict[int, float] = {}
-    left_out: dict[int, str] = {}
-    for seed in seeds:
+    values: dict[Key, float] = {}
+    left_out: dict[Key, str] = {}
+    for key in keys:
         try:
-            found = _read(group.runs[seed], metric) if seed in group.runs else MISSING
+            found = _read(group.runs[key], metric) if key in group.runs else MISSING
         except NotFoundError as error:
-            raise _damaged(group.runs[seed].path, error.message) from None
+            raise _damaged(group.runs[key].path, error.message) from None
         if isinstance(found, str):
-            left_out[seed] = found
+            left_out[key] = found
         else:
-            values[seed] = found
+            values[key] = found
     ended = [run for run in group.runs.values() if run.state == "finished"]
     if ended and not values and metric.reached is None:
         why_none, said = why_not(ended[0], metric), f"no run of {name} has a value of {metric}"
         fix = f"There are {', '.join(metrics_of_run(ended[0]))}."
         raise UsageError(f"{said}: {why_none}" if why_none else said, fix=fix)
-    return Side(name, group, values, left_out)
+    return Side(name, group, values, left_out, _sizes(group, metric))
 
 
 def _damaged(folder: Path, why: str) -> NotFoundError:
     fix = f"Put back what it was, or remove {shown(folder)}: the command that trained it then trains it again."
     return NotFoundError(why, fix=fix)
+
+
+def _sizes(group: Group, metric: Metric) -> tuple[int, int] | None:
+    """How many samples the metric is measured on (all that are not trained on, where it is of no such part), and how
+    many are trained on, in one member; None where seeds of an older tuner do not tell. Raises NotFoundError."""
+    try:
+        counts = {name: int(part["samples"]) for name, part in read_data(group.first).parts.items()}
+    except NotFoundError:
+        if uses_signs(group.varies):
+            return None
+        raise
+    train = counts.pop("train")
+    return counts.get(PARTS.get(column_of(metric.column).part or "", ""), sum(counts.values())), train
+
+
+def uses_signs(varies: Sequence[str]) -> bool:
+    """Which test judges: the sign-flip test of seeds, which share one split, for whose samples its verdict holds; else
+    the corrected resampled t-test of splits or folds, whose verdict holds for such samples."""
+    return varied.column(varies) == "seed"
+
+
+def units(values: Mapping[Key, float]) -> list[float]:
+    """What a test counts: a number for each seed, split or fold, the mean over the seeds of a fold."""
+    found: dict[int, list[float]] = {}
+    for key, number in values.items():
+        found.setdefault(key[0], []).append(number)
+    return list(map(mean, found.values()))
 
 
 def _read(run: Run, metric: Metric) -> float | str:
@@ -111,14 +143,23 @@ def _read(run: Run, metric: Metric) -> float | str:
     return found if math.isfinite(found) and abs(found) < LARGEST else "not finite"
 
 
-def check_groups(groups: Sequence[Group]) -> None:
-    """Raises UsageError unless there are 2 to 20 that have no run in common."""
-    if not FEWEST <= len(groups) <= MOST:
+def check_groups(groups: Sequence[Group], by_data: bool = False) -> None:
+    """Raises UsageError unless there are 2 to 20 (`by_data`: 2 or more) that vary the same, and have no run in
+    common."""
+    if len(groups) < FEWEST or (len(groups) > MOST and not by_data):
         raise UsageError(
             f"compare takes {FEWEST} to {MOST} groups, {len(groups)} given",
             fix="tuner compare A B compares two; --baseline says with which one the others are compared.",
         )
-    holders: dict[str, Group] = {}
+    first, holders = groups[0], dict[str, Group]()
+    for group in groups:
+        if group.varies != first.varies:
+            what, other = varied.words(first.varies), varied.words(group.varies)
+            raise UsageError(
+                f"{shown(first.path)} and {shown(group.path)} cannot be paired: the runs of the one differ in their "
+                f"{what}, those of the other in their {other}",
+                fix=f"Train both with {varied.origins(first.varies)[first.varies[0]]}.",
+            )
     for group in groups:
         for run in group.runs.values():
             holder = holders.setdefault(os.path.realpath(run.path), group)
@@ -129,14 +170,37 @@ def check_groups(groups: Sequence[Group]) -> None:
                 )
 
 
-def sides_of(
-    groups: Sequence[Group], metric: Metric | None, direction: str | None
-) -> tuple[Metric, str, tuple[Side, ...]]:
-    """The metric, by default the monitor, which way of it is better, and what each group has of it.
+def paired_sides(groups: Sequence[Group], metric: Metric) -> tuple[Side, ...]:
+    """What each group has of the metric. Raises UsageError for groups on different data and for a loss that is not the
+    same in all of them, NotFoundError where one has no pair with the first one."""
+    if len(set(data := data_sets(groups))) > 1:
+        told = ", ".join(f"{name} {each}" for name, each in zip(names_of(groups), data, strict=True))
+        fix = "--by data compares ideas on each data set by itself: a table of ideas and data sets."
+        raise UsageError(f"the groups are on different data: {told}", fix=fix)
+    sides = sides_of(groups, metric, names_of(groups))
+    for side in sides[1:]:
+        _check_pairs(sides[0], side)
+    return sides
 
-    Raises UsageError for groups of different monitors, or a metric or direction that does not fit, NotFoundError where
-    a group has no run of the same seed as the first one.
-    """
+
+def data_sets(groups: Sequence[Group]) -> list[str]:
+    """The data set of each group: its source's name, or its file's; the path where two files share a name."""
+    sources = [(str(group.first.setting("data.name")), group.first.config["data"].get("path")) for group in groups]
+    names = [Path(path).stem if path else name for name, path in sources]
+    others = [{source for source, name in zip(sources, names, strict=True) if name == each} for each in names]
+    told = zip(sources, names, others, strict=True)
+    return [shown(str(path) if path and len(alike) > 1 else name) for (_, path), name, alike in told]
+
+
+def sides_of(groups: Sequence[Group], metric: Metric, names: Sequence[str]) -> tuple[Side, ...]:
+    """What each group has of the metric. Raises UsageError where it is a loss that is not the same in all of them."""
+    check_losses(groups, names, metric)
+    keys = sorted({key for group in groups for key in group.runs})
+    return tuple(side_of(group, name, metric, keys) for group, name in zip(groups, names, strict=True))
+
+
+def asked_metric(groups: Sequence[Group], metric: Metric | None) -> Metric:
+    """The metric, by default the monitor. Raises UsageError for groups of different monitors."""
     names, monitors = names_of(groups), [group.first.monitor for group in groups]
     for monitor, name in zip(monitors, names, strict=True):
         if metric is None and monitor != monitors[0]:
@@ -144,10 +208,12 @@ def sides_of(
                 f"the groups have different monitors: {names[0]} {monitors[0]}, {name} {monitor}",
                 fix=f"Say what to compare: --metric {monitors[0]} or --metric {monitor}.",
             )
-    metric = metric or parse_metric(monitors[0])
-    check_losses(groups, names, metric)
-    seeds = sorted({seed for group in groups for seed in group.runs})
-    sides = tuple(side_of(group, name, metric, seeds) for group, name in zip(groups, names, strict=True))
+    return metric or parse_metric(monitors[0])
+
+
+def better_way(metric: Metric, direction: str | None) -> str:
+    """Which way of the metric is better, ``up`` or ``down``. Raises UsageError for a direction that does not fit, or
+    none where it is needed."""
     if direction not in (None, "up", "down"):
         raise UsageError(f"--direction is up or down, not {shown(direction)}")
     better = metric.direction or direction
@@ -156,16 +222,21 @@ def sides_of(
         raise UsageError(f"it is not known which way is better for {metric}", fix=fix)
     if direction not in (None, better):
         raise UsageError(f"for {metric} {better} is better, not {direction}", fix="Leave --direction out.")
-    base = sides[0]
-    for side in sides[1:]:
-        if base.group.runs.keys().isdisjoint(side.group.runs):
-            known = {each.name: sorted(each.group.runs) for each in (base, side)}
-            has = [f"{name} has seed{'s' * (len(seeds) > 1)} {some(seeds, 12)}" for name, seeds in known.items()]
-            raise NotFoundError(
-                f"{base.name} and {side.name} share no seed: {', '.join(has)}",
-                fix="Runs are compared with runs of the same seed: train both with --seeds 6, or more.",
-            )
-    return metric, better, sides
+    return better
+
+
+def _check_pairs(base: Side, side: Side) -> None:
+    """Raises NotFoundError where two groups have no pair."""
+    if base.group.runs.keys().isdisjoint(side.group.runs):
+        varies, has = base.group.varies, []
+        what, option = base.group.column, varied.origins(varies)[varies[0]]
+        for each in (base, side):
+            labels = [each.group.label(key) for key in each.group.runs]
+            has.append(f"{each.name} has {what}{'s' * (len(labels) > 1)} {some(labels, 12)}")
+        raise NotFoundError(
+            f"{base.name} and {side.name} share no {what}: {', '.join(has)}",
+            fix=f"Runs are compared with runs of the same {what}: train both with {option} 6, or more.",
+        )
 
 
 def names_of(groups: Sequence[Group]) -> list[str]:

@@ -27,6 +27,7 @@ from tuner.asks.curves.tracks import (
 )
 from tuner.chart import COLORS, Line, Panel, Pen, is_shown
 from tuner.choice import nearest_of
+from tuner.config.varied import as_data as of_member
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import plural, some
 from tuner.options.metrics import PARTS, Column
@@ -127,12 +128,12 @@ def as_data(groups: Sequence[Group], of_layers: Sequence[str]) -> Any:
     damaged, which was said before. With `of_layers` a row is a layer with these metrics."""
     found = []
     for group in groups:
-        for seed, run in group.runs.items():
+        for key, run in group.runs.items():
             rows: Sequence[Any] | None = None
             with suppress(NotFoundError):
                 rows = layer_rows(run, of_layers) if of_layers else run.rows
             about = {"run": str(run.path), "name": run.name, "group": None if group.is_single else str(group.path)}
-            found.append({**about, "seed": seed, "state": run.state, "metrics": rows})
+            found.append({**about, **of_member(group.varies, key), "state": run.state, "metrics": rows})
     return found[0]["metrics"] if len(groups) == 1 and groups[0].is_single else {"runs": found}
 
 
@@ -272,17 +273,19 @@ def captions(tracks: Sequence[Track], metrics: Sequence[str], view: View) -> lis
     groups = [track for track in tracks if track.is_group]
     found = []
     if groups:
+        kinds = " or ".join(dict.fromkeys(f"{track.member}s" for track in groups))
         time = "; time is the mean, too" if view.axis == "time" else ""
-        found.append(f"A group's line is the mean over its seeds, its band goes from the lowest to the highest{time}.")
+        band = f"its band goes from the lowest to the highest{time}"
+        found.append(f"A group's line is the mean over its {kinds}, {band}.")
     if view.layers:
         places = ", ".join(f"{place} {name}" for place, name in enumerate(view.layers, 1))
         found.append(f"Layers with weights: {places}.")
     if view.smooth:
-        seeds = ", each seed by itself" if groups else ""
+        seeds = f", each {groups[0].member} by itself" if groups else ""
         found.append(f"Smoothed by {view.smooth:g} (exponential moving average{seeds}).")
     for track in groups:
         columns = [column for metric in metrics for column in columns_of([track], metric)]
-        texts = {column: counts_text(series_of(track, column, view), len(track.members)) for column in columns}
+        texts = {column: counts_text(series_of(track, column, view), track) for column in columns}
         if len(set(texts.values())) == 1:
             texts = {"": next(iter(texts.values()))}
         for column, text in texts.items():
@@ -290,15 +293,15 @@ def captions(tracks: Sequence[Track], metrics: Sequence[str], view: View) -> lis
     return found
 
 
-def counts_text(series: Series, total: int) -> str:
-    """Of how many of `total` members a mean is, where that is not all of them all the way: ``6 seeds, of 5 from epoch
-    8``; "" where it is."""
+def counts_text(series: Series, track: Track) -> str:
+    """Of how many of the track's members a mean is, where that is not all of them all the way: ``6 seeds, of 5 from
+    epoch 8``; "" where it is."""
     there = [place for place, count in enumerate(series.counts) if count]
-    changes = series.changes()
+    changes, total, member = series.changes(), len(track.members), track.member
     if not there or (not changes and series.counts[there[0]] == total):
         return ""
     start = series.counts[there[0]]
-    first = plural(total, "seed") if start == total else f"{start} of {plural(total, 'seed')}"
+    first = plural(total, member) if start == total else f"{start} of {plural(total, member)}"
     if len(changes) > MOST_CHANGES:
         return f"{first} at first, of {series.counts[there[-1]]} at the end (epoch {series.epochs[there[-1]]})"
     return ", ".join([first, *(f"of {series.counts[place]} from epoch {series.epochs[place]}" for place in changes)])

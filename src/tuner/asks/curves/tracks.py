@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from tuner.chart import is_shown
+from tuner.config.varied import is_folder, noun
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, UsageError
-from tuner.figures import mean, mean_of_known, plural
+from tuner.figures import mean, mean_of_known
 from tuner.quantities import LAYER
 from tuner.runs.family import Group
 from tuner.runs.folder import Run
@@ -53,6 +54,7 @@ class Track:
     family: str = ""
     monitor: str = "val_loss"
     best: int | None = None  # a single run's best epoch
+    member: str = "seed"  # what each of the members of a group is
 
     def epochs(self) -> list[int]:
         return sorted({epoch for member in self.members for epoch, _ in member.by_epoch()})
@@ -118,7 +120,7 @@ def tracks_of(
     complaints = [text for group in groups for text in group.damaged.values()]
     there: dict[str, tuple[Group, str]] = {}
     for group in groups:
-        for part in [Group(run.path, {seed: run}) for seed, run in group.runs.items()] if members else [group]:
+        for part in group.apart() if members else [group]:
             place = os.path.realpath(part.path)
             if place in there:
                 complaints.append(f"{shown(part.path)} is drawn once, though named twice")
@@ -132,7 +134,8 @@ def tracks_of(
             complaints.append(f"{name} has no finished epoch yet")
         elif not part.is_single:
             lost = [Member(()) for _ in part.damaged]
-            tracks.append(Track(name, [*found, *lost], True, _mean_of(part, found), family, monitor))
+            about, each = _mean_of(part, found), noun(part.varies)
+            tracks.append(Track(name, [*found, *lost], True, about, family, monitor, member=each))
         else:
             about = "" if first.state == "finished" else first.state
             best = None if axis == "layer" else first.status.get("best_epoch")
@@ -146,10 +149,10 @@ def tracks_of(
 
 def distinct(paths: Sequence[Path]) -> list[str]:
     """The last part of each path, with as many of those before it as tell the paths apart; neighbours are named alike,
-    and seeds after their group where there is more than one."""
+    and members after their family where there is more than one."""
     parts = [Path(os.path.abspath(path)).parts for path in paths]  # noqa: PTH100 - links keep the name they were given
     folders = {part[:-1] for part in parts}
-    lengths = {part: 2 if len(folders) > 1 and part[-1].startswith("seed-") else 1 for part in parts}
+    lengths = {part: 2 if len(folders) > 1 and is_folder(part[-1]) else 1 for part in parts}
     while True:
         names = {part: "/".join(part[-length:]) for part, length in lengths.items()}
         alike = {part[:-1] for part in names if list(names.values()).count(names[part]) > 1}
@@ -176,7 +179,7 @@ def _mean_of(group: Group, read: Sequence[Member]) -> str:
     there, total = sum(bool(member.rows) for member in read), len(read) + len(group.damaged)
     states = Counter(run.state for run in group.runs.values() if run.state != "finished")
     odd = [f"{count} {state}" for state, count in states.items()]
-    return ", ".join(["mean of " + f"{there} of " * (there < total) + plural(total, "seed"), *odd])
+    return ", ".join(["mean of " + f"{there} of " * (there < total) + group.counted(total), *odd])
 
 
 # ---- numbers ---------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from tuner.asks.diff.changes import (
     is_ignored,
     listed,
 )
-from tuner.asks.diff.sides import DEFAULT, Side, find_sides
+from tuner.asks.diff.sides import DEFAULT, Side, find_sides, varied_in
 from tuner.choice import nearest_of
 from tuner.config.comparison import ABSENT, Setting, brief
 from tuner.errors import NotFoundError, UsageError
@@ -66,7 +66,7 @@ def ask(
     notes += [f"note: nothing fits --ignore {pattern}" for pattern in diff.unused]
     shown: list[Block] = []
     if as_args:
-        ignored = ["seed", *ignore] if any(side.kind == "group" for side in diff.sides) else ignore
+        ignored = [*varied_in(diff.sides), *ignore]
         wanted = arguments(*(side.config for side in diff.sides))
         given = [as_text(one) for one in wanted if not is_ignored(one[0], ignored)]
         shown += [Text("\n".join(given), code=True)] if given else []
@@ -100,7 +100,8 @@ def summary(diff: Diff, parts: Collection[str]) -> str:
     letters = [side.letter for side in diff.sides]
     said, count = [], len(diff.changed)
     if "config" in parts and not count:
-        apart = ", seeds apart" * any(side.kind == "group" for side in diff.sides)
+        kinds = dict.fromkeys(f"{side.group.column}s" for side in diff.sides if side.group and side.kind == "group")
+        apart = f", {' and '.join(kinds)} apart" if kinds else ""
         said.append(f"{listed(letters)} have the same settings{apart}")
     elif "config" in parts and len(letters) > 2:
         counts = [f"{letter} {len(diff.changes_against_first(at))}" for at, letter in enumerate(letters)]
@@ -142,10 +143,12 @@ def sides_table(sides: Sequence[Side]) -> Table:
         what += ", comes with tuner" * (os.path.dirname(side.path) == _ready())  # noqa: PTH120
         rows.append([side.letter, near(side.path), what])
     if any(side.runs for side in sides):
-        heads += ["state", "epochs", "seed"]
+        kinds = dict.fromkeys(side.group.column for side in sides if side.group)
+        heads += ["state", "epochs", " or ".join(kinds)]
         for row, side in zip(rows, sides, strict=True):
             epochs = max((run.status.get("epoch") or 0 for run in side.runs.values()), default=None)
-            row += [side.group.state if side.group else None, epochs, some(list(side.runs), 8) or None]
+            members = [side.group.label(key) for key in side.runs] if side.group else []
+            row += [side.group.state if side.group else None, epochs, some(members, 8) or None]
     return Table(list(map(Column, heads)), rows)
 
 

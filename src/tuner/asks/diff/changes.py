@@ -13,6 +13,7 @@ from typing import Any
 from tuner.asks.diff.sides import Side, settings_of
 from tuner.choice import Field, Section
 from tuner.config.comparison import ABSENT, NOT_MEANING, Setting, name_of
+from tuner.config.varied import labels
 from tuner.document.writing import word
 from tuner.figures import deviation, finite, mean, mean_of_known
 from tuner.options.metrics import column
@@ -304,7 +305,7 @@ def as_data(diff: Diff, parts: Collection[str], everything: bool) -> dict[str, A
     """What ``diff --json`` tells."""
     data: dict[str, Any] = {"same": diff.same(parts), "sides": [], "warnings": diff.warnings(parts)}
     for side in diff.sides:
-        of_runs = {"state": side.group.state, "seeds": list(side.runs)} if side.group else {}
+        of_runs = {"state": side.group.state, **labels(side.group.varies, side.runs)} if side.group else {}
         data["sides"].append({"side": side.letter.lower(), "kind": side.kind, "path": side.path, **of_runs})
     if "config" in parts:
         data["changed"] = [_told(setting, diff.sides) for setting in diff.changed]

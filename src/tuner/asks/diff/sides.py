@@ -13,11 +13,12 @@ from string import ascii_uppercase
 from typing import Any
 
 from tuner import shipped
-from tuner.config.comparison import ABSENT, STAYED, Setting, meaning, side_by_side
+from tuner.config.comparison import ABSENT, STAYED, Setting, side_by_side
+from tuner.config.varied import Key, shared
 from tuner.durable.reading import shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.paths import expanded
-from tuner.runs.family import Group, read_group, without_seed
+from tuner.runs.family import Group, read_group
 from tuner.runs.files import CONFIG
 from tuner.runs.find import resolve
 from tuner.runs.folder import Run, read
@@ -45,8 +46,8 @@ class Side:
         return "config" if self.group is None else "run" if self.group.is_single else "group"
 
     @property
-    def runs(self) -> dict[int, Run]:
-        """The runs by their seed; none of a config."""
+    def runs(self) -> dict[Key, Run]:
+        """The runs by what a family varies; none of a config."""
         return {} if self.group is None else self.group.runs
 
     @property
@@ -132,6 +133,10 @@ def _config(source: str) -> Side:
 
 
 def settings_of(sides: Sequence[Side]) -> list[Setting]:
-    """The settings that count, side by side; without the seed where a side is a group, which has one of each."""
-    shared = without_seed if any(side.kind == "group" for side in sides) else meaning
-    return side_by_side([shared(side.config) for side in sides])
+    """The settings that count, side by side; without those that a side's own members differ in."""
+    return side_by_side([shared(side.config, varied_in(sides)) for side in sides])
+
+
+def varied_in(sides: Sequence[Side]) -> list[str]:
+    """The keys that families among the sides vary: `--seeds` of a group has one value a member."""
+    return [key for side in sides if side.group is not None and side.kind == "group" for key in side.group.varies]

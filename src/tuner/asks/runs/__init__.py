@@ -24,11 +24,12 @@ from tuner.asks.runs.columns import (
     usual_columns,
 )
 from tuner.asks.runs.entries import Entry, entries
+from tuner.config.varied import labels
 from tuner.document.writing import flow, word
 from tuner.durable.reading import shown
 from tuner.figures import in_one_notation, plural
 from tuner.options.metrics import column as measured
-from tuner.runs.family import DAMAGED, average
+from tuner.runs.family import DAMAGED, average, key_of
 from tuner.runs.folder import is_run
 
 COLORS = {
@@ -41,7 +42,7 @@ COLORS = {
 UNFINISHED = ("running", "stopped", "crashed")
 SETTING, ASKED = 7, 9
 """How much a setting matters among the columns of a list, and one that it is sorted or filtered by."""
-WEIGHTS = {"time": 1, "best": 2, "seeds": 4, "when": 5, "changed": 8}
+WEIGHTS = {"time": 1, "best": 2, "seeds": 4, "splits": 4, "folds": 4, "when": 5, "changed": 8}
 LEAST = dict.fromkeys(("changed", "state"), 12)
 """Characters to which cells may be cut before a column has to go; those of a setting to 12, too."""
 
@@ -110,7 +111,7 @@ class Listing:
         if self.query.cols is not None or self.query.only_changed:
             data["columns"] = {column.name: column.of(entry, self.problems) for column in self.columns}
         if entry.members:
-            data["seeds"] = sorted(run.about["seed"] for run in entry.runs)
+            data |= labels(entry.varies, [key_of(run, entry.varies) for run in entry.runs])
             data["members"] = [self.data(member) for member in entry.members]
         return data
 

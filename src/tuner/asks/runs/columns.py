@@ -13,7 +13,8 @@ from typing import Any
 
 from tuner.asks.runs.entries import Entry
 from tuner.choice import key_paths, keys_meant, nearest_of
-from tuner.config.comparison import ABSENT, Setting, meaning, name_of, side_by_side
+from tuner.config import varied
+from tuner.config.comparison import ABSENT, Setting, name_of, side_by_side
 from tuner.document.nodes import Place, core_value, to_plain
 from tuner.document.parsing import parse
 from tuner.durable.reading import shown
@@ -23,7 +24,7 @@ from tuner.options.metrics import Column as Measured
 from tuner.options.metrics import column as column_of
 from tuner.paths import normal
 from tuner.quantities import LAYER
-from tuner.runs.family import DAMAGED, without_seed
+from tuner.runs.family import DAMAGED
 from tuner.runs.files import STATES
 from tuner.runs.folder import Run, natural
 from tuner.runs.values import Condition, Metric, metrics_of_run, parse_condition, parse_metric, seconds, value
@@ -37,7 +38,9 @@ OWN: dict[str, Callable[[Entry], Any]] = {
     "when": lambda entry: entry.created or None,
     "state": lambda entry: entry.state,
     "seed": lambda entry: entry.settings.get("seed"),
-    "seeds": lambda entry: len(entry.runs) or None,
+    "seeds": lambda entry: len(entry.runs) if entry.runs and varied.column(entry.varies) == "seed" else None,
+    "splits": lambda entry: len(entry.runs) if varied.column(entry.varies) == "split" else None,
+    "folds": lambda entry: len(entry.runs) if varied.column(entry.varies) == "fold" else None,
     "changed": lambda entry: entry.changed,
     "best": lambda entry: _mean([run.status.get("best_epoch") for run in entry.runs]),
     "time": lambda entry: _mean([seconds(run) for run in entry.runs]),
@@ -45,7 +48,7 @@ OWN: dict[str, Callable[[Entry], Any]] = {
 }
 """The columns that are neither settings nor metrics. Of a group `best` and `time` are means over its runs."""
 
-NUMBERS = ("seed", "seeds", "best", "time")
+NUMBERS = ("seed", "seeds", "splits", "folds", "best", "time")
 _ALSO = {"tag": "tags", "created": "when", "best_epoch": "best", "status": "state"}
 _DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}([ T][0-9]{2}(:[0-9]{2}){0,2})?)?)?")
 
@@ -147,16 +150,16 @@ def usual_columns(everything: Sequence[Entry]) -> list[Column]:
         for some in (monitors, validation, test)
         for key in sorted(some, key=lambda name: (column_of(name).order, name))
     ]
-    seeds = ["seeds"] if any(entry.members for entry in everything) else []
-    names = ["run", "when", "state", *seeds, "changed", "best"]
+    kinds = {f"{varied.column(entry.varies)}s" for entry in everything if entry.members}
+    names = ["run", "when", "state", *(name for name in OWN if name in kinds), "changed", "best"]
     return [*map(Column, names), *(Column(key, parse_metric(key)) for key in metrics), Column("time")]
 
 
 def differing(everything: Sequence[Entry]) -> list[Column]:
     """The settings that are not the same in all entries. What a choice has to itself differs only between two runs of
     that choice."""
-    shared = without_seed if any(entry.members for entry in everything) else meaning
-    configs = [shared(entry.runs[0].config) for entry in everything if entry.runs]
+    apart = [key for entry in everything if entry.members for key in entry.varies]
+    configs = [varied.shared(entry.runs[0].config, apart) for entry in everything if entry.runs]
     return list(map(Column, _differing(side_by_side(configs))))
 
 

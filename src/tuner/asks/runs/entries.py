@@ -8,11 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tuner.config.comparison import ABSENT, leaves, meaning, name_of, side_by_side
+from tuner.config.comparison import ABSENT, leaves, name_of, side_by_side
+from tuner.config.varied import SEEDS, shared
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError
 from tuner.options.metrics import Column
-from tuner.runs.family import DAMAGED, read_group, without_seed
+from tuner.runs.family import DAMAGED, read_group
 from tuner.runs.files import CONFIG, IDENTITY, METRICS, STATUS
 from tuner.runs.find import results_in
 from tuner.runs.folder import GROUP, Run, folders_in, glance, headline, is_run, members
@@ -33,6 +34,7 @@ class Entry:
     runs: tuple[Run, ...] = ()
     members: tuple[Entry, ...] = ()
     problem: str = ""  # why it cannot be read
+    varies: tuple[str, ...] = SEEDS  # what its members differ in
     previous: Entry | None = None  # the next older entry of the same config name
     first: Entry | None = None  # the oldest one, but for itself
 
@@ -40,8 +42,8 @@ class Entry:
     def settings(self) -> dict[str, Any]:
         """What its runs share, by dotted key; the name of a choice is under the key of the choice."""
         config = self.runs[0].config if self.runs else {}
-        known = {key.removesuffix(".name"): value for key, value in leaves(config)}
-        return {key: value for key, value in known.items() if key != "seed"} if self.members else known
+        own = self.varies if self.members else ()
+        return {key.removesuffix(".name"): value for key, value in leaves(config) if key not in own}
 
     @property
     def is_recipe(self) -> bool:
@@ -62,8 +64,8 @@ class Entry:
         before, after = other.runs[0], self.runs[0]
         if before.identity.config_hash == after.identity.config_hash:
             return {}
-        shared = without_seed if self.members or other.members else meaning
-        settings = side_by_side([shared(before.config), shared(after.config)])
+        apart = [key for each in (self, other) if each.members for key in each.varies]
+        settings = side_by_side([shared(before.config, apart), shared(after.config, apart)])
         changes = [change for setting in settings for change in setting.changes()]
         # what only one of them has came into the language, or left it, between them
         return {each.key: name_of(each.values[1]) for each in changes if ABSENT not in each.values}
@@ -101,7 +103,8 @@ def _inside(path: Path) -> list[Entry]:
     runs = {run.path: run for run in group.runs.values()}
     parts = tuple(_entry(each, f"{path.name}/{each.name}", runs.get(each)) for each in inside)
     created = max(run.created for run in runs.values())
-    return [Entry(path, path.name, group.state, created, group.first.name, tuple(group.runs.values()), parts)]
+    runs_by_key = tuple(group.runs.values())
+    return [Entry(path, path.name, group.state, created, group.first.name, runs_by_key, parts, varies=group.varies)]
 
 
 def _entry(path: Path, label: str, run: Run | None = None) -> Entry:

@@ -1,0 +1,148 @@
+"""The members of a family are trained by an executor, which is a module here with two functions: `at_once(identity)`
+says how many it trains side by side, and `run(members, at_once, stop)` trains them and hands on what each tells, as
+(the member's name, an event). It calls `trained` wherever it trains one. A new executor is a new file.
+
+Nothing here imports torch before a member is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuner.config import varied
+from tuner.config.comparison import meaning_hash
+from tuner.config.load import load
+from tuner.crash import report
+from tuner.errors import BUG, NotFoundError, TunerError
+from tuner.events import Ended, Event, Failed, GroupEvent, MemberTold, Started
+from tuner.members.opening import GroupSession, command_of, hold
+from tuner.opening import Answered, Request, open_session
+from tuner.stopping import StopRequests
+
+if TYPE_CHECKING:
+    from tuner.data.source import Dataset, Raw
+    from tuner.data.splits import Splits
+
+FIRST = (70, 143, 130, 75, 73, 5, 4, 3)
+"""Which exit code of a member becomes the family's."""
+LEFT_OVER = 15.0
+"""Seconds to wait for a member that the worker of a killed family still holds: it is about to save and stop."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member to train, as JSON could tell it: what finds the same config anywhere, and its folder."""
+
+    name: str
+    overrides: Sequence[str]
+    varies: Sequence[str]
+    source: str
+    given: str  # the config as its family read it, a character a byte
+    config_hash: str  # a base file may have changed meanwhile
+    folder: str  # the family's
+    argv: Sequence[str]
+    wait: float
+
+
+def train_group(session: GroupSession, stop: StopRequests, executor: str = "local") -> Generator[GroupEvent]:
+    """Trains the members that have not come to an end yet; Started comes first and Ended last. A member that
+    fails does not stop the others. Raises TunerError before the first member begins."""
+    lock, by = hold(session), import_module(f"{__name__}.{executor}")
+    with ExitStack() as held:
+        held.callback(lock.release)
+        held.enter_context(stop.listening())
+        session = replace(session, path=lock.path)
+        ended = {key: run.status for key, run in session.trained().items()}
+        codes = {key: int(status.get("exit_code") or 0) for key, status in ended.items()}
+        at_once = by.at_once(session.identity)
+        notes = (*session.loaded.notes, *session.notes)
+        about = {"varies": session.varies, "members": session.members, "ended": ended, "at_once": at_once}
+        yield Started(run=lock.path, notes=notes, **about, **session.begun)
+        keys = {varied.folder(session.varies, key): key for key in session.members if key not in codes}
+        members = (_member(session, lock.path, key) for key in keys.values())
+        for name, event in held.enter_context(closing(by.run(members, at_once, stop))):
+            yield MemberTold(keys[name], event)
+            if isinstance(event, Ended | Failed):
+                code = event.exit_code if isinstance(event, Failed) else event.status.get("exit_code")
+                codes[keys[name]] = int(code or 0)
+        if stop.asked is not None:  # what was not begun, or had nothing to save yet, is stopped as well
+            codes |= {key: stop.asked.exit_code for key in session.members if key not in codes}
+        yield Ended(lock.path, {"exit_code": group_code(codes.values())})
+
+
+def group_code(codes: Collection[int]) -> int:
+    """The exit code of a family from those of its members."""
+    return next((code for code in FIRST if code in codes), max(codes, default=0))
+
+
+def _member(session: GroupSession, path: Path, key: varied.Key) -> Member:
+    loaded, varies = session.loaded, session.varies
+    [(name, overrides)] = varied.members(varies, [key]).items()
+    return Member(
+        name=name,
+        overrides=(*session.overrides, *overrides),
+        varies=varies,
+        source=session.source,
+        given=loaded.source.decode("latin-1"),
+        config_hash=meaning_hash(varied.with_values(loaded.resolved, varies, key)),
+        folder=str(path),
+        argv=command_of(session, path),
+        wait=max(LEFT_OVER, session.request.wait),
+    )
+
+
+# ---- where a member is trained ---------------------------------------------------------------------------------------
+
+
+class Data:
+    """What the members before have read: it is read again only for a member that sees other data, and files not even
+    then."""
+
+    def __init__(self) -> None:
+        self._splits: Splits | None = None
+        self._raw: Raw | None = None
+        self._source: dict[str, object] = {}
+
+    def of(self, dataset: Dataset, varies: tuple[str, ...]) -> Splits:
+        """The parts of a member's data, whose family `varies` these keys. Raises what reading and splitting raises."""
+        from tuner.data.splits import load as split
+
+        source = dataset.source.plain()
+        if self._splits is None or source != self._source:
+            is_file = dataset.source.reads_to_open or dataset.source.archives  # others may be drawn by their split_seed
+            again = is_file and varies != varied.SEEDS and varies in varied.KINDS
+            self._splits = split(replace(dataset, read=lambda: self._once(dataset.read)) if again else dataset)
+            self._source = source
+        return self._splits
+
+    def _once(self, read: Callable[[], Raw]) -> Raw:
+        self._raw = self._raw or read()
+        return self._raw
+
+
+def trained(member: Member, stop: StopRequests, data: Data) -> Iterator[Event | Failed]:
+    """Trains a member, or finds it trained, and tells of it; the last event is Ended or Failed."""
+    varies = tuple(member.varies)
+    try:
+        loaded = load(member.source, member.overrides, given=member.given.encode("latin-1"))
+        loaded = replace(loaded, origins=dict(sorted({**loaded.origins, **varied.origins(varies)}.items())))
+        if loaded.hash != member.config_hash:
+            message = f"a file that {member.source} extends was changed while its group was training"
+            raise NotFoundError(message, fix="put it back and run the same command again, or train a new group")
+        request = Request(Path(member.folder), member.name, wait=member.wait, argv=tuple(member.argv), auto_threads=1)
+        opened = open_session(loaded, request, data.of(loaded.dataset, varies))
+        if isinstance(opened, Answered):
+            yield Ended(opened.run.path, opened.run.status)
+        else:
+            from tuner.train import train
+
+            yield from train(opened, stop)
+    except TunerError as error:
+        yield Failed(error.message, error.fix, error.exit_code)
+    except Exception as error:  # a bug: told as the program itself tells one, and the next member has its turn
+        yield Failed(report(error), "", BUG)

@@ -1,0 +1,183 @@
+"""An executor: this machine's cores, a worker process for each member that is trained at once.
+
+Nothing in the parent process imports torch: it hands the members to workers and passes on what they tell, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, suppress
+from multiprocessing.connection import Connection, Pipe, wait
+from typing import IO
+
+from tuner import machine
+from tuner.errors import BUG, ResourceError
+from tuner.events import Ended, Event, Failed, from_json, to_json
+from tuner.members import Data, Member, trained
+from tuner.runs.identity import Identity
+from tuner.signals import begin, end, ignore_here_alone
+from tuner.stopping import Stop, StopRequests
+
+Told = tuple[str, Event | Failed]
+"""The name of a member, and what it tells."""
+LOOK = 0.1
+"""Seconds between two looks at whether to stop."""
+GONE = Stop("the command that trained the group is gone", signal.SIGTERM)
+
+
+def at_once(identity: Identity) -> int:
+    """As many members as there are cores for; on a GPU one."""
+    return max(1, machine.cores() // identity.threads) if identity.device == "cpu" else 1
+
+
+def run(members: Iterator[Member], at_once: int, stop: StopRequests) -> Generator[Told]:
+    """Trains members in worker processes, each of which keeps what it imported and read for the next one."""
+    with ExitStack() as held:
+        yield from _Pool(members, stop, held).run(at_once)
+
+
+class Worker:
+    """One process. `member` is the name of what it trains; None: nothing any more."""
+
+    def __init__(self) -> None:
+        self.member: str | None = None
+        ignore_here_alone(signal.SIGUSR1)  # what a worker is told at the end of --max-time
+        self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        self.connection, theirs = Pipe()
+        # -P: a file torch.py in the working directory is not imported. A session of its own: Ctrl-C reaches the group
+        # alone, which passes it on once.
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", __spec__.name, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=self.errors,  # what a library prints
+                stderr=self.errors,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+
+    def give(self, member: Member | None) -> None:
+        """Hands it a member; None: there are no more."""
+        self.member = None if member is None else member.name
+        with suppress(OSError):  # it died: the end of its answers tells
+            self.connection.send_bytes(json.dumps(None if member is None else vars(member)).encode())
+
+    def close(self) -> None:
+        """Ends it, at once if it still runs."""
+        self.connection.close()
+        if self.member is not None:
+            self.process.kill()
+        self.process.wait()
+        self.errors.close()
+
+    def death(self) -> Failed:
+        """What to say when it has ended in the middle of a member."""
+        code = self.process.wait()
+        self.errors.seek(0)
+        words = (self.errors.read().decode(errors="replace").strip().splitlines() or [""])[-1]
+        if code >= 0 and not words.startswith(("MemoryError", "OSError: [Errno 12]")):
+            said = f"a bug in tuner ended its process: {words or f'exit code {code}'}"
+            return Failed(said, "Please report it.", BUG)
+        said, fix = "this machine's memory ran out", "Make room and run the same command again."
+        if code < 0:
+            said = f"its process was killed ({signal.Signals(-code).name})"
+            fix = "Too little memory is the usual cause. The same command goes on with it."
+        return Failed(said, fix, ResourceError.exit_code)
+
+
+class _Pool:
+    """Members wait for workers."""
+
+    def __init__(self, members: Iterator[Member], stop: StopRequests, held: ExitStack) -> None:
+        self.waiting, self.stop, self.held = members, stop, held
+        self.workers: list[Worker] = []
+        stop.before_dying = self.kill
+
+    def run(self, at_once: int) -> Iterator[Told]:
+        for _ in range(at_once):
+            self.start()
+        told = False
+        while self.workers:
+            ready = wait([worker.connection for worker in self.workers], LOOK)
+            for worker in [worker for worker in self.workers if worker.connection in ready]:
+                try:
+                    message = from_json(worker.connection.recv_bytes())
+                except (EOFError, OSError):
+                    yield from self.gone(worker)
+                else:
+                    yield from self.heard(worker, message)
+            asked = self.stop.asked
+            if asked is not None and not told:
+                told = True
+                for worker in self.workers:
+                    worker.process.send_signal(asked.signal or signal.SIGUSR1)
+
+    def start(self) -> None:
+        """A worker for the next member, if there is one."""
+        member = self.next_member()
+        if member is None:
+            return
+        try:
+            worker = Worker()
+        except OSError as error:
+            message = f"cannot start a process: {error.strerror}"
+            raise ResourceError(message, fix="make room, then run it again") from error
+        self.held.callback(worker.close)
+        self.workers.append(worker)
+        worker.give(member)
+
+    def heard(self, worker: Worker, message: Event | Failed) -> Iterator[Told]:
+        """What a worker tells; at the end of its member it gets the next one."""
+        assert worker.member is not None  # noqa: S101 - a worker speaks of its member
+        told = worker.member, message
+        if isinstance(message, Ended | Failed):
+            worker.give(self.next_member())
+        yield told
+
+    def gone(self, worker: Worker) -> Iterator[Told]:
+        """A worker ended: as it should, or in the middle of a member, which another one cannot help then."""
+        self.workers.remove(worker)
+        worker.process.wait()
+        if worker.member is not None and self.stop.asked is None:
+            yield worker.member, worker.death()
+        worker.member = None
+        worker.close()
+        self.start()
+
+    def kill(self) -> None:
+        """Ends the workers at once."""
+        for worker in self.workers:
+            worker.process.kill()
+
+    def next_member(self) -> Member | None:
+        """The next member, unless there is none, or it is not to be begun."""
+        return None if self.stop.asked is not None else next(self.waiting, None)
+
+
+# ---- in a worker -----------------------------------------------------------------------------------------------------
+
+
+def work() -> None:
+    """A worker process: trains the members that come until there are no more, or until it is asked to stop."""
+    begin()
+    data = Data()
+    with ExitStack() as last, Connection(int(sys.argv.pop())) as family, StopRequests() as stop:
+        last.callback(end)
+        last.enter_context(suppress(EOFError, OSError))  # the family has gone
+        while (told := json.loads(family.recv_bytes())) is not None:
+            for event in trained(Member(**told), stop, data):
+                try:
+                    family.send_bytes(to_json(event))
+                except OSError:  # nobody listens any more: the member is to stop with its state saved
+                    stop.ask(GONE)
+            if stop.asked is not None:
+                return
+
+
+if __name__ == "__main__":
+    work()

@@ -235,7 +235,7 @@ def test_commands_say_split_and_fold(filled: Path) -> None:
 def test_compare_pairs_by_what_both_vary(filled: Path) -> None:
     said = tuner(filled, "compare", "a", "b")[0]
     assert "in pairs of the same split" in said
-    assert "tuner train runs/a/split-0/config.yaml --run a --splits 6" in said
+    assert "tuner train runs/a/split-0/config.yaml --run a --splits 5" in said
     assert "the data (another fingerprint)" not in said
     told = json.loads(tuner(filled, "compare", "a", "b", "--json")[0])
     assert set(told["groups"]["a"]["splits"]) == set(told["differences"][0]["splits"]) == {"0", "1"}

@@ -21,7 +21,7 @@ import pytest
 from tuner.answer import Note, Table
 from tuner.asks import show
 from tuner.config.load import load
-from tuner.config.varied import SEEDS, SPLITS, Key
+from tuner.config.varied import SEEDS, SPLITS, Key, members
 from tuner.errors import HeldError, NotFoundError, TunerError
 from tuner.events import Ended, EpochDone, Failed, MemberTold, Started, from_json
 from tuner.members import Member, group_code, train_group
@@ -70,7 +70,7 @@ def trained(workplace: Any, text: str, seeds: tuple[int, ...], *overrides: str, 
 def test_show_tells_of_every_seed_and_what_goes_on(workplace: Any) -> None:
     path = trained(workplace, SMALL, (0, 1))[-1].run
     about = json.loads((path / "group.json").read_text())  # as more seeds leave it whose turn never came
-    (path / "group.json").write_text(json.dumps({**about, "seeds": [0, 1, 2, 5]}))
+    (path / "group.json").write_text(json.dumps({**about, "members": members(SEEDS, keys(0, 1, 2, 5))}))
     whole = (path / "seed-1/metrics.csv").read_bytes()
     (path / "seed-1/metrics.csv").write_bytes(whole + b"x")
     answer = show.ask(str(path), "summary", workplace.runs)

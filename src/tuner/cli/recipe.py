@@ -19,7 +19,7 @@ from tuner.asks.curves import chart_of, metrics_on
 from tuner.asks.curves.tracks import View, tracks_of
 from tuner.choice import Section
 from tuner.cli.members import parse_seeds
-from tuner.cli.shared import EMPTY, RUNS, Json, Quiet, RunsDir, Wait, offers, seconds
+from tuner.cli.shared import EMPTY, Manner, offers, training
 from tuner.config.varied import SEEDS, Key
 from tuner.data.files import locate
 from tuner.durable.reading import JSON_LIMIT, json_bytes, read_bytes
@@ -62,14 +62,13 @@ KEYS = ("key", "allowed", "default", "what it is")
 
 
 @recipe.command()
+@training
 def run(
     names: Names = EMPTY,
     seeds: Seeds = None,
     update: Annotated[bool, Option("--update", help=UPDATE)] = False,
-    wait: Wait = "0",
-    runs_dir: RunsDir = RUNS,
-    quiet: Quiet = False,
-    as_json: Json = False,
+    *,
+    manner: Manner,
 ) -> None:
     """Train recipes and print what is found beside what is shipped.
 
@@ -79,17 +78,16 @@ def run(
     tuner recipe run my-recipe/ --seeds 8       a folder of your own
     tuner recipe run dropout --seeds 10-15      on seeds that nobody has looked at
     """
-    judge(names, Asked(seeds, update, Request(runs_dir, wait=seconds(wait), argv=command_line()), quiet, as_json))
+    judge(names, Asked(seeds, update, manner))
 
 
 @recipe.command()
+@training
 def verify(
     names: Names = EMPTY,
     seeds: Seeds = None,
-    wait: Wait = "0",
-    runs_dir: RunsDir = RUNS,
-    quiet: Quiet = False,
-    as_json: Json = False,
+    *,
+    manner: Manner,
 ) -> None:
     """Train recipes and say whether their claims still hold.
 
@@ -99,8 +97,7 @@ def verify(
     tuner recipe verify dropout momentum
     tuner recipe verify -q || echo "a claim fell"
     """
-    asked = Asked(seeds, False, Request(runs_dir, wait=seconds(wait), argv=command_line()), quiet, as_json)
-    if not judge(names, asked, verifies=True):
+    if not judge(names, Asked(seeds, False, manner), verifies=True):
         raise typer.Exit(1)
 
 
@@ -110,13 +107,11 @@ class Asked:
 
     seeds: str | None
     update: bool
-    request: Request
-    quiet: bool
-    as_json: bool
+    manner: Manner
 
     @property
     def silent(self) -> bool:
-        return self.quiet or self.as_json
+        return self.manner.quiet or self.manner.as_json
 
 
 def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
@@ -147,7 +142,7 @@ def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
             told.append(report(recipe, [(seed,) for seed in pairs], paths, asked))
     if stop.asked is not None:
         raise typer.Exit(stop.asked.exit_code)
-    if asked.as_json:
+    if asked.manner.as_json:
         typer.echo(json.dumps({"recipes": told}))
     if asked.update and any(is_shipped(recipe) for recipe in found):
         write_page()
@@ -166,8 +161,8 @@ def report(recipe: Recipe, pairs: Sequence[Key], paths: dict[str, Path], asked: 
         update_files(recipe, data, groups)
     for note in notes:
         say_error(f"note: {note}")
-    if not asked.as_json:
-        if asked.quiet:
+    if not asked.manner.as_json:
+        if asked.manner.quiet:
             typer.echo(f"{recipe.name} {'fails' if fallen else 'holds'}")
         else:
             show(Answer([run_table(recipe, data["claims"], shipped)], data))
@@ -180,8 +175,9 @@ def train(recipe: Recipe, seeds: Sequence[Key], asked: Asked, stop: StopRequests
     Raises TunerError where one could not be trained.
     """
     paths: dict[str, Path] = {}
+    request = Request(asked.manner.runs_dir, wait=asked.manner.wait, argv=command_line())
     for stem, loaded in recipe.configs.items():
-        session = open_group(str(recipe.path / f"{stem}.yaml"), (), loaded, SEEDS, seeds, asked.request)
+        session = open_group(str(recipe.path / f"{stem}.yaml"), (), loaded, SEEDS, seeds, request)
         if len(session.trained()) == len(session.members) and session.path is not None:
             paths[stem] = session.path
             continue

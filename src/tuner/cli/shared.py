@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -68,10 +69,10 @@ def reading(command: Callable[..., Answer]) -> Callable[..., Any]:
     """A command that prints the answer that the function returns: -q, --json, --md and the like say in which form. The
     function is told where it has a parameter `form`: ``quiet``, ``json``, ..., or "" for the terminal's."""
     own = inspect.signature(command, eval_str=True).parameters
-    flags: dict[str, Any] = {"quiet": Quiet}
+    flags: dict[str, tuple[Any, Any]] = {"quiet": (Quiet, False)}
     found = (module.name for module in pkgutil.iter_modules(forms.__path__))
     for name in sorted(found, key="json md html csv latex".find):
-        flags[name] = Annotated[bool, Option(f"--{name}", help=_form(name).__doc__.partition("\n")[0])]
+        flags[name] = Annotated[bool, Option(f"--{name}", help=_form(name).__doc__.partition("\n")[0])], False
 
     @functools.wraps(command)
     def shown(**given: Any) -> None:
@@ -79,11 +80,39 @@ def reading(command: Callable[..., Answer]) -> Callable[..., Any]:
         given |= {"form": form} if "form" in own else {}
         raise typer.Exit(present(command(**given), form))
 
-    kept = [each for each in own.values() if each.name != "form"]
+    return _with_options(shown, flags, instead="form")
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a command that trains goes about it: how long it waits for another process, where, and how it talks."""
+
+    wait: float
+    runs_dir: Path
+    quiet: bool
+    as_json: bool
+
+
+def training(command: Callable[..., None]) -> Callable[..., Any]:
+    """A command that trains: it has --wait, --runs-dir, -q and --json, too, and is told them as its `manner`."""
+    flags = {"wait": (Wait, "0"), "runs_dir": (RunsDir, RUNS), "quiet": (Quiet, False), "as_json": (Json, False)}
+
+    @functools.wraps(command)
+    def shown(**given: Any) -> None:
+        wait, *others = (given.pop(name) for name in flags)
+        command(**given, manner=Manner(seconds(wait), *others))
+
+    return _with_options(shown, flags, instead="manner")
+
+
+def _with_options(command: Callable[..., Any], added: dict[str, tuple[Any, Any]], instead: str) -> Callable[..., Any]:
+    """The command with more options (name -> what typer reads it by, default) instead of one parameter."""
+    own = inspect.signature(command, eval_str=True).parameters
+    kept = [each for each in own.values() if each.name != instead]
     kind = inspect.Parameter.KEYWORD_ONLY
-    added = [inspect.Parameter(name, kind, default=False, annotation=flag) for name, flag in flags.items()]
-    shown.__signature__ = inspect.Signature([*kept, *added])  # type: ignore[attr-defined]
-    return shown
+    more = [inspect.Parameter(name, kind, default=default, annotation=flag) for name, (flag, default) in added.items()]
+    command.__signature__ = inspect.Signature([*kept, *more])  # type: ignore[attr-defined]
+    return command
 
 
 def _form(name: str) -> Any:

@@ -15,7 +15,7 @@ from typer import Argument, Option
 
 from tuner.asks.curves import chart_of_run
 from tuner.cli.members import Members, parse_members
-from tuner.cli.shared import EMPTY, RUNS, Json, Overrides, Quiet, RunsDir, Wait, offers, seconds
+from tuner.cli.shared import EMPTY, Manner, Overrides, offers, seconds, training
 from tuner.config import varied
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
@@ -72,6 +72,7 @@ class Asked:
             write(sys.stdout, str(path))
 
 
+@training
 def train(
     config: Annotated[str, Argument(metavar="CONFIG", help=CONFIG, autocompletion=offers("configs"))],
     overrides: Overrides = EMPTY,
@@ -82,10 +83,8 @@ def train(
     again: Annotated[bool, Option("--again", help="Train it again, in a new run folder.")] = False,
     require: Annotated[list[str], Option(metavar="'METRIC>=N'", help=REQUIRE)] = EMPTY,
     max_time: Annotated[str | None, Option(metavar="TIME", help=MAX_TIME)] = None,
-    wait: Wait = "0",
-    runs_dir: RunsDir = RUNS,
-    quiet: Quiet = False,
-    as_json: Json = False,
+    *,
+    manner: Manner,
 ) -> None:
     """\b
     tuner train digits
@@ -94,7 +93,7 @@ def train(
     tuner train my.yaml --require 'val_accuracy>=0.97' --max-time 30m
     run=$(tuner train my.yaml -q) && tuner show "$run"
     """
-    config = expanded(config)
+    config, runs_dir = expanded(config), manner.runs_dir
     is_run = os.path.isfile(Path(config, IDENTITY))  # noqa: PTH113 - Path's own raises for what cannot be read
     if run is not None:
         run = normal(run)
@@ -108,9 +107,9 @@ def train(
     overrides = [*overrides, *(family.overrides if family else ())]
     loaded = load(source, overrides)
     requirements = parse_requirements(require, loaded)
-    request = Request(runs_dir, run, again, seconds(wait), command_line())
+    request = Request(runs_dir, run, again, manner.wait, command_line())
     with StopRequests(None if max_time is None else seconds(max_time)) as stop:
-        asked = Asked(source, overrides, loaded, request, stop, requirements, quiet, as_json)
+        asked = Asked(source, overrides, loaded, request, stop, requirements, manner.quiet, manner.as_json)
         raise typer.Exit(train_one(asked) if family is None else train_family(asked, family))
 
 

@@ -18,6 +18,7 @@ from tuner.config import varied
 from tuner.config.comparison import meaning_hash
 from tuner.config.load import load
 from tuner.crash import report
+from tuner.data.splits import load as split
 from tuner.errors import BUG, NotFoundError, TunerError
 from tuner.events import Ended, Event, Failed, GroupEvent, MemberTold, Started
 from tuner.members.opening import GroupSession, command_of, hold
@@ -110,8 +111,6 @@ class Data:
 
     def of(self, dataset: Dataset, varies: tuple[str, ...]) -> Splits:
         """The parts of a member's data, whose family `varies` these keys. Raises what reading and splitting raises."""
-        from tuner.data.splits import load as split
-
         source = dataset.source.plain()
         if self._splits is None or source != self._source:
             is_file = dataset.source.reads_to_open or dataset.source.archives  # others may be drawn by their split_seed

@@ -49,6 +49,8 @@ COMMANDS = {
     "recipe-help": "recipe run --help",
     "recipe-unknown": "recipe verify dropuot",
     "download": "download wine",
+    "remove": "remove lr-0.01 lr-0.001/seed-0",
+    "rename": "rename lr-0.01 lr-0.001",
 }
 TRAINED = {
     "train": "train small.yaml training.epochs=2",

@@ -73,11 +73,11 @@ def rename(path: Path, name: str) -> Path:
     check_name(normal(name))
     if os.path.lexists(path.parent / GROUP):
         raise UsageError(f"{shown(path)} is a member of a group, which knows it by its name", fix="Rename the group.")
-    with making(path.parent), holding([path]):
+    with making(path.parent):
         target = folder_called(path.parent, normal(name))
         if os.path.lexists(target):
             raise NotFoundError(f"{shown(target)} is already there", fix="Choose another name.")
-        with writing(target):
+        with holding([path]), writing(target):
             path.rename(target)
             sync_folder(path.parent)
     return target

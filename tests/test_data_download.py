@@ -293,7 +293,7 @@ def test_names_that_cannot_be_downloaded() -> None:
     with pytest.raises(UsageError) as caught:
         download("minst")
     assert caught.value.fix == "Did you mean mnist?"
-    with pytest.raises(UsageError, match="there are: cifar10, cifar100"):
+    with pytest.raises(UsageError, match="There are cifar10, cifar100"):
         download("zzzzzz")
     with pytest.raises(UsageError, match="digits needs no download"):
         download("digits")

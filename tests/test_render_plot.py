@@ -20,7 +20,7 @@ from tuner.answer import Chart
 from tuner.asks.curves import run_panels
 from tuner.asks.curves.tracks import Member, Track
 from tuner.chart import Line, Panel
-from tuner.errors import ResourceError, UsageError
+from tuner.errors import UsageError
 from tuner.render.chart.figure import spread
 from tuner.render.chart.image import image_of, keep
 from tuner.runs.files import Row
@@ -155,7 +155,7 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ResourceError, match="gone"):
+    with pytest.raises(NotFoundError, match="gone"):
         keep(replace(CHART, file=tmp_path / "gone" / "curves.png"))
 
 

@@ -58,7 +58,7 @@ def train(
     ``optimizer.lr=3e-4``. `run` names the run's folder in `runs_dir`; `again` trains anew what was trained before,
     which otherwise goes on or is found finished. Raises TunerError (ConfigError with all faults of a config, HeldError,
     NotFoundError, ResourceError). torch's global settings and signal handlers are as before afterwards; after
-    KeyboardInterrupt the same call goes on from the last checkpoint.
+    Ctrl-C the same call goes on from the last checkpoint.
     """
     from tuner.notebook import train
 

@@ -20,7 +20,7 @@ from tuner.answer import Chart
 from tuner.asks.curves import run_panels
 from tuner.asks.curves.tracks import Member, Track
 from tuner.chart import Line, Panel
-from tuner.errors import UsageError
+from tuner.errors import NotFoundError, UsageError
 from tuner.render.chart.figure import spread
 from tuner.render.chart.image import image_of, keep
 from tuner.runs.files import Row

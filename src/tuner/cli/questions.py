@@ -112,9 +112,9 @@ def runs(
     tuner show $(tuner runs -q --sort -val_accuracy -n 1)
 
     A COLUMN is a setting (optimizer.lr, or lr), a metric (val_accuracy, test_loss, val_loss@last, val_loss@7,
-    epochs(val_accuracy>=0.9), parameters, seconds_per_epoch) or one of run, name, when, state, seed, seeds, changed,
-    best (epoch), time, tags. What changed is what differs from the run before of the same config name. A group is one
-    row with the means over its runs; a mean is missing where one of its runs has no value.
+    epochs(val_accuracy>=0.9), parameters, seconds_per_epoch) or one of run, name, when, state, seed, seeds, splits,
+    folds, changed, best (epoch), time, tags. What changed is what differs from the run before of the same config name.
+    A group is one row with the means over its runs; a mean is missing where one of its runs has no value.
     """
     query = import_module("tuner.asks.runs").Query(filters, by, most, cols, only_changed, opened)
     return ask("runs", runs_dir, query, form)

@@ -44,7 +44,8 @@ class Workplace:
 
     def setup(self, text: str, *overrides: str) -> Any:
         """What training starts from; nothing is on disk."""
-        from tuner.train.prepare import prepare, set_up_torch
+        from tuner.train.hardware import set_up_torch
+        from tuner.train.prepare import prepare
 
         return prepare(set_up_torch(self.open(text, *overrides, again=True)))
 

@@ -14,9 +14,9 @@ SOURCE = Path(__file__).parents[1] / "src" / "tuner"
 RANKS: dict[str, int] = {}
 for _rank, _names in enumerate(
     [
-        "errors seeding bounds signals paths quantities",
+        "errors seeding bounds process paths quantities",
         "choice durable machine stopping chart figures",
-        "answer",
+        "answer products",
         "crash",
         "options document packages",
         "data plan monitor",

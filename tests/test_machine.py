@@ -55,7 +55,7 @@ def test_capability_version_and_gpus_are_what_torch_says() -> None:
 def test_the_flags_of_a_processor_decide_its_capability(
     flags: str, capability: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "_cpu_facts", lambda: {"flags": flags})
+    monkeypatch.setattr(machine, "cpu_facts", lambda: {"flags": flags})
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     monkeypatch.delenv("ATEN_CPU_CAPABILITY", raising=False)
     assert machine.cpu_capability() == capability

@@ -29,6 +29,9 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+MKLDNN: list[Any] = [getattr(torch.backends.mkldnn, name) for name in ("matmul", "conv", "rnn")]
+
+
 def by_command(*words: str) -> None:
     kept = {key: value for key, value in os.environ.items() if key != "TUNER_RUNS"}
     subprocess.run(
@@ -51,6 +54,7 @@ def torch_settings() -> list[Any]:
         torch.get_deterministic_debug_mode(),
         torch.utils.deterministic.fill_uninitialized_memory,  # type: ignore[attr-defined]
         torch.backends.cudnn.benchmark,
+        *(place.fp32_precision for place in MKLDNN),
         torch.is_grad_enabled(),
         torch.get_rng_state().tolist(),
     ]
@@ -64,11 +68,15 @@ def unusual() -> Iterator[list[Any]]:
     torch.set_default_dtype(torch.float64)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.set_grad_enabled(False)
+    for place in MKLDNN:
+        place.fp32_precision = "bf16"  # on a processor with AMX numbers would be rounded
     yield torch_settings()
     torch.set_num_threads(before)
     torch.set_default_dtype(torch.float32)
     torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]
     torch.set_grad_enabled(True)
+    for place in MKLDNN:
+        place.fp32_precision = "none"
 
 
 @pytest.mark.parametrize("where", [lambda work: work(), in_a_thread], ids=["main", "another"])

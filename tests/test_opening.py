@@ -25,7 +25,8 @@ from tuner.runs.files import write_status
 from tuner.runs.folder import glance, read
 from tuner.runs.lock import Lock
 from tuner.stopping import Stop, StopRequests
-from tuner.train.prepare import set_up_torch
+from tuner.train import hardware
+from tuner.train.hardware import set_up_torch
 
 IRIS = "data: iris\ntraining: {epochs: 2, batch_size: 64}\n"
 
@@ -204,6 +205,38 @@ class TestIdentity:
         held = workplace.open(IRIS)
         with pytest.raises(NotFoundError, match="torch is"):
             set_up_torch(replace(held, identity=wrong.identity))
+        held.held.release()
+
+    def test_other_products_are_another_identity(self, workplace: Any) -> None:
+        run = stopped(workplace)
+        edit_identity(run, products="onednn")
+        assert "(products)" in workplace.open(IRIS).notes[0]
+        with pytest.raises(NotFoundError, match="products is mkl, there onednn"):
+            workplace.open(IRIS, run_name=run.name)
+
+    def test_a_run_from_before_products_were_chosen_goes_on(self, workplace: Any) -> None:
+        run = stopped(workplace)
+        about = json.loads((run / "run.json").read_text())
+        del about["identity"]["products"]
+        write_about(run, about)
+        session = workplace.open(IRIS)
+        assert session.held.path == run
+        session.held.release()
+
+    def test_products_that_are_wrong_are_made_by_the_blas(
+        self, workplace: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Named in the identity of a new run; a run that was begun with them does not go on."""
+        monkeypatch.setenv("XDG_CACHE_HOME", str(workplace.folder))
+        monkeypatch.setattr(hardware, "TOLERANCE", 0.0)
+        session = workplace.open(IRIS)
+        session = replace(session, identity=replace(session.identity, products="onednn"))
+        assert set_up_torch(session).identity.products == "mkl"
+        assert torch.backends.mkldnn.matmul.fp32_precision == "ieee"  # type: ignore[attr-defined]
+        stopped(workplace)
+        held = workplace.open(IRIS)
+        with pytest.raises(NotFoundError, match="products is mkl, and was onednn"):
+            set_up_torch(replace(held, identity=replace(held.identity, products="onednn")))
         held.held.release()
 
     def test_more_work_is_worth_more_threads(self) -> None:

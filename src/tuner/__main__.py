@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tuner.signals import begin, end
+from tuner.process import begin, end
 
 
 def main() -> None:

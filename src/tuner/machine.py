@@ -18,6 +18,11 @@ from tuner.errors import ResourceError
 
 FLOPS_A_THREAD = 20_000_000
 """Operations of one training step that are worth a further thread: below, waking it costs more than it saves."""
+AVX512 = {"avx512vl", "avx512bw", "avx512dq", "fma"}
+"""The flags of a processor on which torch and oneDNN use AVX-512."""
+BFLOAT16 = {"avx512_bf16", "amx_bf16"}
+"""The flags of a processor that computes in bfloat16."""
+IN_FLOAT32 = "training.precision=float32 trains here"
 WITHOUT_CUDA = "`tuner doctor` tells what is missing; training.device=cpu trains without"
 _GPUS = Path("/proc/driver/nvidia/gpus")
 _TEXT_LIMIT = 1 << 22
@@ -25,18 +30,17 @@ _TEXT_LIMIT = 1 << 22
 
 def cpu_model() -> str:
     """The processor's name, e.g. `AMD EPYC 7B13`."""
-    return _cpu_facts().get("model name") or platform.processor() or platform.machine()
+    return cpu_facts().get("model name") or platform.processor() or platform.machine()
 
 
 def cpu_capability() -> str:
     """The instruction set that torch's own kernels use here: what `torch.backends.cpu.get_cpu_capability()` says.
     Follows torch (aten/src/ATen/native/DispatchStub.cpp), which also lets the variable ATEN_CPU_CAPABILITY choose."""
-    facts, machine = _cpu_facts(), platform.machine()
-    flags = set(facts.get("flags", facts.get("Features", "")).split())
+    flags, machine = cpu_flags(), platform.machine()
     if machine in ("x86_64", "AMD64"):
         chosen = {"avx512": "AVX512", "avx2": "AVX2", "default": "DEFAULT"}
         best = "AVX2" if {"avx2", "fma"} <= flags else "DEFAULT"
-        best = "AVX512" if {"avx512vl", "avx512bw", "avx512dq", "fma"} <= flags else best
+        best = "AVX512" if flags >= AVX512 else best
         return chosen.get(os.environ.get("ATEN_CPU_CAPABILITY", ""), best)
     if machine == "aarch64":
         bits = 8 * int(_text(Path("/proc/sys/abi/sve_default_vector_length")).strip() or 0)
@@ -44,8 +48,14 @@ def cpu_capability() -> str:
     return {"ppc64le": "VSX", "s390x": "Z VECTOR"}.get(machine, "DEFAULT")
 
 
-def _cpu_facts() -> dict[str, str]:
-    """The lines of /proc/cpuinfo about its first processor."""
+def cpu_flags() -> set[str]:
+    """The instructions that the processor has, as /proc/cpuinfo calls them."""
+    facts = cpu_facts()
+    return set(facts.get("flags", facts.get("Features", "")).split())
+
+
+def cpu_facts() -> dict[str, str]:
+    """The lines of /proc/cpuinfo about the first processor."""
     start = _text(Path("/proc/cpuinfo"), 1 << 13)  # all of it takes long on a machine of many cores
     return _pairs(start.split("\n\n")[0])
 
@@ -65,10 +75,16 @@ def threads_for(flops: int) -> int:
     return max(1, min(cores(), round(flops / FLOPS_A_THREAD)))
 
 
-def device_for(asked: str) -> tuple[str, str]:
-    """(device, its model) for `training.device`. Raises ResourceError where CUDA is asked for and not there."""
+def device_for(asked: str, precision: str) -> tuple[str, str]:
+    """(device, its model) for `training.device`. Raises ResourceError where CUDA is asked for and not there, or the
+    processor does not compute in `training.precision`; of GPUs that is known once torch is there."""
     gpus = gpu_models() if asked != "cpu" else []
     if asked == "cpu" or (asked == "auto" and not gpus):
+        flags = cpu_flags()
+        if precision == "bfloat16" and not flags & BFLOAT16:
+            has = ", ".join(sorted(flag for flag in flags if flag.startswith(("avx", "amx")))) or "neither AVX nor AMX"
+            message = f"training.precision is bfloat16, which takes avx512_bf16 or amx_bf16; {cpu_model()} has {has}"
+            raise ResourceError(message, fix=IN_FLOAT32)
         return "cpu", cpu_model()
     index = int(asked.partition(":")[2] or 0)
     if index >= len(gpus):

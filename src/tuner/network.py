@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -16,11 +16,12 @@ from tuner.seeding import derive
 
 class Network(nn.Module):
     """The network of a plan. Weights are named by layer: ``conv.0.weight``, ``hidden.1.bias``, ``output.weight``.
-    `forward` takes samples (N, *inputs) and gives outputs (N, units)."""
+    `forward` takes samples (N, *inputs) and gives outputs (N, units); with `precision` bfloat16 products and
+    convolutions are made in it (torch's autocast), what comes in, the weights and the outputs stay float32."""
 
-    def __init__(self, plan: Plan, seed: int) -> None:
+    def __init__(self, plan: Plan, seed: int, precision: str = "float32") -> None:
         super().__init__()
-        self.plan = plan
+        self.plan, self.precision = plan, precision
         self.blocks: list[tuple[str, Any]] = [(block.name, block.layer.build(block, seed)) for block in plan.blocks]
         """(name, module) of every layer, first to last."""
         for name, module in self.blocks:
@@ -49,14 +50,16 @@ class Network(nn.Module):
                 module.step = step
 
     def forward(self, x: Tensor) -> Tensor:
-        for _, module in self.blocks:
-            x = module(x)
-        return x
+        is_lower = self.precision == "bfloat16"
+        with torch.autocast(x.device.type, torch.bfloat16) if is_lower else nullcontext():
+            for _, module in self.blocks:
+                x = module(x)
+        return x.float()
 
 
-def build(plan: Plan, seed: int) -> Network:
+def build(plan: Plan, seed: int, precision: str = "float32") -> Network:
     """The network of `plan` on the CPU; each weight's first value is a function of (seed, its name) alone."""
-    network = Network(plan, seed)
+    network = Network(plan, seed, precision)
     with torch.no_grad():
         for block, (_, module) in zip(plan.blocks, network.blocks, strict=True):
             for name, parameter in module.named_parameters():

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tuner import machine
+from tuner import machine, products
 from tuner.config.comparison import brief, meaning, side_by_side
 from tuner.config.loaded import Loaded
 from tuner.document.files import is_handed_over
@@ -161,7 +161,7 @@ class Answered:
 def identified(key: str, loaded: Loaded, request: Request, splits: Splits | None = None) -> Session:
     """What is to be trained on this machine. Reads the data, unless it was read before."""
     request.check()
-    device, model = machine.device_for(loaded.config.training.device)
+    device, model = machine.device_for(loaded.config.training.device, loaded.config.training.precision)
     if splits is None:
         from tuner.data.splits import load as read_splits
 
@@ -178,6 +178,7 @@ def identified(key: str, loaded: Loaded, request: Request, splits: Splits | None
         threads=auto if training.threads == "auto" else training.threads,
         torch=versions["torch"],
         tuner=versions["tuner"],
+        products=products.chosen(device)[0],
         packages=used_by(loaded.config),
     )
     ignored = {"threads"} if training.threads == "auto" and key == IDENTITY else ()

@@ -28,6 +28,13 @@ def path_of(text: str | Path) -> Path:
     return Path(expanded(str(text)))
 
 
+def user_cache() -> Path | None:
+    """The folder for what tuner keeps between commands; None for a user without a home folder."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    cache = cache if cache.is_absolute() else path_of("~/.cache")
+    return cache / "tuner" if cache.is_absolute() else None
+
+
 def reference(path: Path) -> str:
     """How a command names the run or group in `path`, quoted for a shell."""
     usual = Path("runs")

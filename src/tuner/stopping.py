@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Self
 
-from tuner import signals
+from tuner import process
 from tuner.errors import STOPPED
 
-DEADLY = tuple(map(signal.Signals, signals.DEADLY))
-ASKED = (*DEADLY, *([] if signals.SAVE is None else [signal.Signals(signals.SAVE)]))
+DEADLY = tuple(map(signal.Signals, process.DEADLY))
+ASKED = (*DEADLY, *([] if process.SAVE is None else [signal.Signals(process.SAVE)]))
 AT_ONCE = 2.0
 """Seconds within which a second Ctrl-C ends the run without saving."""
 CLEAR = b"\r\x1b[2K"
@@ -39,7 +39,7 @@ class StopRequests:
     """While entered, a signal is a request; so is the end of `max_time` seconds, shown as ``--max-time``.
 
     Between `listen` and `rest` there is something to save, and a signal only asks; the process dies of it at its end
-    (`signals.end`). A second Ctrl-C within two seconds ends it at once, after calling `before_dying`. Outside of them a
+    (`process.end`). A second Ctrl-C within two seconds ends it at once, after calling `before_dying`. Outside of them a
     signal ends the process at once and silently, SIGUSR1 with exit code 75 before `listen`; later it is only noted.
     Signals that whoever started the process has it ignore (`nohup`, a job in the background) stay ignored.
     """
@@ -68,7 +68,7 @@ class StopRequests:
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     at_once = signal.SIG_DFL if number in DEADLY else _leave
                     self._before[number] = signal.signal(number, at_once)
-            if signals.Kept.save_and_stop:
+            if process.Kept.save_and_stop:
                 _leave(0, None)
         return self
 
@@ -77,7 +77,7 @@ class StopRequests:
             signal.signal(number, handler)  # type: ignore[arg-type]
         self._before = {}
         if self._asked is not None and self._asked.signal is not None:
-            signals.Kept.deadly = self._asked.signal
+            process.Kept.deadly = self._asked.signal
 
     def listen(self) -> None:
         """From now on there is something to save."""
@@ -108,7 +108,7 @@ class StopRequests:
                 with suppress(OSError):
                     if os.isatty(2):
                         os.write(2, CLEAR)  # the progress bar
-                signals.die_of(signal.SIGINT)
+                process.die_of(signal.SIGINT)
             self._interrupted = now
         found = signal.Signals(number)
         if self._asked is None or self._asked.signal is None:

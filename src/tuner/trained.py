@@ -142,7 +142,7 @@ def model_of(run: Path) -> Model:
         raise NotFoundError(f"{shown(run / CONFIG)} is damaged: {error.faults[0].message}") from None
     except PlanError as error:
         raise NotFoundError(f"{shown(run / CONFIG)} does not fit the data of its run: {error.message}") from None
-    network = build(planned, config.seed)
+    network = build(planned, config.seed, config.training.precision)
     load_weights(network, weights, str(run / BEST))
     network.eval()
     return Model(run, data, config, network)

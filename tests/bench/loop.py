@@ -35,7 +35,8 @@ from tuner.opening import Request, Session, open_session
 from tuner.shipped import find_config
 from tuner.stopping import StopRequests
 from tuner.train import train
-from tuner.train.prepare import Setup, prepare, set_up_torch
+from tuner.train.hardware import set_up_torch
+from tuner.train.prepare import Setup, prepare
 
 Epoch = Callable[[], None]
 

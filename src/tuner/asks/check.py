@@ -103,7 +103,8 @@ def data_of(loaded: Loaded) -> dict[str, Any]:
 def missing(loaded: Loaded) -> Iterator[str]:
     """What a good config needs and this machine lacks: its data, its device."""
     config = loaded.config
-    for look in (partial(locate, config.data), partial(device_for, config.training.device)):
+    device, precision = config.training.device, config.training.precision
+    for look in (partial(locate, config.data), partial(device_for, device, precision)):
         try:
             look()
         except TunerError as error:

@@ -19,6 +19,7 @@ from tuner.data.files import default_roots, files_of, is_file, is_folder, shown
 from tuner.data.source import Source
 from tuner.errors import NotFoundError, ResourceError
 from tuner.machine import cores, cpu_capability, cpu_model, gpu_models, versions
+from tuner.products import chosen
 
 ROOM = 100 << 20
 """Bytes that should be free where the runs lie."""
@@ -101,6 +102,7 @@ def hardware() -> Iterator[Finding]:
     count = cores()
     yield Finding("cpu", f"{cpu_model()}, {cpu_capability()}")
     yield Finding("cores", f"{count}; training.threads: auto takes 1 to {count} of them, by the work of a step")
+    yield Finding("products", ": ".join(chosen("cpu")))
     if gpus := gpu_models():
         yield Finding("gpu", ", ".join(gpus))
         return
@@ -117,21 +119,21 @@ def torch_itself() -> Iterator[Finding]:
     """What torch says once it is imported, against what was found without it; a run's identity counts on that."""
     began = time.perf_counter()
     try:
-        import torch
+        from tuner.train.hardware import told_by_torch
     except (ImportError, OSError) as error:
         yield Finding("import torch", str(error).splitlines()[0], MISSING, "install torch again: https://pytorch.org")
         return
     yield Finding("import torch", f"{time.perf_counter() - began:.1f} s")
-    yield Finding("torch threads", f"{torch.get_num_threads()} unless training.threads says otherwise")
-    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    for what, ours, theirs in (
-        ("torch version", versions()["torch"], str(torch.__version__)),
-        ("torch cpu", cpu_capability(), torch.backends.cpu.get_cpu_capability()),
-        ("torch gpu", ", ".join(gpu_models()) or "none", ", ".join(gpus) or "none"),
-    ):
-        found = f"torch says {theirs}, found without it: {ours}"
-        agreed = Finding(what, f"{theirs}, as found without it")
-        yield agreed if ours == theirs else Finding(what, found, MISSING, "check the driver, or install torch again")
+    told = told_by_torch()
+    yield Finding("torch threads", f"{told['threads']} unless training.threads says otherwise")
+    yield Finding("torch products", told["products"])
+    found = {"version": versions()["torch"], "cpu": cpu_capability(), "gpu": ", ".join(gpu_models()) or "none"}
+    for what, ours in found.items():
+        if ours == told[what]:
+            yield Finding(f"torch {what}", f"{ours}, as found without it")
+        else:
+            differ = f"torch says {told[what]}, found without it: {ours}"
+            yield Finding(f"torch {what}", differ, MISSING, "check the driver, or install torch again")
 
 
 def data_sets() -> Iterator[Finding]:

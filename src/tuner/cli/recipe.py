@@ -124,7 +124,7 @@ def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
     for recipe in found:  # what is missing or damaged is told before hours of training
         for loaded in recipe.configs.values():
             locate(loaded.config.data)
-            device_for(loaded.config.training.device)
+            device_for(loaded.config.training.device, loaded.config.training.precision)
         shipped_outcomes(recipe)
         if asked.update:
             readme_of(recipe)

@@ -17,7 +17,7 @@ NOT_MEANING = ("name", "tags", "data.root", "checkpoint", "layer_stats",
                "training.test", "training.device", "training.threads")  # fmt: skip
 """Keys that do not count when two configs are compared (they name, place or save a run, but do not change it)."""
 
-NEUTRAL: dict[str, Any] = {"training.test": "end", "data.fold": None}
+NEUTRAL: dict[str, Any] = {"training.test": "end", "training.precision": "float32", "data.fold": None}
 """Keys that came into the language later, each with the value that says what was done before: absent reads as that,
 and it does not count when two configs are compared."""
 

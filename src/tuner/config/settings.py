@@ -62,6 +62,12 @@ class Training(Section):
         "ask: it is left alone, for choices between settings that are still to come",
         default="end",
     )
+    precision: Literal["float32", "bfloat16"] = setting(
+        OneOf("float32", "bfloat16"),
+        "of the forward and backward pass; weights, loss and metrics stay float32, and bfloat16 needs a processor or "
+        "GPU that computes in it",
+        default="float32",
+    )
     device: str = setting(DEVICE, "auto (CUDA if it is there), cpu, cuda or cuda:N", default="auto")
     threads: int | Literal["auto"] = setting(
         Either(Integer(ge=1, le=1024), OneOf("auto")),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tuner.data.source import Dataset, Description, Raw, Source
 from tuner.durable import reading as durable_reading
 from tuner.errors import NotFoundError, ResourceError
-from tuner.paths import path_of, typed
+from tuner.paths import path_of, typed, user_cache
 
 if TYPE_CHECKING:
     from tuner.data.source import Array
@@ -24,10 +24,8 @@ is_file, is_folder = os.path.isfile, os.path.isdir
 
 def default_roots() -> list[Path]:
     """The folders looked in for data sets, first one first: $TUNER_DATA if it is set, ./data, the user's cache."""
-    told, cache = os.environ.get("TUNER_DATA"), Path(os.environ.get("XDG_CACHE_HOME", ""))
-    cache = cache if cache.is_absolute() else path_of("~/.cache")
-    caches = [cache / "tuner"] if cache.is_absolute() else []  # a user without a home folder has no cache folder
-    return [*([path_of(told)] if told else []), Path("data"), *caches]
+    told, cache = os.environ.get("TUNER_DATA"), user_cache()
+    return [*([path_of(told)] if told else []), Path("data"), *([cache] if cache else [])]
 
 
 def download_root() -> Path:

@@ -19,8 +19,8 @@ from tuner import machine
 from tuner.errors import BUG, ResourceError
 from tuner.events import Ended, Event, Failed, from_json, to_json
 from tuner.members import Data, Member, trained
+from tuner.process import begin, end, ignore_here_alone
 from tuner.runs.identity import Identity
-from tuner.signals import begin, end, ignore_here_alone
 from tuner.stopping import Stop, StopRequests
 
 Told = tuple[str, Event | Failed]

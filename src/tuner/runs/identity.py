@@ -17,6 +17,7 @@ NAMES = {
     "device_model": "device model",
     "cpu_capability": "CPU capability",
     "threads": "threads",
+    "products": "products",
     "packages": "packages",
 }
 """What runs are told apart by beside their settings, as run.json calls it, and in words. A git commit is no part of the
@@ -35,6 +36,7 @@ class Identity:
     threads: int
     torch: str
     tuner: str
+    products: str = "mkl"  # or onednn, see tuner.products; runs from before it were made by mkl
     packages: str = ""  # those whose choices the config names, with their versions; neither counts nor stands if empty
 
     def differences(self, other: Identity, ignore: Collection[str] = ()) -> list[tuple[str, str | int, str | int]]:

@@ -26,7 +26,8 @@ from tuner.runs.lock import Lock, describe_holder, held
 from tuner.state import load_weights, weights
 from tuner.stopping import StopRequests
 from tuner.train.folder import Folder
-from tuner.train.prepare import Setup, prepare, set_up_torch, settings_kept
+from tuner.train.hardware import set_up_torch, settings_kept
+from tuner.train.prepare import Setup, prepare
 
 PROGRESS_EVERY = 0.1
 """Seconds between two progress events."""

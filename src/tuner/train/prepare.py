@@ -1,20 +1,15 @@
-"""Session -> what the loop needs: torch set up, data on the device, the network built."""
+"""Session -> what the loop needs: data on the device, the network built."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from tuner import network
 from tuner.data.splits import Part, Splits
-from tuner.errors import NotFoundError, ResourceError
 from tuner.loop import Measure, Normalizer, Samples, Task, batch_bounds
-from tuner.machine import WITHOUT_CUDA
 from tuner.opening import Session
 from tuner.options.augmentations import Augmentation
 from tuner.seeding import derive
@@ -44,7 +39,7 @@ def prepare(session: Session) -> Setup:
     device = torch.device(session.identity.device)
     description = splits.description
     classes = len(description.classes) if description.target == "class" else None
-    built = network.build(session.loaded.plan, config.seed).to(device)
+    built = network.build(session.loaded.plan, config.seed, config.training.precision).to(device)
     numbers = {key: torch.from_numpy(array).to(device) for key, array in vars(splits.statistics).items()}
     normalizer = Normalizer(**numbers)
     train = _samples(splits.train, splits, device)
@@ -99,57 +94,3 @@ def shifted(x: Tensor, shift: list[Augmentation], split_seed: int, name: str, no
             part = augmentation.apply(part, generator, normalizer.low, normalizer.high)
         parts.append(part)
     return torch.cat(parts)
-
-
-_SETTINGS = (
-    (torch.utils.deterministic, "fill_uninitialized_memory"),
-    (torch.backends.cudnn, "benchmark"),
-    (torch.backends.cuda.matmul, "fp32_precision"),
-    (torch.backends.cudnn.conv, "fp32_precision"),  # type: ignore[attr-defined]
-    (torch.backends.cudnn.rnn, "fp32_precision"),
-)
-
-
-@contextmanager
-def settings_kept() -> Iterator[None]:
-    """Afterwards torch's global settings are what they were; within it gradients are on, whatever the caller's are."""
-    threads, dtype, is_strict = torch.get_num_threads(), torch.get_default_dtype(), torch.get_deterministic_debug_mode()
-    before = [getattr(place, name) for place, name in _SETTINGS]
-    try:
-        with torch.inference_mode(False), torch.enable_grad():
-            yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.set_default_dtype(dtype)
-        torch.set_deterministic_debug_mode(is_strict)
-        for (place, name), value in zip(_SETTINGS, before, strict=True):
-            setattr(place, name, value)
-
-
-def set_up_torch(session: Session) -> Session:
-    """Threads and determinism; the identity found without torch is checked against torch's own answers."""
-    identity = session.identity
-    torch.set_num_threads(identity.threads)
-    torch.set_default_dtype(torch.float32)
-    device = torch.device(identity.device)
-    if device.type == "cuda":
-        # cuBLAS is deterministic only with a workspace of fixed size, named before CUDA starts
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        if not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count():
-            message = f"the driver reports {identity.device_model}, but torch cannot use it"
-            raise ResourceError(message, fix=WITHOUT_CUDA)
-        torch.use_deterministic_algorithms(True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-        torch.backends.cudnn.benchmark = False
-        torch.backends.cuda.matmul.fp32_precision = "ieee"
-        torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
-        torch.backends.cudnn.rnn.fp32_precision = "ieee"  # type: ignore[attr-defined]
-    model = torch.cuda.get_device_name(device) if device.type == "cuda" else identity.device_model
-    capability, version = torch.backends.cpu.get_cpu_capability(), str(torch.__version__)
-    found = replace(identity, device_model=model, cpu_capability=capability, torch=version)
-    if found == identity:
-        return session
-    if session.held is not None:
-        said = "; ".join(f"{what} is {there}, and was {here}" for what, here, there in identity.differences(found))
-        raise NotFoundError(f"{session.held.path} cannot go on here: {said}")
-    return replace(session, identity=found)

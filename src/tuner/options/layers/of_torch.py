@@ -160,7 +160,7 @@ class Dropout(Layer, name="dropout"):
                 draws = torch.empty((x.numel() + 3) // 4, dtype=torch.int64, device=x.device)
                 draws.random_(-(2**63), None, generator=self.generator)
                 kept = draws.view(torch.int16)[: x.numel()].view(x.shape) >= dropped - 32768
-                return x * kept.to(x.dtype).mul_(65536 / (65536 - dropped))
+                return x * kept.to(torch.float32).mul_(65536 / (65536 - dropped))  # bfloat16 would round the factor
 
         return Masking()
 

@@ -1,4 +1,5 @@
-"""Signals at any moment of a process: no traceback, and the exit that whoever sent them expects."""
+"""A process of tuner: signals at any moment of it, without a traceback and with the exit that whoever sent them
+expects; threads that do not spin while they wait."""
 
 from __future__ import annotations
 
@@ -69,7 +70,7 @@ with StopRequests() as stop:
 
 TOO_LATE_TO_STOP = """
 import os, signal
-from tuner.signals import begin, end
+from tuner.process import begin, end
 from tuner.stopping import StopRequests
 begin()
 with StopRequests() as stop:
@@ -279,4 +280,28 @@ def test_one_place_sets_handlers() -> None:
         for path in sorted(source.rglob("*.py"))
         if re.search(r"\bsignal\.signal\(|KeyboardInterrupt", path.read_text())
     ]
-    assert setting == ["signals.py", "stopping.py"]
+    assert setting == ["process.py", "stopping.py"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "GOMP_SPINCOUNT = '5000'"),
+        ({"GOMP_SPINCOUNT": "70"}, "GOMP_SPINCOUNT = '70'"),
+        ({"OMP_WAIT_POLICY": "passive"}, "GOMP_SPINCOUNT = '0'"),
+    ],
+)
+def test_waiting_threads_do_not_spin_unless_the_user_says_so(tmp_path: Path, given: dict[str, str], said: str) -> None:
+    """libgomp itself tells what it goes by."""
+    (tmp_path / "c.yaml").write_text(SMALL)
+    kept = {key: value for key, value in os.environ.items() if key not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    command = [sys.executable, "-m", "tuner", "train", "c.yaml"]
+    environment = kept | given | {"OMP_DISPLAY_ENV": "verbose"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert said in done.stderr
+
+
+def test_a_notebook_keeps_its_own_settings() -> None:
+    program = "import os, tuner, tuner.notebook; assert not {'GOMP_SPINCOUNT', 'OMP_WAIT_POLICY'} & os.environ.keys()"
+    kept = {key: value for key, value in os.environ.items() if key not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    subprocess.run([sys.executable, "-c", program], env=kept, check=True)

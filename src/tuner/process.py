@@ -1,4 +1,5 @@
-"""What signals do from tuner's first line to the end of its process; `stopping` changes that while a run trains.
+"""A process of tuner from its first line to its end: what signals do, which `stopping` changes while a run trains, and
+how threads wait.
 
 Where nothing is to be saved, Ctrl-C, SIGTERM and SIGHUP end the process at once, silently and with the right status,
 also inside an import, a lock or the interpreter's own end: no exception is raised anywhere, because it would have to be
@@ -18,6 +19,12 @@ SAVE: int | None = getattr(signal, "SIGUSR1", None)
 """Asks to save and stop; Windows has none, nor SIGHUP."""
 
 
+SPINS = "5000"
+"""How often a thread of libgomp, torch's, looks for work before it sleeps (its manual: GOMP_SPINCOUNT). By default it
+looks for as long as a time slice lasts, and so keeps the core from the thread that it waits for, where other processes
+want the core, too. 0 makes it sleep between any two operations."""
+
+
 class Kept:
     """Signals that came and are not answered yet: SIGUSR1 before anyone asked, and the one that `end` is to die of, for
     the state is saved."""
@@ -27,8 +34,10 @@ class Kept:
 
 
 def begin() -> None:
-    """The first act of a process of tuner."""
+    """The first act of a process of tuner, before torch is imported."""
     _answer(_keep)
+    if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
+        os.environ["GOMP_SPINCOUNT"] = SPINS
 
 
 def end() -> None:

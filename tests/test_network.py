@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import pairwise, product
 from typing import Any
 
@@ -314,3 +315,36 @@ def test_a_layers_own_settings_win() -> None:
     built = network.build(plan(model, (40,), 3), 0)
     assert float(built.get_parameter("hidden.0.weight").detach().abs().max()) == 0
     assert float(built.get_parameter("hidden.1.weight").detach().abs().max()) == pytest.approx(0.5, rel=0.01)
+
+
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_relu_after_pooling_changes_no_bit(channels: int, norm: bool) -> None:
+    """Looked at, each layer hands on what it is said to, so that the two orders can be set beside each other."""
+    planned = plan(CNN(channels=[5, 6], hidden=[9], batch_norm=norm), (channels, 12, 12), 4)
+    x = torch.randn(16, channels, 12, 12, generator=torch.Generator().manual_seed(0)).round(decimals=1)
+    seen: dict[str, Tensor] = {}
+    found = []
+    for looks in (False, True):
+        built = network.build(planned, 0)
+        with built.watched(seen.__setitem__) if looks else nullcontext():
+            outputs = built(x)
+        outputs.square().sum().backward()
+        found.append([outputs.detach(), *(parameter.grad for parameter in built.parameters())])
+    assert float(seen["conv.0"].detach().min()) == 0
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize("strides", ["as stored", "by index", "channels last"])
+def test_bits_do_not_depend_on_how_pictures_lie_in_memory(channels: int, strides: str) -> None:
+    built = network.build(plan(CNN(channels=[5, 6], hidden=[9]), (channels, 12, 12), 4), 0)
+    x = torch.randn(16, channels, 12, 12, generator=torch.Generator().manual_seed(0))
+    seen: dict[str, Tensor] = {}
+    with built.watched(seen.__setitem__):
+        expected = built(x)
+    assert seen["conv.0"].is_contiguous(memory_format=torch.channels_last)
+    assert not seen["conv.0"].is_contiguous()
+    lies = {"as stored": x, "by index": x[torch.arange(16)], "channels last": x.to(memory_format=torch.channels_last)}
+    assert torch.equal(built(lies[strides]), expected)

@@ -107,6 +107,10 @@ class Layer(Choice, kind="layer"):
         norm (``norm.``) and of the activation (``activation.``). What it draws later is a function of `seed`.
         """
 
+    def may_come_before_relu(self) -> bool:
+        """Whether it gives the same numbers and gradients, bit by bit, before a ReLU as after it."""
+        return False
+
     def gates(self) -> int:
         """In how many parts, each drawn for itself, the first values of a parameter come."""
         return 1

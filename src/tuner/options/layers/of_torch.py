@@ -91,6 +91,9 @@ class Pool(Layer, name="pool"):
 
         return nn.MaxPool2d(self.pool) if self.mode == "max" else nn.AvgPool2d(self.pool)
 
+    def may_come_before_relu(self) -> bool:
+        return self.mode == "max"
+
 
 class Dense(Layer, name="dense"):
     """A fully connected layer: dense, then batch norm, then activation. Whatever comes in is flattened.
@@ -262,10 +265,12 @@ def weighted_module(
             activation = block.activation
             self.activation = None if activation is None or activation.name == "linear" else activation.build()
 
-        def forward(self, x: Tensor) -> Tensor:
+        def before_activation(self, x: Tensor) -> Tensor:
             x = transform(x, self.weight, self.bias)
-            if self.norm is not None:
-                x = self.norm(x)
+            return x if self.norm is None else self.norm(x)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.before_activation(x)
             return x if self.activation is None else self.activation(x)
 
     return Weighted()

@@ -17,7 +17,7 @@ from tuner.durable.reading import Checksum, checksums_told, parse_checksums
 from tuner.errors import NotFoundError
 from tuner.network import Network
 from tuner.options.optimizers.base import Optimizer
-from tuner.runs.files import STATE
+from tuner.runs.files import STATE, checkpoint_name
 
 MODEL, OPTIMIZER = "model.safetensors", "optimizer.safetensors"
 
@@ -100,6 +100,19 @@ class State:
         _copy_into(self.updater.tensors(), files.get(OPTIMIZER, b""), OPTIMIZER)
         self.epoch, self.batch, self.step = position["epoch"], position["batch"], position["step"]
         self.sums.copy_(torch.tensor(position["sums"], dtype=torch.float64))
+        return beside
+
+    def take_up(self, name: str, files: Mapping[str, bytes], steps: int, epochs: int) -> dict[str, Checksum]:
+        """`restore` of the checkpoint `name` of a run of so many `epochs` of so many `steps`. Raises NotFoundError also
+        where it contradicts itself."""
+        beside = self.restore(files)
+        whole = self.epoch - 1
+        fits = name == checkpoint_name(whole, self.batch) and whole <= epochs and self.batch < steps
+        if not self.finite():
+            raise NotFoundError(f"{name} is damaged: it holds numbers that are not finite")
+        if not fits or self.step != whole * steps + self.batch or (not self.batch and bool(self.sums.any())):
+            said = f"epoch {self.epoch}, batch {self.batch}, step {self.step}"
+            raise NotFoundError(f"{name}/{STATE} is damaged: {said} is not the moment in this run that its name says")
         return beside
 
     def finite(self) -> bool:

@@ -1,23 +1,27 @@
-"""The run folder while it is written: journals, checkpoints, the best weights, the status."""
+"""A run's history -> its folder: journals, checkpoints, the best weights, the status."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
-from tuner.config.settings import Checkpoint
 from tuner.durable.journal import Journal
-from tuner.durable.reading import JOURNAL_LIMIT, Checksum, checksum, damaged, read_bytes, shown
+from tuner.durable.reading import JOURNAL_LIMIT, Checksum, checksum, damaged, json_line, read_bytes, shown
 from tuner.durable.writing import commit_folder, read_folder, remove_folder, sweep_leftovers, write_file, writing
 from tuner.errors import NotFoundError, ResourceError
+from tuner.events import Ended
+from tuner.opening import Session
+from tuner.paths import reference
 from tuner.quantities import TIME
 from tuner.runs.creating import now
 from tuner.runs.files import (
     BEST,
     CHECKPOINTS,
     CONFIG,
+    DATA,
     LAYERS,
     LOG,
     METRICS,
@@ -25,6 +29,7 @@ from tuner.runs.files import (
     TIMING,
     WEIGHTS_LIMIT,
     WRITTEN_ONCE,
+    LayerRow,
     Row,
     checkpoint_position,
     checkpoints,
@@ -33,19 +38,21 @@ from tuner.runs.files import (
     parse_rows,
     write_status,
 )
+from tuner.runs.find import calmer_command
 from tuner.runs.lock import MOVE, Lock
+from tuner.train.history import History
 
 TIMING_COLUMNS = ("epoch", *TIME)
 _ANEW = "train it anew with --again"
 
 
-class Folder:
-    """A run folder that this process holds; leaving its ``with`` block, or a failure to open it, lets it go."""
+class Recorder:
+    """Writes the run folder that this process holds; leaving its ``with`` block, or a failure to open it, lets it
+    go."""
 
-    def __init__(self, lock: Lock, columns: tuple[str, ...], with_layers: bool = False) -> None:
-        self.lock, self.path, self.columns = lock, lock.path, columns
+    def __init__(self, lock: Lock, session: Session, history: History, columns: tuple[str, ...]) -> None:
+        self.lock, self.path, self.session, self.history, self.columns = lock, lock.path, session, history, columns
         self.checkpoints = self.path / CHECKPOINTS
-        self.rows: list[Row] = []
         self.best_known: Checksum | None = None
         self.best_kept = True  # whether best.safetensors is what is known of it
         with ExitStack() as opened:
@@ -59,8 +66,8 @@ class Folder:
             self.metrics = opened.enter_context(Journal(self.path / METRICS, format_header(columns)))
             self.log_file = opened.enter_context(Journal(self.path / LOG))
             self.timing = opened.enter_context(self._open_timing())
-            kept = with_layers or os.path.lexists(self.path / LAYERS)  # from before they were turned off
-            self.layers = opened.enter_context(Journal(self.path / LAYERS)) if kept else None
+            kept = session.loaded.config.layer_stats == "auto" or os.path.lexists(self.path / LAYERS)  # from before
+            self.layer_file = opened.enter_context(Journal(self.path / LAYERS)) if kept else None
             self.opened = opened.pop_all()
 
     def __enter__(self) -> Self:
@@ -99,7 +106,7 @@ class Folder:
     def beside(self) -> dict[str, Checksum]:
         """How far the files are that a checkpoint counts on. timing.csv is not among them, for it holds times, and a
         checkpoint is the same bytes whenever it is made."""
-        layers = {LAYERS: self.layers.checksum} if self.layers is not None else {}
+        layers = {LAYERS: self.layer_file.checksum} if self.layer_file is not None else {}
         return {METRICS: self.metrics.checksum, **({BEST: self.best_known} if self.best_known else {}), **layers}
 
     def go_back(self, name: str, beside: Mapping[str, Checksum], best: bytes | None) -> None:
@@ -115,7 +122,7 @@ class Folder:
             raise NotFoundError(f"{name} counts on other epochs than {shown(self.path / METRICS)} has")
         self._put_back_best(name, beside.get(BEST), best)
         self.metrics.cut(known[0])
-        self.rows = rows
+        self.history.rows = rows
         text = self.text_of(TIMING)
         try:
             kept = 1 + sum((row["epoch"] or 0) <= len(rows) for row in parse_rows(text, TIMING))
@@ -123,12 +130,12 @@ class Folder:
             self.log(error.message)
             kept = 1
         self.timing.cut(sum(map(len, text.splitlines(keepends=True)[:kept])))
-        if self.layers is not None:
+        if self.layer_file is not None:
             length, digest = beside.get(LAYERS, (0, ""))
             if length and checksum(read_bytes(self.path / LAYERS, JOURNAL_LIMIT)[:length]) != (length, digest):
                 self.log(f"{LAYERS} was damaged: what it held of the epochs before is gone")
                 length = 0
-            self.layers.cut(length)
+            self.layer_file.cut(length)
 
     def _put_back_best(self, name: str, known: Checksum | None, held: bytes | None) -> None:
         """Makes the best weights those that the checkpoint counts on; one of an older tuner does not hold them. Raises
@@ -169,24 +176,32 @@ class Folder:
             self.metrics.cut(lengths[0])
             self.timing.cut(lengths[1])
             raise
-        self.rows.append(row)
+        self.history.rows.append(row)
 
-    def checkpoint(self, name: str, files: dict[str, bytes]) -> None:
-        """Commits a checkpoint whose journals are safe on disk; it holds the best weights, too."""
+    def layers(self, rows: Sequence[LayerRow]) -> None:
+        """Adds what happens inside the network."""
+        for row in rows:
+            if self.layer_file is not None:
+                self.layer_file.append(json_line(row))
+
+    def checkpoint(self, name: str, files: dict[str, bytes], scheduled: bool) -> None:
+        """Commits a checkpoint whose journals are safe on disk; it holds the best weights, too. Older ones go."""
         self.check_place()
         self.metrics.sync()
         with _during_training():
             self._check_places()
             best = {self.path / BEST: self.best_known} if self.best_known and self.best_kept else {}
             commit_folder(self.checkpoints, name, files, best)
+        self.tidy(name, scheduled)
 
-    def tidy(self, newest: str | None, scheduled: bool, setting: Checkpoint) -> None:
+    def tidy(self, newest: str | None, scheduled: bool) -> None:
         """Lets go of what a run that nothing disturbed would not have beside its `newest` checkpoint.
 
         The newest `keep` of those made on schedule stay: every `every` epochs, and at the run's end. One made at a stop
         stays only until the next, and none that is newer, for it was passed over. Leftovers of killed or failed writes
         and deletions go, too.
         """
+        setting = self.session.loaded.config.checkpoint
         names = [folder.name for folder in checkpoints(self.path)]
         older = names[: names.index(newest)] if newest else names
         positions = {name: checkpoint_position(name) for name in older}
@@ -230,25 +245,65 @@ class Folder:
             raise damaged(self.path / BEST, "it is not what was saved", _ANEW)
         return data
 
-    def settings(self, files: Mapping[str, bytes], status: dict[str, Any]) -> None:
-        """Records settings that are others from now on; meanwhile `status` tells nothing of the files they stand in."""
-        written = {name: files[name] for name in (CONFIG, ORIGINS)}
-        self.written_once = {name: known for name, known in self.written_once.items() if name not in written}
-        self.status(status)
-        write_file(self.path / ORIGINS, written[ORIGINS])
-        write_file(self.path / CONFIG, written[CONFIG])  # last: by it the next start sees what has changed
-        self.written_once |= {name: checksum(data) for name, data in written.items()}
+    def begin(self, found: str | None, notes: Sequence[str], step: int) -> None:
+        """Records that the run begins, or goes on from the checkpoint `found`."""
+        session = self.session
+        if session.held is not None:
+            files = session.files()
+            if session.changed:
+                self._settings({name: files[name] for name in (CONFIG, ORIGINS)}, step)
+            if DATA not in self.written_once:  # an older tuner made the run without it
+                write_file(self.path / DATA, files[DATA])
+                self.written_once[DATA] = checksum(files[DATA])
+        self.status("running", "", step)
+        if found is not None:
+            self.log(f"goes on from {found}")
+        for text in (f"started on {session.identity.device_model}, {session.identity.threads} threads", *notes):
+            self.log(text)
 
-    def keep(self, name: str, data: bytes) -> None:
-        """Adds a file that is written once, where an older tuner made the run without it."""
-        if name not in self.written_once:
-            write_file(self.path / name, data)
-            self.written_once[name] = checksum(data)
+    def _settings(self, files: Mapping[str, bytes], step: int) -> None:
+        """Records settings that are others from now on; meanwhile status.json tells nothing of the files they are in.
+        config.yaml comes last: by it the next start sees what has changed."""
+        self.written_once = {name: known for name, known in self.written_once.items() if name not in files}
+        self.status("running", "", step)
+        for name in (ORIGINS, CONFIG):
+            write_file(self.path / name, files[name])
+        self.written_once |= {name: checksum(data) for name, data in files.items()}
 
-    def status(self, status: dict[str, Any]) -> None:
-        """Writes status.json, which tells what the other files are now."""
+    def status(
+        self, state: str, reason: str, step: int, exit_code: int | None = None, test: Mapping[str, float] | None = None
+    ) -> dict[str, Any]:
+        """Writes status.json, which tells what the other files are now; what it tells of the run."""
+        rows, best = self.history.rows, self.history.best
+        told = {
+            "state": state,
+            "reason": reason,
+            "epoch": len(rows),
+            "step": step,
+            "best_epoch": best and best["epoch"],
+            "best": dict(best or {}),
+            "last": dict(rows[-1]) if rows else {},
+            "test": dict(test or {}),
+            "exit_code": exit_code,
+            "next": self._next(state),
+        }
         self.check_place()
-        write_status(self.path, status, {**self.written_once, TIMING: self.timing.checksum, **self.beside()})
+        write_status(self.path, told, {**self.written_once, TIMING: self.timing.checksum, **self.beside()})
+        return told
+
+    def _next(self, state: str) -> str:
+        """The command to type."""
+        if state == "finished":
+            return f"tuner curves {reference(self.path)}"
+        if state == "diverged":  # the last finite checkpoint made on schedule stands
+            return calmer_command(self.path, self.session.loaded.resolved["optimizer"])
+        return shlex.join(self.session.request.going_on(self.path, ("tuner", "train", str(self.path))))
+
+    def end(self, state: str, reason: str, step: int, exit_code: int, test: Mapping[str, float] | None = None) -> Ended:
+        """Closes the run."""
+        status = self.status(state, reason, step, exit_code, test)
+        self.log(f"{state}: {reason}")
+        return Ended(self.path, status)
 
     def log(self, text: str) -> None:
         self.log_file.append(f"{now()} {text}".replace("\n", " / "))

@@ -293,5 +293,5 @@ class Training:
         if epochs not in self.layer_epochs:
             self.measure_layers(epochs)
         load_weights(network, self.folder.best(), BEST)
-        test = None if setup.test is None else evaluate(network, setup.test, setup.measure, self.task.normalizer)
+        test = None if setup.test is None else evaluate(network, setup.test, setup.measure, setup.normalizer)
         return self.end("finished", reason, 0, test)

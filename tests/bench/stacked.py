@@ -38,7 +38,7 @@ from tuner.train.prepare import Setup, prepare, set_up_torch
 
 EPOCHS = {"digits": 100, "circles": 60, "mnist-mlp": 3}
 CHECKED, CHECKED_EPOCHS = (1, 2, 6), 1
-ALIKE = "So here a member's results do not depend on its group; nothing promises that of other sizes, threads or machines."
+ALIKE = "So here a member's results do not depend on its group; nothing promises that of other sizes and machines."
 OTHERS = (
     "So a member's results would depend on how many are trained with it: the same command would not give the same bytes "
     "after an interruption, nor with more seeds."

@@ -40,8 +40,8 @@ EPOCHS = {"digits": 100, "circles": 60, "mnist-mlp": 3}
 CHECKED, CHECKED_EPOCHS = (1, 2, 6), 1
 ALIKE = "So here a member's results do not depend on its group; nothing promises that of other sizes and machines."
 OTHERS = (
-    "So a member's results would depend on how many are trained with it: the same command would not give the same bytes "
-    "after an interruption, nor with more seeds."
+    "So a member's results would depend on how many are trained with it: the same command would not give the same "
+    "bytes after an interruption, nor with more seeds."
 )
 
 
@@ -162,7 +162,8 @@ def dependence(name: str) -> tuple[str, bool]:
         same = [torch.equal(one, first[0]) for one in first[1:]]
         alike = alike and all(same)
         gap = max((one - first[0]).abs().max().item() for one in first[1:])
-        words = " and ".join(f"in {n} {'the same' if ok else 'others'}" for n, ok in zip(CHECKED[1:], same, strict=True))
+        told = {n: "the same" if ok else "others" for n, ok in zip(CHECKED[1:], same, strict=True)}
+        words = " and ".join(f"in {n} {word}" for n, word in told.items())
         said.append(f"with {threads} thread{'s' * (threads > 1)} {words} (largest difference {gap:.1e})")
     return f"{name}: member 0's weights after an epoch, against those of a stack of 1: {'; '.join(said)}.", alike
 

@@ -226,7 +226,8 @@ def main() -> None:
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.child:
-        work_when_told(*asked.child, Work(asked.models[0], asked.set))
+        on, function = asked.child
+        work_when_told(on, function, Work(asked.models[0], asked.set))
         return
     print(about())
     found = {model: bench(model, asked.peers, asked.set, asked.rounds) for model in asked.models}

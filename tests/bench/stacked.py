@@ -91,7 +91,7 @@ class Stack:
     def accuracies(self, samples: Samples) -> Tensor:
         """Of each member."""
         right = torch.zeros(len(self.tasks))
-        for x, y in zip(samples.x.split(4096), samples.y.split(4096), strict=True):
+        for x, y in zip(torch.split(samples.x, 4096), torch.split(samples.y, 4096), strict=True):
             outputs = self.outputs(x.expand(len(self.tasks), *x.shape))
             right += (outputs.argmax(2) == y).sum(1)
         return right / len(samples)
@@ -118,8 +118,8 @@ def train_stacked(name: str, epochs: int, members: int, threads: int | None = No
     return stack, {"training": time.perf_counter() - began, "accuracies": val.tolist()}
 
 
-def in_processes(name: str, epochs: int, members: int) -> tuple[float, float, list[float]]:
-    """Seconds of `tuner train --seeds`, whole and training alone, and the members' validation accuracy."""
+def in_processes(name: str, epochs: int, members: int) -> tuple[float, float, float]:
+    """Seconds of `tuner train --seeds`, whole and training alone, and the members' mean validation accuracy."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tuner", "train", name, *settings(name, epochs)]
         began = time.perf_counter()
@@ -130,15 +130,15 @@ def in_processes(name: str, epochs: int, members: int) -> tuple[float, float, li
         statuses = [json.loads((run / "status.json").read_text()) for run in runs]
     at_once = min(members, machine.cores())
     training = sum(float(row["seconds"]) for row in rows) / at_once
-    return whole, training, [status["last"]["val_accuracy"] for status in statuses]
+    return whole, training, statistics.mean(status["last"]["val_accuracy"] for status in statuses)
 
 
-def in_one(name: str, epochs: int, members: int) -> tuple[float, float, list[float]]:
+def in_one(name: str, epochs: int, members: int) -> tuple[float, float, float]:
     """The same of a stack, in a process of its own."""
     command = [sys.executable, __file__, "--child", name, str(epochs), str(members)]
     began = time.perf_counter()
     found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return time.perf_counter() - began, found["training"], found["accuracies"]
+    return time.perf_counter() - began, found["training"], statistics.mean(found["accuracies"])
 
 
 def row(name: str, epochs: int, members: int, rounds: int) -> str:
@@ -149,8 +149,8 @@ def row(name: str, epochs: int, members: int, rounds: int) -> str:
         seconds = [statistics.median(side[place] for side in sides) for sides in zip(*pairs, strict=True)]
         spread = f"{min(ratios):.2f}–{max(ratios):.2f}"
         cells += [f"{seconds[0]:.2f} | {seconds[1]:.2f} | {statistics.median(ratios):.2f} ({spread})"]
-    means = [statistics.mean(side[2]) for side in pairs[-1]]
-    return f"| {name} | {members} | {' | '.join(cells)} | {means[0]:.4f}, {means[1]:.4f} |"
+    accuracies = ", ".join(f"{side[2]:.4f}" for side in pairs[-1])
+    return f"| {name} | {members} | {' | '.join(cells)} | {accuracies} |"
 
 
 def dependence(name: str) -> tuple[str, bool]:

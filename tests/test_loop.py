@@ -173,21 +173,23 @@ class TestAugmentation:
 
     def test_evaluation_sees_samples_as_they_are(self, workplace: Any) -> None:
         augmented, plain = workplace.setup(self.TEXT), workplace.setup(DIGITS)
-        one, other = ({**setup.evaluated, "test": setup.test} for setup in (augmented, plain))
-        for part in ("train", "val", "test"):
-            seen = evaluate(augmented.state.network, one[part], augmented.measure, augmented.task.normalizer)
-            assert seen == evaluate(plain.state.network, other[part], plain.measure, plain.task.normalizer)
+        parts = [{**setup.evaluated, "test": setup.test} for setup in (augmented, plain)]
+        for part, normalizer in (("train", None), ("val", None), ("test", plain.normalizer)):
+            seen = evaluate(augmented.state.network, parts[0][part], augmented.measure, augmented.normalizer)
+            assert seen == evaluate(plain.state.network, parts[1][part], plain.measure, normalizer)
 
     def test_shift_moves_validation_and_test_by_split_seed_alone(self, workplace: Any) -> None:
         text = DIGITS.replace("limit: 100", "limit: 100, shift: [{name: brightness, amount: 0.5}, {name: noise}]")
         plain, moved, other_seed = workplace.setup(DIGITS), workplace.setup(text), workplace.setup(text, "seed=1")
         assert torch.equal(plain.task.train.x, moved.task.train.x)
         assert torch.equal(plain.evaluated["train"].x, moved.evaluated["train"].x)
-        held_out = ((setup.evaluated["val"], setup.test) for setup in (plain, moved, other_seed))
-        for raw, changed, again in zip(*held_out, strict=True):
-            assert torch.equal(raw.y, changed.y)
-            assert not torch.isclose(raw.x, changed.x).all(dim=(1, 2, 3)).any()
-            assert torch.equal(changed.x, again.x)
+        setups = (plain, moved, other_seed)
+        seen = ((setup.evaluated["val"].x, setup.normalizer(setup.test.x)) for setup in setups)
+        for raw, changed, again in zip(*seen, strict=True):
+            assert not torch.isclose(raw, changed).all(dim=(1, 2, 3)).any()
+            assert torch.equal(changed, again)
+        assert torch.equal(plain.evaluated["val"].y, moved.evaluated["val"].y)
+        assert torch.equal(plain.test.y, moved.test.y)
 
     def test_shift_draws_anew_for_another_split_seed_and_part(self, workplace: Any) -> None:
         config = workplace.loaded(DIGITS.replace("limit: 100", "shift: [{name: noise}]")).config
@@ -206,9 +208,9 @@ class TestEvaluation:
         monkeypatch.setattr(loop, "EVALUATION_NUMBERS", chunk)
         setup = workplace.setup(DIGITS, "model.batch_norm=true", "model.dropout=0.5")
         run_epoch(setup)
-        found = evaluate(setup.state.network, setup.test, setup.measure)
+        found = evaluate(setup.state.network, setup.test, setup.measure, setup.normalizer)
         with torch.no_grad():
-            outputs = setup.state.network(setup.test.x).numpy().astype(np.float64)
+            outputs = setup.state.network(setup.normalizer(setup.test.x)).numpy().astype(np.float64)
         y = setup.test.y.numpy()
         logs = outputs - np.log(np.exp(outputs).sum(axis=1, keepdims=True))
         assert found["loss"] == pytest.approx(-logs[np.arange(len(y)), y].mean(), rel=1e-5)
@@ -222,12 +224,13 @@ class TestEvaluation:
         session = workplace.open(text, again=True)
         setup = workplace.setup(text)
         run_epoch(setup)
-        found = evaluate(setup.state.network, setup.test, setup.measure)
+        found = evaluate(setup.state.network, setup.test, setup.measure, setup.normalizer)
         splits = session.splits
         scale, mean = (splits.target_scale, splits.target_mean) if standardized else (1.0, 0.0)
         assert standardized == (scale > 10)
         with torch.no_grad():
-            predicted = setup.state.network(setup.test.x)[:, 0].numpy().astype(np.float64) * scale + mean
+            outputs = setup.state.network(setup.normalizer(setup.test.x))[:, 0].numpy()
+        predicted = outputs.astype(np.float64) * scale + mean
         y = splits.test.y.astype(np.float64)
         assert found["mae"] == pytest.approx(np.abs(predicted - y).mean(), rel=1e-4)
         assert found["r2"] == pytest.approx(1 - ((predicted - y) ** 2).sum() / ((y - y.mean()) ** 2).sum(), rel=1e-4)

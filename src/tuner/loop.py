@@ -52,7 +52,7 @@ class Normalizer:
     high: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        return x.to(torch.float32).sub(self.mean).div_(self.scale)
+        return x.to(torch.float32, copy=True).sub_(self.mean).div_(self.scale)
 
 
 @dataclass(frozen=True)

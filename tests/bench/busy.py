@@ -3,65 +3,34 @@
     TUNER_DATA=... python tests/bench/busy.py [--rounds 5] [--model mnist-mlp]
 
 In each round either setting trains an epoch on the quiet machine and one beside as many busy processes as there are
-cores, in turn; the ratios are taken within the round. A fair share is 2 with one thread a core. Then a group of as many
-seeds as cores, quiet and busy, as whole commands.
+cores, in turn; the ratios are taken within the round. A fair share is 2. Then a group of as many seeds as cores, quiet
+and busy, as whole commands.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 
-from tuner import machine, process
+from peers import PEERS, Process
 
-SETTINGS = {"tuner": True, "libgomp": False}
+from tuner import machine
+from tuner.process import SPINS
 
-
-def child(model: str) -> None:
-    """Trains an epoch for each line of standard input, and prints its seconds."""
-    import loop
-
-    with tempfile.TemporaryDirectory() as folder:
-        epoch = loop.whole(loop.opened(model, [], Path(folder)))
-        print("ready", flush=True)
-        for _ in sys.stdin:
-            began = time.perf_counter()
-            epoch()
-            print(time.perf_counter() - began, flush=True)
-
-
-def start(model: str, is_ours: bool) -> subprocess.Popen[str]:
-    given = {key: value for key, value in os.environ.items() if key not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
-    given |= {"GOMP_SPINCOUNT": process.SPINS} if is_ours else {}
-    command = [sys.executable, __file__, "--child", "--model", model]
-    return subprocess.Popen(command, env=given, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def answer(asked: subprocess.Popen[str]) -> str:
-    assert asked.stdout is not None
-    return asked.stdout.readline()
-
-
-def epoch_of(asked: subprocess.Popen[str]) -> float:
-    assert asked.stdin is not None
-    print(file=asked.stdin, flush=True)
-    return float(answer(asked))
+SETTINGS = {"tuner": SPINS, "libgomp": "300000"}
+"""GOMP_SPINCOUNT; the second is what libgomp's manual names for where nothing is set."""
 
 
 @contextmanager
 def busy() -> Iterator[None]:
     """As many busy processes as there are cores."""
-    command = [sys.executable, "-c", "while True: pass"]
-    others = [subprocess.Popen(command) for _ in range(machine.cores())]
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(machine.cores())]
     try:
         yield
     finally:
@@ -83,41 +52,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--model", default="mnist-mlp")
-    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.child:
-        child(asked.model)
-        return
     print(f"{machine.cpu_model()}, {machine.cores()} cores, {asked.model}, {asked.rounds} rounds", flush=True)
-    children = {name: start(asked.model, is_ours) for name, is_ours in SETTINGS.items()}
+    whole = next(peer for peer in PEERS if peer.function == "tuner_whole")
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in SETTINGS}
-    try:
-        for name in SETTINGS:
-            answer(children[name])
-            epoch_of(children[name])  # the first one warms up
+    with ExitStack() as held:
+        peers = {name: Process(whole, asked.model, [], held, GOMP_SPINCOUNT=spins) for name, spins in SETTINGS.items()}
+        for peer in peers.values():
+            peer.epoch()  # the first one warms up
         for _ in range(asked.rounds):
-            for name, process_of in children.items():
-                quiet = epoch_of(process_of)
+            for name, peer in peers.items():
+                quiet = peer.epoch().seconds
                 with busy():
-                    taken[name].append((quiet, epoch_of(process_of)))
-    finally:
-        for each in children.values():
-            each.send_signal(signal.SIGKILL)
-            each.wait()
+                    taken[name].append((quiet, peer.epoch().seconds))
     print(f"{'':10}{'quiet s':>9}{'busy s':>9}{'busy to quiet':>15}{'least':>8}{'most':>8}")
     for name, pairs in taken.items():
         ratios = sorted(beside / quiet for quiet, beside in pairs)
         quiet, beside = (statistics.median(each) for each in zip(*pairs, strict=True))
         middle = statistics.median(ratios)
-        print(f"{name:10}{quiet:9.3f}{beside:9.3f}{middle:15.2f}{ratios[0]:8.2f}{ratios[-1]:8.2f}")
+        print(f"{name:10}{quiet:9.3f}{beside:9.3f}{middle:15.2f}{ratios[0]:8.2f}{ratios[-1]:8.2f}", flush=True)
     quiets = [ours / theirs for (ours, _), (theirs, _) in zip(taken["tuner"], taken["libgomp"], strict=True)]
-    print(f"quiet, tuner to libgomp: {statistics.median(quiets):.3f}")
-    ratios = []
+    print(f"quiet, tuner to libgomp: {statistics.median(quiets):.3f}", flush=True)
+    groups = []
     for _ in range(asked.rounds):
         quiet = group(asked.model)
         with busy():
-            ratios.append(group(asked.model) / quiet)
-    print(f"a group of {machine.cores()} seeds, busy to quiet: {statistics.median(ratios):.2f}")
+            groups.append(group(asked.model) / quiet)
+    print(f"a group of {machine.cores()} seeds, busy to quiet: {statistics.median(groups):.2f}")
 
 
 if __name__ == "__main__":

@@ -45,4 +45,4 @@ def test_metrics(setup: Setup) -> dict[str, float] | None:
     """The metrics of the test part, which is looked at once."""
     if setup.test is None:
         return None
-    return evaluate(setup.state.network, setup.test, setup.measure, setup.task.normalizer)
+    return evaluate(setup.state.network, setup.test, setup.measure, setup.normalizer)

@@ -24,13 +24,15 @@ SHIFT_CHUNK = 1024
 @dataclass(frozen=True)
 class Setup:
     """Everything of a run that is in memory. `evaluated` are samples of ``train``, and of ``val`` where there are any,
-    that are measured every epoch; they and `test` are normalised already, unless the task has a normalizer."""
+    that are measured every epoch; they are normalised already, unless the task has a normalizer. `test` is measured
+    once: it stays as stored, and `normalizer` makes of it what the network sees."""
 
     state: State
     task: Task
     measure: Measure
     evaluated: dict[str, Samples]
     test: Samples | None
+    normalizer: Normalizer
 
 
 def prepare(session: Session) -> Setup:
@@ -64,7 +66,8 @@ def prepare(session: Session) -> Setup:
         task=task,
         measure=Measure(config.loss, config.loss.build_reported(classes), description.target, splits.target_scale),
         evaluated=evaluated,
-        test=_held_out(session, splits.test, "test", normalizer, kept) if is_tested else None,
+        test=_held_out(session, splits.test, "test", normalizer, False) if is_tested else None,
+        normalizer=normalizer,
     )
 
 

@@ -34,7 +34,8 @@ from tuner.network import build
 from tuner.opening import Request, Session, open_session
 from tuner.runs.files import TIMING
 from tuner.shipped import find_config
-from tuner.train.prepare import Setup, prepare, set_up_torch
+from tuner.train.hardware import set_up_torch
+from tuner.train.prepare import Setup, prepare
 
 EPOCHS = {"digits": 100, "circles": 60, "mnist-mlp": 3}
 CHECKED, CHECKED_EPOCHS = (1, 2, 6), 1

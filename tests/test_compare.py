@@ -24,7 +24,7 @@ from scipy import stats
 from tuner.answer import Answer
 from tuner.asks.compare import ask, blocks, conclusion, table_blocks
 from tuner.asks.compare.comparison import Comparison, compare
-from tuner.asks.compare.statistics import holm
+from tuner.asks.compare.statistics import holm, sign_flip_p
 from tuner.asks.compare.table import Ideas, compare_ideas
 from tuner.config.load import load
 from tuner.document.writing import to_yaml
@@ -643,6 +643,31 @@ def test_splits_are_judged_by_the_corrected_t_test(
     assert "for split in 4; do" in few.train[0] and "data.split_seed=$split seed=$split" in few.train[0]
 
 
+def test_splits_of_a_source_with_a_test_part_are_judged_on_it_as_seeds_are(
+    make: Make, text_of: Callable[..., str]
+) -> None:
+    """What is trained on is drawn anew for each, as the first weights are; what is tested on is the same."""
+    make("none", [])
+    others = shifted(0.004, wobble=0.006)
+    for data in ("mnist", "digits"):
+        members(f"{data}-a", {(at, at): value for at, value in enumerate(ACCURACIES)}, SPLITS, f"data={data}")
+        members(f"{data}-b", {(at, at): value for at, value in enumerate(others)}, SPLITS, f"data={data}", "seed=1")
+    found = compared("mnist-a", "mnist-b", metric="test_accuracy")
+    [only] = found.differences
+    differences = np.subtract(others, ACCURACIES)
+    assert (only.p, only.least) == (sign_flip_p(list(differences)), 6)
+    assert (found.holds, found.as_data()["test"]) == ("on this test set, 360 samples", "sign-flip test")
+    assert "is undecided" in conclusion(found) or "on this test set, 360 samples: " in conclusion(found)
+    assert found.notes[0].startswith("all splits are tested on the same samples, mnist's own test part")
+    assert "interval: paired t; p: exact two-sided sign-flip test" in text_of(blocks(found))
+    for metric in ("val_accuracy", "train_accuracy"):  # of samples that are drawn: the test part is not among them
+        drawn = compared("mnist-a", "mnist-b", metric=metric)
+        t = differences.mean() / math.sqrt(differences.var(ddof=1) * (1 / 8 + 143 / 1294))
+        assert drawn.holds == ""
+        assert drawn.differences[0].p == pytest.approx(2 * stats.t.sf(t, 7))
+    assert compared("digits-a", "digits-b", metric="test_accuracy").holds == ""
+
+
 def test_the_seeds_of_a_fold_are_one_number(make: Make) -> None:
     make("none", [])
     keys, values = ["data.fold.index", "seed"], dict(enumerate(shifted(0.02, wobble=0.006)))
@@ -715,6 +740,22 @@ def test_a_table_is_corrected_as_a_whole(make: Make) -> None:
     here = [each for each in differences if each.side.name.endswith("digits")]
     assert [each.p_alone for each in alone] == [each.p_alone for each in here]
     assert {each.least for each in differences} == {8}
+
+
+def test_each_data_set_of_a_table_has_the_test_that_its_test_part_asks_for(
+    make: Make, text_of: Callable[..., str]
+) -> None:
+    make("none", [])
+    names = [f"{idea}-{data}" for data in ("mnist", "digits") for idea in ("base", "sgd")]
+    for name in names:
+        idea, data = name.split("-")
+        values = {(at, at): value + 0.001 * (idea == "sgd") * (at % 3) for at, value in enumerate(ACCURACIES)}
+        members(name, values, SPLITS, f"data={data}", *["optimizer=sgd"] * (idea == "sgd"))
+    found = table(*names, metric="test_accuracy")
+    for name, each in zip(("mnist", "digits"), found.comparison.differences, strict=True):
+        assert each.p_alone == compared(f"base-{name}", f"sgd-{name}", metric="test_accuracy").differences[0].p_alone
+    said = text_of(table_blocks(found))
+    assert "sign-flip test; where the test part is drawn, interval and p: corrected resampled t-test (360 " in said
 
 
 def test_ranks_are_those_of_scipy_over_the_data_sets_that_all_have(make: Make) -> None:

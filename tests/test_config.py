@@ -723,6 +723,54 @@ def test_a_fold_falls_away_with_its_data(read: Read) -> None:
     assert found.notes[0] == "data.fold (c.yaml:1) falls away: data is now mnist (override: data=mnist)"
 
 
+BASE, FOLDED = "data: {name: iris, test: 0.3}", "extends: base.yaml\ndata: {fold: {of: 4}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "share", "fold", "note"),
+    [
+        (FOLDED, [], None, 4, "data.test (base.yaml:1) falls away: data.fold takes its place (c.yaml:2)"),
+        (FOLDED, ["data.test=0.1"], 0.1, None,
+         "data.fold (c.yaml:2) falls away: data.test takes its place (override: data.test=0.1)"),
+        (FOLDED, ["data.fold=null"], 0.3, None,
+         "data.fold.of (c.yaml:2) falls away: data.fold is now null (override: data.fold=null)"),
+        (BASE, ["data.fold.of=3"], None, 3,
+         "data.test (c.yaml:1) falls away: data.fold takes its place (override: data.fold.of=3)"),
+        (f"{FOLDED[:-1]}, test: null}}", [], None, 4, None),
+    ],
+)  # fmt: skip
+def test_a_fold_and_a_share_give_way_to_the_one_above(
+    write: Write, read: Read, text: str, overrides: list[str], share: float | None, fold: int | None, note: str | None
+) -> None:
+    write("base.yaml", BASE)
+    found = read(text, *overrides)
+    assert at(found.resolved, "data.test") == share
+    assert (at(found.resolved, "data.fold") or {}).get("of") == fold
+    assert [each for each in found.notes if "falls away" in each] == ([note] if note else [])
+    key = note.partition(" ")[0] if note else ""
+    assert not note or "; fell away: " in found.origins[key]
+
+
+def test_a_fold_beside_a_share_in_one_layer_is_a_mistake(read: Read) -> None:
+    said = [("data.test", "data.fold is the test part: leave test out")]
+    assert faults(read, "data: {name: iris, test: 0.3, fold: {}}") == said
+    assert faults(read, "data: iris", "data.test=0.3", "data.fold.of=3") == said
+
+
+def test_an_argument_that_a_later_one_takes_the_place_of_is_named(read: Read, write: Write) -> None:
+    again = ["seed=1", "seed=2", "optimizer=adam", "optimizer=sgd", "model.hidden=[8]", "model.hidden=[8]"]
+    found = read("seed: 5", *again, "data.limit=90", "data.limit=null", "training.epochs=3")
+    assert (found.config.seed, found.config.optimizer.name, found.config.data.limit) == (2, "sgd", None)
+    assert sorted(found.notes) == [
+        "data.limit: 90 (override: data.limit=90) does not count: it is set again (override: data.limit=null)",
+        "optimizer.name: adam (override: optimizer=adam) does not count: it is set again (override: optimizer=sgd)",
+        "seed: 1 (override: seed=1) does not count: it is set again (override: seed=2)",
+    ]
+    option = load(write("c.yaml", "seed: 5"), ["seed=1"], options={"seed=0": "--seeds 6"})
+    assert (option.config.seed, option.origins["seed"]) == (0, "--seeds 6")
+    assert option.notes == ("seed: 1 (override: seed=1) does not count: it is set again (--seeds 6)",)
+
+
 def test_outputs_stand_only_where_they_count(read: Read) -> None:
     assert at(read("loss: mse").resolved, "loss") == {"name": "mse", "outputs": "softmax"}
     assert read("data: diabetes\nloss: mse").resolved["loss"] == "mse"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -36,9 +39,9 @@ def trained(workplace: Any, asked: dict[str, Any], *overrides: str, text: str = 
     file.write_text(text)
     family = parse_members(asked.get("seeds"), asked.get("splits"), asked.get("folds"))
     assert family is not None
-    loaded = load(str(file), given := (*overrides, *family.overrides))
-    argv = ("tuner", "train", "-")
-    session = open_group(str(file), given, loaded, family.varies, family.keys, Request(workplace.runs, argv=argv))
+    loaded = load(str(file), overrides, options=family.options)
+    request = Request(workplace.runs, argv=("tuner", "train", "-"))
+    session = open_group(str(file), overrides, loaded, family.varies, family.keys, request, family.options)
     *_, ended = train_group(session, StopRequests())
     assert isinstance(ended, Ended)
     assert ended.status == {"exit_code": 0}
@@ -243,6 +246,47 @@ def test_compare_pairs_by_what_both_vary(filled: Path) -> None:
     assert "cannot be paired: the runs of the one differ in their split, those of the other in their seed" in refused
 
 
+def test_what_an_option_takes_the_place_of_is_said(filled: Path) -> None:
+    config = str(filled / "runs" / "a" / "split-0" / "config.yaml")  # it says `test: 0.2`, as every config of a run
+    said = tuner(filled, "train", config, "--folds", "2", "--run", "of-a-run")[1]
+    assert re.search(r"note    data\.test \(\S+:[0-9]+\) falls away: data\.fold takes its place \(--folds 2\)\n", said)
+    origins = json.loads((filled / "runs" / "of-a-run" / "fold-1" / "origins.json").read_text())
+    assert origins["data.test"].endswith("; fell away: data.fold takes its place (--folds)")
+    said = tuner(filled, "train", "c.yaml", "data.split_seed=4", "seed=3", "--splits", "2", "--run", "a2")[1]
+    for key, value in (("data.split_seed", 4), ("seed", 3)):
+        assert f"{key}: {value} (override: {key}={value}) does not count: it is set again (--splits 2)\n" in said
+    log = (filled / "runs" / "a2" / "split-1" / "log.txt").read_text()
+    assert log.count("does not count") == 2  # not what the family itself sets and its member sets again
+    shutil.rmtree(filled / "runs" / "of-a-run")
+    shutil.rmtree(filled / "runs" / "a2")
+
+
+@pytest.fixture
+def own_test(tmp_path: Path) -> Path:
+    """A data folder with files like MNIST's, and c.yaml beside it."""
+    folder = tmp_path / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    for name, count in (("train", 60_000), ("t10k", 10_000)):
+        labels = (np.arange(count) % 10).astype(np.uint8)
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(struct.pack(">4BI", 0, 0, 8, 1, count) + labels.tobytes())
+        pictures = folder / f"{name}-images-idx3-ubyte"
+        pictures.write_bytes(struct.pack(">4B3I", 0, 0, 8, 3, count, 28, 28))
+        os.truncate(pictures, 16 + count * 784)
+    root = f"{{name: mnist, root: {tmp_path}, limit: 100, validation: 0.01}}"
+    (tmp_path / "c.yaml").write_text(f"data: {root}\nmodel: {{hidden: [4]}}\ntraining: {{epochs: 1}}\n")
+    return tmp_path
+
+
+def test_splits_say_that_they_share_a_test_part(own_test: Path) -> None:
+    shared = "all splits are tested on the same samples, mnist's own test part, and a verdict on a test metric holds on"
+    said = tuner(own_test, "train", "c.yaml", "--splits", "2")[1]
+    assert f"note    {shared} these; only which of the other samples train and which validate varies\n" in said
+    same = " these; the training samples are all the others, too: nothing varies but the seed"
+    config = load(str(own_test / "c.yaml"), ["data.limit=null", "data.validation=0", "training.monitor=train_loss"])
+    assert varied.shared_test(SPLITS, config.resolved) == shared + same
+    assert shared not in tuner(own_test, "train", "c.yaml", "--seeds", "2")[1]
+
+
 def test_what_is_refused(filled: Path) -> None:
     assert (
         "--splits does not go together with --seeds"
@@ -254,6 +298,10 @@ def test_what_is_refused(filled: Path) -> None:
     )
     assert "--splits x is no number of splits" in tuner(filled, "train", "c.yaml", "--splits", "x", code=2)[1]
     assert "--folds is a number from 2" in tuner(filled, "train", "c.yaml", "--folds", "1", code=2)[1]
-    assert "unknown key fold" in tuner(filled, "train", "mnist-cnn", "--folds", "3", code=2)[1]
+    said = tuner(filled, "train", "mnist-cnn", "--folds", "3", code=2)[1]
+    assert said.startswith("--folds 3: data.fold: unknown key fold in data (mnist)")
+    assert "mnist has a test part of its own; --splits 8 or --seeds 6 trains several runs" in said
+    said = tuner(filled, "train", "c.yaml", "data.test=0.3", "--folds", "3", code=2)[1]
+    assert "data.fold is the test part: leave test out" in said
     said = tuner(filled, "train", "c.yaml", "--seeds", "2", "--run", "a", code=2)[1]
     assert "the runs in runs/a differ in their split, not in their seed" in said

@@ -338,7 +338,8 @@ def answer_of_a_worker(workplace: Any, **other: Any) -> Any:
     source = str(workplace.folder / "c.yaml")
     member = Member(
         name="seed-0",
-        overrides=["seed=0"],
+        overrides=[],
+        options={"seed=0": "--seeds"},
         varies=SEEDS,
         source=source,
         given=SMALL,

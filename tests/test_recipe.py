@@ -144,12 +144,57 @@ def test_run_update_verify_and_the_same_again(recipe: Path) -> None:
     assert text.endswith("<!-- /result -->\n\n## Sources\n")
 
 
+def test_claims_over_splits_beside_claims_over_seeds(recipe: Path) -> None:
+    """Of one config a group of seeds and a family of splits are trained; each has its verdict as `compare` gives it."""
+    text = CLAIM.replace("seeds: 6", "seeds: 6\nsplits: 5").replace("expect: [better]", "over: splits, expect: [worse]")
+    (recipe / "claim.yaml").write_text(text)
+    (recipe / "low.yaml").write_text(f"{SLOW}data: {{split_seed: 7}}\n")
+    with pytest.raises(ConfigError, match=r"differ in more than the claim says: data\.split_seed"):
+        read_recipe(recipe)  # only splits vary it
+    (recipe / "low.yaml").write_text(SLOW)
+    assert tuner("recipe", "run", "slow", "--update", "-q", cwd=recipe.parent).stdout == "slow holds\n"
+    by_seeds, by_splits = json.loads((recipe / "result.json").read_text())["claims"]
+    assert [(each["over"], each["pairs"]) for each in (by_seeds, by_splits)] == [("seeds", 6), ("splits", 5)]
+    assert by_seeds["p"] == 0.03125
+    runs = sorted(path.parent.name for path in recipe.parent.glob("runs/*/group.json"))
+    assert runs == ["slow-baseline-1", "slow-baseline-2", "slow-low-1", "slow-low-2"]
+    families = ["runs/slow-baseline-2", "runs/slow-low-2"]
+    told = tuner("compare", *families, "--metric", "train_accuracy@last", "--json", cwd=recipe.parent)
+    [found] = json.loads(told.stdout)["differences"]
+    assert [found[key] for key in ("p", "low", "high")] == [by_splits[key] for key in ("p", "low", "high")]
+    assert "| train_accuracy@last (up is better) | 5 splits |" in (recipe / "README.md").read_text()
+    drawing = (recipe / "curves.svg").read_text()
+    assert "<!-- low (mean of 6 seeds) -->" in drawing and "<!-- low (mean of 5 splits) -->" in drawing
+
+    few = tuner("recipe", "verify", "slow", "--splits", "1-4", cwd=recipe.parent)
+    assert (few.returncode, "a verdict takes 5 splits, and --splits names 4" in few.stderr) == (2, True)
+    few = tuner("recipe", "run", "slow", "--splits", "4", "--json", cwd=recipe.parent)
+    assert [each["pairs"] for each in json.loads(few.stdout)["recipes"][0]["claims"]] == [6, 4]
+    assert "4 splits, and a verdict takes 5" in few.stderr
+    (recipe / "claim.yaml").write_text(CLAIM)
+    none = tuner("recipe", "run", "slow", "--splits", "5", cwd=recipe.parent)
+    assert (none.returncode, "--splits 5: no claim is over splits" in none.stderr) == (2, True)
+
+
+def test_a_result_from_before_claims_could_be_over_splits(recipe: Path) -> None:
+    found = {"pairs": 6, "mean": 1.0, "low": 0.9, "high": 1.1, "p": 0.03, "verdict": "worse", "holds": True}
+    claims = [{**claim.__dict__, **found} for claim in read_recipe(recipe).claims]
+    for claim in claims:
+        del claim["over"]
+    (recipe / "result.json").write_text(json.dumps({"claims": claims}))
+    outcomes = shipped_outcomes(read_recipe(recipe))
+    assert outcomes is not None
+    assert [each and each["over"] for each in outcomes] == ["seeds", "seeds"]
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
         ("claim.yaml", "seeds: 6", "seeds: six", "expected an integer"),
         ("claim.yaml", "minutes: 0.5", "", "minutes is missing"),
         ("claim.yaml", "expect: [worse]", "expect: [wrose]", "got the text wrose"),
+        ("claim.yaml", "seeds: 6", "splits: 6", "no claim is over splits"),
+        ("claim.yaml", "expect: [worse]", "over: folds, expect: [worse]", "got the text folds"),
         ("claim.yaml", "metric: val_loss,", "metric: val loss,", "is not a metric"),
         ("claim.yaml", "knob:", "nob:", "unknown key nob"),
         ("claim.yaml", "claims:", "claims: [", "not YAML"),

@@ -41,6 +41,8 @@ class Bound(ABC):
     section: type[Section] | None = None
     optional = False
     """Whether it may be null."""
+    nothing = ""
+    """How null is written then: ``none`` where that is a choice."""
     is_path = False
     """Whether the config language reads it relative to the file that says it."""
     item: Bound | None = None
@@ -182,10 +184,10 @@ class Null(Bound):
     optional = True
 
     def __init__(self, inner: Bound, *, empty: str | None = None) -> None:
-        self.inner, self.empty = inner, empty
+        self.inner, self.empty, self.nothing = inner, empty, empty or "null"
         self.options, self.most, self.is_path = inner.options, inner.most, inner.is_path
         self.kind, self.listed, self.section, self.item = inner.kind, inner.listed, inner.section, inner.item
-        self.words = self.plural = f"{inner.words}{',' * bool(inner.kind)} or {empty or 'null'}"
+        self.words = self.plural = f"{inner.words}{',' * bool(inner.kind)} or {self.nothing}"
         self.schema = {"anyOf": [inner.schema, {"enum": [None, "none"]}]}
 
     def check(self, value: Any) -> Any:

@@ -95,6 +95,8 @@ class Section(ABC):  # noqa: B024 - its choices have them
     """
 
     fields: ClassVar[dict[str, Field]] = {}
+    either: ClassVar[tuple[str, ...]] = ()
+    """Keys of which one has a value: that of an upper layer takes the place of another below."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

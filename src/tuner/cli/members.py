@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 
@@ -16,36 +17,39 @@ MOST_FOLDS = 1000
 
 @dataclass(frozen=True)
 class Members:
-    """What a family varies, which members it is to have, and what it sets in the config: its identity is that of its
-    first split."""
+    """What a family varies, which members it is to have, and what it sets in the config, for its identity is that of
+    its first split: overrides, each with the option that stands for it."""
 
     varies: tuple[str, ...]
     keys: tuple[Key, ...]
-    overrides: tuple[str, ...] = ()
+    options: Mapping[str, str]
     notes: tuple[str, ...] = ()
 
 
-def parse_members(seeds: str | None, splits: str | None, folds: int | None) -> Members | None:
+def parse_members(seeds: str | None, splits: str | None = None, folds: int | None = None) -> Members | None:
     """The family that --seeds, --splits and --folds ask for; None: one run. Raises UsageError."""
     if splits is not None:
         if seeds is not None or folds is not None:
             other = "--seeds" if folds is None else "--folds"
             fix = "A split has a seed of its own. --folds K --seeds N trains each fold with each seed."
             raise UsageError(f"--splits does not go together with {other}", fix=fix)
-        return Members(SPLITS, tuple((each, each) for each in parse_seeds(splits, "--splits")), ("data.split_seed=0",))
+        keys = tuple((each, each) for each in parse_seeds(splits, "--splits"))
+        return Members(SPLITS, keys, dict.fromkeys(("data.split_seed=0", "seed=0"), f"--splits {splits}"))
     chosen = None if seeds is None else parse_seeds(seeds)
+    options = {} if seeds is None else {"seed=0": f"--seeds {seeds}"}
     if folds is not None:
         if not 2 <= folds <= MOST_FOLDS:
             raise UsageError(f"--folds is a number from 2 to {MOST_FOLDS}, not {folds}", fix="--folds 5 is usual.")
-        keys = tuple(product(range(folds), *([] if chosen is None else [chosen])))
-        return Members(FOLDS if chosen is None else FOLDS_BY_SEED, keys, (f"data.fold={{of: {folds}, index: 0}}",))
+        options |= {f"data.fold={{of: {folds}, index: 0}}": f"--folds {folds}"}
+        both = tuple(product(range(folds), *([] if chosen is None else [chosen])))
+        return Members(FOLDS if chosen is None else FOLDS_BY_SEED, both, options)
     if chosen is None:
         return None
     from tuner.asks.compare.statistics import least_pairs  # it takes a while, and is of no use to a single run
 
     few = len(chosen) < (least := least_pairs(1))
     notes = (f"a verdict of compare takes {least} seeds, these are {len(chosen)}",) if few else ()
-    return Members(SEEDS, tuple((seed,) for seed in chosen), notes=notes)
+    return Members(SEEDS, tuple((seed,) for seed in chosen), options, notes)
 
 
 def parse_seeds(text: str, option: str = "--seeds") -> tuple[int, ...]:

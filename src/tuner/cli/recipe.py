@@ -14,13 +14,13 @@ import typer
 from typer import Argument, Option
 
 from tuner.answer import Answer, Chart, Column, Table
-from tuner.asks.compare.statistics import least_pairs
 from tuner.asks.curves import chart_of, metrics_on
 from tuner.asks.curves.tracks import View, tracks_of
 from tuner.choice import Section
-from tuner.cli.members import parse_seeds
+from tuner.cli.members import Members, parse_members
 from tuner.cli.shared import EMPTY, Manner, offers, training
-from tuner.config.varied import SEEDS, Key
+from tuner.config.load import load
+from tuner.config.varied import Key, named
 from tuner.data.files import locate
 from tuner.durable.reading import JSON_LIMIT, json_bytes, read_bytes
 from tuner.durable.writing import write_file
@@ -34,7 +34,16 @@ from tuner.opening import Request, command_line
 from tuner.options.metrics import Column as Measured
 from tuner.options.metrics import column as column_of
 from tuner.recipe.reading import Claim, ClaimFile, Curves, Recipe, find_recipes, read_recipes
-from tuner.recipe.results import COLUMNS, RESULT, judged, result_row, run_table, shipped_outcomes
+from tuner.recipe.results import (
+    COLUMNS,
+    RESULT,
+    Groups,
+    judged,
+    least_of,
+    result_row,
+    run_table,
+    shipped_outcomes,
+)
 from tuner.render.chart.image import keep
 from tuner.render.forms.md import table_text
 from tuner.render.talk import Talk
@@ -48,10 +57,12 @@ from tuner.stopping import StopRequests
 
 recipe = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 ALL = "A recipe's name or folder; default: all."
-PAIRS = "Pairs, or their seeds: 10-15; default: the recipe's own number."
+SEEDS = "Pairs, or their seeds: 10-15; default: the recipe's own number."
+SPLITS = "The same of claims over splits."
 UPDATE = "Rewrite result.json, curves.svg and the tables of the README files."
 Names = Annotated[list[str], Argument(metavar="NAME...", help=ALL, autocompletion=offers("recipes"))]
-Seeds = Annotated[str | None, Option(metavar="N|LIST", help=PAIRS)]
+Seeds = Annotated[str | None, Option(metavar="N|LIST", help=SEEDS)]
+Splits = Annotated[str | None, Option(metavar="N|LIST", help=SPLITS)]
 PASSED_OVER = (0, 3)
 """Exit codes of a group with which its recipe goes on: a member that diverged is a result."""
 START, END = "<!-- result -->", "<!-- /result -->"
@@ -66,6 +77,7 @@ KEYS = ("key", "allowed", "default", "what it is")
 def run(
     names: Names = EMPTY,
     seeds: Seeds = None,
+    splits: Splits = None,
     update: Annotated[bool, Option("--update", help=UPDATE)] = False,
     *,
     manner: Manner,
@@ -78,7 +90,7 @@ def run(
     tuner recipe run my-recipe/ --seeds 8       a folder of your own
     tuner recipe run dropout --seeds 10-15      on seeds that nobody has looked at
     """
-    judge(names, Asked(seeds, update, manner))
+    judge(names, Asked({"seeds": seeds, "splits": splits}, update, manner))
 
 
 @recipe.command()
@@ -86,6 +98,7 @@ def run(
 def verify(
     names: Names = EMPTY,
     seeds: Seeds = None,
+    splits: Splits = None,
     *,
     manner: Manner,
 ) -> None:
@@ -97,15 +110,15 @@ def verify(
     tuner recipe verify dropout momentum
     tuner recipe verify -q || echo "a claim fell"
     """
-    if not judge(names, Asked(seeds, False, manner), verifies=True):
+    if not judge(names, Asked({"seeds": seeds, "splits": splits}, False, manner), verifies=True):
         raise typer.Exit(1)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked for on the command line."""
+    """What was asked for on the command line; `pairs` are its --seeds and --splits."""
 
-    seeds: str | None
+    pairs: Mapping[str, str | None]
     update: bool
     manner: Manner
 
@@ -113,14 +126,34 @@ class Asked:
     def silent(self) -> bool:
         return self.manner.quiet or self.manner.as_json
 
+    def families(self, recipe: Recipe) -> dict[str, Members]:
+        """What is trained of its configs, by what its claims are over. Raises UsageError."""
+        found: dict[str, Members] = {}
+        for over in dict.fromkeys(claim.over for claim in recipe.claims):
+            given = self.pairs[over]
+            number = str(getattr(recipe.about, over)) if given is None else given
+            if family := parse_members(*((number, None) if over == "seeds" else (None, number))):
+                found[over] = family
+        return found
+
+    def check(self, recipes: Sequence[Recipe], verifies: bool) -> None:
+        """Raises UsageError for pairs that no claim has and, where it `verifies`, for fewer than a verdict takes."""
+        for over, given in self.pairs.items():
+            claims = [(recipe, claim) for recipe in recipes for claim in recipe.claims if claim.over == over]
+            if given is not None and not claims:
+                raise UsageError(f"--{over} {given}: no claim is over {over}", fix=f"Leave --{over} out.")
+            least = max((least_of(recipe, claim) for recipe, claim in claims), default=0)
+            for recipe, _ in claims if verifies and given is not None else ():
+                if (count := len(self.families(recipe)[over].keys)) < least:
+                    what = "pairs" if over == "seeds" else over
+                    message = f"a verdict takes {least} {what}, and --{over} names {count}"
+                    raise UsageError(message, fix=f"--{over} {least}")
+
 
 def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
     """Trains what is missing and reports; whether no claim fell."""
-    chosen = None if asked.seeds is None else parse_seeds(asked.seeds)
-    least = least_pairs(1)
-    if verifies and chosen is not None and len(chosen) < least:
-        raise UsageError(f"a verdict takes {least} pairs, and --seeds names {len(chosen)}", fix=f"--seeds {least}")
     found = read_recipes(find_recipes(names))
+    asked.check(found, verifies)
     for recipe in found:  # what is missing or damaged is told before hours of training
         for loaded in recipe.configs.values():
             locate(loaded.config.data)
@@ -135,11 +168,10 @@ def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
                 is_namesake = recipe.name in recipes() and not is_shipped(recipe)
                 own = f" in {recipe.path}, not the one that comes with tuner" if is_namesake else ""
                 say_error(f"recipe {number} of {len(found)}: {recipe.name}{own}, {recipe.about.title}")
-            pairs = chosen or range(recipe.about.seeds)
-            paths = train(recipe, [(seed,) for seed in pairs], asked, stop)
+            groups = train(recipe, asked, stop)
             if stop.asked is not None:
                 break
-            told.append(report(recipe, [(seed,) for seed in pairs], paths, asked))
+            told.append(report(recipe, groups, asked))
     if stop.asked is not None:
         raise typer.Exit(stop.asked.exit_code)
     if asked.manner.as_json:
@@ -149,9 +181,8 @@ def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
     return not any(each["fallen"] for each in told)
 
 
-def report(recipe: Recipe, pairs: Sequence[Key], paths: dict[str, Path], asked: Asked) -> dict[str, Any]:
+def report(recipe: Recipe, groups: Groups, asked: Asked) -> dict[str, Any]:
     """Judges a recipe whose groups are trained, prints and writes what is found; what --json says of it."""
-    groups = {stem: read_group(path).only(pairs) for stem, path in paths.items()}
     (data, notes), shipped = judged(recipe, groups), shipped_outcomes(recipe)
     before = shipped or [None] * len(data["claims"])  # a claim that was shipped as one that does not hold cannot fall
     fallen = sum(
@@ -169,25 +200,29 @@ def report(recipe: Recipe, pairs: Sequence[Key], paths: dict[str, Path], asked: 
     return {"name": recipe.name, "path": str(recipe.path), **data, "shipped": shipped, "fallen": fallen}
 
 
-def train(recipe: Recipe, seeds: Sequence[Key], asked: Asked, stop: StopRequests) -> dict[str, Path]:
-    """Trains the members of the recipe's groups that are missing; the groups' folders.
+def train(recipe: Recipe, asked: Asked, stop: StopRequests) -> Groups:
+    """Trains the members of the recipe's groups that are missing; the groups with the members that were asked for.
 
     Raises TunerError where one could not be trained.
     """
-    paths: dict[str, Path] = {}
+    found: dict[tuple[str, str], Group] = {}
     request = Request(asked.manner.runs_dir, wait=asked.manner.wait, argv=command_line())
-    for stem, loaded in recipe.configs.items():
-        session = open_group(str(recipe.path / f"{stem}.yaml"), (), loaded, SEEDS, seeds, request)
-        if len(session.trained()) == len(session.members) and session.path is not None:
-            paths[stem] = session.path
-            continue
-        if stop.asked is not None:
-            break
-        try:
-            paths[stem] = follow(session, stop, asked.silent)
-        except HeldError as error:
-            raise HeldError(error.message, fix="Wait for it: --wait 30m.") from None
-    return paths
+    families = asked.families(recipe)
+    for stem, over in recipe.groups:
+        file, family = str(recipe.path / f"{stem}.yaml"), families[over]
+        loaded = load(file, default_name=recipe.configs[stem].config.name, options=family.options)
+        session = open_group(file, (), loaded, family.varies, family.keys, request, family.options)
+        path = session.path
+        if path is None or len(session.trained()) < len(session.members):
+            if stop.asked is not None:
+                break
+            try:
+                path = follow(session, stop, asked.silent)
+            except HeldError as error:
+                raise HeldError(error.message, fix="Wait for it: --wait 30m.") from None
+        if stop.asked is None:
+            found[stem, over] = read_group(path).only(family.keys)
+    return found
 
 
 def follow(session: GroupSession, stop: StopRequests, silent: bool) -> Path:
@@ -205,8 +240,8 @@ def follow(session: GroupSession, stop: StopRequests, silent: bool) -> Path:
         talk.line("")
     if failed is not None and stop.asked is None and code not in PASSED_OVER:
         kind = ResourceError if code == ResourceError.exit_code else NotFoundError
-        (seed,), told = failed
-        raise kind(f"{path}: seed {seed} could not be trained: {told.message}", fix=told.fix)
+        key, told = failed
+        raise kind(f"{path}: {named(session.varies, key)} could not be trained: {told.message}", fix=told.fix)
     return path
 
 
@@ -230,7 +265,7 @@ def readme_of(recipe: Recipe) -> tuple[Path, str] | None:
     return path, text
 
 
-def update_files(recipe: Recipe, data: dict[str, Any], groups: dict[str, Group]) -> None:
+def update_files(recipe: Recipe, data: dict[str, Any], groups: Groups) -> None:
     """Writes what was found; everything is made before anything is written. Raises ResourceError, UsageError."""
     readme, drawing = readme_of(recipe), draw(recipe, groups)
     if drawing is not None:
@@ -240,7 +275,7 @@ def update_files(recipe: Recipe, data: dict[str, Any], groups: dict[str, Group])
     write_file(recipe.path / RESULT, json_bytes(data))  # last: what the others show is judged by it
 
 
-def draw(recipe: Recipe, groups: dict[str, Group]) -> Chart | None:
+def draw(recipe: Recipe, groups: Groups) -> Chart | None:
     """The picture of all the groups that have an epoch to show, with the curves that belong to the claims' metrics
     unless the recipe names others; None where none has."""
     axis = recipe.about.curves.x
@@ -249,7 +284,7 @@ def draw(recipe: Recipe, groups: dict[str, Group]) -> Chart | None:
         tracks, _ = tracks_of(list(groups.values()), axis, metrics)
     except NotFoundError:  # all of them diverged at once
         return None
-    stems = {str(group.path): stem for stem, group in groups.items()}
+    stems = {str(group.path): stem for (stem, _), group in groups.items()}
     tracks = [replace(track, name=stems[track.family]) for track in tracks]
     columns, found = {name for track in tracks for name in track.columns()}, list(metrics)
     for claim in [] if metrics else recipe.claims:  # of a test metric the curve of validation

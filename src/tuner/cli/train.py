@@ -104,8 +104,7 @@ def train(
     except ConfigError as error:
         raise instead_of_config(config, runs_dir) or error from None
     family = parse_members(seeds, splits, folds)
-    overrides = [*overrides, *(family.overrides if family else ())]
-    loaded = load(source, overrides)
+    loaded = load(source, overrides, options=family.options if family else None)
     requirements = parse_requirements(require, loaded)
     request = Request(runs_dir, run, again, manner.wait, command_line())
     with StopRequests(None if max_time is None else seconds(max_time)) as stop:
@@ -140,8 +139,9 @@ def train_family(asked: Asked, family: Members) -> int:
     from tuner.members import group_code, train_group
     from tuner.members.opening import command_of, open_group  # numpy, which help and mistakes do not need
 
-    session = open_group(asked.source, asked.overrides, asked.loaded, family.varies, family.keys, asked.request)
-    session = replace(session, notes=family.notes)
+    about = family.varies, family.keys, asked.request, family.options
+    session = open_group(asked.source, asked.overrides, asked.loaded, *about)
+    session = replace(session, notes=(*session.notes, *family.notes))
     path, before = session.path, session.trained()
     with asked.talk() as talk:
         view = GroupView(talk)

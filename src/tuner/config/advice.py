@@ -269,14 +269,14 @@ def names(kind: type[Choice], given: str) -> Iterator[str]:
             yield member.name
 
 
-def sections(cls: type[Section], node: Node, optional: bool) -> Iterator[str]:
+def sections(cls: type[Section], node: Node, nothing: str) -> Iterator[str]:
     """For a value where the map of a section is expected."""
     if isinstance(node, Scalar) and node.value is None:
         yield Words("leave it out for the defaults")
     if not isinstance(node, Scalar) or len(node.text) > LONGEST:
         return
-    if optional and (node.value is False or node.text.lower() in NO):
-        yield "none"
+    if nothing and (node.value is False or node.text.lower() in NO):
+        yield nothing
     first = next(iter(cls.fields))
     yes = node.value is True or node.text.lower() in YES[:3]
     yield f"{{{first}: {written(node) if not yes else cls.fields[first].default}}}"

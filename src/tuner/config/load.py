@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,15 +32,20 @@ _KEY = re.compile(r"(?!.*\.ya?ml$)[a-z_]+(\.[a-z_]+)*=?")
 
 
 def load(
-    source: str, overrides: Sequence[str] = (), default_name: str | None = None, given: bytes | None = None
+    source: str,
+    overrides: Sequence[str] = (),
+    default_name: str | None = None,
+    given: bytes | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> Loaded:
     """Reads the config in the file `source` (``-``: standard input) under `overrides` (``key=value``), opens its data.
 
-    `given` is what the file held when it was read before. Raises ConfigError with every fault, each with its place;
+    `given` is what the file held when it was read before, `options` are overrides that come last, each with the option
+    of the command line that stands for it. Raises ConfigError with every fault, each with its place;
     NotFoundError where a source that is read to be opened is missing or damaged.
     """
     data = _read(source) if given is None else given
-    reader, config = _parse(source, overrides, default_name, data)
+    reader, config = _parse(source, overrides, default_name, data, options or {})
     if reader.faults and (config.data.reads_to_open or not may_open(config, reader.bad)):
         raise ConfigError(reader.faults)
     loaded = Loaded(config, config.data.open())
@@ -54,19 +59,22 @@ def load(
 
 def load_config(source: str) -> Config:
     """What the language alone tells of the config in the file `source`: its data is not opened. Raises ConfigError."""
-    reader, config = _parse(source, (), None, _read(source))
+    reader, config = _parse(source, (), None, _read(source), {})
     if reader.faults:
         raise ConfigError(reader.faults)
     return config
 
 
-def _parse(source: str, overrides: Sequence[str], name: str | None, data: bytes) -> tuple[Reader, Config]:
+def _parse(
+    source: str, overrides: Sequence[str], name: str | None, data: bytes, options: Mapping[str, str]
+) -> tuple[Reader, Config]:
     """The config, and its reader with the faults that the language alone can tell."""
     shown_as = "stdin" if source == STDIN else source
     documents = Documents()
     base, chain = (Path.cwd(), ()) if is_handed_over(source) else (folder_of(Path(source)), (Path(source),))
     documents.add_text(decode(data, shown_as), Place(shown_as, 1, 1, base=base), chain)
     documents.add_overrides(overrides)
+    documents.add_overrides(list(options), options)
     if documents.unread:  # what is missing would make faults of what is there
         raise ConfigError(documents.faults)
     reader = Reader(Config, Place(shown_as), documents.faults, notes=documents.notes, contradicted=contradicted)
@@ -174,11 +182,13 @@ class Documents:
             self.faults += error.found
             self.unread = True
 
-    def add_overrides(self, overrides: Sequence[str]) -> None:
+    def add_overrides(self, overrides: Sequence[str], options: Mapping[str, str] | None = None) -> None:
         """Adds the arguments ``key=value``; together they are one layer, in which the last one wins."""
         for number, text, meant in _arguments(overrides):
             key, equals, value = text.partition("=")
             whole = Place(OVERRIDE, number, 1, text, max(1, len(text)), Path.cwd(), argument=True)
+            if options:
+                whole = Place(options[text], base=whole.base, argument=True)
             if meant is not None:
                 message = "an override is one argument: no spaces around the =, quotes around brackets with spaces"
                 self.faults.append(whole.fault(message, given=text, suggestion=f"tuner train ... {shlex.quote(meant)}"))

@@ -60,17 +60,17 @@ class Reader:
     def fault(self, place: Place, path: str, message: str, **details: Any) -> None:
         self.faults.append(place.fault(message, key=path, **details))
 
-    def section(self, cls: type[Section], layers: Sequence[Node], path: str, optional: bool = False) -> Any:
-        """A section from its layers, lowest first; `optional`: it may be ``none``."""
+    def section(self, cls: type[Section], layers: Sequence[Node], path: str, nothing: str = "") -> Any:
+        """A section from its layers, lowest first; `nothing`: it may be this (``null``, ``none``)."""
         settings: Entries = {}
         if not path:
             self.said = said(layers)
-        if optional and not (layers := self.since_none(layers, path)):
+        if nothing and not (layers := self.since_none(layers, path, nothing)):
             return None
         for layer in layers:
             if not isinstance(layer, Map):
-                allowed = f"a map ({', '.join(cls.fields)})" + " or none" * optional
-                self.expected(layer, path, allowed, partial(trial.section, self, cls, layer, path, optional))
+                allowed = f"a map ({', '.join(cls.fields)})" + f" or {nothing}" * bool(nothing)
+                self.expected(layer, path, allowed, partial(trial.section, self, cls, layer, path, nothing))
                 continue
             for key, given in layer.entries.items():
                 if key in cls.fields:
@@ -91,6 +91,7 @@ class Reader:
             return BAD
         for entries in listed:
             if "name" in entries:
+                self.note_again([node for _, node in entries["name"]], f"{path}.name")
                 found = self.named(kind, default, entries["name"][-1], path)
                 if found is not None and found is not member:
                     settings = self.switched(found, settings, set_for, entries["name"][-1][0], path)
@@ -103,6 +104,7 @@ class Reader:
                     self.unknown_key(of, path, key, {each: nodes[-1] for each, nodes in entries.items()})
             set_for |= dict.fromkeys(entries, member) if member else {}
         if member is not None:
+            self.give_way(member, listed, settings, path)
             self.note_stayed(member, settings, set_for, path)
             return self.build(member, settings, path)
         common = {key: given for key, given in settings.items() if key in kind.fields}
@@ -124,6 +126,14 @@ class Reader:
         self.fall_away(others, f"{why}, where {' and '.join(others)} would mean something else", path)
         return {key: given for key, given in kept.items() if key not in others}
 
+    def give_way(self, cls: type[Section], listed: Sequence[Entries], settings: Entries, path: str) -> None:
+        """Of `settings` of which one excludes another the one of the uppermost layer stays; a note names the others."""
+        sets = [key for key in cls.either if key in settings and not _is_none(settings[key][-1][1])]
+        last = {key: max(at for at, entries in enumerate(listed) if key in entries) for key in sets}
+        upper = max(sets, key=last.__getitem__, default="")
+        gone = {key: settings.pop(key) for key in sets if last[key] < last[upper]}
+        self.fall_away(gone, f"{path}.{upper} takes its place ({settings[upper][-1][0]})" if gone else "", path)
+
     def fall_away(self, settings: Entries, why: str, path: str) -> None:
         """Notes settings that no longer count, with where they were set."""
         gone = {f"{path}.{key}": given[-1][0] for key, given in settings.items()}
@@ -140,6 +150,13 @@ class Reader:
                 why = f"{before.name} and stays under {member.name}, whose default is {flow(default)}"
                 self.stayed[f"{path}.{key}"] = f"{STAYED}{why}"
                 self.notes.append(f"{path}.{key}: {shown(node)} ({place}) was set for {why}")
+
+    def note_again(self, nodes: Sequence[Node], path: str) -> None:
+        """Notes overrides of the command line that do not count, for another one further on says otherwise."""
+        for node in nodes[:-1]:
+            if node.place.argument and node.place.line and to_plain(node) != to_plain(nodes[-1]):
+                told = f"{path}: {shown(node)} ({node.place}) does not count"
+                self.notes.append(f"{told}: it is set again ({nodes[-1].place})")
 
     def choice_layers(self, kind: type[Choice], layers: Sequence[Node], path: str) -> list[Entries]:
         """The layers of a choice; all arguments of the command line together are one layer, in which the last wins."""
@@ -236,9 +253,10 @@ class Reader:
         top, bound = nodes[-1], field.bound
         kind, part = bound.kind, bound.section
         self.origins[path] = top.place
+        self.note_again(nodes if kind is None and part is None else (), path)
         none_is_a_choice = kind is not None and kind.find("none") is not None
         if part is not None:
-            return self.section(part, nodes, path, bound.optional)
+            return self.section(part, nodes, path, bound.nothing)
         if bound.optional and _is_none(top) and not (none_is_a_choice and to_plain(top) is not None):
             return None
         if kind is not None:
@@ -250,13 +268,13 @@ class Reader:
         value = to_plain(top)
         return str(located(value, top.place.base)) if bound.is_path and value and isinstance(value, str) else value
 
-    def since_none(self, nodes: Sequence[Node], path: str) -> Sequence[Node]:
-        """What stands above the last ``none``; the settings below it are named in a note."""
+    def since_none(self, nodes: Sequence[Node], path: str, nothing: str) -> Sequence[Node]:
+        """What stands above the last one that is `nothing`; the settings below it are named in a note."""
         last = max((index for index, node in enumerate(nodes) if _is_none(node)), default=None)
         if last is None:
             return nodes
         below = {key: [given] for node in nodes[:last] if isinstance(node, Map) for key, given in node.entries.items()}
-        self.fall_away(below, f"{path} is now none ({nodes[last].place})", path)
+        self.fall_away(below, f"{path} is now {nothing} ({nodes[last].place})", path)
         return nodes[last + 1 :]
 
     def choices(self, kind: type[Choice], node: Node, path: str) -> Any:

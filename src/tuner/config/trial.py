@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.bounds import label
 from tuner.choice import Choice, Section, Setting, fold, key_paths, settings_below
 from tuner.config import advice
+from tuner.data.source import DrawnTest, Source
 from tuner.document.files import located
 from tuner.document.nodes import Items, Map, Node, Place, Scalar
 from tuner.document.parsing import parse
@@ -103,10 +104,10 @@ def spaced(reader: Reader, text: str, path: str, read: Read) -> str | None:
     return good and f"{key}: {rest}, with a space after the colon"
 
 
-def section(reader: Reader, cls: type[Section], node: Node, path: str, optional: bool) -> str | None:
+def section(reader: Reader, cls: type[Section], node: Node, path: str, nothing: str) -> str | None:
     """What to write for a value where the map of a section is expected."""
-    hints = advice.sections(cls, node, optional)
-    return first(reader, path, hints, lambda probe, found: probe.section(cls, [found], path, optional))
+    hints = advice.sections(cls, node, nothing)
+    return first(reader, path, hints, lambda probe, found: probe.section(cls, [found], path, nothing))
 
 
 def choice(reader: Reader, kind: type[Choice], node: Node, path: str) -> str | None:
@@ -150,6 +151,8 @@ def key(
         for owner in owners if cls.kind != "data" else []:  # other data is no way to set one
             if is_good(reader, f"{path}.{given}", node, _into(cls.members[owner], given, path)):
                 return f"leave it out, or name: {owner}"
+        if issubclass(cls, Source) and given in DrawnTest.fields:
+            return f"leave it out: {cls.name} has a test part of its own; --splits 8 or --seeds 6 trains several runs"
         return None if isinstance(node, Items) else "leave it out"  # a network of many layers is not left out lightly
     for candidate in dict.fromkeys(advice.keys(given, known, reader.root)):
         here = candidate in known
@@ -191,7 +194,7 @@ def _instead(reader: Reader, cls: type[Section], key: str, node: Node, path: str
     elif kind is not None:
         found = choice(reader, kind, node, path)
     elif part is not None:
-        found = section(reader, part, node, path, field.bound.optional)
+        found = section(reader, part, node, path, field.bound.nothing)
     elif field.bound.listed:
         return None
     else:

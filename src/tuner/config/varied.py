@@ -126,6 +126,18 @@ def with_values(config: Mapping[str, Any], varies: Sequence[str], key: Key | Non
     return found
 
 
+def shared_test(varies: Sequence[str], config: Mapping[str, Any]) -> str:
+    """What to know of splits of a source that has a test part of its own; "" of everything else."""
+    data = config.get("data", {})
+    if tuple(varies) != SPLITS or "test" in data:
+        return ""
+    only = "only which of the other samples train and which validate varies"
+    if not data.get("validation") and data.get("limit") is None:
+        only = "the training samples are all the others, too: nothing varies but the seed"
+    return f"all splits are tested on the same samples, {data.get('name')}'s own test part, and a verdict on a test " \
+           f"metric holds on these; {only}"  # fmt: skip
+
+
 def shared(config: Mapping[str, Any], varies: Sequence[str] = SEEDS) -> dict[str, Any]:
     """What the members of a family have in common, of what counts when configs are compared."""
     return meaning(with_values(config, varies, None))

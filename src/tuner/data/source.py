@@ -157,6 +157,7 @@ class DrawnTest(Section):
     `test` is None where a fold is the test part, which it need not be told.
     """
 
+    either = ("test", "fold")
     test: float | None = setting(
         Null(Number(ge=0, lt=1)),
         "share of all samples kept for the test, drawn first; stratified for classes; null: data.fold is the test part",
@@ -176,7 +177,7 @@ class DrawnTest(Section):
     def clashes(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         is_share, is_fold = (values.get(key) is not None for key in ("test", "fold"))
         if is_share and is_fold:
-            yield "test", "data.fold is the test part: leave test out; in an override: null"
+            yield "test", "data.fold is the test part: leave test out"
         if {"test", "fold"} <= values.keys() and not is_share and not is_fold:
             yield "test", "null goes only with data.fold, which then is the test part; give a share, 0 for no test"
 

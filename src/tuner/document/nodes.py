@@ -36,7 +36,7 @@ class Place:
 
     The nodes of a line share its text. `base` is the folder that paths said there are relative to. In an `argument`
     of the command line `line` is its number among the overrides and `column` counts from its beginning, whatever line
-    breaks it holds.
+    breaks it holds; where an option stands for it, that is the file, and there is no line.
     """
 
     file: str
@@ -48,7 +48,7 @@ class Place:
     argument: bool = False
 
     def __str__(self) -> str:
-        if self.argument:
+        if self.argument and self.line:
             return f"{self.file}: {self.excerpt}"
         return f"{self.file}:{self.line}" if self.line else self.file
 

@@ -7,7 +7,7 @@ Nothing here imports torch before a member is trained.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -41,6 +41,7 @@ class Member:
 
     name: str
     overrides: Sequence[str]
+    options: Mapping[str, str]  # what options of the command line set, its own values last: override -> option
     varies: Sequence[str]
     source: str
     given: str  # the config as its family read it, a character a byte
@@ -83,10 +84,11 @@ def group_code(codes: Collection[int]) -> int:
 
 def _member(session: GroupSession, path: Path, key: varied.Key) -> Member:
     loaded, varies = session.loaded, session.varies
-    [(name, overrides)] = varied.members(varies, [key]).items()
+    [(name, own)] = varied.members(varies, [key]).items()
     return Member(
         name=name,
-        overrides=(*session.overrides, *overrides),
+        overrides=session.overrides,
+        options={**session.options, **dict(zip(own, (varied.origins(varies)[key] for key in varies), strict=True))},
         varies=varies,
         source=session.source,
         given=loaded.source.decode("latin-1"),
@@ -128,7 +130,8 @@ def trained(member: Member, stop: StopRequests, data: Data) -> Iterator[Event | 
     """Trains a member, or finds it trained, and tells of it; the last event is Ended or Failed."""
     varies = tuple(member.varies)
     try:
-        loaded = load(member.source, member.overrides, given=member.given.encode("latin-1"))
+        given = member.given.encode("latin-1")
+        loaded = load(member.source, member.overrides, given=given, options=member.options)
         loaded = replace(loaded, origins=dict(sorted({**loaded.origins, **varied.origins(varies)}.items())))
         if loaded.hash != member.config_hash:
             message = f"a file that {member.source} extends was changed while its group was training"

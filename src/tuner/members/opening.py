@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tuner.config import varied
@@ -30,6 +30,7 @@ class GroupSession(Session):
     key = GROUP
     source: str = ""
     overrides: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
     varies: tuple[str, ...] = varied.SEEDS
     members: tuple[Key, ...] = ()
     path: Path | None = None
@@ -79,14 +80,17 @@ def open_group(
     varies: tuple[str, ...],
     members: Sequence[Key],
     request: Request,
+    options: Mapping[str, str] | None = None,
 ) -> GroupSession:
-    """Reads the data and looks whether the family is there already. `loaded` is what `load(source, overrides)` gave.
+    """Reads the data and looks whether the family is there already. `loaded` is what `load` gave of `source`,
+    `overrides` and `options`.
     Raises NotFoundError (data missing; `--run` names something else), ResourceError (no CUDA), UsageError."""
     one = identified(GROUP, loaded, replace(request, auto_threads=1))
     digest = meaning_hash(varied.shared(loaded.resolved, varies))
     one = replace(one, identity=replace(one.identity, config_hash=digest))
-    session = GroupSession(**vars(one), source=source, overrides=tuple(overrides), varies=varies)
-    session = replace(session, members=tuple(members))
+    shared = varied.shared_test(varies, loaded.resolved)
+    session = GroupSession(**vars(one), source=source, overrides=tuple(overrides), options=options or {}, varies=varies)
+    session = replace(session, members=tuple(members), notes=(shared,) * bool(shared))
     return replace(session, path=look_up(session))
 
 

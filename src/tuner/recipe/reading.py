@@ -10,10 +10,11 @@ from typing import Any
 
 from tuner.bounds import Integer, ListOf, Null, Number, OneOf, Part, Text
 from tuner.choice import Section, nearest, nearest_of, setting
-from tuner.config.comparison import meaning, side_by_side
+from tuner.config.comparison import side_by_side
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.config.reader import Reader
+from tuner.config.varied import SEEDS, SPLITS, shared
 from tuner.document.files import read_text
 from tuner.document.nodes import Items, Map, Node, Place
 from tuner.document.parsing import parse
@@ -25,6 +26,8 @@ from tuner.quantities import LAYER, WHOLE_RUN
 from tuner.runs.values import Metric, layer_metrics, measured_loss, parse_metric, possible_metrics
 from tuner.shipped import CLAIM, recipes
 
+OVER = {"seeds": SEEDS, "splits": SPLITS}
+"""What the runs of a claim's pairs differ in, as claim.yaml says it."""
 Places = Mapping[str, Place]
 """Where a claim's values stand: key -> place."""
 
@@ -38,6 +41,10 @@ class Claim(Section):
     metric: str = setting(Text(least=1), "what is compared, e.g. test_accuracy or val_loss@last")
     direction: str = setting(OneOf("up", "down"), "which way is better")
     least_effect: float | None = setting(Null(Number(gt=0)), "the least difference worth having", default=None)
+    over: str = setting(
+        OneOf(*OVER), "what the runs of the pairs differ in: seeds on one split, or splits, each a seed, too",
+        default="seeds",
+    )  # fmt: skip
     expect: list[str] = setting(
         ListOf(OneOf("better", "worse", "equivalent", "undecided"), least=1, most=10),
         "the verdicts under which the claim holds",
@@ -60,7 +67,8 @@ class ClaimFile(Section):
     symptom: str = setting(Text(), "what someone sees who needs it", default="")
     knob: str = setting(Text(), "which setting to turn", default="")
     proves: list[str] = setting(ListOf(Text(), most=1000), "the names whose explanation links here", default=[])
-    seeds: int = setting(Integer(ge=1, le=1000), "how many pairs", default=6)
+    seeds: int = setting(Integer(ge=1, le=1000), "how many pairs a claim over seeds has", default=6)
+    splits: int = setting(Integer(ge=1, le=1000), "how many a claim over splits has", default=8)
     minutes: float = setting(Number(gt=0), "what it takes on 2 cores")
     curves: Curves = setting(Part(Curves), "what is drawn", default=Curves())
 
@@ -77,6 +85,12 @@ class Recipe:
     @property
     def name(self) -> str:
         return self.path.resolve().name
+
+    @property
+    def groups(self) -> list[tuple[str, str]]:
+        """What its claims compare: a config, and what its runs are over; each once, seeds first."""
+        needed = {(stem, claim.over) for claim in self.claims for stem in (claim.baseline, claim.treatment)}
+        return [each for over in OVER for stem in self.configs if (each := (stem, over)) in needed]
 
 
 def find_recipes(names: Sequence[str]) -> list[Path]:
@@ -136,6 +150,9 @@ def read_recipe(path: Path) -> Recipe:
         if claim.baseline in configs and claim.treatment in configs:
             faults += _differences(claim, places, configs)
         faults += _measured(claim, places, configs)
+    unused = {*OVER} - {claim.over for claim, _ in claims}
+    for key in unused & reader.origins.keys() if not faults else ():
+        reader.fault(reader.origins[key], key, f"no claim is over {key}", suggestion=f"over: {key} in a claim")
     if isinstance(about, ClaimFile):
         faults += _drawn(about.curves, reader.origins.get("curves.metrics", top), configs)
     if faults:
@@ -187,9 +204,9 @@ def _claims(reader: Reader, top: Place, listed: tuple[Place, Node] | None) -> It
 
 
 def _differences(claim: Claim, places: Places, configs: Mapping[str, Loaded]) -> Iterator[Fault]:
-    """The claim's two configs differ in its keys, in all of them and in nothing else; a group has seeds of its own."""
-    both = [meaning(configs[stem].resolved) for stem in (claim.baseline, claim.treatment)]
-    differing = [setting.key for setting in side_by_side(both) if setting.differs and setting.key != "seed"]
+    """The claim's two configs differ in its keys, in all of them and in nothing else but what all its pairs vary."""
+    both = [shared(configs[stem].resolved, OVER[claim.over]) for stem in (claim.baseline, claim.treatment)]
+    differing = [setting.key for setting in side_by_side(both) if setting.differs]
     pair = f"{claim.baseline} and {claim.treatment}"
     more = [key for key in differing if not any(_covers(said, key) for said in claim.keys)]
     same = [said for said in claim.keys if not any(_covers(said, key) or _covers(key, said) for key in differing)]

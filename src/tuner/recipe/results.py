@@ -8,16 +8,19 @@ from typing import Any
 
 from tuner.answer import Cell, Column, Table
 from tuner.asks.compare.comparison import compare
-from tuner.asks.compare.pairs import MISSING
-from tuner.config.varied import named
+from tuner.asks.compare.pairs import MISSING, uses_signs
+from tuner.asks.compare.statistics import least_units
+from tuner.config.varied import counted, named
 from tuner.durable.reading import read_json, shown
 from tuner.errors import NotFoundError
-from tuner.figures import number
-from tuner.recipe.reading import Claim, Recipe
+from tuner.figures import number, plural
+from tuner.recipe.reading import OVER, Claim, Recipe
 from tuner.runs.family import Group
 from tuner.runs.values import parse_metric
 
 RESULT = "result.json"
+Groups = Mapping[tuple[str, str], Group]
+"""A recipe's groups, each by its config and what it is over."""
 FOUND = ("pairs", "mean", "low", "high", "p", "verdict")
 """What is kept of a difference, as `compare` says it."""
 
@@ -30,7 +33,7 @@ COLUMNS = [
 ]
 
 
-def judged(recipe: Recipe, groups: Mapping[str, Group]) -> tuple[dict[str, Any], list[str]]:
+def judged(recipe: Recipe, groups: Groups) -> tuple[dict[str, Any], list[str]]:
     """result.json, and for people why claims have fewer pairs than a verdict takes, with which none holds.
 
     Raises TunerError as `compare` does.
@@ -38,7 +41,7 @@ def judged(recipe: Recipe, groups: Mapping[str, Group]) -> tuple[dict[str, Any],
     claims, notes = [], []
     for claim in recipe.claims:
         stems = (claim.baseline, claim.treatment)
-        pair = [groups[stem] for stem in stems]
+        pair = [groups[stem, claim.over] for stem in stems]
         compared = compare(pair, parse_metric(claim.metric), claim.least_effect, claim.direction)
         found = compared.differences[0]
         holds = found.verdict in claim.expect and not found.missing
@@ -52,8 +55,14 @@ def judged(recipe: Recipe, groups: Mapping[str, Group]) -> tuple[dict[str, Any],
             ]
             more = f" ({', '.join(out[:4])}{', ...' * (len(out) > 4)})" if out else ""
             what = f"{claim.treatment} against {claim.baseline}, {claim.metric}"
-            notes.append(f"{what}: {found.pairs} pairs{more}, and a verdict takes {found.least}")
+            notes.append(f"{what}: {plural(found.pairs, compared.unit)}{more}, and a verdict takes {found.least}")
     return {"claims": claims}, notes
+
+
+def least_of(recipe: Recipe, claim: Claim) -> int:
+    """How many pairs a verdict on a claim takes."""
+    signs = uses_signs(OVER[claim.over], recipe.configs[claim.baseline].resolved, parse_metric(claim.metric))
+    return least_units(signs)
 
 
 def shipped_outcomes(recipe: Recipe) -> list[dict[str, Any] | None] | None:
@@ -68,8 +77,8 @@ def shipped_outcomes(recipe: Recipe) -> list[dict[str, Any] | None] | None:
     if not isinstance(claims, list) or not all(_is_result(one) for one in claims):
         raise NotFoundError(f"{shown(file)} is damaged: it does not hold a result for each claim",
                             fix="`tuner recipe run --update` writes it anew.")  # fmt: skip
-    known = [({key: one.get(key) for key in Claim.fields}, one) for one in claims]
-    return [next((one for said, one in known if said == claim.__dict__), None) for claim in recipe.claims]
+    known = [(one, {key: one.get(key, field.default) for key, field in Claim.fields.items()}) for one in claims]
+    return [next((one | said for one, said in known if said == claim.__dict__), None) for claim in recipe.claims]
 
 
 def _is_result(one: Any) -> bool:
@@ -100,7 +109,8 @@ def run_table(
 def _row(claim: Mapping[str, Any], metric: str, holds: str) -> list[Cell]:
     low, high = claim["low"], claim["high"]
     interval = "-" if low is None or high is None else f"[{_signed(low)}, {_signed(high)}]"
-    return [f"{claim['treatment']} against {claim['baseline']}", metric, claim["pairs"],
+    pairs = claim["pairs"] if claim["over"] == "seeds" else counted(OVER[claim["over"]], claim["pairs"])
+    return [f"{claim['treatment']} against {claim['baseline']}", metric, pairs,
             _signed(claim["mean"]), interval, number(claim["p"]), claim["verdict"], holds]  # fmt: skip
 
 

@@ -96,7 +96,8 @@ def table_blocks(table: Ideas) -> Iterator[Block]:
     said += [f"not there: {', '.join(table.missing)}"] if table.missing else []
     ranked = ", ".join(table.ranked) or "none, for on each an idea has no value"
     said += [f"data sets in the mean rank: {ranked}"] if len(table.ranked) < len(table.data) else []
-    said += ["each verdict holds on the one split of its data set"] if comparison.holds else []
+    if comparison.holds and comparison.unit == "pair":
+        said.append("each verdict holds on the one split of its data set")
     yield from _judged(comparison, base, [*said, *remarks(comparison)])
     lines = []
     for idea in table.ideas[1:]:
@@ -124,10 +125,12 @@ def _judged(comparison: Comparison, base: str, said: Sequence[str]) -> Iterator[
     if max(each.pairs for each in comparison.differences) > EXACT_PAIRS:
         test = f"two-sided {SIGN_FLIP} ({FLIPS:,} flips above {EXACT_PAIRS} pairs)"
     corrected = f", Holm-corrected for {count} comparisons" if count > 1 else ""
-    how = f"interval: paired t; p: {test}" if comparison.unit == "pair" else f"interval and p: {CORRECTED}"
-    if comparison.unit != "pair" and len(sizes := {side.sizes for side in comparison.sides}) == 1:
-        how += " ({:,} samples, {:,} to train on)".format(*sizes.pop() or ())
-    yield Text(f"difference: the mean over the {comparison.unit}s; {how}{corrected}", "dim")
+    how = {True: f"interval: paired t; p: {test}", False: f"interval and p: {CORRECTED}"}
+    if len(sizes := {side.sizes for side in comparison.sides if not side.signs}) == 1:
+        how[False] += " ({:,} samples, {:,} to train on)".format(*sizes.pop() or ())
+    used = [how[signs] for signs in how if any(each.base.signs is signs for each in comparison.differences)]
+    told = "; where the test part is drawn, ".join(used)
+    yield Text(f"difference: the mean over the {comparison.unit}s; {told}{corrected}", "dim")
     if said:
         yield Text(_items(said))
     if comparison.train:
@@ -218,7 +221,7 @@ def remarks(comparison: Comparison) -> list[str]:
     count, found = len(comparison.differences), []
     if few := [each for each in comparison.differences if each.reason == FEW_PAIRS]:
         why = f" for {count} comparisons" if count > 1 else f": with fewer no p can be as low as {LEVEL}"
-        why = why if comparison.unit == "pair" else ""
+        why = why if few[0].base.signs else ""
         found.append(f"a verdict takes {few[0].least} {comparison.unit}s{why}")
     names: dict[str, list[str]] = {}
     for each in comparison.differences:

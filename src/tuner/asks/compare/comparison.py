@@ -25,13 +25,11 @@ from tuner.asks.compare.pairs import (
     check_groups,
     paired_sides,
     units,
-    uses_signs,
 )
 from tuner.asks.compare.statistics import (
-    LEAST_PARTS,
     LEVEL,
     holm,
-    least_pairs,
+    least_units,
     pairs_needed,
     sign_flip_p,
     t_interval,
@@ -146,17 +144,18 @@ class Comparison:
     @property
     def unit(self) -> str:
         """What is counted: a pair of one seed, a split, a fold."""
-        varies = self.sides[0].group.varies
-        return "pair" if uses_signs(varies) else varied.column(varies)
+        column = self.sides[0].group.column
+        return "pair" if column == "seed" else column
 
     @property
     def holds(self) -> str:
-        """What a verdict from seeds alone is limited to; "" of splits and folds, and of what no samples decide."""
-        part = column_of(self.metric.column).part
-        if self.unit != "pair" or not part:
+        """What a verdict is limited to where all runs are measured on the same samples; "" of others, and of what no
+        samples decide."""
+        part, sizes = column_of(self.metric.column).part, self.sides[0].sizes
+        if not self.sides[0].signs or not part:
             return ""
-        sizes = self.sides[0].sizes
-        return "on this split" + (f", {sizes[0]:,} {PARTS[part]} samples" if sizes and part in PARTS else "")
+        where, whose = ("split", f"{PARTS.get(part)} ") if self.unit == "pair" else ("test set", "")
+        return f"on this {where}" + (f", {sizes[0]:,} {whose}samples" if sizes and part in PARTS else "")
 
     def as_data(self) -> dict[str, Any]:
         """What ``compare --json`` tells."""
@@ -167,7 +166,7 @@ class Comparison:
             "least_effect": self.least_effect,
             "groups": {side.name: side.as_data() for side in self.sides},
             "differences": [each.as_data() for each in self.differences],
-            "test": SIGN_FLIP if self.unit == "pair" else CORRECTED,
+            "test": SIGN_FLIP if self.sides[0].signs else CORRECTED,
             "holds": self.holds or None,
             "notes": list(self.notes),
             "train": list(self.train),
@@ -226,14 +225,14 @@ def judged(pairs: Sequence[tuple[Side, Side]], direction: str, least_effect: flo
 
 def _measured(base: Side, side: Side, comparisons: int) -> Difference:
     values = {key: side.values[key] - base.values[key] for key in base.values if key in side.values}
-    numbers, signs = units(values), uses_signs(base.group.varies)
+    numbers, signs = units(values), base.signs
     ratio = 0.0 if signs or base.sizes is None else base.sizes[0] / base.sizes[1]
     middle = mean(numbers) if numbers else None
     if middle is not None and abs(middle) < DUST * max(map(abs, numbers)):
         middle = 0.0
     spread = deviation(numbers) if len(numbers) > 1 else None
     low, high = t_interval(numbers, ratio) or (None, None)
-    least, needed = least_pairs(comparisons) if signs else LEAST_PARTS, None
+    least, needed = least_units(signs, comparisons), None
     if middle is not None and spread is not None and base.group.column != "fold":
         needed = pairs_needed(middle, spread, comparisons, None if signs else ratio)
     p = None if not numbers else sign_flip_p(numbers) if signs else t_p(numbers, ratio)
@@ -293,6 +292,8 @@ def _command(side: Side, count: int) -> str:
 def notes_on(sides: Sequence[Side], metric: Metric) -> Iterator[str]:
     """What makes a difference between groups hard to put down to one thing."""
     base, others, members = sides[0], sides[1:], f"{varied.noun(sides[0].group.varies)}s"
+    if said := varied.shared_test(base.group.varies, base.group.first.config):
+        yield said
     if unequal := _conditions(sides):
         yield f"not everything else is equal: {'; '.join(unequal)}"
     for side in others:

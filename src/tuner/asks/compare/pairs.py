@@ -44,6 +44,7 @@ class Side:
     values: dict[Key, float]
     left_out: dict[Key, str] = field(default_factory=dict)
     sizes: tuple[int, int] | None = None  # samples that the metric is measured on, training samples
+    signs: bool = True  # which test judges it, see `uses_signs`
 
     @property
     def mean(self) -> float | None:
@@ -98,7 +99,8 @@ def side_of(group: Group, name: str, metric: Metric, keys: Sequence[Key]) -> Sid
         why_none, said = why_not(ended[0], metric), f"no run of {name} has a value of {metric}"
         fix = f"There are {', '.join(metrics_of_run(ended[0]))}."
         raise UsageError(f"{said}: {why_none}" if why_none else said, fix=fix)
-    return Side(name, group, values, left_out, _sizes(group, metric))
+    signs = uses_signs(group.varies, group.first.config, metric)
+    return Side(name, group, values, left_out, _sizes(group, metric), signs)
 
 
 def _damaged(folder: Path, why: str) -> NotFoundError:
@@ -107,22 +109,27 @@ def _damaged(folder: Path, why: str) -> NotFoundError:
 
 
 def _sizes(group: Group, metric: Metric) -> tuple[int, int] | None:
-    """How many samples the metric is measured on (all that are not trained on, where it is of no such part), and how
-    many are trained on, in one member; None where seeds of an older tuner do not tell. Raises NotFoundError."""
+    """How many samples the metric is measured on (where it is of no such part, all that are drawn and not trained on),
+    and how many are trained on, in one member; None where seeds of an older tuner do not tell. Raises NotFoundError."""
     try:
         counts = {name: int(part["samples"]) for name, part in read_data(group.first).parts.items()}
     except NotFoundError:
-        if uses_signs(group.varies):
+        if group.varies == varied.SEEDS:
             return None
         raise
-    train = counts.pop("train")
-    return counts.get(PARTS.get(column_of(metric.column).part or "", ""), sum(counts.values())), train
+    train, part = counts.pop("train"), PARTS.get(column_of(metric.column).part or "", "")
+    if varied.shared_test(group.varies, group.first.config) and part != "test":
+        counts.pop("test")
+    return counts.get(part, sum(counts.values())), train
 
 
-def uses_signs(varies: Sequence[str]) -> bool:
-    """Which test judges: the sign-flip test of seeds, which share one split, for whose samples its verdict holds; else
-    the corrected resampled t-test of splits or folds, whose verdict holds for such samples."""
-    return varied.column(varies) == "seed"
+def uses_signs(varies: Sequence[str], config: Mapping[str, Any], metric: Metric) -> bool:
+    """Which test judges: the sign-flip test where all runs are measured on the same samples, for which its verdict
+    holds (seeds share one split, splits the test part that a source has of its own: what differs is drawn anew for each
+    run, as weights are); else the corrected resampled t-test of splits or folds, whose verdict holds for such samples.
+    """
+    is_shared = column_of(metric.column).part == "test" and varied.shared_test(varies, config)
+    return varied.column(varies) == "seed" or bool(is_shared)
 
 
 def units(values: Mapping[Key, float]) -> list[float]:

@@ -141,6 +141,11 @@ def least_pairs(comparisons: int) -> int:
     return next(pairs for pairs in count(1) if comparisons * 2.0 ** (1 - pairs) <= LEVEL)
 
 
+def least_units(signs: bool, comparisons: int = 1) -> int:
+    """With how many pairs a verdict of the sign-flip test (`signs`), or of the corrected t-test, begins."""
+    return least_pairs(comparisons) if signs else LEAST_PARTS
+
+
 def pairs_needed(effect: float, spread: float, comparisons: int, ratio: float | None = None) -> int | None:
     """About how many pairs find an effect of this size four times in five; None where no number does. Splits whose
     `ratio` of test to training samples is given are corrected as in `t_interval`.
@@ -156,5 +161,4 @@ def pairs_needed(effect: float, spread: float, comparisons: int, ratio: float | 
     wanted = root * root  # inf where that is too large; a power would raise
     if ratio:
         wanted = wanted / (1 - ratio * wanted) if ratio * wanted < 1 else math.inf
-    least = least_pairs(comparisons) if ratio is None else LEAST_PARTS
-    return max(least, math.ceil(wanted)) if math.isfinite(wanted) else None
+    return max(least_units(ratio is None, comparisons), math.ceil(wanted)) if math.isfinite(wanted) else None

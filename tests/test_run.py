@@ -538,7 +538,7 @@ def test_a_missing_run_is_answered_with_the_newest_that_are_there(tmp_path: Path
     for ask in asks:
         with pytest.raises(NotFoundError) as refused:
             ask(tmp_path / "nothing")
-        assert refused.value.fix == "No runs are there: --runs-dir, in Python runs_dir, says where else to look."
+        assert refused.value.fix == "No runs are there: --runs-dir names another folder (in Python: runs_dir)."
     counted = {
         1: "There is mnist-1",
         2: "There are mnist-2, mnist-1",
@@ -550,7 +550,7 @@ def test_a_missing_run_is_answered_with_the_newest_that_are_there(tmp_path: Path
         for ask in asks:
             with pytest.raises(NotFoundError) as refused:
                 ask(tmp_path)
-            assert refused.value.fix == f"{said}; --runs-dir, in Python runs_dir, says where else to look."
+            assert refused.value.fix == f"{said}; --runs-dir names another folder (in Python: runs_dir)."
 
 
 def test_reading_writes_nothing(tmp_path: Path) -> None:

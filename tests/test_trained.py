@@ -211,5 +211,5 @@ def test_a_model_and_an_error_say_what_they_are_in_python(workplace: Any) -> Non
     assert repr(model) == f"<Model {model.run}: iris, (4,) -> 3 classes>"
     assert model.run.is_dir()
     for runs_dir in (model.run.parent, model.run / "nowhere"):
-        with pytest.raises(NotFoundError, match="--runs-dir, in Python runs_dir, says where"):
+        with pytest.raises(NotFoundError, match="--runs-dir names another folder"):
             tuner.load("absent", runs_dir)

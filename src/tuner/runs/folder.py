@@ -162,7 +162,7 @@ def glance(path: Path) -> Run:
     return Run(path, about["name"], about["created"], identity, about, status, state)
 
 
-ELSEWHERE = "--runs-dir, in Python runs_dir, says where else to look"
+ELSEWHERE = "--runs-dir names another folder (in Python: runs_dir)"
 
 
 def there_are(newest_first: Sequence[Path]) -> str:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+import yaml
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tuner.document import writing
 from tuner.document.files import plain, quick_map
 from tuner.document.nodes import Map, Place, to_plain
 from tuner.document.parsing import parse
@@ -36,6 +38,19 @@ def test_what_tuner_writes_reads_the_same(values: dict[str, Any]) -> None:
     text = to_yaml(values)
     found = quick_map(text)
     assert found is None or repr(found) == repr(careful(text))
+
+
+PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=200)
+
+
+@given(st.dictionaries(st.text(max_size=8), VALUES | PRINTABLE | st.lists(PRINTABLE), max_size=4), st.booleans())
+@example({"a": ":]😀"}, True)  # what libyaml writes otherwise
+@example({"a": {"": 1}}, True)
+@example({"a": "\n" + "a b " * 40}, True)
+def test_what_libyaml_writes_is_what_pyyaml_would(values: dict[str, Any], broken: bool) -> None:
+    width = 120 if broken else 1 << 30
+    by_pyyaml = yaml.dump(values, Dumper=writing._Dumper, sort_keys=False, allow_unicode=True, width=width)
+    assert to_yaml(values, width) == by_pyyaml
 
 
 @pytest.mark.parametrize("name", sorted(configs()))

@@ -20,6 +20,7 @@ import pytest
 
 from tuner.answer import Note, Table
 from tuner.asks import show
+from tuner.asks.runs.entries import entries
 from tuner.config.load import load
 from tuner.config.varied import SEEDS, SPLITS, Key, members
 from tuner.errors import HeldError, NotFoundError, TunerError
@@ -270,6 +271,17 @@ def test_stopped_and_killed_groups_go_on_to_the_same_bytes(
                 assert (again[-1].run / member / name).read_bytes() == (expected / member / name).read_bytes()
 
 
+def test_stopped_before_its_first_run_it_did_not_crash(workplace: Any, start: Any) -> None:
+    process = start("early")
+    runs = workplace.folder / "early" / "runs"
+    until(lambda: (runs / "c-1/group.json").exists())
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT
+    assert not list((runs / "c-1").glob("seed-*"))  # the workers import torch for seconds
+    assert [entry.state for entry in entries(runs)] == ["stopped"]
+
+
 COMMAND = """
 import sys
 sys.argv = ["tuner", *sys.argv[1:]]
@@ -321,6 +333,21 @@ def test_what_the_command_prints(workplace: Any) -> None:
     held = command(workplace, "--seeds", "2", "--require", "val_accurcy>=0.5")
     assert held.returncode == 2
     assert "no metric val_accurcy" in held.stderr
+
+
+@pytest.mark.parametrize(("words", "member"), [((), "."), (("--seeds", "2"), "seed-1")])
+def test_weights_that_were_damaged_since_are_told_of_what_was_trained_before(
+    workplace: Any, words: tuple[str, ...], member: str
+) -> None:
+    path = workplace.folder / command(workplace, *words, "-q").stdout.strip()
+    weights = path / member / "best.safetensors"
+    assert command(workplace, *words, "-q").stderr == "False\n"
+    kept = weights.read_bytes()
+    weights.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
+    again = command(workplace, *words, "-q")
+    shown = weights.relative_to(workplace.folder)
+    assert again.stderr.startswith(f"{shown} is damaged: it is not what was written. ")
+    assert (again.returncode, again.stdout.strip()) == (0, str(path.relative_to(workplace.folder)))
 
 
 def test_the_exit_code_of_a_group() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -109,6 +110,19 @@ def test_numbers_of_numpy_are_numbers() -> None:
     assert tuner.train(config, ["training.epochs=1"]).path == Path("runs/np-1")
     assert tuner.runs()[0]["optimizer.lr"] == 0.5
     assert tuner.runs()[0]["model.hidden"] == [4, 4]
+
+
+def test_each_run_tells_the_commit_that_was_checked_out_then(tmp_path: Path) -> None:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=A", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    told = []
+    for _ in range(2):
+        subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "a step"], check=True)
+        checked_out = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout
+        about = json.loads((tuner.train(SMALL, again=True).path / "run.json").read_text())
+        told.append(about["git_commit"])
+        assert told[-1] == checked_out.strip()
+    assert len(set(told)) == 2
 
 
 def test_faults_are_errors_that_say_where() -> None:

@@ -211,7 +211,7 @@ def test_states_of_all_kinds(runs_dir: Path) -> None:
     assert states["digits-4"] == "diverged"
     assert states["digits-9"] == "crashed"
     assert states["digits-10"] == "stopped"
-    assert states["begun"] == "crashed"
+    assert states["begun"] == "stopped"  # nothing of it was trained that could have crashed
     assert [label for label, state in states.items() if state == "damaged"] == ["digits-7", "digits-5", "digits-6"]
 
 

@@ -254,6 +254,7 @@ def _walk(cls: type[Section], above: Setting | None) -> Iterator[Setting]:
             yield from _walk(inner, setting)
 
 
+@cache
 def key_paths(cls: type[Section]) -> tuple[str, ...]:
     """Every key of the language below `cls`, e.g. ``optimizer.lr``, over all choices, each once."""
     return tuple(dict.fromkeys(setting.path for setting in settings_below(cls) if "[]" not in setting.path))

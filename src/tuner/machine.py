@@ -54,6 +54,7 @@ def cpu_flags() -> set[str]:
     return set(facts.get("flags", facts.get("Features", "")).split())
 
 
+@cache
 def cpu_facts() -> dict[str, str]:
     """The lines of /proc/cpuinfo about the first processor."""
     start = _text(Path("/proc/cpuinfo"), 1 << 13)  # all of it takes long on a machine of many cores
@@ -185,8 +186,10 @@ def _torch_facts() -> dict[str, str]:
     return dict(re.findall(r"""^(\w+)(?::[^=\n]*)? *= *['"]([^'"\n]*)['"]""", text, re.MULTILINE))
 
 
+@cache
 def git_commit(folder: Path) -> str | None:
-    """The commit checked out in the repository around `folder`; None where git knows none, or is not there."""
+    """The commit checked out in the repository around `folder`; None where git knows none, or is not there.
+    Git is asked once a process, for it takes 8 ms."""
     import subprocess  # it takes 8 ms, and this is asked for when torch has imported it
 
     command = ["git", "-C", str(folder), "rev-parse", "--verify", "--quiet", "HEAD"]

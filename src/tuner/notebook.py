@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tuner import machine
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.document.writing import to_yaml
@@ -32,6 +33,7 @@ def train(
     config: str | Path | Mapping[str, Any], overrides: Sequence[str], runs_dir: str | Path, run: str | None, again: bool
 ) -> Result:
     """`tuner.train`."""
+    machine.git_commit.cache_clear()  # a notebook lives for days
     if isinstance(config, Mapping):
         named, loaded = "-", load("config", overrides, given=_as_yaml(config))
     else:

@@ -93,7 +93,7 @@ class Session:
     ignored: frozenset[str] = frozenset()
     """Parts of the identity that need not agree: with threads auto, a run's recorded number is used."""
     known: frozenset[str] = frozenset()
-    """The folders of this kind that were there when this one was looked for."""
+    """The folders of this kind that were there when this one was looked for; with --run that one was not."""
     held: Lock | None = None
     notes: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
@@ -182,7 +182,7 @@ def identified(key: str, loaded: Loaded, request: Request, splits: Splits | None
         packages=used_by(loaded.config),
     )
     ignored = {"threads"} if training.threads == "auto" and key == IDENTITY else ()
-    there = [] if request.again else folders_of(request.runs_dir, key)
+    there = [] if request.again or request.run_name else folders_of(request.runs_dir, key)
     return Session(loaded, splits, identity, request, frozenset(ignored), frozenset(path.name for path in there))
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from safetensors.numpy import save as save_arrays
 from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from tuner.durable.reading import Checksum, checksums_told, parse_checksums
@@ -123,7 +123,7 @@ class State:
 
 def tensor_bytes(tensors: Mapping[str, Tensor]) -> bytes:
     """safetensors bytes, the same for the same tensors."""
-    return save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    return save_arrays({name: tensor.numpy(force=True) for name, tensor in tensors.items()})
 
 
 def weights(network: Network) -> bytes:

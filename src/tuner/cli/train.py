@@ -32,7 +32,7 @@ from tuner.render.talk import Talk
 from tuner.render.text import say_error, write
 from tuner.render.training import GroupView, RunView
 from tuner.runs.family import Group, read_group
-from tuner.runs.files import ENDED, IDENTITY
+from tuner.runs.files import ENDED, IDENTITY, apart
 from tuner.runs.find import instead_of_config
 from tuner.runs.folder import Run, glance, members
 from tuner.runs.values import Condition, judge, parse_requirements
@@ -127,6 +127,7 @@ def train_one(asked: Asked) -> int:
             talk.line(f"{ended.run} was trained before; --again trains it again")
             for each in opened.ignored:
                 talk.line(f"note: {each}: nothing is trained, so it stays")
+            say_damage([opened.run])
             RunView(talk).show(ended)
     code = int(ended.status["exit_code"] or 0)
     runs: dict[Key, Run] = {(asked.loaded.config.seed,): glance(ended.run)} if asked.requirements else {}
@@ -154,6 +155,7 @@ def train_family(asked: Asked, family: Members) -> int:
             asked.say_path(path)
             code = group_code([run.status["exit_code"] for run in before.values()])
             statuses = {key: run.status for key, run in before.items()}
+            say_damage(before.values())
             view.trained_before(path, family.varies, statuses, session.loaded.config.training.monitor)
         # without members where it was stopped before the first one began
         group = read_group(path).only(session.members) if members(path) else Group(path, {}, family.varies)
@@ -163,6 +165,13 @@ def train_family(asked: Asked, family: Members) -> int:
         view.end([("end", state), ("next", then)])
     draws = is_due and "finished" in [run.state for run in group.runs.values()]
     return finish(asked, path, group.runs, code, group.as_json(), draws=draws)
+
+
+def say_damage(runs: Iterable[Run]) -> None:
+    """Says whose best weights are no longer what was saved; what else is shown of a run was checked."""
+    for run in runs:
+        for each in apart(run.path, run.told):
+            say_error(each)
 
 
 def follow(asked: Asked, events: Iterable[AnyEvent], show: Callable[[AnyEvent], None]) -> Ended:

@@ -55,7 +55,7 @@ class Loaded:
         parts = ["train", "val"] if self.config.data.validation else ["train"]
         return [str(Column(part, metric.name)) for part in parts for metric in metrics_for(self.target)]
 
-    @property
+    @cached_property
     def resolved(self) -> dict[str, Any]:
         """Every setting, as plain values. A loss's `outputs` is about classes: it does not stand where the target is a
         number."""
@@ -65,6 +65,6 @@ class Loaded:
             values["loss"] = loss["name"] if list(loss) == ["name"] else loss
         return values
 
-    @property
+    @cached_property
     def hash(self) -> str:
         return meaning_hash(self.resolved)

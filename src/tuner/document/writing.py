@@ -33,10 +33,20 @@ for _tag, *_patterns in (("null", NULL), ("bool", TRUE, FALSE), ("int", INT), ("
         _Dumper.add_implicit_resolver(f"{_TAG}{_tag}", re.compile(rf"(?:{_pattern.pattern})\Z"), None)
 
 
-def to_yaml(values: dict[str, Any], width: float = 120) -> str:
+class _Quick(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """The same by libyaml, of what both write alike."""
+
+    yaml_implicit_resolvers, yaml_representers = _Dumper.yaml_implicit_resolvers, _Dumper.yaml_representers
+    ignore_aliases = _Dumper.ignore_aliases
+
+
+def to_yaml(values: dict[str, Any], width: int = 120) -> str:
     """YAML text that `parse` reads back to the same values (text without NUL and surrogates, numbers of at most
     MAX_DIGITS digits); long texts are broken at `width`."""
-    text: str = yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=width)
+    shown = repr(values)
+    is_usual = shown.isascii() and "\\" not in shown and "'': " not in shown
+    dumper = _Quick if is_usual else _Dumper
+    text: str = yaml.dump(values, Dumper=dumper, sort_keys=False, allow_unicode=True, width=width)
     return text
 
 
@@ -48,7 +58,7 @@ def flow(value: Any) -> str:
         return f"[{', '.join(map(flow, value))}]"
     if type(value) is int or (type(value) is float and math.isfinite(value)):
         return repr(value)  # what to_yaml writes, at once
-    return to_yaml({"x": value}, math.inf).partition(": ")[2].strip()
+    return to_yaml({"x": value}, 1 << 30).partition(": ")[2].strip()
 
 
 def word(value: Any) -> str:

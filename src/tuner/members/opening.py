@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,15 +35,15 @@ class GroupSession(Session):
     members: tuple[Key, ...] = ()
     path: Path | None = None
 
-    def begun_members(self, path: Path) -> dict[Key, Path]:
+    def begun_members(self, path: Path) -> Iterator[tuple[Key, Path]]:
         """The run folders there are of its members, in the family's folder `path`."""
-        places = {key: path / varied.folder(self.varies, key) for key in self.members}
-        return {key: place for key, place in places.items() if is_run(place)}
+        places = ((key, path / varied.folder(self.varies, key)) for key in self.members)
+        return ((key, place) for key, place in places if is_run(place))
 
     def trained(self) -> dict[Key, Run]:
         """The members that came to an end. Raises NotFoundError for one that is damaged."""
-        there = self.begun_members(self.path) if self.path is not None else {}
-        runs = {key: glance(place) for key, place in there.items()}
+        there = self.begun_members(self.path) if self.path is not None else ()
+        runs = {key: glance(place) for key, place in there}
         return {key: run for key, run in runs.items() if run.state in ENDED}
 
     def files(self) -> dict[str, bytes]:
@@ -96,9 +96,9 @@ def open_group(
 
 def command_of(session: GroupSession, path: Path) -> tuple[str, ...]:
     """The command that goes on with the family in the folder `path`."""
-    begun = list(session.begun_members(path).values())
+    begun = next((place for _, place in session.begun_members(path)), None)
     asked = varied.asked_for(session.varies, session.members, session.loaded.resolved)
-    anew = group_command(path, begun[0] / CONFIG, asked) if begun else ()
+    anew = group_command(path, begun / CONFIG, asked) if begun else ()
     return session.request.going_on(path, anew)
 
 

@@ -41,7 +41,7 @@ def train(session: Session, stop: StopRequests) -> Iterator[Event]:
         with stop.listening(), Recorder(lock, session, history, columns(setup)) as recorder:
             try:
                 with enough_memory(session):
-                    yield from Training(session, setup, history, recorder, stop).course()
+                    yield from Training(session, setup, recorder, stop).course()
             except ResourceError as error:  # it goes on from its last checkpoint
                 recorder.end("stopped", error.message, setup.state.step, ResourceError.exit_code)
                 raise
@@ -78,15 +78,13 @@ def _create(session: Session, stop: StopRequests) -> Lock:
 
 
 class Training:
-    """The course of one run: `setup` is what it computes with, `history` what was measured, `recorder` writes it down.
-    `snapshot` is its state at the last checkpoint on schedule, or at the start: where to look again should training
-    diverge."""
+    """The course of one run: `setup` is what it computes with, `recorder` writes its history down. `snapshot` is its
+    state at the last checkpoint on schedule, or at the start: where to look again should training diverge."""
 
-    def __init__(
-        self, session: Session, setup: Setup, history: History, recorder: Recorder, stop: StopRequests
-    ) -> None:
-        self.session, self.setup, self.history, self.recorder, self.stop = session, setup, history, recorder, stop
+    def __init__(self, session: Session, setup: Setup, recorder: Recorder, stop: StopRequests) -> None:
+        self.session, self.setup, self.recorder, self.stop = session, setup, recorder, stop
         self.config, self.state, self.task = session.loaded.config, setup.state, setup.task
+        self.history = recorder.history
         self.steps = len(self.task.batches)
         self.layer_epochs = epochs_measured(self.config.training.epochs, len(self.task.train))
         self.snapshot: dict[str, bytes] = {}

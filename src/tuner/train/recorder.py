@@ -47,8 +47,7 @@ _ANEW = "train it anew with --again"
 
 
 class Recorder:
-    """Writes the run folder that this process holds; leaving its ``with`` block, or a failure to open it, lets it
-    go."""
+    """Writes into the run folder that is held until its ``with`` block is left, or opening it fails."""
 
     def __init__(self, lock: Lock, session: Session, history: History, columns: tuple[str, ...]) -> None:
         self.lock, self.path, self.session, self.history, self.columns = lock, lock.path, session, history, columns

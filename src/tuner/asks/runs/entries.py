@@ -121,7 +121,7 @@ def _entry(path: Path, label: str, run: Run | None = None) -> Entry:
 def _begun(path: Path) -> list[Entry]:
     """A group before its first member, or a run that lost its run.json; [] for a folder that is neither."""
     if os.path.lexists(path / GROUP):
-        state = "crashed" if holder(path) is None else "running"
+        state = "stopped" if holder(path) is None else "running"  # before there was anything that could crash
         return [Entry(path, path.name, state, problem=f"{shown(path)} holds no run yet")]
     if any(os.path.lexists(path / name) for name in (CONFIG, METRICS, STATUS)) and holder(path) is None:
         return [Entry(path, path.name, DAMAGED, problem=f"{shown(path / IDENTITY)} is missing")]

@@ -171,6 +171,8 @@ def test_claims_over_splits_beside_claims_over_seeds(recipe: Path) -> None:
     few = tuner("recipe", "run", "slow", "--splits", "4", "--json", cwd=recipe.parent)
     assert [each["pairs"] for each in json.loads(few.stdout)["recipes"][0]["claims"]] == [6, 4]
     assert "4 splits, and a verdict takes 5" in few.stderr
+    wrong = tuner("recipe", "run", "slow", "--splits", "x", cwd=recipe.parent)
+    assert (wrong.returncode, wrong.stderr.startswith("error: --splits x is no number")) == (2, True)
     (recipe / "claim.yaml").write_text(CLAIM)
     none = tuner("recipe", "run", "slow", "--splits", "5", cwd=recipe.parent)
     assert (none.returncode, "--splits 5: no claim is over splits" in none.stderr) == (2, True)

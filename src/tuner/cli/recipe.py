@@ -143,8 +143,8 @@ class Asked:
             if given is not None and not claims:
                 raise UsageError(f"--{over} {given}: no claim is over {over}", fix=f"Leave --{over} out.")
             least = max((least_of(recipe, claim) for recipe, claim in claims), default=0)
-            for recipe, _ in claims if verifies and given is not None else ():
-                if (count := len(self.families(recipe)[over].keys)) < least:
+            for recipe, _ in claims if given is not None else ():
+                if (count := len(self.families(recipe)[over].keys)) < least and verifies:
                     what = "pairs" if over == "seeds" else over
                     message = f"a verdict takes {least} {what}, and --{over} names {count}"
                     raise UsageError(message, fix=f"--{over} {least}")

@@ -446,7 +446,7 @@ def test_every_truncation_of_a_file_is_answered_by_its_name(tmp_path: Path, name
             run_folder.read(path)
 
 
-ABOUT = json.loads(files()["run.json"])
+ABOUT = json.loads(files(created="2026-05-01T09:00:00+00:00")["run.json"])
 BAD_ABOUT: list[dict[str, Any]] = [
     {"format": 2},
     {"format": "1"},

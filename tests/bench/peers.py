@@ -10,7 +10,7 @@ process of its own that stays and trains an epoch when told. They take turns wit
 machine does falls on all of them; a ratio is taken within its round. The first epoch of each, in which some compile,
 does not count. The machine's limit, the product of two large matrices, takes its turns, too. A turn during which
 other programs had more than a tenth of the machine is taken again, up to a few times; what share they had is printed
-(on Linux).
+(on Linux). Ctrl-C ends the rounds: the table tells of those that were whole.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib import import_module, metadata
 from importlib.util import find_spec
@@ -163,10 +163,12 @@ def measured(peers: list[Peer], model: str, settings: list[str], rounds: int) ->
                 print(f"{peer.title} failed: {error}\n", flush=True)
         taken: Turns = {name: [] for name in processes}
         names = list(processes)
-        for number in range(rounds):
-            for name in names[number % len(names) :] + names[: number % len(names)]:
-                taken[name].append(processes[name].turn())
-    return taken
+        with suppress(KeyboardInterrupt):
+            for number in range(rounds):
+                for name in names[number % len(names) :] + names[: number % len(names)]:
+                    taken[name].append(processes[name].turn())
+        whole = min(map(len, taken.values()))
+    return {name: turns[:whole] for name, turns in taken.items()}
 
 
 def table(taken: Turns) -> list[str]:
@@ -205,16 +207,20 @@ def bench(model: str, words: list[str], settings: list[str], rounds: int) -> Tur
     peers = [peer for peer in PEERS if not peer.only or work.model.get(peer.only)]
     if words:
         peers = [peer for peer in peers if peer.title == BY_HAND or any(word in peer.title for word in words)]
-    print(f"\n{' '.join([model, *settings])} without dropout, {rounds} rounds\n", flush=True)
+    print(f"\n{' '.join([model, *settings])} without dropout\n", flush=True)
     for peer in [*peers, *LIMITS]:
         if peer.missing:
             print(f"{peer.title} is missing: pip install {' '.join(peer.missing)}\n", flush=True)
     taken = measured([peer for peer in [*peers, *LIMITS] if not peer.missing], model, settings, rounds)
+    if not taken[BY_HAND]:
+        print("No round was whole.")
+        return taken
     ends = {peer.title for peer in LIMITS}
     print("\n".join(table({name: turns for name, turns in taken.items() if name not in ends})))
     print(f"\n{limits({name: turns for name, turns in taken.items() if name in ends}, work)}")
     shares = [turn.others for turns in taken.values() for turn in turns]
-    print(f"Other programs had {statistics.median(shares):.0%} of the machine, {max(shares):.0%} at most.", flush=True)
+    had = f"other programs had {statistics.median(shares):.0%} of the machine, {max(shares):.0%} at most"
+    print(f"{len(taken[BY_HAND])} rounds, in which {had}.", flush=True)
     return taken
 
 

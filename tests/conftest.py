@@ -21,6 +21,9 @@ for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
     if signal.getsignal(_number) is signal.SIG_IGN:  # nohup, or a job in the background of a script
         signal.signal(_number, lambda *_: None)  # ignored here as before; what tests start, starts with the default
 
+for _name in ("COLUMNS", "LINES"):
+    os.environ.pop(_name, None)  # who starts pytest may have a terminal of any size, and pytest-xdist says one
+
 
 class Workplace:
     """Opens and trains configs in this process, in a folder of its own, with one thread unless told otherwise."""

@@ -30,7 +30,7 @@ class Network(nn.Module):
                 self.add_module(group, nn.ModuleList())
             parent = self.get_submodule(group) if index else self
             parent.add_module(index or group, module)
-        self.passes = list(_passes(plan, [module for _, module in self.blocks]))
+        self.passes = _passes(plan, [module for _, module in self.blocks])
         self.reads_pictures = any(len(block.outputs) == 3 for block in plan.blocks)
 
     @contextmanager
@@ -62,8 +62,8 @@ class Network(nn.Module):
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """Pictures (N, C, H, W) with the channels of a pixel side by side in memory: on a CPU convolution and pooling take
-    two thirds of the time then. Of one channel torch would think that it is the other order, but for the strides."""
+    """Pictures (N, C, H, W) with the channels of a pixel side by side in memory: on a CPU convolution and pooling are
+    quicker then. Of one channel torch would think that it is the other order, but for the strides."""
     _, channels, height, width = x.shape
     if channels == 1:
         return x.contiguous().as_strided(x.shape, (height * width, 1, width, 1))

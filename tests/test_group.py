@@ -23,9 +23,9 @@ from tuner.asks import show
 from tuner.asks.runs.entries import entries
 from tuner.config.load import load
 from tuner.config.varied import SEEDS, SPLITS, Key, members
-from tuner.errors import HeldError, NotFoundError, TunerError
+from tuner.errors import BUG, HeldError, NotFoundError, TunerError
 from tuner.events import Ended, EpochDone, Failed, MemberTold, Started, from_json
-from tuner.members import Member, group_code, train_group
+from tuner.members import Member, _member, group_code, local, train_group
 from tuner.members.opening import command_of, hold, open_group
 from tuner.opening import Request
 from tuner.runs.family import average, read_group
@@ -399,3 +399,22 @@ def test_a_bug_in_a_worker_is_told_with_its_report(workplace: Any) -> None:
     report = Path(message.message.rpartition("report ")[2])
     assert "Traceback" in report.read_text()
     report.unlink()
+
+
+def test_a_bug_in_one_member_is_reported_and_the_next_one_is_trained(workplace: Any) -> None:
+    """Text that no family hands on is what no part of a member's training expects."""
+    session = opened(workplace, SMALL, (0, 1))
+    lock = hold(session)
+    odd, good = (_member(session, lock.path, key) for key in session.members)
+    with StopRequests() as stop:
+        told = list(local.run(iter([replace(odd, given="\u2603"), good]), 1, stop))
+    lock.release()
+    [failed] = [event for name, event in told if name == odd.name]
+    assert isinstance(failed, Failed)
+    assert failed.exit_code == BUG
+    assert failed.message.startswith("a bug in tuner: UnicodeEncodeError: ")
+    report = Path(failed.message.rpartition(" ")[2])
+    assert "Traceback" in report.read_text()
+    report.unlink()
+    assert isinstance(told[-1][1], Ended)
+    assert read(lock.path / good.name).state == "finished"

@@ -89,15 +89,14 @@ def members(varies: Sequence[str], keys: Collection[Key]) -> dict[str, list[str]
 
 
 def origins(varies: Sequence[str]) -> dict[str, str]:
-    """The options of the command line that set a member's values, by key."""
-    found = {each: "--splits" if tuple(varies) == SPLITS else f"--{_SHORT[each]}s" for each in varies}
-    return found | ({"data.fold": "--folds", "data.fold.of": "--folds"} if FOLD in varies else {})
+    """The options of the command line that set a member's values, by key, in the order of `varies`."""
+    return {each: "--splits" if tuple(varies) == SPLITS else f"--{_SHORT[each]}s" for each in varies}
 
 
 def asked_for(varies: Sequence[str], keys: Sequence[Key], config: Mapping[str, Any]) -> list[str]:
     """The options of the command line that ask for these members."""
     words: list[str] = []
-    for at, option in enumerate(dict.fromkeys(origins(varies)[key] for key in varies)):
+    for at, option in enumerate(dict.fromkeys(origins(varies).values())):
         values = dict.fromkeys(str(key[at]) for key in keys)
         listed = ",".join(values) + "," * (len(values) == 1)
         words += [option, str(value_at(config, "data.fold.of")) if option == "--folds" else listed]
@@ -134,8 +133,8 @@ def shared_test(varies: Sequence[str], config: Mapping[str, Any]) -> str:
     only = "only which of the other samples train and which validate varies"
     if not data.get("validation") and data.get("limit") is None:
         only = "the training samples are all the others, too: nothing varies but the seed"
-    return f"all splits are tested on the same samples, {data.get('name')}'s own test part, and a verdict on a test " \
-           f"metric holds on these; {only}"  # fmt: skip
+    whose = f"all splits are tested on the same samples, {data.get('name')}'s own test part"
+    return f"{whose}, and a verdict on a test metric holds on these; {only}"
 
 
 def shared(config: Mapping[str, Any], varies: Sequence[str] = SEEDS) -> dict[str, Any]:

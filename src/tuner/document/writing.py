@@ -43,7 +43,7 @@ class _Quick(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mis
 def to_yaml(values: dict[str, Any], width: int = 120) -> str:
     """YAML text that `parse` reads back to the same values (text without NUL and surrogates, numbers of at most
     MAX_DIGITS digits); long texts are broken at `width`."""
-    shown = repr(values)
+    shown = repr(values)  # of other signs, escapes and an empty key libyaml makes other lines
     is_usual = shown.isascii() and "\\" not in shown and "'': " not in shown
     dumper = _Quick if is_usual else _Dumper
     text: str = yaml.dump(values, Dumper=dumper, sort_keys=False, allow_unicode=True, width=width)

@@ -88,7 +88,7 @@ def _member(session: GroupSession, path: Path, key: varied.Key) -> Member:
     return Member(
         name=name,
         overrides=session.overrides,
-        options={**session.options, **dict(zip(own, (varied.origins(varies)[key] for key in varies), strict=True))},
+        options={**session.options, **dict(zip(own, varied.origins(varies).values(), strict=True))},
         varies=varies,
         source=session.source,
         given=loaded.source.decode("latin-1"),
@@ -132,7 +132,6 @@ def trained(member: Member, stop: StopRequests, data: Data) -> Iterator[Event | 
     try:
         given = member.given.encode("latin-1")
         loaded = load(member.source, member.overrides, given=given, options=member.options)
-        loaded = replace(loaded, origins=dict(sorted({**loaded.origins, **varied.origins(varies)}.items())))
         if loaded.hash != member.config_hash:
             message = f"a file that {member.source} extends was changed while its group was training"
             raise NotFoundError(message, fix="put it back and run the same command again, or train a new group")

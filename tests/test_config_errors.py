@@ -121,7 +121,7 @@ def test_every_fault_points_at_what_it_is_about(name: str, monkeypatch: pytest.M
         ("model: {name: layers, layers: [{linear: 64, activation: relu}]}", "{dense: 64, activation: relu}"),
         ("model: {name: layers, layers: [maxpool]}", "{pool: 2}"),
         ("model: {name: layers, layers: [softmax]}", "leave it out: activation is a key of dense and conv"),
-        ("amp: true", "leave it out: training is in float32"),
+        ("amp: true", "training.precision: bfloat16"),
         ("optimizer: {adam: {lr: 1e-3}}", "{name: adam, lr: 1e-3}"),
         ("optimizer: {adam: 1e-3}", None),
         ("adam: {lr: 1e-3}", "optimizer: {name: adam, lr: 1e-3}"),

@@ -131,13 +131,14 @@ def loss_of(weights: Weights, x: Any, y: Any) -> Any:
 def scan(work: Work, turn: Turn) -> None:
     """An epoch as one compiled scan over batches, Adam written out; no Python between the steps."""
     (x, y), (held_x, held_y) = ((jnp.moveaxis(x, 1, -1), jnp.asarray(y)) for x, y in (work.train, work.validation))
+    clip = work.clip
 
     def step(carry: Any, batch: tuple[Any, Any]) -> Any:
         weights, means, squares, count = carry
         gradient = jax.grad(loss_of)(weights, *batch)
-        if work.clip is not None:
+        if clip is not None:
             norm = jnp.sqrt(sum((each**2).sum() for each in jax.tree.leaves(gradient)))
-            gradient = jax.tree.map(lambda g: g * jnp.minimum(1.0, work.clip / (norm + 1e-6)), gradient)
+            gradient = jax.tree.map(lambda g: g * jnp.minimum(1.0, clip / (norm + 1e-6)), gradient)
         count += 1
         means = jax.tree.map(lambda m, g: BETA1 * m + (1 - BETA1) * g, means, gradient)
         squares = jax.tree.map(lambda s, g: BETA2 * s + (1 - BETA2) * g * g, squares, gradient)

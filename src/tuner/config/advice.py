@@ -88,6 +88,7 @@ _TOOLS = {
     "training.batch_size": "perdevicetrainbatchsize trainbatchsize batch bs minibatch",
     "training.gradient_clip": "gradclip clipgrad clipgradnorm maxgradnorm gradientclipval clipnorm",
     "training.threads": "numthreads",
+    "training.precision": "precision amp fp16 bf16 mixedprecision useamp half dtype",
     "training.device": "accelerator gpu gpus",
     "training.monitor": "metricforbestmodel validationmetric",
     "seed": "randomseed randomstate manualseed seedeverything",
@@ -129,8 +130,9 @@ OTHER_TOOLS = {word: key for key, given in _TOOLS.items() for word in given.spli
 LAYER_SIZES = {"pool": "2", "dropout": "0.5"}
 """A usual size of a layer that was named without one; 32 for the others."""
 
-OTHER_VALUES = {"gpu": "cuda", "mps": "cpu", "average": "mean", "avg": "mean",
-                "zscore": "standard", "all": "full", "random": "source"}  # fmt: skip
+_VALUES = {"cuda": "gpu", "cpu": "mps", "mean": "average avg", "standard": "zscore", "full": "all", "source": "random",
+           "float32": "fp32 32 false", "bfloat16": "bf16 bf16mixed 16mixed fp16 float16 16 true half"}  # fmt: skip
+OTHER_VALUES = {word: value for value, given in _VALUES.items() for word in given.split()}
 """Values that other tools use, folded, and what to write here where it is allowed."""
 
 NOT_NEEDED = {
@@ -143,7 +145,6 @@ NOT_NEEDED = {
                     "every epoch is measured on the validation part"),
     **dict.fromkeys(("numworkers", "workers", "dataloadernumworkers", "pinmemory", "persistentworkers"),
                     "the data stays in memory"),
-    **dict.fromkeys(("amp", "fp16", "bf16", "precision", "mixedprecision", "useamp", "half"), "training is in float32"),
     **dict.fromkeys(("deterministic", "cudnnbenchmark", "cudnndeterministic", "benchmark"),
                     "the same config gives the same run"),
     **dict.fromkeys(("inputshape", "inputsize", "inputdim", "inchannels", "infeatures", "imgsz", "imagesize",
@@ -197,6 +198,7 @@ def values(node: Node, options: Sequence[str]) -> Iterator[str]:
         yield written(node.nodes[0])
     if not isinstance(node, Scalar) or len(node.text) > LONGEST:
         return
+    yield from {OTHER_VALUES.get(fold(node.text), "")}.intersection(options)
     if isinstance(node.value, str):
         yield from _texts(node.value, options)
     elif node.value is False:
@@ -227,7 +229,7 @@ def _texts(text: str, options: Sequence[str]) -> Iterator[str]:
         yield "0"
     if (number := _number(lower)) is not None:
         yield number
-    yield from filter(None, (OTHER_VALUES.get(fold(text)), nearest(text, options)))
+    yield from filter(None, [nearest(text, options)])
     slug = run_name(text)
     if isinstance(core_value(slug), str):
         yield slug

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from tuner.choice import InvalidError, fold
+from tuner.data.columns import Column
 from tuner.data.embedded import BreastCancer, Diabetes, Digits, Iris, Wine
 from tuner.data.generated import Blobs, Circles, Moons
 from tuner.data.source import DrawnTest, NumericTarget, Source, faults
@@ -104,7 +105,7 @@ def test_embedded_tables_are_scikit_learns(name: str) -> None:
     np.testing.assert_array_equal(raw.x.reshape(len(raw.y), -1), bunch.data.astype(raw.x.dtype))
     np.testing.assert_array_equal(raw.y, bunch.target.astype(raw.y.dtype))
     if name != "digits":
-        assert known.columns == tuple(map(str, bunch.feature_names))
+        assert known.columns == tuple(Column(str(name)) for name in bunch.feature_names)
     if known.target == "class":
         assert known.classes == tuple(str(label) for label in bunch.target_names)
 

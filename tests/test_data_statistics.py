@@ -9,7 +9,7 @@ import pytest
 
 from tuner.data.embedded import BreastCancer, Diabetes, Digits
 from tuner.data.splits import load as load_splits
-from tuner.data.splits import measure
+from tuner.data.statistics import measure
 
 
 def test_standard_statistics_are_the_training_parts_own() -> None:

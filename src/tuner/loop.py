@@ -44,15 +44,18 @@ class Samples:
 
 @dataclass(frozen=True)
 class Normalizer:
-    """x' = (x - mean) / scale, and the value range that augmentations refer to; per channel or column."""
+    """z = (x - mean) / scale, drawn in to z / sqrt(1 + (z / limit)^2) where there is a limit, and the value range that
+    augmentations refer to; per channel or column."""
 
     mean: Tensor
     scale: Tensor
     low: Tensor
     high: Tensor
+    limit: Tensor | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
-        return x.to(torch.float32, copy=True).sub_(self.mean).div_(self.scale)
+        z = x.to(torch.float32, copy=True).sub_(self.mean).div_(self.scale)
+        return z if self.limit is None else z.div_((z / self.limit).square_().add_(1).sqrt_())
 
 
 @dataclass(frozen=True)

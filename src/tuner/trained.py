@@ -13,13 +13,15 @@ from torch import Tensor
 
 from tuner.config.load import load_config
 from tuner.config.settings import Config
+from tuner.data.columns import features
+from tuner.data.encoding import encode, limits
 from tuner.durable.reading import shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.loop import Normalizer, chunk_size
 from tuner.network import Network, build
 from tuner.options.layers.base import PlanError
 from tuner.plan import plan
-from tuner.runs.data import Data, read_data
+from tuner.runs.data import MEASURED, Data, read_data
 from tuner.runs.files import BEST, CONFIG
 from tuner.runs.folder import glance
 from tuner.state import load_weights
@@ -53,7 +55,12 @@ class Model:
 
     def normalize(self, x: Any) -> Tensor:
         """The samples as `module` takes them: float32 (N, *shape), normalised as the run's `data.normalize` says."""
-        return self._normalizer(self._samples(x))
+        return self._given(self._samples(x))
+
+    def _given(self, samples: Tensor) -> Tensor:
+        """Samples as stored as the network is given them."""
+        columns = self.data.columns
+        return self._normalizer(torch.from_numpy(encode(columns, samples.numpy())) if columns else samples)
 
     def predict(self, x: Any) -> NDArray[Any]:
         """The class name (text) or the number (float64, in the target's unit) of each sample: (N,)."""
@@ -84,19 +91,20 @@ class Model:
     @torch.inference_mode()
     def _outputs(self, x: Any) -> Tensor:
         samples = self._samples(x)
-        parts = [self.module(self._normalizer(part)) for part in torch.split(samples, chunk_size(self.module))]
+        parts = [self.module(self._given(part)) for part in torch.split(samples, chunk_size(self.module))]
         return torch.cat(parts)
 
     @property
     def _normalizer(self) -> Normalizer:
         """By numbers of which there is one a channel of pictures, one a column of tables and sequences."""
         told, wide = self.data.normalize, (-1, 1, 1) if len(self.data.shape) == 3 else (-1,)
-        numbers = (told[name] for name in ("mean", "scale", "low", "high"))
-        return Normalizer(*(torch.tensor(each, dtype=torch.float32).reshape(wide) for each in numbers))
+        numbers = {name: torch.tensor(told[name], dtype=torch.float32).reshape(wide) for name in MEASURED}
+        limit = limits(self.data.normalization, features(self.data.columns), numbers["mean"].shape)
+        return Normalizer(**numbers, limit=None if limit is None else torch.from_numpy(limit))
 
     def _samples(self, x: Any) -> Tensor:
         """Samples as float32 (N, *shape), N >= 1. Raises UsageError where they are something else."""
-        shape = self.data.shape
+        shape = self.data.stored
         try:
             given = _numbers(x)
             if given.shape[-len(shape) :] != shape or given.ndim > len(shape) + 1:
@@ -104,12 +112,14 @@ class Model:
             samples = given.reshape(-1, *shape)
             if not len(samples):
                 raise ValueError("none at all")
-            finite = samples.isfinite().flatten(1).all(dim=1)
+            known = samples.isnan() if any(column.missing for column in self.data.columns) else torch.tensor(False)
+            finite = (samples.isfinite() | known).flatten(1).all(dim=1)
             if not bool(finite.all()):
                 raise ValueError(f"sample {int(finite.logical_not().nonzero()[0])} holds a number that is not finite")
         except (TypeError, ValueError, RuntimeError) as error:
             sizes = ", ".join(map(str, shape))
-            columns = f": {', '.join(self.data.columns)}" if self.data.columns else ""
+            names = [column.name for column in self.data.columns]
+            columns = f": {', '.join(names)}" if names else ""
             fix = f"Expected is one sample of shape {shape} or several, (N, {sizes}){columns}."
             raise UsageError(f"these are no samples of this model: {error}", fix=fix) from None
         return samples

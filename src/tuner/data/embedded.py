@@ -7,6 +7,7 @@ import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
+from tuner.data.columns import Column
 from tuner.data.files import is_file
 from tuner.data.source import Array, Dataset, DrawnTest, NumericTarget, Raw, Source
 from tuner.errors import NotFoundError
@@ -29,7 +30,8 @@ def class_table(file: str, samples: int, classes: tuple[str, ...], columns: tupl
         return Raw(table[:, :-1].astype("float32"), table[:, -1].astype("int64"))
 
     def open_table(self: Iris | Wine | BreastCancer, root: Path | None = None) -> Dataset:  # noqa: ARG001
-        return Dataset(self, self.describe((len(columns),), classes, samples, columns), read)
+        known = self.describe((len(columns),), classes, samples, tuple(map(Column, columns)))
+        return Dataset(self, known, read)
 
     return open_table
 
@@ -96,7 +98,7 @@ class Diabetes(DrawnTest, NumericTarget, Source, name="diabetes"):
     """
 
     def open(self, root: Path | None = None) -> Dataset:
-        return Dataset(self, self.describe((10,), (), 442, PATIENT), self.read)
+        return Dataset(self, self.describe((10,), (), 442, tuple(map(Column, PATIENT))), self.read)
 
     def read(self) -> Raw:
         x = read_table("diabetes_data_raw.csv.gz", 442, 10, header=False, delimiter=None)

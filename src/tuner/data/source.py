@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from tuner.bounds import Flag, Integer, ListOf, Null, Number, Of, OneOf, Part, Text
 from tuner.choice import Choice, Section, setting
+from tuner.data.columns import Column, Feature, features
 from tuner.options.augmentations import Augmentation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Array: TypeAlias = "NDArray[Any]"
+Normalization = Literal["none", "standard", "minmax", "robust"]
 
 
 @dataclass(frozen=True)
 class Description:
     """What is known of a source's samples before they are read.
 
-    `shape` is that of one sample: (C, H, W) for an image, (F,) for a row of a table, (T, F) for a sequence.
+    `shape` is that of one sample as a network is given it: (C, H, W) for an image, (F,) for a row of a table, (T, F)
+    for a sequence. A row with known `columns` is stored with one number a column, and given as their features.
     `classes` holds the names of the classes, () for a numeric target.
     `train_samples` counts before validation and limit are taken off, and after the test part of a source that has
     no test split of its own.
@@ -33,15 +36,25 @@ class Description:
     classes: tuple[str, ...]
     train_samples: int
     test_samples: int
-    columns: tuple[str, ...] = ()
-    """The names of a table's columns, where they are known."""
+    columns: tuple[Column, ...] = ()
+    """A table's columns, where they are known."""
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """What a network is given of a row of known columns."""
+        return features(self.columns)
+
+    @property
+    def stored(self) -> tuple[int, ...]:
+        """The shape of one sample as it is read."""
+        return (len(self.columns),) if self.columns else self.shape
 
 
 @dataclass(frozen=True, eq=False)
 class Raw:
     """What reading a source gives: the numbers as stored, in the source's own order.
 
-    `x` is uint8 or float32 of shape (N, *shape), `y` int64 class indices or float32 numbers of shape (N,).
+    `x` is uint8 or float32 of shape (N, *stored), `y` int64 class indices or float32 numbers of shape (N,).
     `test_x` and `test_y` are None where the source has no test split of its own.
     """
 
@@ -103,10 +116,11 @@ class Source(Choice, kind="data"):
     limit: int | None = setting(
         Null(Integer(ge=1)), "use this many training samples; stratified for classes; null: all of them", default=None
     )
-    normalize: Literal["none", "standard", "minmax"] = setting(
-        OneOf("none", "standard", "minmax"),
-        "none: numbers as stored; standard: mean 0, standard deviation 1; minmax: 0 to 1; "
-        "per channel or per column, measured on the training part only",
+    normalize: Normalization = setting(
+        OneOf("none", "standard", "minmax", "robust"),
+        "none: numbers as stored; standard: mean 0, standard deviation 1; minmax: 0 to 1; robust: median 0, "
+        "interquartile range 1, and what lies far out is drawn in to within 3; "
+        "per channel or per column, measured on the training part only; columns of two values and of categories stay",
         default="standard",
     )
     shuffle: bool = setting(Flag(), "show the training samples in a new order every epoch", default=True)
@@ -182,7 +196,7 @@ class DrawnTest(Section):
             yield "test", "null goes only with data.fold, which then is the test part; give a share, 0 for no test"
 
     def describe(
-        self, shape: tuple[int, ...], classes: tuple[str, ...], samples: int, columns: tuple[str, ...] = ()
+        self, shape: tuple[int, ...], classes: tuple[str, ...], samples: int, columns: tuple[Column, ...] = ()
     ) -> Description:
         """The description of a source of `samples` samples from which the test part is drawn."""
         fold = self.fold

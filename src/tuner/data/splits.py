@@ -6,17 +6,27 @@ Everything random here is a function of `split_seed`, so that `seed` never moves
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tuner.data.source import Array, Dataset, Description, DrawnTest, Fold, NumericTarget, Raw, faults, sizes
+from tuner.data.encoding import encode, fitted
+from tuner.data.source import (
+    Array,
+    Dataset,
+    Description,
+    DrawnTest,
+    Fold,
+    NumericTarget,
+    Raw,
+    faults,
+    sizes,
+)
+from tuner.data.statistics import Statistics, measure
 from tuner.errors import ConfigError, Fault, NotFoundError, ResourceError
 from tuner.seeding import derive
 
 EVALUATED_AT_LEAST = 1000
-CHUNK = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,21 +43,6 @@ class Part:
         """Samples of each class."""
         found: list[int] = np.bincount(self.y, minlength=classes).tolist()
         return found
-
-
-@dataclass(frozen=True, eq=False)
-class Statistics:
-    """A network sees (x - mean) / scale; with `minmax`, mean is the smallest number and scale the range.
-
-    All four are float32 and broadcast against samples: one number a channel of an image (C, 1, 1), a column of a table
-    (F,) or of a sequence (1, F). `low` and `high` are the smallest and largest stored number of the training part.
-    `scale` is 1 where the numbers are all the same.
-    """
-
-    mean: Array
-    scale: Array
-    low: Array
-    high: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,14 +95,15 @@ def check(raw: Raw, known: Description, name: str) -> None:
     if raw.test_x is not None and raw.test_y is not None:
         training = "training data", raw.x, raw.y, known.train_samples
         parts = [training, ("test data", raw.test_x, raw.test_y, known.test_samples)]
+    may_miss = np.array([column.missing > 0 for column in known.columns] or [False])
     for what, x, y, samples in parts:
         said = f"{name}: the {what}"
-        if x.shape != (samples, *known.shape) or y.shape != (samples,):
-            wanted = f"{samples:,} samples of shape {known.shape}"
+        if x.shape != (samples, *known.stored) or y.shape != (samples,):
+            wanted = f"{samples:,} samples of shape {known.stored}"
             raise NotFoundError(f"{said} should be {wanted}, but the arrays are {x.shape} and {y.shape}")
         if known.target == "class" and samples and not 0 <= y.min() <= y.max() < len(known.classes):
             raise NotFoundError(f"{said} has labels outside 0 to {len(known.classes) - 1}")
-        if x.dtype != np.uint8 and not np.isfinite(x).all():
+        if x.dtype != np.uint8 and not (np.isfinite(x) | (np.isnan(x) & may_miss)).all():
             raise NotFoundError(f"{said} holds numbers that are not finite")
         if known.target == "number" and not np.isfinite(y).all():
             raise NotFoundError(f"{said} has targets that are not finite")
@@ -165,8 +161,11 @@ def split(dataset: Dataset, raw: Raw) -> Splits:
     if source.order == "by_class":
         order = np.argsort(y, kind="stable")
         train, y = train[order], y[order]
-    x = raw.x[train]
-    own_test = Part(raw.test_x, raw.test_y) if raw.test_x is not None and raw.test_y is not None else None
+    columns = fitted(known.columns, raw.x[train])
+    known = replace(known, columns=columns)
+    x, held = encode(columns, raw.x[train]), encode(columns, raw.x[chosen.validation])
+    test_x, test_y = (raw.x[chosen.test], raw.y[chosen.test]) if chosen.test is not None else (raw.test_x, raw.test_y)
+    assert test_x is not None and test_y is not None  # noqa: S101 - one of the two is there
     target_mean, target_scale = 0.0, 1.0
     if isinstance(source, NumericTarget) and source.standardize_target:
         target_mean = float(y.mean(dtype=np.float64))
@@ -174,10 +173,10 @@ def split(dataset: Dataset, raw: Raw) -> Splits:
     return Splits(
         description=known,
         train=Part(x, y),
-        validation=Part(raw.x[chosen.validation], raw.y[chosen.validation]),
-        test=Part(raw.x[chosen.test], raw.y[chosen.test]) if own_test is None else own_test,
+        validation=Part(held, raw.y[chosen.validation]),
+        test=Part(encode(columns, test_x), test_y),
         train_evaluated=np.flatnonzero(np.isin(train, chosen.evaluated)),
-        statistics=measure(x, source.normalize),
+        statistics=measure(x, source.normalize, known.features),
         target_mean=target_mean,
         target_scale=target_scale,
         fingerprint=fingerprint(raw, (train, chosen.validation, chosen.test), y),
@@ -274,50 +273,3 @@ def fingerprint(raw: Raw, indices: tuple[Array | None, ...], labels: Array) -> s
             digest.update(f"{array.dtype.str} {array.shape}\n".encode())
             digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
-
-
-def measure(x: Array, normalize: Literal["none", "standard", "minmax"]) -> Statistics:
-    """The statistics of training samples `x` (N, *shape), in float64, by the population's formula (divided by N)."""
-    kept = x.ndim - 1 if x.ndim < 4 else 1
-    axes = tuple(axis for axis in range(x.ndim) if axis != kept)
-    if x.dtype == np.uint8 and x.ndim == 4:
-        mean, deviation, low, high = of_bytes(x)
-    else:
-        mean, deviation = of_numbers(x, axes)
-        low, high = x.min(axis=axes).astype(np.float64), x.max(axis=axes).astype(np.float64)
-    as_stored = np.zeros_like(mean), np.ones_like(mean)
-    offset, scale = {"standard": (mean, deviation), "minmax": (low, high - low), "none": as_stored}[normalize]
-    scale = np.where(low == high, 1.0, scale)
-    shape = [x.shape[axis] if axis == kept else 1 for axis in range(1, x.ndim)]
-    offset, scale, low, high = (value.astype(np.float32).reshape(shape) for value in (offset, scale, low, high))
-    scale[scale == 0] = 1  # a spread too small for float32
-    return Statistics(offset, scale, low, high)
-
-
-def of_bytes(x: Array) -> tuple[Array, Array, Array, Array]:
-    """Mean, standard deviation, smallest and largest of each channel of images of bytes (N, C, H, W).
-
-    From the counts of the 256 values, which is exact and several times quicker than summing floats.
-    """
-    values = np.arange(256.0)
-    rows = []
-    for channel in range(x.shape[1]):
-        counts = np.zeros(256, dtype=np.int64)
-        for start in range(0, len(x), CHUNK):
-            counts += np.bincount(x[start : start + CHUNK, channel].ravel(), minlength=256)
-        mean = counts @ values / counts.sum()
-        deviation = np.sqrt(counts @ (values - mean) ** 2 / counts.sum())
-        seen = np.flatnonzero(counts)
-        rows.append((mean, deviation, float(seen[0]), float(seen[-1])))
-    mean, deviation, low, high = np.array(rows).T
-    return mean, deviation, low, high
-
-
-def of_numbers(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
-    """Mean and standard deviation over `axes`, in two passes and float64, without a float64 copy of the whole."""
-    mean = x.mean(axis=axes, dtype=np.float64, keepdims=True)
-    squares = np.zeros_like(mean)
-    for start in range(0, len(x), CHUNK):
-        squares += ((x[start : start + CHUNK] - mean) ** 2).sum(axis=axes, keepdims=True)
-    count = x.size // max(mean.size, 1)
-    return mean.reshape(-1), np.sqrt(squares / count).reshape(-1)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from tuner.data.columns import Column, Kind, features
 from tuner.durable.reading import damaged, json_bytes, parse_json, shown
 from tuner.errors import NotFoundError
 from tuner.runs.files import CONFIG, DATA
@@ -16,24 +17,35 @@ if TYPE_CHECKING:
     from tuner.data.splits import Splits
 
 
+MEASURED = ("mean", "scale", "low", "high")
+
+
 @dataclass(frozen=True)
 class Data:
-    """What data.json holds. `shape` is that of one sample, `columns` the names of a table's columns where they are
-    known; `parts` maps train, validation and test to their ``{"samples": N, "classes": [samples of each class]}``.
+    """What data.json holds. `shape` is that of one sample as the network is given it, `columns` those of a table where
+    they are known, in the order in which they are stored, as the training part fitted them; `parts` maps train,
+    validation and test to their ``{"samples": N, "classes": [samples of each class]}``.
 
     What is predicted is a class, whose names are `classes` in the order of the outputs, or a number (`classes` is ()),
     which the network gives as (number - target_mean) / target_scale. Samples are normalised as (x - mean) / scale:
     `normalize` has ``mean`` and ``scale``, and as ``low`` and ``high`` the smallest and largest stored number of the
-    training part, each one number a channel of a picture or a column of a table or sequence.
+    training part, each one number a channel of a picture or a feature of a table or sequence; `normalization` is the
+    setting by which they were chosen.
     """
 
     shape: tuple[int, ...]
     classes: tuple[str, ...]
     target_mean: float
     target_scale: float
-    columns: tuple[str, ...]
+    columns: tuple[Column, ...]
     parts: dict[str, dict[str, Any]]
+    normalization: str
     normalize: dict[str, tuple[float, ...]]
+
+    @property
+    def stored(self) -> tuple[int, ...]:
+        """The shape of one sample as it is stored."""
+        return (len(self.columns),) if self.columns else self.shape
 
 
 def data_bytes(splits: Splits, normalize: str) -> bytes:
@@ -44,13 +56,13 @@ def data_bytes(splits: Splits, normalize: str) -> bytes:
     }
     numeric = {"mean": splits.target_mean, "scale": splits.target_scale}
     target = {"classes": known.classes} if known.classes else numeric
-    flat = {key: array.ravel().tolist() for key, array in vars(splits.statistics).items()}
+    flat = {key: getattr(splits.statistics, key).ravel().tolist() for key in MEASURED}
     return json_bytes(
         {
             "format": FORMAT,
             "shape": known.shape,
             "target": {"name": None, "kind": known.target, **target},
-            "columns": [{"name": name, "kind": "number"} for name in known.columns],
+            "columns": [_told(column) for column in known.columns],
             "parts": {name: {"samples": len(part), **counts[name]} for name, part in parts.items()},
             "normalize": {"name": normalize, **flat},
         }
@@ -79,15 +91,36 @@ def _checked(value: dict[str, Any]) -> Data:
         raise ValueError("shape")
     width = shape[0] if len(shape) != 2 else shape[1]
     classes = _texts(target["classes"]) if target["kind"] == "class" else ()
-    columns = _texts(column["name"] for column in value["columns"])
-    if (not classes and target["kind"] != "number") or len(columns) not in (0, width):
+    columns = tuple(_column(column) for column in value["columns"])
+    if (not classes and target["kind"] != "number") or (columns and len(features(columns)) != width):
         raise ValueError("target, columns")
     mean, scale = _numbers([target["mean"], target["scale"]], 2) if not classes else (0.0, 1.0)
     for part in value["parts"].values():
         if type(part["samples"]) is not int or len(part.get("classes", classes)) != len(classes):
             raise ValueError("parts")
-    measured = {key: _numbers(normalize[key], width) for key in ("mean", "scale", "low", "high")}
-    return Data(shape, classes, mean, scale, columns, value["parts"], measured)
+    measured = {key: _numbers(normalize[key], width) for key in MEASURED}
+    [name] = _texts([normalize["name"]])
+    return Data(shape, classes, mean, scale, columns, value["parts"], name, measured)
+
+
+def _told(column: Column) -> dict[str, Any]:
+    """A column as data.json holds it: its name, its kind and what is not as usual."""
+    usual = vars(Column(column.name))
+    return {key: value for key, value in vars(column).items() if key in ("name", "kind") or value != usual[key]}
+
+
+def _column(told: dict[str, Any]) -> Column:
+    """Raises KeyError, TypeError or ValueError for what `_told` does not give."""
+    name, *categories = _texts([told["name"], *told.get("categories", ())])
+    if told["kind"] not in get_args(Kind):
+        raise ValueError("kind")
+    fills, unseen = told.get("fills", ()), told.get("unseen", ())
+    whole = [told.get("missing", 0), told.get("embedding", 0), *unseen]
+    if not all(type(each) is int and each >= 0 for each in whole):
+        raise ValueError("a count is no whole number")
+    [first] = _numbers([told.get("first", 0.0)], 1)
+    return Column(name, told["kind"], tuple(categories), whole[0], whole[1], bool(told.get("has_time", False)),
+                  _numbers(fills, len(fills)), first, tuple(unseen))  # fmt: skip
 
 
 def _texts(values: Iterable[Any]) -> tuple[str, ...]:

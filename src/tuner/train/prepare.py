@@ -42,8 +42,8 @@ def prepare(session: Session) -> Setup:
     description = splits.description
     classes = len(description.classes) if description.target == "class" else None
     built = network.build(session.loaded.plan, config.seed, config.training.precision).to(device)
-    numbers = {key: torch.from_numpy(array).to(device) for key, array in vars(splits.statistics).items()}
-    normalizer = Normalizer(**numbers)
+    told = vars(splits.statistics).items()
+    normalizer = Normalizer(**{key: torch.from_numpy(array).to(device) for key, array in told if array is not None})
     train = _samples(splits.train, splits, device)
     kept = not config.data.augment and 4 * train.x.numel() <= RESIDENT_BYTES
     rows = torch.from_numpy(splits.train_evaluated).to(device)

@@ -1,0 +1,69 @@
+"""What is known of a table's columns, and what a network is given of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["number", "category", "boolean", "date"]
+
+DATE_PARTS = ("year", "month", "weekday", "days", "hour")
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One number that the network is given: a `number` is normalised and may be embedded, a `flag` is 0 or 1 or -1 and
+    stays as it is, a `code` is the number of one of `codes` rows of an embedding of `width` numbers, of which row 0
+    stands for what training did not see."""
+
+    name: str
+    kind: Literal["number", "flag", "code"] = "number"
+    codes: int = 0
+    width: int = 0
+
+
+@dataclass(frozen=True)
+class Column:
+    """What is known of a column: `categories` are those of the whole table, of a boolean its two values; `missing` is
+    how many rows have none. `embedding` is the size of an embedding, 0 where there is none and each category has an
+    input of its own; `has_time` says whether dates are more than days. `fills` are the training part's medians of what
+    it is made into, `first` the training part's first day, `unseen` the categories that the training part lacks.
+
+    Stored is one float32 a row: a number as it is, the index of a category or of one of two values (-1: of none that
+    is known), a date as days since 1970-01-01; NaN is a missing value.
+    """
+
+    name: str
+    kind: Kind = "number"
+    categories: tuple[str, ...] = ()
+    missing: int = 0
+    embedding: int = 0
+    has_time: bool = False
+    fills: tuple[float, ...] = ()
+    first: float = 0.0
+    unseen: tuple[int, ...] = ()
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """What the network is given of it, in order."""
+        own = [Feature(self.name)]
+        if self.kind == "boolean":
+            own = [Feature(self.name, "flag")]
+        elif self.kind == "date":
+            own = [Feature(f"{self.name} {part}") for part in DATE_PARTS[: 5 if self.has_time else 4]]
+        elif self.kind == "category" and self.embedding:
+            return (Feature(self.name, "code", len(self.categories) + 1 + bool(self.missing), self.embedding),)
+        elif self.kind == "category":
+            own = [Feature(f"{self.name} = {category}", "flag") for category in self.categories]
+        return (*own, *([Feature(f"{self.name} missing", "flag")] if self.missing else []))
+
+
+def features(columns: Iterable[Column]) -> tuple[Feature, ...]:
+    """What the network is given of a row."""
+    return tuple(feature for column in columns for feature in column.features)
+
+
+def is_plain(columns: Iterable[Column]) -> bool:
+    """Whether what is stored is what the network is given: numbers, none of them missing."""
+    return all(column.kind == "number" and not column.missing for column in columns)

@@ -45,6 +45,8 @@ class Bound(ABC):
     """How null is written then: ``none`` where that is a choice."""
     is_path = False
     """Whether the config language reads it relative to the file that says it."""
+    is_map = False
+    """Whether it may be a map of any names, whose layers are merged."""
     item: Bound | None = None
     """What its items take, where it is a list."""
     most = math.inf
@@ -178,6 +180,22 @@ class ListOf(Bound):
         return kept
 
 
+class MapOf(Bound):
+    """A map of any names to what another bound takes."""
+
+    is_map = True
+
+    def __init__(self, item: Bound) -> None:
+        self.item: Bound = item
+        self.words = self.plural = f"a map of names to {item.plural}"
+        self.schema = {"additionalProperties": item.schema, "type": "object"}
+
+    def check(self, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise RefusedError
+        return {str(key): self.item.check(each) for key, each in value.items()}
+
+
 class Null(Bound):
     """What another bound takes, or null; none is accepted for null."""
 
@@ -199,16 +217,15 @@ class Either(Bound):
 
     def __init__(self, first: Bound, second: Bound) -> None:
         self.first, self.second, self.options = first, second, (*first.options, *second.options)
+        self.is_path, self.is_map, self.item = first.is_path, second.is_map, second.item
         self.words = self.plural = f"{first.words} or {second.words}"
         self.schema = {"anyOf": [first.schema, second.schema]}
 
     def check(self, value: Any) -> Any:
-        for bound in (self.first, self.second):
-            try:
-                return bound.check(value)
-            except RefusedError:
-                continue
-        raise RefusedError
+        try:
+            return self.first.check(value)
+        except RefusedError:
+            return self.second.check(value)
 
 
 class Of(Bound):

@@ -13,7 +13,7 @@ from typing import Any
 
 from tuner.document.writing import flow
 
-NOT_MEANING = ("name", "tags", "data.root", "checkpoint", "layer_stats",
+NOT_MEANING = ("name", "tags", "data.root", "data.path", "data.test_path", "checkpoint", "layer_stats",
                "training.test", "training.device", "training.threads")  # fmt: skip
 """Keys that do not count when two configs are compared (they name, place or save a run, but do not change it)."""
 

@@ -48,7 +48,14 @@ def load(
     reader, config = _parse(source, overrides, default_name, data, options or {})
     if reader.faults and (config.data.reads_to_open or not may_open(config, reader.bad)):
         raise ConfigError(reader.faults)
-    loaded = Loaded(config, config.data.open())
+    try:
+        loaded = Loaded(config, config.data.open())
+    except ConfigError as error:  # what the data lacks that a setting names
+        for fault in error.faults:
+            place = _place_of(Contradiction(fault.key, fault.message), reader)
+            told = {"given": fault.given, "allowed": fault.allowed, "suggestion": fault.suggestion}
+            reader.fault(place, fault.key, fault.message, **told)
+        raise ConfigError(reader.faults) from None
     _check(loaded, reader)
     if reader.faults:
         raise ConfigError(reader.faults)

@@ -11,8 +11,8 @@ from tuner.bounds import a, label
 from tuner.choice import Choice, Field, InvalidError, Section, fold
 from tuner.config import advice, trial
 from tuner.config.comparison import STAYED
-from tuner.document.files import located
-from tuner.document.nodes import Items, Map, Node, Place, Scalar, shown, to_plain
+from tuner.document.files import absolute
+from tuner.document.nodes import Items, Map, Node, Place, Scalar, merged, shown, to_plain
 from tuner.document.writing import flow
 from tuner.errors import FIRST, Faults
 from tuner.packages import packages
@@ -265,8 +265,8 @@ class Reader:
             return self.choices(bound.listed, top, path)
         if isinstance(top, Items):
             self.items |= {f"{path}[{index}]": item.place for index, item in enumerate(top.nodes)}
-        value = to_plain(top)
-        return str(located(value, top.place.base)) if bound.is_path and value and isinstance(value, str) else value
+        value = merged(nodes) if bound.is_map else to_plain(top)
+        return absolute(value, top.place.base) if bound.is_path else value
 
     def since_none(self, nodes: Sequence[Node], path: str, nothing: str) -> Sequence[Node]:
         """What stands above the last one that is `nothing`; the settings below it are named in a note."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Kind = Literal["number", "category", "boolean", "date"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 DATE_PARTS = ("year", "month", "weekday", "days", "hour")
 
@@ -27,8 +28,8 @@ class Feature:
 class Column:
     """What is known of a column: `categories` are those of the whole table, of a boolean its two values; `missing` is
     how many rows have none. `embedding` is the size of an embedding, 0 where there is none and each category has an
-    input of its own; `has_time` says whether dates are more than days. `fills` are the training part's medians of what
-    it is made into, `first` the training part's first day, `unseen` the categories that the training part lacks.
+    input of its own; `form` is how dates are written, as strftime takes it. `fills` are the training part's medians of
+    what it is made into, `first` the training part's first day, `unseen` the categories that the training part lacks.
 
     Stored is one float32 a row: a number as it is, the index of a category or of one of two values (-1: of none that
     is known), a date as days since 1970-01-01; NaN is a missing value.
@@ -39,7 +40,7 @@ class Column:
     categories: tuple[str, ...] = ()
     missing: int = 0
     embedding: int = 0
-    has_time: bool = False
+    form: str = ""
     fills: tuple[float, ...] = ()
     first: float = 0.0
     unseen: tuple[int, ...] = ()
@@ -51,7 +52,7 @@ class Column:
         if self.kind == "boolean":
             own = [Feature(self.name, "flag")]
         elif self.kind == "date":
-            own = [Feature(f"{self.name} {part}") for part in DATE_PARTS[: 5 if self.has_time else 4]]
+            own = [Feature(f"{self.name} {part}") for part in DATE_PARTS[: 5 if "%H" in self.form else 4]]
         elif self.kind == "category" and self.embedding:
             return (Feature(self.name, "code", len(self.categories) + 1 + bool(self.missing), self.embedding),)
         elif self.kind == "category":

@@ -73,7 +73,7 @@ def _parts(column: Column, values: Array) -> list[Array]:
     months = days.astype("datetime64[M]").astype(np.int64)
     weekday = (days.astype(np.int64) + 3) % 7  # 1970 began on a Thursday; Monday is 0
     found = [months // 12 + 1970, months % 12 + 1, weekday, values - column.first]
-    return [*found, (values - whole) * 24] if column.has_time else found
+    return [*found, (values - whole) * 24] if "%H" in column.form else found
 
 
 def limits(normalize: str, given: Sequence[Feature], shape: Sequence[int]) -> Array | None:

@@ -38,6 +38,8 @@ class Description:
     test_samples: int
     columns: tuple[Column, ...] = ()
     """A table's columns, where they are known."""
+    target_name: str = ""
+    """What a table's own column of the target is called."""
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -55,13 +57,18 @@ class Raw:
     """What reading a source gives: the numbers as stored, in the source's own order.
 
     `x` is uint8 or float32 of shape (N, *stored), `y` int64 class indices or float32 numbers of shape (N,).
-    `test_x` and `test_y` are None where the source has no test split of its own.
+    `test_x` and `test_y` are None where the source has no test split of its own. Samples of equal numbers in `groups`
+    (N,) stay in one part; those of the largest `times` (N,) are the test part, the next ones the validation part;
+    `repeated` ones, (N,) of truth, are in none.
     """
 
     x: Array
     y: Array
     test_x: Array | None = None
     test_y: Array | None = None
+    groups: Array | None = None
+    times: Array | None = None
+    repeated: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -171,7 +178,7 @@ class DrawnTest(Section):
     `test` is None where a fold is the test part, which it need not be told.
     """
 
-    either = ("test", "fold")
+    either: ClassVar[tuple[str, ...]] = ("test", "fold")
     test: float | None = setting(
         Null(Number(ge=0, lt=1)),
         "share of all samples kept for the test, drawn first; stratified for classes; null: data.fold is the test part",
@@ -185,14 +192,15 @@ class DrawnTest(Section):
     )
 
     def __init__(self, **given: Any) -> None:
-        super().__init__(**({"test": None, **given} if isinstance(given.get("fold"), Fold) else given))
+        is_told = any(given.get(key) not in (None, "none") for key in self.either if key != "test")
+        super().__init__(**({"test": None, **given} if is_told else given))
 
     @classmethod
     def clashes(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        is_share, is_fold = (values.get(key) is not None for key in ("test", "fold"))
-        if is_share and is_fold:
-            yield "test", "data.fold is the test part: leave test out"
-        if {"test", "fold"} <= values.keys() and not is_share and not is_fold:
+        parts = [key for key in cls.either if values.get(key) is not None]
+        if len(parts) > 1:
+            yield parts[0], f"data.{parts[1]} is the test part: leave {parts[0]} out"
+        if not parts and values.keys() >= set(cls.either):
             yield "test", "null goes only with data.fold, which then is the test part; give a share, 0 for no test"
 
     def describe(

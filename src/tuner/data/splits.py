@@ -20,7 +20,6 @@ from tuner.data.source import (
     NumericTarget,
     Raw,
     faults,
-    sizes,
 )
 from tuner.data.statistics import Statistics, measure
 from tuner.errors import ConfigError, Fault, NotFoundError, ResourceError
@@ -128,23 +127,30 @@ def choose(dataset: Dataset, raw: Raw) -> Indices:
 
     All are drawn by the source's own labels, so that label noise and order move no sample.
     """
-    source, known, counts = dataset.source, dataset.description, sizes(dataset)
+    source, known = dataset.source, dataset.description
     fold = source.fold if isinstance(source, DrawnTest) else None
+    by_class = known.target == "class"
 
     def drawn(pool: Array, count: int | Fold, purpose: str) -> tuple[Array, Array]:
+        if raw.times is not None and purpose in ("test", "validation") and not isinstance(count, Fold):
+            chosen = np.sort(pool[np.argsort(raw.times[pool], kind="stable")[len(pool) - count :]])
+            return chosen, np.setdiff1d(pool, chosen, assume_unique=True)
         bits = random_bits(source.split_seed, purpose)
-        return draw(pool, raw.y, count, bits, by_class=known.target == "class")
+        groups = raw.groups if purpose in ("fold", "test", "validation") else None
+        return draw(pool, raw.y, count, bits, by_class=by_class, groups=groups)
 
     train, test = np.arange(len(raw.y)), None
+    if raw.repeated is not None:
+        train = train[~raw.repeated]
     if fold:
-        check_fold(known, raw.y, fold)
+        check_fold(known, raw.y[train], fold)
         test, train = drawn(train, fold, "fold")
-    elif raw.test_x is None:
-        test, train = drawn(train, counts.test, "test")
+    elif raw.test_x is None and isinstance(source, DrawnTest):
+        test, train = drawn(train, round((source.test or 0) * len(train)), "test")
         check_classes(known, raw.y, train, "test")
-    validation, train = drawn(train, counts.validation, "validation")
+    validation, train = drawn(train, round(source.validation * len(train)), "validation")
     check_classes(known, raw.y, train, "validation")
-    train, _ = drawn(train, counts.train, "limit")
+    train, _ = drawn(train, len(train) if source.limit is None else min(source.limit, len(train)), "limit")
     check_classes(known, raw.y, train, "limit")
     evaluated, _ = drawn(train, min(len(train), max(len(validation), EVALUATED_AT_LEAST)), "train_evaluated")
     return Indices(train, validation, test, evaluated)
@@ -167,7 +173,7 @@ def split(dataset: Dataset, raw: Raw) -> Splits:
     test_x, test_y = (raw.x[chosen.test], raw.y[chosen.test]) if chosen.test is not None else (raw.test_x, raw.test_y)
     assert test_x is not None and test_y is not None  # noqa: S101 - one of the two is there
     target_mean, target_scale = 0.0, 1.0
-    if isinstance(source, NumericTarget) and source.standardize_target:
+    if isinstance(source, NumericTarget) and source.standardize_target and known.target == "number":
         target_mean = float(y.mean(dtype=np.float64))
         target_scale = float(y.std(dtype=np.float64)) if y.min() != y.max() else 1.0
     return Splits(
@@ -179,7 +185,7 @@ def split(dataset: Dataset, raw: Raw) -> Splits:
         statistics=measure(x, source.normalize, known.features),
         target_mean=target_mean,
         target_scale=target_scale,
-        fingerprint=fingerprint(raw, (train, chosen.validation, chosen.test), y),
+        fingerprint=fingerprint(raw, (train, chosen.validation, chosen.test), y, source.reads_to_open and known),
     )
 
 
@@ -197,26 +203,38 @@ def shuffled_indices(count: int, bits: np.random.PCG64) -> Array:
     return np.argsort(bits.random_raw(count), kind="stable")
 
 
-def draw(pool: Array, y: Array, count: int | Fold, bits: np.random.PCG64, *, by_class: bool) -> tuple[Array, Array]:
+def draw(
+    pool: Array, y: Array, count: int | Fold, bits: np.random.PCG64, *, by_class: bool, groups: Array | None = None
+) -> tuple[Array, Array]:
     """`count` of the samples in `pool` and the rest of it, both ascending; with classes, each gets its share.
 
     A smaller count with the same bits draws a part of the larger draw (within a class, or without classes). The folds
     are dealt out one sample after the other, class after class: they differ by one at most, overall and in each class.
+    Samples of equal `groups` (N,) are drawn together, as of the class of the first: the shares are met as nearly as
+    their sizes allow.
     """
-    order = pool[shuffled_indices(len(pool), bits)]
+    of = np.arange(len(pool))
+    units, weights = pool, np.ones(len(pool), dtype=np.int64)
+    if groups is not None:
+        _, first, of, weights = np.unique(groups[pool], return_index=True, return_inverse=True, return_counts=True)
+        units = pool[first]
+    order = shuffled_indices(len(units), bits)
     if by_class:
-        order = order[np.argsort(y[order], kind="stable")]
+        order = order[np.argsort(y[units[order]], kind="stable")]
+    weights = weights[order]
+    starts = np.cumsum(weights) - weights
     if isinstance(count, Fold):
-        chosen = order[count.index :: count.of]
+        is_chosen = starts % count.of == count.index
     elif by_class:
-        counts = np.bincount(y[order])
-        within = np.arange(len(pool)) - np.repeat(np.cumsum(counts) - counts, counts)
-        chosen = order[within < np.repeat(shares(counts, count), counts)]
+        classes = y[units[order]]
+        counts = np.bincount(classes, weights=weights).astype(np.int64)
+        starts -= (np.cumsum(counts) - counts)[classes]
+        is_chosen = 2 * starts + weights - 1 < 2 * shares(counts, count)[classes]
     else:
-        chosen = order[:count]
-    taken = np.zeros(len(y), dtype=bool)
-    taken[chosen] = True
-    return pool[taken[pool]], pool[~taken[pool]]
+        is_chosen = 2 * starts + weights - 1 < 2 * count
+    taken = np.zeros(len(units), dtype=bool)
+    taken[order[is_chosen]] = True
+    return pool[taken[of]], pool[~taken[of]]
 
 
 def shares(counts: Array, total: int) -> Array:
@@ -263,9 +281,13 @@ def check_fold(known: Description, y: Array, fold: Fold) -> None:
         raise ConfigError([Fault(f"data.fold.of: {message}", key="data.fold.of")])
 
 
-def fingerprint(raw: Raw, indices: tuple[Array | None, ...], labels: Array) -> str:
-    """SHA-256 of the data as read, of the samples in each part and of the labels trained on."""
+def fingerprint(raw: Raw, indices: tuple[Array | None, ...], labels: Array, told: Description | bool = False) -> str:
+    """SHA-256 of the data as read, of the samples in each part and of the labels trained on; and of what their columns
+    and classes are called, where that was `told` by the data."""
     digest = hashlib.sha256()
+    if isinstance(told, Description):
+        names = [(column.name, column.kind, column.categories) for column in told.columns]
+        digest.update(repr((names, told.classes)).encode())
     for array in (raw.x, raw.y, raw.test_x, raw.test_y, *indices, labels):
         if array is None:
             digest.update(b"none\n")

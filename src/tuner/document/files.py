@@ -43,6 +43,13 @@ def located(text: str, base: Path) -> Path:
     return Path(os.path.normpath(base / expanded(text)))
 
 
+def absolute(value: Any, base: Path) -> Any:
+    """A path or a list of paths that a config says, as it is stored; what is none comes as it is."""
+    if isinstance(value, list):
+        return [absolute(each, base) for each in value]
+    return str(located(value, base)) if value and isinstance(value, str) else value
+
+
 def folder_of(path: Path) -> Path:
     """The folder that a file's paths are relative to: absolute, without links, so that ``..`` leads up from it."""
     return Path(os.path.realpath(path.parent))

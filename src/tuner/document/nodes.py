@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +112,14 @@ def to_plain(node: Node) -> Plain:
     if isinstance(node, Items):
         return [to_plain(item) for item in node.nodes]
     return {key: to_plain(value) for key, (_, value) in node.entries.items()}
+
+
+def merged(nodes: Sequence[Node]) -> Plain:
+    """The values of a map from its layers, lowest first, each key from its uppermost; of what is no map, the last's."""
+    maps = list(takewhile(lambda node: isinstance(node, Map), reversed(nodes)))
+    found = {key: to_plain(value) for node in reversed(maps) if isinstance(node, Map)
+             for key, (_, value) in node.entries.items()}  # fmt: skip
+    return found if maps else to_plain(nodes[-1])
 
 
 def shown(node: Node) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from tuner.data.columns import Column, Kind, features
+from tuner.data.columns import KINDS, Column, features
 from tuner.durable.reading import damaged, json_bytes, parse_json, shown
 from tuner.errors import NotFoundError
 from tuner.runs.files import CONFIG, DATA
@@ -61,7 +61,7 @@ def data_bytes(splits: Splits, normalize: str) -> bytes:
         {
             "format": FORMAT,
             "shape": known.shape,
-            "target": {"name": None, "kind": known.target, **target},
+            "target": {"name": known.target_name or None, "kind": known.target, **target},
             "columns": [_told(column) for column in known.columns],
             "parts": {name: {"samples": len(part), **counts[name]} for name, part in parts.items()},
             "normalize": {"name": normalize, **flat},
@@ -104,22 +104,24 @@ def _checked(value: dict[str, Any]) -> Data:
 
 
 def _told(column: Column) -> dict[str, Any]:
-    """A column as data.json holds it: its name, its kind and what is not as usual."""
+    """A column as data.json holds it: its name, its kind, what is not as usual, and the inputs made of it."""
     usual = vars(Column(column.name))
-    return {key: value for key, value in vars(column).items() if key in ("name", "kind") or value != usual[key]}
+    told = {key: value for key, value in vars(column).items() if key in ("name", "kind") or value != usual[key]}
+    inputs = [feature.name for feature in column.features]
+    return told if inputs == [column.name] else {**told, "inputs": inputs}
 
 
 def _column(told: dict[str, Any]) -> Column:
     """Raises KeyError, TypeError or ValueError for what `_told` does not give."""
-    name, *categories = _texts([told["name"], *told.get("categories", ())])
-    if told["kind"] not in get_args(Kind):
+    name, form, *categories = _texts([told["name"], told.get("form", ""), *told.get("categories", ())])
+    if told["kind"] not in KINDS:
         raise ValueError("kind")
     fills, unseen = told.get("fills", ()), told.get("unseen", ())
     whole = [told.get("missing", 0), told.get("embedding", 0), *unseen]
     if not all(type(each) is int and each >= 0 for each in whole):
         raise ValueError("a count is no whole number")
     [first] = _numbers([told.get("first", 0.0)], 1)
-    return Column(name, told["kind"], tuple(categories), whole[0], whole[1], bool(told.get("has_time", False)),
+    return Column(name, told["kind"], tuple(categories), whole[0], whole[1], form,
                   _numbers(fills, len(fills)), first, tuple(unseen))  # fmt: skip
 
 

@@ -1,0 +1,221 @@
+"""People's own tables: csv, tsv, parquet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tuner.bounds import Either, Flag, Integer, ListOf, MapOf, Null, OneOf, Text
+from tuner.choice import nearest, setting
+from tuner.data.columns import KINDS, Column, features
+from tuner.data.files import shown
+from tuner.data.source import Dataset, Description, DrawnTest, NumericTarget, Raw, Source
+from tuner.data.tabular.facts import Facts, Seen, place_of, remember, remembered
+from tuner.errors import ConfigError, Fault, NotFoundError
+
+FILE, NAME = Text(least=1, words="a path", is_path=True), Text(least=1, words="the name of a column")
+AUTO = OneOf("auto")
+ONE = r"(?s)."
+
+
+class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv", "parquet")):
+    """A table of your own: a .csv, .tsv or .parquet file (text also as .gz), or several with the same columns.
+
+    What each column is, is told by its cells: numbers; two values; dates (year, month, weekday, hour, days since the
+    first training row); categories, of which those with more than `one_hot` values are learned as an embedding. Missing
+    numbers become the training part's median, with a column that says so; missing categories are one of their own.
+    Columns stand in the order of their names, whatever their order in the file.
+    Choose it when: your data is rows with a column to predict; `tuner init FILE --target COLUMN` writes the config.
+    Source: for robust numbers, embeddings and one-hot of few categories: Holzmueller, Grinsztajn, Steinwart (2024),
+    "Better by Default: Strong Pre-Tuned MLPs and Boosted Trees on Tabular Data".
+    """
+
+    reads_to_open = True
+    either = ("test", "fold", "test_path")
+
+    path: str | list[str] = setting(Either(FILE, ListOf(FILE, least=1, most=1_000)), "the file, or several of them")
+    target: str | int = setting(Either(NAME, Integer()), "the column to predict: its name, or its number from 0 on")
+    task: str = setting(
+        OneOf("auto", "classes", "numbers"),
+        "auto: texts and columns of two values are classes, others numbers",
+        default="auto",
+    )
+    header: bool | str = setting(
+        Either(Flag(), AUTO), "whether the first line holds names; without, columns are column_1, ...", default="auto"
+    )
+    delimiter: str = setting(
+        Text(pattern=f"{ONE}|auto", words="one character or auto"), "what stands between cells", default="auto"
+    )
+    decimal: str = setting(OneOf("auto", ".", ","), "what stands before the fraction of a number", default="auto")
+    thousands: str = setting(
+        Text(pattern=f"({ONE})?|auto", words="one character, '' or auto"),
+        "what stands between groups of three digits",
+        default="auto",
+    )
+    encoding: str = setting(
+        Text(least=1, words="an encoding or auto"), "of the text: utf-8, cp1252, ...", default="auto"
+    )
+    missing: list[str] = setting(
+        ListOf(Text(), most=1_000),
+        "cells that stand for no value",
+        default=["", "NA", "NaN", "n/a", "null", "?", "-"],
+    )
+    columns: str | dict[str, str] = setting(
+        Either(AUTO, MapOf(OneOf(*KINDS))), "what columns are, where their cells do not tell", default="auto"
+    )
+    drop: list[str] = setting(ListOf(NAME, most=100_000), "columns that are no input", default=[])
+    id: str | None = setting(
+        Null(NAME), "a column that names the row: no input, and `tuner predict` hands it on", default=None
+    )
+    one_hot: int = setting(Integer(ge=1, le=10_000), "categories up to which each has an input of its own", default=9)
+    embedding: int = setting(
+        Integer(ge=1, le=1_024), "numbers that each category of a column with more is learned as", default=8
+    )
+    missing_target: str = setting(OneOf("error", "drop"), "what becomes of rows without a target", default="error")
+    positive: str | int | None = setting(
+        Null(Either(NAME, Integer())),
+        "of two classes the one that f1, auc and average_precision are about",
+        default=None,
+    )
+    test_path: str | None = setting(
+        Null(FILE), "a file with the test part; null: data.test or data.fold draws it", default=None
+    )
+    group: str | None = setting(
+        Null(NAME), "a column whose equal values stay in one part (a patient, a user); no input", default=None
+    )
+    time: str | None = setting(
+        Null(NAME),
+        "a column of dates or numbers: the newest rows are the test part, those before the validation part",
+        default=None,
+    )
+    duplicates: str = setting(
+        OneOf("together", "drop", "keep"),
+        "together: rows with equal inputs stay in one part; drop: of equal rows the first is kept; keep: nothing",
+        default="together",
+    )  # fmt: skip
+
+    @classmethod
+    def clashes(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        yield from super().clashes(values)
+        for key in ("fold", "group"):
+            if values.get("time") is not None and values.get(key) is not None:
+                yield key, "goes not with data.time, by which the parts are cut"
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files of training and validation, then that of the test part, if it has one."""
+        own = [self.path] if isinstance(self.path, str) else self.path
+        return [Path(each) for each in (*own, *([self.test_path] if self.test_path else []))]
+
+    def open(self, root: Path | None = None) -> Dataset:  # noqa: ARG002 - it lies where it is said to
+        facts = self.facts()
+        seen = {each.name: each for each in facts.columns}
+        target_name = self.checked(list(seen))
+        target = self.target_column(seen[target_name])
+        apart = {target_name, self.id, self.group, *self.drop}
+        columns = tuple(self.input_column(seen[name]) for name in ordered(seen) if name not in apart)
+        if not columns:
+            raise self.wrong("no column is left as an input", "Take some out of data.drop.")
+        gaps = seen[target_name].missing_in if self.missing_target == "drop" else (0,) * len(facts.rows)
+        rows = [count - gap for count, gap in zip(facts.rows, gaps, strict=True)]
+        shape, classes = (len(features(columns)),), target.categories
+        if self.test_path:
+            kind: Any = "class" if classes else "number"
+            known = Description(shape, kind, classes, sum(rows[:-1]), rows[-1], columns, target_name)
+        else:
+            known = replace(self.describe(shape, classes, sum(rows), columns), target_name=target_name)
+
+        def read() -> Raw:
+            from tuner.data.tabular.reading import raw_of
+
+            return raw_of(self, facts, columns, target, self.input_column(seen[self.time]) if self.time else None)
+
+        return Dataset(self, known, read)
+
+    def facts(self) -> Facts:
+        """What a look through the files tells. Raises NotFoundError where one is missing, damaged or no table."""
+        place = place_of(self.paths, self)
+        found = remembered(place)
+        if found is None:
+            from tuner.data.tabular.looking import look
+
+            found = look(self.paths, self)
+            if place is not None and place == place_of(self.paths, self):
+                remember(place, found)
+        return found
+
+    def checked(self, names: list[str]) -> str:
+        """The name of the target. Raises ConfigError for settings that name columns that there are not."""
+        found = []
+        target = self.target
+        if isinstance(target, int) and -len(names) <= target < len(names):
+            target = names[target]
+        asked: dict[str, Sequence[Any]] = {
+            "target": [target],
+            "id": [self.id],
+            "group": [self.group],
+            "time": [self.time],
+            "drop": self.drop,
+        }
+        asked["columns"] = list(self.columns) if isinstance(self.columns, dict) else []
+        for key, given in asked.items():
+            for name in given:
+                if name is not None and name not in names:
+                    near = nearest(str(name), names)
+                    has = ", ".join(names[:30]) + f" and {len(names) - 30} more" * (len(names) > 30)
+                    found.append(Fault(f"{shown(self.paths[0])} has no column {name}", key=f"data.{key}",
+                                       given=str(name), allowed=has, suggestion=near))  # fmt: skip
+        for key in ("id", "group", "time"):
+            if not found and getattr(self, key) == target:
+                found.append(Fault(f"{target} is the target", key=f"data.{key}", given=str(target)))
+        if found:
+            raise ConfigError(found)
+        return str(target)
+
+    def target_column(self, seen: Seen) -> Column:
+        """The target: categories are its classes. Raises NotFoundError where nothing can be learned of it."""
+        if seen.missing and self.missing_target == "error":
+            what = f"the target {seen.name} is missing in {seen.missing:,} row{'s' * (seen.missing > 1)}"
+            raise self.wrong(what, "Fill it in, or data.missing_target: drop leaves these rows out.")
+        is_classes = self.task == "classes" or (self.task == "auto" and seen.kind in ("category", "boolean"))
+        if not is_classes and (seen.kind in ("category", "date") or (seen.kind == "boolean" and seen.low == seen.high)):
+            has = f"{seen.categories[0]!r}" if seen.categories else "dates"
+            raise self.wrong(f"the target {seen.name} is to be numbers, and holds {has}", "data.task: classes fits it.")
+        if not is_classes:
+            if seen.low == seen.high:
+                raise self.wrong(f"the target {seen.name} is {seen.low:g} in every row: nothing is left to predict")
+            return Column(seen.name)
+        if not seen.categories:
+            fix = "data.task: numbers predicts it as a number; or cut it into classes."
+            raise self.wrong(
+                f"the target {seen.name} has {seen.distinct:,} different values, too many for classes", fix
+            )
+        if len(seen.categories) < 2:
+            raise self.wrong(
+                f"the target {seen.name} is {seen.categories[0]!r} in every row: nothing is left to predict"
+            )
+        if alone := [name for name, count in zip(seen.categories, seen.counts, strict=True) if count < 2]:
+            told = ", ".join(map(repr, alone[:5])) + f" and {len(alone) - 5} more" * (len(alone) > 5)
+            fix = "Join it with another class or leave the row out; a column of numbers may want data.task: numbers."
+            raise self.wrong(f"class {told} of {seen.name} has a single row, which cannot both train and test", fix)
+        return Column(seen.name, "category", seen.categories)
+
+    def input_column(self, seen: Seen) -> Column:
+        """The column as an input."""
+        categories = seen.categories if seen.kind in ("category", "boolean") else ()
+        size = self.embedding if seen.kind == "category" and len(categories) > self.one_hot else 0
+        return Column(seen.name, seen.kind, categories, seen.missing, size, seen.form)
+
+    def wrong(self, message: str, fix: str = "") -> NotFoundError:
+        """An error about what the files hold."""
+        return NotFoundError(f"{shown(self.paths[0])}: {message}", fix=fix)
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """Columns in the order in which they are inputs, whatever their order in the file: column_2 before column_10."""
+    return sorted(
+        names, key=lambda name: [part.zfill(20) if part.isdigit() else part for part in re.split("([0-9]+)", name)]
+    )

@@ -1,0 +1,87 @@
+"""The cells of a column -> missing values, numbers, dates, texts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import polars as pl
+
+from tuner.data.tabular.dialect import Dialect
+
+_DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y")
+_TIMES = ("", " %H:%M:%S", " %H:%M", " %H:%M:%S%.f", "T%H:%M:%S", "T%H:%M:%S%.f", "T%H:%M:%SZ")
+DATES = tuple(f"{day}{time}" for day in _DAYS for time in _TIMES)
+"""The ways of writing a date that are understood, in the order in which they are tried."""
+
+
+def cleaned(cells: pl.Series, missing: Collection[str]) -> pl.Series:
+    """Cells as text without spaces around it, as float64 or as moments in time, null where they are missing. What is
+    none of these (a list, a struct) comes as it is."""
+    if cells.dtype in (pl.Categorical, pl.Enum, pl.Boolean):
+        cells = cells.cast(pl.String)
+    if cells.dtype == pl.String:
+        cells = cells.str.strip_chars()
+        return cells.set(cells.is_in(list(missing)), None)
+    if cells.dtype.is_numeric() or cells.dtype == pl.Null:
+        numbers = cells.cast(pl.Float64, strict=False).fill_nan(None)
+        gaps = [float(each) for each in missing if _is_number(each)]
+        return numbers.set(numbers.is_in(gaps), None) if gaps else numbers
+    if cells.dtype in (pl.Date, pl.Datetime):
+        return cells.cast(pl.Datetime("us"))
+    return cells
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return float(text) == float(text)
+    except ValueError:
+        return False
+
+
+def numbers(cells: pl.Series, dialect: Dialect | None) -> pl.Series:
+    """`cleaned` cells as float64, null where they are missing or no numbers."""
+    if cells.dtype == pl.Float64:
+        return cells
+    if cells.dtype != pl.String:
+        return pl.Series(cells.name, [None] * len(cells), dtype=pl.Float64)
+    if dialect is not None and dialect.thousands:
+        cells = cells.str.replace_all(dialect.thousands, "", literal=True)
+    if dialect is not None and dialect.decimal != ".":
+        cells = cells.str.replace(dialect.decimal, ".", literal=True)
+    return cells.cast(pl.Float64, strict=False)
+
+
+def days(cells: pl.Series, form: str) -> pl.Series:
+    """`cleaned` cells as days since 1970-01-01, float64, null where they are missing or not written in this `form`."""
+    if cells.dtype == pl.String:
+        cells = cells.str.to_datetime(form, strict=False, exact=True, time_unit="us")
+    if cells.dtype != pl.Datetime:
+        return pl.Series(cells.name, [None] * len(cells), dtype=pl.Float64)
+    return cells.dt.replace_time_zone(None).to_physical() / 86_400e6
+
+
+def text_of(number: float) -> str:
+    """A number as the name of a category or a class: ``1``, ``0.5``."""
+    return f"{number:.0f}" if number.is_integer() and abs(number) < 1e15 else repr(number)
+
+
+def is_numeric(categories: Collection[str]) -> bool:
+    """Whether all are numbers, written as `text_of` writes them, so that ``1.0`` means ``1``."""
+    return bool(categories) and all(_is_number(each) and text_of(float(each)) == each for each in categories)
+
+
+def in_order(categories: Collection[str]) -> tuple[str, ...]:
+    """Sorted, numbers by their value."""
+    return tuple(sorted(categories, key=float if is_numeric(categories) else None))
+
+
+def texts(cells: pl.Series, dialect: Dialect | None, *, numeric: bool) -> pl.Series:
+    """`cleaned` cells as names of categories; with `numeric` numbers are written in one way."""
+    if cells.dtype == pl.String and not numeric:
+        return cells
+    if cells.dtype == pl.Datetime:
+        return cells.dt.to_string("iso")
+    known = cells.unique().drop_nulls()
+    values = numbers(known, dialect)
+    named = [text if value is None else text_of(value) for text, value in zip(known, values, strict=True)]
+    return cells.replace_strict(known, pl.Series(named, dtype=pl.String), default=None, return_dtype=pl.String)

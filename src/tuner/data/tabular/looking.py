@@ -1,0 +1,176 @@
+"""A first look through a table: what each column is, told by all its cells."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tuner.data.columns import Kind
+from tuner.data.source import Array
+from tuner.data.tabular.blocks import Table
+from tuner.data.tabular.cells import DATES, cleaned, days, in_order, numbers, text_of
+from tuner.data.tabular.dialect import Dialect
+from tuner.data.tabular.facts import Facts, Seen
+from tuner.errors import NotFoundError
+
+MOST_CATEGORIES, TRACKED_NUMBERS = 10_000, 1_000
+MOSTLY = 0.9
+"""A column of which this share is numbers is one of numbers with mistakes in it."""
+
+
+def look(paths: Sequence[Path], settings: Any) -> Facts:
+    """Reads the files once. Raises NotFoundError for what is damaged, or no table; for columns that are not what
+    ``settings.columns`` says; for text in a column of numbers."""
+    tables = [Table(path, settings) for path in paths]
+    first = tables[0]
+    for other in tables[1:]:
+        if lacking := sorted(set(first.names) ^ set(other.names)):
+            raise other.wrong(f"has not the columns of {first.path.name}: {', '.join(map(repr, lacking[:5]))}")
+    kinds: Mapping[str, Kind] = settings.columns if isinstance(settings.columns, Mapping) else {}
+    looks = {name: Look(name, kinds.get(name)) for name in first.names}
+    rows = []
+    for table in tables:
+        count = 0
+        for each in looks.values():
+            each.missing.append(0)
+        for block in table.blocks():
+            count += len(block.frame)
+            for name, each in looks.items():
+                each.add(cleaned(block.frame[name], settings.missing), block.lines, table)
+        rows.append(count)
+    if not sum(rows):
+        raise first.wrong("has no rows, only a header")
+    dialect = "parquet" if first.dialect is None else first.dialect.words
+    return Facts(tuple(rows), tuple(each.seen() for each in looks.values()), dialect)
+
+
+@dataclass
+class Look:
+    """One column, as far as it was read. `values` counts its distinct texts or numbers, None where they are too many;
+    `missing` has a count a file, `bad` is the first cell that is no number, with its file and where it stands."""
+
+    name: str
+    asked: Kind | None
+    dialect: Dialect | None = None
+    values: Counter[Any] | None = field(default_factory=Counter)
+    missing: list[int] = field(default_factory=list)
+    numbers: int = 0
+    others: int = 0
+    padded: bool = False
+    bad: tuple[Table, int, str] | None = None
+    infinite: tuple[Table, int] | None = None
+    forms: tuple[str, ...] = DATES
+    moments: int = 0
+    low: float = float("inf")
+    high: float = float("-inf")
+
+    def add(self, cells: pl.Series, lines: Array, table: Table) -> None:
+        """Takes up some more rows."""
+        self.dialect = table.dialect
+        if cells.dtype not in (pl.String, pl.Float64, pl.Datetime):
+            raise table.wrong(f"column {self.name!r} holds {cells.dtype}", f"drop it: data.drop: [{self.name}]")
+        self.missing[-1] += cells.null_count()
+        if cells.dtype == pl.Datetime:
+            self.moments += len(cells) - cells.null_count()
+            self.forms = ("%H" if self.forms == ("%H",) or bool((days(cells, "") % 1 != 0).any()) else "",)
+            return
+        found = numbers(cells, table.dialect)
+        is_number = found.is_not_null()
+        self.numbers += int(is_number.sum())
+        if infinite := found.is_infinite().arg_true().to_list():
+            self.infinite = self.infinite or (table, int(lines[infinite[0]]))
+        if self.numbers:
+            self.low, self.high = min(self.low, _of(found.min())), max(self.high, _of(found.max()))
+        odd = (cells.is_not_null() & ~is_number).arg_true()
+        self.others += len(odd)
+        if len(odd) and self.bad is None:
+            self.bad = table, int(lines[odd[0]]), str(cells[odd[0]])
+        if cells.dtype == pl.String and not self.padded and self.asked != "number":
+            self.padded = bool(cells.str.contains(r"^[-+]?0\d+$").any())
+        self.count(cells)
+
+    def count(self, cells: pl.Series) -> None:
+        """Counts its distinct cells, while that can be of use, and tries the ways of writing dates on them."""
+        if self.values is None and not (self.others and self.forms):
+            return
+        told = cells.drop_nulls().value_counts()
+        if self.others:
+            words = told[:, 0]
+            self.forms = tuple(form for form in self.forms if not days(words, form).null_count())
+        if self.values is not None:
+            self.values.update(dict(told.iter_rows()))
+            is_text = self.others or self.padded or self.asked in ("category", "boolean")
+            if len(self.values) > (MOST_CATEGORIES if is_text else TRACKED_NUMBERS):
+                self.values = None
+
+    def seen(self) -> Seen:
+        """What the column is. Raises NotFoundError where that is not clear, or not what was asked."""
+        there = self.numbers + self.others + self.moments
+        named: Counter[str] = Counter()
+        for value, count in (self.values or {}).items():
+            named[str(value) if self.padded or self.others else text_of(_number(value, self.dialect))] += count
+        kind = self.asked or self.told(there, named)
+        if kind == "date":
+            self.check_dates()
+            return Seen(self.name, kind, tuple(self.missing), len(named) or there, form=self.forms[0])
+        if kind == "number":
+            self.check_numbers()
+        elif self.values is None:
+            what = f"column {self.name!r} has more than {MOST_CATEGORIES:,} different texts: no network can learn them"
+            raise NotFoundError(what, fix=f"leave it out: data.drop: [{self.name}]")
+        if kind == "boolean" and len(named) != 2:
+            has = f"is to be a boolean, and has {len(named)} different values"
+            raise NotFoundError(f"column {self.name!r} {has}", fix="A boolean has exactly two values.")
+        names = in_order(named)
+        low, high = (self.low, self.high) if self.numbers and not self.others else (0.0, 0.0)
+        distinct = len(names) or self.numbers
+        return Seen(self.name, kind, tuple(self.missing), distinct, names, tuple(named[name] for name in names),
+                    low=low, high=high)  # fmt: skip
+
+    def told(self, there: int, named: Counter[str]) -> Kind:
+        """The kind that its cells tell."""
+        if self.moments or (self.others and self.forms and not self.numbers and self.is_one_form()):
+            return "date"
+        if len(named) == 2:
+            return "boolean"
+        if self.others and self.numbers >= MOSTLY * there:
+            self.check_numbers()
+        return "category" if self.others or self.padded else "number"
+
+    def is_one_form(self) -> bool:
+        """Whether it is clear which number is the month: 01/02/2024 alone does not say."""
+        return len({form[:2] for form in self.forms if form[2:3] == "/"}) < 2
+
+    def check_numbers(self) -> None:
+        """Raises NotFoundError for a cell that is none, or not a finite one."""
+        if self.infinite is not None:
+            table, line = self.infinite
+            raise table.wrong(
+                f"line {line:,}, column {self.name!r}: the number is not finite", "mend it or leave it empty"
+            )
+        if self.bad is not None:
+            table, line, text = self.bad
+            what = f"line {line:,}, column {self.name!r}: {text[:60]!r} is no number, and {self.numbers:,} others are"
+            fix = f"mend it, add it to data.missing, or say data.columns: {{{self.name}: category}}"
+            raise table.wrong(what, fix)
+
+    def check_dates(self) -> None:
+        """Raises NotFoundError where not all cells are dates written in one way."""
+        if self.numbers or not self.forms:
+            fix = "Such a column has dates like 2024-12-31 or 2024-12-31 23:59:59, all written in one way."
+            has = f"has {self.bad[2][:60]!r}" if self.bad else "has numbers"
+            raise NotFoundError(f"column {self.name!r} is to be a date, and {has}", fix=fix)
+
+
+def _of(value: Any) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _number(value: Any, dialect: Dialect | None) -> float:
+    """A cell that is a number, of text or as it is."""
+    return value if isinstance(value, float) else float(numbers(pl.Series([value]), dialect)[0])

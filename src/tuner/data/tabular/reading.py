@@ -1,0 +1,168 @@
+"""The rows of a table that was looked at -> arrays: a float32 a column and row; the target; what stays together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tuner.data.columns import Column
+from tuner.data.files import shown
+from tuner.data.source import Array, Raw
+from tuner.data.tabular.blocks import Block, Table
+from tuner.data.tabular.cells import cleaned, days, is_numeric, numbers, texts
+from tuner.data.tabular.facts import Facts
+from tuner.errors import NotFoundError
+
+
+@dataclass
+class Rows:
+    """What was read of some files: `x` (N, columns) and `y` (N,) float32, NaN where missing, -1 for a category that is
+    not known; the cells of the columns asked for besides, of text; where each row stands, for messages."""
+
+    x: Array
+    y: Array
+    beside: dict[str, list[Any]] = field(default_factory=dict)
+    lines: Array = field(default_factory=lambda: np.empty(0, np.int64))
+
+
+def read(
+    paths: Sequence[Path], settings: Any, columns: Sequence[Column], target: Column | None, beside: Collection[str] = ()
+) -> Iterator[Rows]:
+    """The rows of all files, a block at a time, in their order. `target` may be lacking in a file that has none: its
+    numbers are NaN then. Raises NotFoundError for a file that lacks a column, and as `Table` does."""
+    for path in paths:
+        table = Table(path, settings)
+        check_columns(table, [column.name for column in columns])
+        for block in table.blocks():
+            yield rows_of(table, block, settings.missing, columns, target, beside)
+
+
+def check_columns(table: Table, names: Sequence[str]) -> None:
+    """Raises NotFoundError where the table lacks some of these."""
+    if lacking := [name for name in names if name not in table.names]:
+        told = ", ".join(map(repr, lacking[:10])) + f" and {len(lacking) - 10} more" * (len(lacking) > 10)
+        has = ", ".join(table.names[:20]) + ", ..." * (len(table.names) > 20)
+        raise table.wrong(f"has no column {told}", f"It has {has}.")
+
+
+def rows_of(
+    table: Table, block: Block, missing: Sequence[str], columns: Sequence[Column], target: Column | None,
+    beside: Collection[str],
+) -> Rows:  # fmt: skip
+    """One block as numbers."""
+    frame = block.frame
+    x = np.empty((len(frame), len(columns)), dtype=np.float32)
+    for at, column in enumerate(columns):
+        x[:, at] = values(frame[column.name], column, missing, block.lines, table)
+    y = np.full(len(frame), np.nan, dtype=np.float32)
+    if target is not None and target.name in table.names:
+        y = values(frame[target.name], target, missing, block.lines, table)
+    kept = {name: cleaned(frame[name], missing).to_list() for name in beside if name in table.names}
+    return Rows(x, y, kept, block.lines)
+
+
+def values(cells: pl.Series, column: Column, missing: Sequence[str], lines: Array, table: Table) -> Array:
+    """A column's cells as they are stored. Raises NotFoundError for a cell that is no number or date, or not a finite
+    one, in a column of them."""
+    plain = cleaned(cells, missing)
+    if column.kind in ("category", "boolean"):
+        named = texts(plain, table.dialect, numeric=is_numeric(column.categories))
+        codes = pl.Series(range(len(column.categories)), dtype=pl.Float32)
+        known = pl.Series(column.categories, dtype=pl.String)
+        found = named.replace_strict(known, codes, default=-1.0, return_dtype=pl.Float32)
+        return found.set(plain.is_null(), None).fill_null(np.nan).to_numpy()
+    found = days(plain, column.form) if column.kind == "date" else numbers(plain, table.dialect)
+    odd = (plain.is_not_null() & (found.is_null() | found.is_infinite())).arg_true()
+    if len(odd):
+        at = int(odd[0])
+        wanted = f"date like {column.form}" if column.kind == "date" else "finite number"
+        what = f"line {lines[at]:,}, column {column.name!r}: {str(plain[at])[:60]!r} is no {wanted}"
+        raise table.wrong(what, f"mend it, add it to data.missing, or say what data.columns: {{{column.name}: ...}} is")
+    array = found.fill_null(np.nan).to_numpy().astype(np.float32)
+    if np.isinf(array).any():
+        raise table.wrong(f"column {column.name!r} has numbers beyond 3.4e38, which float32 cannot hold")
+    return array
+
+
+def read_all(
+    paths: Sequence[Path], settings: Any, columns: Sequence[Column], target: Column, rows: int, beside: Collection[str]
+) -> Rows:
+    """All rows, of which there are `rows`. Raises NotFoundError also where there are others by now."""
+    x, y = np.empty((rows, len(columns)), dtype=np.float32), np.empty(rows, dtype=np.float32)
+    kept: dict[str, list[Any]] = {name: [] for name in beside}
+    lines, at = np.empty(rows, np.int64), 0
+    for block in read(paths, settings, columns, target, beside):
+        end = at + len(block.x)
+        if end > rows:
+            break
+        x[at:end], y[at:end], lines[at:end] = block.x, block.y, block.lines
+        for name in beside:
+            kept[name] += block.beside[name]
+        at = end
+    else:
+        if at == rows:
+            return Rows(x, y, kept, lines)
+    raise changed(paths[0])
+
+
+def raw_of(settings: Any, facts: Facts, columns: Sequence[Column], target: Column, time: Column | None) -> Raw:
+    """The whole table. `time` is the column that the parts are cut by, where there is one."""
+    names = [column.name for column in columns]
+    extra = [time] if time is not None and time.name not in names else []
+    beside = [settings.group] if settings.group else []
+    rows = read_all(settings.paths, settings, [*columns, *extra], target, sum(facts.rows), beside)
+    is_there = ~np.isnan(rows.y)
+    if (target.categories and (rows.y < 0).any()) or (settings.missing_target == "error" and not is_there.all()):
+        raise changed(settings.paths[0])
+    own = int(is_there[: sum(facts.rows[:-1])].sum()) if settings.test_path else len(rows.y)
+    x, y, lines = (
+        (rows.x, rows.y, rows.lines) if is_there.all() else (rows.x[is_there], rows.y[is_there], rows.lines[is_there])
+    )
+    times = None
+    if time is not None:
+        times = x[:own, [*names, time.name].index(time.name)].astype(np.float64)
+        if np.isnan(times).any():
+            line = lines[int(np.isnan(times).argmax())]
+            raise NotFoundError(f"{settings.paths[0]}: line {line:,} has no {time.name}, by which the parts are cut",
+                                fix="Fill it in, or leave data.time out.")  # fmt: skip
+    x = x[:, : len(columns)] if extra else x
+    labels = y.astype(np.int64) if target.categories else y
+    together = _groups([each for each, there in zip(rows.beside[settings.group], is_there, strict=True) if there]
+                       [:own]) if settings.group else None  # fmt: skip
+    repeated = None
+    if settings.duplicates == "drop":
+        _, first = np.unique(_hashes(x[:own], y[:own]), return_index=True)
+        repeated = ~np.isin(np.arange(own), first)
+    elif settings.duplicates == "together" and together is None:
+        together = np.unique(_hashes(x[:own]), return_inverse=True)[1]
+    if not settings.test_path:
+        return Raw(x, labels, groups=together, times=times, repeated=repeated)
+    return Raw(x[:own], labels[:own], x[own:], labels[own:], groups=together, times=times, repeated=repeated)
+
+
+def changed(path: Path) -> NotFoundError:
+    """The error for a file that is another one than a moment before."""
+    return NotFoundError(f"{shown(path)} changed while it was read", fix="Run the same command again.")
+
+
+def _groups(values: Sequence[Any]) -> Array:
+    """A number for each different value; each missing one is alone."""
+    known: dict[Any, int] = {}
+    return np.array(
+        [known.setdefault(object() if each is None else each, len(known)) for each in values], dtype=np.int64
+    )
+
+
+def _hashes(x: Array, y: Array | None = None) -> Array:
+    """A hash of each row, uint64 (N,): that of equal rows is equal, and two others hardly ever have the same."""
+    found = np.full(len(x), 0x9E3779B97F4A7C15, dtype=np.uint64)
+    for column in [*x.T, *([y] if y is not None else [])]:
+        bits = (column + np.float32(0)).astype(np.float32).view(np.uint32).astype(np.uint64)  # -0 is 0
+        found = (found ^ bits) * np.uint64(0xD6E8FEB86659FD93)
+        found ^= found >> np.uint64(32)
+    return found

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tuner.asks.runs.columns import find_column
+from tuner.asks.runs.columns import OWN, find_column
 from tuner.asks.runs.entries import Entry
 from tuner.bounds import Bound, Either, Flag, Integer, ListOf, Null, Number
 from tuner.choice import Choice, Section, key_paths
@@ -378,6 +378,7 @@ def test_the_last_part_of_one_key_alone_means_that_key(read: Read) -> None:
 @given(st.sampled_from(sorted({path.partition(".")[2] for path in key_paths(Config) if "." in path})))
 def test_train_and_runs_take_a_short_key_for_the_same(short: str) -> None:
     """Each refuses it with the same keys, or takes it for the same one."""
+    assume(short not in OWN)  # time, of which `runs` has a column
     entry = Entry(Path("r"), "r", "finished")
     entry.__dict__["settings"] = dict.fromkeys(key_paths(Config), 1)
     try:

@@ -25,7 +25,7 @@ from typing import ClassVar
 
 from tuner.bounds import Text
 from tuner.choice import setting
-
+from tuner.data.columns import Column
 from tuner.data.source import Dataset, DrawnTest, Raw, Source
 from tuner.errors import NotFoundError
 
@@ -50,7 +50,7 @@ class Rows(DrawnTest, Source, name="rows"):
         except OSError as error:
             raise NotFoundError(f"{self.path} cannot be read: {error.strerror}") from error
         classes = tuple(sorted({line[-1] for line in lines}))
-        known = self.describe((len(names) - 1,), classes, len(lines), tuple(names[:-1]))
+        known = self.describe((len(names) - 1,), classes, len(lines), tuple(map(Column, names[:-1])))
         x = np.array([list(map(float, line[:-1])) for line in lines], np.float32)
         return Dataset(self, known, lambda: Raw(x, np.array([classes.index(line[-1]) for line in lines])))
 '''

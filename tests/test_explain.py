@@ -60,6 +60,14 @@ def of(name: str, what: str) -> Meaning:
     return found
 
 
+@pytest.fixture(autouse=True)
+def folder_with_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file that examples of people's own data name."""
+    rows = [f"{i},{i * i % 7},{'ab'[i % 2]}" for i in range(30)]
+    (tmp_path / "my.csv").write_text("\n".join(["a,b,y", *rows]))
+    monkeypatch.chdir(tmp_path)
+
+
 def loaded(folder: Path, text: str, overrides: tuple[str, ...] = ()) -> dict[str, Any]:
     """The resolved config of a text."""
     (folder / "c.yaml").write_text(text)

@@ -40,7 +40,7 @@ PRINTED = (
 )
 
 FAR = (
-    "transformer|attention|bert|gpt|lora|gan|diffusion|tokenizer|embedding|kubernetes|banana|quantization|pruning|beam|"
+    "transformer|attention|bert|gpt|lora|gan|diffusion|tokenizer|kubernetes|banana|quantization|pruning|beam|"
     "reinforcement|kernel trick|random forest|xgboost|docker|learner|mixup|wandb|tensorboard|hydra|lightning|glorious|"
     "qqqq|x|ab|глубина|注意力"
 )

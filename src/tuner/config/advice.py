@@ -100,7 +100,7 @@ _TOOLS = {
     "model.activation": "nonlinearity act activationfunction",
     "model.initializer": "init weightsinitializer kernelinitializer",
     "model.batch_norm": "batchnorm bn norm usebatchnorm",
-    "model.dropout": "droprate dropoutrate dropoutprob pdropout drop",
+    "model.dropout": "droprate dropoutrate dropoutprob pdropout",
     "model.hidden": "hiddensizes hiddenlayersizes hiddensize hiddendims",
     "data": "dataset",
     "data.root": "datadir dataroot",

@@ -18,7 +18,6 @@ from tuner.errors import ConfigError, Fault, NotFoundError
 
 FILE, NAME = Text(least=1, words="a path", is_path=True), Text(least=1, words="the name of a column")
 AUTO = OneOf("auto")
-ONE = r"(?s)."
 
 
 class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv", "parquet")):
@@ -47,11 +46,11 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
         Either(Flag(), AUTO), "whether the first line holds names; without, columns are column_1, ...", default="auto"
     )
     delimiter: str = setting(
-        Text(pattern=f"{ONE}|auto", words="one character or auto"), "what stands between cells", default="auto"
+        Text(pattern=r"^([\t -!#-~]|auto)$", words="one character or auto"), "what stands between cells", default="auto"
     )
     decimal: str = setting(OneOf("auto", ".", ","), "what stands before the fraction of a number", default="auto")
     thousands: str = setting(
-        Text(pattern=f"({ONE})?|auto", words="one character, '' or auto"),
+        Text(pattern=r"^([^\n]?|auto)$", words="one character, '' or auto"),
         "what stands between groups of three digits",
         default="auto",
     )
@@ -66,7 +65,7 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
     columns: str | dict[str, str] = setting(
         Either(AUTO, MapOf(OneOf(*KINDS))), "what columns are, where their cells do not tell", default="auto"
     )
-    drop: list[str] = setting(ListOf(NAME, most=100_000), "columns that are no input", default=[])
+    drop: list[str] = setting(ListOf(NAME, most=10_000), "columns that are no input", default=[])
     id: str | None = setting(
         Null(NAME), "a column that names the row: no input, and `tuner predict` hands it on", default=None
     )

@@ -104,7 +104,8 @@ def example(setting: Setting, value: Any) -> dict[str, Any]:
     inner, above = {setting.key: value}, setting.above
     if above is None:
         data = kinds()["data"].find(str(name_of(inner.get("data"))))
-        return {**inner, "loss": "mse"} if data is not None and issubclass(data, NumericTarget) else inner
+        is_number = data is not None and issubclass(data, NumericTarget) and "task" not in data.fields
+        return {**inner, "loss": "mse"} if is_number else inner
     if issubclass(setting.owner, Choice) and not isinstance(above.field.default, setting.owner):
         inner = with_name(setting.owner, inner)
     return example(above, [inner] if above.listed else inner)
@@ -126,7 +127,7 @@ def sample(field: Field) -> Any:
         return 32 if bound.le is None or bound.le > 10_000 else bound.ge  # a width is many, a side is small
     if isinstance(bound, Number):
         return ((bound.ge or bound.gt or 0) + (bound.le or bound.lt or 1)) / 2
-    return "file"
+    return "my.csv" if bound.is_path else "y"
 
 
 def overrides(values: dict[str, Any]) -> tuple[str, ...]:

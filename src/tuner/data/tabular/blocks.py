@@ -9,10 +9,10 @@ import io
 import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 import polars as pl
@@ -20,6 +20,7 @@ import polars as pl
 from tuner.data.files import shown, unreadable
 from tuner.data.source import Array
 from tuner.data.tabular.dialect import rows_of, sniffed
+from tuner.data.tabular.facts import missing
 from tuner.errors import NotFoundError
 
 BLOCK, SAMPLE, LONGEST_RECORD = 1 << 22, 1 << 18, 1 << 26
@@ -37,22 +38,23 @@ class Block:
     lines: Array
 
 
-class Table:
-    """A table file that is read from its beginning to its end, once. `settings` have its dialect's keys and `missing`.
+class TableFile:
+    """A table file that is read from its beginning to its end, once, within `with`. `settings` have its dialect's keys
+    and `missing`.
 
     Raises NotFoundError, here and while it is read, where the file is missing, damaged or no table.
     """
 
     def __init__(self, path: Path, settings: Any) -> None:
-        self.path, self.dialect = path, None
-        self._stream = _opened(path)
-        with self.understood():
+        self.path, self.dialect, self._open = path, None, ExitStack()
+        with ExitStack() as opened, self.understood():
+            self._stream = _opened(path, opened)
             start = self._stream.read(SAMPLE)
             self.is_parquet = start.startswith(b"PAR1")
             if not start.strip():
                 raise self.wrong("is empty: it has no row")
             if self.is_parquet:
-                self._parquet = pl.scan_parquet(path)
+                self._parquet = pl.scan_parquet(path, glob=False)
                 self.names = list(self._parquet.collect_schema())
                 return
             if start[:4] in (b"PK\3\4", b"\x89PNG", b"%PDF", b"\xff\xd8\xff\xe0", b"\x93NUM"):
@@ -63,8 +65,15 @@ class Table:
             self._decoder = io.IncrementalNewlineDecoder(plain, translate=True)
             self._rest = self._utf8(start)
             self.names = self._first_names()
-        if again := sorted({name for name in self.names if self.names.count(name) > 1}):
-            raise self.wrong(f"has several columns called {again[0]}", "give each a name of its own")
+            if again := sorted({name for name in self.names if self.names.count(name) > 1}):
+                raise self.wrong(f"has several columns called {again[0]}", "give each a name of its own")
+            self._open = opened.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._open.close()
 
     @contextmanager
     def understood(self) -> Iterator[None]:
@@ -164,22 +173,16 @@ class Table:
         return lines[filled], frame if filled.all() else frame.filter(pl.Series(filled))
 
 
-def _opened(path: Path) -> BinaryIO | gzip.GzipFile:
-    """The bytes of a file, unpacked where it is gzipped."""
+def _opened(path: Path, opened: ExitStack) -> BinaryIO | gzip.GzipFile:
+    """The bytes of a file, unpacked where it is gzipped; `opened` closes it."""
     if path == STDIN:
         return sys.stdin.buffer
     try:
-        stream = open(path, "rb")  # noqa: SIM115, PTH123 - read to its end by the table
-        if stream.read(2) == b"\x1f\x8b":
-            stream.seek(0)
-            return gzip.open(stream)
-        stream.seek(0)
-    except (OSError, ValueError) as error:
-        if isinstance(error, FileNotFoundError | NotADirectoryError):
-            fix = "set data.path to where it lies now: data.path=FILE on the command line"
-            raise NotFoundError(f"{shown(path)} is missing", fix=fix) from error
-        raise unreadable(path, error if isinstance(error, OSError) else OSError(str(error))) from error
-    return stream
+        stream = opened.enter_context(open(path, "rb"))  # noqa: PTH123 - a path may be a pipe
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise missing(path) from error
+    is_packed = stream.peek(2)[:2] == b"\x1f\x8b"
+    return opened.enter_context(gzip.GzipFile(fileobj=stream)) if is_packed else stream
 
 
 def _last_end(data: bytes) -> int:

@@ -54,6 +54,12 @@ class Facts:
     dialect: str
 
 
+def missing(path: Path) -> NotFoundError:
+    """The error for a file that is not there."""
+    fix = "Set data.path to where it lies now: data.path=FILE on the command line."
+    return NotFoundError(f"{shown(path)} is missing", fix=fix)
+
+
 def remembered(place: Path | None) -> Facts | None:
     """What is known from a look before, if that can be read."""
     with suppress(TunerError, KeyError, TypeError, ValueError):
@@ -77,8 +83,7 @@ def place_of(paths: Sequence[Path], settings: Any) -> Path | None:
             stat = path.stat()
         except (OSError, ValueError) as error:
             if isinstance(error, FileNotFoundError | NotADirectoryError):
-                fix = "Set data.path to where it lies now: data.path=FILE on the command line."
-                raise NotFoundError(f"{shown(path)} is missing", fix=fix) from error
+                raise missing(path) from error
             raise unreadable(path, error if isinstance(error, OSError) else OSError(str(error))) from error
         if path.is_dir():
             raise NotFoundError(f"{shown(path)} is a folder", fix="Give the file, or a list of files.")

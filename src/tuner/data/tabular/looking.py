@@ -12,7 +12,7 @@ import polars as pl
 
 from tuner.data.columns import Kind
 from tuner.data.source import Array
-from tuner.data.tabular.blocks import Table
+from tuner.data.tabular.blocks import TableFile
 from tuner.data.tabular.cells import DATES, cleaned, days, in_order, numbers, text_of
 from tuner.data.tabular.dialect import Dialect
 from tuner.data.tabular.facts import Facts, Seen
@@ -26,27 +26,26 @@ MOSTLY = 0.9
 def look(paths: Sequence[Path], settings: Any) -> Facts:
     """Reads the files once. Raises NotFoundError for what is damaged, or no table; for columns that are not what
     ``settings.columns`` says; for text in a column of numbers."""
-    tables = [Table(path, settings) for path in paths]
-    first = tables[0]
-    for other in tables[1:]:
-        if lacking := sorted(set(first.names) ^ set(other.names)):
-            raise other.wrong(f"has not the columns of {first.path.name}: {', '.join(map(repr, lacking[:5]))}")
     kinds: Mapping[str, Kind] = settings.columns if isinstance(settings.columns, Mapping) else {}
-    looks = {name: Look(name, kinds.get(name)) for name in first.names}
-    rows = []
-    for table in tables:
-        count = 0
-        for each in looks.values():
-            each.missing.append(0)
-        for block in table.blocks():
-            count += len(block.frame)
-            for name, each in looks.items():
-                each.add(cleaned(block.frame[name], settings.missing), block.lines, table)
-        rows.append(count)
-    if not sum(rows):
-        raise first.wrong("has no rows, only a header")
-    dialect = "parquet" if first.dialect is None else first.dialect.words
-    return Facts(tuple(rows), tuple(each.seen() for each in looks.values()), dialect)
+    looks: dict[str, Look] = {}
+    rows, dialects = [], []
+    for path in paths:
+        with TableFile(path, settings) as table:
+            looks = looks or {name: Look(name, kinds.get(name)) for name in table.names}
+            if differing := sorted(set(looks) ^ set(table.names)):
+                told = ", ".join(map(repr, differing[:5]))
+                raise table.wrong(f"has not the columns of {paths[0].name}: they differ in {told}")
+            rows.append(0)
+            dialects.append("parquet" if table.dialect is None else table.dialect.words)
+            for each in looks.values():
+                each.missing.append(0)
+            for block in table.blocks():
+                rows[-1] += len(block.frame)
+                for name, each in looks.items():
+                    each.add(cleaned(block.frame[name], settings.missing), block.lines, table)
+            if not rows[-1]:
+                raise table.wrong("has no rows, only a header")
+    return Facts(tuple(rows), tuple(each.seen() for each in looks.values()), dialects[0])
 
 
 @dataclass
@@ -62,14 +61,14 @@ class Look:
     numbers: int = 0
     others: int = 0
     padded: bool = False
-    bad: tuple[Table, int, str] | None = None
-    infinite: tuple[Table, int] | None = None
+    bad: tuple[TableFile, int, str] | None = None
+    infinite: tuple[TableFile, int] | None = None
     forms: tuple[str, ...] = DATES
     moments: int = 0
     low: float = float("inf")
     high: float = float("-inf")
 
-    def add(self, cells: pl.Series, lines: Array, table: Table) -> None:
+    def add(self, cells: pl.Series, lines: Array, table: TableFile) -> None:
         """Takes up some more rows."""
         self.dialect = table.dialect
         if cells.dtype not in (pl.String, pl.Float64, pl.Datetime):

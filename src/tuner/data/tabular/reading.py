@@ -13,7 +13,7 @@ import polars as pl
 from tuner.data.columns import Column
 from tuner.data.files import shown
 from tuner.data.source import Array, Raw
-from tuner.data.tabular.blocks import Block, Table
+from tuner.data.tabular.blocks import Block, TableFile
 from tuner.data.tabular.cells import cleaned, days, is_numeric, numbers, texts
 from tuner.data.tabular.facts import Facts
 from tuner.errors import NotFoundError
@@ -34,15 +34,15 @@ def read(
     paths: Sequence[Path], settings: Any, columns: Sequence[Column], target: Column | None, beside: Collection[str] = ()
 ) -> Iterator[Rows]:
     """The rows of all files, a block at a time, in their order. `target` may be lacking in a file that has none: its
-    numbers are NaN then. Raises NotFoundError for a file that lacks a column, and as `Table` does."""
+    numbers are NaN then. Raises NotFoundError for a file that lacks a column, and as `TableFile` does."""
     for path in paths:
-        table = Table(path, settings)
-        check_columns(table, [column.name for column in columns])
-        for block in table.blocks():
-            yield rows_of(table, block, settings.missing, columns, target, beside)
+        with TableFile(path, settings) as table:
+            check_columns(table, [column.name for column in columns])
+            for block in table.blocks():
+                yield rows_of(table, block, settings.missing, columns, target, beside)
 
 
-def check_columns(table: Table, names: Sequence[str]) -> None:
+def check_columns(table: TableFile, names: Sequence[str]) -> None:
     """Raises NotFoundError where the table lacks some of these."""
     if lacking := [name for name in names if name not in table.names]:
         told = ", ".join(map(repr, lacking[:10])) + f" and {len(lacking) - 10} more" * (len(lacking) > 10)
@@ -51,7 +51,7 @@ def check_columns(table: Table, names: Sequence[str]) -> None:
 
 
 def rows_of(
-    table: Table, block: Block, missing: Sequence[str], columns: Sequence[Column], target: Column | None,
+    table: TableFile, block: Block, missing: Sequence[str], columns: Sequence[Column], target: Column | None,
     beside: Collection[str],
 ) -> Rows:  # fmt: skip
     """One block as numbers."""
@@ -66,7 +66,7 @@ def rows_of(
     return Rows(x, y, kept, block.lines)
 
 
-def values(cells: pl.Series, column: Column, missing: Sequence[str], lines: Array, table: Table) -> Array:
+def values(cells: pl.Series, column: Column, missing: Sequence[str], lines: Array, table: TableFile) -> Array:
     """A column's cells as they are stored. Raises NotFoundError for a cell that is no number or date, or not a finite
     one, in a column of them."""
     plain = cleaned(cells, missing)

@@ -111,6 +111,8 @@ def test_takes_each_choice_as_given_and_as_resolved(member: type[Choice], tmp_pa
         "model: {name: layers, layers: [{name: conv, conv: 8}, {dropout: 0.5}]}",
         "data: {name: digits, augment: [flip, {name: shift, pixels: 1}], shift: []}",
         "{loss: {name: cross_entropy, class_weights: [1, 2, 3]}, data: iris}",
+        "{loss: {class_weights: balanced}, scheduler: cosine_log, optimizer: {lr_factors: {bias: 0.1}}}",
+        "optimizer: {name: sgd, lr_factors: {weights: inverse_sqrt_fan_in, input_scale: 6}}",
         "{name: a-b_c.1, tags: [x, y], seed: 9223372036854775807}",
         "data: {fold: {of: 3, index: 2}}",
         "data: {name: moons, test: null, fold: {}}",
@@ -258,4 +260,4 @@ def test_explains_agree_with_it_on_defaults() -> None:
     (told,) = (meaning for meaning in explain("sgd") if meaning.what == "optimizer")
     defaults = {row[0]: row[2] for row in told.rows}
     properties = SCHEMA["$defs"]["optimizer.sgd"]["properties"]
-    assert defaults == {key: json.dumps(about["default"]) for key, about in properties.items() if key != "name"}
+    assert defaults == {key: flow(about["default"]) for key, about in properties.items() if key != "name"}

@@ -44,7 +44,7 @@ def identify(member: type[Any]) -> str:
 
 
 def schemas(member: type[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The JSON schemas of each field's values, null aside, each with the field's key; a section's are its own fields'."""
+    """(key, JSON schema) of what each field takes: several where it takes one of several; sections and null aside."""
     for key, field in member.fields.items():
         if field.bound.section is None:
             yield from ((key, variant) for variant in variants(field.bound.schema))

@@ -18,7 +18,7 @@ from tuner.choice import Choice, Setting
 from tuner.config.load import load
 from tuner.config.schema import json_schema
 from tuner.document.files import plain
-from tuner.document.writing import to_yaml
+from tuner.document.writing import flow, to_yaml
 from tuner.errors import ConfigError
 from tuner.explain import explain
 from tuner.explain.language import example, example_of_choice, kinds, settings, with_name

@@ -169,14 +169,15 @@ class TestLearningRateFactors:
     def test_each_parameter_steps_as_in_torchs_group_of_that_rate(
         self, name: str, fan_in: bool, everywhere: bool
     ) -> None:
-        factors = LearningRateFactors(**FACTORS | ({"weights": "inverse_sqrt_fan_in"} if fan_in else {}))
+        given: dict[str, Any] = FACTORS | ({"weights": "inverse_sqrt_fan_in"} if fan_in else {})
+        factors = LearningRateFactors(**given)
         optimizer = Optimizer.members[name](
             lr=0.03, weight_decay=0.2, decay_bias_and_norm=everywhere, lr_factors=factors,
             **({"momentum": 0.9} if name == "sgd" else {}),
         )  # fmt: skip
         ours, theirs = Scaled(), Scaled()
         theirs.load_state_dict(ours.state_dict())
-        updater = Updater(optimizer, ours)
+        updater = Updater(optimizer, ours)  # type: ignore[arg-type]
         own = {key: value for key, value in vars(optimizer).items() if key not in Optimizer.fields}
         own["initial_accumulator_value"] = own.pop("initial_accumulator", 0)
         takes = inspect.signature(self.THEIRS[name]).parameters
@@ -197,7 +198,7 @@ class TestLearningRateFactors:
             stepper.step()
             updater.step(gradients, 0.03)
         for (key, parameter), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
-            torch.testing.assert_close(parameter, other, msg=lambda said, key=key: f"{key}: {said}")
+            torch.testing.assert_close(parameter, other, msg=key)
 
     @pytest.mark.parametrize("decay", [0.0, 0.2])
     def test_where_all_are_one_the_groups_are_those_of_weight_decay(self, decay: float) -> None:

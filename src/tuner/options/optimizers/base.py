@@ -30,11 +30,11 @@ class LearningRateFactors(Section):
 
     weights: float | Literal["inverse_sqrt_fan_in"] = setting(
         Either(POSITIVE, OneOf("inverse_sqrt_fan_in")),
-        "of parameters of 2 or more dims; inverse_sqrt_fan_in: 1 / sqrt(fan_in) of each",
+        "lr times this for parameters of 2 or more dims; inverse_sqrt_fan_in: 1 / sqrt(fan_in) of each",
         default=1.0,
     )
-    bias: float = setting(POSITIVE, "of biases, batch norm's among them", default=1.0)
-    input_scale: float = setting(POSITIVE, "of the learned scale of the inputs", default=1.0)
+    bias: float = setting(POSITIVE, "lr times this for biases, batch norm's too", default=1.0)
+    input_scale: float = setting(POSITIVE, "lr times this for the learned scale of the inputs", default=1.0)
 
     def of(self, name: str, shape: tuple[int, ...]) -> float:
         """The factor of a parameter by its name and shape; 1 for what is of none of these kinds."""
@@ -70,7 +70,7 @@ class Optimizer(Choice, kind="optimizer"):
     decay_bias_and_norm: bool = setting(Flag(), "weight decay on biases and batch norm parameters, too", default=False)
     lr_factors: LearningRateFactors = setting(
         Part(LearningRateFactors),
-        "lr times this for weights, biases, input scales; decoupled weight decay follows",
+        "what lr is multiplied by for each kind of parameter; decoupled weight decay follows lr",
         default=LearningRateFactors(),
     )
 

@@ -77,7 +77,7 @@ def test_plain_values() -> None:
 
 
 def test_settings_of_a_class_stand_below_those_it_inherits_and_an_overridden_one_keeps_its_place() -> None:
-    assert list(SGD.fields) == ["lr", "weight_decay", "decay_bias_and_norm", "momentum", "nesterov"]
+    assert list(SGD.fields) == ["lr", "weight_decay", "decay_bias_and_norm", "lr_factors", "momentum", "nesterov"]
     assert SGD.fields["lr"].default == 0.01
     assert Outer.fields["width"].required and not Outer.fields["sizes"].required
 

@@ -18,16 +18,16 @@ from hypothesis import strategies as st
 
 from tuner.asks.runs.columns import OWN, find_column
 from tuner.asks.runs.entries import Entry
-from tuner.bounds import Bound, Either, Flag, Integer, ListOf, Null, Number
+from tuner.bounds import Bound, Either, Flag, Integer, ListOf, MapOf, Null, Number
 from tuner.choice import Choice, Section, key_paths
-from tuner.config.comparison import NOT_MEANING, meaning_hash, side_by_side
+from tuner.config.comparison import NEUTRAL, NOT_MEANING, meaning_hash, side_by_side
 from tuner.config.load import Documents, load
 from tuner.config.loaded import Loaded
 from tuner.config.settings import Config
 from tuner.document.nodes import Map, Place, to_plain
 from tuner.document.parsing import parse
 from tuner.document.writing import to_yaml
-from tuner.errors import ConfigError, UsageError
+from tuner.errors import ConfigError, NotFoundError, UsageError
 
 Write = Callable[[str, str], str]
 
@@ -705,6 +705,34 @@ def test_a_fold_by_overrides(read: Read) -> None:
     assert read("data: {fold: {of: 7}}", "data.fold=none").resolved == read("{}").resolved
 
 
+def test_factors_are_merged_and_stay_when_the_optimizer_is_switched(read: Read) -> None:
+    text = "optimizer: {name: adam, lr_factors: {bias: 0.1, input_scale: 6}}"
+    found = read(
+        text, "optimizer=sgd", "optimizer.lr_factors.weights=inverse_sqrt_fan_in", "optimizer.lr_factors.bias=1"
+    )
+    assert at(found.resolved, "optimizer.lr_factors") == {
+        "weights": "inverse_sqrt_fan_in",
+        "bias": 1.0,
+        "input_scale": 6.0,
+    }
+    assert read(to_yaml(found.resolved)).hash == found.hash != read("optimizer: sgd").hash
+
+
+@pytest.mark.parametrize("path", NEUTRAL)
+def test_a_key_that_came_later_is_absent_at_its_neutral_value(read: Read, path: str) -> None:
+    found = read("{}")
+    section, _, last = path.partition(".")
+    inner = found.resolved[section]
+    before = {**found.resolved, section: {key: value for key, value in inner.items() if key != last}}
+    assert inner[last] == NEUTRAL[path]
+    assert meaning_hash(before) == found.hash
+    assert not [each.key for each in side_by_side([before, found.resolved]) if each.differs]
+    if path == "optimizer.lr_factors":
+        after = read("optimizer: {lr_factors: {bias: 0.1}}").resolved
+        moved = [(each.key, each.values) for each in side_by_side([before, after]) if each.differs]
+        assert moved == [("optimizer.lr_factors.bias", (1.0, 0.1))]
+
+
 def test_no_fold_is_what_was_before_there_were_any(read: Read) -> None:
     found = read("{}")
     before = {**found.resolved, "data": {key: value for key, value in found.resolved["data"].items() if key != "fold"}}
@@ -826,6 +854,8 @@ class Drawer:
             items = range(self.random.randint(bound.least, min(max(int(min(bound.most, 3)), bound.least), 3)))
             values = [self.field(bound.item, share) for _ in items]
             return sorted(set(values)) if all(isinstance(item, int) for item in values) else values
+        if isinstance(bound, MapOf):
+            return {name: self.value(bound.item, share) for name in self.random.choices(string.ascii_letters, k=2)}
         if isinstance(bound, Flag):
             return self.random.random() < 0.5
         if isinstance(bound, Integer):
@@ -858,6 +888,8 @@ def test_any_config_is_read_back_from_its_dump(write: Write) -> None:
         text = to_yaml(drawn_config(seed))
         try:
             found = load(write("c.yaml", text))
+        except NotFoundError:  # a table whose file is not there
+            continue
         except ConfigError as error:
             for fault in error.faults:
                 assert fault.line > 0, (text, fault)
@@ -915,6 +947,7 @@ def changed(resolved: dict[str, Any], path: str) -> dict[str, Any]:
         "data: mnist\nmodel: {name: cnn, hidden: []}\noptimizer: sgd\nscheduler: plateau",
         "data: blobs\nmodel: {name: layers, layers: [{dense: 3}]}\nscheduler: one_cycle",
         "data: {name: moons, fold: {of: 3}}",
+        "optimizer: {lr_factors: {weights: inverse_sqrt_fan_in}}\nloss: {class_weights: balanced}",
     ],
 )
 def test_only_keys_that_name_place_or_save_a_run_do_not_count(read: Read, text: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tuner.bounds import ListOf, Null
+from tuner.bounds import Bound, Either, ListOf, Null
 from tuner.choice import Section, kinds_below
 from tuner.config.load import load
 from tuner.config.settings import Config
@@ -113,7 +113,10 @@ def test_every_fault_points_at_what_it_is_about(name: str, monkeypatch: pytest.M
         ("data: {validation: 15%}", "0.15"),
         ("optimizer: {lr: '0,001'}", "0.001"),
         ("training: {epochs: '1,000'}", "1000"),
-        ("loss: {class_weights: balanced}", None),
+        ("loss: {class_weights: sqrt}", None),
+        ("loss: {class_weights: balance}", "balanced"),
+        ("optimizer: {lr_factors: {weights: inverse_sqrt_fanin}}", "inverse_sqrt_fan_in"),
+        ("optimizer: {lr_factors: {biases: 0.1}}", "bias"),
         ("data: {augment: [{rotate: 10}]}", None),
         ("data: {augment: [rotate]}", None),
         ("model: {name: layers, layers: [{maxpool: 2}]}", "{pool: 2}"),
@@ -152,6 +155,13 @@ def test_suggestions(tmp_path: Path, wrong: str, right: str | None) -> None:
     assert fault.suggestion == right
 
 
+def parts_of(bound: Bound) -> list[Bound]:
+    """The bounds of which a value fits one, null aside."""
+    if isinstance(bound, Either):
+        return [*parts_of(bound.first), *parts_of(bound.second)]
+    return parts_of(bound.inner) if isinstance(bound, Null) else [bound]
+
+
 def test_every_list_of_the_language_is_bounded(tmp_path: Path) -> None:
     """A list that may have any length would have as many faults, each of them with all that it says."""
     everything: list[type[Section]] = [
@@ -159,8 +169,7 @@ def test_every_list_of_the_language_is_bounded(tmp_path: Path) -> None:
         *(member for kind in kinds_below(Config).values() for member in kind.members.values()),
     ]
     bounds = {(cls.__name__, key): field.bound for cls in everything for key, field in cls.fields.items()}
-    unwrapped = {at: bound.inner if isinstance(bound, Null) else bound for at, bound in bounds.items()}
-    lists = {at: bound for at, bound in unwrapped.items() if isinstance(bound, ListOf)}
+    lists = {at: part for at, bound in bounds.items() for part in parts_of(bound) if isinstance(part, ListOf)}
     assert len(lists) > 40
     for at, bound in lists.items():
         assert bound.most <= 10_000, at
@@ -241,6 +250,18 @@ CONTRADICTIONS = [
     ("scheduler: {name: plateau, min_lr: 0.1}\noptimizer: {name: sgd, lr: 0.05}", "scheduler.min_lr", "0.1"),
     ("optimizer: {name: adamw, weight_decay: 1001}", "optimizer.weight_decay", "1001"),
     ("optimizer: {name: sgd, lr: 3, weight_decay: 0.5}", "optimizer.weight_decay", "0.5"),
+    (
+        "optimizer: {name: adamw, weight_decay: 501, lr_factors: {weights: 2, bias: 9}}",
+        "optimizer.weight_decay",
+        "501",
+    ),
+    (
+        "optimizer: {name: sgd, lr: 1, weight_decay: 3, lr_factors: {weights: inverse_sqrt_fan_in}, "
+        "decay_bias_and_norm: true}",
+        "optimizer.weight_decay",
+        "3",
+    ),
+    ("scheduler: {name: cosine_log, min_lr: 0.002}", "scheduler.min_lr", "0.002"),
     ("optimizer: {name: rmsprop, alpha: 0, centered: true}", "optimizer.centered", "true"),
     ("data: {augment: [{name: cutout, size: 15}]}", "data.augment[0]", "cutout"),
     ("data: {shift: [flip, {name: cutout, size: 99}]}", "data.shift[1]", "cutout"),
@@ -276,6 +297,9 @@ FINE = [
     "scheduler: {name: cosine, min_lr: 0.001}",
     "optimizer: {name: adamw, weight_decay: 1000}",
     "optimizer: {weight_decay: 1001}",
+    "optimizer: {name: adamw, weight_decay: 499, lr_factors: {weights: 2, bias: 9}}",
+    "optimizer: {name: sgd, lr: 1, weight_decay: 8, lr_factors: {weights: inverse_sqrt_fan_in}}",
+    "loss: {class_weights: balanced, label_smoothing: 0.1}",
     "optimizer: {name: rmsprop, alpha: 0}",
     "data: {augment: [{name: cutout, size: 14}]}",
 ]

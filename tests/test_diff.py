@@ -262,6 +262,8 @@ def test_one_key_each(place: Place) -> None:
     assert list(changed(place, "{}", "data: {augment: [flip]}")) == ["data.augment"]
     assert changed(place, "data: {fold: {}}", "data: {fold: {index: 2}}") == {"data.fold.index": (0, 2)}
     assert list(changed(place, "{}", "data: {fold: {}}")) == ["data.test", "data.fold"]
+    factors = "optimizer: {lr_factors: {bias: 0.1}}"
+    assert changed(place, "{}", factors) == {"optimizer.lr_factors.bias": (1.0, 0.1)}
     assert list(changed(place, LAYERS, LAYERS.replace("slope: 0.3", "slope: 0.1"))) == ["model.layers"]
 
 
@@ -491,6 +493,7 @@ def test_better_follows_the_metric(filled: Place) -> None:
         ("loss=mse", False),
         ("loss.label_smoothing=0.1", True),
         ("loss.class_weights=[1,1,1,1,1,1,1,1,1,2]", True),
+        ("loss.class_weights=balanced", True),
         ("optimizer.lr=0.1", True),
     ],
 )

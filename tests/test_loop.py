@@ -282,6 +282,19 @@ def test_the_last_step_of_an_epoch_is_looked_at(workplace: Any) -> None:
         run_epoch(setup)
 
 
+@pytest.mark.parametrize("noise", [0, 0.2])
+def test_balanced_weights_are_of_the_labels_that_are_trained_on(workplace: Any, noise: float) -> None:
+    text = "data: breast_cancer\nloss: {class_weights: balanced, label_smoothing: 0.1}"
+    setup = workplace.setup(text, f"data.label_noise={noise}")
+    labels = setup.task.train.y.numpy()
+    weight = torch.tensor(len(labels) / (2 * np.bincount(labels)), dtype=torch.float32)
+    outputs = torch.randn(9, 2, generator=torch.Generator().manual_seed(0))
+    targets = torch.tensor([0, 1, 1, 0, 1, 1, 1, 1, 1])
+    expected = F.cross_entropy(outputs, targets, weight, label_smoothing=0.1)
+    torch.testing.assert_close(setup.task.objective(outputs, targets), expected)
+    assert abs(float(weight[0] / weight[1]) - 1) > 0.1
+
+
 def test_every_loss_trains_and_reports(workplace: Any) -> None:
     for name in Loss.members:
         setup = workplace.setup(DIGITS, f"loss={name}")

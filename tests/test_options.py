@@ -6,12 +6,12 @@ import inspect
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import pytest
 
-from tuner.choice import Choice, Field, InvalidError, fold
+from tuner.choice import Choice, Field, InvalidError, Section, fold
 from tuner.data.source import Source
 from tuner.options.activations import Activation
 from tuner.options.augmentations import Augmentation
@@ -23,6 +23,9 @@ from tuner.options.schedulers import Scheduler
 
 FAMILIES: list[type[Choice]] = [Activation, Augmentation, Initializer, Loss, Optimizer, Scheduler]
 MEMBERS: list[type[Any]] = [member for family in FAMILIES for member in family.members.values()]
+SECTIONS: list[type[Any]] = [
+    part for part in {field.bound.section for member in MEMBERS for field in member.fields.values()} if part
+]
 
 CATALOGUE: dict[type[Choice], str] = {
     Activation: "relu leaky_relu prelu elu selu gelu silu mish sigmoid hard_sigmoid tanh softplus softsign exponential "
@@ -32,23 +35,25 @@ CATALOGUE: dict[type[Choice], str] = {
     "orthogonal zeros ones constant default",
     Loss: "cross_entropy mse mae huber binary_cross_entropy hinge",
     Optimizer: "sgd adagrad rmsprop adadelta adam adamw nadam radam",
-    Scheduler: "none step multistep exponential inverse_time cosine linear one_cycle plateau",
+    Scheduler: "none step multistep exponential inverse_time cosine linear one_cycle plateau cosine_log",
 }
 
 
-def identify(member: type[Choice]) -> str:
-    return f"{member.kind}.{member.name}"
+def identify(member: type[Any]) -> str:
+    return f"{member.kind}.{member.name}" if issubclass(member, Choice) else member.__name__
 
 
-def schemas(member: type[Any]) -> dict[str, dict[str, Any]]:
-    """Each field's JSON schema; of an optional one, that of its value."""
-    found = {}
+def schemas(member: type[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(key, JSON schema) of what each field takes: several where it takes one of several; sections and null aside."""
     for key, field in member.fields.items():
-        schema = field.bound.schema
-        variants = [variant for variant in schema.get("anyOf", [schema]) if variant != {"enum": [None, "none"]}]
-        assert len(variants) == 1, key
-        found[key] = variants[0]
-    return found
+        if field.bound.section is None:
+            yield from ((key, variant) for variant in variants(field.bound.schema))
+
+
+def variants(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """The schemas of which a value fits one, but for null's."""
+    inner = [variant for each in schema.get("anyOf", []) for variant in variants(each)]
+    return inner if "anyOf" in schema else [schema] if schema != {"enum": [None, "none"]} else []
 
 
 def outside(schema: dict[str, Any]) -> list[Any]:
@@ -62,6 +67,7 @@ def outside(schema: dict[str, Any]) -> list[Any]:
         "minItems": lambda bound: [0.5] * (bound - 1),
         "maxItems": lambda bound: [0.5] * (bound + 1),
         "enum": lambda _: "neither of these",
+        "const": lambda _: "not this",
     }
     return [value(schema[bound]) for bound, value in beyond.items() if bound in schema]
 
@@ -91,13 +97,23 @@ class TestEveryChoice:
             "torch" in " ".join(lines[places[2][0] :])
         )
 
+    def test_is_found_by_each_of_its_names(self, member: type[Any]) -> None:
+        for spelling in (member.name, member.name.upper(), member.name.replace("_", "-"), *member.aliases):
+            family = next(family for family in FAMILIES if family.kind == member.kind)
+            assert family.find(spelling) is member
+
+
+@pytest.mark.parametrize("member", [*MEMBERS, *SECTIONS], ids=identify)
+class TestSettings:
+    """Of every choice, and of the sections that choices have."""
+
     def test_each_field_has_help_and_a_default(self, member: type[Any]) -> None:
         for key, field in member.fields.items():
             assert len(field.help) >= 10, key
             assert not field.required, key
 
     def test_each_field_is_bounded_and_the_bounds_hold(self, member: type[Any]) -> None:
-        for key, schema in schemas(member).items():
+        for key, schema in schemas(member):
             if schema["type"] == "boolean":
                 continue
             values = outside(schema)
@@ -111,16 +127,19 @@ class TestEveryChoice:
 
     @pytest.mark.parametrize("bad", [float("nan"), float("inf"), "0.5", None])
     def test_numbers_are_finite_and_not_text(self, member: type[Any], bad: object) -> None:
-        for key, schema in schemas(member).items():
+        for key, schema in schemas(member):
             if schema["type"] in ("number", "integer"):
                 with pytest.raises(InvalidError):
                     member(**{key: bad})
 
     def test_survives_being_written_and_read(self, member: type[Any]) -> None:
         choice = member()
-        settings = json.loads(json.dumps(vars(choice)))
+        plain = {key: value.plain() if isinstance(value, Section) else value for key, value in vars(choice).items()}
+        settings = json.loads(json.dumps(plain))
+        for key, field in member.fields.items():
+            settings[key] = field.bound.section(**settings[key]) if field.bound.section else settings[key]
         assert member(**settings) == choice
-        assert set(settings) == set(member.fields)
+        assert set(plain) == set(member.fields)
 
     def test_unknown_settings_and_later_changes_are_refused(self, member: type[Any]) -> None:
         with pytest.raises(InvalidError):
@@ -128,11 +147,6 @@ class TestEveryChoice:
         for key, value in vars(member()).items():
             with pytest.raises(AttributeError):
                 setattr(member(), key, value)
-
-    def test_is_found_by_each_of_its_names(self, member: type[Any]) -> None:
-        for spelling in (member.name, member.name.upper(), member.name.replace("_", "-"), *member.aliases):
-            family = next(family for family in FAMILIES if family.kind == member.kind)
-            assert family.find(spelling) is member
 
 
 SWITCHED: list[type[Choice]] = [Activation, Initializer, Loss, Model, Optimizer, Scheduler, Source]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.utils.class_weight import compute_class_weight
 from torch import Tensor
 
 from tuner.options.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Hinge, Huber, Loss
@@ -91,6 +92,23 @@ def test_smoothing_and_weights_shape_only_what_is_minimised(smoothing: float, we
     minimised, reported = run(CrossEntropy(label_smoothing=smoothing, class_weights=weights), OUTPUTS, CLASSES, 4)
     assert minimised == pytest.approx(expected, rel=1e-12)
     np.testing.assert_allclose(reported, -np.log(softmax(OUTPUTS)[np.arange(7), CLASSES]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("labels", [np.repeat([0, 1, 2, 3], [7, 1, 2, 30]), np.repeat([0, 1, 2, 3], 5)])
+def test_balanced_weights_make_up_for_how_often_a_class_is_there(labels: Array, smoothing: float) -> None:
+    weights = compute_class_weight("balanced", classes=np.arange(4), y=labels)
+    counts = np.bincount(labels).tolist()
+    z, t = torch.tensor(OUTPUTS), torch.tensor(CLASSES)
+    balanced = CrossEntropy(class_weights="balanced", label_smoothing=smoothing)
+    told = CrossEntropy(class_weights=weights.tolist(), label_smoothing=smoothing)
+    assert float(balanced.build(4, counts)(z, t)) == pytest.approx(float(told.build(4)(z, t)), rel=1e-12)
+    assert torch.equal(balanced.build_reported(4)(z, t), CrossEntropy().build_reported(4)(z, t))
+
+
+def test_balanced_weights_are_finite_where_label_noise_leaves_a_class_without_samples() -> None:
+    loss = CrossEntropy(class_weights="balanced", label_smoothing=0.1).build(4, [6, 0, 3, 1])
+    assert torch.isfinite(loss(torch.tensor(OUTPUTS), torch.tensor([0, 2, 3, 0, 0, 2, 0])))
 
 
 def test_class_weights_follow_the_type_of_the_outputs() -> None:

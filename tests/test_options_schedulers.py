@@ -17,6 +17,7 @@ from tuner.config.settings import Config, Training
 from tuner.options.optimizers.of_torch import SGD
 from tuner.options.schedulers import (
     Cosine,
+    CosineLog,
     Exponential,
     InverseTime,
     LinearDecay,
@@ -61,6 +62,8 @@ FORMULAS: list[tuple[Scheduler, Callable[[Place], float]]] = [
     (InverseTime(decay=0.6), lambda at: LR / (1 + 0.6 * at.epochs)),
     (Cosine(), lambda at: LR * math.cos(math.pi * at.share / 2) ** 2),
     (Cosine(min_lr=0.1), lambda at: 0.1 + 0.3 * math.cos(math.pi * at.share / 2) ** 2),
+    (CosineLog(), lambda at: LR * math.sin(math.pi * math.log(1 + 15 * at.share, 2)) ** 2),
+    (CosineLog(min_lr=0.1), lambda at: 0.1 + 0.3 * math.sin(math.pi * math.log(1 + 15 * at.share, 2)) ** 2),
     (LinearDecay(), lambda at: LR * (1 - at.share)),
     (LinearDecay(end_lr=0.1), lambda at: LR * (1 - at.share) + 0.1 * at.share),
     (OneCycle(rise=0.25, initial_division=10, final_division=100), lambda at: cycle(at.share)),
@@ -117,6 +120,18 @@ def test_one_cycle_peaks_at_the_optimizers_rate() -> None:
     assert rates.index(max(rates)) == 300
     assert rates[-1] == pytest.approx(LR / 25e4, rel=2)
     assert learning_rate(OneCycle(), LR, 1000, 100, 10) == pytest.approx(LR / 25e4)
+
+
+@pytest.mark.parametrize("lowest", [0.0, 0.1])
+def test_cosine_log_makes_four_waves_that_each_last_twice_as_long(lowest: float) -> None:
+    waves = CosineLog(min_lr=lowest)
+    rates = [learning_rate(waves, LR, step, 150, 10) for step in range(1501)]  # of 1,500 steps: 100, 200, 400 and 800
+    assert [rates[step] for step in (0, 100, 300, 700, 1500)] == pytest.approx([lowest] * 5, abs=1e-12)
+    assert all(lowest - 1e-12 <= rate <= LR for rate in rates)
+    turns = [step for step in range(1, 1500) if (rates[step] - rates[step - 1]) * (rates[step + 1] - rates[step]) < 0]
+    peaks = [1500 * (2 ** (wave + 0.5) - 1) / 15 for wave in range(4)]
+    assert turns == [round(step) for step in (peaks[0], 100, peaks[1], 300, peaks[2], 700, peaks[3])]
+    assert [rates[step] for step in turns[::2]] == pytest.approx([LR] * 4, rel=1e-3)
 
 
 @pytest.mark.parametrize("milestones", [[3, 3], [5, 2], [0, 2], []])
@@ -203,7 +218,10 @@ def accepted(member: type[Scheduler], given: dict[str, Any]) -> Scheduler | None
 HISTORIES = st.lists(st.one_of(st.floats(-3, 3), st.just(math.inf)), min_size=EPOCHS, max_size=EPOCHS)
 
 
-@pytest.mark.parametrize("member", Scheduler.members.values(), ids=lambda member: member.name)
+FALLING = [member for member in Scheduler.members.values() if member is not CosineLog]
+
+
+@pytest.mark.parametrize("member", FALLING, ids=lambda member: member.name)
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_whatever_is_accepted_rises_first_and_then_falls(member: type[Scheduler], data: st.DataObject) -> None:
@@ -245,7 +263,8 @@ class TestEveryScheduler:
         for step in range(PER_EPOCH * EPOCHS):
             rate = learning_rate(member(), LR, step, PER_EPOCH, EPOCHS, [1.0] * (step // PER_EPOCH))
             assert isinstance(rate, float)
-            assert 0 < rate <= LR * (1 + 1e-12)
+            assert 0 <= rate <= LR * (1 + 1e-12)
+            assert rate > 0 or member is CosineLog
 
     def test_scales_with_the_rate(self, member: type[Scheduler]) -> None:
         for step in range(0, PER_EPOCH * EPOCHS, 5):
@@ -253,4 +272,5 @@ class TestEveryScheduler:
             assert two == pytest.approx(2 * one)
 
     def test_a_run_of_one_step_has_a_rate(self, member: type[Scheduler]) -> None:
-        assert 0 < learning_rate(member(), LR, 0, 1, 1) <= LR
+        begins_low = {"min_lr": 0.1} if member is CosineLog else {}
+        assert 0 < learning_rate(member(**begins_low), LR, 0, 1, 1) <= LR

@@ -32,8 +32,9 @@ early_stopping: {patience: 2}
 MLP = """
 data: {name: iris}
 model: {name: mlp, hidden: [8], dropout: 0.2, batch_norm: true}
-optimizer: {name: sgd, lr: 0.3, momentum: 0.9}
-scheduler: {name: cosine, warmup_epochs: 1}
+loss: {class_weights: balanced}
+optimizer: {name: sgd, lr: 0.3, momentum: 0.9, lr_factors: {weights: inverse_sqrt_fan_in, bias: 0.1}}
+scheduler: {name: cosine_log, warmup_epochs: 1}
 training: {batch_size: 32, epochs: 4}
 checkpoint: {every: 3}
 """

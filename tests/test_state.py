@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -13,11 +14,11 @@ from safetensors import safe_open
 from tuner import network
 from tuner.errors import NotFoundError
 from tuner.options.models import MLP
-from tuner.options.optimizers.base import Optimizer
+from tuner.options.optimizers.base import LearningRateFactors, Optimizer
 from tuner.options.optimizers.of_torch import SGD, Adam
 from tuner.plan import plan
 from tuner.runs.files import STATE
-from tuner.state import MODEL, OPTIMIZER, State, load_weights, weights
+from tuner.state import MODEL, OPTIMIZER, State, Updater, load_weights, weights
 
 BESIDE = {"metrics.csv": (120, "ab" * 32)}
 
@@ -124,6 +125,97 @@ class TestDecay:
         before = {name: parameter.clone() for name, parameter in named.items()}
         state.updater.step([torch.zeros_like(parameter) for parameter in state.updater.parameters], 1.0)
         return before, named
+
+
+FACTORS = {"weights": 0.5, "bias": 0.1, "input_scale": 6.0}
+
+
+class Scaled(torch.nn.Module):
+    """A network whose inputs have a learned scale, in the names of one that is built by a plan."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.input = torch.nn.Module()
+        self.input.scale = torch.nn.Parameter(torch.ones(5))
+        self.conv = torch.nn.Conv2d(3, 4, 2)
+        self.hidden = torch.nn.Linear(5, 7)
+        self.norm = torch.nn.BatchNorm1d(7)
+        self.cell = torch.nn.GRU(6, 2)
+
+
+def factor_of(name: str, parameter: torch.Tensor, fan_in: bool) -> float:
+    """The factor under FACTORS, or of the weights by fan_in: written by name, as the settings promise it."""
+    fans = {"conv.weight": 3 * 2 * 2, "hidden.weight": 5, "cell.weight_ih_l0": 6, "cell.weight_hh_l0": 2}
+    if name in fans:
+        return fans[name] ** -0.5 if fan_in else FACTORS["weights"]
+    return {"input.scale": FACTORS["input_scale"], "norm.weight": 1.0}.get(name, FACTORS["bias"])
+
+
+class TestLearningRateFactors:
+    THEIRS: ClassVar[dict[str, Any]] = {
+        "sgd": torch.optim.SGD,
+        "adagrad": torch.optim.Adagrad,
+        "rmsprop": torch.optim.RMSprop,
+        "adadelta": torch.optim.Adadelta,
+        "adam": torch.optim.Adam,
+        "adamw": torch.optim.AdamW,
+        "nadam": torch.optim.NAdam,
+        "radam": torch.optim.RAdam,
+    }
+
+    @pytest.mark.parametrize("everywhere", [False, True])
+    @pytest.mark.parametrize("fan_in", [False, True])
+    @pytest.mark.parametrize("name", Optimizer.members)
+    def test_each_parameter_steps_as_in_torchs_group_of_that_rate(
+        self, name: str, fan_in: bool, everywhere: bool
+    ) -> None:
+        given: dict[str, Any] = FACTORS | ({"weights": "inverse_sqrt_fan_in"} if fan_in else {})
+        factors = LearningRateFactors(**given)
+        optimizer = Optimizer.members[name](
+            lr=0.03, weight_decay=0.2, decay_bias_and_norm=everywhere, lr_factors=factors,
+            **({"momentum": 0.9} if name == "sgd" else {}),
+        )  # fmt: skip
+        ours, theirs = Scaled(), Scaled()
+        theirs.load_state_dict(ours.state_dict())
+        updater = Updater(optimizer, ours)  # type: ignore[arg-type]
+        own = {key: value for key, value in vars(optimizer).items() if key not in Optimizer.fields}
+        own["initial_accumulator_value"] = own.pop("initial_accumulator", 0)
+        takes = inspect.signature(self.THEIRS[name]).parameters
+        groups = [
+            {
+                "params": [parameter],
+                "lr": 0.03 * factor_of(key, parameter, fan_in),
+                "weight_decay": 0.2 if parameter.ndim > 1 or everywhere else 0.0,
+            }
+            for key, parameter in theirs.named_parameters()
+        ]
+        stepper = self.THEIRS[name](groups, **{key: value for key, value in own.items() if key in takes})
+        draw = torch.Generator().manual_seed(1)
+        for _ in range(8):
+            gradients = [torch.randn(parameter.shape, generator=draw) for parameter in updater.parameters]
+            for parameter, gradient in zip(theirs.parameters(), gradients, strict=True):
+                parameter.grad = gradient.clone()
+            stepper.step()
+            updater.step(gradients, 0.03)
+        for (key, parameter), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+            torch.testing.assert_close(parameter, other, msg=key)
+
+    @pytest.mark.parametrize("decay", [0.0, 0.2])
+    def test_where_all_are_one_the_groups_are_those_of_weight_decay(self, decay: float) -> None:
+        updater = made(Adam(weight_decay=decay)).updater
+        assert [(group[3], group[4]) for group in updater.groups] == [(0.2, 1.0), (0.0, 1.0)][-1 if not decay else 0 :]
+
+    @pytest.mark.parametrize("name", Optimizer.members)
+    def test_a_checkpoint_has_every_group(self, name: str) -> None:
+        factors = LearningRateFactors(weights="inverse_sqrt_fan_in", bias=0.1)
+        momentum = {"momentum": 0.9} if name == "sgd" else {}
+        optimizer = Optimizer.members[name](**momentum, weight_decay=0.1, lr_factors=factors)
+        one, other = made(optimizer), made(optimizer, seed=1)
+        assert len(one.updater.groups) == 4  # two widths of weights; biases; batch norm's weight
+        other.restore(one.capture(BESIDE))
+        for state in (one, other):
+            state.updater.step([torch.full_like(parameter, 0.3) for parameter in state.updater.parameters], 0.05)
+        assert one.capture(BESIDE) == other.capture(BESIDE)
 
 
 class TestFinite:

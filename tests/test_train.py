@@ -243,7 +243,8 @@ class TestSchedules:
         assert len(set(expected)) > 1
 
     def test_lr_is_that_of_the_epochs_last_step(self, workplace: Any) -> None:
-        run = workplace.train(DIGITS, "scheduler={name: cosine, warmup_epochs: 1}", "optimizer.lr=0.1").run
+        overrides = "scheduler={name: cosine, warmup_epochs: 1}", "optimizer={lr: 0.1, lr_factors: {weights: 0.5}}"
+        run = workplace.train(DIGITS, *overrides).run
         expected = [0.1] + [0.05 * (1 + math.cos(math.pi * step / 15)) for step in (4, 9, 14)]
         assert [row["lr"] for row in rows_of(run)] == pytest.approx(expected)
 

@@ -217,7 +217,7 @@ class Either(Bound):
 
     def __init__(self, first: Bound, second: Bound) -> None:
         self.first, self.second, self.options = first, second, (*first.options, *second.options)
-        self.is_path, self.is_map, self.item = first.is_path, second.is_map, second.item
+        self.is_path, self.is_map, self.item, self.most = first.is_path, second.is_map, second.item, second.most
         self.words = self.plural = f"{first.words} or {second.words}"
         self.schema = {"anyOf": [first.schema, second.schema]}
 

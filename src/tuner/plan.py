@@ -23,6 +23,11 @@ class Plan:
         return sum(block.size for block in self.blocks)
 
     @property
+    def shapes(self) -> dict[str, Shape]:
+        """The shape of every parameter by its name: ``hidden.0.weight``."""
+        return {f"{block.name}.{name}": shape for block in self.blocks for name, shape in block.parameters.items()}
+
+    @property
     def flops(self) -> int:
         """Floating-point operations of one sample's forward pass."""
         return sum(block.flops for block in self.blocks)

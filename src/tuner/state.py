@@ -23,35 +23,34 @@ MODEL, OPTIMIZER = "model.safetensors", "optimizer.safetensors"
 
 
 class Updater:
-    """Applies an optimizer to the parameters of a network: those that decay and those that do not are two groups."""
+    """Applies an optimizer to the parameters of a network, in groups: those that decay, those that do not, by lr."""
 
     def __init__(self, optimizer: Optimizer, network: Network) -> None:
         self.optimizer = optimizer
         named = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
         self.names = [name for name, _ in named]
         self.parameters: list[Tensor] = [parameter for _, parameter in named]
-        decays = [bool(optimizer.weight_decay) and (optimizer.decay_bias_and_norm or parameter.ndim >= 2)
-                  for parameter in self.parameters]  # fmt: skip
+        kinds = [(bool(optimizer.weight_decay) and optimizer.decays(parameter.shape),
+                  optimizer.lr_factors.of(name, parameter.shape)) for name, parameter in named]  # fmt: skip
         states = [optimizer.state(parameter.detach()) for parameter in self.parameters]
-        self.groups: list[tuple[list[int], list[Tensor], dict[str, list[Tensor]], float]] = []
-        for decay in (True, False):
-            rows = [row for row, decays_here in enumerate(decays) if decays_here is decay]
-            if rows:
-                slots = {slot: [states[row][slot] for row in rows] for slot in states[rows[0]]}
-                chosen = [self.parameters[row] for row in rows]
-                self.groups.append((rows, chosen, slots, optimizer.weight_decay if decay else 0.0))
+        self.groups: list[tuple[list[int], list[Tensor], dict[str, list[Tensor]], float, float]] = []
+        for decays, factor in sorted(set(kinds), reverse=True):
+            rows = [row for row, kind in enumerate(kinds) if kind == (decays, factor)]
+            slots = {slot: [states[row][slot] for row in rows] for slot in states[rows[0]]}
+            chosen = [self.parameters[row] for row in rows]
+            self.groups.append((rows, chosen, slots, optimizer.weight_decay if decays else 0.0, factor))
 
     @torch.no_grad()
     def step(self, gradients: list[Tensor], lr: float) -> None:
         """One step in place; `gradients` stand in the order of `parameters` and may be overwritten."""
-        for rows, parameters, slots, weight_decay in self.groups:
-            self.optimizer.update(parameters, [gradients[row] for row in rows], slots, lr, weight_decay)
+        for rows, parameters, slots, weight_decay, factor in self.groups:
+            self.optimizer.update(parameters, [gradients[row] for row in rows], slots, lr * factor, weight_decay)
 
     def tensors(self) -> dict[str, Tensor]:
         """The optimizer's state by name: ``exp_avg/hidden.0.weight``."""
         return {
             f"{slot}/{self.names[row]}": tensor
-            for rows, _, slots, _ in self.groups
+            for rows, _, slots, _, _ in self.groups
             for slot, tensors in slots.items()
             for row, tensor in zip(rows, tensors, strict=True)
         }

@@ -16,6 +16,7 @@ from tuner.errors import TunerError
 from tuner.options.layers.base import PlanError
 from tuner.options.losses import CrossEntropy
 from tuner.options.metrics import Column, column
+from tuner.options.optimizers.base import Optimizer
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,10 @@ def loss_fits_target(loaded: Loaded) -> Iterator[Contradiction]:
 @needs(Loaded, "loss.name", "loss.class_weights")
 def class_weights_fit(loaded: Loaded) -> Iterator[Contradiction]:
     loss, classes = loaded.config.loss, len(loaded.dataset.description.classes)
-    if isinstance(loss, CrossEntropy) and loss.class_weights is not None and len(loss.class_weights) != classes:
-        message = f"{len(loss.class_weights)} weights, and {loaded.config.data.name} has {classes} classes"
-        yield Contradiction("loss.class_weights", message, f"{classes} numbers, or null")
+    weights = loss.class_weights if isinstance(loss, CrossEntropy) else None
+    if isinstance(weights, list) and len(weights) != classes:
+        message = f"{len(weights)} weights, and {loaded.config.data.name} has {classes} classes"
+        yield Contradiction("loss.class_weights", message, f"{classes} numbers, balanced or null")
 
 
 @needs(Loaded, "loss.name", "loss.outputs")
@@ -185,13 +187,16 @@ def schedule_falls(config: Config) -> Iterator[Contradiction]:
         yield Contradiction(f"scheduler.{key}", message, f"at most {lr:g}", also=("optimizer.lr",))
 
 
-@needs(Config, "optimizer.name", "optimizer.lr", "optimizer.weight_decay")
-def decay_shrinks(config: Config) -> Iterator[Contradiction]:
+@needs(Loaded, "loss.name", *LAYERS, *(f"optimizer.{key}" for key in ("name", *Optimizer.fields)))
+def decay_shrinks(loaded: Loaded) -> Iterator[Contradiction]:
     """Where a step takes lr * weight_decay of each weight away, more than all of it would turn the weight round."""
-    optimizer = config.optimizer
-    if optimizer.decay_is_share and (taken := optimizer.lr * optimizer.weight_decay) > 1:
-        message = f"with lr {optimizer.lr:g} each step would take {taken:g} times the weight away, past zero"
-        allowed = f"at most 1 / lr: {1 / optimizer.lr:g}"
+    optimizer = loaded.config.optimizer
+    decaying = [each for each in loaded.plan.shapes.items() if optimizer.decays(each[1])]
+    factor = max(optimizer.lr_factors.of(*each) for each in decaying)
+    lr, told = optimizer.lr * factor, f" * {factor:g} (lr_factors)" * (factor != 1)
+    if optimizer.decay_is_share and (taken := lr * optimizer.weight_decay) > 1:
+        message = f"with lr {optimizer.lr:g}{told} each step would take {taken:g} times the weight away, past zero"
+        allowed = f"at most 1 / lr: {1 / lr:g}"
         yield Contradiction("optimizer.weight_decay", message, allowed, also=("optimizer.lr",))
 
 

@@ -17,7 +17,12 @@ NOT_MEANING = ("name", "tags", "data.root", "data.path", "data.test_path", "chec
                "training.test", "training.device", "training.threads")  # fmt: skip
 """Keys that do not count when two configs are compared (they name, place or save a run, but do not change it)."""
 
-NEUTRAL: dict[str, Any] = {"training.test": "end", "training.precision": "float32", "data.fold": None}
+NEUTRAL: dict[str, Any] = {
+    "training.test": "end",
+    "training.precision": "float32",
+    "data.fold": None,
+    "optimizer.lr_factors": {"weights": 1.0, "bias": 1.0, "input_scale": 1.0},
+}
 """Keys that came into the language later, each with the value that says what was done before: absent reads as that,
 and it does not count when two configs are compared."""
 

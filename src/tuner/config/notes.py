@@ -14,8 +14,9 @@ from tuner.options.activations import ReLU
 from tuner.options.augmentations import Flip
 from tuner.options.initializers import HeNormal
 from tuner.options.losses import CrossEntropy, Huber
+from tuner.options.optimizers.base import is_input_scale
 from tuner.options.optimizers.of_torch import RAdam
-from tuner.options.schedulers import MultiStep, OneCycle, Plateau, Step
+from tuner.options.schedulers import CosineLog, MultiStep, OneCycle, Plateau, Step
 
 Idle = tuple[str, Any, str, str]
 """A setting, its value, what is wrong with it, and what would act."""
@@ -100,9 +101,10 @@ def layers_take_the_models(loaded: Loaded) -> Iterator[Idle]:
 @rule
 def loss_settings_act(loaded: Loaded) -> Iterator[Idle]:
     loss = loaded.config.loss
-    if isinstance(loss, CrossEntropy) and loss.class_weights is not None and len(set(loss.class_weights)) == 1:
+    weights = loss.class_weights if isinstance(loss, CrossEntropy) else None
+    if isinstance(weights, list) and len(set(weights)) == 1:
         why = "cannot act: they are all alike, and only their ratios count"
-        yield "loss.class_weights", loss.class_weights, why, "null says the same"
+        yield "loss.class_weights", weights, why, "null says the same"
     if isinstance(loss, Huber) and loss.delta >= 1 and loss.activates and loaded.target == "class":
         why = "cannot act: no share differs from its target by more than 1, so that this is mse / 2"
         yield "loss.delta", loss.delta, why, "below 1 would"
@@ -114,6 +116,9 @@ def optimizer_settings_act(loaded: Loaded) -> Iterator[Idle]:
     if optimizer.decay_bias_and_norm and not optimizer.weight_decay:
         why = "cannot act: optimizer.weight_decay is 0"
         yield "optimizer.decay_bias_and_norm", True, why, "a weight_decay above 0 would"
+    factor, names = optimizer.lr_factors.input_scale, loaded.plan.shapes
+    if factor != 1 and not any(map(is_input_scale, names)):
+        yield "optimizer.lr_factors.input_scale", factor, "cannot act: no layer scales the inputs", "1 says the same"
     if isinstance(optimizer, RAdam) and optimizer.betas[1] <= 2 / 3:
         why = "keeps radam from ever dividing by its mean square: it is plain momentum"
         yield "optimizer.betas", optimizer.betas, why, "a second one above 2/3 would divide"
@@ -133,6 +138,10 @@ def schedule_moves(loaded: Loaded) -> Iterator[Idle]:
     if warmup and round(warmup * steps, 6) <= 1:
         why = f"cannot act: it is one step of the {steps} of an epoch, which has the whole lr"
         yield "scheduler.warmup_epochs", warmup, why, f"more than {1 / steps:.3g} would"
+    left = steps * config.training.epochs - math.ceil(round(warmup * steps, 6))
+    if isinstance(scheduler, CosineLog) and left < 30:  # the first of its waves takes a fifteenth of them
+        why = f"cannot make its four waves, the first of less than two steps: there are {left} in all"
+        yield "scheduler.name", scheduler.name, why, "30 would, by more training.epochs or a smaller batch"
 
 
 @rule

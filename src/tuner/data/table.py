@@ -46,11 +46,13 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
         Either(Flag(), AUTO), "whether the first line holds names; without, columns are column_1, ...", default="auto"
     )
     delimiter: str = setting(
-        Text(pattern=r"^([\t -!#-~]|auto)$", words="one character or auto"), "what stands between cells", default="auto"
+        Text(pattern=r"^([\t -!#-~]|auto)$", words="one character or auto", options=("auto",)),
+        "what stands between cells",
+        default="auto",
     )
     decimal: str = setting(OneOf("auto", ".", ","), "what stands before the fraction of a number", default="auto")
     thousands: str = setting(
-        Text(pattern=r"^([^\n]?|auto)$", words="one character, '' or auto"),
+        Text(pattern=r"^([^\n]?|auto)$", words="one character, '' or auto", options=("auto",)),
         "what stands between groups of three digits",
         default="auto",
     )

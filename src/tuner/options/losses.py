@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from tuner.bounds import ListOf, Null, Number, OneOf
+from tuner.bounds import Either, ListOf, Null, Number, OneOf
 from tuner.choice import Choice, Shared, setting
 
 if TYPE_CHECKING:
@@ -44,8 +44,9 @@ class Loss(Choice, kind="loss"):
         """How many outputs the network needs for this many classes; 0 classes: the target is a number."""
         return classes or 1
 
-    def build(self, classes: int | None) -> Compare:
-        """(outputs, targets) -> the scalar that is minimised: the mean over the samples of the batch."""
+    def build(self, classes: int | None, counts: Sequence[int] = ()) -> Compare:  # noqa: ARG002
+        """(outputs, targets) -> the scalar that is minimised: the mean over the samples of the batch. `counts` are the
+        training samples of each class."""
         reported = self.build_reported(classes)
         return lambda outputs, targets: reported(outputs, targets).mean()
 
@@ -71,10 +72,12 @@ class CrossEntropy(Loss, name="cross_entropy", aliases=("softmax_cross_entropy",
     Formula: with p = softmax(outputs) and y the right class of K: loss = -ln p_y; over a batch the mean.
     label_smoothing s minimises -sum over k of q_k * ln p_k with q_k = (1 - s) * [k = y] + s / K. class_weights c
     minimise sum over n of c_{y_n} * loss_n / sum over n of c_{y_n}; with both, c_k goes inside the sum over k.
+    balanced: c_k = N / (K * N_k), with N_k of the N training samples labelled k (where there are none, N_k is 1).
     A network that knows nothing scores ln K. What is reported is always the plain loss.
     Choose it when: the target is one class of several. Its gradient for the outputs is p - onehot(y): it does not
     vanish when the network is confidently wrong, as that of mse on a softmax does. label_smoothing (about 0.1) helps
-    against over-confidence; class_weights when a rare class counts more. The outputs must not pass a softmax before.
+    against over-confidence; class_weights when a rare class counts more (balanced: all classes alike). The outputs
+    must not pass a softmax before.
     Source: Bridle (1990), "Training Stochastic Model Recognition Algorithms as Networks Can Lead to Maximum Mutual
     Information Estimation of Parameters"; label smoothing: Szegedy et al. (2016), "Rethinking the Inception
     Architecture for Computer Vision", section 7.
@@ -85,16 +88,19 @@ class CrossEntropy(Loss, name="cross_entropy", aliases=("softmax_cross_entropy",
     label_smoothing: float = setting(
         Number(ge=0, lt=1), "share of each target spread evenly over all classes", default=0.0
     )
-    class_weights: list[float] | None = setting(
-        Null(ListOf(Number(gt=0), least=2, most=10_000)),
-        "weight of each class in what is minimised, in the order of the classes; null: all alike",
+    class_weights: list[float] | Literal["balanced"] | None = setting(
+        Null(Either(OneOf("balanced"), ListOf(Number(gt=0), least=2, most=10_000))),
+        "weight of each class in what is minimised, in the order of the classes; balanced: the rarer a class is in the "
+        "training part, the more, so that all count alike in sum; null: each sample counts alike",
         default=None,
     )
 
-    def build(self, classes: int | None) -> Compare:  # noqa: ARG002
+    def build(self, classes: int | None, counts: Sequence[int] = ()) -> Compare:  # noqa: ARG002
         import torch
 
         weights, smoothing = self.class_weights, self.label_smoothing
+        if weights == "balanced":
+            weights = [sum(counts) / (len(counts) * max(count, 1)) for count in counts]
 
         @cache  # so that they are moved to the device once
         def weight_on(device: torch.device, dtype: torch.dtype) -> Tensor | None:

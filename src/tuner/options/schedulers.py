@@ -189,6 +189,27 @@ class Cosine(Scheduler, name="cosine", aliases=("cosine_annealing",)):
         return self.min_lr + (lr - self.min_lr) * (1 + math.cos(math.pi * at.progress)) / 2
 
 
+class CosineLog(Scheduler, name="cosine_log", aliases=("coslog4",)):
+    """The learning rate rises from min_lr to lr and falls back four times, in waves that each last twice as long.
+
+    Formula: lr(p) = min_lr + (lr - min_lr) * (1 - cos(2 * pi * log2(1 + 15 * p))) / 2, at every step: lr at p = 0.028,
+    0.122, 0.310, 0.688, min_lr between them and at both ends.
+    Choose it when: a table trains for a known number of epochs without a tuned lr: the waves try it high and low, each
+    one ends in a low rate where a good epoch may lie, and the last, half of the run, ends as cosine does. It begins at
+    min_lr by itself: a warm-up before it is seldom of use.
+    Source: Holzmüller, Grinsztajn, Steinwart (2024), "Better by Default: Strong Pre-Tuned MLPs and Boosted Trees on
+    Tabular Data" (RealMLP's schedule).
+    """
+
+    spans = True
+    lowest = "min_lr"
+
+    min_lr: float = setting(NOT_NEGATIVE, "learning rate between two waves, at most lr", default=0.0, shared=LOWEST)
+
+    def rate(self, lr: float, at: Moment) -> float:
+        return self.min_lr + (lr - self.min_lr) * (1 - math.cos(2 * math.pi * math.log2(1 + 15 * at.progress))) / 2
+
+
 class LinearDecay(Scheduler, name="linear", aliases=("linear_decay",)):
     """The learning rate falls on a straight line from lr to end_lr.
 

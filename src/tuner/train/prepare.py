@@ -53,7 +53,7 @@ def prepare(session: Session) -> Setup:
     task = Task(
         config,
         train,
-        config.loss.build(classes),
+        config.loss.build(classes, splits.train.counts(classes) if classes else ()),
         batch_bounds(len(train), batch, any(block.batch_norm for block in session.loaded.plan.blocks)),
         None if kept else normalizer,
     )

@@ -178,7 +178,7 @@ def _opened(path: Path, opened: ExitStack) -> BinaryIO | gzip.GzipFile:
     if path == STDIN:
         return sys.stdin.buffer
     try:
-        stream = opened.enter_context(open(path, "rb"))  # noqa: PTH123 - a path may be a pipe
+        stream = opened.enter_context(open(path, "rb"))  # noqa: PTH123, SIM115 - a path may be a pipe
     except (FileNotFoundError, NotADirectoryError) as error:
         raise missing(path) from error
     is_packed = stream.peek(2)[:2] == b"\x1f\x8b"

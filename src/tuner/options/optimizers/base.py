@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
-from tuner.bounds import Flag, Number
-from tuner.choice import Choice, Shared, setting
+from tuner.bounds import Either, Flag, Number, OneOf, Part
+from tuner.choice import Choice, Section, Shared, setting
+from tuner.options.initializers import fans
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,11 +20,39 @@ LEARNING_RATE = Shared("learning rate", tuned=True)
 LR = "learning rate, before warm-up and schedule"
 
 
+def is_input_scale(name: str) -> bool:
+    """Whether the parameter of this name is the learned scale of the inputs."""
+    return name.startswith("input.") and name.endswith("scale")
+
+
+class LearningRateFactors(Section):
+    """What lr is multiplied by for a kind of parameter, and with it whatever lr scales, decoupled weight decay too."""
+
+    weights: float | Literal["inverse_sqrt_fan_in"] = setting(
+        Either(POSITIVE, OneOf("inverse_sqrt_fan_in")),
+        "lr times this for parameters of 2 or more dims; inverse_sqrt_fan_in: 1 / sqrt(fan_in) of each",
+        default=1.0,
+    )
+    bias: float = setting(POSITIVE, "lr times this for biases, batch norm's too", default=1.0)
+    input_scale: float = setting(POSITIVE, "lr times this for the learned scale of the inputs", default=1.0)
+
+    def of(self, name: str, shape: tuple[int, ...]) -> float:
+        """The factor of a parameter by its name and shape; 1 for what is of none of these kinds."""
+        if is_input_scale(name):
+            return self.input_scale
+        if name.rpartition(".")[2].startswith("bias"):
+            return self.bias
+        if len(shape) < 2:
+            return 1.0
+        return 1 / math.sqrt(fans(shape)[0]) if isinstance(self.weights, str) else self.weights
+
+
 class Optimizer(Choice, kind="optimizer"):
     """How the gradient moves the weights.
 
-    In the formulas w is a weight, g its gradient (after clipping), lr the learning rate of the step, t the number of
-    the step from 1 on; all state starts at 0 unless said otherwise, and every operation is element by element.
+    In the formulas w is a weight, g its gradient (after clipping), lr the learning rate of the step times the weight's
+    factor (lr_factors), t the number of the step from 1 on; all state starts at 0 unless said otherwise, and every
+    operation is element by element.
     """
 
     decoupled: ClassVar[bool] = False
@@ -38,6 +68,15 @@ class Optimizer(Choice, kind="optimizer"):
         shared=Shared("weight decay", tuned=True),
     )
     decay_bias_and_norm: bool = setting(Flag(), "weight decay on biases and batch norm parameters, too", default=False)
+    lr_factors: LearningRateFactors = setting(
+        Part(LearningRateFactors),
+        "what lr is multiplied by for each kind of parameter; decoupled weight decay follows lr",
+        default=LearningRateFactors(),
+    )
+
+    def decays(self, shape: tuple[int, ...]) -> bool:
+        """Whether weight decay, where there is any, acts on a parameter of this shape."""
+        return self.decay_bias_and_norm or len(shape) >= 2
 
     @abstractmethod
     def state(self, parameter: Tensor) -> dict[str, Tensor]:

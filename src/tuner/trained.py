@@ -64,12 +64,11 @@ class Model:
 
     def predict(self, x: Any) -> NDArray[Any]:
         """The class name (text) or the number (float64, in the target's unit) of each sample: (N,)."""
-        outputs = self._outputs(x)
+        outputs = self.outputs(self._samples(x))
         if self.classes:
             names: NDArray[np.str_] = np.array(self.classes)[self.config.loss.decide(outputs).numpy()]
             return names
-        numbers: NDArray[np.float64] = outputs[:, 0].double().numpy()
-        return numbers * self.data.target_scale + self.data.target_mean
+        return self.numbers(outputs)
 
     def predict_proba(self, x: Any) -> NDArray[np.float64]:
         """The probability of each class: (N, classes), a row adding up to 1.
@@ -79,20 +78,28 @@ class Model:
         """
         if not self.classes:
             raise UsageError("predict_proba is about classes, and this run predicts a number", fix="Use predict.")
-        loss, activation = self.config.loss, self.config.model.output.activation.name
-        found = loss.probabilities(self._outputs(x).double(), activation)
+        found = self.probabilities(self.outputs(self._samples(x)))
         if found is None:
+            loss = self.config.loss
             raw = " on raw outputs" if loss.__dict__.get("outputs") == "raw" else ""
             said = f"the outputs of a network trained with {loss.name}{raw} are no probabilities"
             raise UsageError(said, fix="Use predict, or train with cross_entropy.")
-        probabilities: NDArray[np.float64] = found.numpy()
-        return probabilities
+        return found
 
     @torch.inference_mode()
-    def _outputs(self, x: Any) -> Tensor:
-        samples = self._samples(x)
-        parts = [self.module(self._given(part)) for part in torch.split(samples, chunk_size(self.module))]
-        return torch.cat(parts)
+    def outputs(self, samples: Tensor) -> Tensor:
+        """What the network gives for samples as stored, float32 (N, *stored): (N, units)."""
+        return torch.cat([self.module(self._given(part)) for part in torch.split(samples, chunk_size(self.module))])
+
+    def numbers(self, outputs: Tensor) -> NDArray[np.float64]:
+        """Outputs for a numeric target in its unit: (N,)."""
+        numbers: NDArray[np.float64] = outputs[:, 0].double().numpy()
+        return numbers * self.data.target_scale + self.data.target_mean
+
+    def probabilities(self, outputs: Tensor) -> NDArray[np.float64] | None:
+        """Outputs for classes as probabilities (N, classes); None where they stand for none."""
+        found = self.config.loss.probabilities(outputs.double(), self.config.model.output.activation.name)
+        return None if found is None else found.numpy()
 
     @property
     def _normalizer(self) -> Normalizer:

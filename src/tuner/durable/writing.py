@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from tuner.durable.reading import (
     CAREFUL,
@@ -88,6 +89,25 @@ def write_file(path: Path, data: bytes) -> None:
     """Puts `data` at `path`: afterwards, whatever happens, the old content is there or the new one. Raises
     NotFoundError (a folder is there), ResourceError."""
     write_files(path.parent, {path.name: data})
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """A stream whose bytes stand at `path` once the block is left without an error; otherwise what was there stays.
+    Raises NotFoundError (a folder is there), ResourceError."""
+    place = _temporary(path.parent)
+    with writing(path):
+        try:
+            with place.open("xb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            place.replace(path)
+            sync_folder(path.parent)
+        except BaseException:
+            with suppress(OSError):
+                place.unlink()
+            raise
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:

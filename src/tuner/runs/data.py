@@ -30,7 +30,7 @@ class Data:
     which the network gives as (number - target_mean) / target_scale. Samples are normalised as (x - mean) / scale:
     `normalize` has ``mean`` and ``scale``, and as ``low`` and ``high`` the smallest and largest stored number of the
     training part, each one number a channel of a picture or a feature of a table or sequence; `normalization` is the
-    setting by which they were chosen.
+    setting by which they were chosen. `target` is what a table's own column of it is called, "" where it has none.
     """
 
     shape: tuple[int, ...]
@@ -39,6 +39,7 @@ class Data:
     target_scale: float
     columns: tuple[Column, ...]
     parts: dict[str, dict[str, Any]]
+    target: str
     normalization: str
     normalize: dict[str, tuple[float, ...]]
 
@@ -99,8 +100,8 @@ def _checked(value: dict[str, Any]) -> Data:
         if type(part["samples"]) is not int or len(part.get("classes", classes)) != len(classes):
             raise ValueError("parts")
     measured = {key: _numbers(normalize[key], width) for key in MEASURED}
-    [name] = _texts([normalize["name"]])
-    return Data(shape, classes, mean, scale, columns, value["parts"], name, measured)
+    called, name = _texts([target.get("name") or "", normalize["name"]])
+    return Data(shape, classes, mean, scale, columns, value["parts"], called, name, measured)
 
 
 def _told(column: Column) -> dict[str, Any]:

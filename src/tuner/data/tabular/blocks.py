@@ -175,10 +175,8 @@ class TableFile:
 
 def _opened(path: Path, opened: ExitStack) -> BinaryIO | gzip.GzipFile:
     """The bytes of a file, unpacked where it is gzipped; `opened` closes it."""
-    if path == STDIN:
-        return sys.stdin.buffer
     try:
-        stream = opened.enter_context(open(path, "rb"))  # noqa: PTH123, SIM115 - a path may be a pipe
+        stream: Any = sys.stdin.buffer if path == STDIN else opened.enter_context(path.open("rb"))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise missing(path) from error
     is_packed = stream.peek(2)[:2] == b"\x1f\x8b"

@@ -21,13 +21,14 @@ from tuner.errors import NotFoundError
 
 @dataclass
 class Rows:
-    """What was read of some files: `x` (N, columns) and `y` (N,) float32, NaN where missing, -1 for a category that is
-    not known; the cells of the columns asked for besides, of text; where each row stands, for messages."""
+    """What was read: `x` (N, columns) and `y` (N,) float32, NaN where missing, -1 for a category that is not known; the
+    cells of the columns asked for `beside`; where each row stands, for messages; the cells of a block of rows."""
 
     x: Array
     y: Array
-    beside: dict[str, list[Any]] = field(default_factory=dict)
-    lines: Array = field(default_factory=lambda: np.empty(0, np.int64))
+    beside: dict[str, list[Any]]
+    lines: Array
+    frame: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
 def read(
@@ -63,7 +64,7 @@ def rows_of(
     if target is not None and target.name in table.names:
         y = values(frame[target.name], target, missing, block.lines, table)
     kept = {name: cleaned(frame[name], missing).to_list() for name in beside if name in table.names}
-    return Rows(x, y, kept, block.lines)
+    return Rows(x, y, kept, block.lines, frame)
 
 
 def values(cells: pl.Series, column: Column, missing: Sequence[str], lines: Array, table: TableFile) -> Array:

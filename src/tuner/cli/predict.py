@@ -1,0 +1,56 @@
+"""`tuner predict`: what a trained run says of new rows."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from tuner.cli.shared import EMPTY, RUNS, Quiet, RunArgument, RunsDir
+from tuner.durable.reading import shown
+from tuner.durable.writing import written_whole
+from tuner.figures import plural
+from tuner.paths import path_of
+from tuner.render.text import say_error
+from tuner.runs.family import read_group
+from tuner.runs.find import resolve
+
+INPUTS = "Tables with the run's columns, or - for standard input. Without: folds answer for their own rows."
+
+
+def predict(
+    run: RunArgument,
+    inputs: Annotated[list[str], Argument(metavar="[INPUT]...", help=INPUTS)] = EMPTY,
+    output: Annotated[
+        Path | None, Option("-o", "--output", parser=path_of, metavar="FILE", help="Write there.")
+    ] = None,
+    keep: Annotated[list[str], Option(metavar="COLUMN", help="Hand a column on; repeatable.")] = EMPTY,
+    runs_dir: RunsDir = RUNS,
+    quiet: Quiet = False,
+) -> None:
+    """\b
+    tuner predict flowers-1 new.csv -o answers.csv
+    tuner predict flowers-1 new.csv --keep name | head
+    tuner predict flowers-2 new.csv              a group answers with the mean of its members
+    zcat new.csv.gz | tuner predict flowers-1 -
+    """
+    group = read_group(resolve(run, runs_dir))
+    from tuner.predicting import Strange, predictor
+
+    made, strange, rows = predictor(group, own_rows=not inputs), Strange(), 0
+    paths = [Path(each) for each in inputs] or made.settings.paths
+    with nullcontext(sys.stdout.buffer) if output is None else written_whole(output) as stream:
+        for path in paths:
+            for frame in made.predict(path, keep, strange):
+                frame.write_csv(stream, include_header=rows == 0)
+                rows += len(frame)
+    if not quiet:
+        for note in strange.notes:
+            say_error(note)
+        members = f" by the mean of {len(made.models)} members" if len(made.models) > 1 else ""
+        members = ", each by the fold that was not trained on it" if made.folds else members
+        say_error(f"predicted {made.first.data.target or 'the target'} of {plural(rows, 'row')}{members}"
+                  + (f": {shown(output)}" if output else ""))  # fmt: skip

@@ -1,0 +1,202 @@
+"""A trained run or family -> predictions for rows of a table file, a block at a time."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+
+from tuner.config import varied
+from tuner.data.columns import Column
+from tuner.data.source import Array
+from tuner.data.splits import choose
+from tuner.data.table import Table
+from tuner.data.tabular.blocks import TableFile
+from tuner.data.tabular.reading import Rows, check_columns, rows_of
+from tuner.errors import NotFoundError, UsageError
+from tuner.figures import plural
+from tuner.runs.family import Group
+from tuner.trained import Model, model_of
+
+ROW, PREDICTION = "row", "prediction"
+EXAMPLES = 3
+
+
+def answers(models: Sequence[Model], x: Array) -> tuple[Array, Array | None]:
+    """The class names or numbers (N,) for samples as stored, by the mean of the models, and the mean probability of
+    each class, float64 (N, classes), where there are any."""
+    samples = torch.from_numpy(x)
+    outputs = [model.outputs(samples) for model in models]
+    first = models[0]
+    if not first.classes:
+        return np.mean([model.numbers(each) for model, each in zip(models, outputs, strict=True)], axis=0), None
+    shares = [model.probabilities(each) for model, each in zip(models, outputs, strict=True)]
+    names = np.array(first.classes)
+    if any(share is None for share in shares):
+        return names[first.config.loss.decide(torch.stack(outputs).mean(dim=0)).numpy()], None
+    mean = np.mean(shares, axis=0)
+    return names[mean.argmax(axis=1)], mean
+
+
+@dataclass
+class Strange:
+    """What was in the rows that training had not seen, counted by column."""
+
+    categories: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, dict[str, None]] = field(default_factory=dict)
+    outside: Counter[str] = field(default_factory=Counter)
+    gaps: Counter[str] = field(default_factory=Counter)
+
+    def look(self, model: Model, rows: Rows) -> None:
+        """Counts what is strange to the model in some rows."""
+        low, high = (dict(zip([each.name for column in model.data.columns for each in column.features],
+                              model.data.normalize[key], strict=True)) for key in ("low", "high"))  # fmt: skip
+        for at, column in enumerate(model.data.columns):
+            values = rows.x[:, at]
+            if not column.missing and (count := int(np.isnan(values).sum())):
+                self.gaps[column.name] += count
+            if column.kind in ("category", "boolean"):
+                odd = (values < 0) | np.isin(values, column.unseen)
+                if odd.any():
+                    self.categories[column.name] += int(odd.sum())
+                    told = self.examples.setdefault(column.name, {})
+                    told |= dict.fromkeys(
+                        map(str, rows.frame[column.name].filter(pl.Series(odd)).unique(maintain_order=True)[:EXAMPLES])
+                    )
+            elif column.kind == "number":
+                with np.errstate(invalid="ignore"):
+                    beyond = (values < low[column.name]) | (values > high[column.name])
+                self.outside[column.name] += int(beyond.sum())
+
+    @property
+    def notes(self) -> list[str]:
+        """One line for each column with something strange in it."""
+        new = "with a category that training did not have"
+        told = [f"{name}: {plural(count, 'row')} {new} ({', '.join([*self.examples[name]][:EXAMPLES])})"
+                for name, count in self.categories.items()]  # fmt: skip
+        told += [f"{name}: {plural(count, 'row')} outside the training range"
+                 for name, count in self.outside.items() if count]  # fmt: skip
+        return told + [f"{name}: {plural(count, 'row')} without a value, which training never lacked"
+                       for name, count in self.gaps.items()]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """The finished members of a run or family, which answer together; `folds` are the positions of the rows of their
+    own data that each of them was tested on, where they are folds."""
+
+    models: tuple[Model, ...]
+    folds: tuple[Array, ...] = ()
+
+    @property
+    def first(self) -> Model:
+        return self.models[0]
+
+    @property
+    def settings(self) -> Table:
+        """How files are read: as the run read its own; of data that came otherwise, as files usually are."""
+        data = self.first.config.data
+        told = data if isinstance(data, Table) else Table(path="-", target=0)
+        is_named = not all(re.fullmatch("column_[0-9]+", column.name) for column in self.first.data.columns)
+        return told.replace(header=True) if told.header == "auto" and is_named else told
+
+    @property
+    def not_inputs(self) -> list[str]:
+        """Columns of the run's own data that are no inputs."""
+        data, target = self.first.config.data, self.first.data.target
+        own = [target] if target else []
+        return [*own, *filter(None, [data.id, data.group, *data.drop])] if isinstance(data, Table) else own
+
+    def predict(self, path: Path, keep: Sequence[str], strange: Strange) -> Iterator[pl.DataFrame]:
+        """A frame for each block of rows: what names a row, what is kept, the prediction, the probabilities. Raises
+        NotFoundError for a file that does not fit the run."""
+        columns, settings = self.first.data.columns, self.settings
+        with TableFile(path, settings) as table:
+            self.name_columns(table)
+            check_columns(table, [*(column.name for column in columns), *keep])
+            naming = [settings.id] if settings.id and settings.id in table.names else []
+            beside = dict.fromkeys([*naming, *keep])
+            self.check_heads([*(naming or [ROW]), *keep], table)
+            row = 1
+            for block in table.blocks():
+                rows = rows_of(table, block, settings.missing, columns, None, beside)
+                if not self.folds:
+                    strange.look(self.first, rows)
+                numbers = {ROW: pl.Series(range(row, row + len(rows.x)))} if not naming else {}
+                kept = {name: pl.Series(rows.beside[name], strict=False) for name in beside}
+                yield pl.DataFrame({**numbers, **kept, **self.answered(*self.of_rows(rows.x, row - 1))})
+                row += len(rows.x)
+
+    def of_rows(self, x: Array, start: int) -> tuple[Array, Array | None]:
+        """The answers for rows, of which the first is that at `start`: of folds by the one that was tested on it."""
+        if not self.folds:
+            return answers(self.models, x)
+        at = np.arange(start, start + len(x))
+        found, shares = answers(self.models, x)
+        for model, tested in zip(self.models, self.folds, strict=True):
+            mine = np.isin(at, tested)
+            if mine.any():
+                found[mine], own = answers([model], x[mine])
+                if shares is not None and own is not None:
+                    shares[mine] = own
+        return found, shares
+
+    def answered(self, found: Array, shares: Array | None) -> dict[str, pl.Series]:
+        """The columns of the answers, by their heads."""
+        told = {PREDICTION: pl.Series(found)}
+        for at, name in enumerate(self.first.classes if shares is not None else ()):
+            told[f"p_{name}"] = pl.Series(shares[:, at].astype(np.float32))  # type: ignore[index]
+        return told
+
+    def check_heads(self, heads: Sequence[str], table: TableFile) -> None:
+        """Raises UsageError where what is kept is called like an answer."""
+        own = {PREDICTION, *(f"p_{name}" for name in self.first.classes)}
+        if both := sorted(own & set(heads)):
+            raise UsageError(f"{both[0]} is a column of {table.path} and of the predictions", fix="Keep it out.")
+
+    def name_columns(self, table: TableFile) -> None:
+        """Where columns have no names, a row without its target has one cell less: those behind it move up."""
+        target = self.first.data.target
+        named = [*(column.name for column in self.first.data.columns), *self.not_inputs]
+        numbers = {name: int(name.removeprefix("column_")) for name in named if re.fullmatch("column_[0-9]+", name)}
+        if target in numbers and len(numbers) == len(named) and not self.first_names_differ(table):
+            everything = sorted(numbers, key=lambda name: numbers[name])
+            if len(table.names) == len(everything) - 1:
+                table.names = [name for name in everything if name != target]
+
+    @staticmethod
+    def first_names_differ(table: TableFile) -> bool:
+        """Whether the file has names of its own."""
+        return table.dialect is None or table.dialect.header
+
+
+def predictor(group: Group, own_rows: bool) -> Predictor:
+    """The models of a run or family. With `own_rows` folds answer for the rows that they were not trained on. Raises
+    NotFoundError where none is finished, or a file of one is missing or damaged."""
+    runs = [run for run in group.runs.values() if run.state == "finished"]
+    if not runs:
+        raise NotFoundError(f"{group.path} has no finished run", fix="Train it to its end first.")
+    models = tuple(model_of(run.path) for run in runs)
+    plain = [tuple(map(_unfitted, model.data.columns)) for model in models]
+    if any(each != plain[0] for each in plain):
+        raise NotFoundError(f"the members of {group.path} were trained on different columns", fix="Train them anew.")
+    if not own_rows:
+        return Predictor(models)
+    if varied.column(group.varies) != "fold":
+        raise UsageError("which rows? Only folds have some that each was not trained on",
+                         fix=f"tuner predict {group.path} FILE")  # fmt: skip
+    tested = []
+    for model in models:
+        dataset = model.config.data.open()
+        tested.append(choose(dataset, dataset.read()).test)
+    return Predictor(models, tuple(each for each in tested if each is not None))
+
+
+def _unfitted(column: Column) -> Column:
+    return replace(column, fills=(), first=0.0, unseen=())

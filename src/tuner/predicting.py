@@ -40,7 +40,7 @@ def answers(models: Sequence[Model], x: Array) -> tuple[Array, Array | None]:
     names = np.array(first.classes)
     if any(share is None for share in shares):
         return names[first.config.loss.decide(torch.stack(outputs).mean(dim=0)).numpy()], None
-    mean = np.mean(shares, axis=0)
+    mean = np.mean([share for share in shares if share is not None], axis=0)
     return names[mean.argmax(axis=1)], mean
 
 

@@ -189,7 +189,8 @@ def job(name: str, path: str, split: int, method: str, config: dict[str, Any]) -
 
 def for_task(config: dict[str, Any], file: str) -> dict[str, Any]:
     """Of a file with settings for `classes` and for `numbers` those that fit."""
-    return config.get("numbers" if file in NUMBERS else "classes", config)
+    found: dict[str, Any] = config.get("numbers" if file in NUMBERS else "classes", config)
+    return found
 
 
 def error_of(rows: list[dict[str, Any]]) -> float:

@@ -126,12 +126,13 @@ class TableFile:
         assert self.dialect is not None  # noqa: S101 - text has one
         line, skips = 1, self.dialect.header
         for data in self._records():
-            lines, frame = self._parsed(data, line)
+            filled = data.lstrip(b"\n")  # polars counts the cells of the first line
+            if filled:
+                lines, frame = self._parsed(filled, line + len(data) - len(filled))
+                start, skips = int(skips), False
+                if len(frame) > start:
+                    yield Block(frame[start:], lines[start:])
             line += data.count(b"\n")
-            if skips and len(frame):
-                lines, frame, skips = lines[1:], frame[1:], False
-            if len(frame):
-                yield Block(frame, lines)
 
     def _records(self) -> Iterator[bytes]:
         """Its text in pieces that end with a line, outside quotes."""
@@ -166,10 +167,14 @@ class TableFile:
             at = int(odd.argmax())
             has = f"line {lines[at]:,} has {counts[at]} cells, and there are {width} columns"
             raise self.wrong(has, "mend that line, or set data.delimiter; a quote may not be closed")
-        frame = pl.read_csv(io.BytesIO(data), has_header=False, new_columns=self.names, separator=delimiter,
-                            infer_schema=False, empty_string_is_null=False)  # fmt: skip
+        unfit = f"has quotes that do not fit, after line {line:,}"
+        try:
+            frame = pl.read_csv(io.BytesIO(data), has_header=False, new_columns=self.names, separator=delimiter,
+                                infer_schema=False, empty_string_is_null=False)  # fmt: skip
+        except pl.exceptions.ComputeError as error:
+            raise self.wrong(unfit, "a quote may not be closed, or one inside quotes not doubled") from error
         if len(frame) != len(filled):
-            raise self.wrong(f"has quotes that do not fit, after line {line:,}", "double a quote inside quotes")
+            raise self.wrong(unfit, "double a quote inside quotes")
         return lines[filled], frame if filled.all() else frame.filter(pl.Series(filled))
 
 

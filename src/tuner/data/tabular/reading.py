@@ -84,7 +84,8 @@ def values(cells: pl.Series, column: Column, missing: Sequence[str], lines: Arra
         wanted = f"date like {column.form}" if column.kind == "date" else "finite number"
         what = f"line {lines[at]:,}, column {column.name!r}: {str(plain[at])[:60]!r} is no {wanted}"
         raise table.wrong(what, f"mend it, add it to data.missing, or say what data.columns: {{{column.name}: ...}} is")
-    array = found.fill_null(np.nan).to_numpy().astype(np.float32)
+    with np.errstate(over="ignore"):
+        array = found.fill_null(np.nan).to_numpy().astype(np.float32)
     if np.isinf(array).any():
         raise table.wrong(f"column {column.name!r} has numbers beyond 3.4e38, which float32 cannot hold")
     return array

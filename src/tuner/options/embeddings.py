@@ -59,7 +59,7 @@ class PiecewiseLinear(Embedding, name="piecewise_linear", aliases=("piecewise_li
     below the first edge and above the last one the line goes on; b are the quantiles 0, 1/bins, ..., 1 of the column's
     normalised training numbers, each once. linear ~ U(-1/sqrt(width), 1/sqrt(width)), weight starts at 0.
     Choose it when: the input is a table whose numbers matter in steps and bends (an age, a price), where trees are
-    ahead of a plain mlp. A network has fewer hidden layers beside it. Columns of few values get as few pieces.
+    ahead of a plain mlp. It does the work of a hidden layer. Columns of few values get few pieces.
     Source: Gorishniy, Rubachev, Babenko (2022), "On Embeddings for Numerical Features in Tabular Deep Learning",
     sections 3.2.1 and 3.4; the linear part, the zero start and no ReLU: Gorishniy, Kotelnikov, Babenko (2025), "TabM",
     whose code also adds a bias here, which the next layer's own takes up.

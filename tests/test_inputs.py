@@ -401,6 +401,39 @@ def test_products_are_checked_in_the_sizes_that_are_made(workplace: Any) -> None
     assert sizes == {(32, 6, 3), (32, 12, 128), (32, 128, 3)}
 
 
+TABLE = """
+data: {name: table, path: t.csv, target: price, one_hot: 3, embedding: 5, augment: [noise]}
+model: {hidden: [16], input_scale: true, embeddings: {name: ple, bins: 8}}
+loss: mse
+optimizer: {name: adam, lr: 0.02, weight_decay: 0.001}
+training: {epochs: 8, batch_size: 32}
+"""
+
+
+def test_a_table_of_all_kinds_of_columns(workplace: Any) -> None:
+    """Noise leaves the numbers of categories alone: they stay rows of their table."""
+    draws, lines = np.random.default_rng(5), ["age,town,member,price"]
+    for row in range(400):
+        age, town, member = draws.integers(18, 80), draws.integers(0, 12), draws.integers(0, 2)
+        price = 20 * (town % 4) + 40 * (age > 50) + 5 * member + draws.normal()
+        shown = "" if row % 9 == 0 else f"town {town}"
+        lines.append(f"{age},{shown},{'yes' if member else 'no'},{price:.4f}")
+    (workplace.folder / "t.csv").write_text("\n".join(lines))
+    ended = workplace.train(TABLE)
+    found: list[Any] = [row["val_r2"] for row in read(ended.run).rows]
+    assert found[-1] > 0.7 > found[0]
+    model, splits = tuner.load(ended.run), workplace.open(TABLE, again=True).splits
+    table = model.module.get_parameter("input.codes.0")
+    assert table.shape == (12 + 2, 5) and table[0].tolist() == [0] * 5
+    assert [feature.kind for feature in splits.description.features] == ["number", "flag", "code"]
+    codes = splits.test.x[:, 2]
+    assert set(codes) <= set(range(14)) and 13 in codes
+    given = splits.statistics
+    normalised = torch.from_numpy((splits.test.x - given.mean) / given.scale)
+    answers = model.module(normalised)[:, 0].detach().numpy() * splits.target_scale + splits.target_mean
+    assert np.abs(answers - splits.test.y).mean() == pytest.approx(ended.status["test"]["mae"], rel=1e-4)
+
+
 # ---- the language ----------------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tuner.figures import plural
 from tuner.options.embeddings import Embedding
 from tuner.options.initializers import Ones, Uniform
 from tuner.options.layers.base import Block, Shape, Stage
@@ -34,8 +35,8 @@ class Input(Stage):
 
     @property
     def words(self) -> str:
-        embedded = [f"{len(self.numbers)} numbers {self.embedding.name}"] if self.embedding else []
-        codes = [f"{len(self.codes)} columns of codes"] if self.codes else []
+        embedded = [f"{plural(len(self.numbers), 'number')} {self.embedding.name}"] if self.embedding else []
+        codes = [plural(len(self.codes), "embedding table")] if self.codes else []
         return ", ".join([*embedded, *codes, *(["scale"] if self.has_scale else [])])
 
     def plan(self, inputs: Shape) -> Block:

@@ -30,7 +30,7 @@ from tuner.loop import Samples, chunk_size
 from tuner.options.embeddings import PiecewiseLinear
 from tuner.options.layers.base import PlanError
 from tuner.options.models import CNN, MLP, RNN, Model
-from tuner.options.optimizers.base import Optimizer
+from tuner.options.optimizers.base import LearningRateFactors, Optimizer
 from tuner.plan import Plan, plan
 from tuner.runs.folder import read
 from tuner.state import Updater
@@ -333,6 +333,21 @@ def test_weight_decay_is_on_tables_and_weights_and_not_on_the_scale() -> None:
     for name, value in net.named_parameters():
         kept = 1.0 if name == "input.scale" or name.endswith("bias") else 0.95
         assert torch.allclose(value, kept * before[name]), name
+
+
+def test_learning_rate_factors_know_its_parameters() -> None:
+    factors = LearningRateFactors(weights="inverse_sqrt_fan_in", bias=0.1, input_scale=6.0)
+    made = plan(model_of(embeddings=PiecewiseLinear(width=4)), (6,), 2, FEATURES)
+    found = {name: factors.of(name, shape) for name, shape in made.shapes.items()}
+    assert found.pop("input.scale") == 6
+    assert {found.pop(name) for name in [*found] if name.startswith("input.")} == {1}
+    assert found == {
+        "hidden.0.weight": 18**-0.5,
+        "hidden.0.bias": 0.1,
+        "output.weight": 7**-0.5,
+        "output.bias": 0.1,
+    }
+    assert LearningRateFactors(weights=0.5).of("input.codes.0", (400, 2)) == 0.5
 
 
 def test_statistics_and_samples_at_once_know_the_first_block() -> None:

@@ -86,9 +86,9 @@ def _products_of(session: Session) -> set[Size]:
     column with its own weight; tables of codes are looked up."""
     size, samples = session.loaded.config.training.batch_size, len(session.splits.train)
     rows = samples if size == "full" else min(size, samples)
-    named = [item for block in session.loaded.plan.blocks for item in block.parameters.items()]
-    shapes = [shape for name, shape in named if len(shape) in (2, 3) and not name.startswith(("codes.", "linear"))]
-    return {(rows, shape[-1], shape[-2]) for shape in shapes}
+    named = session.loaded.plan.shapes.items()
+    shapes = [shape for name, shape in named if not name.startswith(("input.codes.", "input.linear"))]
+    return {(rows, shape[-1], shape[-2]) for shape in shapes if len(shape) in (2, 3)}
 
 
 @contextmanager

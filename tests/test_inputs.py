@@ -342,9 +342,9 @@ def test_learning_rate_factors_know_its_parameters() -> None:
     assert found.pop("input.scale") == 6
     assert {found.pop(name) for name in [*found] if name.startswith("input.")} == {1}
     assert found == {
-        "hidden.0.weight": 18**-0.5,
+        "hidden.0.weight": pytest.approx(18**-0.5),
         "hidden.0.bias": 0.1,
-        "output.weight": 7**-0.5,
+        "output.weight": pytest.approx(7**-0.5),
         "output.bias": 0.1,
     }
     assert LearningRateFactors(weights=0.5).of("input.codes.0", (400, 2)) == 0.5

@@ -85,4 +85,5 @@ def test_settings_of_a_class_stand_below_those_it_inherits_and_an_overridden_one
 def test_the_kinds_of_the_language() -> None:
     assert set(kinds_below(Config)) == {
         "data", "model", "loss", "optimizer", "scheduler", "augmentation", "activation", "initializer", "layer",
+        "embedding",
     }  # fmt: skip

@@ -15,13 +15,14 @@ from tuner.choice import Choice, Field, InvalidError, Section, fold
 from tuner.data.source import Source
 from tuner.options.activations import Activation
 from tuner.options.augmentations import Augmentation
+from tuner.options.embeddings import Embedding
 from tuner.options.initializers import Initializer
 from tuner.options.losses import Loss
 from tuner.options.models import Model
 from tuner.options.optimizers.base import Optimizer
 from tuner.options.schedulers import Scheduler
 
-FAMILIES: list[type[Choice]] = [Activation, Augmentation, Initializer, Loss, Optimizer, Scheduler]
+FAMILIES: list[type[Choice]] = [Activation, Augmentation, Embedding, Initializer, Loss, Optimizer, Scheduler]
 MEMBERS: list[type[Any]] = [member for family in FAMILIES for member in family.members.values()]
 SECTIONS: list[type[Any]] = [
     part for part in {field.bound.section for member in MEMBERS for field in member.fields.values()} if part
@@ -31,6 +32,7 @@ CATALOGUE: dict[type[Choice], str] = {
     Activation: "relu leaky_relu prelu elu selu gelu silu mish sigmoid hard_sigmoid tanh softplus softsign exponential "
     "softmax linear",
     Augmentation: "flip shift crop cutout noise brightness",
+    Embedding: "piecewise_linear",
     Initializer: "uniform normal glorot_uniform glorot_normal he_uniform he_normal lecun_normal lecun_uniform "
     "orthogonal zeros ones constant default",
     Loss: "cross_entropy mse mae huber binary_cross_entropy hinge",
@@ -149,7 +151,7 @@ class TestSettings:
                 setattr(member(), key, value)
 
 
-SWITCHED: list[type[Choice]] = [Activation, Initializer, Loss, Model, Optimizer, Scheduler, Source]
+SWITCHED: list[type[Choice]] = [Activation, Embedding, Initializer, Loss, Model, Optimizer, Scheduler, Source]
 """The kinds of which a layer of a config may name another choice than the layers below it."""
 
 

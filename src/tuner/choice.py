@@ -52,7 +52,8 @@ class Field:
     def schema(self) -> Schema:
         """What it takes, its help and its default, as JSON Schema."""
         described: Schema = {"description": self.help} if self.help else {}
-        is_inherited = self.default is None and self.bound.kind is not None  # a layer's: the model's holds
+        # a layer's: the model's holds
+        is_inherited = self.default is None and self.bound.kind is not None and self.bound.empty is None
         if not self.required and not is_inherited:
             described["default"] = self.plain(self.default)
         taken = self.bound.schema

@@ -238,7 +238,7 @@ class Measure:
 
 def chunk_size(network: Network) -> int:
     """How many samples are evaluated at once."""
-    widest = max(math.prod(block.outputs) for block in network.plan.blocks)
+    widest = max(max(block.inside, math.prod(block.outputs)) for block in network.plan.blocks)
     return max(32, min(4096, EVALUATION_NUMBERS // widest))
 
 

@@ -51,6 +51,11 @@ class Network(nn.Module):
             if block.layer.draws:
                 module.step = step
 
+    def fit(self, rows: Tensor) -> None:
+        """Before the first step: what is measured on the training part's normalised rows (N, F)."""
+        for block, (_, module) in zip(self.plan.blocks, self.blocks, strict=True):
+            block.layer.measure(module, rows)
+
     def forward(self, x: Tensor) -> Tensor:
         if self.reads_pictures and not x.is_cuda:
             x = channels_last(x)

@@ -4,11 +4,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tuner.options.layers.base import Block, Place, Shape
+from tuner.options.layers.base import Block, Place, PlanError, Shape, describe
+from tuner.options.layers.inputs import Input
 from tuner.options.layers.of_torch import Dense
 from tuner.options.models import Model
+
+if TYPE_CHECKING:
+    from tuner.data.columns import Feature
 
 
 @dataclass(frozen=True)
@@ -40,12 +46,13 @@ class Plan:
         return 3 * self.flops - first
 
 
-def plan(model: Model, inputs: Shape, units: int) -> Plan:
-    """The plan of `model` for samples of shape `inputs` and `units` outputs. Raises PlanError."""
+def plan(model: Model, inputs: Shape, units: int, features: Sequence[Feature] = ()) -> Plan:
+    """The plan of `model` for samples of shape `inputs` and `units` outputs. `features` say what the numbers of a row
+    are; without them all are numbers. Raises PlanError."""
     layers = list(model.expand())
     counts: Counter[str] = Counter()
-    blocks: list[Block] = []
-    shape, common = inputs, (model.activation, model.initializer)
+    blocks = first_blocks(model, inputs, features)
+    shape, common = blocks[-1].outputs if blocks else inputs, (model.activation, model.initializer)
     for index, (path, layer) in enumerate(layers):
         name = f"{layer.group}.{counts[layer.group]}"
         counts[layer.group] += 1
@@ -56,3 +63,22 @@ def plan(model: Model, inputs: Shape, units: int) -> Plan:
     output = model.output
     last = Dense(dense=units, activation=output.activation, initializer=output.initializer, batch_norm=False)
     return Plan(inputs, (*blocks, last.plan(Place("output", "model.output", shape, *common))))
+
+
+def first_blocks(model: Model, inputs: Shape, features: Sequence[Feature]) -> list[Block]:
+    """What comes before the first layer: nothing, where that is given the samples as they are. Raises PlanError."""
+    for key, value in (("embeddings", model.embeddings), ("input_scale", model.input_scale)):
+        if value and len(inputs) != 1:
+            off = "none" if key == "embeddings" else "false"
+            raise PlanError(
+                f"model.{key}", f"for rows of numbers, and {describe(inputs)} comes in", f"model.{key}: {off}"
+            )
+    codes = tuple((at, each.codes, each.width) for at, each in enumerate(features) if each.kind == "code")
+    if not (model.embeddings or model.input_scale or codes):
+        return []
+    kinds = [each.kind for each in features] or ["number"] * inputs[0]
+    numbers = tuple(at for at, kind in enumerate(kinds) if kind == "number" and model.embeddings)
+    if model.embeddings and not numbers:
+        raise PlanError("model.embeddings", "no column holds numbers that could be embedded", "model.embeddings: none")
+    kept = tuple(at for at, kind in enumerate(kinds) if kind != "code" and at not in numbers)
+    return [Input(kept, numbers, codes, model.embeddings, model.input_scale).plan(inputs)]

@@ -154,7 +154,7 @@ def model_of(run: Path) -> Model:
     weights, data = found.content(BEST), read_data(found)
     try:
         config = load_config(str(run / CONFIG))
-        planned = plan(config.model, data.shape, config.loss.units(len(data.classes)))
+        planned = plan(config.model, data.shape, config.loss.units(len(data.classes)), features(data.columns))
     except ConfigError as error:
         raise NotFoundError(f"{shown(run / CONFIG)} is damaged: {error.faults[0].message}") from None
     except PlanError as error:

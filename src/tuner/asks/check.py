@@ -113,11 +113,10 @@ def missing(loaded: Loaded) -> Iterator[str]:
 
 def layer_table(plan: Plan) -> Table:
     """The layers with their output shapes, parameters and operations."""
-    rows = [["input", "", " x ".join(map(str, plan.inputs)), "", ""]]
+    first = "sample" if plan.blocks[0].name == "input" else "input"
+    rows = [[first, "", " x ".join(map(str, plan.inputs)), "", ""]]
     for block in plan.blocks:
-        said = block.layer.plain()
-        kind = ", ".join([f"{key} {value}" for key, value in said.items() if not isinstance(value, dict)][:2])
-        kind += ", batch norm" * block.batch_norm
+        kind = block.layer.words + ", batch norm" * block.batch_norm
         if block.activation is not None and block.activation.name != "linear":
             kind += f", {block.activation.name}"
         shape = " x ".join(map(str, block.outputs))

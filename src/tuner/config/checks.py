@@ -31,7 +31,20 @@ class Contradiction:
     also: tuple[str, ...] = ()
 
 
-LAYERS = tuple(f"model.{key}" for key in ("name", "channels", "kernel_size", "units", "hidden", "layers", "batch_norm"))
+LAYERS = tuple(
+    f"model.{key}"
+    for key in (
+        "name",
+        "channels",
+        "kernel_size",
+        "units",
+        "hidden",
+        "layers",
+        "batch_norm",
+        "input_scale",
+        "embeddings",
+    )
+)
 
 Asked = TypeVar("Asked", Config, Loaded)
 Check = Callable[[Asked], Iterator[Contradiction]]

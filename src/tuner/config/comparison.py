@@ -22,6 +22,8 @@ NEUTRAL: dict[str, Any] = {
     "training.precision": "float32",
     "data.fold": None,
     "optimizer.lr_factors": {"weights": 1.0, "bias": 1.0, "input_scale": 1.0},
+    "model.input_scale": False,
+    "model.embeddings": "none",
 }
 """Keys that came into the language later, each with the value that says what was done before: absent reads as that,
 and it does not count when two configs are compared."""

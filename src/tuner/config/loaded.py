@@ -37,7 +37,8 @@ class Loaded:
     @cached_property
     def plan(self) -> Plan:
         """The network's plan. Raises PlanError where its layers do not fit, which `load` finds."""
-        return plan(self.config.model, self.dataset.description.shape, self.units)
+        known = self.dataset.description
+        return plan(self.config.model, known.shape, self.units, known.features)
 
     @property
     def units(self) -> int:

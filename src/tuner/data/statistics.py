@@ -20,8 +20,9 @@ class Statistics:
     `robust` the median and the interquartile range (half the range where that is 0), and z / sqrt(1 + (z / limit)^2).
 
     All are float32 and broadcast against samples: one number a channel of an image (C, 1, 1), a column of a table (F,)
-    or of a sequence (1, F). `low` and `high` are the smallest and largest stored number of the training part. `scale`
-    is 1 where the numbers are all the same; `limit` is None unless robust, and infinite for what stays as it is.
+    or of a sequence (1, F). `low` and `high` are the smallest and largest stored number of the training part, but of
+    codes, which no noise may change, both are the smallest. `scale` is 1 where the numbers are all the same; `limit` is
+    None unless robust, and infinite for what stays as it is.
     Source of robust: Holzmueller, Grinsztajn, Steinwart (2024), "Better by Default", section 3.
     """
 
@@ -49,6 +50,7 @@ def measure(x: Array, normalize: Normalization, features: Sequence[Feature] = ()
     stays = np.array([feature.kind != "number" for feature in features], dtype=bool)
     if stays.any():
         offset, scale = np.where(stays, 0.0, offset), np.where(stays, 1.0, scale)
+        high = np.where([feature.kind == "code" for feature in features], low, high)
     shape = [x.shape[axis] if axis == kept else 1 for axis in range(1, x.ndim)]
     offset, scale, low, high = (value.astype(np.float32).reshape(shape) for value in (offset, scale, low, high))
     scale[scale == 0] = 1  # a spread too small for float32

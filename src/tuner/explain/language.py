@@ -100,8 +100,10 @@ def example_of_setting(setting: Setting) -> dict[str, Any]:
 
 
 def example(setting: Setting, value: Any) -> dict[str, Any]:
-    """The config that gives `setting` this value, names the choices it belongs to, and has a loss that fits."""
+    """The config that gives `setting` this value, names the choices it belongs to, and has data and a loss that fit."""
     inner, above = {setting.key: value}, setting.above
+    if above is not None and setting.kind is kinds()["embedding"] and value != "none":
+        return {"data": "iris", **example(above, inner)}
     if above is None:
         data = kinds()["data"].find(str(name_of(inner.get("data"))))
         is_number = data is not None and issubclass(data, NumericTarget) and "task" not in data.fields

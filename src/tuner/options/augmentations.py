@@ -133,8 +133,8 @@ class Noise(Augmentation, name="noise", aliases=("gaussian_noise",)):
 
     Formula: out = in + std * (high - low) * n, n ~ N(0, 1) for every number; not cut off at low and high.
     Choose it when: the measurements themselves are noisy, or a table is too small for its network: for small std it
-    acts like a penalty on the slope of what the network computes. Works for tables and sequences, too; columns that
-    hold codes (0 or 1, a category's number) get noise like the others.
+    acts like a penalty on the slope of what the network computes. Works for tables and sequences, too; columns of 0
+    and 1 get noise like the others, categories that are learned as an embedding none.
     Source: Bishop (1995), "Training with Noise is Equivalent to Tikhonov Regularization"; Sietsma, Dow (1991),
     "Creating Artificial Neural Networks That Generalize".
     """

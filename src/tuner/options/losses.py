@@ -217,10 +217,8 @@ class BinaryCrossEntropy(
         return (outputs[:, 0] > 0).long() if outputs.shape[1] == 1 else outputs.argmax(dim=1)
 
     def probabilities(self, outputs: Tensor, activation: str) -> Tensor | None:  # noqa: ARG002
-        import torch
-
-        alone = outputs.shape[1] == 1
-        return torch.cat([-outputs, outputs], dim=1).sigmoid() if alone else outputs.sigmoid()
+        of_each = outputs * outputs.new_tensor([-1.0, 1.0]) if outputs.shape[1] == 1 else outputs
+        return of_each.sigmoid()
 
 
 class Hinge(Loss, name="hinge", aliases=("multi_margin", "multiclass_hinge")):

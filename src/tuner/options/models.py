@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 
-from tuner.bounds import Flag, Integer, ListOf, Of, Part
+from tuner.bounds import Flag, Integer, ListOf, Null, Of, Part
 from tuner.choice import Choice, Section, Shared, setting
 from tuner.options.activations import Activation, Linear, ReLU
+from tuner.options.embeddings import Embedding
 from tuner.options.initializers import Default, HeNormal, Initializer
 from tuner.options.layers.base import SHARE, WIDTH, Layer
 from tuner.options.layers.of_torch import CELL, Conv, Dense, Dropout, Pool, Recurrent
@@ -33,6 +34,16 @@ class Model(Choice, kind="model"):
         Of(Initializer), "initial weights of every layer but the output", default=HeNormal()
     )
     batch_norm: bool = setting(Flag(), "batch norm between each layer and its activation", default=False)
+    input_scale: bool = setting(
+        Flag(),
+        "a learned factor, 1 at first, for each number that the first layer is given; for rows of numbers only",
+        default=False,
+    )
+    embeddings: Embedding | None = setting(
+        Null(Of(Embedding), empty="none"),
+        "what each number of a row becomes before the first layer; or none: it stays one number",
+        default=None,
+    )
     output: Output = setting(Part(Output), "the last layer", default=Output())
 
     @abstractmethod

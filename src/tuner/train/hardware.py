@@ -82,11 +82,13 @@ def set_up_torch(session: Session) -> Session:
 
 
 def _products_of(session: Session) -> set[Size]:
-    """The sizes of the products of a training step: those of dense and recurrent layers."""
+    """The sizes of the products of a training step: those of dense and recurrent layers and of embedded numbers, each
+    column with its own weight; tables of codes are looked up."""
     size, samples = session.loaded.config.training.batch_size, len(session.splits.train)
     rows = samples if size == "full" else min(size, samples)
-    shapes = [shape for block in session.loaded.plan.blocks for shape in block.parameters.values()]
-    return {(rows, shape[1], shape[0]) for shape in shapes if len(shape) == 2}
+    named = session.loaded.plan.shapes.items()
+    shapes = [shape for name, shape in named if not name.startswith(("input.codes.", "input.linear"))]
+    return {(rows, shape[-1], shape[-2]) for shape in shapes if len(shape) in (2, 3)}
 
 
 @contextmanager

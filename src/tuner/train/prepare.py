@@ -49,6 +49,8 @@ def prepare(session: Session) -> Setup:
     rows = torch.from_numpy(splits.train_evaluated).to(device)
     if kept:
         train = Samples(normalizer(train.x), train.y)
+    if config.model.embeddings:
+        built.fit(train.x if kept else normalizer(train.x))
     batch = len(train) if config.training.batch_size == "full" else config.training.batch_size
     task = Task(
         config,

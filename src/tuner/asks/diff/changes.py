@@ -288,7 +288,8 @@ def _setting(field: Field, starts: Sequence[Any], wanted: Any, path: str) -> Ite
         if any(start["name"] != name for start in maps):
             yield path, name
             maps.append({"name": name})  # defaults of the old choice go, those of the new one come
-        yield from _section(kind.members[name], maps, wanted if isinstance(wanted, dict) else {}, path)
+        if name in kind.members:  # and not none, where that is no choice of its own
+            yield from _section(kind.members[name], maps, wanted if isinstance(wanted, dict) else {}, path)
     elif part is not None and isinstance(wanted, dict):
         found = list(_section(part, starts, wanted, path))
         if not found and not all(isinstance(start, dict) for start in starts):  # defaults alone, and it was none

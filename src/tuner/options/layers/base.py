@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tuner.bounds import Integer, Number
 from tuner.choice import Choice
@@ -64,11 +64,12 @@ class Block:
     """One layer of a plan with everything that belongs to it.
 
     Shapes are those of one sample; `parameters` are in the order in which the module has them; `flops` are those of
-    one sample's forward pass, a multiply-add counting as two.
+    one sample's forward pass, a multiply-add counting as two; `inside` is how many numbers of a sample it holds at once
+    where those may be more than it hands on.
     """
 
     name: str
-    layer: Layer
+    layer: Stage
     inputs: Shape
     outputs: Shape
     parameters: dict[str, Shape]
@@ -77,6 +78,7 @@ class Block:
     initializer: Initializer | None = None
     batch_norm: bool = False
     sequence: bool = False
+    inside: int = 0
 
     @property
     def size(self) -> int:
@@ -84,20 +86,16 @@ class Block:
         return sum(prod(shape) for shape in self.parameters.values())
 
 
-class Layer(Choice, kind="layer"):
-    """A layer of `model.layers`: a map whose first key names it, e.g. ``{conv: 32, kernel_size: 3}``."""
+class Stage(ABC):
+    """What a block of a plan is made by."""
 
-    group: ClassVar[str]
-    """What its weights and statistics are called by: ``hidden`` for ``hidden.0``, ``hidden.1``."""
-    reads_sequences: ClassVar[bool] = False
-    passes_on: ClassVar[bool] = False
-    """Whether it hands on what comes in, in its shape: the layer after the next one is asked what it reads."""
     draws: ClassVar[bool] = False
     """Whether its module draws random numbers in training: its attribute `step` is set before each step."""
 
+    @property
     @abstractmethod
-    def plan(self, place: Place) -> Block:
-        """The layer at its place. Raises PlanError where it does not fit what comes in."""
+    def words(self) -> str:
+        """What it is, in a few words."""
 
     @abstractmethod
     def build(self, block: Block, seed: int) -> nn.Module:
@@ -107,6 +105,9 @@ class Layer(Choice, kind="layer"):
         norm (``norm.``) and of the activation (``activation.``). What it draws later is a function of `seed`.
         """
 
+    def measure(self, module: Any, rows: Tensor) -> None:  # noqa: B027 - most measure nothing
+        """Sets what its module knows of the training part, from its normalised rows (N, F)."""
+
     def may_come_before_relu(self) -> bool:
         """Whether it gives the same numbers and gradients, bit by bit, before a ReLU as after it."""
         return False
@@ -114,6 +115,30 @@ class Layer(Choice, kind="layer"):
     def gates(self) -> int:
         """In how many parts, each drawn for itself, the first values of a parameter come."""
         return 1
+
+    @abstractmethod
+    def first_value(self, block: Block, name: str, shape: Shape, generator: torch.Generator) -> Tensor:
+        """What (a gate of) the parameter `name` starts with."""
+
+
+class Layer(Choice, Stage, kind="layer"):
+    """A layer of `model.layers`: a map whose first key names it, e.g. ``{conv: 32, kernel_size: 3}``."""
+
+    group: ClassVar[str]
+    """What its weights and statistics are called by: ``hidden`` for ``hidden.0``, ``hidden.1``."""
+    reads_sequences: ClassVar[bool] = False
+    passes_on: ClassVar[bool] = False
+    """Whether it hands on what comes in, in its shape: the layer after the next one is asked what it reads."""
+
+    @property
+    def words(self) -> str:
+        """Its first two settings: ``conv 32, kernel_size 3``."""
+        said = self.plain().items()
+        return ", ".join([f"{key} {value}" for key, value in said if not isinstance(value, dict)][:2])
+
+    @abstractmethod
+    def plan(self, place: Place) -> Block:
+        """The layer at its place. Raises PlanError where it does not fit what comes in."""
 
     def first_value(self, block: Block, name: str, shape: Shape, generator: torch.Generator) -> Tensor:
         """What (a gate of) the parameter `name` starts with, by the block's initializer."""

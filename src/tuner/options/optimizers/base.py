@@ -30,7 +30,8 @@ class LearningRateFactors(Section):
 
     weights: float | Literal["inverse_sqrt_fan_in"] = setting(
         Either(POSITIVE, OneOf("inverse_sqrt_fan_in")),
-        "lr times this for parameters of 2 or more dims; inverse_sqrt_fan_in: 1 / sqrt(fan_in) of each",
+        "lr times this for parameters of 2 or more dims; inverse_sqrt_fan_in: 1 / sqrt(fan_in) of each, 1 for "
+        "embeddings, each fed by one column",
         default=1.0,
     )
     bias: float = setting(POSITIVE, "lr times this for biases, batch norm's too", default=1.0)
@@ -44,7 +45,9 @@ class LearningRateFactors(Section):
             return self.bias
         if len(shape) < 2:
             return 1.0
-        return 1 / math.sqrt(fans(shape)[0]) if isinstance(self.weights, str) else self.weights
+        if not isinstance(self.weights, str):
+            return self.weights
+        return 1.0 if name.startswith("input.") else 1 / math.sqrt(fans(shape)[0])
 
 
 class Optimizer(Choice, kind="optimizer"):

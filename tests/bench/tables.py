@@ -45,7 +45,7 @@ TARGETS = {
     "taxis": "payment",
 }
 NUMBERS = {"mpg", "abalone", "housing", "winequality-white", "auto-imports"}
-DROPPED = {"mpg": ["name"]}
+OWN: dict[str, dict[str, Any]] = {"mpg": {"drop": ["name"]}, "taxis": {"missing_target": "drop"}}
 READY, PLAIN, NETWORK, FOREST, REALMLP = "tuner table", "tuner mlp", "scikit-learn MLP", "random forest", "RealMLP-TD-S"
 DRAWS = 2_000
 
@@ -175,7 +175,7 @@ def job(name: str, path: str, split: int, method: str, config: dict[str, Any]) -
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     config = {**({"loss": "mse"} if name in NUMBERS else {}), **config}
-    data = {"name": "table", "path": path, "target": TARGETS[name], "drop": DROPPED.get(name, []), "split_seed": split}
+    data = {"name": "table", "path": path, "target": TARGETS[name], **OWN.get(name, {}), "split_seed": split}
     parts = parts_of({"seed": split, "data": data, "loss": "mse" if name in NUMBERS else "cross_entropy"})
     own = {**config, "seed": split, "data": {**config.get("data", {}), **data}}
     began = time.perf_counter()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -92,16 +93,13 @@ def areas(scores: NDArray[Any], targets: NDArray[Any], classes: Sequence[int]) -
     The mean over those of `classes` that occur, each against the rest; NaN where none does, or there is no rest."""
     found = []
     for which in classes:
-        column = scores[:, which].copy()
-        own = column[targets == which]
-        column.sort()
-        own.sort()
-        count, rest = len(own), len(column) - len(own)
-        if count and (not rest or math.isnan(column[-1])):  # NaN is sorted last
+        is_own = targets == which
+        own, rest = np.sort(scores[is_own, which]), np.sort(scores[~is_own, which])
+        if len(own) and (not len(rest) or np.isnan(own[-1] + rest[-1])):  # NaN is sorted last
             return math.nan, math.nan
-        if count:
-            lower, upper = column.searchsorted(own), column.searchsorted(own, "right")
-            before = int(lower.sum() + upper.sum()) - count * count  # twice the pairs with one of the rest
-            precision = (count - own.searchsorted(own)) / (len(column) - lower)
-            found.append((before / (2 * count * rest), float(precision.sum()) / count))
+        if len(own):
+            lower, upper = rest.searchsorted(own), rest.searchsorted(own, "right")
+            ahead = len(own) - own.searchsorted(own)  # of the class, with a score at least as high
+            precision = (ahead / (ahead + len(rest) - lower)).sum() / len(own)
+            found.append((int((lower + upper).sum()) / (2 * len(own) * len(rest)), float(precision)))
     return (mean([roc for roc, _ in found]), mean([each for _, each in found])) if found else (math.nan, math.nan)

@@ -14,7 +14,7 @@ from typing import Any
 from tuner.document.files import plain as plain_map
 from tuner.errors import ConfigError, NotFoundError
 from tuner.explain.language import plain
-from tuner.options.metrics import Metric
+from tuner.options.metrics import Column, Metric
 from tuner.options.metrics import column as column_of
 from tuner.quantities import EPOCH, LAYER, TIME, WHOLE_RUN
 from tuner.shipped import CLAIM, recipes
@@ -107,12 +107,13 @@ def column_text(name: str) -> str | None:
         return EPOCHS
     column, at, epoch = name.partition("@")
     asked, known = column_of(column), {**EPOCH, **TIME, **WHOLE_RUN}
-    metric = Metric.members.get(asked.name)
+    metric = Metric.find(asked.name)
     if column in known:
         text = known[column].help
     elif metric is not None:
         better = f"The {'higher' if metric.direction == 'up' else 'lower'} the better."
-        text = "\n".join(filter(None, (cleandoc(metric.__doc__ or ""), PARTS.get(asked.part), better)))
+        here = f"Here it is called {Column(asked.part, metric.name)}." if asked.name != metric.name else ""
+        text = "\n".join(filter(None, (cleandoc(metric.__doc__ or ""), PARTS.get(asked.part), better, here)))
     else:
         return None
     if not at:

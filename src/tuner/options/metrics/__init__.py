@@ -174,12 +174,12 @@ def column(name: str) -> Column:
     return Column(part, metric) if part in PARTS and metric else Column("", name)
 
 
-def usual(values: Mapping[str, Value], monitor: str) -> dict[str, Value]:
-    """Of values by their columns (or metrics) those that are shown unless others are asked for: the usual metrics, and
-    what `monitor` is of. What is not known is shown."""
-    watched = column(monitor).name
-    known = {name: Metric.members.get(column(name).name) for name in values}
-    return {name: values[name] for name, of in known.items() if of is None or of.usual or of.name == watched}
+def usual(values: Mapping[str, Value], *monitors: str | None) -> dict[str, Value]:
+    """Of values by their columns, or by metrics, those that are shown unless others are asked for: the usual metrics
+    and the monitored ones; what is no metric, or not known, too."""
+    watched = {column(monitor).name for monitor in monitors if monitor}
+    metrics = {name: Metric.members.get(column(name).name) for name in values}
+    return {name: values[name] for name, of in metrics.items() if of is None or of.usual or of.name in watched}
 
 
 def metrics_for(target: str) -> list[type[Metric]]:

@@ -23,7 +23,7 @@ class BalancedAccuracy(
     answering one of K classes gives 1 / K.
     """
 
-    label = "balanced accuracy (mean over classes)"
+    label = "balanced accuracy"
     direction = "up"
     order = 2
     targets = frozenset({"class"})
@@ -44,7 +44,7 @@ class F1(Metric, name="f1", aliases=("f1_score", "macro_f1", "f_score", "f_measu
     (macro), or of two classes that of the positive one, where one is named.
     """
 
-    label = "F1 (mean over classes)"
+    label = "F1"
     direction = "up"
     order = 3
     targets = frozenset({"class"})

@@ -27,6 +27,11 @@ class Batch:
     losses: Tensor
     scores: Tensor
 
+    @property
+    def nothing(self) -> Tensor:
+        """What a metric adds that is of the part as a whole: 0."""
+        return self.losses.new_zeros(())
+
     @cached_property
     def answers(self) -> Tensor:
         """The classes that the outputs stand for: int64 (N,)."""
@@ -95,7 +100,7 @@ def areas(scores: NDArray[Any], targets: NDArray[Any], classes: Sequence[int]) -
     for which in classes:
         is_own = targets == which
         own, rest = np.sort(scores[is_own, which]), np.sort(scores[~is_own, which])
-        if len(own) and (not len(rest) or np.isnan(own[-1] + rest[-1])):  # NaN is sorted last
+        if len(own) and (not len(rest) or np.isnan((own[-1], rest[-1])).any()):  # NaN is sorted last
             return math.nan, math.nan
         if len(own):
             lower, upper = rest.searchsorted(own), rest.searchsorted(own, "right")

@@ -15,7 +15,7 @@ from tuner.data.source import Source, faults
 from tuner.errors import TunerError
 from tuner.options.layers.base import PlanError
 from tuner.options.losses import CrossEntropy
-from tuner.options.metrics import Column, Metric, column
+from tuner.options.metrics import Column, column
 from tuner.options.optimizers.base import Optimizer
 
 
@@ -118,8 +118,8 @@ def monitor_exists(loaded: Loaded) -> Iterator[Contradiction]:
         there = same if same in names else "train_loss"
         yield Contradiction("training.monitor", message, allowed, f"training.monitor: {there}", also)
     else:
-        known, part = Metric.find(asked.name), asked.part or column(names[-1]).part  # accuracy, loss, acc
-        meant = nearest(str(Column(part, known.name if known else asked.name)), names) or nearest(monitor, names)
+        full = Column(asked.part or column(names[-1]).part, asked.name)  # accuracy, loss, acc
+        meant = nearest(full.spelled, names) or nearest(monitor, names)
         yield Contradiction("training.monitor", f"no metric is called {monitor}", allowed, meant, also)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from tuner.document.files import plain as plain_map
 from tuner.errors import ConfigError, NotFoundError
 from tuner.explain.language import plain
-from tuner.options.metrics import Column, Metric
+from tuner.options.metrics import Metric
 from tuner.options.metrics import column as column_of
 from tuner.quantities import EPOCH, LAYER, TIME, WHOLE_RUN
 from tuner.shipped import CLAIM, recipes
@@ -112,7 +112,7 @@ def column_text(name: str) -> str | None:
         text = known[column].help
     elif metric is not None:
         better = f"The {'higher' if metric.direction == 'up' else 'lower'} the better."
-        here = f"Here it is called {Column(asked.part, metric.name)}." if asked.name != metric.name else ""
+        here = f"Here it is called {asked.spelled}." if asked.name != metric.name else ""
         text = "\n".join(filter(None, (cleandoc(metric.__doc__ or ""), PARTS.get(asked.part), better, here)))
     else:
         return None

@@ -22,7 +22,7 @@ from tuner.errors import NotFoundError, UsageError
 from tuner.figures import mean
 from tuner.options.metrics import Column as Measured
 from tuner.options.metrics import column as column_of
-from tuner.options.metrics import usual
+from tuner.options.metrics import nearest_column, usual
 from tuner.paths import normal
 from tuner.quantities import LAYER
 from tuner.runs.family import DAMAGED
@@ -109,7 +109,7 @@ def find_column(text: str, everything: Sequence[Entry]) -> Column:
     measured = list(dict.fromkeys(name for run in runs for name in metrics_of_run(run))) if begun else []
     if not meant and (metric := _metric(text, runs, measured)) is not None:
         return Column(text, metric)
-    raise UsageError(f"no run here has {shown(text) or repr(text)}", fix=nearest_of(text, [*OWN, *measured, *keys]))
+    raise UsageError(f"no run here has {shown(text) or repr(text)}", fix=nearest_column(text, [*OWN, *measured, *keys]))
 
 
 def _keys_meant(text: str, keys: Mapping[str, None]) -> list[str]:

@@ -4,11 +4,12 @@ A new metric is one new file here, found by being in this folder."""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
-from tuner.choice import Choice, import_all
+from tuner.choice import Choice, import_all, nearest_of
 from tuner.quantities import EPOCH, WHOLE_RUN, Quantity
 
 if TYPE_CHECKING:
@@ -40,10 +41,9 @@ class Metric(Choice, kind="metric"):
     usual: ClassVar[bool] = True
     """Whether tables of results show it without being asked; else they do where it is monitored."""
 
+    @abstractmethod
     def add(self, batch: Batch) -> Tensor:
-        """What is summed over the batches of a part, on the device: a number, or a tensor of any shape; nothing, if
-        the metric is of the part as a whole."""
-        return batch.losses.new_zeros(())
+        """What is summed over the batches of a part, on the device: a number, or a tensor of any shape."""
 
     def of(self, total: Any, part: Part) -> float:
         """The metric, from the sum over all batches, a number or nested lists of them: their mean, if nothing else; NaN
@@ -51,7 +51,7 @@ class Metric(Choice, kind="metric"):
         return float(total / part.samples)
 
 
-class Accuracy(Metric, name="accuracy"):
+class Accuracy(Metric, name="accuracy", aliases=("acc", "accuracy_score")):
     """The share of the samples whose class is right, from 0 to 1. For classes."""
 
     label = "accuracy (share correct)"
@@ -77,7 +77,7 @@ class MeanLoss(Metric, name="loss"):
         return batch.losses.sum()
 
 
-class R2(Metric, name="r2"):
+class R2(Metric, name="r2", aliases=("r2_score", "r_squared", "coefficient_of_determination")):
     """The share of the target's variance that is explained. For numbers.
     Formula: 1 - sum (y - output)^2 / sum (y - mean y)^2; 1 is perfect, 0 is what always answering the mean gives.
     """
@@ -152,6 +152,12 @@ class Column:
         return Metric.members.get(self.name) or EPOCH.get(self.name) or WHOLE_RUN.get(self.name, unknown)
 
     @property
+    def spelled(self) -> str:
+        """Its name, with the metric's own for another word for it: ``val_auc`` for ``val_roc_auc``."""
+        known = Metric.find(self.name)
+        return str(Column(self.part, known.name)) if known else str(self)
+
+    @property
     def label(self) -> str:
         """What an axis calls it: ``validation accuracy (share correct)``."""
         return f"{PARTS[self.part]} {self.about.label}" if self.part else self.about.label
@@ -172,6 +178,11 @@ def column(name: str) -> Column:
     """The column of that name."""
     part, _, metric = name.partition("_")
     return Column(part, metric) if part in PARTS and metric else Column("", name)
+
+
+def nearest_column(name: str, known: Iterable[str]) -> str:
+    """`nearest_of`, which takes other words for a metric for what they are: ``val_roc_auc``, ``val_acc``."""
+    return nearest_of(column(name).spelled, known)
 
 
 def usual(values: Mapping[str, Value], *monitors: str | None) -> dict[str, Value]:

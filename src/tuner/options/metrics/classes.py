@@ -77,6 +77,9 @@ class AUC(Metric, name="auc", aliases=("roc_auc", "auroc", "roc_auc_score", "are
     usual = False
     least = 2
 
+    def add(self, batch: Batch) -> Tensor:
+        return batch.nothing
+
     def of(self, total: Any, part: Part) -> float:  # noqa: ARG002
         return part.areas[0]
 
@@ -97,6 +100,9 @@ class AveragePrecision(
     targets = frozenset({"class"})
     usual = False
     least = 2
+
+    def add(self, batch: Batch) -> Tensor:
+        return batch.nothing
 
     def of(self, total: Any, part: Part) -> float:  # noqa: ARG002
         return part.areas[1]

@@ -34,10 +34,11 @@ class Workbench:
 
     def run(self, *words: str, code: int = 0) -> str:
         """What a command prints on stdout and stderr."""
+        path = os.pathsep.join(filter(None, [str(self.folder / "site"), os.environ.get("PYTHONPATH")]))
         done = subprocess.run(
             [sys.executable, "-m", "tuner", *words],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(self.folder / "site"), "TUNER_RUNS": "runs"},
+            env={**os.environ, "PYTHONPATH": path, "TUNER_RUNS": "runs"},
             capture_output=True,
             text=True,
             check=False,

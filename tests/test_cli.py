@@ -59,17 +59,9 @@ def test_train_leaves_a_whole_run_folder(trained: Path) -> None:
     }
     rows = list(csv.DictReader((run / "metrics.csv").read_text().splitlines()))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
-    assert list(rows[0]) == [
-        "epoch",
-        "step",
-        "lr",
-        "batch_loss",
-        "train_loss",
-        "train_accuracy",
-        "val_loss",
-        "val_accuracy",
-        "grad_norm",
-    ]
+    metrics = ["loss", "accuracy", "balanced_accuracy", "f1", "auc", "average_precision"]
+    measured = [f"{part}_{metric}" for part in ("train", "val") for metric in metrics]
+    assert list(rows[0]) == ["epoch", "step", "lr", "batch_loss", *measured, "grad_norm"]
     assert all(all(row.values()) for row in rows)
     status = json.loads((run / "status.json").read_text())
     assert (status["state"], status["exit_code"], status["epoch"]) == ("finished", 0, 3)

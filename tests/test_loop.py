@@ -233,6 +233,7 @@ class TestEvaluation:
         predicted = outputs.astype(np.float64) * scale + mean
         y = splits.test.y.astype(np.float64)
         assert found["mae"] == pytest.approx(np.abs(predicted - y).mean(), rel=1e-4)
+        assert found["rmse"] == pytest.approx(math.sqrt(((predicted - y) ** 2).mean()), rel=1e-4)
         assert found["r2"] == pytest.approx(1 - ((predicted - y) ** 2).sum() / ((y - y.mean()) ** 2).sum(), rel=1e-4)
         assert found["loss"] == pytest.approx((((predicted - y) / scale) ** 2).mean(), rel=1e-4)
 

@@ -34,10 +34,11 @@ class Workbench:
 
     def run(self, *words: str, code: int = 0) -> str:
         """What a command prints on stdout and stderr."""
+        path = os.pathsep.join(filter(None, [str(self.folder / "site"), os.environ.get("PYTHONPATH")]))
         done = subprocess.run(
             [sys.executable, "-m", "tuner", *words],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(self.folder / "site"), "TUNER_RUNS": "runs"},
+            env={**os.environ, "PYTHONPATH": path, "TUNER_RUNS": "runs"},
             capture_output=True,
             text=True,
             check=False,
@@ -85,6 +86,32 @@ def test_a_stopped_run_is_not_gone_on_with_under_another_version(bench: Workbenc
     install(bench.folder / "site", "1.1")
     said = bench.run("train", "c.yaml", "--run", "stopped", "training.epochs=2000", code=4)
     assert "packages is tuner-cube 1.1, there tuner-cube 1.0" in said
+
+
+METRIC = '''
+from tuner.options.metrics import Metric
+class Sure(Metric, name="sure", aliases=("confidence",)):
+    """The mean of the highest score. For classes."""
+    label, direction, order, targets = "highest score", "up", 9, frozenset({"class"})
+    def add(self, batch):
+        return batch.scores.max(dim=1).values.double().sum()
+class Balance(Metric, name="balance"):
+    """The share of the answers that are the last class. For classes."""
+    label, direction, order, targets = "share of the last class", "down", 10, frozenset({"class"})
+    def add(self, batch):
+        return batch.counts
+    def of(self, total, part):
+        return total[1][-1] / part.samples + 0 * part.scores.sum().item()
+'''
+
+
+def test_its_metrics_are_measured_monitored_and_shown(bench: Workbench) -> None:
+    install(bench.folder / "site", code=METRIC)
+    run = bench.run("train", "relu.yaml", "training.monitor=val_sure", "-q", "--require", "val_sure>0.3").strip()
+    told = json.loads(bench.run("show", run, "--json"))
+    assert all(1 / 3 < row["val_sure"] < 1 and 0 <= row["train_balance"] <= 1 for row in told["metrics"])
+    assert told["test"].keys() >= {"sure", "balance", "auc"} and "val_sure" in bench.run("show", run)
+    assert "The mean of the highest score." in bench.run("explain", "val_confidence")
 
 
 @pytest.mark.parametrize(

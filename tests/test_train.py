@@ -20,6 +20,7 @@ from tuner.durable.writing import read_folder
 from tuner.events import EpochDone, Started
 from tuner.loop import epoch_order
 from tuner.monitor import best_index, epochs_waited, oriented
+from tuner.options.metrics import metrics_for
 from tuner.options.schedulers import Plateau, learning_rate
 from tuner.runs.files import parse_rows
 from tuner.runs.folder import read
@@ -177,7 +178,8 @@ class TestBest:
     def test_without_validation_the_columns_are_those_of_the_training_part(self, workplace: Any) -> None:
         run = workplace.train(DIGITS, "data.validation=0", "training.monitor=train_loss", "optimizer.lr=0.2").run
         rows, status = rows_of(run), status_of(run)
-        assert list(rows[0]) == ["epoch", "step", "lr", "batch_loss", "train_loss", "train_accuracy", "grad_norm"]
+        measured = [f"train_{metric.name}" for metric in metrics_for("class")]
+        assert list(rows[0]) == ["epoch", "step", "lr", "batch_loss", *measured, "grad_norm"]
         assert status["best_epoch"] == 3
         last = read_folder(run / "checkpoints/epoch-0003")
         assert (run / "best.safetensors").read_bytes() == last["model.safetensors"]

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from tuner.config.settings import Config
+from tuner.measured import Batch, Part
 from tuner.network import Network
 from tuner.options.losses import Loss
-from tuner.options.metrics import Batch, Metric, Part, metrics_for
+from tuner.options.metrics import Metric, metrics_for
 from tuner.options.schedulers import learning_rate
 from tuner.seeding import derive
 from tuner.state import State
@@ -224,16 +225,24 @@ def _what(state: State) -> str:
 @dataclass(frozen=True)
 class Measure:
     """What evaluation reports: the metrics of the target. `reported` is the loss's own `build_reported`; `target` is
-    "class" or "number"; `target_scale` is what the targets were divided by."""
+    "class" or "number"; `target_scale` is what the targets were divided by; `activation` is that of the output, and
+    `positive` the class that counts as such where there are two."""
 
     loss: Loss
     reported: Callable[[Tensor, Tensor], Tensor]
     target: str
     target_scale: float = 1.0
+    activation: str = "linear"
+    positive: int | None = None
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
         return tuple(metric() for metric in metrics_for(self.target))
+
+    def scores(self, outputs: Tensor) -> Tensor:
+        """The probability of each class (N, classes), or the outputs where these stand for none."""
+        found = self.loss.probabilities(outputs, self.activation) if self.target == "class" else None
+        return outputs if found is None else found
 
 
 def chunk_size(network: Network) -> int:
@@ -246,19 +255,15 @@ def chunk_size(network: Network) -> int:
 def evaluate(
     network: Network, samples: Samples, measure: Measure, normalizer: Normalizer | None = None
 ) -> dict[str, float]:
-    """The metrics of `samples` under the network in eval mode; one transfer from the device at the end."""
+    """The metrics of `samples` under the network in eval mode; nothing is read from the device before the end."""
     network.eval()
-    sums = torch.zeros(len(measure.metrics) + 1, dtype=torch.float64, device=samples.x.device)
-    if measure.target == "number":
-        targets = samples.y.double()
-        sums[-1] = (targets - targets.mean()).square().sum()
-    size = chunk_size(network)
+    totals = [samples.y.new_zeros((), dtype=torch.float64)] * len(measure.metrics)
+    scores, size = [], chunk_size(network)
     for start in range(0, len(samples), size):
         x, y = samples.x[start : start + size], samples.y[start : start + size]
         outputs = network(x if normalizer is None else normalizer(x))
-        seen = Batch(measure.loss, outputs, y, measure.reported(outputs, y).double())
-        for place, metric in enumerate(measure.metrics):
-            sums[place] += metric.add(seen)
-    *totals, spread = sums.tolist()
-    part = Part(len(samples), spread, measure.target_scale)
-    return {metric.name: metric.of(total, part) for metric, total in zip(measure.metrics, totals, strict=True)}
+        scores.append(measure.scores(outputs))
+        seen = Batch(measure.loss, outputs, y, measure.reported(outputs, y).double(), scores[-1])
+        totals = [total + metric.add(seen) for total, metric in zip(totals, measure.metrics, strict=True)]
+    part = Part(samples.y, torch.cat(scores), measure.target_scale, measure.positive)
+    return {metric.name: metric.of(total.tolist(), part) for metric, total in zip(measure.metrics, totals, strict=True)}

@@ -21,7 +21,7 @@ from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import figure, mean_of_known, plural
 from tuner.monitor import best_index, oriented, waits
-from tuner.options.metrics import column
+from tuner.options.metrics import column, usual
 from tuner.runs.family import Group, find_group
 from tuner.runs.files import CONFIG, Row
 from tuner.runs.folder import Run
@@ -232,7 +232,7 @@ def _table(title: str, judged: Data, names: Sequence[str], head: Column, stops: 
     """A row a setting, without min_delta where nobody asked for one; `names` are the figures beside the stop."""
     settings = judged["settings"]
     asked = ["patience", *["min_delta"] * any(each["min_delta"] for each in settings)]
-    beside = list(dict.fromkeys(name for each in settings for name in each["others"]))
+    beside = list(usual(dict.fromkeys(name for each in settings for name in each["others"]), judged["monitor"]))
     columns = [*map(Column, asked), head]
     for name in names:
         notation = "figure" if name in ("value", "cost") else "number" if "run" in judged else "{:.1f}".format

@@ -11,7 +11,7 @@ from tuner.choice import nearest_of
 from tuner.durable.reading import files_below
 from tuner.errors import UsageError
 from tuner.figures import number, plural
-from tuner.options.metrics import column
+from tuner.options.metrics import column, usual
 from tuner.runs.family import Group, members_table, read_group, why_ended
 from tuner.runs.files import CONFIG, LOG, METRICS, TIMING, apart
 from tuner.runs.find import next_command, resolve
@@ -111,10 +111,10 @@ def summary(run: Run) -> Pairs:
         **_about(run),
     }
     if best:
-        values = _listed({name: value for name, value in best.items() if column(name).part})
+        values = _listed({name: value for name, value in usual(best, run.monitor).items() if column(name).part})
         lines["best"] = f"epoch {best['epoch']} of {run.setting('training.epochs')}: {values}"
     if status.get("test"):
-        lines["test"] = _listed(status["test"])
+        lines["test"] = _listed(usual(status["test"], run.monitor))
     if run.rows:
         lines[run.monitor] = Spark([row.get(run.monitor) for row in run.rows], width=40)
     return Pairs([*lines.items(), ("next", Command(next_command(run)))])

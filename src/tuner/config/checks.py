@@ -118,9 +118,8 @@ def monitor_exists(loaded: Loaded) -> Iterator[Contradiction]:
         there = same if same in names else "train_loss"
         yield Contradiction("training.monitor", message, allowed, f"training.monitor: {there}", also)
     else:
-        meant = nearest(monitor, names)
-        if not asked.part:  # accuracy, loss, acc
-            meant = nearest(str(Column(column(names[-1]).part, monitor)), names) or meant
+        full = Column(asked.part or column(names[-1]).part, asked.name)  # accuracy, loss, acc
+        meant = nearest(full.spelled, names) or nearest(monitor, names)
         yield Contradiction("training.monitor", f"no metric is called {monitor}", allowed, meant, also)
 
 

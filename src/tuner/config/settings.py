@@ -49,8 +49,8 @@ class Training(Section):
     )
     monitor: str = setting(
         Text(),
-        "the metric that chooses the best epoch; early stopping and plateau read it too: train_ or val_ "
-        "with loss, accuracy (classes), r2 or mae (numbers)",
+        "the metric that chooses the best epoch; early stopping and plateau read it too: train_ or val_ with loss, "
+        "accuracy, balanced_accuracy, f1, auc, average_precision (classes), r2, mae or rmse (numbers)",
         default="val_loss",
     )
     gradient_clip: float | None = setting(

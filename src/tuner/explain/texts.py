@@ -107,12 +107,13 @@ def column_text(name: str) -> str | None:
         return EPOCHS
     column, at, epoch = name.partition("@")
     asked, known = column_of(column), {**EPOCH, **TIME, **WHOLE_RUN}
-    metric = Metric.members.get(asked.name)
+    metric = Metric.find(asked.name)
     if column in known:
         text = known[column].help
     elif metric is not None:
         better = f"The {'higher' if metric.direction == 'up' else 'lower'} the better."
-        text = "\n".join(filter(None, (cleandoc(metric.__doc__ or ""), PARTS.get(asked.part), better)))
+        here = f"Here it is called {asked.spelled}." if asked.name != metric.name else ""
+        text = "\n".join(filter(None, (cleandoc(metric.__doc__ or ""), PARTS.get(asked.part), better, here)))
     else:
         return None
     if not at:

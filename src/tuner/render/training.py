@@ -15,7 +15,7 @@ from tuner.config.varied import Key
 from tuner.errors import ResourceError
 from tuner.events import Ended, EpochDone, Event, Failed, GroupEvent, MemberTold, Started, StepsDone
 from tuner.figures import duration, in_notation, number, plural, spark
-from tuner.options.metrics import column
+from tuner.options.metrics import column, usual
 from tuner.render.talk import Talk
 from tuner.render.text import GAP, fitting
 from tuner.runs.family import TREND, averages, member_row, members_columns
@@ -107,15 +107,17 @@ class Trend:
 
 
 class EpochTable:
-    """The epochs of a run on `talk`: how far, losses, the metric, lr, time, the monitor's course, whether it is best.
+    """The epochs of a run on `talk`: how far, losses, the first other metric and what is monitored, lr, time, the
+    monitor's course, whether it is best.
     The columns follow from the first row."""
 
     def __init__(self, talk: Talk, first: Mapping[str, float | int | None], epochs: int, monitor: str) -> None:
         self._epochs, self._monitor, self._trend = epochs, monitor, Trend()
         asked, there = column(monitor), [each for each in map(column, first) if each.part]
-        metric = next((each.name for each in [asked, *there] if each.part and not each.is_loss), "")
+        others = [each for each in there if not each.is_loss]
+        named = {each.name for each in [*others[:1], asked]}
         losses = [each for each in there if each.is_loss]
-        shown = [*losses, *(each for each in there if each.name == metric)]
+        shown = [*losses, *(each for each in others if each.name in named)]
         self._names = [str(each) for each in shown]
         weights = [None if each == asked else WEIGHTS[each.part, each.is_loss] for each in shown]
         columns = [
@@ -168,7 +170,9 @@ class RunView:
                 self._talk.bar(None)
                 if self._table is not None:
                     self._talk.line("")
-                say(self._talk, ended_pairs(event.status), end="red" if event.status.get("state") in BAD_ENDS else "")
+                monitor = self._started.monitor if self._started else ""
+                end = "red" if event.status.get("state") in BAD_ENDS else ""
+                say(self._talk, ended_pairs(event.status, monitor), end=end)
                 self._talk.draw()
 
     def _move(self, epoch: int, inside: float, left: float | None) -> None:
@@ -305,7 +309,7 @@ def started_pairs(event: Started) -> Pairs:
     ]
 
 
-def ended_pairs(status: Mapping[str, Any]) -> Pairs:
+def ended_pairs(status: Mapping[str, Any], monitor: str = "") -> Pairs:
     """How the run ended, what was saved, its best epoch, its test result; the last is the next command."""
     best = status.get("best") or {}
     epoch = status.get("best_epoch", best.get("epoch"))
@@ -314,9 +318,9 @@ def ended_pairs(status: Mapping[str, Any]) -> Pairs:
         none_yet = "" if status.get("epoch") else "; no best weights before epoch 1 is over"
         pairs.append(("saved", f"its state: the next command goes on from it{none_yet}"))
     if epoch is not None:
-        values = _values({name: value for name, value in best.items() if column(name).part})
+        values = _values({name: value for name, value in usual(best, monitor).items() if column(name).part})
         pairs.append(("best", f"epoch {number(epoch)}" + (f": {values}" if values else "")))
-    pairs += [("test", _values(status.get("test") or {})), ("next", str(status.get("next") or ""))]
+    pairs += [("test", _values(usual(status.get("test") or {}, monitor))), ("next", str(status.get("next") or ""))]
     return [(label, text) for label, text in pairs if text]
 
 

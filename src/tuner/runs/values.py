@@ -12,12 +12,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner.choice import nearest_of
 from tuner.config.varied import Key, is_folder
 from tuner.durable.reading import damaged, shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.figures import mean, mean_of_known
-from tuner.options.metrics import Column
+from tuner.options.metrics import Column, nearest_column
 from tuner.options.metrics import column as column_of
 from tuner.quantities import EPOCH, LAYER, WHOLE_RUN
 from tuner.runs.files import CONFIG, Row
@@ -245,7 +244,7 @@ def _named(run: Run) -> str:
 
 def _known(run: Run, row: dict[str, Any] | Row, name: str, metric: Metric) -> float | None:
     if name not in row:
-        fix = nearest_of(metric.column, metrics_of_run(run))
+        fix = nearest_column(metric.column, metrics_of_run(run))
         raise UsageError(f"{_named(run)} has no metric {shown(metric)}", fix=fix)
     found: float | None = row[name]
     return found
@@ -276,7 +275,7 @@ def parse_requirements(texts: Sequence[str], loaded: Loaded) -> list[Condition]:
         if column_of(column).part == "test" and loaded.config.training.test == "ask":
             raise UsageError(f"{condition}: {NOT_TESTED}", fix="training.test=end measures it.")
         if column not in (*there, *layer_metrics(loaded)):
-            raise UsageError(f"{condition}: such a run has no metric {column}", fix=nearest_of(column, there))
+            raise UsageError(f"{condition}: such a run has no metric {column}", fix=nearest_column(column, there))
     return [condition for condition, _ in requirements]
 
 

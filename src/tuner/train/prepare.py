@@ -66,7 +66,13 @@ def prepare(session: Session) -> Setup:
     return Setup(
         state=State(built, config.optimizer),
         task=task,
-        measure=Measure(config.loss, config.loss.build_reported(classes), description.target, splits.target_scale),
+        measure=Measure(
+            config.loss,
+            config.loss.build_reported(classes),
+            description.target,
+            splits.target_scale,
+            config.model.output.activation.name,
+        ),
         evaluated=evaluated,
         test=_held_out(session, splits.test, "test", normalizer, False) if is_tested else None,
         normalizer=normalizer,

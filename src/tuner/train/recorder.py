@@ -62,7 +62,8 @@ class Recorder:
                 sweep_leftovers(self.checkpoints)
             there = [name for name in WRITTEN_ONCE if os.path.lexists(self.path / name)]
             self.written_once = {name: checksum(read_bytes(self.path / name, JOURNAL_LIMIT)) for name in there}
-            self.metrics = opened.enter_context(Journal(self.path / METRICS, format_header(columns)))
+            self.columns = self._columns_kept()
+            self.metrics = opened.enter_context(Journal(self.path / METRICS, format_header(self.columns)))
             self.log_file = opened.enter_context(Journal(self.path / LOG))
             self.timing = opened.enter_context(self._open_timing())
             kept = session.loaded.config.layer_stats == "auto" or os.path.lexists(self.path / LAYERS)  # from before
@@ -82,6 +83,13 @@ class Recorder:
         best = self.path / BEST
         if os.path.lexists(best) and (best.is_symlink() or not best.is_file()):
             raise NotFoundError(f"{shown(best)} is not a regular file", fix=MOVE)
+
+    def _columns_kept(self) -> tuple[str, ...]:
+        """The columns of metrics.csv: a run that began when fewer were measured goes on with those."""
+        if not os.path.lexists(self.path / METRICS):
+            return self.columns
+        there = self.text_of(METRICS).partition("\n")[0].split(",")
+        return tuple(there) if set(there) < set(self.columns) else self.columns
 
     def _open_timing(self) -> Journal:
         """timing.csv; one that is damaged from its first line on is set aside, for it is no reason not to train."""
@@ -162,6 +170,7 @@ class Recorder:
         """Adds an epoch to the journals, and its weights where it is the best; where that fails, no trace of it stays,
         so that no row stands there whose weights were lost."""
         timing = (row["epoch"], round(seconds, 6), round(samples_per_second, 1))
+        row = {column: row[column] for column in self.columns}
         self.check_place()
         lengths = self.metrics.length, self.timing.length
         try:

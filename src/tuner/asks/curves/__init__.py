@@ -30,7 +30,7 @@ from tuner.choice import nearest_of
 from tuner.config.varied import as_data as of_member
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import plural, some
-from tuner.options.metrics import PARTS, Column
+from tuner.options.metrics import PARTS, Column, nearest_column
 from tuner.options.metrics import column as column_of
 from tuner.quantities import LAYER
 from tuner.runs.family import Group, read_group
@@ -69,7 +69,7 @@ def ask(
     for metric in asked:
         if not columns_of(tracks, metric):
             of_layers = "it is measured layer by layer: --x layer draws it"
-            fix = of_layers if metric.startswith(tuple(LAYER)) else nearest_of(metric, known_metrics(tracks))
+            fix = of_layers if metric.startswith(tuple(LAYER)) else nearest_column(metric, known_metrics(tracks))
             raise UsageError(f"there is no metric {metric}", fix=fix)
     if members and all(group.is_single for group in groups):
         remarks.append("--members changes nothing: none of them is a group")

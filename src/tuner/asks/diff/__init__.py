@@ -30,7 +30,7 @@ from tuner.choice import nearest_of
 from tuner.config.comparison import ABSENT, Setting, brief
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import duration, figure, in_columns, number, plural, some
-from tuner.options.metrics import column
+from tuner.options.metrics import column, usual
 
 SHORT = {"data_fingerprint": 12, "git_commit": 10}
 """How much of a long number is enough to tell two apart."""
@@ -87,7 +87,7 @@ def blocks(diff: Diff, parts: Collection[str], everything: bool) -> Iterator[Blo
         if "config" in parts:
             yield from settings(diff, everything)
         if "result" in parts:
-            yield from results(diff)
+            yield from results(diff, everything)
     yield Verdict(summary(diff, parts))
     if "result" in parts and not diff.twins() and (command := _evidence(diff)[1]):
         yield Command(command)
@@ -248,8 +248,9 @@ def _change(setting: Setting) -> str:
 # ---- results ---------------------------------------------------------------------------------------------------------
 
 
-def results(diff: Diff) -> Iterator[Block]:
-    """Each metric of the sides that have any; whether a difference is more than chance is not for `diff` to say."""
+def results(diff: Diff, everything: bool) -> Iterator[Block]:
+    """The usual metrics of the sides that have any, or every one; whether a difference is more than chance is not for
+    `diff` to say."""
     if not diff.outcomes:
         return
     places = [at for at in range(len(diff.sides)) if any(outcome.values[at] is not None for outcome in diff.outcomes)]
@@ -259,7 +260,8 @@ def results(diff: Diff) -> Iterator[Block]:
     heads += [f"{others[0].letter}-{first.letter}"] if in_pair else []
     rows: list[list[Cell]] = []
     styles = {}
-    for outcome in diff.outcomes:
+    outcomes = {outcome.metric: outcome for outcome in diff.outcomes}
+    for outcome in (outcomes if everything else usual(outcomes, *(side.monitor for side in diff.sides))).values():
         cells: list[Cell] = []
         for place in places:
             text, value, delta = _value(outcome, place, diff.sides[place]), outcome.values[place], outcome.deltas[place]

@@ -22,6 +22,7 @@ from tuner.errors import NotFoundError, UsageError
 from tuner.figures import mean
 from tuner.options.metrics import Column as Measured
 from tuner.options.metrics import column as column_of
+from tuner.options.metrics import nearest_column, usual
 from tuner.paths import normal
 from tuner.quantities import LAYER
 from tuner.runs.family import DAMAGED
@@ -108,7 +109,7 @@ def find_column(text: str, everything: Sequence[Entry]) -> Column:
     measured = list(dict.fromkeys(name for run in runs for name in metrics_of_run(run))) if begun else []
     if not meant and (metric := _metric(text, runs, measured)) is not None:
         return Column(text, metric)
-    raise UsageError(f"no run here has {shown(text) or repr(text)}", fix=nearest_of(text, [*OWN, *measured, *keys]))
+    raise UsageError(f"no run here has {shown(text) or repr(text)}", fix=nearest_column(text, [*OWN, *measured, *keys]))
 
 
 def _keys_meant(text: str, keys: Mapping[str, None]) -> list[str]:
@@ -142,13 +143,13 @@ def usual_columns(everything: Sequence[Entry]) -> list[Column]:
     """What a list shows unless told otherwise; of the metrics the monitors come first."""
     runs = [run for entry in everything for run in entry.runs]
     best = {key for run in runs for key in run.status.get("best") or {}}
-    monitors = {entry.settings.get("training.monitor") for entry in everything} & best
+    monitors = best & {entry.settings.get("training.monitor") for entry in everything}
     validation = {key for key in best if column_of(key).part == "val"} - monitors
     test = {str(Measured("test", key)) for run in runs for key in run.status.get("test") or {}}
     metrics = [
         key
         for some in (monitors, validation, test)
-        for key in sorted(some, key=lambda name: (column_of(name).order, name))
+        for key in sorted(usual(dict.fromkeys(some), *monitors), key=lambda name: (column_of(name).order, name))
     ]
     kinds = {f"{varied.column(entry.varies)}s" for entry in everything if entry.members}
     names = ["run", "when", "state", *(name for name in OWN if name in kinds), "changed", "best"]

@@ -5,47 +5,22 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
-from tuner.choice import Choice, import_all
+from tuner.choice import Choice, import_all, nearest_of
 from tuner.quantities import EPOCH, WHOLE_RUN, Quantity
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tuner.options.losses import Loss
+    from tuner.measured import Batch, Part
 
 Direction = Literal["up", "down"]
+Value = TypeVar("Value")
 PARTS = {"train": "train", "val": "validation", "test": "test"}
 """The parts of the data, as columns begin, and in words."""
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """What a metric may look at: `outputs` (N, units), `targets` (N,) classes or (N, 1) numbers as the loss sees them,
-    and the reported loss of each sample, float64 (N,)."""
-
-    loss: Loss
-    outputs: Tensor
-    targets: Tensor
-    losses: Tensor
-
-    @cached_property
-    def error(self) -> Tensor:
-        """What numbers are off by: float64 (N, 1)."""
-        return (self.outputs - self.targets).double()
-
-
-@dataclass(frozen=True)
-class Part:
-    """What is known of the samples that were measured: how many, the sum of the squares of their targets' distances
-    from the mean, and what the targets were divided by."""
-
-    samples: int
-    spread: float
-    scale: float
 
 
 class Metric(Choice, kind="metric"):
@@ -63,17 +38,20 @@ class Metric(Choice, kind="metric"):
     """The kinds of target it is measured for."""
     least: ClassVar[int] = 1
     """How many samples it takes."""
+    usual: ClassVar[bool] = True
+    """Whether tables of results show it without being asked; else they do where it is monitored."""
 
     @abstractmethod
     def add(self, batch: Batch) -> Tensor:
-        """What is summed over the batches of a part, on the device: one number."""
+        """What is summed over the batches of a part, on the device: a number, or a tensor of any shape."""
 
-    def of(self, total: float, part: Part) -> float:
-        """The metric, from the sum over all batches: their mean, if nothing else; NaN where it is not defined."""
-        return total / part.samples
+    def of(self, total: Any, part: Part) -> float:
+        """The metric, from the sum over all batches, a number or nested lists of them: their mean, if nothing else; NaN
+        where it is not defined."""
+        return float(total / part.samples)
 
 
-class Accuracy(Metric, name="accuracy"):
+class Accuracy(Metric, name="accuracy", aliases=("acc", "accuracy_score")):
     """The share of the samples whose class is right, from 0 to 1. For classes."""
 
     label = "accuracy (share correct)"
@@ -82,7 +60,7 @@ class Accuracy(Metric, name="accuracy"):
     targets = frozenset({"class"})
 
     def add(self, batch: Batch) -> Tensor:
-        return (batch.loss.decide(batch.outputs) == batch.targets).sum()
+        return batch.right.sum()
 
 
 class MeanLoss(Metric, name="loss"):
@@ -99,7 +77,7 @@ class MeanLoss(Metric, name="loss"):
         return batch.losses.sum()
 
 
-class R2(Metric, name="r2"):
+class R2(Metric, name="r2", aliases=("r2_score", "r_squared", "coefficient_of_determination")):
     """The share of the target's variance that is explained. For numbers.
     Formula: 1 - sum (y - output)^2 / sum (y - mean y)^2; 1 is perfect, 0 is what always answering the mean gives.
     """
@@ -111,9 +89,9 @@ class R2(Metric, name="r2"):
     least = 2
 
     def add(self, batch: Batch) -> Tensor:
-        return batch.error.square().sum()
+        return batch.squares
 
-    def of(self, total: float, part: Part) -> float:
+    def of(self, total: Any, part: Part) -> float:
         return 1 - total / part.spread if part.spread > 0 else math.nan
 
 
@@ -130,8 +108,26 @@ class MeanAbsoluteError(Metric, name="mae"):
     def add(self, batch: Batch) -> Tensor:
         return batch.error.abs().sum()
 
-    def of(self, total: float, part: Part) -> float:
-        return total / part.samples * part.scale
+    def of(self, total: Any, part: Part) -> float:
+        return super().of(total, part) * part.scale
+
+
+class RootMeanSquaredError(Metric, name="rmse", aliases=("root_mean_squared_error", "root_mean_square_error", "rmsd")):
+    """The root of the mean squared error, in the target's own units: large errors count more than in mae. For numbers.
+    Formula: sqrt(mean (y - output)^2).
+    """
+
+    label = "root mean squared error"
+    direction = "down"
+    order = 3
+    targets = frozenset({"number"})
+    usual = False
+
+    def add(self, batch: Batch) -> Tensor:
+        return batch.squares
+
+    def of(self, total: Any, part: Part) -> float:
+        return math.sqrt(super().of(total, part)) * part.scale
 
 
 @dataclass(frozen=True)
@@ -156,6 +152,12 @@ class Column:
         return Metric.members.get(self.name) or EPOCH.get(self.name) or WHOLE_RUN.get(self.name, unknown)
 
     @property
+    def spelled(self) -> str:
+        """Its name, with the metric's own for another word for it: ``val_auc`` for ``val_roc_auc``."""
+        known = Metric.find(self.name)
+        return str(Column(self.part, known.name)) if known else str(self)
+
+    @property
     def label(self) -> str:
         """What an axis calls it: ``validation accuracy (share correct)``."""
         return f"{PARTS[self.part]} {self.about.label}" if self.part else self.about.label
@@ -176,6 +178,19 @@ def column(name: str) -> Column:
     """The column of that name."""
     part, _, metric = name.partition("_")
     return Column(part, metric) if part in PARTS and metric else Column("", name)
+
+
+def nearest_column(name: str, known: Iterable[str]) -> str:
+    """`nearest_of`, which takes other words for a metric for what they are: ``val_roc_auc``, ``val_acc``."""
+    return nearest_of(column(name).spelled, known)
+
+
+def usual(values: Mapping[str, Value], *monitors: str | None) -> dict[str, Value]:
+    """Of values by their columns, or by metrics, those that are shown unless others are asked for: the usual metrics
+    and the monitored ones; what is no metric, or not known, too."""
+    watched = {column(monitor).name for monitor in monitors if monitor}
+    metrics = {name: Metric.members.get(column(name).name) for name in values}
+    return {name: values[name] for name, of in metrics.items() if of is None or of.usual or of.name in watched}
 
 
 def metrics_for(target: str) -> list[type[Metric]]:

@@ -24,11 +24,12 @@ for _rank, _names in enumerate(
         "events runs",
         "shipped",
         "explain opening",
-        "network",
+        "measured network",
         "state",
         "loop",
         "layer_stats",
         "train trained",
+        "predicting",
         "members",
         "asks",
         "recipe notebook",
@@ -40,9 +41,10 @@ for _rank, _names in enumerate(
     RANKS |= dict.fromkeys(_names.split(), _rank)
 
 MODULE_LEVEL_ONLY_IN: dict[str, set[str]] = {
-    "torch": {"network", "loop", "layer_stats", "state", "train", "trained"},
+    "torch": {"measured", "network", "loop", "layer_stats", "state", "predicting", "train", "trained"},
     "matplotlib": {"render"},
     "rich": {"render"},
+    "polars": {"data"},
     "torchvision": set(),
     "sklearn": set(),
     "scipy": set(),

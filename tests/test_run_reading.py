@@ -52,6 +52,8 @@ READS = {
 OWNERS = {
     "durable/reading.py": "it is the one way to read a file or list a folder of a run",
     "durable/writing.py": "writes files, flushes folders, sweeps what a killed writer left",
+    "data/tabular/blocks.py": "reads people's tables",
+    "predicting.py": "opens the data source that folds were tested on",
     "durable/journal.py": "keeps the file open that it adds to",
     "runs/lock.py": "keeps the file open that it locks",
     "document/files.py": "reads the configs that users name: pipes and links, too",

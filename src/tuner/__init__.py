@@ -35,11 +35,9 @@ def load(run: str | Path, runs_dir: str | Path = "runs") -> Model:
     `run` is a run folder or what a command accepts as RUN. Raises NotFoundError where the run or a file of it is
     missing or damaged, or its weights are not those of the best epoch that its status.json speaks of.
     """
-    from tuner.paths import path_of
-    from tuner.runs.find import resolve_run
-    from tuner.trained import model_of
+    from tuner.trained import load
 
-    return model_of(resolve_run(str(run), path_of(runs_dir)))
+    return load(run, runs_dir)
 
 
 def train(
@@ -72,6 +70,5 @@ def runs(runs_dir: str | Path = "runs") -> list[dict[str, Any]]:
     ``best_epoch``, and those of the test part (``test_accuracy``). Raises NotFoundError where it cannot be listed.
     """
     from tuner.asks.runs.entries import rows
-    from tuner.paths import path_of
 
-    return rows(path_of(runs_dir))
+    return rows(runs_dir)

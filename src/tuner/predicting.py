@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import polars as pl
 import torch
 
 from tuner.config import varied
@@ -19,10 +19,13 @@ from tuner.data.splits import choose
 from tuner.data.table import Table
 from tuner.data.tabular.blocks import TableFile
 from tuner.data.tabular.reading import Rows, check_columns, rows_of
+from tuner.data.tabular.writing import write_csv
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import plural
 from tuner.runs.family import Group
 from tuner.trained import Model, model_of
+
+__all__ = ["PREDICTION", "Predictor", "Strange", "predictor", "write_csv"]
 
 ROW, PREDICTION = "row", "prediction"
 EXAMPLES = 3
@@ -65,10 +68,8 @@ class Strange:
                 odd = (values < 0) | np.isin(values, column.unseen)
                 if odd.any():
                     self.categories[column.name] += int(odd.sum())
-                    told = self.examples.setdefault(column.name, {})
-                    told |= dict.fromkeys(
-                        map(str, rows.frame[column.name].filter(pl.Series(odd)).unique(maintain_order=True)[:EXAMPLES])
-                    )
+                    names = rows.frame[column.name].gather(np.flatnonzero(odd)).unique(maintain_order=True)
+                    self.examples.setdefault(column.name, {}).update(dict.fromkeys(map(str, names[:EXAMPLES])))
             elif column.kind == "number":
                 with np.errstate(invalid="ignore"):
                     beyond = (values < low[column.name]) | (values > high[column.name])
@@ -113,8 +114,8 @@ class Predictor:
         own = [target] if target else []
         return [*own, *filter(None, [data.id, data.group, *data.drop])] if isinstance(data, Table) else own
 
-    def predict(self, path: Path, keep: Sequence[str], strange: Strange) -> Iterator[pl.DataFrame]:
-        """A frame for each block of rows: what names a row, what is kept, the prediction, the probabilities. Raises
+    def predict(self, path: Path, keep: Sequence[str], strange: Strange) -> Iterator[dict[str, Any]]:
+        """The columns of each block of rows: what names a row, what is kept, the prediction, the probabilities. Raises
         NotFoundError for a file that does not fit the run."""
         columns, settings = self.first.data.columns, self.settings
         with TableFile(path, settings) as table:
@@ -128,9 +129,8 @@ class Predictor:
                 rows = rows_of(table, block, settings.missing, columns, None, beside)
                 if not self.folds:
                     strange.look(self.first, rows)
-                numbers = {ROW: pl.Series(range(row, row + len(rows.x)))} if not naming else {}
-                kept = {name: pl.Series(rows.beside[name], strict=False) for name in beside}
-                yield pl.DataFrame({**numbers, **kept, **self.answered(*self.of_rows(rows.x, row - 1))})
+                numbers = {ROW: np.arange(row, row + len(rows.x))} if not naming else {}
+                yield {**numbers, **rows.beside, **self.answered(*self.of_rows(rows.x, row - 1))}
                 row += len(rows.x)
 
     def of_rows(self, x: Array, start: int) -> tuple[Array, Array | None]:
@@ -147,12 +147,12 @@ class Predictor:
                     shares[mine] = own
         return found, shares
 
-    def answered(self, found: Array, shares: Array | None) -> dict[str, pl.Series]:
+    def answered(self, found: Array, shares: Array | None) -> dict[str, Array]:
         """The columns of the answers, by their heads."""
-        told = {PREDICTION: pl.Series(found)}
-        for at, name in enumerate(self.first.classes if shares is not None else ()):
-            told[f"p_{name}"] = pl.Series(shares[:, at].astype(np.float32))  # type: ignore[index]
-        return told
+        if shares is None:
+            return {PREDICTION: found}
+        each = zip(self.first.classes, shares.T.astype(np.float32), strict=True)
+        return {PREDICTION: found, **{f"p_{name}": values for name, values in each}}
 
     def check_heads(self, heads: Sequence[str], table: TableFile) -> None:
         """Raises UsageError where what is kept is called like an answer."""

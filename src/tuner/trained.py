@@ -20,9 +20,11 @@ from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.loop import Normalizer, chunk_size
 from tuner.network import Network, build
 from tuner.options.layers.base import PlanError
+from tuner.paths import path_of
 from tuner.plan import plan
 from tuner.runs.data import MEASURED, Data, read_data
 from tuner.runs.files import BEST, CONFIG
+from tuner.runs.find import resolve_run
 from tuner.runs.folder import glance
 from tuner.state import load_weights
 
@@ -141,6 +143,11 @@ def _numbers(x: Any) -> Tensor:
         raise TypeError(f"no array of numbers but of {array.dtype}")
     with np.errstate(over="ignore"):
         return torch.from_numpy(np.array(array, dtype=np.float32))
+
+
+def load(run: str | Path, runs_dir: str | Path) -> Model:
+    """`tuner.load`."""
+    return model_of(resolve_run(str(run), path_of(runs_dir)))
 
 
 def model_of(run: Path) -> Model:

@@ -38,15 +38,15 @@ def predict(
     zcat new.csv.gz | tuner predict flowers-1 -
     """
     group = read_group(resolve(run, runs_dir))
-    from tuner.predicting import Strange, predictor
+    from tuner.predicting import PREDICTION, Strange, predictor, write_csv
 
     made, strange, rows = predictor(group, own_rows=not inputs), Strange(), 0
     paths = [Path(each) for each in inputs] or made.settings.paths
     with nullcontext(sys.stdout.buffer) if output is None else written_whole(output) as stream:
         for path in paths:
-            for frame in made.predict(path, keep, strange):
-                frame.write_csv(stream, include_header=rows == 0)
-                rows += len(frame)
+            for columns in made.predict(path, keep, strange):
+                write_csv(stream, columns, header=rows == 0)
+                rows += len(columns[PREDICTION])
     if not quiet:
         for note in strange.notes:
             say_error(note)

@@ -42,7 +42,6 @@ def read_mat(path: Path, samples: int, name: str) -> tuple[Array, Array]:
 
     Raises NotFoundError where the file is missing or holds anything else.
     """
-    import numpy as np
     from scipy.io import loadmat
 
     if not is_file(path):
@@ -57,11 +56,11 @@ def read_mat(path: Path, samples: int, name: str) -> tuple[Array, Array]:
     except Exception as error:  # scipy gives no common error for a file that is not what it seems
         raise damaged(path, "a MATLAB file of images", f"reading it stops with: {error}", name) from error
     x, y = held.get("X"), held.get("y")
-    found = [f"{each.dtype} of shape {each.shape}" if isinstance(each, np.ndarray) else "not there" for each in (x, y)]
-    if not isinstance(x, np.ndarray) or x.shape != (32, 32, 3, samples) or x.dtype != np.uint8:
+    found = ["not there" if each is None else f"{each.dtype} of shape {each.shape}" for each in (x, y)]
+    if x is None or x.shape != (32, 32, 3, samples) or x.dtype != "uint8":
         raise damaged(path, f"X, unsigned bytes of shape (32, 32, 3, {samples})", f"X is {found[0]}", name)
-    if not isinstance(y, np.ndarray) or y.size != samples or y.dtype.kind not in "ui":
+    if y is None or y.size != samples or y.dtype.kind not in "ui":
         raise damaged(path, f"y, {samples} whole numbers", f"y is {found[1]}", name)
-    labels = y.reshape(-1).astype(np.int64)
+    labels = y.reshape(-1).astype("int64")
     check_labels(labels, range(1, 11), path, name)
-    return np.ascontiguousarray(x.transpose(3, 2, 0, 1)), labels % 10
+    return x.transpose(3, 2, 0, 1).copy(), labels % 10

@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from tuner.bounds import Either, Flag, Integer, ListOf, MapOf, Null, OneOf, Text
 from tuner.choice import nearest, setting
 from tuner.data.columns import KINDS, Column, features
 from tuner.data.files import shown
-from tuner.data.source import Dataset, Description, DrawnTest, NumericTarget, Raw, Source
+from tuner.data.source import Dataset, Description, DrawnTest, NumericTarget, Source
 from tuner.data.tabular.facts import Facts, Seen, place_of, remember, remembered
 from tuner.errors import ConfigError, Fault, NotFoundError
 
@@ -129,21 +130,15 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
         else:
             known = replace(self.describe(shape, classes, sum(rows), columns), target_name=target_name)
 
-        def read() -> Raw:
-            from tuner.data.tabular.reading import raw_of
-
-            return raw_of(self, facts, columns, target, self.input_column(seen[self.time]) if self.time else None)
-
-        return Dataset(self, known, read)
+        time = self.input_column(seen[self.time]) if self.time else None
+        return Dataset(self, known, lambda: reading().raw_of(self, facts, columns, target, time))
 
     def facts(self) -> Facts:
         """What a look through the files tells. Raises NotFoundError where one is missing, damaged or no table."""
         place = place_of(self.paths, self)
         found = remembered(place)
         if found is None:
-            from tuner.data.tabular.looking import look
-
-            found = look(self.paths, self)
+            found = reading().look(self.paths, self)
             if place is not None and place == place_of(self.paths, self):
                 remember(place, found)
         return found
@@ -213,6 +208,13 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
     def wrong(self, message: str, fix: str = "") -> NotFoundError:
         """An error about what the files hold."""
         return NotFoundError(f"{shown(self.paths[0])}: {message}", fix=fix)
+
+
+def reading() -> ModuleType:
+    """What reads tables: polars and numpy are imported when a file is looked into."""
+    from tuner.data.tabular import reading
+
+    return reading
 
 
 def ordered(names: Iterable[str]) -> list[str]:

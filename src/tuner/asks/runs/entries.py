@@ -13,6 +13,7 @@ from tuner.config.varied import SEEDS, shared
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError
 from tuner.options.metrics import Column
+from tuner.paths import path_of
 from tuner.runs.family import DAMAGED, read_group
 from tuner.runs.files import CONFIG, IDENTITY, METRICS, STATUS
 from tuner.runs.find import results_in
@@ -128,9 +129,9 @@ def _begun(path: Path) -> list[Entry]:
     return []
 
 
-def rows(runs_dir: Path) -> list[dict[str, Any]]:
+def rows(runs_dir: str | Path) -> list[dict[str, Any]]:
     """What `tuner.runs` gives."""
-    return [_row(each) for entry in entries(runs_dir) for each in entry.members or (entry,)]
+    return [_row(each) for entry in entries(path_of(runs_dir)) for each in entry.members or (entry,)]
 
 
 def _row(entry: Entry) -> dict[str, Any]:

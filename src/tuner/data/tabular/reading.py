@@ -16,7 +16,10 @@ from tuner.data.source import Array, Raw
 from tuner.data.tabular.blocks import Block, TableFile
 from tuner.data.tabular.cells import cleaned, days, is_numeric, numbers, texts
 from tuner.data.tabular.facts import Facts
+from tuner.data.tabular.looking import look
 from tuner.errors import NotFoundError
+
+__all__ = ["look", "raw_of", "read", "rows_of"]
 
 
 @dataclass

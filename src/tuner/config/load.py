@@ -60,7 +60,7 @@ def load(
     if reader.faults:
         raise ConfigError(reader.faults)
     origins = {key: f"{place}{reader.stayed.get(key, '')}" for key, place in reader.origins.items()}
-    notes = (*reader.notes, *notes_on(loaded), *packages())
+    notes = (*reader.notes, *loaded.dataset.notes, *notes_on(loaded), *packages())
     return replace(loaded, origins=dict(sorted({**reader.dropped, **origins}.items())), notes=notes, source=data)
 
 

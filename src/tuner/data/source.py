@@ -40,6 +40,8 @@ class Description:
     """A table's columns, where they are known."""
     target_name: str = ""
     """What a table's own column of the target is called."""
+    positive: int | None = None
+    """Of two classes the one that metrics about one of them mean; None: the second."""
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -97,6 +99,8 @@ class Dataset:
     source: Source
     description: Description
     read: Callable[[], Raw]
+    notes: tuple[str, ...] = ()
+    """What was told by the data and may surprise."""
 
 
 class Source(Choice, kind="data"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from tuner.data.files import shown
 from tuner.data.source import Dataset, Description, DrawnTest, NumericTarget, Source
 from tuner.data.tabular.facts import Facts, Seen, place_of, remember, remembered
 from tuner.errors import ConfigError, Fault, NotFoundError
+from tuner.figures import plural
 
 FILE, NAME = Text(least=1, words="a path", is_path=True), Text(least=1, words="the name of a column")
 AUTO = OneOf("auto")
@@ -129,9 +131,10 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
             known = Description(shape, kind, classes, sum(rows[:-1]), rows[-1], columns, target_name)
         else:
             known = replace(self.describe(shape, classes, sum(rows), columns), target_name=target_name)
-
+        known = replace(known, positive=self.positive_class(target))
         time = self.input_column(seen[self.time]) if self.time else None
-        return Dataset(self, known, lambda: reading().raw_of(self, facts, columns, target, time))
+        notes = self.notes(facts, columns)
+        return Dataset(self, known, lambda: reading().raw_of(self, facts, columns, target, time), notes)
 
     def facts(self) -> Facts:
         """What a look through the files tells. Raises NotFoundError where one is missing, damaged or no table."""
@@ -198,6 +201,29 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
             fix = "Join it with another class or leave the row out; a column of numbers may want data.task: numbers."
             raise self.wrong(f"class {told} of {seen.name} has a single row, which cannot both train and test", fix)
         return Column(seen.name, "category", seen.categories)
+
+    def positive_class(self, target: Column) -> int | None:
+        """The index of the positive class. Raises ConfigError where it is none of two."""
+        if self.positive is None:
+            return None
+        if len(target.categories) != 2 or str(self.positive) not in target.categories:
+            has = f"{len(target.categories)} classes" if target.categories else "numbers"
+            message = (
+                f"{target.name} has {has}" if len(target.categories) != 2 else f"no class is called {self.positive}"
+            )
+            allowed = " or ".join(target.categories) if len(target.categories) == 2 else "null: it is about two classes"
+            raise ConfigError([Fault(message, key="data.positive", given=str(self.positive), allowed=allowed)])
+        return target.categories.index(str(self.positive))
+
+    def notes(self, facts: Facts, columns: Sequence[Column]) -> tuple[str, ...]:
+        """How the files are written and what their columns are, and which of these can hardly be learned from."""
+        counts = Counter(column.kind for column in columns)
+        kinds = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
+        name, total = shown(self.paths[0].name), sum(facts.rows)
+        told = [f"{name}: {facts.dialect}; {plural(total, 'row')}; inputs: {kinds}"]
+        return (*told, *(f"{column.name} has {len(column.categories):,} categories in {total:,} rows: hardly any of them is"
+                         f" seen again; data.drop: [{column.name}] leaves it out"
+                         for column in columns if column.kind == "category" and 2 * len(column.categories) > total > 20))  # fmt: skip
 
     def input_column(self, seen: Seen) -> Column:
         """The column as an input."""

@@ -72,6 +72,7 @@ def prepare(session: Session) -> Setup:
             description.target,
             splits.target_scale,
             config.model.output.activation.name,
+            description.positive,
         ),
         evaluated=evaluated,
         test=_held_out(session, splits.test, "test", normalizer, False) if is_tested else None,

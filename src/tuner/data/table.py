@@ -219,7 +219,7 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
         """How the files are written and what their columns are, and which of these can hardly be learned from."""
         counts = Counter(column.kind for column in columns)
         kinds = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
-        name, total = shown(self.paths[0].name), sum(facts.rows)
+        name, total = self.paths[0].name, sum(facts.rows)
         told = [f"{name}: {facts.dialect}; {plural(total, 'row')}; inputs: {kinds}"]
         return (*told, *(f"{column.name} has {len(column.categories):,} categories in {total:,} rows: hardly any of them is"
                          f" seen again; data.drop: [{column.name}] leaves it out"

@@ -126,7 +126,7 @@ class Predictor:
             self.check_heads([*(naming or [ROW]), *keep], table)
             row = 1
             for block in table.blocks():
-                rows = rows_of(table, block, settings.missing, columns, None, beside)
+                rows = rows_of(table, block, columns, None, beside)
                 if not self.folds:
                     strange.look(self.first, rows)
                 numbers = {ROW: np.arange(row, row + len(rows.x))} if not naming else {}

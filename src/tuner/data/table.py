@@ -221,9 +221,10 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
         kinds = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
         name, total = self.paths[0].name, sum(facts.rows)
         told = [f"{name}: {facts.dialect}; {plural(total, 'row')}; inputs: {kinds}"]
-        return (*told, *(f"{column.name} has {len(column.categories):,} categories in {total:,} rows: hardly any of them is"
-                         f" seen again; data.drop: [{column.name}] leaves it out"
-                         for column in columns if column.kind == "category" and 2 * len(column.categories) > total > 20))  # fmt: skip
+        many = [column for column in columns if column.kind == "category" and 2 * len(column.categories) > total > 20]
+        why = f"categories in {total:,} rows: hardly any comes again"
+        return (*told, *(f"{each.name} has {len(each.categories):,} {why}; data.drop: [{each.name}] leaves it out"
+                         for each in many))  # fmt: skip
 
     def input_column(self, seen: Seen) -> Column:
         """The column as an input."""

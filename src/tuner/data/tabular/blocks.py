@@ -19,6 +19,7 @@ import polars as pl
 
 from tuner.data.files import shown, unreadable
 from tuner.data.source import Array
+from tuner.data.tabular.cells import cleaned
 from tuner.data.tabular.dialect import rows_of, sniffed
 from tuner.data.tabular.facts import missing
 from tuner.errors import NotFoundError
@@ -31,7 +32,7 @@ NEWLINE, QUOTE = b'\n"'
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Some rows: all columns, of text (of a parquet file as they are stored), and where each stands: `lines` of a
+    """Some rows: all columns, `cleaned`, and where each stands: `lines` of a
     text, rows of a parquet file, counted from 1."""
 
     frame: pl.DataFrame
@@ -46,7 +47,7 @@ class TableFile:
     """
 
     def __init__(self, path: Path, settings: Any) -> None:
-        self.path, self.dialect, self._open = path, None, ExitStack()
+        self.path, self.dialect, self.missing, self._open = path, None, settings.missing, ExitStack()
         with ExitStack() as opened, self.understood():
             self._stream = _opened(path, opened)
             start = self._stream.read(SAMPLE)
@@ -100,12 +101,13 @@ class TableFile:
     def blocks(self) -> Iterator[Block]:
         """All its rows."""
         with self.understood():
-            yield from self._of_parquet() if self.is_parquet else self._of_text()
+            for frame, lines in self._of_parquet() if self.is_parquet else self._of_text():
+                yield Block(cleaned(frame, self.missing), lines)
 
-    def _of_parquet(self) -> Iterator[Block]:
+    def _of_parquet(self) -> Iterator[tuple[pl.DataFrame, Array]]:
         row = 1
         for frame in self._parquet.collect_batches(chunk_size=ROWS, maintain_order=True):
-            yield Block(frame, np.arange(row, row + len(frame)))
+            yield frame, np.arange(row, row + len(frame))
             row += len(frame)
 
     def _utf8(self, data: bytes, final: bool = False) -> bytes:
@@ -122,7 +124,7 @@ class TableFile:
             return [f"column_{at}" for at in range(1, len(rows[0]) + 1)]
         return [name or f"column_{at}" for at, name in enumerate(rows[0], 1)]
 
-    def _of_text(self) -> Iterator[Block]:
+    def _of_text(self) -> Iterator[tuple[pl.DataFrame, Array]]:
         assert self.dialect is not None  # noqa: S101 - text has one
         line, skips = 1, self.dialect.header
         for data in self._records():
@@ -131,7 +133,7 @@ class TableFile:
                 lines, frame = self._parsed(filled, line + len(data) - len(filled))
                 start, skips = int(skips), False
                 if len(frame) > start:
-                    yield Block(frame[start:], lines[start:])
+                    yield frame[start:], lines[start:]
             line += data.count(b"\n")
 
     def _records(self) -> Iterator[bytes]:

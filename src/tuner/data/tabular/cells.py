@@ -14,21 +14,23 @@ DATES = tuple(f"{day}{time}" for day in _DAYS for time in _TIMES)
 """The ways of writing a date that are understood, in the order in which they are tried."""
 
 
-def cleaned(cells: pl.Series, missing: Collection[str]) -> pl.Series:
-    """Cells as text without spaces around it, as float64 or as moments in time, null where they are missing. What is
-    none of these (a list, a struct) comes as it is."""
-    if cells.dtype in (pl.Categorical, pl.Enum, pl.Boolean):
-        cells = cells.cast(pl.String)
-    if cells.dtype == pl.String:
-        cells = cells.str.strip_chars()
-        return cells.set(cells.is_in(list(missing)), None)
-    if cells.dtype.is_numeric() or cells.dtype == pl.Null:
-        numbers = cells.cast(pl.Float64, strict=False).fill_nan(None)
-        gaps = [float(each) for each in missing if _is_number(each)]
-        return numbers.set(numbers.is_in(gaps), None) if gaps else numbers
-    if cells.dtype in (pl.Date, pl.Datetime):
-        return cells.cast(pl.Datetime("us"))
-    return cells
+def cleaned(frame: pl.DataFrame, missing: Collection[str]) -> pl.DataFrame:
+    """All columns as text without spaces around it, as float64 or as moments in time, null where they are missing. What
+    is none of these (a list, a struct) comes as it is."""
+    gaps = [float(each) for each in missing if _is_number(each)]
+    columns = []
+    for name, dtype in frame.schema.items():
+        cells = pl.col(name)
+        if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Boolean):
+            cells = cells.cast(pl.String).str.strip_chars()
+            cells = pl.when(cells.is_in(list(missing))).then(None).otherwise(cells).alias(name)
+        elif dtype.is_numeric() or dtype == pl.Null:
+            cells = cells.cast(pl.Float64, strict=False).fill_nan(None)
+            cells = pl.when(cells.is_in(gaps)).then(None).otherwise(cells).alias(name) if gaps else cells
+        elif dtype in (pl.Date, pl.Datetime):
+            cells = cells.cast(pl.Datetime("us"))
+        columns.append(cells)
+    return frame.select(columns)
 
 
 def _is_number(text: str) -> bool:

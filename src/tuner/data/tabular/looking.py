@@ -13,7 +13,7 @@ import polars as pl
 from tuner.data.columns import Kind
 from tuner.data.source import Array
 from tuner.data.tabular.blocks import TableFile
-from tuner.data.tabular.cells import DATES, cleaned, days, in_order, numbers, text_of
+from tuner.data.tabular.cells import DATES, days, in_order, numbers, text_of
 from tuner.data.tabular.dialect import Dialect
 from tuner.data.tabular.facts import Facts, Seen
 from tuner.errors import NotFoundError
@@ -42,7 +42,7 @@ def look(paths: Sequence[Path], settings: Any) -> Facts:
             for block in table.blocks():
                 rows[-1] += len(block.frame)
                 for name, each in looks.items():
-                    each.add(cleaned(block.frame[name], settings.missing), block.lines, table)
+                    each.add(block.frame[name], block.lines, table)
             if not rows[-1]:
                 raise table.wrong("has no rows, only a header")
     return Facts(tuple(rows), tuple(each.seen() for each in looks.values()), dialects[0])
@@ -51,7 +51,8 @@ def look(paths: Sequence[Path], settings: Any) -> Facts:
 @dataclass
 class Look:
     """One column, as far as it was read. `values` counts its distinct texts or numbers, None where they are too many;
-    `missing` has a count a file, `bad` is the first cell that is no number, with its file and where it stands."""
+    `missing` has a count a file, `whole` is whether all are whole numbers, `padded` whether one of them begins with 0,
+    `bad` is the first cell that is no number, with its file and where it stands."""
 
     name: str
     asked: Kind | None
@@ -60,6 +61,7 @@ class Look:
     missing: list[int] = field(default_factory=list)
     numbers: int = 0
     others: int = 0
+    whole: bool = True
     padded: bool = False
     bad: tuple[TableFile, int, str] | None = None
     infinite: tuple[TableFile, int] | None = None
@@ -89,7 +91,8 @@ class Look:
         self.others += len(odd)
         if len(odd) and self.bad is None:
             self.bad = table, int(lines[odd[0]]), str(cells[odd[0]])
-        if cells.dtype == pl.String and not self.padded and self.asked != "number":
+        self.whole = self.whole and not len(odd) and bool((found % 1 == 0).all())
+        if cells.dtype == pl.String and not self.padded and self.whole and self.asked != "number":
             self.padded = bool(cells.str.contains(r"^[-+]?0\d+$").any())
         self.count(cells)
 
@@ -102,9 +105,11 @@ class Look:
             words = told[:, 0]
             self.forms = tuple(form for form in self.forms if not days(words, form).null_count())
         if self.values is not None:
-            self.values.update(dict(told.iter_rows()))
             is_text = self.others or self.padded or self.asked in ("category", "boolean")
-            if len(self.values) > (MOST_CATEGORIES if is_text else TRACKED_NUMBERS):
+            most = MOST_CATEGORIES if is_text else TRACKED_NUMBERS
+            if len(told) <= most:
+                self.values.update(dict(zip(told[:, 0].to_list(), told[:, 1].to_list(), strict=True)))
+            if max(len(told), len(self.values)) > most:
                 self.values = None
 
     def seen(self) -> Seen:

@@ -14,7 +14,7 @@ from tuner.data.columns import Column
 from tuner.data.files import shown
 from tuner.data.source import Array, Raw
 from tuner.data.tabular.blocks import Block, TableFile
-from tuner.data.tabular.cells import cleaned, days, is_numeric, numbers, texts
+from tuner.data.tabular.cells import days, is_numeric, numbers, texts
 from tuner.data.tabular.facts import Facts
 from tuner.data.tabular.looking import look
 from tuner.errors import NotFoundError
@@ -43,7 +43,7 @@ def read(
         with TableFile(path, settings) as table:
             check_columns(table, [column.name for column in columns])
             for block in table.blocks():
-                yield rows_of(table, block, settings.missing, columns, target, beside)
+                yield rows_of(table, block, columns, target, beside)
 
 
 def check_columns(table: TableFile, names: Sequence[str]) -> None:
@@ -55,37 +55,35 @@ def check_columns(table: TableFile, names: Sequence[str]) -> None:
 
 
 def rows_of(
-    table: TableFile, block: Block, missing: Sequence[str], columns: Sequence[Column], target: Column | None,
-    beside: Collection[str],
-) -> Rows:  # fmt: skip
+    table: TableFile, block: Block, columns: Sequence[Column], target: Column | None, beside: Collection[str]
+) -> Rows:
     """One block as numbers."""
     frame = block.frame
     x = np.empty((len(frame), len(columns)), dtype=np.float32)
     for at, column in enumerate(columns):
-        x[:, at] = values(frame[column.name], column, missing, block.lines, table)
+        x[:, at] = values(frame[column.name], column, block.lines, table)
     y = np.full(len(frame), np.nan, dtype=np.float32)
     if target is not None and target.name in table.names:
-        y = values(frame[target.name], target, missing, block.lines, table)
-    kept = {name: cleaned(frame[name], missing).to_list() for name in beside if name in table.names}
+        y = values(frame[target.name], target, block.lines, table)
+    kept = {name: frame[name].to_list() for name in beside if name in table.names}
     return Rows(x, y, kept, block.lines, frame)
 
 
-def values(cells: pl.Series, column: Column, missing: Sequence[str], lines: Array, table: TableFile) -> Array:
+def values(cells: pl.Series, column: Column, lines: Array, table: TableFile) -> Array:
     """A column's cells as they are stored. Raises NotFoundError for a cell that is no number or date, or not a finite
     one, in a column of them."""
-    plain = cleaned(cells, missing)
     if column.kind in ("category", "boolean"):
-        named = texts(plain, table.dialect, numeric=is_numeric(column.categories))
+        named = texts(cells, table.dialect, numeric=is_numeric(column.categories))
         codes = pl.Series(range(len(column.categories)), dtype=pl.Float32)
         known = pl.Series(column.categories, dtype=pl.String)
         found = named.replace_strict(known, codes, default=-1.0, return_dtype=pl.Float32)
-        return found.set(plain.is_null(), None).fill_null(np.nan).to_numpy()
-    found = days(plain, column.form) if column.kind == "date" else numbers(plain, table.dialect)
-    odd = (plain.is_not_null() & (found.is_null() | found.is_infinite())).arg_true()
+        return found.set(cells.is_null(), None).fill_null(np.nan).to_numpy()
+    found = days(cells, column.form) if column.kind == "date" else numbers(cells, table.dialect)
+    odd = (cells.is_not_null() & (found.is_null() | found.is_infinite())).arg_true()
     if len(odd):
         at = int(odd[0])
         wanted = f"date like {column.form}" if column.kind == "date" else "finite number"
-        what = f"line {lines[at]:,}, column {column.name!r}: {str(plain[at])[:60]!r} is no {wanted}"
+        what = f"line {lines[at]:,}, column {column.name!r}: {str(cells[at])[:60]!r} is no {wanted}"
         raise table.wrong(what, f"mend it, add it to data.missing, or say what data.columns: {{{column.name}: ...}} is")
     with np.errstate(over="ignore"):
         array = found.fill_null(np.nan).to_numpy().astype(np.float32)

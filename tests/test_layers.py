@@ -23,7 +23,7 @@ for _rank, _names in enumerate(
         "config",
         "events runs",
         "shipped",
-        "explain opening",
+        "explain opening refit",
         "measured network",
         "state",
         "loop",

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from tuner.options.metrics import column
 
+EPOCH = "epoch"
 Row = Mapping[str, float | int | None]
 
 
 def oriented(rows: Sequence[Row], metric: str) -> tuple[float, ...]:
-    """The metric epoch by epoch, turned so that smaller is better; what is missing or not finite is +inf."""
-    sign = -1.0 if column(metric).about.direction == "up" else 1.0
+    """The metric epoch by epoch, turned so that smaller is better; what is missing or not finite is +inf. Of the
+    epoch's own number (`EPOCH`) the larger is better, so that the last epoch is the best."""
+    sign = -1.0 if metric == EPOCH or column(metric).about.direction == "up" else 1.0
     values = [row.get(metric) for row in rows]
     return tuple(sign * value if value is not None and math.isfinite(value) else math.inf for value in values)
 

@@ -108,7 +108,7 @@ class Session:
             "threads": self.identity.threads,
             "parameters": self.loaded.plan.parameters,
             "samples": self.splits.sizes,
-            "epochs": self.loaded.config.training.epochs,
+            "epochs": self.loaded.epochs,
             "monitor": self.loaded.config.training.monitor,
         }
 

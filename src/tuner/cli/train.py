@@ -27,20 +27,24 @@ from tuner.figures import number
 from tuner.notebook import begin, settle
 from tuner.opening import Answered, Request, Session, command_line
 from tuner.paths import expanded, normal, reference
+from tuner.refit import note as refit_note
+from tuner.refit import settings as refit_settings
 from tuner.render.chart.image import keep
 from tuner.render.talk import Talk
 from tuner.render.text import say_error, write
 from tuner.render.training import GroupView, RunView
 from tuner.runs.family import Group, read_group
+from tuner.runs.files import CONFIG as CONFIG_FILE
 from tuner.runs.files import ENDED, IDENTITY, apart
-from tuner.runs.find import instead_of_config
-from tuner.runs.folder import Run, glance, members
+from tuner.runs.find import instead_of_config, resolve_run
+from tuner.runs.folder import Run, glance, members, read
 from tuner.runs.values import Condition, judge, parse_requirements
 from tuner.shipped import find_config
 from tuner.stopping import StopRequests
 
 CONFIG = "A YAML file, a run folder, a shipped config's name, or - for stdin."
 REQUIRE = "Exit with 1 unless this holds at the end; repeatable."
+REFIT = "Train a finished RUN's config on all rows, for as many steps as its best epoch took."
 MAX_TIME = "Stop after this long with exit 75; the same command goes on."
 SEEDS = "Train a group: seeds 0 to N-1, or a list: 3,5,8; more of them are added."
 SPLITS = "The same with splits of the data: split_seed and seed are N."
@@ -83,6 +87,7 @@ def train(
     again: Annotated[bool, Option("--again", help="Train it again, in a new run folder.")] = False,
     require: Annotated[list[str], Option(metavar="'METRIC>=N'", help=REQUIRE)] = EMPTY,
     max_time: Annotated[str | None, Option(metavar="TIME", help=MAX_TIME)] = None,
+    refit: Annotated[bool, Option("--refit", help=REFIT)] = False,
     *,
     manner: Manner,
 ) -> None:
@@ -94,6 +99,8 @@ def train(
     run=$(tuner train my.yaml -q) && tuner show "$run"
     """
     config, runs_dir = expanded(config), manner.runs_dir
+    refitted = read(resolve_run(config, runs_dir)) if refit else None
+    config = str(refitted.path / CONFIG_FILE) if refitted else config
     is_run = os.path.isfile(Path(config, IDENTITY))  # noqa: PTH113 - Path's own raises for what cannot be read
     if run is not None:
         run = normal(run)
@@ -104,7 +111,10 @@ def train(
     except ConfigError as error:
         raise instead_of_config(config, runs_dir) or error from None
     family = parse_members(seeds, splits, folds)
-    loaded = load(source, overrides, options=family.options if family else None)
+    options = {**(refit_settings(refitted) if refitted else {}), **(family.options if family else {})}
+    loaded = load(source, overrides, options=options)
+    if refitted is not None:
+        loaded = replace(loaded, notes=(refit_note(refitted), *loaded.notes))
     requirements = parse_requirements(require, loaded)
     request = Request(runs_dir, run, again, manner.wait, command_line())
     with StopRequests(None if max_time is None else seconds(max_time)) as stop:

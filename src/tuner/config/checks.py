@@ -183,6 +183,14 @@ def batch_norm_has_batches(loaded: Loaded) -> Iterator[Contradiction]:
         yield Contradiction("training.batch_size", "batch norm needs batches of at least 2 samples", allowed, hint)
 
 
+@needs(Config, "training.epochs", "training.stop_after")
+def stop_comes_before_the_end(config: Config) -> Iterator[Contradiction]:
+    stop, epochs = config.training.stop_after, config.training.epochs
+    if stop is not None and stop > epochs:
+        message = f"{stop} epochs, and training.epochs: {epochs} end before"
+        yield Contradiction("training.stop_after", message, f"at most {epochs}", also=("training.epochs",))
+
+
 @needs(Config, "scheduler.name", "scheduler.warmup_epochs", "training.epochs")
 def warmup_leaves_epochs(config: Config) -> Iterator[Contradiction]:
     warmup, epochs = config.scheduler.warmup_epochs, config.training.epochs

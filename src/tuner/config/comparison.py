@@ -20,6 +20,7 @@ NOT_MEANING = ("name", "tags", "data.root", "data.path", "data.test_path", "chec
 NEUTRAL: dict[str, Any] = {
     "training.test": "end",
     "training.precision": "float32",
+    "training.stop_after": None,
     "data.fold": None,
     "optimizer.lr_factors": {"weights": 1.0, "bias": 1.0, "input_scale": 1.0},
     "model.input_scale": False,

@@ -9,6 +9,7 @@ from typing import Any
 from tuner.config.comparison import meaning_hash
 from tuner.config.settings import Config
 from tuner.data.source import Dataset, Sizes, sizes
+from tuner.monitor import EPOCH
 from tuner.options.metrics import Column, metrics_for
 from tuner.plan import Plan, plan
 
@@ -54,7 +55,13 @@ class Loaded:
     def metrics(self) -> list[str]:
         """The names that `training.monitor` may take."""
         parts = ["train", "val"] if self.config.data.validation else ["train"]
-        return [str(Column(part, metric.name)) for part in parts for metric in metrics_for(self.target)]
+        return [*(str(Column(part, metric.name)) for part in parts for metric in metrics_for(self.target)), EPOCH]
+
+    @property
+    def epochs(self) -> int:
+        """How many are trained, early stopping aside."""
+        training = self.config.training
+        return min(training.epochs, training.stop_after or training.epochs)
 
     @cached_property
     def resolved(self) -> dict[str, Any]:

@@ -44,13 +44,18 @@ class Training(Section):
     """How long and on what the model is trained."""
 
     epochs: int = setting(Integer(ge=1, le=10_000_000), "passes over the training data", default=20)
+    stop_after: int | None = setting(
+        Null(Integer(ge=1)),
+        "epochs after which training ends although the schedule is laid out over `epochs`; null: no sooner",
+        default=None,
+    )
     batch_size: int | Literal["full"] = setting(
         Either(Integer(ge=1), OneOf("full")), "samples a step, over all processes; full: all of them", default=128
     )
     monitor: str = setting(
         Text(),
         "the metric that chooses the best epoch; early stopping and plateau read it too: train_ or val_ with loss, "
-        "accuracy, balanced_accuracy, f1, auc, average_precision (classes), r2, mae or rmse (numbers)",
+        "accuracy, balanced_accuracy, f1, auc, average_precision (classes), r2, mae or rmse (numbers); epoch: the last",
         default="val_loss",
     )
     gradient_clip: float | None = setting(

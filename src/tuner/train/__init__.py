@@ -86,7 +86,7 @@ class Training:
         self.config, self.state, self.task = session.loaded.config, setup.state, setup.task
         self.history = recorder.history
         self.steps = len(self.task.batches)
-        self.layer_epochs = epochs_measured(self.config.training.epochs, len(self.task.train))
+        self.layer_epochs = epochs_measured(self.history.epochs, len(self.task.train))
         self.snapshot: dict[str, bytes] = {}
 
     def course(self) -> Iterator[Event]:
@@ -167,7 +167,7 @@ class Training:
     def seconds_left(self) -> float | None:
         """An estimate from the pace so far."""
         elapsed, done = time.monotonic() - self.began, self.state.step - self.first
-        left = self.config.training.epochs * self.steps - self.state.step
+        left = self.history.epochs * self.steps - self.state.step
         return elapsed / done * max(0, left) if done and elapsed >= 0.2 else None
 
     def save_if_due(self, is_over: bool, is_asked: bool) -> None:

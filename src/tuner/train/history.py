@@ -11,7 +11,8 @@ class History:
     """The rows of metrics.csv."""
 
     def __init__(self, config: Config) -> None:
-        self.monitor, self.epochs = config.training.monitor, config.training.epochs
+        training = config.training
+        self.monitor, self.epochs = training.monitor, min(training.epochs, training.stop_after or training.epochs)
         self.stopping = config.early_stopping
         self.rows: list[Row] = []
 

@@ -1,0 +1,217 @@
+"""`tuner predict` and `tuner train --refit`: what a trained run says of rows that it did not see."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import tuner
+from tuner.data.splits import choose
+
+CONFIG = """
+data: {name: table, path: flowers.csv, target: kind, id: plot}
+model: {hidden: [8]}
+training: {epochs: 4, batch_size: 16, device: cpu, threads: 1}
+"""
+NUMBERS = """
+data: {name: table, path: flowers.csv, target: width, drop: [plot], normalize: robust}
+model: {hidden: [8]}
+loss: mse
+training: {epochs: 4, batch_size: 16, device: cpu, threads: 1}
+"""
+Said = subprocess.CompletedProcess[bytes]
+Tuner = Callable[..., Said]
+
+
+def flower(i: int) -> list[str]:
+    gap = "" if i % 11 == 5 else f"{i % 17 + (i % 3) * 4}.5"
+    return [f"p{i}", gap, f"{i * i % 13}", ["red", "blue", "white"][i % 3], f"2024-0{i % 6 + 1}-11", "abc"[i % 3]]
+
+
+HEAD = ["plot", "height", "width", "colour", "day", "kind"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a table, a run, a group and folds of it, and a run of numbers."""
+    folder = tmp_path_factory.mktemp("predict")
+    (folder / "c.yaml").write_text(CONFIG)
+    (folder / "n.yaml").write_text(NUMBERS)
+    with (folder / "flowers.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([HEAD, *map(flower, range(90))])
+    for words in (["c.yaml"], ["c.yaml", "--seeds", "2"], ["c.yaml", "--folds", "3"], ["n.yaml"]):
+        done = command(folder, "train", *words, "-q")
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def command(folder: Path, *words: str, given: bytes = b"") -> Said:
+    env = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
+    return subprocess.run([sys.executable, "-m", "tuner", *words], cwd=folder, env=env, input=given,
+                          capture_output=True, timeout=120, check=False)  # fmt: skip
+
+
+def table(done: Said) -> list[dict[str, str]]:
+    assert done.returncode == 0, done.stderr.decode()
+    return list(csv.DictReader(io.StringIO(done.stdout.decode())))
+
+
+def rows_without(*gone: str, count: int = 20) -> str:
+    kept = [at for at, name in enumerate(HEAD) if name not in gone]
+    lines = [HEAD, *map(flower, range(100, 100 + count))]
+    return "".join(",".join(line[at] for at in kept) + "\n" for line in lines)
+
+
+def test_rows_are_named_and_answered_in_their_order_as_by_tuner_load(place: Path) -> None:
+    (place / "new.csv").write_text(rows_without("kind"))
+    found = table(command(place, "predict", "runs/c-1", "new.csv"))
+    assert list(found[0]) == ["plot", "prediction", "p_a", "p_b", "p_c"]
+    assert [row["plot"] for row in found] == [f"p{i}" for i in range(100, 120)]
+    model = tuner.load(place / "runs" / "c-1")
+    names = [column.name for column in model.data.columns]
+    assert names == ["colour", "day", "height", "width"]
+    days = {i: float(np.datetime64(flower(i)[4]).astype(int)) for i in range(100, 120)}
+    colours = ["blue", "red", "white"]
+    x = [[colours.index(flower(i)[3]), days[i], float(flower(i)[1] or "nan"), float(flower(i)[2])] for i in days]
+    assert [row["prediction"] for row in found] == model.predict(x).tolist()
+    shares = np.array([[float(row[f"p_{name}"]) for name in "abc"] for row in found])
+    np.testing.assert_allclose(shares, model.predict_proba(x), atol=1e-6)
+
+
+def test_numbers_are_in_the_targets_units_and_rows_have_numbers(place: Path) -> None:
+    found = table(command(place, "predict", "runs/n-1", "-", "--keep", "plot", given=rows_without("width").encode()))
+    assert list(found[0]) == ["row", "plot", "prediction"]
+    assert [row["row"] for row in found] == [str(i) for i in range(1, 21)]
+    assert all(-5 < float(row["prediction"]) < 20 for row in found)
+
+
+@pytest.mark.parametrize("form", ["other columns", "semicolons", "parquet", "two files"])
+def test_the_answer_does_not_depend_on_how_rows_are_written(form: str, place: Path) -> None:
+    text = rows_without("kind")
+    expected = table(command(place, "predict", "runs/c-1", "-", given=text.encode()))
+    rows = [line.split(",") for line in text.splitlines()]
+    files = ["form.csv"]
+    if form == "other columns":
+        (place / "form.csv").write_text("\n".join(",".join([*reversed(row), "1"]) for row in rows))
+    elif form == "semicolons":
+        (place / "form.csv").write_text("\n".join(";".join(row).replace(".", ",") for row in rows))
+    elif form == "parquet":
+        pl.read_csv(text.encode()).write_parquet(place / "form.csv")
+    else:
+        (place / "form.csv").write_text("\n".join(map(",".join, rows[:8])))
+        (place / "more.csv").write_text("\n".join(map(",".join, [rows[0], *rows[8:]])))
+        files.append("more.csv")
+    found = table(command(place, "predict", "runs/c-1", *files))
+    assert [(row["plot"], row["prediction"]) for row in found] == [(row["plot"], row["prediction"]) for row in expected]
+    for name in "abc":  # in batches of other sizes the last bit may be another
+        np.testing.assert_allclose([float(row[f"p_{name}"]) for row in found],
+                                   [float(row[f"p_{name}"]) for row in expected], rtol=1e-6)  # fmt: skip
+
+
+def test_what_training_had_not_seen_is_counted(place: Path) -> None:
+    text = "plot,colour,day,height,width\nq1,green,2024-01-11,5.5,\nq2,red,2024-01-11,999,4\nq3,pink,2024-01-11,,4\n"
+    done = command(place, "predict", "runs/c-1", "-", given=text.encode())
+    told = done.stderr.decode().splitlines()
+    assert "colour: 2 rows with a category that training did not have (green, pink)" in told
+    assert "height: 1 row outside the training range" in told
+    assert "width: 1 row without a value, which training never lacked" in told
+    assert told[-1] == "predicted kind of 3 rows"
+    assert len(table(done)) == 3
+    assert command(place, "predict", "runs/c-1", "-", "-q", given=text.encode()).stderr == b""
+
+
+def test_a_group_answers_with_the_mean_of_its_members(place: Path) -> None:
+    text = rows_without("kind").encode()
+    found = table(command(place, "predict", "runs/c-2", "-", given=text))
+    single = [table(command(place, "predict", f"runs/c-2/seed-{seed}", "-", given=text)) for seed in (0, 1)]
+    for name in "abc":
+        mean = [sum(float(rows[at][f"p_{name}"]) for rows in single) / 2 for at in range(20)]
+        np.testing.assert_allclose([float(row[f"p_{name}"]) for row in found], mean, atol=1e-6)
+
+
+def test_folds_answer_for_their_own_rows_by_the_one_that_was_not_trained_on_them(place: Path) -> None:
+    found = table(command(place, "predict", "runs/c-3"))
+    assert [row["plot"] for row in found] == [f"p{i}" for i in range(90)]
+    seen = set()
+    for index in range(3):
+        member = place / "runs" / "c-3" / f"fold-{index}"
+        own = table(command(place, "predict", str(member), "flowers.csv"))
+        dataset = tuner.load(member).config.data.open()
+        tested = choose(dataset, dataset.read()).test
+        assert tested is not None
+        seen |= set(tested.tolist())
+        assert [found[at] for at in tested] == [own[at] for at in tested]
+    assert seen == set(range(90))
+    done = command(place, "predict", "runs/c-1")
+    assert done.returncode == 2 and b"which rows? Only folds have some" in done.stderr
+
+
+def test_a_file_is_written_whole_or_not_at_all(place: Path) -> None:
+    (place / "new.csv").write_text(rows_without("kind"))
+    assert command(place, "predict", "runs/c-1", "new.csv", "-o", "out.csv").returncode == 0
+    before = (place / "out.csv").read_text()
+    assert before.startswith("plot,prediction,p_a") and before.count("\n") == 21
+    (place / "bad.csv").write_text(rows_without("kind") + "p1,oops,4,red,2024-01-11\n")
+    done = command(place, "predict", "runs/c-1", "bad.csv", "-o", "out.csv")
+    assert done.returncode == 4 and b"bad.csv line 22, column 'height': 'oops' is no finite number" in done.stderr
+    assert (place / "out.csv").read_text() == before
+    assert not list(place.glob(".*"))
+    assert command(place, "predict", "runs/c-1", "new.csv", "-o", "nowhere/out.csv").returncode == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "code", "message"),
+    [
+        (["runs/c-1", "absent.csv"], "", 4, "absent.csv is missing"),
+        (["runs/c-1", "-"], "plot,colour,day\n1,red,2024-01-11\n", 4, "has no column 'height', 'width'"),
+        (["runs/c-1", "-"], "", 4, "standard input is empty"),
+        (["runs/none", "-"], "a,b\n", 4, "none"),
+        (["runs/c-1", "-", "--keep", "weight"], rows_without("kind"), 4, "has no column 'weight'"),
+        (["runs/c-1", "-", "--keep", "prediction"], "prediction," + rows_without("kind").replace("\n", "\n1,")[:-2], 2,
+         "prediction is a column of"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused(place: Path, words: list[str], given: str, code: int, message: str) -> None:
+    done = command(place, "predict", *words, given=given.encode())
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr.decode() and done.stdout == b""
+
+
+def test_rows_without_names_fit_whether_or_not_they_have_the_target(place: Path) -> None:
+    lines = [",".join([f"{i % 9}", "pq"[i % 2], f"{i * i % 11}"]) for i in range(40)]
+    (place / "bare.csv").write_text("\n".join(lines))
+    (place / "bare.yaml").write_text(CONFIG.replace("flowers", "bare").replace("target: kind, id: plot", "target: 1"))
+    assert command(place, "train", "bare.yaml", "-q").returncode == 0
+    whole = table(command(place, "predict", "bare", "bare.csv"))
+    without = "\n".join(",".join(line.split(",")[::2]) for line in lines)
+    assert table(command(place, "predict", "bare", "-", given=without.encode())) == whole
+
+
+def test_refit_trains_on_all_rows_for_the_best_epochs_steps(place: Path) -> None:
+    done = command(place, "train", "runs/c-1", "--refit")
+    assert done.returncode == 0, done.stderr
+    assert (
+        b"all rows are trained on, for the" in done.stderr
+        and b"what to expect is what c-1 got: test accuracy" in done.stderr
+    )
+    run = place / "runs" / "c-refit-1"
+    data, status = json.loads((run / "data.json").read_text()), json.loads((run / "status.json").read_text())
+    best = json.loads((place / "runs" / "c-1" / "status.json").read_text())["best"]
+    assert {name: part["samples"] for name, part in data["parts"].items()} == {"train": 90, "validation": 0, "test": 0}
+    assert abs(status["step"] - best["step"]) <= 3, "whole epochs of 6 steps"
+    assert status["best_epoch"] == status["epoch"], "the last one"
+    origins = json.loads((run / "origins.json").read_text())
+    assert origins["training.stop_after"] == "--refit"
+    again = command(place, "train", "runs/c-1", "--refit")
+    assert again.returncode == 0 and b"was trained before" in again.stderr
+    assert len(table(command(place, "predict", "c-refit", "flowers.csv"))) == 90

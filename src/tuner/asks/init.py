@@ -70,7 +70,7 @@ def ask(path: Path | None, target: str | None, task: str, output: Path | None) -
     if to != Path(STDIN):
         check_target(to, f"-o {typed(free(to))} chooses another name")
     if path is None:
-        return answer(to, own_text(configs()[FIRST]), [Text(f"{to} is the config of {FIRST}, which come with tuner")], {})
+        return answer(to, own_text(configs()[FIRST]), [Text(f"{to} trains the {FIRST} that come with tuner")], {})
     if path == Path(STDIN):
         raise UsageError("a config names a file, and standard input is none", fix="Save the table in a file first.")
     found = look(path, target, task)
@@ -91,7 +91,8 @@ def ask(path: Path | None, target: str | None, task: str, output: Path | None) -
 def answer(to: Path, text: str, blocks: Sequence[Block], data: dict[str, Any]) -> Answer:
     """The config is put where it belongs; what is said of it."""
     if to == Path(STDIN):
-        return Answer([Text(text.removesuffix("\n"), code=True)], {"path": None, "config": text, **data}, text)
+        notes = [block for block in blocks if isinstance(block, Note)]
+        return Answer([Text(text.removesuffix("\n"), code=True), *notes], {"path": None, "config": text, **data}, text)
     write_file(to, text.encode())
     then = f"tuner train {typed(to)}"
     return Answer([*blocks, Command(then)], {"path": str(to), **data, "next": then}, f"{to}\n")
@@ -115,6 +116,7 @@ def free(path: Path) -> Path:
 
 def look(path: Path, target: str | None, task: str) -> Found:
     """What a table tells. Raises UsageError where its target is not told, NotFoundError where it cannot be one."""
+    asked.check_arrays(path)
     facts = Source(path=str(path), target=0).facts()
     seen = {each.name: each for each in facts.columns}
     if target is None or target not in seen:
@@ -151,8 +153,8 @@ def remarks(found: Found, near: dict[str, float]) -> Iterator[str]:
     if found.task == "classes" and is_unequal(target):
         low, high = min(target.counts), max(target.counts)
         names = [target.categories[target.counts.index(count)] for count in (low, high)]
-        told = f"{low:,} rows are {names[0]}, {high:,} are {names[1]}"
-        yield f"very unequal classes: {told}; `class_weights: balanced` under loss: makes each count alike"
+        counts = f"{low:,} rows are {names[0]}, {high:,} are {names[1]}"
+        yield f"very unequal classes: {counts}; `class_weights: balanced` under loss: makes each count alike"
 
 
 def is_unequal(target: Seen) -> bool:
@@ -169,6 +171,7 @@ def filled(found: Found, to: Path) -> str:
     stem = to.stem if to != Path(STDIN) else found.path.name.partition(".")[0]
     written = [f"# {clean(found.path.name)}: {clean(found.target.name)} as {found.task}",
                f"{MODELINE}{folder('configs') / 'schema.json'}"]  # fmt: skip
+    sized = {"epochs": epochs, "batch_size": batch_size}
     for line in body:
         key, _, value = line.strip().partition(": ")
         value = value.partition(" #")[0].strip()
@@ -176,10 +179,10 @@ def filled(found: Found, to: Path) -> str:
             written.append(f"name: {flow(run_name(stem))}")
         elif line == f"  name: {TEMPLATE}":
             written += [line, *data_lines(found, to)]
-        elif key == "epochs":
-            written.append(commented(f"  epochs: {epochs(found.rows, int(value))}", f"for {found.rows:,} rows"))
-        elif key == "batch_size":
-            written.append(commented(f"  batch_size: {batch_size(found.rows, int(value))}", f"of {found.rows:,} rows"))
+        elif key in sized:
+            size, usual = sized[key](found.rows, int(value)), int(value)
+            why = f"fewer than the usual {usual}, for {found.rows:,} rows" if size < usual else "as usual"
+            written.append(commented(f"  {key}: {size}", why))
         elif choice := _FOR_NUMBERS.fullmatch(line):
             written.append(choice[1] + choice[3 if found.task == "numbers" else 2])
         else:

@@ -16,7 +16,6 @@ from tuner.errors import UsageError
 from tuner.paths import typed
 
 TABLE_FILE = re.compile(r"\.(csv|tsv|parquet)(\.gz)?$", re.IGNORECASE)
-_ARRAYS = re.compile(r"\.npz$", re.IGNORECASE)
 _TARGETS = ("target", "label", "class", "y", "outcome", "species")
 MOST_COLUMNS, MOST_CLASSES = 40, 20
 
@@ -26,11 +25,16 @@ def check_config(reference: str) -> None:
     path = Path(reference)
     if "\0" in reference or not os.path.isfile(path):  # noqa: PTH113 - Path's own raises for what cannot be seen
         return
-    if _ARRAYS.search(reference):
-        raise UsageError(f"{shown(path)} holds arrays, and a config is asked for",
-                         fix=f"A config names them: data: {{name: arrays, path: {path}}}.")  # fmt: skip
+    check_arrays(path)
     if TABLE_FILE.search(reference):
         raise no_target(path, Table(path=reference, target=0).facts(), "a config is asked for: `tuner init` writes it")
+
+
+def check_arrays(path: Path) -> None:
+    """Raises UsageError where a file holds arrays, which have no columns to look at."""
+    if path.suffix.lower() == ".npz":
+        fix = f"A config says it: data: {{name: arrays, path: {path}}}."
+        raise UsageError(f"{shown(path)} holds arrays, and no table", fix=fix)
 
 
 def no_target(path: Path, facts: Facts, why: str = "", given: str = "") -> UsageError:
@@ -52,7 +56,11 @@ def no_target(path: Path, facts: Facts, why: str = "", given: str = "") -> Usage
 def about(seen: Seen) -> str:
     """What a column holds, in a few words."""
     kinds = {"number": "numbers", "category": "different texts", "boolean": "values", "date": "dates"}
-    told = f"{seen.distinct:,} {kinds[seen.kind]}" if seen.kind != "boolean" else " or ".join(seen.categories)
+    told = (
+        f"{seen.distinct:,} {kinds[seen.kind]}"
+        if seen.kind != "boolean"
+        else " or ".join(each[:30] for each in seen.categories)
+    )
     return f"{told}, {seen.missing:,} missing" if seen.missing else told
 
 

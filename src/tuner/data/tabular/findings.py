@@ -33,7 +33,8 @@ def sampled(path: Path, settings: Any, facts: Facts) -> pl.DataFrame:
             frames.append(block.frame.gather_every(step, -at % step))
             at += len(block.frame)
         frame = pl.concat(frames)
-        return pl.DataFrame([_plain(cleaned(frame[seen.name], settings.missing), seen, table) for seen in facts.columns])
+        columns = {seen.name: cleaned(frame[seen.name], settings.missing) for seen in facts.columns}
+        return pl.DataFrame([_plain(columns[seen.name], seen, table) for seen in facts.columns])
 
 
 def _plain(cells: pl.Series, seen: Seen, table: TableFile) -> pl.Series:
@@ -44,25 +45,23 @@ def _plain(cells: pl.Series, seen: Seen, table: TableFile) -> pl.Series:
 
 def to_drop(facts: Facts, rows: pl.DataFrame, target: str) -> dict[str, str]:
     """Why columns are no inputs, by name; `rows` are `sampled`."""
-    found: dict[str, str] = {}
-    for seen in facts.columns:
-        if seen.name != target:
-            found |= {seen.name: why for why in _reasons(seen, facts, rows, target, found)}
-    return found
+    others = [seen for seen in facts.columns if seen.name != target]
+    found = {seen.name: next(_reasons(seen, facts, rows, target), "") for seen in others}
+    return {name: why for name, why in found.items() if why}
 
 
-def _reasons(seen: Seen, facts: Facts, rows: pl.DataFrame, target: str, dropped: dict[str, str]) -> Iterator[str]:
+def _reasons(seen: Seen, facts: Facts, rows: pl.DataFrame, target: str) -> Iterator[str]:
     """The first reason against a column, if there is one."""
     if seen.distinct == 0:
         yield "has no value"
     elif seen.distinct == 1 and not seen.missing:
         yield f"is the same in every row: {seen.categories[0]}" if seen.categories else "is the same in every row"
-    elif sum(facts.rows) < LEAST_ROWS:
-        return
     elif given := gives_away(rows[seen.name], rows[target]):
         yield f"gives the target away? {given}"
-    elif twin := next((each.name for each in facts.columns if is_twin(seen, each, rows)), None):
-        yield f"is the same as {twin}"
+    elif len(rows) >= LEAST_ROWS and (
+        twin := next((each for each in facts.columns if is_twin(seen, each, rows)), None)
+    ):
+        yield f"is the same as {twin.name}"
     elif seen.kind == "category" and seen.form:
         day = next(iter(rows[seen.name].drop_nulls()), "")
         yield f"{day} may be two dates: with `columns: {{{seen.name}: date}}` the day comes first"
@@ -73,8 +72,10 @@ def _reasons(seen: Seen, facts: Facts, rows: pl.DataFrame, target: str, dropped:
 def _alone(seen: Seen, facts: Facts, cells: pl.Series) -> Iterator[str]:
     """Whether nearly each value stands in one row alone, so that nothing can be learned from it of another row."""
     there = sum(facts.rows) - seen.missing
+    if there < LEAST_ROWS:
+        return
     if seen.kind == "category" and seen.distinct > there / 2:
-        is_free = bool(cells.str.contains(r"\s").mean() > 0.5)
+        is_free = cells.str.contains(r"\s").sum() > len(cells) / 2
         what = "is free text" if is_free else "tells rows apart, not what they are like"
         yield f"{what}: {seen.distinct:,} different texts in {there:,} rows"
     elif seen.kind == "number" and cells.n_unique() == len(cells) and bool((cells % 1 == 0).all()):

@@ -206,7 +206,8 @@ def test_the_ready_config_trains_a_table_named_on_the_command_line(tmp_path: Pat
 def test_printed_it_is_a_config_to_be_read_from_stdin(tmp_path: Path) -> None:
     write(tmp_path / "t.csv", {"color": COLORS, "size": SIZES})
     done = tuner("init", "t.csv", "--target", "color", "-o", "-", cwd=tmp_path)
-    assert (done.returncode, done.stderr, sorted(os.listdir(tmp_path))) == (0, "", ["t.csv"])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [each.name for each in tmp_path.iterdir()] == ["t.csv"]
     assert tuner("check", "-", cwd=tmp_path, stdin=done.stdout).returncode == 0
 
 
@@ -231,7 +232,7 @@ def test_without_a_target_the_columns_are_told_and_what_to_type(words: list[str]
     told = json.loads(tuner(command, "my t.csv", *more, "--json", cwd=tmp_path).stdout)
     assert told["exit_code"] == 2
     assert [each["kind"] for each in told["columns"]] == ["category", "number"]
-    assert sorted(os.listdir(tmp_path)) == ["my t.csv"]
+    assert [each.name for each in tmp_path.iterdir()] == ["my t.csv"]
 
 
 @pytest.mark.parametrize("name", ["t.npz", "T.NPZ"])
@@ -248,7 +249,7 @@ def test_no_file_is_ever_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     path = write(tmp_path / "t.csv", {"color": COLORS, "size": SIZES})
     (tmp_path / "t.yaml").write_text("mine")
     (tmp_path / "t-2.yaml").symlink_to("nowhere")
-    with pytest.raises(UsageError, match="t.yaml is there already") as error:
+    with pytest.raises(UsageError, match="is there already") as error:
         ask(path, "color", "auto", None)
     assert error.value.fix == "-o t-3.yaml chooses another name"
     assert (tmp_path / "t.yaml").read_text() == "mine"

@@ -70,7 +70,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(CASES / "older", folder / "runs")
     (folder / "small.yaml").write_text((CASES / "older" / "lr-0.01" / "seed-0" / "source.yaml").read_text())
     rows = [f"{('red', 'blue')[at % 7 % 2]},{at * 37 % 61 / 8},{at},{at % 9 or ''}" for at in range(60)]
-    (folder / "flowers.csv").write_text("\n".join(["color,size,number,age", *rows, ""]))
+    (folder / "flowers.csv").write_text("\n".join(["color,size,nr1,age", *rows, ""]))
     return folder
 
 

@@ -67,7 +67,7 @@ def ask(path: Path | None, target: str | None, task: str, output: Path | None) -
     working directory; ``-``: printed. Without a table it is the digits' config. Raises UsageError where a file is in
     the way, where the target is not named or not there; ConfigError, NotFoundError for what cannot be trained on."""
     to = place(output, path.name.partition(".")[0] if path else FIRST)
-    if to != Path(STDIN):
+    if to != Path(STDIN) and (target or not path):
         check_target(to, f"-o {typed(free(to))} chooses another name")
     if path is None:
         return answer(to, own_text(configs()[FIRST]), [Text(f"{to} trains the {FIRST} that come with tuner")], {})
@@ -184,7 +184,8 @@ def filled(found: Found, to: Path) -> str:
             why = f"fewer than the usual {usual}, for {found.rows:,} rows" if size < usual else "as usual"
             written.append(commented(f"  {key}: {size}", why))
         elif choice := _FOR_NUMBERS.fullmatch(line):
-            written.append(choice[1] + choice[3 if found.task == "numbers" else 2])
+            value = choice[3 if found.task == "numbers" else 2]
+            written.append(commented(f"{choice[1]}{value}", f"for {found.task}"))
         else:
             written.append(line)
     return "\n".join([*written, ""])

@@ -58,10 +58,8 @@ def _reasons(seen: Seen, facts: Facts, rows: pl.DataFrame, target: str) -> Itera
         yield f"is the same in every row: {seen.categories[0]}" if seen.categories else "is the same in every row"
     elif given := gives_away(rows[seen.name], rows[target]):
         yield f"gives the target away? {given}"
-    elif len(rows) >= LEAST_ROWS and (
-        twin := next((each for each in facts.columns if is_twin(seen, each, rows)), None)
-    ):
-        yield f"is the same as {twin.name}"
+    elif twin := next((each.name for each in facts.columns if is_twin(seen, each, rows)), ""):
+        yield f"is the same as {twin}"
     elif seen.kind == "category" and seen.form:
         day = next(iter(rows[seen.name].drop_nulls()), "")
         yield f"{day} may be two dates: with `columns: {{{seen.name}: date}}` the day comes first"
@@ -87,7 +85,7 @@ def _alone(seen: Seen, facts: Facts, cells: pl.Series) -> Iterator[str]:
 
 def is_twin(seen: Seen, other: Seen, rows: pl.DataFrame) -> bool:
     """Whether `other` stands before a column and holds the same."""
-    if rows.columns.index(other.name) >= rows.columns.index(seen.name):
+    if len(rows) < LEAST_ROWS or rows.columns.index(other.name) >= rows.columns.index(seen.name):
         return False
     about = [(each.kind, each.missing_in, each.distinct, each.counts, each.low, each.high) for each in (seen, other)]
     return about[0] == about[1] and rows[seen.name].equals(rows[other.name])

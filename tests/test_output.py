@@ -43,6 +43,8 @@ COMMANDS = {
     "compare-json": "compare lr-0.001 lr-0.01 --json --metric test_accuracy",
     "curves": "curves lr-0.001 lr-0.01",
     "curves-run": "curves lr-0.01/seed-0 --metric val_accuracy -o out.svg",
+    "init": "init flowers.csv --target color",
+    "init-columns": "init flowers.csv",
     "early-stop": "early-stop lr-0.01 --patience 1,2",
     "copy": "copy digits",
     "copy-unknown": "copy digitz",
@@ -67,6 +69,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("output")
     shutil.copytree(CASES / "older", folder / "runs")
     (folder / "small.yaml").write_text((CASES / "older" / "lr-0.01" / "seed-0" / "source.yaml").read_text())
+    rows = [f"{('red', 'blue')[at % 7 % 2]},{at * 37 % 61 / 8},{at},{at % 9 or ''}" for at in range(60)]
+    (folder / "flowers.csv").write_text("\n".join(["color,size,nr1,age", *rows, ""]))
     return folder
 
 

@@ -105,7 +105,7 @@ def test_the_wheel_carries_configs_recipes_and_types(tmp_path: Path) -> None:
     assert "tuner/py.typed" in names
 
 
-@pytest.mark.parametrize("name", sorted(shipped.configs()))
+@pytest.mark.parametrize("name", sorted({*shipped.configs()} - {"table"}))  # its data is somebody's own: test_init
 def test_every_shipped_config_is_good_and_says_what_it_reaches(name: str) -> None:
     path = shipped.configs()[name]
     loaded = load(str(path))

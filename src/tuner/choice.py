@@ -98,6 +98,8 @@ class Section(ABC):  # noqa: B024 - its choices have them
     fields: ClassVar[dict[str, Field]] = {}
     either: ClassVar[tuple[str, ...]] = ()
     """Keys of which one has a value: that of an upper layer takes the place of another below."""
+    remedy: ClassVar[str] = ""
+    """What to do where a setting that has to be given is not."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -3,7 +3,7 @@ signal is 128 + its number; what is no error has a code of its own, too. `EXIT_C
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -81,14 +81,16 @@ NO, DIVERGED, BUG, STOPPED = 1, 3, 70, 75
 
 
 class TunerError(Exception):
-    """What a user can act on: `message` says what is wrong, `fix` what to do about it."""
+    """What a user can act on: `message` says what is wrong, `fix` what to do about it, `data` what a program may want
+    to know besides."""
 
     exit_code: ClassVar[int] = BUG
 
-    def __init__(self, message: str, *, fix: str = "") -> None:
+    def __init__(self, message: str, *, fix: str = "", data: Mapping[str, Any] | None = None) -> None:
         super().__init__(f"{message}\n{fix}" if fix else message)
         self.message = message
         self.fix = fix
+        self.data = data or {}
 
     @property
     def line(self) -> str:
@@ -97,7 +99,7 @@ class TunerError(Exception):
 
     def as_json(self) -> dict[str, Any]:
         """What ``--json`` tells of it: its ``errors``, and of a config how many ``more`` there are than those."""
-        return {"errors": [{"message": self.message, "suggestion": self.fix or None}]}
+        return {"errors": [{"message": self.message, "suggestion": self.fix or None}], **self.data}
 
 
 class UsageError(TunerError):

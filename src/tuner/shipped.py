@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from tuner.choice import nearest
-from tuner.errors import ConfigError, Fault, NotFoundError
+from tuner.errors import ConfigError, Fault, NotFoundError, UsageError
 from tuner.paths import expanded
 from tuner.runs.files import CONFIG
 
 CLAIM = "claim.yaml"
+MODELINE = "# yaml-language-server: $schema="
 
 
 def folder(kind: str) -> Path:
@@ -37,6 +38,20 @@ def title_of(recipe: Path) -> str:
     from tuner.document.files import plain
 
     return str(plain(recipe / CLAIM).get("title", ""))
+
+
+def own_text(config: Path) -> str:
+    """A shipped config's text for a copy elsewhere: the schema stays where it is."""
+    lines = config.read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(MODELINE))
+
+
+def check_target(target: Path, fix: str) -> None:
+    """Raises UsageError where a new file cannot be put at `target`; `fix` is what to do about one that is there."""
+    if not target.parent.is_dir():
+        raise UsageError(f"there is no folder {target.parent}", fix=f"mkdir -p {target.parent}")
+    if target.exists() or target.is_symlink():
+        raise UsageError(f"{target} is there already", fix=fix)
 
 
 def find_config(reference: str) -> str:

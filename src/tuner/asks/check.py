@@ -13,6 +13,7 @@ from tuner.config.comparison import leaves, meaning_hash
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.data.files import locate
+from tuner.data.tabular.asked import check_config
 from tuner.document.writing import flow, to_yaml
 from tuner.durable.reading import damaged, shown
 from tuner.durable.writing import verify_folder
@@ -43,6 +44,7 @@ def ask(reference: str, overrides: Sequence[str], resolved: bool, origin: bool, 
     """What can be known of a config without training, or whether the files of a run, a group or all runs in a folder
     are whole. Raises ConfigError with all faults."""
     reference = expanded(reference)
+    check_config(reference)
     asks_settings = bool(resolved or origin or overrides)
     try:
         source = find_config(reference)

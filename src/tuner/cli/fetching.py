@@ -18,7 +18,7 @@ from tuner.durable.writing import make_folder, write_file
 from tuner.errors import UsageError
 from tuner.paths import path_of
 from tuner.render.talk import Talk
-from tuner.shipped import CLAIM, configs, recipes
+from tuner.shipped import CLAIM, check_target, configs, own_text, recipes
 
 if TYPE_CHECKING:
     from tuner.data.download import Progress
@@ -48,7 +48,7 @@ def copy(
     elif name in folders:  # its configs and its claim.yaml, without what was found
         into = to is not None and to.is_dir() and not (to / CLAIM).exists()
         target = to / name if to is not None and into else to or Path(name)
-        check_target(target, force)
+        check_free(target, force)
         make_folder(target)
         for file in sorted(folders[name].glob("*.yaml")):
             copy_config(file, target / file.name, force)
@@ -69,18 +69,14 @@ def copy_config(source: Path, to: Path | None, force: bool) -> Path:
     if to is not None and (target.is_dir() or not target.suffix):
         target = target / source.name
         make_folder(target.parent)
-    check_target(target, force)
-    lines = source.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if not line.startswith("# yaml-language-server:")]  # the schema stays where it is
-    write_file(target, "".join(kept).encode())
+    check_free(target, force)
+    write_file(target, own_text(source).encode())
     return target
 
 
-def check_target(target: Path, force: bool) -> None:
-    if not target.parent.is_dir():
-        raise UsageError(f"there is no folder {target.parent}", fix=f"mkdir -p {target.parent}")
-    if (target.exists() or target.is_symlink()) and not force:
-        raise UsageError(f"{target} is there already", fix="--force replaces it")
+def check_free(target: Path, force: bool) -> None:
+    if not force or not target.parent.is_dir():
+        check_target(target, "--force replaces it")
 
 
 def download(

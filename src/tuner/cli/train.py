@@ -20,6 +20,7 @@ from tuner.config import varied
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.config.varied import Key
+from tuner.data.tabular.asked import check_config
 from tuner.durable.reading import json_line
 from tuner.errors import ConfigError, TunerError
 from tuner.events import Ended, EpochDone, Event, Failed, GroupEvent, MemberTold, Started
@@ -106,6 +107,7 @@ def train(
         run = normal(run)
     elif not overrides and not again and is_run:
         run, runs_dir = Path(config).resolve().name, Path(config).parent  # a run folder: that very run goes on
+    check_config(config)
     try:
         source = find_config(config)
     except ConfigError as error:

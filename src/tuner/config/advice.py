@@ -90,13 +90,14 @@ _TOOLS = {
     "training.threads": "numthreads",
     "training.precision": "precision amp fp16 bf16 mixedprecision useamp half dtype",
     "training.device": "accelerator gpu gpus",
-    "training.monitor": "metricforbestmodel validationmetric",
+    "training.monitor": "metricforbestmodel validationmetric evalmetric",
     "seed": "randomseed randomstate manualseed seedeverything",
     "loss": "criterion lossfunction lossfn lossfunc",
     "scheduler": "lrscheduler schedule lrschedulertype lrdecay sched",
-    "scheduler.warmup_epochs": "warmup",
-    "early_stopping": "earlystop",
+    "scheduler.warmup_epochs": "warmup", "early_stopping": "earlystop",
     "model": "arch network architecture",
+    "data.target": "target label labels labelcolumn targetcolumn",
+    "data.task": "problemtype tasktype", "data.missing": "navalues",
     "model.activation": "nonlinearity act activationfunction",
     "model.initializer": "init weightsinitializer kernelinitializer",
     "model.batch_norm": "batchnorm bn norm usebatchnorm",
@@ -107,23 +108,17 @@ _TOOLS = {
     "data.validation": "valsplit validationsplit valfraction validpct validationfraction",
     "data.test": "testsplit testsize",
     "data.fold.of": "nsplits kfold kfolds nfolds numfolds folds cv",
-    "data.augment": "augmentation transforms",
-    "data.normalize": "standardize",
-    "name": "type experiment runname classpath target",
-    "checkpoint.every": "saveevery",
-    "checkpoint.keep": "savetopk savetotallimit",
+    "data.augment": "augmentation transforms", "data.normalize": "standardize",
+    "name": "type experiment runname classpath _target_",
+    "checkpoint.every": "saveevery", "checkpoint.keep": "savetopk savetotallimit",
     "extends": "base inherits defaults",
-    "early_stopping.patience": "patience niternochange",
-    "early_stopping.min_delta": "mindelta tol",
+    "early_stopping.patience": "patience niternochange", "early_stopping.min_delta": "mindelta tol",
     "optimizer": "optim optimiser opt optfunc solver",
-    "model.channels": "filters outchannels",
-    "model.kernel_size": "kernel",
+    "model.channels": "filters outchannels", "model.kernel_size": "kernel",
     "data.label_noise": "labelnoiserate",
     "training": "trainer",
-    "optimizer.eps": "epsilon",
-    "loss.label_smoothing": "smoothing",
-    "scheduler.min_lr": "minlearningrate",
-}
+    "optimizer.eps": "epsilon", "loss.label_smoothing": "smoothing", "scheduler.min_lr": "minlearningrate",
+}  # fmt: skip
 OTHER_TOOLS = {word: key for key, given in _TOOLS.items() for word in given.split()}
 """Keys that other tools use, folded, and where tuner keeps the same thing."""
 
@@ -131,6 +126,7 @@ LAYER_SIZES = {"pool": "2", "dropout": "0.5"}
 """A usual size of a layer that was named without one; 32 for the others."""
 
 _VALUES = {"cuda": "gpu", "cpu": "mps", "mean": "average avg", "standard": "zscore", "full": "all", "source": "random",
+           "classes": "classification binary multiclass", "numbers": "regression",
            "float32": "fp32 32 false", "bfloat16": "bf16 bf16mixed 16mixed fp16 float16 16 true half"}  # fmt: skip
 OTHER_VALUES = {word: value for value, given in _VALUES.items() for word in given.split()}
 """Values that other tools use, folded, and what to write here where it is allowed."""
@@ -152,7 +148,8 @@ NOT_NEEDED = {
                     "it is read from the data"),
     **dict.fromkeys(("reportto", "logger", "wandb", "tensorboard", "logdir", "outputdir", "savedir", "dirpath"),
                     "a run folder holds all of it; --runs-dir says where"),
-    **dict.fromkeys(("metrics", "evalmetric"), "every metric of the target is measured"),
+    "metrics": "every metric of the target is measured", "timelimit": "--max-time 30m on the command line says it",
+    "inputfeatures": "all columns but data.drop are inputs", "outputfeatures": "data.target names the column",
     **dict.fromkeys(("resume", "resumefromcheckpoint"), "the same command again goes on where it was"),
     **dict.fromkeys(("numdevices", "devices", "numnodes", "strategy"), "one process trains on training.device"),
     **dict.fromkeys(("perdeviceevalbatchsize", "evalbatchsize"), "it changes no result"),
@@ -166,6 +163,7 @@ NOT_NEEDED = {
 USUAL = ("adam", "sgd", "cosine", "step", "cross_entropy", "mse", "mlp", "cnn", "blobs", "digits", "leaky_relu")
 """The choices that come first where several would do."""
 
+OWN_DATA = Words("{name: table, path: FILE, target: COLUMN} for a file of your own; `tuner init FILE` writes it")
 YES = ("yes", "on", "y", "1", "true")
 NO = ("no", "off", "n", "0", "false", "never")
 NOTHING = ("none", "nil", "nan", "-", "auto", "n/a", *NO)
@@ -269,6 +267,7 @@ def names(kind: type[Choice], given: str) -> Iterator[str]:
             yield from [known.name] if isinstance(known, Other) else []
         if member := kind.find(nearest(word, spellings) or ""):
             yield member.name
+    yield from [OWN_DATA] if kind.kind == "data" else []
 
 
 def sections(cls: type[Section], node: Node, nothing: str) -> Iterator[str]:
@@ -340,7 +339,7 @@ def layers(kind: type[Choice], node: Node) -> Iterator[str]:
 
 def keys(given: str, known: Sequence[str], root: type[Section]) -> Iterator[str]:
     """For an unknown key: one of the `known` keys of the same map, or a path from the top."""
-    other = OTHER_TOOLS.get(fold(given), "")
+    other = OTHER_TOOLS.get(given, OTHER_TOOLS.get(fold(given), ""))
     if other.rpartition(".")[2] in known:
         yield other.rpartition(".")[2]
     yield from filter(None, (other, given.strip(), nearest(given, known)))

@@ -240,7 +240,8 @@ class Reader:
                 for index in indices or (None,):
                     self.leaf_fault(cls, key, settings[key][-1][1], index, below)
             elif below not in self.bad and path not in self.bad:
-                self.fault(above, below, f"{key} is missing", allowed=cls.fields[key].bound.words)
+                message = f"{key} is missing" + f"; {cls.remedy}" * bool(cls.remedy)
+                self.fault(above, below, message, allowed=cls.fields[key].bound.words)
                 self.bad.add(below)
         for key, message in error.clashes:
             below = f"{path}.{key}" if path else key

@@ -37,6 +37,7 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
 
     reads_to_open = True
     either = ("test", "fold", "test_path")
+    remedy = "`tuner init FILE --target COLUMN` writes a config for your file"
 
     path: str | list[str] = setting(Either(FILE, ListOf(FILE, least=1, most=1_000)), "the file, or several of them")
     target: str | int = setting(Either(NAME, Integer()), "the column to predict: its name, or its number from 0 on")
@@ -228,9 +229,12 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
 
     def input_column(self, seen: Seen) -> Column:
         """The column as an input."""
+        if seen.kind == "category" and not seen.categories:
+            what = f"column {seen.name!r} has more different texts than a network can learn"
+            raise self.wrong(what, f"leave it out: data.drop: [{seen.name}]")
         categories = seen.categories if seen.kind in ("category", "boolean") else ()
         size = self.embedding if seen.kind == "category" and len(categories) > self.one_hot else 0
-        return Column(seen.name, seen.kind, categories, seen.missing, size, seen.form)
+        return Column(seen.name, seen.kind, categories, seen.missing, size, seen.form if seen.kind == "date" else "")
 
     def wrong(self, message: str, fix: str = "") -> NotFoundError:
         """An error about what the files hold."""

@@ -26,8 +26,10 @@ ASKED = ("header", "delimiter", "decimal", "thousands", "encoding", "missing", "
 @dataclass(frozen=True)
 class Seen:
     """What was seen of one column: rows without a value, in each file, and how many values differ (of a column of many
-    numbers: how many there are). `counts` are the rows of each of the `categories`; of a column of numbers both are ()
-    unless there are few. `form` is how its dates are written; `low` and `high` are its smallest and largest number."""
+    numbers, or of very many texts: how many there are). `counts` are the rows of each of the `categories`; both are ()
+    where there are very many, of numbers where there are many. `form` is how its dates are written, and of a column of
+    texts how they would be, were it clear which number is the month; `low` and `high` are its smallest and largest
+    number."""
 
     name: str
     kind: Kind

@@ -124,17 +124,14 @@ class Look:
             return Seen(self.name, kind, tuple(self.missing), len(named) or there, form=self.forms[0])
         if kind == "number":
             self.check_numbers()
-        elif self.values is None:
-            what = f"column {self.name!r} has more than {MOST_CATEGORIES:,} different texts: no network can learn them"
-            raise NotFoundError(what, fix=f"leave it out: data.drop: [{self.name}]")
         if kind == "boolean" and len(named) != 2:
             has = f"is to be a boolean, and has {len(named)} different values"
             raise NotFoundError(f"column {self.name!r} {has}", fix="A boolean has exactly two values.")
         names = in_order(named)
         low, high = (self.low, self.high) if self.numbers and not self.others else (0.0, 0.0)
-        distinct = len(names) or self.numbers
-        return Seen(self.name, kind, tuple(self.missing), distinct, names, tuple(named[name] for name in names),
-                    low=low, high=high)  # fmt: skip
+        form = self.forms[0] if kind == "category" and self.others and not self.numbers and self.forms else ""
+        return Seen(self.name, kind, tuple(self.missing), len(names) or there, names,
+                    tuple(named[name] for name in names), form, low, high)  # fmt: skip
 
     def told(self, there: int, named: Counter[str]) -> Kind:
         """The kind that its cells tell."""

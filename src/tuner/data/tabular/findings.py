@@ -1,0 +1,118 @@
+"""What speaks against a column of a table as an input: it is constant, twice there, an id, a free text, the target."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tuner.data.tabular.blocks import TableFile
+from tuner.data.tabular.cells import cleaned, is_numeric, numbers, texts
+from tuner.data.tabular.facts import Facts, Seen
+
+MOST_ROWS, MOST_CELLS = 20_000, 20_000_000
+"""Of a larger table only every n-th row is compared with others."""
+LEAST_ROWS = 20
+"""Fewer rows say nothing about a column: they may differ, or agree, by chance."""
+SAME, NEAR = 0.999, 0.95
+"""Correlations with the target from which on a column tells it, or may."""
+_ID = re.compile(r"(^|[_ .-])id$|(?<=[a-z])I[Dd]$", re.ASCII)
+"""How columns are called that name a row: ``id``, ``user_id``, ``PassengerId``."""
+
+
+def sampled(path: Path, settings: Any, facts: Facts) -> pl.DataFrame:
+    """Rows from all over the file: a column of numbers as float64, others as text. Raises NotFoundError."""
+    most = max(LEAST_ROWS, min(MOST_ROWS, MOST_CELLS // len(facts.columns)))
+    step, at, frames = math.ceil(facts.rows[0] / most), 0, []
+    with TableFile(path, settings) as table:
+        for block in table.blocks():
+            frames.append(block.frame.gather_every(step, -at % step))
+            at += len(block.frame)
+        frame = pl.concat(frames)
+        columns = {seen.name: cleaned(frame[seen.name], settings.missing) for seen in facts.columns}
+        return pl.DataFrame([_plain(columns[seen.name], seen, table) for seen in facts.columns])
+
+
+def _plain(cells: pl.Series, seen: Seen, table: TableFile) -> pl.Series:
+    if seen.kind == "number":
+        return numbers(cells, table.dialect)
+    return texts(cells, table.dialect, numeric=is_numeric(seen.categories)) if seen.kind != "date" else cells
+
+
+def to_drop(facts: Facts, rows: pl.DataFrame, target: str) -> dict[str, str]:
+    """Why columns are no inputs, by name; `rows` are `sampled`."""
+    others = [seen for seen in facts.columns if seen.name != target]
+    found = {seen.name: next(_reasons(seen, facts, rows, target), "") for seen in others}
+    return {name: why for name, why in found.items() if why}
+
+
+def _reasons(seen: Seen, facts: Facts, rows: pl.DataFrame, target: str) -> Iterator[str]:
+    """The first reason against a column, if there is one."""
+    if seen.distinct == 0:
+        yield "has no value"
+    elif seen.distinct == 1 and not seen.missing:
+        yield f"is the same in every row: {seen.categories[0]}" if seen.categories else "is the same in every row"
+    elif given := gives_away(rows[seen.name], rows[target]):
+        yield f"gives the target away? {given}"
+    elif twin := next((each.name for each in facts.columns if is_twin(seen, each, rows)), ""):
+        yield f"is the same as {twin}"
+    elif seen.kind == "category" and seen.form:
+        day = next(iter(rows[seen.name].drop_nulls()), "")
+        yield f"{day} may be two dates: with `columns: {{{seen.name}: date}}` the day comes first"
+    else:
+        yield from _alone(seen, facts, rows[seen.name].drop_nulls())
+
+
+def _alone(seen: Seen, facts: Facts, cells: pl.Series) -> Iterator[str]:
+    """Whether nearly each value stands in one row alone, so that nothing can be learned from it of another row."""
+    there = sum(facts.rows) - seen.missing
+    if there < LEAST_ROWS:
+        return
+    if seen.kind == "category" and seen.distinct > there / 2:
+        is_free = cells.str.contains(r"\s").sum() > len(cells) / 2
+        what = "is free text" if is_free else "tells rows apart, not what they are like"
+        yield f"{what}: {seen.distinct:,} different texts in {there:,} rows"
+    elif seen.kind == "number" and cells.n_unique() == len(cells) and bool((cells % 1 == 0).all()):
+        if seen.high - seen.low + 1 == there:
+            yield f"numbers the rows from {seen.low:.0f} to {seen.high:.0f}"
+        elif _ID.search(seen.name):
+            yield "is an id: another whole number in every row"
+
+
+def is_twin(seen: Seen, other: Seen, rows: pl.DataFrame) -> bool:
+    """Whether `other` stands before a column and holds the same."""
+    if len(rows) < LEAST_ROWS or rows.columns.index(other.name) >= rows.columns.index(seen.name):
+        return False
+    about = [(each.kind, each.missing_in, each.distinct, each.counts, each.low, each.high) for each in (seen, other)]
+    return about[0] == about[1] and rows[seen.name].equals(rows[other.name])
+
+
+def gives_away(cells: pl.Series, target: pl.Series) -> str:
+    """How a column tells the target, "" if it does not: each of its values stands for one of the target's, or it rises
+    and falls with it."""
+    pairs = pl.DataFrame([cells.alias("a"), target.alias("b")]).drop_nulls()
+    if len(pairs) < LEAST_ROWS:
+        return ""
+    kinds = pairs["a"].n_unique()
+    if 1 < kinds <= len(pairs) / 2 and kinds == pairs["b"].n_unique() == pairs.n_unique():
+        return "one is the other" if cells.equals(target) else "each of its values stands for one of the target's"
+    linear = abs(correlation(pairs["a"], pairs["b"]))
+    return f"correlation {linear:.4f}" if linear > SAME else ""
+
+
+def nearly(facts: Facts, rows: pl.DataFrame, target: str) -> dict[str, float]:
+    """Columns of numbers that come near a target of numbers, by name, with their correlation."""
+    found = {seen.name: correlation(rows[seen.name], rows[target]) for seen in facts.columns if seen.name != target}
+    return {name: value for name, value in found.items() if abs(value) > NEAR}
+
+
+def correlation(a: pl.Series, b: pl.Series) -> float:
+    """Pearson's, over the rows that have both; 0 for what is no numbers, or constant."""
+    if a.dtype != pl.Float64 or b.dtype != pl.Float64:
+        return 0.0
+    value = pl.DataFrame([a.alias("a"), b.alias("b")]).drop_nulls().select(pl.corr("a", "b")).item()
+    return float(value) if value is not None and math.isfinite(value) else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from tuner.choice import import_all
 
-NOT_SOURCES = {"download", "encoding", "splits", "statistics", "tabular"}
+NOT_SOURCES = {"download", "encoding", "npz", "splits", "statistics", "tabular"}
 """Modules that are needed only to fetch or load data: importing them, and numpy, waits until then."""
 
 import_all(__name__, __path__, but=NOT_SOURCES)

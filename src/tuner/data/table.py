@@ -15,7 +15,8 @@ from tuner.choice import nearest, setting
 from tuner.data.columns import KINDS, Column, features
 from tuner.data.files import shown
 from tuner.data.source import Dataset, Description, DrawnTest, NumericTarget, Source
-from tuner.data.tabular.facts import Facts, Seen, place_of, remember, remembered
+from tuner.data.tabular.facts import ASKED, Facts, Seen, facts_of, known
+from tuner.data.tabular.target import target_column
 from tuner.errors import ConfigError, Fault, NotFoundError
 from tuner.figures import plural
 
@@ -138,13 +139,8 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
 
     def facts(self) -> Facts:
         """What a look through the files tells. Raises NotFoundError where one is missing, damaged or no table."""
-        place = place_of(self.paths, self)
-        found = remembered(place)
-        if found is None:
-            found = reading().look(self.paths, self)
-            if place is not None and place == place_of(self.paths, self):
-                remember(place, found)
-        return found
+        asked = {key: getattr(self, key) for key in ASKED}
+        return known(self.paths, asked, lambda: reading().look(self.paths, self), facts_of)
 
     def checked(self, names: list[str]) -> str:
         """The name of the target. Raises ConfigError for settings that name columns that there are not."""
@@ -180,27 +176,8 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
             what = f"the target {seen.name} is missing in {seen.missing:,} row{'s' * (seen.missing > 1)}"
             raise self.wrong(what, "Fill it in, or data.missing_target: drop leaves these rows out.")
         is_classes = self.task == "classes" or (self.task == "auto" and seen.kind in ("category", "boolean"))
-        if not is_classes and (seen.kind in ("category", "date") or (seen.kind == "boolean" and seen.low == seen.high)):
-            has = f"{seen.categories[0]!r}" if seen.categories else "dates"
-            raise self.wrong(f"the target {seen.name} is to be numbers, and holds {has}", "data.task: classes fits it.")
-        if not is_classes:
-            if seen.low == seen.high:
-                raise self.wrong(f"the target {seen.name} is {seen.low:g} in every row: nothing is left to predict")
-            return Column(seen.name)
-        if not seen.categories:
-            fix = "data.task: numbers predicts it as a number; or cut it into classes."
-            raise self.wrong(
-                f"the target {seen.name} has {seen.distinct:,} different values, too many for classes", fix
-            )
-        if len(seen.categories) < 2:
-            raise self.wrong(
-                f"the target {seen.name} is {seen.categories[0]!r} in every row: nothing is left to predict"
-            )
-        if alone := [name for name, count in zip(seen.categories, seen.counts, strict=True) if count < 2]:
-            told = ", ".join(map(repr, alone[:5])) + f" and {len(alone) - 5} more" * (len(alone) > 5)
-            fix = "Join it with another class or leave the row out; a column of numbers may want data.task: numbers."
-            raise self.wrong(f"class {told} of {seen.name} has a single row, which cannot both train and test", fix)
-        return Column(seen.name, "category", seen.categories)
+        is_text = seen.kind in ("category", "date") or (seen.kind == "boolean" and seen.low == seen.high)
+        return target_column(seen, "row", self.wrong, is_classes=is_classes, is_text=is_text)
 
     def positive_class(self, target: Column) -> int | None:
         """The index of the positive class. Raises ConfigError where it is none of two."""

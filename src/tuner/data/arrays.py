@@ -128,7 +128,7 @@ class Arrays(DrawnTest, NumericTarget, Source, name="arrays", aliases=("npz", "n
         if self.layout in possible:
             return self.layout
         if self.layout != "auto":
-            wrong = f"{x.name} of shape {x.shape} is not that"
+            wrong = f"{x.name} of shape {x.shape} cannot be that"
         elif len(x.shape) == 3:
             return "one_channel" if x.dtype == "uint8" else "sequences"
         elif len(x.shape) == 4:

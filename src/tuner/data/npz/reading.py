@@ -266,7 +266,10 @@ def _header(data: bytes) -> tuple[int, tuple[int, ...], bool, np.dtype[Any]]:
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Python's parser thinks of it
-        shape, is_fortran, dtype = read(stream)
+        try:
+            shape, is_fortran, dtype = read(stream)
+        except MemoryError:  # the parser's own, of brackets or signs too deep
+            raise ValueError("an array with a header that is none") from None
     return stream.tell(), shape, is_fortran, dtype
 
 

@@ -36,12 +36,13 @@ DRAWN = {"test": 0.2, "validation": 0.1}
 
 
 class Arrays(DrawnTest, NumericTarget, Source, name="arrays", aliases=("npz", "numpy")):
-    """Arrays of your own: an .npz file of numpy with x and y, or with train_x and train_y and, where you have them,
-    test_x and test_y, val_x and val_y (also x_train, xtest, train_images and train_labels; case does not count).
+    """Arrays of your own: an .npz file of numpy with x and y, or with parts (train_x, train_y, test_x, test_y, ...).
 
+    Parts are train and, where you have them, test and val. x_train, xtest, train_images and train_labels are
+    understood, too; case does not count. A part that the file has is taken as it is; others are drawn.
     x is rows (N, F), sequences (N, T, F) or pictures (N, H, W), (N, C, H, W), (N, H, W, C); uint8 stays as it is, other
     numbers become float32. y is (N,): text, bools and whole numbers are classes, other numbers are numbers. Pickled
-    objects are not read. A part that the file has is taken as it is; others are drawn.
+    objects are not read.
     Choose it when: your data is in numpy already; `numpy.savez(FILE, x=x, y=y)` writes the file.
     Source: numpy's .npy format, version 1.0 and 2.0 (numpy.lib.format).
     """

@@ -116,10 +116,10 @@ def check(raw: Raw, known: Description, name: str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Indices:
-    """Which samples are in which part, ascending; `validation` and `test` are None where the source has its own."""
+    """Which samples are in which part, ascending; `validation` is empty and `test` None where a source has its own."""
 
     train: Array
-    validation: Array | None
+    validation: Array
     test: Array | None
     evaluated: Array
 
@@ -156,7 +156,7 @@ def choose(dataset: Dataset, raw: Raw) -> Indices:
     check_classes(known, raw.y, train, "limit")
     at_least = max(len(validation) + known.validation_samples, EVALUATED_AT_LEAST)
     evaluated, _ = drawn(train, min(len(train), at_least), "train_evaluated")
-    return Indices(train, validation if raw.validation_x is None else None, test, evaluated)
+    return Indices(train, validation, test, evaluated)
 
 
 def split(dataset: Dataset, raw: Raw) -> Splits:
@@ -174,10 +174,10 @@ def split(dataset: Dataset, raw: Raw) -> Splits:
     known = replace(known, columns=columns)
     x = encode(columns, raw.x[train])
 
-    def held_out(indices: Array | None, own_x: Array | None, own_y: Array | None) -> Part:
-        if indices is not None:
+    def held_out(own_x: Array | None, own_y: Array | None, indices: Array | None) -> Part:
+        if own_x is None or own_y is None:
+            assert indices is not None  # noqa: S101 - one of the two is there
             own_x, own_y = raw.x[indices], raw.y[indices]
-        assert own_x is not None and own_y is not None  # noqa: S101 - one of the two is there
         return Part(encode(columns, own_x), own_y)
 
     target_mean, target_scale = 0.0, 1.0
@@ -187,8 +187,8 @@ def split(dataset: Dataset, raw: Raw) -> Splits:
     return Splits(
         description=known,
         train=Part(x, y),
-        validation=held_out(chosen.validation, raw.validation_x, raw.validation_y),
-        test=held_out(chosen.test, raw.test_x, raw.test_y),
+        validation=held_out(raw.validation_x, raw.validation_y, chosen.validation),
+        test=held_out(raw.test_x, raw.test_y, chosen.test),
         train_evaluated=np.flatnonzero(np.isin(train, chosen.evaluated)),
         statistics=measure(x, source.normalize, known.features),
         target_mean=target_mean,

@@ -49,11 +49,14 @@ class Arrays(DrawnTest, NumericTarget, Source, name="arrays", aliases=("npz", "n
 
     reads_to_open = True
 
-    path: str = setting(Text(least=1, words="a path", is_path=True), "the .npz file", example="my.npz")
+    path: str = setting(
+        Text(least=1, words="a path", is_path=True), "the .npz file", shared=Shared("of arrays"), example="my.npz"
+    )
     task: str = setting(
         OneOf("auto", "classes", "numbers"),
         "auto: text, bools, whole-number types and numbers of two values are classes, others numbers",
         default="auto",
+        shared=Shared("what a target is"),
     )
     layout: str = setting(
         OneOf("auto", "channels_first", "channels_last", "one_channel", "sequences"),

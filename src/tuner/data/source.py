@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from tuner.bounds import Flag, Integer, ListOf, Null, Number, Of, OneOf, Part, Text
-from tuner.choice import Choice, Section, setting
+from tuner.choice import Choice, Section, Shared, setting
 from tuner.data.columns import Column, Feature, features
 from tuner.options.augmentations import Augmentation
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Array: TypeAlias = "NDArray[Any]"
+SHARE = Shared("a share, whatever the source")
 Normalization = Literal["none", "standard", "minmax", "robust"]
 
 
@@ -122,7 +123,10 @@ class Source(Choice, kind="data"):
         default=None,
     )
     validation: float = setting(
-        Number(ge=0, lt=1), "share of the training data kept for validation; stratified for classes", default=0.1
+        Number(ge=0, lt=1),
+        "share of the training data kept for validation; stratified for classes",
+        default=0.1,
+        shared=SHARE,
     )
     split_seed: int = setting(
         Integer(ge=0),
@@ -192,6 +196,7 @@ class DrawnTest(Section):
         Null(Number(ge=0, lt=1)),
         "share of all samples kept for the test, drawn first; stratified for classes; null: data.fold is the test part",
         default=0.2,
+        shared=SHARE,
     )
     fold: Fold | None = setting(
         Null(Part(Fold)),

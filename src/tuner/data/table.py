@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from tuner.bounds import Either, Flag, Integer, ListOf, MapOf, Null, OneOf, Text
-from tuner.choice import nearest, setting
+from tuner.choice import Shared, nearest, setting
 from tuner.data.columns import KINDS, Column, features
 from tuner.data.files import shown
 from tuner.data.source import Dataset, Description, DrawnTest, NumericTarget, Source
@@ -39,12 +39,15 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
     reads_to_open = True
     either = ("test", "fold", "test_path")
 
-    path: str | list[str] = setting(Either(FILE, ListOf(FILE, least=1, most=1_000)), "the file, or several of them")
+    path: str | list[str] = setting(
+        Either(FILE, ListOf(FILE, least=1, most=1_000)), "the file, or several of them", shared=Shared("of a table")
+    )
     target: str | int = setting(Either(NAME, Integer()), "the column to predict: its name, or its number from 0 on")
     task: str = setting(
         OneOf("auto", "classes", "numbers"),
         "auto: texts and columns of two values are classes, others numbers",
         default="auto",
+        shared=Shared("what a target is"),
     )
     header: bool | str = setting(
         Either(Flag(), AUTO), "whether the first line holds names; without, columns are column_1, ...", default="auto"

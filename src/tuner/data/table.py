@@ -143,7 +143,8 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
     def facts(self) -> Facts:
         """What a look through the files tells. Raises NotFoundError where one is missing, damaged or no table."""
         asked = {key: getattr(self, key) for key in ASKED}
-        return known(self.paths, asked, lambda: reading().look(self.paths, self), facts_of)
+        found: Facts = known(self.paths, asked, lambda: reading().look(self.paths, self), facts_of)
+        return found
 
     def checked(self, names: list[str]) -> str:
         """The name of the target. Raises ConfigError for settings that name columns that there are not."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tuner.bounds import Integer, ListOf
 from tuner.choice import InvalidError, setting
-from tuner.data.embedded import Diabetes, Digits
+from tuner.data.embedded import Diabetes, Digits, Iris
 from tuner.data.generated import Blobs, Moons
 from tuner.data.idx import MNIST
 from tuner.data.source import Dataset, DrawnTest, Fold, Raw, Source, faults, sizes
@@ -324,6 +324,19 @@ def test_statistics_do_not_see_the_test_part() -> None:
     assert plain.fingerprint != other.fingerprint
 
 
+@pytest.mark.parametrize(
+    ("source", "known"),
+    [
+        (Digits(), "52236c5a842401df327d8b46845f5162de804d5cd88798e9651737ad9945787f"),
+        (Iris(), "d39904023e557b1f6b59df2d75eaf3a569bb32fabb93dad346719c9158eac8ae"),
+        (Iris(fold=Fold(of=5, index=1)), "b495266de661d77a27efce40153df70c5dd2dbe615dabf5b1869993508e0d320"),
+    ],
+)
+def test_fingerprints_stay(source: Source, known: str) -> None:
+    """A run is found by it: one that changed would train finished runs anew."""
+    assert load_splits(source.open()).fingerprint == known
+
+
 def test_the_fingerprint_depends_on_every_byte_it_is_made_of() -> None:
     raw = Raw(np.zeros((4, 2), np.float32), np.arange(4))
     first = fingerprint(raw, (np.arange(3), None), raw.y)
@@ -338,8 +351,9 @@ def test_the_fingerprint_depends_on_every_byte_it_is_made_of() -> None:
         fingerprint(raw, (None, np.arange(3)), raw.y),
         fingerprint(raw, (np.arange(3), None), raw.y[::-1]),
         fingerprint(replace(raw, test_x=raw.x, test_y=raw.y), (np.arange(3), None), raw.y),
+        fingerprint(replace(raw, validation_x=raw.x, validation_y=raw.y), (np.arange(3), None), raw.y),
     }
-    assert len(others) == 7 and first not in others
+    assert len(others) == 8 and first not in others
 
 
 def test_drawing_is_the_whole_pool_or_nothing_at_the_ends() -> None:

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tuner
@@ -61,10 +62,11 @@ def of(name: str, what: str) -> Meaning:
 
 
 @pytest.fixture(autouse=True)
-def folder_with_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file that examples of people's own data name."""
+def folder_with_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files that examples of people's own data name."""
     rows = [f"{i},{i * i % 7},{'ab'[i % 2]}" for i in range(30)]
     (tmp_path / "my.csv").write_text("\n".join(["a,b,y", *rows]))
+    np.savez(tmp_path / "my.npz", x=np.eye(30), y=np.arange(30) % 2)
     monkeypatch.chdir(tmp_path)
 
 

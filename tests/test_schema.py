@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -88,6 +89,7 @@ def test_takes_the_configs_that_come_with_tuner(name: str) -> None:
 @pytest.mark.parametrize("member", MEMBERS, ids=lambda member: f"{member.kind}.{member.name}")
 def test_takes_each_choice_as_given_and_as_resolved(member: type[Choice], tmp_path: Path) -> None:
     (tmp_path / "my.csv").write_text("a,y\n1,p\n2,q\n3,p\n4,q\n5,p\n6,q\n7,p\n8,q\n9,p\n")
+    np.savez(tmp_path / "my.npz", x=np.eye(20), y=np.arange(20) % 2)
     values = example_of_choice(member, kinds()[member.kind])
     (tmp_path / "c.yaml").write_text(to_yaml(values))
     resolved = load(str(tmp_path / "c.yaml")).resolved

@@ -43,6 +43,7 @@ class Field:
     help: str
     default: Any
     shared: Shared
+    example: str = ""
 
     @property
     def required(self) -> bool:
@@ -69,10 +70,17 @@ class Field:
         return value.plain() if isinstance(value, Section) else value
 
 
-def setting(bound: Bound, help: str, *, default: Any = REQUIRED, shared: Shared = Shared("")) -> Any:  # noqa: A002
+def setting(
+    bound: Bound,
+    help: str,  # noqa: A002
+    *,
+    default: Any = REQUIRED,
+    shared: Shared = Shared(""),
+    example: str = "",
+) -> Any:
     """Declares a setting: what it takes, what it is for; without a mark it means the same under every choice of its
-    kind."""
-    return Field(bound, help, default, shared)
+    kind. `example` is a usual value of one without a default."""
+    return Field(bound, help, default, shared, example)
 
 
 class InvalidError(ValueError):

@@ -68,7 +68,7 @@ def training_is_the_larger_part(loaded: Loaded) -> Iterator[Idle]:
     why = f"leaves {parts.train:,} samples to train on, fewer than the {parts.validation:,} of the validation part"
     if parts.validation > parts.train and data.limit is not None:
         yield "data.limit", data.limit, why, "a higher one, or null, trains on more"
-    elif parts.validation > parts.train:
+    elif parts.validation > parts.train and not loaded.dataset.description.validation_samples:
         yield "data.validation", data.validation, why, "less than 0.5 leaves more to train on"
 
 

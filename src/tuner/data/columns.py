@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -68,3 +68,25 @@ def features(columns: Iterable[Column]) -> tuple[Feature, ...]:
 def is_plain(columns: Iterable[Column]) -> bool:
     """Whether what is stored is what the network is given: numbers, none of them missing."""
     return all(column.kind == "number" and not column.missing for column in columns)
+
+
+def is_number(text: str) -> bool:
+    try:
+        return float(text) == float(text)
+    except ValueError:
+        return False
+
+
+def text_of(number: float) -> str:
+    """A number as the name of a category or a class: ``1``, ``0.5``."""
+    return f"{number:.0f}" if number.is_integer() and abs(number) < 1e15 else repr(number)
+
+
+def is_numeric(categories: Collection[str]) -> bool:
+    """Whether all are numbers, written as `text_of` writes them, so that ``1.0`` means ``1``."""
+    return bool(categories) and all(is_number(each) and text_of(float(each)) == each for each in categories)
+
+
+def in_order(categories: Collection[str]) -> tuple[str, ...]:
+    """Sorted, numbers by their value."""
+    return tuple(sorted(categories, key=float if is_numeric(categories) else None))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from tuner.bounds import Flag, Integer, ListOf, Null, Number, Of, OneOf, Part, Text
-from tuner.choice import Choice, Section, setting
+from tuner.choice import Choice, Section, Shared, setting
 from tuner.data.columns import Column, Feature, features
 from tuner.options.augmentations import Augmentation
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Array: TypeAlias = "NDArray[Any]"
+SHARE = Shared("a share, whatever the source")
 Normalization = Literal["none", "standard", "minmax", "robust"]
 
 
@@ -42,6 +43,8 @@ class Description:
     """What a table's own column of the target is called."""
     positive: int | None = None
     """Of two classes the one that metrics about one of them mean; None: the second."""
+    validation_samples: int = 0
+    """Those of a source's own validation part, which `train_samples` does not count; 0 where it has none."""
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -59,9 +62,9 @@ class Raw:
     """What reading a source gives: the numbers as stored, in the source's own order.
 
     `x` is uint8 or float32 of shape (N, *stored), `y` int64 class indices or float32 numbers of shape (N,).
-    `test_x` and `test_y` are None where the source has no test split of its own. Samples of equal numbers in `groups`
-    (N,) stay in one part; those of the largest `times` (N,) are the test part, the next ones the validation part;
-    `repeated` ones, (N,) of truth, are in none.
+    `test_x` and `test_y` are None where the source has no test split of its own, `validation_x` and `validation_y`
+    where it has no such part. Samples of equal numbers in `groups` (N,) stay in one part; those of the largest `times`
+    (N,) are the test part, the next ones the validation part; `repeated` ones, (N,) of truth, are in none.
     """
 
     x: Array
@@ -71,6 +74,8 @@ class Raw:
     groups: Array | None = None
     times: Array | None = None
     repeated: Array | None = None
+    validation_x: Array | None = None
+    validation_y: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,8 @@ class Archive:
 class Dataset:
     """A source that was opened: what is known of its samples, and how they are read.
 
-    `read` raises NotFoundError where a file is missing, truncated or holds what it should not.
+    `read` raises NotFoundError where a file is missing, truncated or holds what it should not. `source` has what
+    settings that were left to the data stand for.
     """
 
     source: Source
@@ -117,7 +123,10 @@ class Source(Choice, kind="data"):
         default=None,
     )
     validation: float = setting(
-        Number(ge=0, lt=1), "share of the training data kept for validation; stratified for classes", default=0.1
+        Number(ge=0, lt=1),
+        "share of the training data kept for validation; stratified for classes",
+        default=0.1,
+        shared=SHARE,
     )
     split_seed: int = setting(
         Integer(ge=0),
@@ -187,6 +196,7 @@ class DrawnTest(Section):
         Null(Number(ge=0, lt=1)),
         "share of all samples kept for the test, drawn first; stratified for classes; null: data.fold is the test part",
         default=0.2,
+        shared=SHARE,
     )
     fold: Fold | None = setting(
         Null(Part(Fold)),
@@ -239,9 +249,10 @@ class Sizes:
 def sizes(dataset: Dataset) -> Sizes:
     """The sizes of the parts; of use where `faults` finds nothing."""
     source, known = dataset.source, dataset.description
-    validation = round(source.validation * known.train_samples)
-    rest = known.train_samples - validation
-    return Sizes(rest if source.limit is None else min(source.limit, rest), validation, known.test_samples)
+    drawn = round(source.validation * known.train_samples)
+    rest = known.train_samples - drawn
+    train = rest if source.limit is None else min(source.limit, rest)
+    return Sizes(train, drawn + known.validation_samples, known.test_samples)
 
 
 def faults(dataset: Dataset) -> list[tuple[str, str]]:
@@ -260,7 +271,7 @@ def faults(dataset: Dataset) -> list[tuple[str, str]]:
         return [*found, ("test" if known.test_samples else "name", too_few(samples, classes))]
     if source.validation > 0 and counts.validation == 0:
         found.append(("validation", f"{source.validation:g} {is_none} validation"))
-    rest = samples - counts.validation
+    rest = samples - (counts.validation - known.validation_samples)
     if rest < classes:
         found.append(("validation", too_few(rest, classes)))
     elif source.limit is not None and source.limit > rest:

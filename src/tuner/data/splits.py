@@ -94,6 +94,8 @@ def check(raw: Raw, known: Description, name: str) -> None:
     if raw.test_x is not None and raw.test_y is not None:
         training = "training data", raw.x, raw.y, known.train_samples
         parts = [training, ("test data", raw.test_x, raw.test_y, known.test_samples)]
+    if raw.validation_x is not None and raw.validation_y is not None:
+        parts.append(("validation data", raw.validation_x, raw.validation_y, known.validation_samples))
     may_miss = np.array([column.missing > 0 for column in known.columns] or [False])
     for what, x, y, samples in parts:
         said = f"{name}: the {what}"
@@ -114,7 +116,7 @@ def check(raw: Raw, known: Description, name: str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Indices:
-    """Which samples are in which part, ascending; `test` is None where the source has a test split of its own."""
+    """Which samples are in which part, ascending; `validation` is empty and `test` None where a source has its own."""
 
     train: Array
     validation: Array
@@ -152,7 +154,8 @@ def choose(dataset: Dataset, raw: Raw) -> Indices:
     check_classes(known, raw.y, train, "validation")
     train, _ = drawn(train, len(train) if source.limit is None else min(source.limit, len(train)), "limit")
     check_classes(known, raw.y, train, "limit")
-    evaluated, _ = drawn(train, min(len(train), max(len(validation), EVALUATED_AT_LEAST)), "train_evaluated")
+    at_least = max(len(validation) + known.validation_samples, EVALUATED_AT_LEAST)
+    evaluated, _ = drawn(train, min(len(train), at_least), "train_evaluated")
     return Indices(train, validation, test, evaluated)
 
 
@@ -169,9 +172,14 @@ def split(dataset: Dataset, raw: Raw) -> Splits:
         train, y = train[order], y[order]
     columns = fitted(known.columns, raw.x[train])
     known = replace(known, columns=columns)
-    x, held = encode(columns, raw.x[train]), encode(columns, raw.x[chosen.validation])
-    test_x, test_y = (raw.x[chosen.test], raw.y[chosen.test]) if chosen.test is not None else (raw.test_x, raw.test_y)
-    assert test_x is not None and test_y is not None  # noqa: S101 - one of the two is there
+    x = encode(columns, raw.x[train])
+
+    def held_out(own_x: Array | None, own_y: Array | None, indices: Array | None) -> Part:
+        if own_x is None or own_y is None:
+            assert indices is not None  # noqa: S101 - one of the two is there
+            own_x, own_y = raw.x[indices], raw.y[indices]
+        return Part(encode(columns, own_x), own_y)
+
     target_mean, target_scale = 0.0, 1.0
     if isinstance(source, NumericTarget) and source.standardize_target and known.target == "number":
         target_mean = float(y.mean(dtype=np.float64))
@@ -179,8 +187,8 @@ def split(dataset: Dataset, raw: Raw) -> Splits:
     return Splits(
         description=known,
         train=Part(x, y),
-        validation=Part(held, raw.y[chosen.validation]),
-        test=Part(encode(columns, test_x), test_y),
+        validation=held_out(raw.validation_x, raw.validation_y, chosen.validation),
+        test=held_out(raw.test_x, raw.test_y, chosen.test),
         train_evaluated=np.flatnonzero(np.isin(train, chosen.evaluated)),
         statistics=measure(x, source.normalize, known.features),
         target_mean=target_mean,
@@ -288,7 +296,8 @@ def fingerprint(raw: Raw, indices: tuple[Array | None, ...], labels: Array, told
     if isinstance(told, Description):
         names = [(column.name, column.kind, column.categories) for column in told.columns]
         digest.update(repr((names, told.classes)).encode())
-    for array in (raw.x, raw.y, raw.test_x, raw.test_y, *indices, labels):
+    own = () if raw.validation_x is None else (raw.validation_x, raw.validation_y)  # none at all keeps older ones
+    for array in (raw.x, raw.y, raw.test_x, raw.test_y, *own, *indices, labels):
         if array is None:
             digest.update(b"none\n")
         else:

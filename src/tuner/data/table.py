@@ -11,11 +11,12 @@ from types import ModuleType
 from typing import Any
 
 from tuner.bounds import Either, Flag, Integer, ListOf, MapOf, Null, OneOf, Text
-from tuner.choice import nearest, setting
+from tuner.choice import Shared, nearest, setting
 from tuner.data.columns import KINDS, Column, features
 from tuner.data.files import shown
 from tuner.data.source import Dataset, Description, DrawnTest, NumericTarget, Source
-from tuner.data.tabular.facts import Facts, Seen, place_of, remember, remembered
+from tuner.data.tabular.facts import ASKED, Facts, Seen, facts_of, known
+from tuner.data.tabular.target import target_column
 from tuner.errors import ConfigError, Fault, NotFoundError
 from tuner.figures import plural
 
@@ -39,12 +40,15 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
     either = ("test", "fold", "test_path")
     remedy = "`tuner init FILE --target COLUMN` writes a config for your file"
 
-    path: str | list[str] = setting(Either(FILE, ListOf(FILE, least=1, most=1_000)), "the file, or several of them")
+    path: str | list[str] = setting(
+        Either(FILE, ListOf(FILE, least=1, most=1_000)), "the file, or several of them", shared=Shared("of a table")
+    )
     target: str | int = setting(Either(NAME, Integer()), "the column to predict: its name, or its number from 0 on")
     task: str = setting(
         OneOf("auto", "classes", "numbers"),
         "auto: texts and columns of two values are classes, others numbers",
         default="auto",
+        shared=Shared("what a target is"),
     )
     header: bool | str = setting(
         Either(Flag(), AUTO), "whether the first line holds names; without, columns are column_1, ...", default="auto"
@@ -139,12 +143,8 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
 
     def facts(self) -> Facts:
         """What a look through the files tells. Raises NotFoundError where one is missing, damaged or no table."""
-        place = place_of(self.paths, self)
-        found = remembered(place)
-        if found is None:
-            found = reading().look(self.paths, self)
-            if place is not None and place == place_of(self.paths, self):
-                remember(place, found)
+        asked = {key: getattr(self, key) for key in ASKED}
+        found: Facts = known(self.paths, asked, lambda: reading().look(self.paths, self), facts_of)
         return found
 
     def checked(self, names: list[str]) -> str:
@@ -181,27 +181,8 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
             what = f"the target {seen.name} is missing in {seen.missing:,} row{'s' * (seen.missing > 1)}"
             raise self.wrong(what, "Fill it in, or data.missing_target: drop leaves these rows out.")
         is_classes = self.task == "classes" or (self.task == "auto" and seen.kind in ("category", "boolean"))
-        if not is_classes and (seen.kind in ("category", "date") or (seen.kind == "boolean" and seen.low == seen.high)):
-            has = f"{seen.categories[0]!r}" if seen.categories else "dates"
-            raise self.wrong(f"the target {seen.name} is to be numbers, and holds {has}", "data.task: classes fits it.")
-        if not is_classes:
-            if seen.low == seen.high:
-                raise self.wrong(f"the target {seen.name} is {seen.low:g} in every row: nothing is left to predict")
-            return Column(seen.name)
-        if not seen.categories:
-            fix = "data.task: numbers predicts it as a number; or cut it into classes."
-            raise self.wrong(
-                f"the target {seen.name} has {seen.distinct:,} different values, too many for classes", fix
-            )
-        if len(seen.categories) < 2:
-            raise self.wrong(
-                f"the target {seen.name} is {seen.categories[0]!r} in every row: nothing is left to predict"
-            )
-        if alone := [name for name, count in zip(seen.categories, seen.counts, strict=True) if count < 2]:
-            told = ", ".join(map(repr, alone[:5])) + f" and {len(alone) - 5} more" * (len(alone) > 5)
-            fix = "Join it with another class or leave the row out; a column of numbers may want data.task: numbers."
-            raise self.wrong(f"class {told} of {seen.name} has a single row, which cannot both train and test", fix)
-        return Column(seen.name, "category", seen.categories)
+        is_text = seen.kind in ("category", "date") or (seen.kind == "boolean" and seen.low == seen.high)
+        return target_column(seen, "row", self.wrong, is_classes=is_classes, is_text=is_text)
 
     def positive_class(self, target: Column) -> int | None:
         """The index of the positive class. Raises ConfigError where it is none of two."""

@@ -129,7 +129,7 @@ def sample(field: Field) -> Any:
         return 32 if bound.le is None or bound.le > 10_000 else bound.ge  # a width is many, a side is small
     if isinstance(bound, Number):
         return ((bound.ge or bound.gt or 0) + (bound.le or bound.lt or 1)) / 2
-    return "my.csv" if bound.is_path else "y"
+    return field.example or ("my.csv" if bound.is_path else "y")
 
 
 def overrides(values: dict[str, Any]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 import polars as pl
 
+from tuner.data.columns import is_number, text_of
 from tuner.data.tabular.dialect import Dialect
 
 _DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y")
@@ -17,7 +18,7 @@ DATES = tuple(f"{day}{time}" for day in _DAYS for time in _TIMES)
 def cleaned(frame: pl.DataFrame, missing: Collection[str]) -> pl.DataFrame:
     """All columns as text without spaces around it, as float64 or as moments in time, null where they are missing. What
     is none of these (a list, a struct) comes as it is."""
-    gaps = [float(each) for each in missing if _is_number(each)]
+    gaps = [float(each) for each in missing if is_number(each)]
     columns = []
     for name, dtype in frame.schema.items():
         cells = pl.col(name)
@@ -31,13 +32,6 @@ def cleaned(frame: pl.DataFrame, missing: Collection[str]) -> pl.DataFrame:
             cells = cells.cast(pl.Datetime("us"))
         columns.append(cells)
     return frame.select(columns)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return float(text) == float(text)
-    except ValueError:
-        return False
 
 
 def numbers(cells: pl.Series, dialect: Dialect | None) -> pl.Series:
@@ -60,21 +54,6 @@ def days(cells: pl.Series, form: str) -> pl.Series:
     if cells.dtype != pl.Datetime:
         return pl.Series(cells.name, [None] * len(cells), dtype=pl.Float64)
     return cells.dt.replace_time_zone(None).to_physical() / 86_400e6
-
-
-def text_of(number: float) -> str:
-    """A number as the name of a category or a class: ``1``, ``0.5``."""
-    return f"{number:.0f}" if number.is_integer() and abs(number) < 1e15 else repr(number)
-
-
-def is_numeric(categories: Collection[str]) -> bool:
-    """Whether all are numbers, written as `text_of` writes them, so that ``1.0`` means ``1``."""
-    return bool(categories) and all(_is_number(each) and text_of(float(each)) == each for each in categories)
-
-
-def in_order(categories: Collection[str]) -> tuple[str, ...]:
-    """Sorted, numbers by their value."""
-    return tuple(sorted(categories, key=float if is_numeric(categories) else None))
 
 
 def texts(cells: pl.Series, dialect: Dialect | None, *, numeric: bool) -> pl.Series:

@@ -1,15 +1,15 @@
-"""What a look through a table told, remembered in the user's cache until a file's size or time changes."""
+"""What a look through people's own files told, remembered in the user's cache until their size or time changes."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tuner.data.columns import Kind
 from tuner.data.files import shown, unreadable
@@ -18,6 +18,11 @@ from tuner.durable.writing import make_folder, write_file
 from tuner.errors import NotFoundError, TunerError
 from tuner.machine import versions
 from tuner.paths import user_cache
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Found = TypeVar("Found", bound="DataclassInstance")
 
 ASKED = ("header", "delimiter", "decimal", "thousands", "encoding", "missing", "columns")
 """The settings that a look depends on."""
@@ -62,24 +67,33 @@ def missing(path: Path) -> NotFoundError:
     return NotFoundError(f"{shown(path)} is missing", fix=fix)
 
 
-def remembered(place: Path | None) -> Facts | None:
-    """What is known from a look before, if that can be read."""
+def known(
+    paths: Sequence[Path],
+    asked: Mapping[str, Any],
+    look: Callable[[], Found],
+    parsed: Callable[[dict[str, Any]], Found],
+) -> Found:
+    """What a `look` through the files tells, or told before, while neither they nor the settings `asked` changed.
+
+    `parsed` makes it of what its fields are in JSON, and raises KeyError, TypeError or ValueError for anything else.
+    Raises NotFoundError for a file that cannot be seen, and what `look` raises.
+    """
+    place = _place_of(paths, asked)
     with suppress(TunerError, KeyError, TypeError, ValueError):
-        return _parsed(read_json(place)) if place is not None and place.is_file() else None
-    return None
+        if place is not None and place.is_file():
+            return parsed(read_json(place))
+    found = look()
+    if place is not None and place == _place_of(paths, asked):
+        with suppress(TunerError):  # where that cannot be written, the next command looks again
+            make_folder(place.parent)
+            write_file(place, json_bytes(asdict(found)))
+    return found
 
 
-def remember(place: Path, found: Facts) -> None:
-    """Keeps it there; where that cannot be written, the next command looks again."""
-    with suppress(TunerError):
-        make_folder(place.parent)
-        write_file(place, json_bytes(asdict(found)))
-
-
-def place_of(paths: Sequence[Path], settings: Any) -> Path | None:
+def _place_of(paths: Sequence[Path], asked: Mapping[str, Any]) -> Path | None:
     """Where a look through the files is remembered, if anywhere. Raises NotFoundError for one that cannot be seen."""
     cache = user_cache()
-    about: list[Any] = [versions()["tuner"], {key: getattr(settings, key) for key in ASKED}]
+    about: list[Any] = [versions()["tuner"], asked]
     for path in paths:
         try:
             stat = path.stat()
@@ -94,8 +108,12 @@ def place_of(paths: Sequence[Path], settings: Any) -> Path | None:
     return cache and cache / "tables" / f"{key}.json"
 
 
-def _parsed(told: dict[str, Any]) -> Facts:
-    """Raises KeyError, TypeError or ValueError for what is none."""
-    columns: list[Any] = [{key: tuple(value) if isinstance(value, list) else value for key, value in each.items()}
-               for each in told["columns"]]  # fmt: skip
-    return Facts(tuple(told["rows"]), tuple(Seen(**each) for each in columns), told["dialect"])
+def seen_of(told: dict[str, Any]) -> Seen:
+    """A column of what JSON holds. Raises TypeError for what is none."""
+    values: Any = {key: tuple(value) if isinstance(value, list) else value for key, value in told.items()}
+    return Seen(**values)
+
+
+def facts_of(told: dict[str, Any]) -> Facts:
+    """A table of what JSON holds. Raises KeyError or TypeError for what is none."""
+    return Facts(tuple(told["rows"]), tuple(map(seen_of, told["columns"])), told["dialect"])

@@ -10,10 +10,10 @@ from typing import Any
 
 import polars as pl
 
-from tuner.data.columns import Kind
+from tuner.data.columns import Kind, in_order, text_of
 from tuner.data.source import Array
 from tuner.data.tabular.blocks import TableFile
-from tuner.data.tabular.cells import DATES, days, in_order, numbers, text_of
+from tuner.data.tabular.cells import DATES, days, numbers
 from tuner.data.tabular.dialect import Dialect
 from tuner.data.tabular.facts import Facts, Seen
 from tuner.errors import NotFoundError

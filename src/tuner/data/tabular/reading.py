@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tuner.data.columns import Column
+from tuner.data.columns import Column, is_numeric
 from tuner.data.files import shown
 from tuner.data.source import Array, Raw
 from tuner.data.tabular.blocks import Block, TableFile
-from tuner.data.tabular.cells import days, is_numeric, numbers, texts
+from tuner.data.tabular.cells import days, numbers, texts
 from tuner.data.tabular.facts import Facts
 from tuner.data.tabular.looking import look
 from tuner.errors import NotFoundError

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ COLORS = [("red", "green", "blue")[at * at % 7 % 3] for at in range(ROWS)]
 SIZES = [round((at * 37 % 61) / 7, 3) for at in range(ROWS)]
 
 
-def write(path: Path, columns: dict[str, Column]) -> Path:
+def write(path: Path, columns: Mapping[str, Column]) -> Path:
     """A csv with these columns."""
     lines = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
     path.write_text("\n".join([*lines, ""]))
@@ -41,10 +41,10 @@ def tuner(*arguments: str, cwd: Path, stdin: str | None = None) -> subprocess.Co
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=120, input=stdin)
 
 
-def found(folder: Path, columns: dict[str, Column], target: str = "color") -> tuple[dict[str, str], list[str]]:
+def found(folder: Path, columns: Mapping[str, Column], target: str = "color") -> tuple[dict[str, str], list[str]]:
     """(dropped columns with their reasons, remarks)."""
-    base = {"color": COLORS, "size": SIZES}
-    path = write(folder / "t.csv", base | columns)
+    base: dict[str, Column] = {"color": COLORS, "size": SIZES}
+    path = write(folder / "t.csv", {**base, **columns})
     told = ask(path, target, "auto", folder / "t.yaml").data
     return {each["name"]: each["dropped"] for each in told["columns"] if each["dropped"]}, told["remarks"]
 

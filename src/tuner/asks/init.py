@@ -11,10 +11,10 @@ from typing import Any
 
 from tuner.answer import Answer, Block, Column, Command, Note, Table, Text
 from tuner.config.load import STDIN, load
+from tuner.data.columns import is_numeric
 from tuner.data.files import shown
 from tuner.data.table import Table as Source
 from tuner.data.tabular import asked
-from tuner.data.tabular.cells import is_numeric
 from tuner.data.tabular.facts import Facts, Seen
 from tuner.data.tabular.findings import nearly, sampled, to_drop
 from tuner.document.writing import flow

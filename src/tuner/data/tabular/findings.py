@@ -10,8 +10,9 @@ from typing import Any
 
 import polars as pl
 
+from tuner.data.columns import is_numeric
 from tuner.data.tabular.blocks import TableFile
-from tuner.data.tabular.cells import cleaned, is_numeric, numbers, texts
+from tuner.data.tabular.cells import numbers, texts
 from tuner.data.tabular.facts import Facts, Seen
 
 MOST_ROWS, MOST_CELLS = 20_000, 20_000_000
@@ -33,8 +34,7 @@ def sampled(path: Path, settings: Any, facts: Facts) -> pl.DataFrame:
             frames.append(block.frame.gather_every(step, -at % step))
             at += len(block.frame)
         frame = pl.concat(frames)
-        columns = {seen.name: cleaned(frame[seen.name], settings.missing) for seen in facts.columns}
-        return pl.DataFrame([_plain(columns[seen.name], seen, table) for seen in facts.columns])
+        return pl.DataFrame([_plain(frame[seen.name], seen, table) for seen in facts.columns])
 
 
 def _plain(cells: pl.Series, seen: Seen, table: TableFile) -> pl.Series:

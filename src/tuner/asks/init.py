@@ -84,7 +84,7 @@ def ask(path: Path | None, target: str | None, task: str, output: Path | None) -
         blocks.append(Text("\n".join(found.remarks)))
     inputs = plural(len(found.facts.columns) - 1 - len(found.dropped), "column")
     blocks.append(Text(f"{to} predicts {found.target.name} as {found.task} ({found.why}) from {inputs}"))
-    blocks += [Note(f"note: {each}", problem=True) for each in loaded.notes]
+    blocks += [Note(f"note: {each}", problem=True) for each in loaded.notes[len(loaded.dataset.notes) :]]
     return answer(to, text, blocks, found.as_json())
 
 

@@ -330,4 +330,4 @@ def test_real_tables(name: str, target: str, tmp_path: Path) -> None:
 def test_the_shipped_config_is_the_one_that_is_filled() -> None:
     shipped = plain(configs()["table"])
     assert shipped["data"] == {"name": "table", "normalize": "robust", "validation": 0.1, "test": 0.2}
-    assert shipped["optimizer"]["lr_factors"] == {"weights": "inverse_sqrt_fan_in", "bias": 0.1}
+    assert shipped["optimizer"]["lr_factors"] == {"weights": "inverse_sqrt_fan_in", "bias": 0.1, "input_scale": 6}

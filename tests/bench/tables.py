@@ -1,4 +1,4 @@
-"""How good tables are learned: tuner's ready config beside forests, boosting, scikit-learn's MLP and RealMLP-TD-S.
+"""How good tables are learned: the config that `tuner init` writes beside a plain mlp, forests, boosting, RealMLP, ...
 
     TUNER_DATA=... python tests/bench/tables.py [--splits 10] [--files penguins ...] [--methods WORD ...]
                                                 [--config NAME=FILE ...] [--keep results.jsonl]
@@ -44,8 +44,6 @@ TARGETS = {
     "auto-imports": "column_26",
     "taxis": "payment",
 }
-NUMBERS = {"mpg", "abalone", "housing", "winequality-white", "auto-imports"}
-OWN: dict[str, dict[str, Any]] = {"mpg": {"drop": ["name"]}, "taxis": {"missing_target": "drop"}}
 READY, PLAIN, NETWORK, FOREST, REALMLP = "tuner table", "tuner mlp", "scikit-learn MLP", "random forest", "RealMLP-TD-S"
 DRAWS = 2_000
 
@@ -151,7 +149,7 @@ def realmlp(parts: Parts) -> Any:
 def with_tuner(config: dict[str, Any], parts: Parts) -> Any:
     import tuner
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as folder:  # noqa: S108
         run = tuner.train(config, runs_dir=folder)
         model = tuner.load(run.path)
         found = model.predict(parts.raw[parts.test])
@@ -168,29 +166,40 @@ METHODS: dict[str, Callable[[Parts], Any]] = {
 }
 
 
-def job(name: str, path: str, split: int, method: str, config: dict[str, Any]) -> dict[str, Any]:
-    """One method on one split of one table: its squared errors or wrong answers, summed."""
+def written(name: str) -> dict[str, Any]:
+    """The config that `tuner init` writes for a table."""
+    from tuner.asks.init import ask
+
+    text = ask(Path(os.environ["TUNER_DATA"]) / "tabular" / f"{name}.csv", TARGETS[name], "auto", Path("-")).result
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
+
+
+def job(name: str, split: int, method: str, asked: dict[str, Any] | None) -> dict[str, Any]:
+    """One method on one split of one table: its squared errors or wrong answers, summed. `asked` are other settings
+    than those that init writes, as its template has them."""
     import torch
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    config = {**({"loss": "mse"} if name in NUMBERS else {}), **config}
-    data = {"name": "table", "path": path, "target": TARGETS[name], **OWN.get(name, {}), "split_seed": split}
-    parts = parts_of({"seed": split, "data": data, "loss": "mse" if name in NUMBERS else "cross_entropy"})
-    own = {**config, "seed": split, "data": {**config.get("data", {}), **data}}
+    config = written(name)
+    is_numbers = config["loss"] == "mse"
+    data = {**config["data"], "split_seed": split}
+    parts = parts_of({"seed": split, "data": data, "loss": config["loss"]})
+    own = {**config, "data": data}
+    if method == PLAIN:
+        kept = {key: value for key, value in data.items() if key not in ("normalize", "validation", "test")}
+        own = {"data": kept, "loss": "mse" if is_numbers else "cross_entropy"}
+    elif asked:
+        told = asked.get("numbers" if is_numbers else "classes", asked)
+        own = {**own, **told, "data": {**data, **told.get("data", {})}}
     began = time.perf_counter()
-    found = METHODS[method](parts) if method in METHODS else with_tuner(own, parts)
+    found = METHODS[method](parts) if method in METHODS else with_tuner({**own, "seed": split}, parts)
     seconds = time.perf_counter() - began
     truth = parts.y[parts.test]
     wrong = float((found != truth).sum()) if parts.classes else float(((found - truth) ** 2).sum())
     return {"file": name, "split": split, "method": method, "wrong": wrong, "of": len(truth),
             "classes": bool(parts.classes), "seconds": seconds}  # fmt: skip
-
-
-def for_task(config: dict[str, Any], file: str) -> dict[str, Any]:
-    """Of a file with settings for `classes` and for `numbers` those that fit."""
-    found: dict[str, Any] = config.get("numbers" if file in NUMBERS else "classes", config)
-    return found
 
 
 def error_of(rows: list[dict[str, Any]]) -> float:
@@ -233,7 +242,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, default=Path("tables.jsonl"))
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
-    configs: dict[str, dict[str, Any]] = {PLAIN: {}}
+    configs: dict[str, dict[str, Any] | None] = {READY: None, PLAIN: None}
     for told in asked.config:
         name, _, file = told.partition("=")
         configs[name] = yaml.safe_load(Path(file).read_text())
@@ -243,14 +252,12 @@ def main() -> None:
         methods.remove(REALMLP)
     if asked.methods is not None:
         methods = [name for name in methods if any(word in name for word in asked.methods)]
-    root = Path(os.environ["TUNER_DATA"]) / "tabular"
     kept: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
     for line in asked.keep.read_text().splitlines() if asked.keep.exists() else []:
         row = json.loads(line)
         kept.setdefault((row["file"], row["method"]), {})[row["split"]] = row
-    todo = [(file, str(root / f"{file}.csv"), split, method, for_task(configs.get(method, {}), file))
-            for split in range(asked.splits) for file in asked.files for method in methods
-            if split not in kept.get((file, method), {})]  # fmt: skip
+    todo = [(file, split, method, configs.get(method)) for split in range(asked.splits) for file in asked.files
+            for method in methods if split not in kept.get((file, method), {})]  # fmt: skip
     with ProcessPoolExecutor(asked.processes, get_context("spawn")) as pool, asked.keep.open("a") as out:
         for done in as_completed([pool.submit(job, *each) for each in todo]):
             row = done.result()

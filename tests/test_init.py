@@ -327,7 +327,9 @@ def test_real_tables(name: str, target: str, tmp_path: Path) -> None:
     assert loaded.notes == loaded.dataset.notes
 
 
-def test_the_shipped_config_is_the_one_that_is_filled() -> None:
-    shipped = plain(configs()["table"])
-    assert shipped["data"] == {"name": "table", "normalize": "robust", "validation": 0.1, "test": 0.2}
-    assert shipped["optimizer"]["lr_factors"] == {"weights": "inverse_sqrt_fan_in", "bias": 0.1, "input_scale": 6}
+def test_the_shipped_config_is_the_one_that_is_filled(tmp_path: Path) -> None:
+    ask(write(tmp_path / "t.csv", {"color": COLORS, "size": SIZES}), "color", "auto", tmp_path / "t.yaml")
+    shipped, written = plain(configs()["table"]), plain(tmp_path / "t.yaml")
+    told = {"path": "t.csv", "target": "color", "task": "classes"}
+    sizes = {"batch_size": 32, "epochs": 256}
+    assert written == {**shipped, "name": "t", "data": {**shipped["data"], **told}, "training": sizes}

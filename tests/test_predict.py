@@ -215,3 +215,23 @@ def test_refit_trains_on_all_rows_for_the_best_epochs_steps(place: Path) -> None
     again = command(place, "train", "runs/c-1", "--refit")
     assert again.returncode == 0 and b"was trained before" in again.stderr
     assert len(table(command(place, "predict", "c-refit", "flowers.csv"))) == 90
+
+
+def test_arrays_are_answered_from_an_npz_file(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pictures, classes = rng.integers(0, 256, (40, 6, 6), dtype=np.uint8), np.arange(40) % 2
+    np.savez(tmp_path / "own.npz", x=pictures, y=classes)
+    np.savez(tmp_path / "new.npz", x=pictures[:7])
+    text = "data: {name: arrays, path: own.npz}\nmodel: {hidden: [4]}\ntraining: {epochs: 1, device: cpu, threads: 1}\n"
+    (tmp_path / "c.yaml").write_text(text)
+    assert command(tmp_path, "train", "c.yaml", "--folds", "2", "-q").returncode == 0
+    found = table(command(tmp_path, "predict", "runs/c-1/fold-0", "new.npz"))
+    assert list(found[0]) == ["sample", "prediction", "p_0", "p_1"] and [row["sample"] for row in found] == [*"0123456"]
+    model = tuner.load(tmp_path / "runs" / "c-1" / "fold-0")
+    assert [row["prediction"] for row in found] == model.predict(pictures[:7, None]).tolist()
+    assert len(table(command(tmp_path, "predict", "runs/c-1"))) == 40, "each by the fold that was not trained on it"
+    np.savez(tmp_path / "other.npz", x=pictures[:, :5])
+    done = command(tmp_path, "predict", "runs/c-1", "other.npz")
+    assert done.returncode == 4 and b"other.npz has uint8 of shape (40, 5, 6) as x" in done.stderr
+    done = command(tmp_path, "predict", "runs/c-1", "c.yaml")
+    assert done.returncode == 4 and b"c.yaml is damaged, or no .npz file" in done.stderr

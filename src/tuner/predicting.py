@@ -14,6 +14,7 @@ import torch
 
 from tuner.config import varied
 from tuner.data.columns import Column
+from tuner.data.npz.reading import NpzFile
 from tuner.data.source import Array
 from tuner.data.splits import choose
 from tuner.data.table import Table
@@ -27,7 +28,7 @@ from tuner.trained import Model, model_of
 
 __all__ = ["PREDICTION", "Predictor", "Strange", "predictor", "write_csv"]
 
-ROW, PREDICTION = "row", "prediction"
+ROW, SAMPLE, PREDICTION = "row", "sample", "prediction"
 EXAMPLES = 3
 
 
@@ -108,6 +109,16 @@ class Predictor:
         return told.replace(header=True) if told.header == "auto" and is_named else told
 
     @property
+    def own_files(self) -> list[Path]:
+        """Where its own data lies. Raises UsageError for data that is in no file of one's own."""
+        data = self.first.config.data
+        if isinstance(data, Table):
+            return data.paths
+        if "path" in data.fields:
+            return [Path(data.__dict__["path"])]
+        raise UsageError(f"{data.name} is in no file that could be read again", fix="Give one: tuner predict RUN FILE")
+
+    @property
     def not_inputs(self) -> list[str]:
         """Columns of the run's own data that are no inputs."""
         data, target = self.first.config.data, self.first.data.target
@@ -117,6 +128,9 @@ class Predictor:
     def predict(self, path: Path, keep: Sequence[str], strange: Strange) -> Iterator[dict[str, Any]]:
         """The columns of each block of rows: what names a row, what is kept, the prediction, the probabilities. Raises
         NotFoundError for a file that does not fit the run."""
+        if not self.first.data.columns:
+            yield from self.of_arrays(path, keep)
+            return
         columns, settings = self.first.data.columns, self.settings
         with TableFile(path, settings) as table:
             self.name_columns(table)
@@ -132,6 +146,17 @@ class Predictor:
                 numbers = {ROW: np.arange(row, row + len(rows.x))} if not naming else {}
                 yield {**numbers, **rows.beside, **self.answered(*self.of_rows(rows.x, row - 1))}
                 row += len(rows.x)
+
+    def of_arrays(self, path: Path, keep: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """The same for samples of an .npz file."""
+        if keep:
+            raise UsageError(f"--keep {keep[0]}: samples of {self.first.config.data.name} have no columns")
+        sample = 0
+        with NpzFile(path) as file:
+            for x in file.new_samples(self.first.data.shape):
+                numbers = np.arange(sample, sample + len(x))
+                yield {SAMPLE: numbers, **self.answered(*self.of_rows(x.astype(np.float32), sample))}
+                sample += len(x)
 
     def of_rows(self, x: Array, start: int) -> tuple[Array, Array | None]:
         """The answers for rows, of which the first is that at `start`: of folds by the one that was tested on it."""

@@ -41,7 +41,7 @@ def predict(
     from tuner.predicting import PREDICTION, Strange, predictor, write_csv
 
     made, strange, rows = predictor(group, own_rows=not inputs), Strange(), 0
-    paths = [Path(each) for each in inputs] or made.settings.paths
+    paths = [Path(each) for each in inputs] or made.own_files
     with nullcontext(sys.stdout.buffer) if output is None else written_whole(output) as stream:
         for path in paths:
             for columns in made.predict(path, keep, strange):

@@ -11,7 +11,7 @@ from tuner.bounds import Either, Null, Number, OneOf, Text
 from tuner.choice import Shared, setting
 from tuner.data.columns import Column
 from tuner.data.files import shown
-from tuner.data.npz.facts import Facts, Held, Layout, facts_of
+from tuner.data.npz.facts import LAYOUTS, Facts, Held, Layout, facts_of, shape_of
 from tuner.data.source import Dataset, DrawnTest, NumericTarget, Raw, Source
 from tuner.data.tabular.facts import known
 from tuner.data.tabular.target import target_column
@@ -19,13 +19,6 @@ from tuner.errors import ConfigError, Fault, NotFoundError
 
 if TYPE_CHECKING:
     from tuner.data.npz.reading import NpzFile
-
-LAYOUTS: dict[int, tuple[Layout, ...]] = {
-    2: ("rows",),
-    3: ("one_channel", "sequences"),
-    4: ("channels_first", "channels_last"),
-}
-"""What an array of so many axes can be."""
 
 CHANNELS = (1, 3, 4)
 FEW = 20
@@ -186,9 +179,3 @@ class Arrays(DrawnTest, NumericTarget, Source, name="arrays", aliases=("npz", "n
     def wrong(self, message: str, fix: str = "") -> NotFoundError:
         """An error about what the file holds."""
         return NotFoundError(f"{shown(Path(self.path))}: {message}", fix=fix)
-
-
-def shape_of(layout: Layout, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of one sample of an array (N, ...), as a network is given it."""
-    own = shape[1:]
-    return (1, *own) if layout == "one_channel" else (own[2], *own[:2]) if layout == "channels_last" else own

@@ -10,6 +10,19 @@ from tuner.data.tabular.facts import Seen, seen_of
 Layout = Literal["rows", "sequences", "one_channel", "channels_first", "channels_last"]
 """What the axes of x are."""
 
+LAYOUTS: dict[int, tuple[Layout, ...]] = {
+    2: ("rows",),
+    3: ("one_channel", "sequences"),
+    4: ("channels_first", "channels_last"),
+}
+"""What an array of so many axes can be."""
+
+
+def shape_of(layout: Layout, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of one sample of an array (N, ...), as a network is given it."""
+    own = shape[1:]
+    return (1, *own) if layout == "one_channel" else (own[2], *own[:2]) if layout == "channels_last" else own
+
 
 @dataclass(frozen=True)
 class Held:

@@ -19,7 +19,7 @@ import numpy as np
 from tuner.choice import fold
 from tuner.data.columns import Column, in_order, text_of
 from tuner.data.files import shown, unreadable
-from tuner.data.npz.facts import Facts, Held, Layout, Pair
+from tuner.data.npz.facts import LAYOUTS, Facts, Held, Layout, Pair, shape_of
 from tuner.data.source import Array, Raw
 from tuner.data.tabular.facts import Seen
 from tuner.durable import reading as durable_reading
@@ -142,11 +142,10 @@ class NpzFile:
                 yield flat.reshape((count, *member.shape[1:]), order="F" if member.is_fortran else "C")
             stream.read(1)  # the checksum is looked at where the end is met
 
-    def samples(self, member: Member, layout: Layout, shape: tuple[int, ...]) -> Array:
-        """Samples (N, *shape), uint8 where they are stored so and else float32. Raises NotFoundError for one that is
-        not finite."""
-        kept = np.uint8 if member.dtype == np.uint8 else np.float32
-        out, at = np.empty((member.shape[0], *shape), dtype=kept), 0
+    def samples(self, member: Member, layout: Layout) -> Iterator[Array]:
+        """Samples (some of N, *shape), uint8 where they are stored so and else float32, in order. Raises NotFoundError
+        for one that is not finite."""
+        kept, at = np.uint8 if member.dtype == np.uint8 else np.float32, 0
         for block in self.blocks(member):
             with np.errstate(over="ignore", invalid="ignore"):
                 values = block.astype(kept, copy=False)
@@ -154,14 +153,36 @@ class NpzFile:
                 first = int(np.isfinite(values).reshape(len(values), -1).all(axis=1).argmin())
                 has = "NaN or infinity" if not np.isfinite(block[first]).all() else "a number beyond 3.4e38, float32's"
                 raise self.wrong(f"has {has} in sample {at + first:,} of {member.name}", "Fill it in or leave it out.")
-            end = at + len(values)
-            out[at:end] = (
+            at += len(values)
+            yield (
                 values[:, None] if layout == "one_channel"
                 else np.moveaxis(values, 3, 1) if layout == "channels_last"
                 else values
             )  # fmt: skip
-            at = end
+
+    def all_samples(self, member: Member, layout: Layout, shape: tuple[int, ...]) -> Array:
+        """All of them: (N, *shape)."""
+        kept = np.uint8 if member.dtype == np.uint8 else np.float32
+        out, at = np.empty((member.shape[0], *shape), dtype=kept), 0
+        for values in self.samples(member, layout):
+            out[at : at + len(values)] = values
+            at += len(values)
         return out
+
+    def new_samples(self, shape: tuple[int, ...]) -> Iterator[Array]:
+        """Samples of this shape that need no targets: x, or test_x, or another part's, alone in the file or the first
+        of these. Raises NotFoundError where there are none of the shape."""
+        slots = self.slots()[0]
+        found = [slots[part, "x"] for part in ("test", "train", "validation") if (part, "x") in slots]
+        if not found:
+            raise self.wrong("has no x", WRITES)
+        member = self.member(found[0])
+        axes = len(member.shape)
+        fitting = [layout for layout in LAYOUTS.get(axes, ()) if shape_of(layout, member.shape) == shape]
+        if not fitting or member.dtype.kind not in "buif":
+            raise self.wrong(f"has {member.dtype} of shape {member.shape} as {member.name}",
+                             f"The run takes {NUMBERS} of shape (N, {', '.join(map(str, shape))}).")  # fmt: skip
+        yield from self.samples(member, fitting[0])
 
     def targets(self, member: Member) -> Array:
         """The values of y, (N,): text, whole numbers, bools or finite float64."""
@@ -233,7 +254,8 @@ class NpzFile:
             found = [self.member(slots[part, role]) for role in ("x", "y") if (part, role) in slots]
             if [each.held for each in found] != [pair.x, pair.y]:
                 raise self.changed()
-            read[f"{part}_x"], read[f"{part}_y"] = self.samples(found[0], layout, shape), self.labels(found[1], target)
+            read[f"{part}_x"] = self.all_samples(found[0], layout, shape)
+            read[f"{part}_y"] = self.labels(found[1], target)
         return Raw(read.pop("train_x"), read.pop("train_y"), **read)
 
     def labels(self, member: Member, target: Column) -> Array:

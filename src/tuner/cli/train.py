@@ -113,15 +113,19 @@ def train(
     except ConfigError as error:
         raise instead_of_config(config, runs_dir) or error from None
     family = parse_members(seeds, splits, folds)
-    options = {**(refit_settings(refitted) if refitted else {}), **(family.options if family else {})}
-    loaded = load(source, overrides, options=options)
-    if refitted is not None:
-        loaded = replace(loaded, notes=(refit_note(refitted), *loaded.notes))
+    loaded = loaded_for(source, overrides, family, refitted)
     requirements = parse_requirements(require, loaded)
     request = Request(runs_dir, run, again, manner.wait, command_line())
     with StopRequests(None if max_time is None else seconds(max_time)) as stop:
         asked = Asked(source, overrides, loaded, request, stop, requirements, manner.quiet, manner.as_json)
         raise typer.Exit(train_one(asked) if family is None else train_family(asked, family))
+
+
+def loaded_for(source: str, overrides: list[str], family: Members | None, refitted: Run | None) -> Loaded:
+    """The config under what the options of the command line stand for."""
+    options = {**(refit_settings(refitted) if refitted else {}), **(family.options if family else {})}
+    loaded = load(source, overrides, options=options)
+    return replace(loaded, notes=(refit_note(refitted), *loaded.notes)) if refitted else loaded
 
 
 def train_one(asked: Asked) -> int:

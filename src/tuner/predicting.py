@@ -20,13 +20,13 @@ from tuner.data.splits import choose
 from tuner.data.table import Table
 from tuner.data.tabular.blocks import TableFile
 from tuner.data.tabular.reading import Rows, check_columns, rows_of
-from tuner.data.tabular.writing import write_csv
+from tuner.data.tabular.writing import write_rows
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import plural
 from tuner.runs.family import Group
 from tuner.trained import Model, model_of
 
-__all__ = ["PREDICTION", "Predictor", "Strange", "predictor", "write_csv"]
+__all__ = ["PREDICTION", "Predictor", "Strange", "predictor", "write_rows"]
 
 ROW, SAMPLE, PREDICTION = "row", "sample", "prediction"
 EXAMPLES = 3

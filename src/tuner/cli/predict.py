@@ -30,6 +30,7 @@ def predict(
     keep: Annotated[list[str], Option(metavar="COLUMN", help="Hand a column on; repeatable.")] = EMPTY,
     runs_dir: RunsDir = RUNS,
     quiet: Quiet = False,
+    as_json: Annotated[bool, Option("--json", help="Write a JSON object a row instead of csv.")] = False,
 ) -> None:
     """\b
     tuner predict flowers-1 new.csv -o answers.csv
@@ -38,14 +39,14 @@ def predict(
     zcat new.csv.gz | tuner predict flowers-1 -
     """
     group = read_group(resolve(run, runs_dir))
-    from tuner.predicting import PREDICTION, Strange, predictor, write_csv
+    from tuner.predicting import PREDICTION, Strange, predictor, write_rows
 
     made, strange, rows = predictor(group, own_rows=not inputs), Strange(), 0
     paths = [Path(each) for each in inputs] or made.own_files
     with nullcontext(sys.stdout.buffer) if output is None else written_whole(output) as stream:
         for path in paths:
             for columns in made.predict(path, keep, strange):
-                write_csv(stream, columns, header=rows == 0)
+                write_rows(stream, columns, header=rows == 0, as_json=as_json)
                 rows += len(columns[PREDICTION])
     if not quiet:
         for note in strange.notes:

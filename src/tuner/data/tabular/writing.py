@@ -1,4 +1,4 @@
-"""Columns of answers -> csv."""
+"""Columns of answers -> csv, or a JSON object a row."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any, BinaryIO
 import polars as pl
 
 
-def write_csv(stream: BinaryIO, columns: Mapping[str, Sequence[Any]], *, header: bool) -> None:
-    """Writes columns of equal length, with a line of their names first where they need a `header`."""
-    pl.DataFrame({name: pl.Series(values, strict=False) for name, values in columns.items()}).write_csv(
-        stream, include_header=header
-    )
+def write_rows(stream: BinaryIO, columns: Mapping[str, Sequence[Any]], *, header: bool, as_json: bool) -> None:
+    """Writes columns of equal length, as csv with a line of their names first where that needs a `header`."""
+    frame = pl.DataFrame({name: pl.Series(values, strict=False) for name, values in columns.items()})
+    if as_json:
+        frame.write_ndjson(stream)
+    else:
+        frame.write_csv(stream, include_header=header)

@@ -67,12 +67,13 @@ def plan(model: Model, inputs: Shape, units: int, features: Sequence[Feature] = 
 
 def first_blocks(model: Model, inputs: Shape, features: Sequence[Feature]) -> list[Block]:
     """What comes before the first layer: nothing, where that is given the samples as they are. Raises PlanError."""
-    for key, value in (("embeddings", model.embeddings), ("input_scale", model.input_scale)):
+    for key, value, what, off in (
+        ("embeddings", model.embeddings, "embeddings are", "none"),
+        ("input_scale", model.input_scale, "a scale of inputs is", "false"),
+    ):
         if value and len(inputs) != 1:
-            off = "none" if key == "embeddings" else "false"
-            raise PlanError(
-                f"model.{key}", f"for rows of numbers, and {describe(inputs)} comes in", f"model.{key}: {off}"
-            )
+            message = f"{what} for rows of numbers, and {describe(inputs)} comes in"
+            raise PlanError(f"model.{key}", message, f"model.{key}: {off}")
     codes = tuple((at, each.codes, each.width) for at, each in enumerate(features) if each.kind == "code")
     if not (model.embeddings or model.input_scale or codes):
         return []

@@ -80,9 +80,9 @@ class Recorder:
         """Refuses what is not tuner's: links would let it write and delete elsewhere."""
         if os.path.lexists(self.checkpoints) and (self.checkpoints.is_symlink() or not self.checkpoints.is_dir()):
             raise NotFoundError(f"{shown(self.checkpoints)} is not a folder of this run's own", fix=MOVE)
-        best = self.path / BEST
-        if os.path.lexists(best) and (best.is_symlink() or not best.is_file()):
-            raise NotFoundError(f"{shown(best)} is not a regular file", fix=MOVE)
+        for place in (self.path / BEST, self.path / METRICS):
+            if os.path.lexists(place) and (place.is_symlink() or not place.is_file()):
+                raise NotFoundError(f"{shown(place)} is not a regular file", fix=MOVE)
 
     def _columns_kept(self) -> tuple[str, ...]:
         """The columns of metrics.csv: a run that began when fewer were measured goes on with those."""

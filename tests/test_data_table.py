@@ -172,7 +172,7 @@ HEADERS = {
     "a,b\nc,d\ne,f\n": True,
     "a,b\na,d\ne,b\n": False,
     "A11,6\nA12,7\n": False,
-    "x,x\n1,2\n": False,
+    "x,x\n1,2\n": True,
     ",a,b\n0,1,2\n1,2,3\n": True,
     "a\n1\n2\n": True,
 }

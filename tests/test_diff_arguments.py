@@ -21,7 +21,7 @@ from tuner.config.settings import Config
 from tuner.document.nodes import Place, to_plain
 from tuner.document.parsing import parse
 from tuner.document.writing import to_yaml, word
-from tuner.errors import ConfigError
+from tuner.errors import ConfigError, NotFoundError
 
 # ---- random configs, drawn from the classes of the language ---------------------------------------------------------
 
@@ -99,6 +99,8 @@ def valid(drawn: dict[str, Any], file: Path, above: str = "") -> Loaded:
         file.write_text(above + (to_yaml(drawn) if drawn else ""))
         try:
             return load(str(file))
+        except NotFoundError:  # data in a file that is not there
+            del drawn["data"]
         except ConfigError as error:
             for key in {fault.key for fault in error.faults}:
                 if key == "loss.name" and attempt < 10:  # one that fits the data

@@ -125,11 +125,11 @@ class Predictor:
         own = [target] if target else []
         return [*own, *filter(None, [data.id, data.group, *data.drop])] if isinstance(data, Table) else own
 
-    def predict(self, path: Path, keep: Sequence[str], strange: Strange) -> Iterator[dict[str, Any]]:
-        """The columns of each block of rows: what names a row, what is kept, the prediction, the probabilities. Raises
-        NotFoundError for a file that does not fit the run."""
+    def predict(self, path: Path, keep: Sequence[str], strange: Strange, before: int) -> Iterator[dict[str, Any]]:
+        """The columns of each block of rows, which are numbered from `before` on: what names a row, what is kept, the
+        prediction, the probabilities. Raises NotFoundError for a file that does not fit the run."""
         if not self.first.data.columns:
-            yield from self.of_arrays(path, keep)
+            yield from self.of_arrays(path, keep, before)
             return
         columns, settings = self.first.data.columns, self.settings
         with TableFile(path, settings) as table:
@@ -138,7 +138,7 @@ class Predictor:
             naming = [settings.id] if settings.id and settings.id in table.names else []
             beside = dict.fromkeys([*naming, *keep])
             self.check_heads([*(naming or [ROW]), *keep], table)
-            row = 1
+            row = before + 1
             for block in table.blocks():
                 rows = rows_of(table, block, columns, None, beside)
                 if not self.folds:
@@ -147,11 +147,10 @@ class Predictor:
                 yield {**numbers, **rows.beside, **self.answered(*self.of_rows(rows.x, row - 1))}
                 row += len(rows.x)
 
-    def of_arrays(self, path: Path, keep: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def of_arrays(self, path: Path, keep: Sequence[str], sample: int) -> Iterator[dict[str, Any]]:
         """The same for samples of an .npz file."""
         if keep:
             raise UsageError(f"--keep {keep[0]}: samples of {self.first.config.data.name} have no columns")
-        sample = 0
         with NpzFile(path) as file:
             for x in file.new_samples(self.first.data.shape):
                 numbers = np.arange(sample, sample + len(x))
@@ -175,7 +174,7 @@ class Predictor:
     def answered(self, found: Array, shares: Array | None) -> dict[str, Array]:
         """The columns of the answers, by their heads."""
         if shares is None:
-            return {PREDICTION: found}
+            return {PREDICTION: found if self.first.classes else found.astype(np.float32)}
         each = zip(self.first.classes, shares.T.astype(np.float32), strict=True)
         return {PREDICTION: found, **{f"p_{name}": values for name, values in each}}
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -10,8 +12,10 @@ from typing import Annotated
 from typer import Argument, Option
 
 from tuner.cli.shared import EMPTY, RUNS, Quiet, RunArgument, RunsDir
+from tuner.data.tabular.facts import missing
 from tuner.durable.reading import shown
 from tuner.durable.writing import written_whole
+from tuner.errors import UsageError
 from tuner.figures import plural
 from tuner.paths import path_of
 from tuner.render.text import say_error
@@ -39,13 +43,14 @@ def predict(
     zcat new.csv.gz | tuner predict flowers-1 -
     """
     group = read_group(resolve(run, runs_dir))
+    check_files([Path(each) for each in inputs], output)
     from tuner.predicting import PREDICTION, Strange, predictor, write_rows
 
     made, strange, rows = predictor(group, own_rows=not inputs), Strange(), 0
     paths = [Path(each) for each in inputs] or made.own_files
     with nullcontext(sys.stdout.buffer) if output is None else written_whole(output) as stream:
         for path in paths:
-            for columns in made.predict(path, keep, strange):
+            for columns in made.predict(path, keep, strange, rows):
                 write_rows(stream, columns, header=rows == 0, as_json=as_json)
                 rows += len(columns[PREDICTION])
     if not quiet:
@@ -53,5 +58,18 @@ def predict(
             say_error(note)
         members = f" by the mean of {len(made.models)} members" if len(made.models) > 1 else ""
         members = ", each by the fold that was not trained on it" if made.folds else members
-        say_error(f"predicted {made.first.data.target or 'the target'} of {plural(rows, 'row')}{members}"
-                  + (f": {shown(output)}" if output else ""))  # fmt: skip
+        what = made.first.data.target or "the target"
+        where = f": {shown(output)}" if output else ""
+        say_error(f"predicted {what} of {plural(rows, 'row')} with {shown(group.path)}{members}{where}")
+
+
+def check_files(inputs: Sequence[Path], output: Path | None) -> None:
+    """Before torch is loaded, which takes seconds: raises NotFoundError for a file that is missing, UsageError where
+    one would be replaced by the answers."""
+    for path in inputs:
+        if path != Path("-") and not os.path.lexists(path):
+            raise missing(path)
+        if output is not None and output.exists() and path.exists() and output.samefile(path):
+            raise UsageError(
+                f"{shown(path)} is an input, and the answers would take its place", fix="Choose another -o."
+            )

@@ -118,7 +118,7 @@ def monitor_exists(loaded: Loaded) -> Iterator[Contradiction]:
         there = same if same in names else "train_loss"
         yield Contradiction("training.monitor", message, allowed, f"training.monitor: {there}", also)
     else:
-        full = Column(asked.part or column(names[-1]).part, asked.name)  # accuracy, loss, acc
+        full = Column(asked.part or column(names[-2]).part, asked.name)  # accuracy, loss, acc
         meant = nearest(full.spelled, names) or nearest(monitor, names)
         yield Contradiction("training.monitor", f"no metric is called {monitor}", allowed, meant, also)
 

@@ -261,6 +261,7 @@ class Reader:
         if bound.optional and _is_none(top) and not (none_is_a_choice and to_plain(top) is not None):
             return None
         if kind is not None:
+            nodes = self.since_none(nodes, path, bound.nothing) if bound.optional and not none_is_a_choice else nodes
             return self.choice(kind, type(field.default) if isinstance(field.default, Choice) else None, nodes, path)
         if bound.listed is not None:
             return self.choices(bound.listed, top, path)

@@ -118,12 +118,12 @@ def _thousands(cells: Sequence[str], decimal: str) -> str:
 
 
 def _is_header(rows: Sequence[Sequence[str]], missing: set[str], decimal: str, thousands: str) -> bool:
-    """Whether the first line is unlike those below: all text, each once, above a column of numbers or in no line."""
+    """Whether the first line is unlike those below: all text, above a column of numbers or in no line."""
     if not rows:
         return False
     first, body = rows[0], rows[1:]
     names = [cell for cell in first if cell]
-    if len(set(names)) < len(names) or len(names) < len(first) - 1:
+    if len(names) < len(first) - 1:
         return False
     if any(number_of(cell, decimal, thousands) is not None or cell in missing - {""} for cell in names):
         return False

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tuner.choice import nearest
 from tuner.data.columns import Kind
 from tuner.data.files import shown, unreadable
 from tuner.durable.reading import json_bytes, read_json
@@ -63,8 +64,11 @@ class Facts:
 
 def missing(path: Path) -> NotFoundError:
     """The error for a file that is not there."""
-    fix = "Set data.path to where it lies now: data.path=FILE on the command line."
-    return NotFoundError(f"{shown(path)} is missing", fix=fix)
+    with suppress(OSError):
+        near = nearest(path.name, [each.name for each in path.parent.iterdir()])
+        if near:
+            return NotFoundError(f"{shown(path)} is missing", fix=f"Did you mean {shown(path.with_name(near))}?")
+    return NotFoundError(f"{shown(path)} is missing", fix="A config's file that lies elsewhere now: data.path=FILE.")
 
 
 def known(

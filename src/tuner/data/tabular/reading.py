@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tuner.data.columns import Column, is_numeric
+from tuner.choice import nearest
+from tuner.data.columns import Column, is_number, is_numeric
 from tuner.data.files import shown
 from tuner.data.source import Array, Raw
 from tuner.data.tabular.blocks import Block, TableFile
@@ -18,6 +19,7 @@ from tuner.data.tabular.cells import days, numbers, texts
 from tuner.data.tabular.facts import Facts
 from tuner.data.tabular.looking import look
 from tuner.errors import NotFoundError
+from tuner.figures import some
 
 __all__ = ["look", "raw_of", "read", "rows_of"]
 
@@ -48,10 +50,17 @@ def read(
 
 def check_columns(table: TableFile, names: Sequence[str]) -> None:
     """Raises NotFoundError where the table lacks some of these."""
-    if lacking := [name for name in names if name not in table.names]:
-        told = ", ".join(map(repr, lacking[:10])) + f" and {len(lacking) - 10} more" * (len(lacking) > 10)
-        has = ", ".join(table.names[:20]) + ", ..." * (len(table.names) > 20)
-        raise table.wrong(f"has no column {told}", f"It has {has}.")
+    if lacking := [name for name in dict.fromkeys(names) if name not in table.names]:
+        told = some([f"{name!r}{meant(name, table.names)}" for name in lacking], 10)
+        fix = f"It has {some(table.names, 20)}."
+        if not set(names) & set(table.names) and any(is_number(name) for name in table.names):
+            fix = f"Its first line looks like a row: is the line of names missing? {fix}"
+        raise table.wrong(f"has no column {told}", fix)
+
+
+def meant(name: str, names: Sequence[str]) -> str:
+    near = nearest(name, names)
+    return f" (did you mean {near}?)" if near else ""
 
 
 def rows_of(

@@ -275,6 +275,14 @@ def test_groups_and_equal_rows_stay_in_one_part(more: dict[str, Any], table: Cal
     assert total == list(range(200))
 
 
+def test_groups_that_are_too_few_for_a_part_are_told(table: Callable[..., Table]) -> None:
+    source = table(rows(60, lambda i: f"{i},g{i % 2},{'pq'[i % 3 > 0]}", "a,who,y"), group="who", test=0.1)
+    with pytest.raises(ConfigError) as caught:
+        parts(source)
+    assert "2 groups of samples that stay together are too few" in caught.value.faults[0].message
+    assert any("rows of one who stay in one part" in note for note in source.open().notes)
+
+
 def test_rows_that_are_equal_may_be_dropped_or_kept(table: Callable[..., Table]) -> None:
     text = rows(60, lambda i: f"{i % 20},{'pq'[i % 2]}")
     chosen, _ = parts(table(text, duplicates="drop"))

@@ -45,6 +45,7 @@ COMMANDS = {
     "curves-run": "curves lr-0.01/seed-0 --metric val_accuracy -o out.svg",
     "init": "init flowers.csv --target color",
     "init-columns": "init flowers.csv",
+    "predict-help": "predict --help",
     "early-stop": "early-stop lr-0.01 --patience 1,2",
     "copy": "copy digits",
     "copy-unknown": "copy digitz",

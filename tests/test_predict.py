@@ -17,6 +17,7 @@ import pytest
 
 import tuner
 from tuner.data.splits import choose
+from tuner.errors import UsageError
 
 CONFIG = """
 data: {name: table, path: flowers.csv, target: kind, id: plot}
@@ -78,14 +79,26 @@ def test_rows_are_named_and_answered_in_their_order_as_by_tuner_load(place: Path
     assert list(found[0]) == ["plot", "prediction", "p_a", "p_b", "p_c"]
     assert [row["plot"] for row in found] == [f"p{i}" for i in range(100, 120)]
     model = tuner.load(place / "runs" / "c-1")
-    names = [column.name for column in model.data.columns]
-    assert names == ["colour", "day", "height", "width"]
-    days = {i: float(np.datetime64(flower(i)[4]).astype(int)) for i in range(100, 120)}
-    colours = ["blue", "red", "white"]
-    x = [[colours.index(flower(i)[3]), days[i], float(flower(i)[1] or "nan"), float(flower(i)[2])] for i in days]
+    x = pl.read_csv(rows_without("kind").encode())
     assert [row["prediction"] for row in found] == model.predict(x).tolist()
     shares = np.array([[float(row[f"p_{name}"]) for name in "abc"] for row in found])
     np.testing.assert_allclose(shares, model.predict_proba(x), atol=1e-6)
+    forms = x.to_dict(as_series=False), x.to_dicts(), x.select(reversed(x.columns))
+    assert all(model.predict(form).tolist() == model.predict(x).tolist() for form in forms)
+    assert model.predict(x.to_dicts()[3]).tolist() == [found[3]["prediction"]]
+
+
+def test_rows_that_a_program_gives_are_checked(place: Path) -> None:
+    model, rows = (
+        tuner.load(place / "runs" / "c-1"),
+        pl.read_csv(rows_without("kind").encode()).to_dict(as_series=False),
+    )
+    with pytest.raises(UsageError, match=r"the rows given: has no column 'height' \(did you mean hight\?\)"):
+        model.predict({("hight" if name == "height" else name): cells for name, cells in rows.items()})
+    with pytest.raises(UsageError, match="the rows given: row 3, column 'height': 'tall' is no finite number"):
+        model.predict({**rows, "height": ["1", "2", "tall", *rows["height"][3:]]})
+    with pytest.raises(UsageError, match="not all columns are numbers, so that rows are given by names"):
+        model.predict([[1.0, 2.0, 3.0, 4.0]])
 
 
 def test_numbers_are_in_the_targets_units_and_rows_have_numbers(place: Path) -> None:
@@ -125,7 +138,7 @@ def test_what_training_had_not_seen_is_counted(place: Path) -> None:
     assert "colour: 2 rows with a category that training did not have (green, pink)" in told
     assert "height: 1 row outside the training range" in told
     assert "width: 1 row without a value, which training never lacked" in told
-    assert told[-1] == "predicted kind of 3 rows"
+    assert told[-1] == "predicted kind of 3 rows with runs/c-1"
     assert len(table(done)) == 3
     assert command(place, "predict", "runs/c-1", "-", "-q", given=text.encode()).stderr == b""
 
@@ -154,6 +167,25 @@ def test_folds_answer_for_their_own_rows_by_the_one_that_was_not_trained_on_them
     assert seen == set(range(90))
     done = command(place, "predict", "runs/c-1")
     assert done.returncode == 2 and b"which rows? Only folds have some" in done.stderr
+
+
+def test_answers_do_not_take_the_place_of_what_is_answered(place: Path) -> None:
+    (place / "in.csv").write_text(rows_without("kind"))
+    done = command(place, "predict", "runs/c-1", "in.csv", "-o", "in.csv")
+    assert done.returncode == 2 and b"is an input" in done.stderr
+    assert (place / "in.csv").read_text() == rows_without("kind")
+
+
+def test_a_reader_may_leave_early(place: Path) -> None:
+    """As `| head` does: no error, and no answer more than it took."""
+    (place / "many.csv").write_text(rows_without("kind", count=20_000))
+    words = [sys.executable, "-m", "tuner", "predict", "runs/c-1", "many.csv", "-q"]
+    with subprocess.Popen(words, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None and running.stderr is not None
+        assert running.stdout.readline().startswith(b"plot,prediction")
+        running.stdout.close()
+        assert running.stderr.read() == b""
+        assert running.wait(timeout=60) in (0, 141)
 
 
 def test_a_file_is_written_whole_or_not_at_all(place: Path) -> None:
@@ -201,7 +233,7 @@ def test_refit_trains_on_all_rows_for_the_best_epochs_steps(place: Path) -> None
     done = command(place, "train", "runs/c-1", "--refit")
     assert done.returncode == 0, done.stderr
     assert (
-        b"all rows are trained on, for the" in done.stderr
+        b"all rows are trained on, for as many whole epochs" in done.stderr
         and b"what to expect is what c-1 got: test accuracy" in done.stderr
     )
     run = place / "runs" / "c-refit-1"

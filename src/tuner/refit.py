@@ -50,11 +50,11 @@ def settings(run: Run) -> dict[str, str]:
 
 def note(run: Run) -> str:
     """What to expect of the new run, which has no row left to tell it."""
-    test = run.status.get("test") or {}
+    test, best = run.status.get("test") or {}, run.status["best"]
     told = ", ".join(f"test {name} {number(value)}" for name, value in test.items() if name != "loss")
     score = f"what to expect is what {run.path.name} got: {told}" if told else f"its score is that of {run.path.name}"
-    best = run.status["best"]
-    return f"all rows are trained on, for the {plural(best['step'], 'step')} of {run.path.name}'s best epoch; {score}"
+    when = f"for as many whole epochs as come nearest to the {plural(best['step'], 'step')}"
+    return f"all rows are trained on, {when} of {run.path.name}'s best epoch; {score}"
 
 
 def _quoted(path: str) -> str:

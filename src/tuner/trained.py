@@ -15,6 +15,7 @@ from tuner.config.load import load_config
 from tuner.config.settings import Config
 from tuner.data.columns import features
 from tuner.data.encoding import encode, limits
+from tuner.data.table import Table
 from tuner.durable.reading import shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.loop import Normalizer, chunk_size
@@ -35,7 +36,9 @@ class Model:
 
     Its methods take samples as the data source stores them: pictures (C, H, W) in the source's own numbers (bytes: 0 to
     255), rows of a table (F,) with each column in its unit, sequences (T, F); one sample or a batch (N, ...), as numpy
-    array, nested lists or tensor. They raise UsageError for anything else, and leave torch's global settings alone.
+    array, nested lists or tensor. Rows of a table may come by the names of their columns, and have to where not all are
+    numbers: a data frame of pandas or polars, a dict of columns, a dict a row. They raise UsageError for anything else,
+    and leave torch's global settings alone.
     """
 
     run: Path
@@ -113,7 +116,19 @@ class Model:
 
     def _samples(self, x: Any) -> Tensor:
         """Samples as float32 (N, *shape), N >= 1. Raises UsageError where they are something else."""
-        shape = self.data.stored
+        shape, columns = self.data.stored, self.data.columns
+        if columns:
+            from tuner.data.tabular.reading import by_name, stored  # polars, which pictures do not need
+
+            if (named := by_name(x)) is not None:
+                missing = self.config.data.__dict__.get("missing", Table.fields["missing"].default)
+                return torch.from_numpy(stored(columns, named, missing))
+            if any(column.kind != "number" for column in columns):
+                names = ", ".join(column.name for column in columns)
+                said = (
+                    "these are no samples of this model: not all columns are numbers, so that rows are given by names"
+                )
+                raise UsageError(said, fix=f"Give a data frame or dicts with {names}.")
         try:
             given = _numbers(x)
             if given.shape[-len(shape) :] != shape or given.ndim > len(shape) + 1:
@@ -121,15 +136,14 @@ class Model:
             samples = given.reshape(-1, *shape)
             if not len(samples):
                 raise ValueError("none at all")
-            known = samples.isnan() if any(column.missing for column in self.data.columns) else torch.tensor(False)
+            known = samples.isnan() if any(column.missing for column in columns) else torch.tensor(False)
             finite = (samples.isfinite() | known).flatten(1).all(dim=1)
             if not bool(finite.all()):
                 raise ValueError(f"sample {int(finite.logical_not().nonzero()[0])} holds a number that is not finite")
         except (TypeError, ValueError, RuntimeError) as error:
             sizes = ", ".join(map(str, shape))
-            names = [column.name for column in self.data.columns]
-            columns = f": {', '.join(names)}" if names else ""
-            fix = f"Expected is one sample of shape {shape} or several, (N, {sizes}){columns}."
+            told = f": {', '.join(column.name for column in columns)}" if columns else ""
+            fix = f"Expected is one sample of shape {shape} or several, (N, {sizes}){told}."
             raise UsageError(f"these are no samples of this model: {error}", fix=fix) from None
         return samples
 

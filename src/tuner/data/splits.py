@@ -139,7 +139,11 @@ def choose(dataset: Dataset, raw: Raw) -> Indices:
             return chosen, np.setdiff1d(pool, chosen, assume_unique=True)
         bits = random_bits(source.split_seed, purpose)
         groups = raw.groups if purpose in ("fold", "test", "validation") else None
-        return draw(pool, raw.y, count, bits, by_class=by_class, groups=groups)
+        part, rest = draw(pool, raw.y, count, bits, by_class=by_class, groups=groups)
+        if groups is not None and count and not len(part):
+            few = f"{len(np.unique(groups[pool])):,} groups of samples that stay together are too few for this part"
+            raise ConfigError([Fault(f"data.{purpose}: {few}", key=f"data.{purpose}")])
+        return part, rest
 
     train, test = np.arange(len(raw.y)), None
     if raw.repeated is not None:

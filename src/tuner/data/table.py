@@ -203,6 +203,9 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
         kinds = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
         name, total = self.paths[0].name, sum(facts.rows)
         told = [f"{name}: {facts.dialect}; {plural(total, 'row')}; inputs: {kinds}"]
+        if self.group:
+            why = "stay in one part, so that the parts are only about as large as asked for"
+            told.append(f"data.group: rows of one {self.group} {why}; it is no input")
         many = [column for column in columns if column.kind == "category" and 2 * len(column.categories) > total > 20]
         why = f"categories in {total:,} rows: hardly any comes again"
         return (*told, *(f"{each.name} has {len(each.categories):,} {why}; data.drop: [{each.name}] leaves it out"

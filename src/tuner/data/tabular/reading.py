@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from tuner.data.columns import Column, is_number, is_numeric
 from tuner.data.files import shown
 from tuner.data.source import Array, Raw
 from tuner.data.tabular.blocks import Block, TableFile
-from tuner.data.tabular.cells import days, numbers, texts
+from tuner.data.tabular.cells import cleaned, days, numbers, texts
 from tuner.data.tabular.facts import Facts
 from tuner.data.tabular.looking import look
-from tuner.errors import NotFoundError
+from tuner.errors import NotFoundError, UsageError
 from tuner.figures import some
 
 __all__ = ["look", "raw_of", "read", "rows_of"]
@@ -99,6 +99,43 @@ def values(cells: pl.Series, column: Column, lines: Array, table: TableFile) -> 
     if np.isinf(array).any():
         raise table.wrong(f"column {column.name!r} has numbers beyond 3.4e38, which float32 cannot hold")
     return array
+
+
+def by_name(x: Any) -> dict[str, list[Any]] | None:
+    """The columns of a data frame (of polars, pandas, anything like these), of a dict of columns or of one row, or of a
+    list of such rows; None for anything else."""
+    if isinstance(x, Mapping):
+        plain = {str(name): getattr(cells, "tolist", lambda cells=cells: cells)() for name, cells in x.items()}
+        return {name: list(cells) if isinstance(cells, list | tuple) else [cells] for name, cells in plain.items()}
+    if isinstance(x, list) and x and all(isinstance(row, Mapping) for row in x):
+        return {str(name): [row.get(name) for row in x] for name in dict.fromkeys(key for row in x for key in row)}
+    if hasattr(x, "columns") and hasattr(x, "__getitem__"):
+        return {str(name): list(x[name]) for name in x.columns}
+    return None
+
+
+@dataclass(frozen=True)
+class Given:
+    """Rows that a program hands over, in the place of a file."""
+
+    names: list[str]
+    dialect: None = None
+
+    def wrong(self, message: str, fix: str = "") -> UsageError:
+        return UsageError(f"the rows given: {message.replace('line ', 'row ')}", fix=fix)
+
+
+def stored(columns: Sequence[Column], data: Mapping[str, list[Any]], missing: Sequence[str]) -> Array:
+    """Rows by the names of their columns, float32 (N, columns) as they are stored. Raises UsageError for rows that lack
+    a column, for text among numbers, for columns of different length."""
+    table: Any = Given(list(data))
+    check_columns(table, [column.name for column in columns])
+    try:
+        frame = pl.DataFrame({name: pl.Series(cells, strict=False) for name, cells in data.items()})
+    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
+        raise table.wrong(str(error).partition("\n")[0]) from None
+    cells, lines = cleaned(frame, missing), np.arange(1, len(frame) + 1)
+    return np.stack([values(cells[column.name], column, lines, table) for column in columns], axis=1)
 
 
 def read_all(

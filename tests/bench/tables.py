@@ -192,7 +192,7 @@ def job(name: str, split: int, method: str, asked: dict[str, Any] | None) -> dic
         own = {"data": kept, "loss": "mse" if is_numbers else "cross_entropy"}
     elif asked:
         told = asked.get("numbers" if is_numbers else "classes", asked)
-        own = {**own, **told, "data": {**data, **told.get("data", {})}}
+        own |= {key: {**own[key], **value} if isinstance(value, dict) else value for key, value in told.items()}
     began = time.perf_counter()
     found = METHODS[method](parts) if method in METHODS else with_tuner({**own, "seed": split}, parts)
     seconds = time.perf_counter() - began

@@ -148,11 +148,12 @@ def realmlp(parts: Parts) -> Any:
 
 def with_tuner(config: dict[str, Any], parts: Parts) -> Any:
     import tuner
+    from tuner.predicting import answers
 
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as folder:  # noqa: S108
         run = tuner.train(config, runs_dir=folder)
         model = tuner.load(run.path)
-        found = model.predict(parts.raw[parts.test])
+        found, _ = answers([model], parts.raw[parts.test])
     return np.array([model.classes.index(name) for name in found]) if model.classes else found
 
 

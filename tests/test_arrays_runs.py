@@ -102,7 +102,7 @@ def test_a_moved_file_is_found_by_its_path(workplace: Any) -> None:
     text, _ = config(workplace, "mlp on rows")
     ended = workplace.train(text)
     moved = (workplace.folder / "my.npz").rename(workplace.folder / "other.npz")
-    with pytest.raises(NotFoundError, match=r"my\.npz is missing\nSet data\.path to where it lies now"):
+    with pytest.raises(NotFoundError, match=r"my\.npz is missing\nIf a config names it: data\.path="):
         workplace.open(text)
     found = workplace.open(text, f"data.path={moved}")
     assert isinstance(found, Answered) and found.run.path == ended.run

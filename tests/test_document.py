@@ -214,6 +214,7 @@ def at(text: str, fault: Fault) -> str:
 @example(0, 1, 0)
 @example(400, 1, 400)
 @example(401, 1, 401)
+@example(0, 402, 0)
 def test_a_fault_shows_what_stands_around_it_in_a_long_line(before: int, width: int, behind: int) -> None:
     line = "é" * before + "x" * width + "y" * behind
     fault = Place("c.yaml", 7, before + 1, line, width).fault("wrong" * 1000, given="g" * 10_000)
@@ -221,7 +222,7 @@ def test_a_fault_shows_what_stands_around_it_in_a_long_line(before: int, width: 
     assert len(fault.excerpt) <= 2 * nodes.AROUND + 7
     assert len(fault.message) == len(fault.given) == nodes.LONGEST
     token = fault.excerpt[fault.column - fault.skipped - 1 :][: fault.width]
-    assert token.removesuffix("...").strip("x") == ""
+    assert token.strip("x") == ""
     assert token.startswith("x") and (fault.width == width or fault.excerpt.endswith("..."))
     assert fault.excerpt.strip(".") in line
 

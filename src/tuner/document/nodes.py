@@ -62,10 +62,11 @@ class Place:
     def fault(self, message: str, **details: Any) -> Fault:
         """A fault that stands here, with what stands around it in the line."""
         first, last = max(0, self.column - 1 - AROUND), self.column + AROUND
-        line = self.excerpt[first:last] + "..." * (last < len(self.excerpt))
+        line = self.excerpt[first:last]
+        width = max(1, min(self.width, len(line) - (self.column - 1 - first)))  # the dots behind are no part of it
+        line += "..." * (last < len(self.excerpt))
         if first:
             line, first = f"...{line}", first - 3
-        width = max(1, min(self.width, len(line) - (self.column - 1 - first)))
         told = {name: _cut(text, LONGEST) if isinstance(text, str) else text for name, text in details.items()}
         return Fault(_cut(message, LONGEST), self.file, self.line, self.column, excerpt=line, width=width,
                      skipped=first, **told)  # fmt: skip

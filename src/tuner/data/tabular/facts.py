@@ -68,7 +68,9 @@ def missing(path: Path) -> NotFoundError:
         near = nearest(path.name, [each.name for each in path.parent.iterdir()])
         if near:
             return NotFoundError(f"{shown(path)} is missing", fix=f"Did you mean {shown(path.with_name(near))}?")
-    return NotFoundError(f"{shown(path)} is missing", fix="A config's file that lies elsewhere now: data.path=FILE.")
+    return NotFoundError(
+        f"{shown(path)} is missing", fix="If a config names it: data.path=FILE says where it lies now."
+    )
 
 
 def known(

@@ -88,14 +88,14 @@ def values(cells: pl.Series, column: Column, lines: Array, table: TableFile) -> 
         found = named.replace_strict(known, codes, default=-1.0, return_dtype=pl.Float32)
         return found.set(cells.is_null(), None).fill_null(np.nan).to_numpy()
     found = days(cells, column.form) if column.kind == "date" else numbers(cells, table.dialect)
-    odd = (cells.is_not_null() & (found.is_null() | found.is_infinite())).arg_true()
-    if len(odd):
-        at = int(odd[0])
+    wide = found.to_numpy()  # of float64, NaN for null
+    if found.null_count() != cells.null_count() or np.isinf(wide).any():
+        at = int((cells.is_not_null() & (found.is_null() | found.is_infinite())).arg_true()[0])
         wanted = f"date like {column.form}" if column.kind == "date" else "finite number"
         what = f"line {lines[at]:,}, column {column.name!r}: {str(cells[at])[:60]!r} is no {wanted}"
         raise table.wrong(what, f"mend it, add it to data.missing, or say what data.columns: {{{column.name}: ...}} is")
     with np.errstate(over="ignore"):
-        array = found.fill_null(np.nan).to_numpy().astype(np.float32)
+        array: Array = wide.astype(np.float32)
     if np.isinf(array).any():
         raise table.wrong(f"column {column.name!r} has numbers beyond 3.4e38, which float32 cannot hold")
     return array

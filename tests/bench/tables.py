@@ -150,6 +150,7 @@ def with_tuner(config: dict[str, Any], parts: Parts) -> Any:
     import tuner
     from tuner.predicting import answers
 
+    config = {**config, "training": {**config.get("training", {}), "threads": 1}}  # others have one core each, too
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as folder:  # noqa: S108
         run = tuner.train(config, runs_dir=folder)
         model = tuner.load(run.path)

@@ -189,15 +189,11 @@ class Predictor:
         target = self.first.data.target
         named = [*(column.name for column in self.first.data.columns), *self.not_inputs]
         numbers = {name: int(name.removeprefix("column_")) for name in named if re.fullmatch("column_[0-9]+", name)}
-        if target in numbers and len(numbers) == len(named) and not self.first_names_differ(table):
+        has_names = table.dialect is None or table.dialect.header
+        if target in numbers and len(numbers) == len(named) and not has_names:
             everything = sorted(numbers, key=lambda name: numbers[name])
             if len(table.names) == len(everything) - 1:
                 table.names = [name for name in everything if name != target]
-
-    @staticmethod
-    def first_names_differ(table: TableFile) -> bool:
-        """Whether the file has names of its own."""
-        return table.dialect is None or table.dialect.header
 
 
 def predictor(group: Group, own_rows: bool) -> Predictor:

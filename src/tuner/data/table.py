@@ -18,7 +18,7 @@ from tuner.data.source import Dataset, Description, DrawnTest, NumericTarget, So
 from tuner.data.tabular.facts import ASKED, Facts, Seen, facts_of, known
 from tuner.data.tabular.target import target_column
 from tuner.errors import ConfigError, Fault, NotFoundError
-from tuner.figures import plural
+from tuner.figures import plural, some
 
 FILE, NAME = Text(least=1, words="a path", is_path=True), Text(least=1, words="the name of a column")
 AUTO = OneOf("auto")
@@ -165,9 +165,8 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
             for name in given:
                 if name is not None and name not in names:
                     near = nearest(str(name), names)
-                    has = ", ".join(names[:30]) + f" and {len(names) - 30} more" * (len(names) > 30)
                     found.append(Fault(f"{shown(self.paths[0])} has no column {name}", key=f"data.{key}",
-                                       given=str(name), allowed=has, suggestion=near))  # fmt: skip
+                                       given=str(name), allowed=some(names, 30), suggestion=near))  # fmt: skip
         for key in ("id", "group", "time"):
             if not found and getattr(self, key) == target:
                 found.append(Fault(f"{target} is the target", key=f"data.{key}", given=str(target)))

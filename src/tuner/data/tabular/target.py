@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tuner.data.columns import Column
 from tuner.data.tabular.facts import Seen
 from tuner.errors import NotFoundError
+from tuner.figures import some
 
 
 def target_column(
@@ -30,7 +31,7 @@ def target_column(
     if len(seen.categories) < 2:
         raise wrong(f"the target {seen.name} is {seen.categories[0]!r} {constant}", "")
     if alone := [name for name, count in zip(seen.categories, seen.counts, strict=True) if count < 2]:
-        told = ", ".join(map(repr, alone[:5])) + f" and {len(alone) - 5} more" * (len(alone) > 5)
+        told = some([repr(name) for name in alone], 5)
         fix = f"Join it with another class or leave the {unit} out; numbers may want data.task: numbers."
         raise wrong(f"class {told} of {seen.name} has a single {unit}, which cannot both train and test", fix)
     return Column(seen.name, "category", seen.categories)

@@ -162,7 +162,7 @@ class Predictor:
         if not self.folds:
             return answers(self.models, x)
         at = np.arange(start, start + len(x))
-        found, shares = answers(self.models, x)
+        found, shares = answers(self.models, x)  # rows that none was tested on, for they had no target, have the mean
         for model, tested in zip(self.models, self.folds, strict=True):
             mine = np.isin(at, tested)
             if mine.any():

@@ -16,7 +16,6 @@ from tuner.data.tabular.blocks import TableFile
 from tuner.data.tabular.cells import DATES, days, numbers
 from tuner.data.tabular.dialect import Dialect
 from tuner.data.tabular.facts import Facts, Seen
-from tuner.errors import NotFoundError
 
 MOST_CATEGORIES, TRACKED_NUMBERS = 10_000, 1_000
 MOSTLY = 0.9
@@ -51,12 +50,12 @@ def look(paths: Sequence[Path], settings: Any) -> Facts:
 @dataclass
 class Look:
     """One column, as far as it was read. `values` counts its distinct texts or numbers, None where they are too many;
-    `missing` has a count a file, `whole` is whether all are whole numbers, `padded` whether one of them begins with 0,
-    `bad` is the first cell that is no number, with its file and where it stands."""
+    `table` is the file read last, `missing` has a count a file, `whole` is whether all are whole numbers, `padded`
+    whether one of them begins with 0, `bad` is the first cell that is no number, with its file and where it stands."""
 
     name: str
     asked: Kind | None
-    dialect: Dialect | None = None
+    table: TableFile | None = None
     values: Counter[Any] | None = field(default_factory=Counter)
     missing: list[int] = field(default_factory=list)
     numbers: int = 0
@@ -72,7 +71,7 @@ class Look:
 
     def add(self, cells: pl.Series, lines: Array, table: TableFile) -> None:
         """Takes up some more rows."""
-        self.dialect = table.dialect
+        self.table = table
         if cells.dtype not in (pl.String, pl.Float64, pl.Datetime):
             raise table.wrong(f"column {self.name!r} holds {cells.dtype}", f"drop it: data.drop: [{self.name}]")
         self.missing[-1] += cells.null_count()
@@ -114,19 +113,20 @@ class Look:
 
     def seen(self) -> Seen:
         """What the column is. Raises NotFoundError where that is not clear, or not what was asked."""
-        there = self.numbers + self.others + self.moments
+        assert self.table is not None  # noqa: S101 - a table has a block
+        there, dialect = self.numbers + self.others + self.moments, self.table.dialect
         named: Counter[str] = Counter()
         for value, count in (self.values or {}).items():
-            named[str(value) if self.padded or self.others else text_of(_number(value, self.dialect))] += count
+            named[str(value) if self.padded or self.others else text_of(_number(value, dialect))] += count
         kind = self.asked or self.told(there, named)
         if kind == "date":
-            self.check_dates()
+            self.check_dates(self.table)
             return Seen(self.name, kind, tuple(self.missing), len(named) or there, form=self.forms[0])
         if kind == "number":
             self.check_numbers()
         if kind == "boolean" and len(named) != 2:
             has = f"is to be a boolean, and has {len(named)} different values"
-            raise NotFoundError(f"column {self.name!r} {has}", fix="A boolean has exactly two values.")
+            raise self.table.wrong(f"column {self.name!r} {has}", "A boolean has exactly two values.")
         names = in_order(named)
         low, high = (self.low, self.high) if self.numbers and not self.others else (0.0, 0.0)
         form = self.forms[0] if kind == "category" and self.others and not self.numbers and self.forms else ""
@@ -160,12 +160,12 @@ class Look:
             fix = f"mend it, add it to data.missing, or say data.columns: {{{self.name}: category}}"
             raise table.wrong(what, fix)
 
-    def check_dates(self) -> None:
+    def check_dates(self, table: TableFile) -> None:
         """Raises NotFoundError where not all cells are dates written in one way."""
         if self.numbers or not self.forms:
             fix = "Such a column has dates like 2024-12-31 or 2024-12-31 23:59:59, all written in one way."
             has = f"has {self.bad[2][:60]!r}" if self.bad else "has numbers"
-            raise NotFoundError(f"column {self.name!r} is to be a date, and {has}", fix=fix)
+            raise table.wrong(f"column {self.name!r} is to be a date, and {has}", fix)
 
 
 def _of(value: Any) -> float:

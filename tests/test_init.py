@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import polars as pl
 import pytest
 
-from tuner.asks.init import ask, batch_size, epochs
+from tuner.asks.init import ask
+from tuner.asks.init.writing import batch_size, epochs
 from tuner.config.load import load
 from tuner.config.schema import json_schema
 from tuner.document.files import plain
-from tuner.errors import NotFoundError, UsageError
+from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.shipped import configs, folder
 
 CASES = Path(__file__).parent / "cases" / "init"
@@ -239,10 +241,63 @@ def test_without_a_target_the_columns_are_told_and_what_to_type(words: list[str]
 @pytest.mark.parametrize("name", ["t.npz", "T.NPZ"])
 def test_arrays_are_no_table(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"PK\3\4")
-    for command in ("train", "check", "init"):
+    for command in ("train", "check"):
         done = tuner(command, name, cwd=tmp_path)
         assert done.returncode == 2
         assert "holds arrays" in done.stderr
+        assert f"tuner init {name}" in done.stderr
+    done = tuner("init", name, cwd=tmp_path)
+    assert (done.returncode, list(tmp_path.glob("*.yaml"))) == (4, [])
+    assert name in done.stderr
+
+
+SHAPES: dict[str, tuple[tuple[int, ...], str, str]] = {
+    "rows": ((200, 5), "float32", "mlp"),
+    "pictures": ((200, 8, 8), "uint8", "cnn"),
+    "sequences": ((200, 7, 3), "float32", "rnn"),
+}
+
+
+@pytest.mark.parametrize("task", ["classes", "numbers"])
+@pytest.mark.parametrize("name", SHAPES)
+def test_arrays_get_the_config_of_their_shape(name: str, task: str, tmp_path: Path) -> None:
+    (shape, kind, model), rng = SHAPES[name], np.random.default_rng(0)
+    y = rng.integers(0, 3, shape[0]) if task == "classes" else rng.normal(size=shape[0])
+    np.savez(tmp_path / "my.npz", x=(rng.random(shape) * 250).astype(kind), y=y)
+    told = ask(tmp_path / "my.npz", None, "auto", tmp_path, ["data.test=0.3"])
+    loaded = load(str(tmp_path / "my.yaml"))
+    assert (loaded.config.model.name, vars(loaded.config.data)["test"]) == (model, 0.3)
+    assert loaded.config.loss.name == {"classes": "cross_entropy", "numbers": "mse"}[task]
+    assert (told.data["samples"], told.data["task"]) == (200, task)
+    with pytest.raises(UsageError, match="no columns"):
+        ask(tmp_path / "my.npz", "y", "auto", tmp_path / "other.yaml")
+
+
+def test_a_table_is_looked_at_under_the_settings_given(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", {"color": COLORS, "size": [*SIZES[:-1], "none"], "note": COLORS[::-1]})
+    with pytest.raises(NotFoundError, match="'none' is no number"):
+        ask(path, "color", "auto", tmp_path)
+    given = ["data.missing=['', none]", "data.drop=[note]", "data.test=0.3", "data.normalize=standard"]
+    ask(path, "color", "auto", tmp_path, given)
+    data = vars(load(str(tmp_path / "t.yaml")).config.data)
+    assert [data[key] for key in ("missing", "drop", "test", "normalize")] == [["", "none"], ["note"], 0.3, "standard"]
+    for wrong in ("lr=0.1", "data.path=u.csv", "data.target=size"):
+        with pytest.raises(UsageError, match="no setting for a look"):
+            ask(path, "color", "auto", tmp_path / "u.yaml", [wrong])
+    for wrong in ("data.drop=[notes]", "data.test=3"):
+        with pytest.raises(ConfigError):
+            ask(path, "color", "auto", tmp_path / "u.yaml", [given[0], wrong])
+    assert not (tmp_path / "u.yaml").exists()
+
+
+def test_columns_that_are_not_clear_are_told_at_once(tmp_path: Path) -> None:
+    cells = [*SIZES[:-1], "x1"]
+    path = write(tmp_path / "t.csv", {"color": COLORS, "a": cells, "b": SIZES, "c": cells[::-1]})
+    with pytest.raises(NotFoundError) as caught:
+        ask(path, "color", "auto", tmp_path)
+    first, second = caught.value.message.splitlines()
+    assert f"line {ROWS + 1}, column 'a'" in first
+    assert "line 2, column 'c'" in second
 
 
 def test_no_file_is_ever_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,12 +16,15 @@ from safetensors.torch import load_file
 import tuner
 from tuner import machine, network
 from tuner.asks.check import ask
+from tuner.cli.recipe import is_possible
 from tuner.durable.writing import read_folder
 from tuner.errors import ResourceError
 from tuner.options.layers.of_torch import Dropout
 from tuner.options.models import MLP, Layers
 from tuner.plan import plan
+from tuner.recipe.reading import read_recipes
 from tuner.runs.folder import read
+from tuner.shipped import recipes
 from tuner.stopping import Stop, StopRequests
 
 LOWER = "training.precision=bfloat16"
@@ -136,3 +139,12 @@ def test_outputs_of_a_network_are_float32() -> None:
     one, other = (network.build(plan(MLP(hidden=[32]), (12,), 3), 0, kind)(x) for kind in ("float32", "bfloat16"))
     assert other.dtype == torch.float32
     assert 1e-4 < float((one - other).detach().abs().max() / one.detach().abs().max()) < 2e-2
+
+
+def test_a_recipe_of_it_is_left_out_where_it_cannot_be_trained(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_flags(monkeypatch, "avx2 fma")
+    every = read_recipes(list(recipes().values()))
+    assert [each.name for each in every if not is_possible(each, named=False)] == ["precision"]
+    assert "precision is left out: training.precision is bfloat16" in capsys.readouterr().err

@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 
 import tuner
 from tuner.data.splits import choose
@@ -163,7 +166,10 @@ def test_folds_answer_for_their_own_rows_by_the_one_that_was_not_trained_on_them
         tested = choose(dataset, dataset.read()).test
         assert tested is not None
         seen |= set(tested.tolist())
-        assert [found[at] for at in tested] == [own[at] for at in tested]
+        for mine, theirs in ((found[at], own[at]) for at in tested):
+            assert mine["prediction"] == theirs["prediction"]
+            shares = [[float(row[f"p_{name}"]) for name in "abc"] for row in (mine, theirs)]
+            assert shares[0] == pytest.approx(shares[1], abs=1e-6)  # products round by how many rows they have
     assert seen == set(range(90))
     done = command(place, "predict", "runs/c-1")
     assert done.returncode == 2 and b"which rows? Only folds have some" in done.stderr
@@ -267,3 +273,23 @@ def test_arrays_are_answered_from_an_npz_file(tmp_path: Path) -> None:
     assert done.returncode == 4 and b"other.npz has uint8 of shape (40, 5, 6) as x" in done.stderr
     done = command(tmp_path, "predict", "runs/c-1", "c.yaml")
     assert done.returncode == 4 and b"c.yaml is damaged, or no .npz file" in done.stderr
+
+
+def test_a_group_is_refitted_by_the_median_of_its_members(place: Path) -> None:
+    done = command(place, "train", "c-3", "--refit", "-q")
+    assert done.returncode == 0, done.stderr
+    run = place / done.stdout.decode().strip()
+    members = [json.loads(path.read_text()) for path in place.glob("runs/c-3/fold-*/status.json")]
+    config, told = yaml.safe_load((run / "config.yaml").read_text()), json.loads((run / "data.json").read_text())
+    steps = math.ceil(90 / 16)
+    assert config["training"]["stop_after"] == max(1, round(median(each["best"]["step"] for each in members) / steps))
+    assert (config["data"]["fold"], told["parts"]["train"]["samples"]) == (None, 90)
+
+
+def test_of_a_run_that_is_not_finished_another_is_named(place: Path) -> None:
+    done = command(place, "train", "c.yaml", "training.epochs=4000", "--max-time", "1s", "--run", "late", "-q")
+    assert done.returncode == 75, done.stderr
+    said = command(place, "predict", "late", "flowers.csv")
+    assert said.returncode == 4
+    assert "late is stopped" in said.stderr.decode()
+    assert "tuner predict c-" in said.stderr.decode()

@@ -1,7 +1,9 @@
-"""Shipped files are found from a checkout, an editable install and a wheel."""
+"""Shipped files are found from a checkout, an editable install and a wheel; a stranger's path from there on."""
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import subprocess
 import sys
@@ -57,22 +59,15 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
+def install(python: Path, *words: str) -> None:
+    how = ["--quiet", "--no-deps", "--no-build-isolation", "--force-reinstall"]
+    command = [str(python), "-m", "pip", "install", *how, *words, str(PROJECT)]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+
+
 @pytest.mark.parametrize("editable", [True, False], ids=["editable", "wheel"])
 def test_from_an_install(bare: Path, tmp_path: Path, editable: bool) -> None:
-    words = ["-e"] if editable else []
-    command = [
-        str(bare),
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "--force-reinstall",
-        *words,
-        str(PROJECT),
-    ]
-    subprocess.run(command, check=True, capture_output=True, text=True)
+    install(bare, *(["-e"] if editable else []))
     names, config, recipe = answer(str(bare), tmp_path)
     assert "mnist-mlp" in names.split()
     root = PROJECT if editable else site_packages(bare) / "tuner"
@@ -119,3 +114,44 @@ def test_a_name_that_is_none() -> None:
     with pytest.raises(ConfigError, match="1 error") as error:
         shipped.find_config("mnist-mpl")
     assert error.value.faults[0].suggestion == "mnist-mlp"
+
+
+HEAD = ["plant", "height", "width", "colour", "seen", "y"]
+
+
+def plant(at: int) -> list[str]:
+    """A row of a stranger's table: the taller of the blue ones are oaks."""
+    height = "" if at % 13 == 6 else f"{at * 29 % 31 + 0.5}"
+    colour = ["red", "blue"][at * 7 % 5 % 2]
+    kind = "oak" if colour == "blue" and at * 29 % 31 > 9 else "elm"
+    return [f"plant {at}", height, f"{at * at % 17}", colour, f"2024-{at % 12 + 1:02}-11", kind]
+
+
+def write(path: Path, rows: range, columns: int) -> None:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([HEAD[:columns], *(plant(at)[:columns] for at in rows)])
+
+
+@pytest.mark.slow  # it installs, and imports torch three times
+def test_a_stranger_trains_on_a_table_and_predicts_new_rows(bare: Path, tmp_path: Path) -> None:
+    install(bare)
+    write(tmp_path / "my.csv", range(300), len(HEAD))
+    write(tmp_path / "new.csv", range(300, 340), len(HEAD) - 1)
+    plain = {key: value for key, value in os.environ.items() if not key.startswith(("TUNER", "PYTHON"))}
+    env = {**plain, "PATH": f"{bare.parent}:{plain['PATH']}", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+    def typed(line: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            ["bash", "-c", line], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done
+
+    assert str(bare) in typed("tuner doctor").stdout
+    typed("tuner init my.csv --target y")
+    assert "- plant" in (tmp_path / "my.yaml").read_text()  # it tells rows apart, and is left out
+    assert typed("tuner train my.yaml").stderr.endswith("next    tuner predict my-1 my.csv\n")
+    answers = list(csv.DictReader(io.StringIO(typed("tuner predict my new.csv").stdout)))
+    expected = [plant(at)[-1] for at in range(300, 340)]
+    assert sum(row["prediction"] == kind for row, kind in zip(answers, expected, strict=True)) >= 36
+    assert typed("tuner predict my new.csv -q").stderr == ""

@@ -18,12 +18,15 @@ from tuner.data.npz.reading import NpzFile
 from tuner.data.source import Array
 from tuner.data.splits import choose
 from tuner.data.table import Table
-from tuner.data.tabular.blocks import TableFile
-from tuner.data.tabular.reading import Rows, check_columns, rows_of
+from tuner.data.tabular.blocks import Block, TableFile
+from tuner.data.tabular.reading import check_columns, rows_of
 from tuner.data.tabular.writing import write_rows
+from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.figures import plural
-from tuner.runs.family import Group
+from tuner.paths import reference
+from tuner.runs.family import Group, read_group
+from tuner.runs.find import results_in
 from tuner.trained import Model, model_of
 
 __all__ = ["PREDICTION", "Predictor", "Strange", "predictor", "write_rows"]
@@ -57,19 +60,19 @@ class Strange:
     outside: Counter[str] = field(default_factory=Counter)
     gaps: Counter[str] = field(default_factory=Counter)
 
-    def look(self, model: Model, rows: Rows) -> None:
-        """Counts what is strange to the model in some rows."""
+    def look(self, model: Model, block: Block, x: Array) -> None:
+        """Counts what is strange to the model in some rows, of which `x` is what is stored."""
         low, high = (dict(zip([each.name for column in model.data.columns for each in column.features],
                               model.data.normalize[key], strict=True)) for key in ("low", "high"))  # fmt: skip
         for at, column in enumerate(model.data.columns):
-            values = rows.x[:, at]
+            values = x[:, at]
             if not column.missing and (count := int(np.isnan(values).sum())):
                 self.gaps[column.name] += count
             if column.kind in ("category", "boolean"):
                 odd = (values < 0) | np.isin(values, column.unseen)
                 if odd.any():
                     self.categories[column.name] += int(odd.sum())
-                    names = rows.frame[column.name].gather(np.flatnonzero(odd)).unique(maintain_order=True)
+                    names = block.cells(column.name).gather(np.flatnonzero(odd)).unique(maintain_order=True)
                     self.examples.setdefault(column.name, {}).update(dict.fromkeys(map(str, names[:EXAMPLES])))
             elif column.kind == "number":
                 with np.errstate(invalid="ignore"):
@@ -142,7 +145,7 @@ class Predictor:
             for block in table.blocks():
                 rows = rows_of(table, block, columns, None, beside)
                 if not self.folds:
-                    strange.look(self.first, rows)
+                    strange.look(self.first, block, rows.x)
                 numbers = {ROW: np.arange(row, row + len(rows.x))} if not naming else {}
                 yield {**numbers, **rows.beside, **self.answered(*self.of_rows(rows.x, row - 1))}
                 row += len(rows.x)
@@ -201,7 +204,13 @@ def predictor(group: Group, own_rows: bool) -> Predictor:
     NotFoundError where none is finished, or a file of one is missing or damaged."""
     runs = [run for run in group.runs.values() if run.state == "finished"]
     if not runs:
-        raise NotFoundError(f"{group.path} has no finished run", fix="Train it to its end first.")
+        fix = f"`{group.next}` trains it to its end."
+        for path, name in results_in(group.path.parent):
+            other = read_group(path) if name == group.first.name and path != group.path else None
+            if other is not None and other.state == "finished":
+                fix = f"{fix} `tuner predict {reference(path)}` answers with the newest that is finished."
+                break
+        raise NotFoundError(f"{shown(group.path)} is {group.state}: it has no finished run", fix=fix)
     models = tuple(model_of(run.path) for run in runs)
     plain = [tuple(map(_unfitted, model.data.columns)) for model in models]
     if any(each != plain[0] for each in plain):

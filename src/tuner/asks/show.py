@@ -115,7 +115,7 @@ def summary(run: Run) -> Pairs:
         lines["best"] = f"epoch {best['epoch']} of {run.setting('training.epochs')}: {values}"
     if status.get("test"):
         lines["test"] = _listed(usual(status["test"], run.monitor))
-    if run.rows:
+    if run.rows and column(run.monitor).part:
         lines[run.monitor] = Spark([row.get(run.monitor) for row in run.rows], width=40)
     return Pairs([*lines.items(), ("next", Command(next_command(run)))])
 

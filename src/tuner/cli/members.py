@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from tuner.config.varied import FOLDS, FOLDS_BY_SEED, SEEDS, SPLITS, Key
+from tuner.config.varied import FOLDS, FOLDS_BY_SEED, SEEDS, SPLITS, Key, counted
 from tuner.durable.reading import shown
 from tuner.errors import UsageError
 
@@ -34,7 +34,8 @@ def parse_members(seeds: str | None, splits: str | None = None, folds: int | Non
             fix = "A split has a seed of its own. --folds K --seeds N trains each fold with each seed."
             raise UsageError(f"--splits does not go together with {other}", fix=fix)
         keys = tuple((each, each) for each in parse_seeds(splits, "--splits"))
-        return Members(SPLITS, keys, dict.fromkeys(("data.split_seed=0", "seed=0"), f"--splits {splits}"))
+        options = dict.fromkeys(("data.split_seed=0", "seed=0"), f"--splits {splits}")
+        return Members(SPLITS, keys, options, too_few(SPLITS, len(keys)))
     chosen = None if seeds is None else parse_seeds(seeds)
     options = {} if seeds is None else {"seed=0": f"--seeds {seeds}"}
     if folds is not None:
@@ -45,11 +46,15 @@ def parse_members(seeds: str | None, splits: str | None = None, folds: int | Non
         return Members(FOLDS if chosen is None else FOLDS_BY_SEED, both, options)
     if chosen is None:
         return None
-    from tuner.asks.compare.statistics import least_pairs  # it takes a while, and is of no use to a single run
+    return Members(SEEDS, tuple((seed,) for seed in chosen), options, too_few(SEEDS, len(chosen)))
 
-    few = len(chosen) < (least := least_pairs(1))
-    notes = (f"a verdict of compare takes {least} seeds, these are {len(chosen)}",) if few else ()
-    return Members(SEEDS, tuple((seed,) for seed in chosen), options, notes)
+
+def too_few(varies: Sequence[str], count: int) -> tuple[str, ...]:
+    """A note where no verdict can come of so many members."""
+    from tuner.asks.compare.statistics import least_units  # it takes a while, and is of no use to a single run
+
+    least = least_units(varies == SEEDS)
+    return (f"a verdict of compare takes {counted(varies, least)}, these are {count}",) if count < least else ()
 
 
 def parse_seeds(text: str, option: str = "--seeds") -> tuple[int, ...]:

@@ -43,8 +43,9 @@ FAIL_ON = "Exit with 1 on better, worse, equivalent or undecided."
 BY = "Groups on several data sets: a table of ideas and data sets."
 PATIENCE = "Epochs without improvement before the stop."
 MONITOR = "Metrics to watch; default: each run's monitor."
-OWN = "A .csv, .tsv or .parquet file, text also as .gz; none: the digits' config."
+OWN = "A .csv, .tsv or .parquet file, text also as .gz; .npz; none: the digits' config."
 TARGET = "The column to predict."
+LOOKED = "Settings of data under which the file is looked at."
 TASK = "auto: texts and two values are classes, others numbers."
 INTO = "The config's file, or - for stdout; default: called like the table, here."
 KIND = "A kind of choice, configs or recipes."
@@ -90,12 +91,15 @@ def init(
     target: Annotated[str | None, Option(metavar="COLUMN", help=TARGET)] = None,
     task: Annotated[str, Option(metavar="auto|classes|numbers", help=TASK)] = "auto",
     output: Annotated[Path | None, Option("-o", "--output", parser=path_of, metavar="FILE", help=INTO)] = None,
+    overrides: Annotated[list[str], Argument(metavar="[KEY=VALUE]...", help=LOOKED)] = EMPTY,
 ) -> None:
     """\b
     tuner init my.csv                           its columns, to choose the target from
     tuner init my.csv --target species          ./my.yaml, with what was found in the columns
     tuner init my.csv --target price -o configs/price.yaml
     tuner init my.csv --target price -o - | tuner check -
+    tuner init my.csv --target price data.drop='[note]' 'data.missing=["", "?", none]'
+    tuner init my.npz                           arrays of numpy: x and y
     tuner init                                  ./digits.yaml, to begin with
 
     Columns that are no inputs (constant, twice there, ids, free text, what gives the target away) are left out, each

@@ -27,13 +27,12 @@ from tuner.durable.writing import write_file
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
 from tuner.events import Ended, Failed, MemberTold
 from tuner.explain.language import default_text
-from tuner.machine import device_for
 from tuner.members import train_group
 from tuner.members.opening import GroupSession, open_group
 from tuner.opening import Request, command_line
 from tuner.options.metrics import Column as Measured
 from tuner.options.metrics import column as column_of
-from tuner.recipe.reading import Claim, ClaimFile, Curves, Recipe, find_recipes, read_recipes
+from tuner.recipe.reading import Claim, ClaimFile, Curves, Recipe, find_recipes, hindrance, read_recipes
 from tuner.recipe.results import (
     COLUMNS,
     RESULT,
@@ -152,12 +151,11 @@ class Asked:
 
 def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
     """Trains what is missing and reports; whether no claim fell."""
-    found = read_recipes(find_recipes(names))
+    found = [each for each in read_recipes(find_recipes(names)) if is_possible(each, named=bool(names))]
     asked.check(found, verifies)
     for recipe in found:  # what is missing or damaged is told before hours of training
         for loaded in recipe.configs.values():
             locate(loaded.config.data)
-            device_for(loaded.config.training.device, loaded.config.training.precision)
         shipped_outcomes(recipe)
         if asked.update:
             readme_of(recipe)
@@ -179,6 +177,16 @@ def judge(names: Sequence[str], asked: Asked, verifies: bool = False) -> bool:
     if asked.update and any(is_shipped(recipe) for recipe in found):
         write_page()
     return not any(each["fallen"] for each in told)
+
+
+def is_possible(recipe: Recipe, named: bool) -> bool:
+    """Whether this machine can train it. Raises ResourceError where it cannot, and the recipe was asked for by name."""
+    error = hindrance(recipe)
+    if error is not None and named:
+        raise error
+    if error is not None:
+        say_error(f"note: {recipe.name} is left out: {error.message}")
+    return error is None
 
 
 def report(recipe: Recipe, groups: Groups, asked: Asked) -> dict[str, Any]:

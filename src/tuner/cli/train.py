@@ -27,7 +27,7 @@ from tuner.events import Ended, EpochDone, Event, Failed, GroupEvent, MemberTold
 from tuner.figures import number
 from tuner.notebook import begin, settle
 from tuner.opening import Answered, Request, Session, command_line
-from tuner.paths import expanded, normal, reference
+from tuner.paths import expanded, normal
 from tuner.refit import note as refit_note
 from tuner.refit import settings as refit_settings
 from tuner.render.chart.image import keep
@@ -37,7 +37,7 @@ from tuner.render.training import GroupView, RunView
 from tuner.runs.family import Group, read_group
 from tuner.runs.files import CONFIG as CONFIG_FILE
 from tuner.runs.files import ENDED, IDENTITY, apart
-from tuner.runs.find import instead_of_config, resolve_run
+from tuner.runs.find import instead_of_config, resolve
 from tuner.runs.folder import Run, glance, members, read
 from tuner.runs.values import Condition, judge, parse_requirements
 from tuner.shipped import find_config
@@ -45,7 +45,7 @@ from tuner.stopping import StopRequests
 
 CONFIG = "A YAML file, a run folder, a shipped config's name, or - for stdin."
 REQUIRE = "Exit with 1 unless this holds at the end; repeatable."
-REFIT = "Train a finished RUN's config on all rows, for as many steps as its best epoch took."
+REFIT = "Train the config of a finished run or group on all rows, for as many steps as its best epoch took."
 MAX_TIME = "Stop after this long with exit 75; the same command goes on."
 SEEDS = "Train a group: seeds 0 to N-1, or a list: 3,5,8; more of them are added."
 SPLITS = "The same with splits of the data: split_seed and seed are N."
@@ -100,8 +100,8 @@ def train(
     run=$(tuner train my.yaml -q) && tuner show "$run"
     """
     config, runs_dir = expanded(config), manner.runs_dir
-    refitted = read(resolve_run(config, runs_dir)) if refit else None
-    config = str(refitted.path / CONFIG_FILE) if refitted else config
+    refitted = read_group(resolve(config, runs_dir), read) if refit else None
+    config = str(refitted.first.path / CONFIG_FILE) if refitted else config
     is_run = os.path.isfile(Path(config, IDENTITY))  # noqa: PTH113 - Path's own raises for what cannot be read
     if run is not None:
         run = normal(run)
@@ -121,7 +121,7 @@ def train(
         raise typer.Exit(train_one(asked) if family is None else train_family(asked, family))
 
 
-def loaded_for(source: str, overrides: list[str], family: Members | None, refitted: Run | None) -> Loaded:
+def loaded_for(source: str, overrides: list[str], family: Members | None, refitted: Group | None) -> Loaded:
     """The config under what the options of the command line stand for."""
     options = {**(refit_settings(refitted) if refitted else {}), **(family.options if family else {})}
     loaded = load(source, overrides, options=options)
@@ -177,7 +177,7 @@ def train_family(asked: Asked, family: Members) -> int:
         group = read_group(path).only(session.members) if members(path) else Group(path, {}, family.varies)
         state = group.state or "not begun"
         is_whole = len(session.members) == len(group.runs) and all(run.state in ENDED for run in group.runs.values())
-        then = f"tuner curves {reference(path)}" if is_whole else shlex.join(command_of(session, path))
+        then = group.next if is_whole else shlex.join(command_of(session, path))
         view.end([("end", state), ("next", then)])
     draws = is_due and "finished" in [run.state for run in group.runs.values()]
     return finish(asked, path, group.runs, code, group.as_json(), draws=draws)

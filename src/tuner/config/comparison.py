@@ -22,6 +22,7 @@ NEUTRAL: dict[str, Any] = {
     "training.precision": "float32",
     "training.stop_after": None,
     "data.fold": None,
+    "data.weights": None,
     "optimizer.lr_factors": {"weights": 1.0, "bias": 1.0, "input_scale": 1.0},
     "model.input_scale": False,
     "model.embeddings": "none",

@@ -66,10 +66,15 @@ def load(
 
 def load_config(source: str) -> Config:
     """What the language alone tells of the config in the file `source`: its data is not opened. Raises ConfigError."""
-    reader, config = _parse(source, (), None, _read(source), {})
+    return settings_of(source, (), _read(source))[0]
+
+
+def settings_of(source: str, overrides: Sequence[str], given: bytes) -> tuple[Config, set[str]]:
+    """The same of a text that was read before, and the keys that the overrides set."""
+    reader, config = _parse(source, overrides, None, given, {})
     if reader.faults:
         raise ConfigError(reader.faults)
-    return config
+    return config, {key for key, place in reader.origins.items() if place.argument}
 
 
 def _parse(

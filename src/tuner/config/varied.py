@@ -128,7 +128,7 @@ def with_values(config: Mapping[str, Any], varies: Sequence[str], key: Key | Non
 def shared_test(varies: Sequence[str], config: Mapping[str, Any]) -> str:
     """What to know of splits of a source that has a test part of its own; "" of everything else."""
     data = config.get("data", {})
-    if tuple(varies) != SPLITS or "test" in data:
+    if tuple(varies) != SPLITS or ("test" in data and not data.get("test_path")):
         return ""
     only = "only which of the other samples train and which validate varies"
     if not data.get("validation") and data.get("limit") is None:

@@ -19,7 +19,8 @@ from tuner.document.files import read_text
 from tuner.document.nodes import Items, Map, Node, Place
 from tuner.document.parsing import parse
 from tuner.durable.reading import shown
-from tuner.errors import ConfigError, Fault, Faults, UsageError
+from tuner.errors import ConfigError, Fault, Faults, ResourceError, UsageError
+from tuner.machine import device_for
 from tuner.options.metrics import column as column_of
 from tuner.paths import expanded
 from tuner.quantities import LAYER, WHOLE_RUN
@@ -114,6 +115,16 @@ def find_recipes(names: Sequence[str]) -> list[Path]:
         else:
             raise UsageError(f"there is no recipe {shown(name)}", fix=nearest_of(name, known))
     return found
+
+
+def hindrance(recipe: Recipe) -> ResourceError | None:
+    """Why this machine cannot train it, if it cannot."""
+    for loaded in recipe.configs.values():
+        try:
+            device_for(loaded.config.training.device, loaded.config.training.precision)
+        except ResourceError as error:
+            return error
+    return None
 
 
 def read_recipes(paths: Sequence[Path]) -> list[Recipe]:

@@ -133,7 +133,7 @@ class EpochTable:
 
     def add(self, done: EpochDone) -> None:
         row = done.row
-        height = row.get(self._monitor)
+        height = row.get(self._monitor) if column(self._monitor).part else None  # the epoch itself has no course
         if height is not None and column(self._monitor).is_loss:  # its first fall would flatten all that follows
             height = math.log(height) if height > 0 else None
         self._trend.add(height)

@@ -20,9 +20,8 @@ from tuner.errors import NotFoundError
 from tuner.figures import deviation, finite, mean, number
 from tuner.options import metrics
 from tuner.options.metrics import column
-from tuner.paths import reference as reference_to
 from tuner.runs.files import CONFIG, IDENTITY, STATES, UNFINISHED
-from tuner.runs.find import group_command, next_command, resolve
+from tuner.runs.find import afterwards, group_command, next_command, resolve
 from tuner.runs.folder import GROUP, GroupHead, Run, glance, glance_group, is_run, members
 
 Status = Mapping[str, Any]
@@ -105,7 +104,7 @@ class Group:
         """The command that trains what is not over, else draws its curves."""
         unfinished = [run for run in self.runs.values() if run.state in UNFINISHED]
         if not self.not_begun and not unfinished:
-            return f"tuner curves {reference_to(self.path)}"
+            return afterwards(self.path, self.first.config)
         if not os.path.lexists(self.path / GROUP):  # runs that were put together
             return next_command(unfinished[0])
         asked = varied.asked_for(self.varies, list(self.statuses()), self.first.config)
@@ -232,7 +231,7 @@ def members_columns(varies: Sequence[str], status: Status, monitor: str) -> tupl
     metric = asked.name if not asked.is_loss else there[0] if there else "loss"
     found = [name for name in best if column(name).name == metric and column(name).part]
     tested = [str(metrics.Column("test", metric))] if metric in test else []
-    names = list(dict.fromkeys([monitor, *found, *tested]))
+    names = list(dict.fromkeys([*([monitor] if asked.part else []), *found, *tested]))
     weights = {"train": 1, "val": 3, "test": 4}
     return names, [
         Column(varied.column(varies), side="r"),

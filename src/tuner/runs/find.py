@@ -162,7 +162,18 @@ def next_command(run: Run) -> str:
         return f"tuner train {typed(run.path)}"
     if run.state == "diverged":
         return calmer_command(run.path, run.config.get("optimizer"))
-    return f"tuner curves {reference_to(run.path)}"
+    return afterwards(run.path, run.config)
+
+
+def afterwards(path: Path, config: Mapping[str, Any]) -> str:
+    """The command for a run or group that is finished: one on data of one's own is put to use, another looked at."""
+    data = config.get("data")
+    if isinstance(data, Mapping) and (own := data.get("test_path") or data.get("path")):
+        file, here = Path(own if isinstance(own, str) else own[0]), Path.cwd()
+        rows = f" {typed(file.relative_to(here) if file.is_relative_to(here) else file)}"
+        has_own = data.get("fold") is not None and is_group(path)  # each answers for the rows it was tested on
+        return f"tuner predict {reference_to(path)}{'' if has_own else rows}"
+    return f"tuner curves {reference_to(path)}"
 
 
 def group_command(path: Path, config: Path, asked: Sequence[str]) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from tuner.durable.writing import commit_folder, read_folder, remove_folder, swe
 from tuner.errors import NotFoundError, ResourceError
 from tuner.events import Ended
 from tuner.opening import Session
-from tuner.paths import reference
 from tuner.quantities import TIME
 from tuner.runs.creating import now
 from tuner.runs.files import (
@@ -38,7 +37,7 @@ from tuner.runs.files import (
     parse_rows,
     write_status,
 )
-from tuner.runs.find import calmer_command
+from tuner.runs.find import afterwards, calmer_command
 from tuner.runs.lock import MOVE, Lock
 from tuner.train.history import History
 
@@ -302,7 +301,7 @@ class Recorder:
     def _next(self, state: str) -> str:
         """The command to type."""
         if state == "finished":
-            return f"tuner curves {reference(self.path)}"
+            return afterwards(self.path, self.session.loaded.resolved)
         if state == "diverged":  # the last finite checkpoint made on schedule stands
             return calmer_command(self.path, self.session.loaded.resolved["optimizer"])
         return shlex.join(self.session.request.going_on(self.path, ("tuner", "train", str(self.path))))

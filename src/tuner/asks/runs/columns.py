@@ -143,7 +143,8 @@ def usual_columns(everything: Sequence[Entry]) -> list[Column]:
     """What a list shows unless told otherwise; of the metrics the monitors come first."""
     runs = [run for entry in everything for run in entry.runs]
     best = {key for run in runs for key in run.status.get("best") or {}}
-    monitors = best & {entry.settings.get("training.monitor") for entry in everything}
+    watched = {entry.settings.get("training.monitor") for entry in everything}
+    monitors = {key for key in best & watched if column_of(key).part}
     validation = {key for key in best if column_of(key).part == "val"} - monitors
     test = {str(Measured("test", key)) for run in runs for key in run.status.get("test") or {}}
     metrics = [

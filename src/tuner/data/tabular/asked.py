@@ -16,6 +16,7 @@ from tuner.errors import UsageError
 from tuner.paths import typed
 
 TABLE_FILE = re.compile(r"\.(csv|tsv|parquet)(\.gz)?$", re.IGNORECASE)
+ARRAYS_FILE = re.compile(r"\.npz$", re.IGNORECASE)
 _TARGETS = ("target", "label", "class", "y", "outcome", "species")
 MOST_COLUMNS, MOST_CLASSES = 40, 20
 
@@ -25,16 +26,11 @@ def check_config(reference: str) -> None:
     path = Path(reference)
     if "\0" in reference or not os.path.isfile(path):  # noqa: PTH113 - Path's own raises for what cannot be seen
         return
-    check_arrays(path)
+    if ARRAYS_FILE.search(reference):
+        what = f"{shown(path)} holds arrays, and a config is asked for"
+        raise UsageError(what, fix=f"tuner init {typed(path)}")
     if TABLE_FILE.search(reference):
         raise no_target(path, Table(path=reference, target=0).facts(), "a config is asked for: `tuner init` writes it")
-
-
-def check_arrays(path: Path) -> None:
-    """Raises UsageError where a file holds arrays, which have no columns to look at."""
-    if path.suffix.lower() == ".npz":
-        fix = f"A config says it: data: {{name: arrays, path: {path}}}."
-        raise UsageError(f"{shown(path)} holds arrays, and no table", fix=fix)
 
 
 def no_target(path: Path, facts: Facts, why: str = "", given: str = "") -> UsageError:

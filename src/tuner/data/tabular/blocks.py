@@ -8,7 +8,7 @@ import gzip
 import io
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,11 +32,21 @@ NEWLINE, QUOTE = b'\n"'
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Some rows: all columns, `cleaned`, and where each stands: `lines` of a
+    """Some rows: all columns as they were read, the words for `missing` cells, and where each row stands: `lines` of a
     text, rows of a parquet file, counted from 1."""
 
     frame: pl.DataFrame
+    missing: Collection[str]
     lines: Array
+
+    @property
+    def cleaned(self) -> pl.DataFrame:
+        """All its columns, `cleaned`."""
+        return cleaned(self.frame, self.missing)
+
+    def cells(self, name: str) -> pl.Series:
+        """One of them."""
+        return cleaned(self.frame.select(name), self.missing).to_series()
 
 
 class TableFile:
@@ -102,7 +112,7 @@ class TableFile:
         """All its rows."""
         with self.understood():
             for frame, lines in self._of_parquet() if self.is_parquet else self._of_text():
-                yield Block(cleaned(frame, self.missing), lines)
+                yield Block(frame, self.missing, lines)
 
     def _of_parquet(self) -> Iterator[tuple[pl.DataFrame, Array]]:
         row = 1

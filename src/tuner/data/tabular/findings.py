@@ -31,7 +31,7 @@ def sampled(path: Path, settings: Any, facts: Facts) -> pl.DataFrame:
     step, at, frames = math.ceil(facts.rows[0] / most), 0, []
     with TableFile(path, settings) as table:
         for block in table.blocks():
-            frames.append(block.frame.gather_every(step, -at % step))
+            frames.append(block.cleaned.gather_every(step, -at % step))
             at += len(block.frame)
         frame = pl.concat(frames)
         return pl.DataFrame([_plain(frame[seen.name], seen, table) for seen in facts.columns])

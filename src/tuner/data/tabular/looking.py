@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from tuner.data.tabular.blocks import TableFile
 from tuner.data.tabular.cells import DATES, days, numbers
 from tuner.data.tabular.dialect import Dialect
 from tuner.data.tabular.facts import Facts, Seen
+from tuner.errors import NotFoundError
 
 MOST_CATEGORIES, TRACKED_NUMBERS = 10_000, 1_000
 MOSTLY = 0.9
@@ -40,11 +41,25 @@ def look(paths: Sequence[Path], settings: Any) -> Facts:
                 each.missing.append(0)
             for block in table.blocks():
                 rows[-1] += len(block.frame)
+                frame = block.cleaned
                 for name, each in looks.items():
-                    each.add(block.frame[name], block.lines, table)
+                    each.add(frame[name], block.lines, table)
             if not rows[-1]:
                 raise table.wrong("has no rows, only a header")
-    return Facts(tuple(rows), tuple(each.seen() for each in looks.values()), dialects[0])
+    return Facts(tuple(rows), tuple(all_seen(looks.values())), dialects[0])
+
+
+def all_seen(looks: Iterable[Look]) -> Iterator[Seen]:
+    """What the columns are. Raises NotFoundError where that is not clear of some, which are all told."""
+    unclear = []
+    for each in looks:
+        try:
+            yield each.seen()
+        except NotFoundError as error:
+            unclear.append(error)
+    if unclear:
+        fixes = dict.fromkeys(error.fix for error in unclear)
+        raise NotFoundError("\n".join(error.message for error in unclear), fix="\n".join(fixes))
 
 
 @dataclass
@@ -82,7 +97,7 @@ class Look:
         found = numbers(cells, table.dialect)
         is_number = found.is_not_null()
         self.numbers += int(is_number.sum())
-        if infinite := found.is_infinite().arg_true().to_list():
+        if infinite := (~found.is_finite()).arg_true().to_list():
             self.infinite = self.infinite or (table, int(lines[infinite[0]]))
         if self.numbers:
             self.low, self.high = min(self.low, _of(found.min())), max(self.high, _of(found.max()))
@@ -152,7 +167,8 @@ class Look:
         if self.infinite is not None:
             table, line = self.infinite
             raise table.wrong(
-                f"line {line:,}, column {self.name!r}: the number is not finite", "mend it or leave it empty"
+                f"line {line:,}, column {self.name!r}: the number is not finite",
+                "mend it, or add it to data.missing",
             )
         if self.bad is not None:
             table, line, text = self.bad

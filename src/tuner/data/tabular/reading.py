@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tuner.data.files import shown
 from tuner.data.source import Array, Raw
 from tuner.data.tabular.blocks import Block, TableFile
 from tuner.data.tabular.cells import cleaned, days, numbers, texts
+from tuner.data.tabular.dialect import Dialect
 from tuner.data.tabular.facts import Facts
 from tuner.data.tabular.looking import look
 from tuner.errors import NotFoundError, UsageError
@@ -27,13 +28,12 @@ __all__ = ["look", "raw_of", "read", "rows_of"]
 @dataclass
 class Rows:
     """What was read: `x` (N, columns) and `y` (N,) float32, NaN where missing, -1 for a category that is not known; the
-    cells of the columns asked for `beside`; where each row stands, for messages; the cells of a block of rows."""
+    cells of the columns asked for `beside`; where each row stands, for messages."""
 
     x: Array
     y: Array
     beside: dict[str, list[Any]]
     lines: Array
-    frame: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
 def read(
@@ -67,38 +67,54 @@ def rows_of(
     table: TableFile, block: Block, columns: Sequence[Column], target: Column | None, beside: Collection[str]
 ) -> Rows:
     """One block as numbers."""
-    frame = block.frame
-    x = np.empty((len(frame), len(columns)), dtype=np.float32)
+    x = np.empty((len(block.frame), len(columns)), dtype=np.float32)
     for at, column in enumerate(columns):
-        x[:, at] = values(frame[column.name], column, block.lines, table)
-    y = np.full(len(frame), np.nan, dtype=np.float32)
+        x[:, at] = values(block, column, table)
+    y = np.full(len(block.frame), np.nan, dtype=np.float32)
     if target is not None and target.name in table.names:
-        y = values(frame[target.name], target, block.lines, table)
-    kept = {name: frame[name].to_list() for name in beside if name in table.names}
-    return Rows(x, y, kept, block.lines, frame)
+        y = values(block, target, table)
+    return Rows(x, y, {name: block.cells(name).to_list() for name in beside if name in table.names}, block.lines)
 
 
-def values(cells: pl.Series, column: Column, lines: Array, table: TableFile) -> Array:
+def values(block: Block, column: Column, table: TableFile) -> Array:
     """A column's cells as they are stored. Raises NotFoundError for a cell that is no number or date, or not a finite
     one, in a column of them."""
+    cells = block.frame[column.name]
+    has_codes = bool(numbers(pl.Series([*block.missing], dtype=pl.String), None).is_finite().any())  # -999 for none
+    if cells.dtype != pl.String or column.kind == "date" or has_codes:
+        cells = block.cells(column.name)
     if column.kind in ("category", "boolean"):
-        named = texts(cells, table.dialect, numeric=is_numeric(column.categories))
-        codes = pl.Series(range(len(column.categories)), dtype=pl.Float32)
-        known = pl.Series(column.categories, dtype=pl.String)
-        found = named.replace_strict(known, codes, default=-1.0, return_dtype=pl.Float32)
-        return found.set(cells.is_null(), None).fill_null(np.nan).to_numpy()
+        return codes(cells, column, block.missing, table.dialect)
     found = days(cells, column.form) if column.kind == "date" else numbers(cells, table.dialect)
     wide = found.to_numpy()  # of float64, NaN for null
-    if found.null_count() != cells.null_count() or np.isinf(wide).any():
-        at = int((cells.is_not_null() & (found.is_null() | found.is_infinite())).arg_true()[0])
-        wanted = f"date like {column.form}" if column.kind == "date" else "finite number"
-        what = f"line {lines[at]:,}, column {column.name!r}: {str(cells[at])[:60]!r} is no {wanted}"
-        raise table.wrong(what, f"mend it, add it to data.missing, or say what data.columns: {{{column.name}: ...}} is")
+    if not (plain := np.isfinite(wide)).all():
+        # only what is no number as it stands is cleaned: cleaning takes as long as all the rest
+        odd = np.flatnonzero(~plain)
+        told = cleaned(cells.gather(odd).to_frame(), block.missing).to_series()
+        again = (days(told, column.form) if column.kind == "date" else numbers(told, table.dialect)).to_numpy()
+        if bad := (told.is_not_null() & ~pl.Series(np.isfinite(again))).arg_true().to_list():
+            wanted = f"date like {column.form}" if column.kind == "date" else "finite number"
+            line, text = block.lines[odd[bad[0]]], str(told[bad[0]])[:60]
+            what = f"line {line:,}, column {column.name!r}: {text!r} is no {wanted}"
+            fix = f"mend it, add it to data.missing, or say what data.columns: {{{column.name}: ...}} is"
+            raise table.wrong(what, fix)
+        wide = wide.copy()
+        wide[odd] = again
     with np.errstate(over="ignore"):
         array: Array = wide.astype(np.float32)
     if np.isinf(array).any():
         raise table.wrong(f"column {column.name!r} has numbers beyond 3.4e38, which float32 cannot hold")
     return array
+
+
+def codes(cells: pl.Series, column: Column, missing: Collection[str], dialect: Dialect | None) -> Array:
+    """The positions of categories, float32: -1 for one that is not known, NaN for none."""
+    distinct = cells.unique().drop_nulls()
+    told = cleaned(distinct.to_frame(), missing).to_series()
+    names = texts(told, dialect, numeric=is_numeric(column.categories))
+    known: dict[str | None, float] = {name: code for code, name in enumerate(column.categories)}
+    found = pl.Series([known.get(name, -1.0) for name in names], dtype=pl.Float32).set(told.is_null(), np.nan)
+    return cells.replace_strict(distinct, found, default=np.nan, return_dtype=pl.Float32).to_numpy()
 
 
 def by_name(x: Any) -> dict[str, list[Any]] | None:
@@ -134,8 +150,8 @@ def stored(columns: Sequence[Column], data: Mapping[str, list[Any]], missing: Se
         frame = pl.DataFrame({name: pl.Series(cells, strict=False) for name, cells in data.items()})
     except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
         raise table.wrong(str(error).partition("\n")[0]) from None
-    cells, lines = cleaned(frame, missing), np.arange(1, len(frame) + 1)
-    return np.stack([values(cells[column.name], column, lines, table) for column in columns], axis=1)
+    block = Block(frame, missing, np.arange(1, len(frame) + 1))
+    return np.stack([values(block, column, table) for column in columns], axis=1)
 
 
 def read_all(

@@ -65,7 +65,7 @@ def meanings(name: str) -> list[Meaning]:
         found.append(Meaning(name.lower(), "measured by a run", column))
     found += of_exit_code(name)
     found += [Meaning(recipe, "recipe", recipe_text(recipe)) for recipe in claims() if plain(recipe) == asked]
-    return found or of_other_name(name)
+    return [*found, *of_value(name)] or of_other_name(name)
 
 
 def names() -> Iterator[str]:
@@ -79,7 +79,7 @@ def names() -> Iterator[str]:
             yield from (member.name, *member.aliases)
     yield "extends"
     for setting in settings():
-        yield from (setting.key, setting.path)
+        yield from (setting.key, setting.path, *values_of(setting))
     yield from columns()
     yield from map(str, EXIT_CODES)
     yield from claims()
@@ -161,6 +161,21 @@ def of_keys(name: str) -> list[Meaning]:
         by_owners.setdefault(tuple(dict.fromkeys(setting.owner for setting in group)), []).append(group)
     told = [of_setting(groups[0], [group[0].path for group in groups]) for groups in by_owners.values()]
     return [*told, *([EXTENDING] if asked == "extends" else [])]
+
+
+def of_value(name: str) -> list[Meaning]:
+    """The settings of which that is one of the values."""
+    asked = plain(name)
+    places = [setting.path for setting in settings() if asked in map(plain, values_of(setting))]
+    told = [meaning for path in dict.fromkeys(places) for meaning in of_keys(path)]
+    return [replace(meaning, what=f"setting; {name} is one of its values") for meaning in told]
+
+
+def values_of(setting: Setting) -> list[str]:
+    """The words that a setting, or an item of it, may be, where it is no choice of a kind."""
+    bound = setting.field.bound
+    words = () if setting.kind else (*bound.options, *(bound.item.options if bound.item else ()))
+    return [word for word in words if plain(word) not in ("", "auto", "none")]
 
 
 def of_setting(group: Sequence[Setting], paths: Sequence[str]) -> Meaning:

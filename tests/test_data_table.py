@@ -22,6 +22,7 @@ from tuner.data.encoding import encode, fitted
 from tuner.data.splits import Indices, choose
 from tuner.data.splits import load as read_splits
 from tuner.data.table import Table
+from tuner.data.tabular import facts
 from tuner.data.tabular.dialect import sniffed
 from tuner.errors import ConfigError, NotFoundError, TunerError
 
@@ -453,3 +454,33 @@ def test_damaged_files_are_named(table: Callable[..., Table], tmp_path: Path) ->
             assert f"f{number}." in told or error.exit_code == 2, told
         (tmp_path / f"f{number}.csv").unlink(missing_ok=True)
     assert refused > 600
+
+
+def test_only_the_newest_looks_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts, "REMEMBERED", 3)
+    for number in range(5):
+        path = tmp_path / f"{number}.csv"
+        path.write_text("a,y\n1,2\n3,4\n")
+        Table(path=str(path), target="y").facts()
+    assert len(list((tmp_path / "cache" / "tuner" / "tables").iterdir())) == 3
+    assert Table(path=str(path), target="y").facts().rows == (2,)
+
+
+@pytest.mark.parametrize(("missing", "gaps"), [((), 1), (("-999",), 2)])
+def test_numbers_are_the_same_however_their_cells_are_written(
+    missing: Sequence[str], gaps: int, table: Callable[..., Table]
+) -> None:
+    cells = ["1", " 2.5 ", "3e2", "-999", "", '"4"', "+5", "0.50"]
+    source = table(rows(8, lambda i: f"{cells[i]},{'pq'[i % 2]}"), missing=["", *missing])
+    x = source.open().read().x[:, 0]
+    expected = [1, 2.5, 300, np.nan if missing else -999, np.nan, 4, 5, 0.5]
+    assert np.array_equal(x, np.array(expected, np.float32), equal_nan=True)
+    assert source.facts().columns[0].missing == gaps
+
+
+@pytest.mark.parametrize("word", ["nan", "inf", "-Infinity"])
+def test_a_word_for_not_a_number_is_none(word: str, table: Callable[..., Table]) -> None:
+    text = rows(8, lambda i: f"{word if i == 2 else i},{'pq'[i % 2]}")
+    with pytest.raises(NotFoundError, match="line 4, column 'a': the number is not finite"):
+        table(text).facts()
+    assert np.isnan(table(text, missing=[word]).open().read().x[:, 0]).tolist() == [at == 2 for at in range(8)]

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found", bound="DataclassInstance")
 
+REMEMBERED = 200
+"""So many looks are kept in the cache, the newest ones."""
 ASKED = ("header", "delimiter", "decimal", "thousands", "encoding", "missing", "columns")
 """The settings that a look depends on."""
 
@@ -93,6 +95,9 @@ def known(
         with suppress(TunerError):  # where that cannot be written, the next command looks again
             make_folder(place.parent)
             write_file(place, json_bytes(asdict(found)))
+            with suppress(OSError):  # another command may tidy up, too
+                for old in sorted(place.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)[:-REMEMBERED]:
+                    old.unlink()
     return found
 
 

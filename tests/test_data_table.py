@@ -58,7 +58,7 @@ def column(source: Table, name: str = "a") -> Column:
 TEN = tuple(f"t{i:02}" for i in range(10))
 KINDS: dict[str, tuple[Sequence[str], Column]] = {
     "numbers": (["1", "2.5", "-3e2", "+4"], Column("a")),
-    "numbers with gaps": (["1", "", "2", "NA", "3"], Column("a", missing=8)),
+    "numbers with gaps": (["1", "", "2", "NA", "3"], Column("a", missing=8, flagged=False)),
     "two numbers": (["0", "1"], Column("a", "boolean", ("0", "1"))),
     "two numbers, written in two ways": (["0", "1", "1.0"], Column("a", "boolean", ("0", "1"))),
     "yes and no": (["yes", "no", "yes"], Column("a", "boolean", ("no", "yes"))),
@@ -484,3 +484,18 @@ def test_a_word_for_not_a_number_is_none(word: str, table: Callable[..., Table])
     with pytest.raises(NotFoundError, match="line 4, column 'a': the number is not finite"):
         table(text).facts()
     assert np.isnan(table(text, missing=[word]).open().read().x[:, 0]).tolist() == [at == 2 for at in range(8)]
+
+
+@pytest.mark.parametrize(("gaps", "features"), [(9, ["a"]), (10, ["a", "a missing"])])
+def test_a_gap_is_told_to_the_network_where_enough_rows_have_one(
+    gaps: int, features: list[str], table: Callable[..., Table]
+) -> None:
+    """Of a few it would learn by heart whose they were; a category always has one of its own for them."""
+    source = table(rows(60, lambda i: f"{'' if i < gaps else i},{'pq'[i % 2]}"))
+    dataset = source.open()
+    raw = dataset.read()
+    [kept] = fitted(dataset.description.columns, raw.x)
+    assert [feature.name for feature in kept.features] == features
+    assert encode([kept], raw.x)[0].tolist() == [(gaps + 59) / 2, *[1.0] * (len(features) - 1)]
+    named = table(rows(60, lambda i: f"{'' if i < gaps else 'uvw'[i % 3]},{'pq'[i % 2]}"), "named.csv").open()
+    assert [each.name for each in named.description.columns[0].features][-1] == "a missing"

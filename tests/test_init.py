@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 
 from tuner.asks.init import ask
-from tuner.asks.init.writing import batch_size, epochs
+from tuner.asks.init.writing import epochs
 from tuner.config.load import load
 from tuner.config.schema import json_schema
 from tuner.document.files import plain
@@ -146,10 +146,8 @@ def test_task_and_what_follows_from_it(cells: Column, task: str, meant: str, tmp
     )
 
 
-def test_epochs_and_batches_follow_the_rows() -> None:
+def test_epochs_follow_the_rows() -> None:
     assert [epochs(rows, 256) for rows in (1, 50_000, 100_000, 10**6, 10**9)] == [256, 256, 128, 16, 16]
-    assert [batch_size(rows, 256) for rows in (10, 255, 256, 511, 512, 2047, 2048, 10**6)] == [
-        32, 32, 32, 32, 64, 128, 256, 256]  # fmt: skip
 
 
 GOLDEN: dict[str, tuple[str, dict[str, Column]]] = {
@@ -386,5 +384,5 @@ def test_the_shipped_config_is_the_one_that_is_filled(tmp_path: Path) -> None:
     ask(write(tmp_path / "t.csv", {"color": COLORS, "size": SIZES}), "color", "auto", tmp_path / "t.yaml")
     shipped, written = plain(configs()["table"]), plain(tmp_path / "t.yaml")
     told = {"path": "t.csv", "target": "color", "task": "classes"}
-    sizes = {"batch_size": 32, "epochs": 256}
+    sizes = {**shipped["training"], "batch_size": "full"}
     assert written == {**shipped, "name": "t", "data": {**shipped["data"], **told}, "training": sizes}

@@ -30,6 +30,7 @@ class Column:
     how many rows have none. `embedding` is the size of an embedding, 0 where there is none and each category has an
     input of its own; `form` is how dates are written, as strftime takes it. `fills` are the training part's medians of
     what it is made into, `first` the training part's first day, `unseen` the categories that the training part lacks.
+    `flagged` is whether a feature says where a value is missing.
 
     Stored is one float32 a row: a number as it is, the index of a category or of one of two values (-1: of none that
     is known), a date as days since 1970-01-01; NaN is a missing value.
@@ -44,6 +45,7 @@ class Column:
     fills: tuple[float, ...] = ()
     first: float = 0.0
     unseen: tuple[int, ...] = ()
+    flagged: bool = True
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -57,7 +59,7 @@ class Column:
             return (Feature(self.name, "code", len(self.categories) + 1 + bool(self.missing), self.embedding),)
         elif self.kind == "category":
             own = [Feature(f"{self.name} = {category}", "flag") for category in self.categories]
-        return (*own, *([Feature(f"{self.name} missing", "flag")] if self.missing else []))
+        return (*own, *([Feature(f"{self.name} missing", "flag")] if self.missing and self.flagged else []))
 
 
 def features(columns: Iterable[Column]) -> tuple[Feature, ...]:

@@ -33,7 +33,7 @@ def _fitted(column: Column, values: Array) -> Column:
 def encode(columns: Sequence[Column], x: Array) -> Array:
     """Rows as stored, float32 (N, columns), as the network is given them, float32 (N, features), by `fitted` columns.
 
-    A missing number is the training part's median and, where the table had some, a flag; a category has a flag of its
+    A missing number is the training part's median and, where enough rows had none, a flag; a category has a flag of its
     own, a missing one, too; of two values one is -1, the other 1; what training did not see is 0 everywhere.
     """
     if is_plain(columns) and not np.isnan(x).any():
@@ -61,7 +61,7 @@ def _encoded(column: Column, values: Array) -> list[Array]:
             return [np.where(gaps & (column.missing > 0), len(column.categories) + 1, codes + 1)]
         else:
             own = [codes == index for index in range(len(column.categories))]
-    return [*own, gaps] if column.missing else own
+    return [*own, gaps] if column.missing and column.flagged else own
 
 
 def _parts(column: Column, values: Array) -> list[Array]:

@@ -22,6 +22,8 @@ from tuner.figures import plural, some
 
 FILE, NAME = Text(least=1, words="a path", is_path=True), Text(least=1, words="the name of a column")
 AUTO = OneOf("auto")
+LEAST_GAPS = 10
+"""Rows without a number from which on a column says so: of fewer, a network would learn them by heart."""
 
 
 class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv", "parquet")):
@@ -29,7 +31,8 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
 
     What each column is, is told by its cells: numbers; two values; dates (year, month, weekday, hour, days since the
     first training row); categories, of which those with more than `one_hot` values are learned as an embedding. Missing
-    numbers become the training part's median, with a column that says so; missing categories are one of their own.
+    numbers become the training part's median, with a column that says so where 10 rows or more lack it; missing
+    categories are one of their own.
     Columns stand in the order of their names, whatever their order in the file.
     Choose it when: your data is rows with a column to predict; `tuner init FILE --target COLUMN` writes the config.
     Source: for robust numbers, embeddings and one-hot of few categories: Holzmueller, Grinsztajn, Steinwart (2024),
@@ -217,7 +220,8 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
             raise self.wrong(what, f"leave it out: data.drop: [{seen.name}]")
         categories = seen.categories if seen.kind in ("category", "boolean") else ()
         size = self.embedding if seen.kind == "category" and len(categories) > self.one_hot else 0
-        return Column(seen.name, seen.kind, categories, seen.missing, size, seen.form if seen.kind == "date" else "")
+        form, flagged = seen.form if seen.kind == "date" else "", bool(categories) or not 0 < seen.missing < LEAST_GAPS
+        return Column(seen.name, seen.kind, categories, seen.missing, size, form, flagged=flagged)
 
     def wrong(self, message: str, fix: str = "") -> NotFoundError:
         """An error about what the files hold."""

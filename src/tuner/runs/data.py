@@ -123,7 +123,7 @@ def _column(told: dict[str, Any]) -> Column:
         raise ValueError("a count is no whole number")
     [first] = _numbers([told.get("first", 0.0)], 1)
     return Column(name, told["kind"], tuple(categories), whole[0], whole[1], form,
-                  _numbers(fills, len(fills)), first, tuple(unseen))  # fmt: skip
+                  _numbers(fills, len(fills)), first, tuple(unseen), told.get("flagged", True) is True)  # fmt: skip
 
 
 def _texts(values: Iterable[Any]) -> tuple[str, ...]:

@@ -21,9 +21,8 @@ TEMPLATE = "table"
 OF_PICTURES, OF_SEQUENCES = "digits-cnn", "mnist-rnn"
 BEARABLE_ROWS, LEAST_EPOCHS = 50_000, 16
 """With more rows there are fewer epochs, so that the whole takes as long as with these."""
-LEAST_STEPS = 8
-"""Batches an epoch that are worth a smaller batch, down to SMALLEST_BATCH rows."""
-SMALLEST_BATCH = 32
+TRAINED = 0.72
+"""The share of the rows that the shipped config trains on."""
 FEW_SAMPLES, EPOCHS_OF_FEW, EPOCHS_OF_MANY = 10_000, 40, 10
 """Pictures and sequences: up to how many samples there are more epochs."""
 COMMENTS_AT = 36
@@ -83,7 +82,6 @@ def head(path: Path, about: str, to: Path) -> list[str]:
 
 def of_rows(rows: int, task: str, inside: Sequence[str], given: Mapping[str, Any]) -> Iterator[str]:
     """The shipped config for tables from its data on, with `inside` under data, without what is `given` otherwise."""
-    sized = {"epochs": epochs, "batch_size": batch_size}
     for line in lines_of(TEMPLATE):
         key, _, value = line.strip().partition(": ")
         value = value.partition(" #")[0].strip()
@@ -91,10 +89,12 @@ def of_rows(rows: int, task: str, inside: Sequence[str], given: Mapping[str, Any
             yield from inside
         elif key in given and line.startswith("  "):
             continue
-        elif key in sized:
-            size, usual = sized[key](rows, int(value)), int(value)
-            why = f"fewer than the usual {usual}, for {rows:,} rows" if size < usual else "as usual"
-            yield commented(f"  {key}: {size}", why)
+        elif key == "batch_size" and rows * TRAINED < int(value):
+            yield commented(f"  {key}: full", f"all of so few rows in each step, where {value} are usual")
+        elif key == "epochs":
+            count, usual = epochs(rows, int(value)), int(value)
+            why = f"fewer than the usual {usual}, for {rows:,} rows" if count < usual else "as usual"
+            yield commented(f"  {key}: {count}", why)
         elif choice := _FOR_NUMBERS.fullmatch(line):
             yield commented(f"{choice[1]}{choice[3 if task == 'numbers' else 2]}", f"for {task}")
         else:
@@ -126,11 +126,6 @@ def relative(path: Path, to: Path) -> str:
 def epochs(rows: int, most: int) -> int:
     """As many as all rows of a bearable table take, and no fewer than LEAST_EPOCHS."""
     return max(min(most, LEAST_EPOCHS), min(most, most * BEARABLE_ROWS // rows))
-
-
-def batch_size(rows: int, most: int) -> int:
-    """A power of two that leaves LEAST_STEPS batches an epoch, if there are rows for it."""
-    return max(SMALLEST_BATCH, min(most, 1 << max(0, (rows // LEAST_STEPS).bit_length() - 1)))
 
 
 def commented(text: str, comment: str) -> str:

@@ -34,7 +34,7 @@ CATALOGUE: dict[type[Choice], str] = {
     Augmentation: "flip shift crop cutout noise brightness",
     Embedding: "piecewise_linear",
     Initializer: "uniform normal glorot_uniform glorot_normal he_uniform he_normal lecun_normal lecun_uniform "
-    "orthogonal zeros ones constant default",
+    "neural_tangent orthogonal zeros ones constant default",
     Loss: "cross_entropy mse mae huber binary_cross_entropy hinge",
     Optimizer: "sgd adagrad rmsprop adadelta adam adamw nadam radam",
     Scheduler: "none step multistep exponential inverse_time cosine linear one_cycle plateau cosine_log",

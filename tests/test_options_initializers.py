@@ -82,6 +82,7 @@ def test_uniform_weights_fill_their_range_evenly(name: str, bound: Fans, shape: 
         ("glorot_normal", lambda i, o: np.sqrt(2.0 / (i + o))),
         ("he_normal", lambda i, _: np.sqrt(2.0 / i)),
         ("lecun_normal", lambda i, _: 1.0 / np.sqrt(i)),
+        ("neural_tangent", lambda i, _: 1.0 / np.sqrt(i)),
         ("normal", lambda *_: 0.05),
     ],
 )
@@ -121,6 +122,12 @@ def test_orthogonal_weights_are_uniform_over_all_such_matrices() -> None:
     assert float(traces.var()) == pytest.approx(1, abs=0.12)
 
 
+def test_biases_of_the_neural_tangent_are_normal() -> None:
+    bias = Initializer.members["neural_tangent"]().draw_bias((100_000,), 7, seeded())
+    bell = torch.distributions.Normal(torch.tensor(0.0, dtype=torch.float64), torch.tensor(1.0, dtype=torch.float64))
+    assert distance(bias, bell) < 1.6 / math.sqrt(bias.numel())
+
+
 def test_default_is_what_torch_does() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -154,6 +161,6 @@ class TestEveryInitializer:
         member().draw_bias((5,), 3, seeded())
         assert torch.equal(before, torch.random.get_rng_state())
 
-    def test_biases_start_at_zero_unless_torch_decides(self, member: type[Initializer]) -> None:
+    def test_biases_start_at_zero_unless_it_says_otherwise(self, member: type[Initializer]) -> None:
         bias = member().draw_bias((50,), 10, seeded())
-        assert bool(bias.any()) == (member.name == "default")
+        assert bool(bias.any()) == (member.name in ("default", "neural_tangent"))

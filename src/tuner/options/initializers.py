@@ -28,7 +28,8 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 class Initializer(Choice, kind="initializer"):
-    """The weights before the first step. It sets weights; biases start at 0 (under `default`: as torch draws them)."""
+    """The weights before the first step. It sets weights; biases start at 0, but under `default` (as torch draws them)
+    and `neural_tangent`."""
 
     @abstractmethod
     def draw(self, shape: tuple[int, ...], fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
@@ -138,6 +139,24 @@ class LecunNormal(Initializer, name="lecun_normal", aliases=("gaussian", "lecun"
 
     def draw(self, shape: tuple[int, ...], fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
         return _empty(shape).normal_(0.0, math.sqrt(1 / fan_in), generator=generator)
+
+
+class NeuralTangent(Initializer, name="neural_tangent", aliases=("ntk",)):
+    """lecun_normal's weights, and biases that are normal numbers, too: units bend at places of their own from the start.
+
+    Formula: w ~ N(0, 1) / sqrt(fan_in), bias ~ N(0, 1), neither truncated.
+    Choose it when: the inputs are a table's columns: with biases of 0 all units of the first layer bend where the
+    columns have their middle, and learn slowly to do so elsewhere. With optimizer.lr_factors.weights:
+    inverse_sqrt_fan_in training is that under the neural tangent parametrisation.
+    Source: Jacot, Gabriel, Hongler (2018), "Neural Tangent Kernel: Convergence and Generalization in Neural Networks",
+    section 3, with beta = 1; for tables: Holzmüller, Grinsztajn, Steinwart (2024), "Better by Default".
+    """
+
+    def draw(self, shape: tuple[int, ...], fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
+        return _empty(shape).normal_(0.0, math.sqrt(1 / fan_in), generator=generator)
+
+    def draw_bias(self, shape: tuple[int, ...], fan_in: int, generator: torch.Generator) -> Tensor:
+        return _empty(shape).normal_(generator=generator)
 
 
 class LecunUniform(Initializer, name="lecun_uniform"):

@@ -63,7 +63,8 @@ def source_of(path: Path, name: str, overrides: Sequence[str]) -> tuple[Any, dic
         fix = "Settings of data may stand here, but for --target and --task; others belong into the config it writes."
         raise UsageError(f"{others[0]} is no setting for a look at {shown(path)}", fix=fix)
     plain = config.data.plain()
-    return config.data, {key: plain[key] for key in plain if f"data.{key}" in keys}
+    source = config.data.replace(path=str(path))  # as it was given, for messages
+    return source, {key: plain[key] for key in plain if f"data.{key}" in keys}
 
 
 def told(found: Found, to: Path) -> list[Block]:

@@ -142,7 +142,7 @@ class LecunNormal(Initializer, name="lecun_normal", aliases=("gaussian", "lecun"
 
 
 class NeuralTangent(Initializer, name="neural_tangent", aliases=("ntk",)):
-    """lecun_normal's weights, and biases that are normal numbers, too: units bend at places of their own from the start.
+    """lecun_normal's weights, and biases that are normal numbers, too: each unit bends at a place of its own at first.
 
     Formula: w ~ N(0, 1) / sqrt(fan_in), bias ~ N(0, 1), neither truncated.
     Choose it when: the inputs are a table's columns: with biases of 0 all units of the first layer bend where the

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+from tuner import machine
 from tuner.durable.reading import checksum
 from tuner.errors import HeldError, NotFoundError, ResourceError, TunerError, UsageError
 from tuner.events import EpochDone, Started
@@ -29,6 +30,13 @@ from tuner.train import hardware
 from tuner.train.hardware import set_up_torch
 
 IRIS = "data: iris\ntraining: {epochs: 2, batch_size: 64}\n"
+
+
+@pytest.fixture
+def on_intel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor on which products are made by MKL."""
+    facts = machine.cpu_facts() | {"vendor_id": "GenuineIntel"}
+    monkeypatch.setattr(machine, "cpu_facts", lambda: facts)
 
 
 def stopped(workplace: Any, *overrides: str, **request: Any) -> Path:
@@ -207,14 +215,14 @@ class TestIdentity:
             set_up_torch(replace(held, identity=wrong.identity))
         held.held.release()
 
-    def test_other_products_are_another_identity(self, workplace: Any) -> None:
+    def test_other_products_are_another_identity(self, workplace: Any, on_intel: None) -> None:
         run = stopped(workplace)
         edit_identity(run, products="onednn")
         assert "(products)" in workplace.open(IRIS).notes[0]
         with pytest.raises(NotFoundError, match="products is mkl, there onednn"):
             workplace.open(IRIS, run_name=run.name)
 
-    def test_a_run_from_before_products_were_chosen_goes_on(self, workplace: Any) -> None:
+    def test_a_run_from_before_products_were_chosen_goes_on(self, workplace: Any, on_intel: None) -> None:
         run = stopped(workplace)
         about = json.loads((run / "run.json").read_text())
         del about["identity"]["products"]

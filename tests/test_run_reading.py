@@ -55,6 +55,7 @@ OWNERS = {
     "data/tabular/blocks.py": "reads people's tables",
     "data/tabular/facts.py": "looks beside a table that is missing",
     "data/npz/reading.py": "reads people's arrays",
+    "asks/init/__init__.py": "opens the data source of arrays",
     "asks/init/writing.py": "reads the config for tables that comes with tuner",
     "predicting.py": "opens the data source that folds were tested on",
     "durable/journal.py": "keeps the file open that it adds to",

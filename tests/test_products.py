@@ -15,7 +15,7 @@ from tuner import machine, network, products
 from tuner.options.activations import Tanh
 from tuner.options.models import CNN, MLP, RNN, Model
 from tuner.plan import plan
-from tuner.train.hardware import MOST_ROWS, TOLERANCE, by, checked, error_of
+from tuner.train.hardware import MOST_ROWS, MOST_UNITS, TOLERANCE, by, checked, error_of
 
 AVX512 = "fma avx2 avx512f avx512vl avx512bw avx512dq"
 AMD = {"vendor_id": "AuthenticAMD", "model name": "AMD EPYC 9965", "flags": AVX512}
@@ -93,6 +93,12 @@ def test_what_is_not_a_number_is_refused(amd: None) -> None:
 
     with Spoilt():
         assert checked({(64, 30, 20)}) == "mkl"
+
+
+def test_a_sum_of_a_million_numbers_is_no_failure(amd: None) -> None:
+    """float32's own error over so many is beyond the tolerance: such a layer would turn oneDNN off for good."""
+    assert checked({(128, 10**6, 10), (128, 10, 10**6)}) == "onednn"
+    assert products.compared() == {(128, MOST_UNITS, 10), (128, 10, MOST_UNITS)}
 
 
 def test_a_size_is_compared_once_a_machine(amd: None, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,10 @@ from tuner.products import MKL, ONEDNN, Size, compared, failed, note
 
 TOLERANCE = 2e-6
 """How far a product may be from float64's, as a share of its largest number: float32's own error is about 5e-7."""
-MOST_ROWS = 1024
-"""Rows of the largest product that is compared: the kernels for more are the same, and float64 takes its time."""
+MOST_ROWS, MOST_UNITS = 1024, 16_384
+"""Rows, and inputs and outputs, of the largest product that is compared: the kernels for more are the same, float64
+takes its time, and float32's own error grows with how many numbers are summed (over a million it is beyond TOLERANCE,
+whichever library sums)."""
 
 _CUDNN: Any = torch.backends.cudnn
 _MKLDNN: Any = torch.backends.mkldnn
@@ -111,7 +113,9 @@ def checked(sizes: Collection[Size]) -> str:
     """Compares oneDNN's products of these sizes with float64, but for those that were compared on this machine before;
     the library that is to be used. What is found is noted in the user's cache, where there is one."""
     done = compared()
-    new = {(min(rows, MOST_ROWS), inputs, outputs) for rows, inputs, outputs in sizes} - done
+    most = MOST_ROWS, MOST_UNITS, MOST_UNITS
+    told = {tuple(map(min, size, most)) for size in sizes}
+    new: set[Size] = {(rows, inputs, outputs) for rows, inputs, outputs in told} - done
     wrong = failed()
     with by(ONEDNN):
         for size in sorted(new):

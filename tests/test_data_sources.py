@@ -218,3 +218,11 @@ def test_loading_digits_imports_neither_torch_nor_scikit_learn() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_classes_of_blobs_have_the_shares_that_are_asked_for() -> None:
+    for weights, counts in (([9.0, 1.0], [900, 100]), ([0.5, 0.25], [667, 333]), (None, [500, 500])):
+        found = Blobs(samples=1000, centers=2, weights=weights).open().read().y
+        assert np.bincount(found).tolist() == counts
+    assert [key for key, _ in Blobs.clashes({"weights": [1, 2], "centers": 3})] == ["weights"]
+    assert not [*Blobs.clashes({"weights": [1, 2, 3], "centers": 3})]

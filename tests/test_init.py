@@ -262,9 +262,10 @@ def test_arrays_get_the_config_of_their_shape(name: str, task: str, tmp_path: Pa
     (shape, kind, model), rng = SHAPES[name], np.random.default_rng(0)
     y = rng.integers(0, 3, shape[0]) if task == "classes" else rng.normal(size=shape[0])
     np.savez(tmp_path / "my.npz", x=(rng.random(shape) * 250).astype(kind), y=y)
-    told = ask(tmp_path / "my.npz", None, "auto", tmp_path, ["data.test=0.3"])
+    told = ask(tmp_path / "my.npz", None, "auto", tmp_path, ["data.test=0.3", "data.normalize=minmax"])
     loaded = load(str(tmp_path / "my.yaml"))
-    assert (loaded.config.model.name, vars(loaded.config.data)["test"]) == (model, 0.3)
+    data = vars(loaded.config.data)
+    assert (loaded.config.model.name, data["test"], data["normalize"]) == (model, 0.3, "minmax")
     assert loaded.config.loss.name == {"classes": "cross_entropy", "numbers": "mse"}[task]
     assert (told.data["samples"], told.data["task"]) == (200, task)
     with pytest.raises(UsageError, match="no columns"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -205,11 +206,8 @@ def predictor(group: Group, own_rows: bool) -> Predictor:
     runs = [run for run in group.runs.values() if run.state == "finished"]
     if not runs:
         fix = f"`{group.next}` trains it to its end."
-        for path, name in results_in(group.path.parent):
-            other = read_group(path) if name == group.first.name and path != group.path else None
-            if other is not None and other.state == "finished":
-                fix = f"{fix} `tuner predict {reference(path)}` answers with the newest that is finished."
-                break
+        if other := _finished_before(group):
+            fix = f"{fix} `tuner predict {reference(other)}` answers with the newest that is finished."
         raise NotFoundError(f"{shown(group.path)} is {group.state}: it has no finished run", fix=fix)
     models = tuple(model_of(run.path) for run in runs)
     plain = [tuple(map(_unfitted, model.data.columns)) for model in models]
@@ -225,6 +223,15 @@ def predictor(group: Group, own_rows: bool) -> Predictor:
         dataset = model.config.data.open()
         tested.append(choose(dataset, dataset.read()).test)
     return Predictor(models, tuple(each for each in tested if each is not None))
+
+
+def _finished_before(group: Group) -> Path | None:
+    """The newest finished run or group of the same name beside this one."""
+    for path, name in results_in(group.path.parent):
+        with suppress(NotFoundError):  # a damaged one is none
+            if name == group.first.name and path != group.path and read_group(path).state == "finished":
+                return path
+    return None
 
 
 def _unfitted(column: Column) -> Column:

@@ -20,10 +20,11 @@ OPTION = "--refit"
 def settings(group: Group) -> dict[str, str]:
     """The overrides, each with the option that stands for it; of a family by the median of its members' best steps.
     Raises UsageError where a run has no best epoch yet, NotFoundError for one without data.json."""
-    run, steps_before = group.first, best_steps(group)
-    if group.state != "finished" or not steps_before:
+    steps_before = best_steps(group)
+    if group.state != "finished" or len(steps_before) < len(group.runs):
         raise UsageError(f"{shown(group.path)} is {group.state}: only a finished run tells how long to train",
                          fix="Train it to its end first.")  # fmt: skip
+    run = group.first
     best, config = run.status["best"], run.config
     parts, data, training = read_data(run).parts, config["data"], config["training"]
     is_drawn = isinstance(data, Mapping) and "test" in data

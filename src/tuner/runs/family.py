@@ -101,7 +101,7 @@ class Group:
 
     @property
     def next(self) -> str:
-        """The command that trains what is not over, else draws its curves."""
+        """The command that trains what is not over, else puts it to use or draws its curves."""
         unfinished = [run for run in self.runs.values() if run.state in UNFINISHED]
         if not self.not_begun and not unfinished:
             return afterwards(self.path, self.first.config)

@@ -113,9 +113,8 @@ def checked(sizes: Collection[Size]) -> str:
     """Compares oneDNN's products of these sizes with float64, but for those that were compared on this machine before;
     the library that is to be used. What is found is noted in the user's cache, where there is one."""
     done = compared()
-    most = MOST_ROWS, MOST_UNITS, MOST_UNITS
-    told = {tuple(map(min, size, most)) for size in sizes}
-    new: set[Size] = {(rows, inputs, outputs) for rows, inputs, outputs in told} - done
+    new = {(min(rows, MOST_ROWS), min(inputs, MOST_UNITS), min(outputs, MOST_UNITS))
+           for rows, inputs, outputs in sizes} - done  # fmt: skip
     wrong = failed()
     with by(ONEDNN):
         for size in sorted(new):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def of_arrays(path: Path, opened: Dataset, to: Path, given: Mapping[str, Any]) -
     inside += [f"  {key}: {flow(value)}" for key, value in given.items()]
     inside += [f"  # {clean(note)}" for note in opened.notes]
     if len(known.shape) == 1:
-        body = of_rows(rows, task, inside, {"test": 0, "validation": 0})
+        body = of_rows(rows, task, inside, {*given, "test", "validation"})  # parts of its own, or auto
     else:
         body = of_shaped(OF_PICTURES if len(known.shape) == 3 else OF_SEQUENCES, rows, task, inside)
     counted = f" of {len(known.classes)} classes" if known.classes else " with numbers"
@@ -80,14 +80,14 @@ def head(path: Path, about: str, to: Path) -> list[str]:
     return [f"# {clean(about)}", f"{MODELINE}{folder('configs') / 'schema.json'}", f"name: {flow(run_name(stem))}"]
 
 
-def of_rows(rows: int, task: str, inside: Sequence[str], given: Mapping[str, Any]) -> Iterator[str]:
-    """The shipped config for tables from its data on, with `inside` under data, without what is `given` otherwise."""
+def of_rows(rows: int, task: str, inside: Sequence[str], without: Collection[str]) -> Iterator[str]:
+    """The shipped config for tables from its data on, with `inside` under data, `without` some of its keys."""
     for line in lines_of(TEMPLATE):
         key, _, value = line.strip().partition(": ")
         value = value.partition(" #")[0].strip()
         if line == f"  name: {TEMPLATE}":
             yield from inside
-        elif key in given and line.startswith("  "):
+        elif key in without and line.startswith("  "):
             continue
         elif key == "batch_size" and rows * TRAINED < int(value):
             yield commented(f"  {key}: full", f"all of so few rows in each step, where {value} are usual")

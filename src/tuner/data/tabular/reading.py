@@ -79,19 +79,22 @@ def rows_of(
 def values(block: Block, column: Column, table: TableFile) -> Array:
     """A column's cells as they are stored. Raises NotFoundError for a cell that is no number or date, or not a finite
     one, in a column of them."""
+
+    def parsed(cells: pl.Series) -> pl.Series:
+        return days(cells, column.form) if column.kind == "date" else numbers(cells, table.dialect)
+
     cells = block.frame[column.name]
-    has_codes = bool(numbers(pl.Series([*block.missing], dtype=pl.String), None).is_finite().any())  # -999 for none
+    has_codes = bool(parsed(pl.Series([*block.missing], dtype=pl.String)).is_finite().any())  # -999 for none
     if cells.dtype != pl.String or column.kind == "date" or has_codes:
         cells = block.cells(column.name)
     if column.kind in ("category", "boolean"):
         return codes(cells, column, block.missing, table.dialect)
-    found = days(cells, column.form) if column.kind == "date" else numbers(cells, table.dialect)
-    wide = found.to_numpy()  # of float64, NaN for null
+    wide = parsed(cells).to_numpy()  # of float64, NaN for null
     if not (plain := np.isfinite(wide)).all():
         # only what is no number as it stands is cleaned: cleaning takes as long as all the rest
         odd = np.flatnonzero(~plain)
         told = cleaned(cells.gather(odd).to_frame(), block.missing).to_series()
-        again = (days(told, column.form) if column.kind == "date" else numbers(told, table.dialect)).to_numpy()
+        again = parsed(told).to_numpy()
         if bad := (told.is_not_null() & ~pl.Series(np.isfinite(again))).arg_true().to_list():
             wanted = f"date like {column.form}" if column.kind == "date" else "finite number"
             line, text = block.lines[odd[bad[0]]], str(told[bad[0]])[:60]

@@ -63,7 +63,7 @@ def test_before_the_first_step_unless_asked_otherwise(
     [
         ({"metric": ["val_loss"]}, "val_loss is nothing that a layer has", "activation_std@0"),
         ({"metric": ["activation_std@best"]}, "is nothing that a layer has", "gradient_norm@last"),
-        ({"metric": ["activation_std@2"]}, "were not measured after epoch 2", "after epochs 0, 4"),
+        ({"metric": ["activation_std@3"]}, "were not measured after epoch 3", "after epochs 0, 1, 2, 4"),
         ({"metric": ["activation_std"], "axis": "epoch"}, "there is no metric activation_std", "--x layer"),
         ({"axis": "depth"}, "there is no x axis depth", "layer"),
     ],

@@ -16,7 +16,9 @@ from tuner.asks.runs.columns import find_column
 from tuner.asks.runs.entries import entries
 from tuner.errors import NotFoundError, UsageError
 from tuner.events import EpochDone
-from tuner.layer_stats import PROBE, epochs_measured, measure, probe_of
+from tuner.layer_stats import PROBE, Movement, epochs_measured, measure, probe_of
+from tuner.options import models
+from tuner.plan import plan
 from tuner.quantities import LAYER
 from tuner.runs.folder import read
 from tuner.runs.values import judge, parse_metric, parse_requirements, value
@@ -81,12 +83,16 @@ def test_measuring_changes_nothing(workplace: Any, text: str) -> None:
     modes = [module.training for module in network.modules()]
     torch.manual_seed(3)
     state = torch.get_rng_state()
-    rows = measure(network, probe_of(setup.evaluated["train"], setup.task.normalizer), setup.task.objective, 0, 0)
+    movement = Movement(network)
+    movement.step_comes()
+    probe = probe_of(setup.evaluated["train"], setup.task.normalizer)
+    rows = measure(network, probe, setup.task.objective, 0, 0, movement)
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
     assert [module.training for module in network.modules()] == modes
     assert all(parameter.grad is None for parameter in network.parameters())
     assert torch.equal(torch.get_rng_state(), state)
-    assert all(math.isfinite(row[number]) for row in rows for number in LAYER)
+    assert all(math.isfinite(row[number]) for row in rows for number in LAYER if number != "probe_loss")
+    assert [row["probe_loss"] is None for row in rows] == [row["layer"] != "output" for row in rows]
     assert [row["layer"] for row in rows] == [block.name for block in network.plan.blocks if block.parameters]
 
     on = workplace.train(text).run
@@ -100,12 +106,16 @@ def test_measuring_changes_nothing(workplace: Any, text: str) -> None:
 
 
 def test_when_it_is_measured() -> None:
-    assert epochs_measured(1, 50_000) == {0, 1}
-    assert epochs_measured(20, 54_000) == {0, 1, 2, 5, 10, 20}
-    assert epochs_measured(100, 1294) == {0, 20, 50, 100}
-    assert epochs_measured(3, 200) == {0, 3}
+    large = plan(models.MLP(hidden=[2000, 2000]), (3072,), 10)
+    assert epochs_measured(1, 50_000, large) == {0, 1}
+    assert epochs_measured(20, 54_000, large) == {0, 1, 2, 5, 10, 20}
+    assert epochs_measured(100, 1294, large) == {0, 20, 50, 100}
+    assert epochs_measured(3, 200, large) == {0, 3}
+    small = plan(models.MLP(hidden=[128]), (64,), 10)
+    assert epochs_measured(20, 1294, small) == {0, 1, 2, 5, 10, 20}
+    assert epochs_measured(1000, 1294, small) == {0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000}
     for epochs, samples in ((1000, 1294), (37, 54_000), (400, 120)):
-        chosen = sorted(epochs_measured(epochs, samples))
+        chosen = sorted(epochs_measured(epochs, samples, large))
         assert (chosen[0], chosen[-1]) == (0, epochs)
         between = [epoch for epoch in chosen if 0 < epoch < epochs]
         for count, epoch in enumerate(between, 1):
@@ -115,17 +125,18 @@ def test_when_it_is_measured() -> None:
 def test_the_file_and_its_metrics(workplace: Any) -> None:
     run = read(workplace.train(MLP).run)
     assert [(row["epoch"], row["step"], row["layer"]) for row in run.layers] == [
-        (epoch, step, layer) for epoch, step in ((0, 0), (6, 66)) for layer in ("hidden.0", "hidden.1", "output")
+        (epoch, 11 * epoch, layer) for epoch in (0, 1, 2, 5, 6) for layer in ("hidden.0", "hidden.1", "output")
     ]
     std = [row["activation_std"] for row in run.layers if row["layer"] == "hidden.1"]
     assert value(run, parse_metric("activation_std(hidden.1)@0")) == std[0]
-    assert value(run, parse_metric("activation_std(hidden.1)@last")) == std[1]
-    assert value(run, parse_metric("activation_std(hidden.1)@6")) == std[1]
+    assert value(run, parse_metric("activation_std(hidden.1)@last")) == std[4]
+    assert value(run, parse_metric("activation_std(hidden.1)@6")) == std[4]
     with pytest.raises(UsageError, match="not measured after epoch 3"):
         value(run, parse_metric("activation_std(hidden.1)@3"))
     assert value(run, parse_metric("activation_std(hidden.1)@7")) is None
     best = run.status["best_epoch"]
-    assert value(run, parse_metric("activation_std(hidden.1)")) == std[best == 6]
+    at = max(place for place, epoch in enumerate((0, 1, 2, 5, 6)) if epoch <= best)
+    assert value(run, parse_metric("activation_std(hidden.1)")) == std[at]
     assert parse_metric("activation_std(hidden.1)").direction is None
     with pytest.raises(UsageError, match=r"Its layers are hidden\.0, hidden\.1, output"):
         value(run, parse_metric("zero_units(hidden.9)"))
@@ -144,7 +155,7 @@ def test_early_stopping_and_interruptions_leave_the_same_lines(workplace: Any) -
     whole = workplace.train(text, again=True).run
     last = len(read(whole).rows)
     assert last < 9
-    assert {row["epoch"] for row in read(whole).layers} == {0, last}
+    assert {row["epoch"] for row in read(whole).layers} == {0, 1, 2, 5, last} & set(range(last + 1))
     events = workplace.begin(text, again=True)
     run = next(events).run
     list(islice((event for event in events if isinstance(event, EpochDone)), 2))

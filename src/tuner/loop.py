@@ -109,12 +109,15 @@ def train_epoch(task: Task, state: State, history: tuple[float, ...] = ()) -> It
         loss = task.objective(network(x), y)
         loss.backward()  # type: ignore[no-untyped-call]
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        norms = torch.stack(torch._foreach_norm(gradients))
+        norm = torch.linalg.vector_norm(norms)
         norm_sum.add_(norm)
         loss_sum.add_(loss.detach(), alpha=stop - start)
         if clip is not None:
             torch._foreach_mul_(gradients, torch.clamp(clip / (norm + 1e-6), max=1.0))
-        updater.step(gradients, task.lr_of(state.step, history) if rate is None else rate)
+        lr = task.lr_of(state.step, history) if rate is None else rate
+        updater.step(gradients, lr)
+        state.watch.step(stop - start, lr, norms)
         for parameter in parameters:
             parameter.grad = None
         state.batch += 1

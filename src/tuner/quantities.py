@@ -59,6 +59,52 @@ LAYER = {
         "Look at: such a unit of a relu passes no gradient on; where many of them stay zero, lower optimizer.lr or "
         "choose\nleaky_relu.",
     ),
+    "saturated_units": Quantity(
+        "share of the units that are saturated",
+        "The share of a layer's units that lie within 1 % of an end of the range of their activation (sigmoid,\n"
+        "hard_sigmoid, tanh, softsign) on at least 90 % of 256 training samples.\n"
+        "Look at: such a unit passes next to no gradient on. Where many are, normalise the inputs, take a smaller\n"
+        "initializer or optimizer.lr, or relu.",
+    ),
+    "unit_std": Quantity(
+        "spread between units",
+        "How much the units of a layer differ on one and the same sample.\n"
+        "Formula: sqrt of the mean over 256 training samples of the variance over the layer's units.\n"
+        "Look at: 0 before the first step, all units do the same, and learn the same: the initializer has to draw.",
+        by_factors=True,
+    ),
+    "sample_std": Quantity(
+        "spread between samples",
+        "How much the units of a layer differ between samples.\n"
+        "Formula: sqrt of the mean over the layer's units of the variance over 256 training samples.\n"
+        "Look at: where it shrinks towards 0 from layer to layer, the network no longer sees what comes in.",
+        by_factors=True,
+    ),
+    "weight_norm": Quantity(
+        "norm of the weights",
+        "The norm of all the numbers that a layer learns.\nFormula: sqrt of the sum of w^2.",
+        by_factors=True,
+    ),
+    "weight_change": Quantity(
+        "change of the weights",
+        "How far a layer's weights are from where they began.\n"
+        "Formula: |w - w_0| / |w_0|, norms over all the numbers that the layer learns.\n"
+        "Look at: where it is far smaller in the first layers than in the last, the first ones do not learn.",
+        by_factors=True,
+    ),
+    "update_ratio": Quantity(
+        "size of a step",
+        "How far the last step of the epoch took a layer's weights, as a share of their norm.\n"
+        "Formula: |w - w_before| / |w|.\n"
+        "Look at: about 1e-3 is usual; far above 1e-1 the learning rate is likely too high, far below 1e-5 too low.",
+        by_factors=True,
+    ),
+    "probe_loss": Quantity(
+        "loss of the probe",
+        "The mean of what is minimised over 256 training samples, dropout off; told with the last layer, output.\n"
+        "Look at: before the first step, cross_entropy of C classes should be about ln C.",
+        by_factors=True,
+    ),
     "gradient_norm": Quantity(
         "norm of the gradient",
         "The norm of the gradient of the mean loss of 256 training samples by a layer's parameters.\n"

@@ -56,6 +56,21 @@ class Updater:
         }
 
 
+class Watch:
+    """What the steps of an epoch really did, to be held against what was promised: how many samples they saw, the
+    learning rate of the last, and in the first epoch the norms of each parameter's gradients (P,), added up."""
+
+    def __init__(self) -> None:
+        self.samples, self.lr = 0, math.nan
+        self.norms: Tensor | None = None
+
+    def step(self, samples: int, lr: float, norms: Tensor) -> None:
+        """A step was taken with so many samples, this learning rate and these norms of the gradients."""
+        self.samples, self.lr = self.samples + samples, lr
+        if self.norms is not None:
+            self.norms += norms
+
+
 class State:
     """A run at one moment: weights, the optimizer's state, and how far it is.
 
@@ -69,6 +84,7 @@ class State:
         self.epoch, self.batch, self.step = 1, 0, 0
         device = self.updater.parameters[0].device
         self.sums = torch.zeros(2, dtype=torch.float64, device=device)
+        self.watch = Watch()
         tensors = [*network.parameters(), *network.buffers()]
         self.watched = [tensor.detach() for tensor in tensors if tensor.is_floating_point()]
 

@@ -18,12 +18,13 @@ import torch
 from tuner import machine
 from tuner.config.load import load
 from tuner.events import EpochDone
-from tuner.layer_stats import epochs_measured, measure, probe_of
+from tuner.layer_stats import Movement, epochs_measured
 from tuner.opening import Request, Session, open_session
 from tuner.shipped import find_config
 from tuner.stopping import StopRequests
 from tuner.train import train
 from tuner.train.hardware import set_up_torch
+from tuner.train.measuring import layer_rows
 from tuner.train.prepare import prepare
 
 
@@ -33,16 +34,16 @@ def bench(name: str, rounds: int, folder: Path) -> None:
     session = open_session(loaded, Request(folder, again=True))
     assert isinstance(session, Session)
     setup = prepare(set_up_torch(session))
+    movement = Movement(setup.state.network)
+    movement.step_comes()
     epochs = loaded.config.training.epochs
-    looks = len(epochs_measured(epochs, len(setup.task.train)))
+    looks = len(epochs_measured(epochs, len(setup.task.train), loaded.plan))
     events = (event for event in train(session, StopRequests()) if isinstance(event, EpochDone))
     next(events)
     shares, look, epoch = [], 0.0, 0.0
     for _ in range(min(rounds, epochs - 2)):
         began = time.perf_counter()
-        measure(
-            setup.state.network, probe_of(setup.evaluated["train"], setup.task.normalizer), setup.task.objective, 0, 0
-        )
+        layer_rows(setup, 0, movement)
         look = time.perf_counter() - began
         began = time.perf_counter()
         next(events)

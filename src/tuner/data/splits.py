@@ -63,6 +63,8 @@ class Splits:
     target_mean: float
     target_scale: float
     fingerprint: str
+    overlap: int = 0
+    """Samples that are in two of the parts, which none may be."""
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -197,8 +199,15 @@ def split(dataset: Dataset, raw: Raw) -> Splits:
         statistics=measure(x, source.normalize, known.features),
         target_mean=target_mean,
         target_scale=target_scale,
+        overlap=overlap(*(part for part in (train, chosen.validation, chosen.test) if part is not None)),
         fingerprint=fingerprint(raw, (train, chosen.validation, chosen.test), y, source.reads_to_open and known),
     )
+
+
+def overlap(*parts: Array) -> int:
+    """How many indices stand in more than one of `parts`."""
+    together = np.concatenate(parts)
+    return len(together) - len(np.unique(together))
 
 
 def random_bits(split_seed: int, purpose: str) -> np.random.PCG64:

@@ -18,6 +18,8 @@ class Activation(Choice, kind="activation"):
 
     flops: ClassVar[int] = 1
     """Elementary operations per element, exp, log, tanh and erf counted as one each: a rough figure for estimates."""
+    limits: ClassVar[tuple[float, float] | None] = None
+    """Between which its outputs lie, where its slope falls to nothing towards both."""
 
     @abstractmethod
     def build(self) -> nn.Module:
@@ -177,6 +179,7 @@ class Sigmoid(Activation, name="sigmoid", aliases=("logistic",)):
     """
 
     flops = 4
+    limits = (0, 1)
     build = of_torch("Sigmoid")
 
 
@@ -191,6 +194,7 @@ class HardSigmoid(Activation, name="hard_sigmoid"):
     """
 
     flops = 4
+    limits = (0, 1)
     build = of_torch("Hardsigmoid")
 
 
@@ -204,6 +208,7 @@ class Tanh(Activation, name="tanh", aliases=("hyperbolic_tangent",)):
     Source: LeCun, Bottou, Orr, Müller (1998), "Efficient BackProp", section 4.4; Glorot, Bengio (2010).
     """
 
+    limits = (-1, 1)
     build = of_torch("Tanh")
 
 
@@ -236,6 +241,7 @@ class Softsign(Activation, name="softsign"):
     """
 
     flops = 3
+    limits = (-1, 1)
     build = of_torch("Softsign")
 
 

@@ -11,7 +11,7 @@ import torch
 
 from tuner.errors import DIVERGED, HeldError, ResourceError
 from tuner.events import Ended, EpochDone, Event, Started, StepsDone
-from tuner.layer_stats import epochs_measured
+from tuner.layer_stats import Movement, epochs_measured
 from tuner.loop import NonFinite, locate, train_epoch
 from tuner.opening import Session, make
 from tuner.runs.files import BEST, checkpoint_name
@@ -22,6 +22,7 @@ from tuner.train.hardware import set_up_torch, settings_kept
 from tuner.train.history import History
 from tuner.train.measuring import columns, epoch_row, layer_rows, test_metrics
 from tuner.train.prepare import Setup, prepare
+from tuner.train.promises import Promises
 from tuner.train.recorder import Recorder
 
 PROGRESS_EVERY = 0.1
@@ -86,7 +87,9 @@ class Training:
         self.config, self.state, self.task = session.loaded.config, setup.state, setup.task
         self.history = recorder.history
         self.steps = len(self.task.batches)
-        self.layer_epochs = epochs_measured(self.history.epochs, len(self.task.train))
+        self.layer_epochs = epochs_measured(self.history.epochs, len(self.task.train), session.loaded.plan)
+        self.movement = Movement(self.state.network)
+        self.promises = Promises(self.movement, session.splits.overlap)
         self.snapshot: dict[str, bytes] = {}
 
     def course(self) -> Iterator[Event]:
@@ -143,7 +146,10 @@ class Training:
         state, history = self.state, self.history
         began = told = time.monotonic()
         first = state.batch
+        self.promises.epoch_begins(state)
+        self.last_step_comes()
         for _ in train_epoch(self.task, state, history.monitored):
+            self.last_step_comes()
             if self.stop.asked is not None and state.batch < self.steps:
                 if not state.finite():  # or a state that cannot go on would be saved
                     raise NonFinite
@@ -151,9 +157,11 @@ class Training:
             if (moment := time.monotonic()) - told >= PROGRESS_EVERY:
                 told = moment
                 yield StepsDone(state.epoch, state.batch, self.steps, self.seconds_left())
-        row = epoch_row(self.setup, history.monitored)
-        if state.epoch in self.layer_epochs:
-            self.measure_layers(state.epoch)
+        with self.promises.of_evaluation(state.network):
+            row = epoch_row(self.setup, history.monitored)
+            if state.epoch in self.layer_epochs:
+                self.measure_layers(state.epoch)
+        self.recorder.breached(self.promises.broken(state, self.task, row["lr"]))
         state.next_epoch()
         taken = time.monotonic() - began
         rate = (self.steps - first) / self.steps * len(self.task.train) / taken
@@ -161,8 +169,14 @@ class Training:
         self.recorder.epoch(row, taken, rate, weights(state.network) if is_best else None)
         yield EpochDone(row, is_best, taken, rate, self.seconds_left())
 
+    def last_step_comes(self) -> None:
+        """Where the next step is the epoch's last: it is seen how far it goes."""
+        if self.state.batch == self.steps - 1 and self.config.layer_stats != "none":
+            self.movement.step_comes()
+
     def measure_layers(self, epoch: int) -> None:
-        self.recorder.layers(layer_rows(self.setup, epoch))
+        if self.config.layer_stats != "none":
+            self.recorder.layers(layer_rows(self.setup, epoch, self.movement))
 
     def seconds_left(self) -> float | None:
         """An estimate from the pace so far."""

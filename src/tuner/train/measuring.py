@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tuner.layer_stats import measure, probe_of
+from tuner.layer_stats import Movement, measure, probe_of
 from tuner.loop import NonFinite, evaluate
 from tuner.options.metrics import Column
 from tuner.runs.files import LayerRow, Row
@@ -33,12 +33,10 @@ def epoch_row(setup: Setup, monitored: tuple[float, ...]) -> Row:
     return row
 
 
-def layer_rows(setup: Setup, epoch: int) -> list[LayerRow]:
-    """What happens inside the network after this epoch, a row a layer; [] where it is not asked for."""
-    if setup.task.config.layer_stats == "none":
-        return []
+def layer_rows(setup: Setup, epoch: int, movement: Movement) -> list[LayerRow]:
+    """What happens inside the network after this epoch, a row a layer."""
     probe = probe_of(setup.evaluated["train"], setup.task.normalizer)
-    return measure(setup.state.network, probe, setup.task.objective, epoch, setup.state.step)
+    return measure(setup.state.network, probe, setup.task.objective, epoch, setup.state.step, movement)
 
 
 def test_metrics(setup: Setup) -> dict[str, float] | None:

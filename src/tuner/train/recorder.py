@@ -35,6 +35,7 @@ from tuner.runs.files import (
     format_header,
     format_row,
     parse_rows,
+    read_status,
     write_status,
 )
 from tuner.runs.find import afterwards, calmer_command
@@ -51,6 +52,7 @@ class Recorder:
     def __init__(self, lock: Lock, session: Session, history: History, columns: tuple[str, ...]) -> None:
         self.lock, self.path, self.session, self.history, self.columns = lock, lock.path, session, history, columns
         self.checkpoints = self.path / CHECKPOINTS
+        self.breaches = list(read_status(self.path).values.get("breaches", []))
         self.best_known: Checksum | None = None
         self.best_kept = True  # whether best.safetensors is what is known of it
         with ExitStack() as opened:
@@ -185,6 +187,12 @@ class Recorder:
             raise
         self.history.rows.append(row)
 
+    def breached(self, breaches: Sequence[str]) -> None:
+        """Notes what the loop promised and did not keep."""
+        for breach in breaches:
+            self.log(f"a promise was broken: {breach}")
+        self.breaches += breaches
+
     def layers(self, rows: Sequence[LayerRow]) -> None:
         """Adds what happens inside the network."""
         for row in rows:
@@ -293,6 +301,7 @@ class Recorder:
             "test": dict(test or {}),
             "exit_code": exit_code,
             "next": self._next(state),
+            **({"breaches": self.breaches} if self.breaches else {}),
         }
         self.check_place()
         write_status(self.path, told, {**self.written_once, TIMING: self.timing.checksum, **self.beside()})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tuner.data.card.facts import Equal
@@ -30,7 +32,7 @@ def hashes(x: Array) -> Array:
     The words of its bytes, each mixed so that all its bits tell in the low ones, are summed up with random odd weights,
     modulo 2^64. Two samples of a million that are not equal meet with a probability of about 1e-7.
     """
-    flat = x.reshape(len(x), -1)
+    flat = x.reshape(len(x), math.prod(x.shape[1:]))
     words = -(-flat.shape[1] * flat.itemsize // 8)
     weights = random_bits(0, "equal samples").random_raw(words) | np.uint64(1)
     found = np.empty(len(flat), dtype=np.uint64)

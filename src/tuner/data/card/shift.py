@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from tuner.data.card.facts import Shift
-from tuner.data.card.spelled import ROUNDING, Spelled
 from tuner.data.source import Array
-from tuner.data.statistics import Statistics
+from tuner.data.statistics import ROUNDING, Statistics
 
 if TYPE_CHECKING:
+    from tuner.data.card.spelled import Spelled
     from tuner.data.splits import Part
 
 FLAT = 0.01

@@ -9,12 +9,10 @@ import numpy as np
 
 from tuner.data.columns import Feature
 from tuner.data.source import Array, Description
-from tuner.data.statistics import of_numbers
+from tuner.data.statistics import ROUNDING, of_numbers
 
 PLAIN = -1
 """In place of a code: the number itself."""
-ROUNDING = 1e-9
-"""A standard deviation that is a smaller share of the mean comes of rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +55,8 @@ class Spelled:
     def is_number(self) -> Array:
         """Which channels or features are numbers, which normalisation changes: bool (channels,)."""
         kinds = [feature.kind for feature in self.known.features] or ["number"] * (int(self.channels.max()) + 1)
-        return np.array(kinds) == "number"
+        found: Array = np.array(kinds) == "number"
+        return found
 
     def by_channel(self, mean: Array, variance: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of each channel or feature, of those of its columns: float64 (channels,). The

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from tuner.bounds import Integer, ListOf
 from tuner.choice import InvalidError, setting
+from tuner.data.drawing import draw, random_bits, shares, shuffled_indices
 from tuner.data.embedded import Diabetes, Digits, Iris
 from tuner.data.generated import Blobs, Moons
 from tuner.data.idx import MNIST
 from tuner.data.source import Dataset, DrawnTest, Fold, Raw, Source, faults, sizes
-from tuner.data.splits import Part, choose, draw, fingerprint, random_bits, shares, shuffled_indices, split, with_noise
+from tuner.data.splits import Part, choose, fingerprint, split, with_noise
 from tuner.data.splits import load as load_splits
 from tuner.errors import ConfigError
 

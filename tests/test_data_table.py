@@ -17,12 +17,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tuner.config.load import load
+from tuner.data import cache
 from tuner.data.columns import Column
 from tuner.data.encoding import encode, fitted
 from tuner.data.splits import Indices, choose
 from tuner.data.splits import load as read_splits
 from tuner.data.table import Table
-from tuner.data.tabular import facts
 from tuner.data.tabular.dialect import sniffed
 from tuner.errors import ConfigError, NotFoundError, TunerError
 
@@ -457,7 +457,7 @@ def test_damaged_files_are_named(table: Callable[..., Table], tmp_path: Path) ->
 
 
 def test_only_the_newest_looks_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facts, "REMEMBERED", 3)
+    monkeypatch.setattr(cache, "REMEMBERED", 3)
     for number in range(5):
         path = tmp_path / f"{number}.csv"
         path.write_text("a,y\n1,2\n3,4\n")

@@ -125,7 +125,9 @@ def test_status_json_ends_with_its_checksums(trained: Trained) -> None:
     lines = (trained.run / "status.json").read_text().splitlines()
     assert lines[-2].startswith('  "sha256": "')
     files = json.loads((trained.run / "status.json").read_text())["files"]
-    assert {*SHOWN, "data.json", "timing.csv", "source.yaml", "best.safetensors"} - {"status.json"} == set(files)
+    assert {*SHOWN, "data.json", "card.json", "timing.csv", "source.yaml", "best.safetensors"} - {"status.json"} == set(
+        files
+    )
 
 
 @pytest.mark.parametrize(

@@ -257,6 +257,7 @@ class TestFolder:
         run = events[-1].run
         names = {
             "config.yaml",
+            "card.json",
             "data.json",
             "source.yaml",
             "origins.json",

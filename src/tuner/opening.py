@@ -19,9 +19,10 @@ from tuner.document.writing import to_yaml
 from tuner.durable.reading import json_bytes, shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.packages import used_by
+from tuner.runs.card import card_bytes
 from tuner.runs.creating import check_name, create_held, now
 from tuner.runs.data import data_bytes
-from tuner.runs.files import CONFIG, DATA, ENDED, IDENTITY, ORIGINS, SOURCE, UNFINISHED
+from tuner.runs.files import CARD, CONFIG, DATA, ENDED, IDENTITY, ORIGINS, SOURCE, UNFINISHED
 from tuner.runs.find import newest
 from tuner.runs.folder import (
     FORMAT,
@@ -132,6 +133,7 @@ class Session:
             SOURCE: self.loaded.source,
             ORIGINS: json_bytes(dict(self.loaded.origins)),
             DATA: data_bytes(self.splits, self.loaded.config.data.normalize),
+            CARD: card_bytes(self.splits),
             IDENTITY: json_bytes(about),
         }
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from tuner.choice import import_all
 from tuner.data.source import Source
 
-NOT_SOURCES = {"download", "encoding", "npz", "splits", "statistics", "tabular"}
+NOT_SOURCES = {"card", "download", "drawing", "encoding", "npz", "splits", "statistics", "tabular"}
 """Modules that are needed only to fetch or load data: importing them, and numpy, waits until then."""
 
 import_all(__name__, __path__, but=NOT_SOURCES)

@@ -9,6 +9,10 @@ from typing import Literal, get_args
 Kind = Literal["number", "category", "boolean", "date"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+LEAST_ROWS = 20
+"""Fewer rows say nothing about a column: they may differ, or agree, by chance."""
+SAME = 0.999
+"""The correlation with the target from which on a column tells it."""
 DATE_PARTS = ("year", "month", "weekday", "days", "hour")
 
 

@@ -12,6 +12,8 @@ from tuner.data.encoding import limits
 from tuner.data.source import Array, Normalization
 
 CHUNK = 2048
+ROUNDING = 1e-9
+"""A standard deviation that is a smaller share of the mean comes of rounding."""
 
 
 @dataclass(frozen=True, eq=False)

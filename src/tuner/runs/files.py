@@ -40,10 +40,10 @@ from tuner.runs.lock import holder
 
 IDENTITY, STATUS, CONFIG, SOURCE, ORIGINS = "run.json", "status.json", "config.yaml", "source.yaml", "origins.json"
 METRICS, TIMING, LAYERS, BEST = "metrics.csv", "timing.csv", "layer_stats.jsonl", "best.safetensors"
-LOG, DATA, CHECKPOINTS, CURVES = "log.txt", "data.json", "checkpoints", "curves.png"
+LOG, DATA, CARD, CHECKPOINTS, CURVES = "log.txt", "data.json", "card.json", "checkpoints", "curves.png"
 STATE = "state.json"
 """Of a checkpoint: the moment of the run, and what it counts on beside itself."""
-WRITTEN_ONCE = (IDENTITY, CONFIG, SOURCE, ORIGINS, DATA)
+WRITTEN_ONCE = (IDENTITY, CONFIG, SOURCE, ORIGINS, DATA, CARD)
 WEIGHTS_LIMIT = 8 << 30
 _LIMITS = {IDENTITY: JSON_LIMIT, CONFIG: JSON_LIMIT, BEST: WEIGHTS_LIMIT}
 STATES = ("running", "stopped", "finished", "diverged", "crashed")

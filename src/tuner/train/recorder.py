@@ -18,6 +18,7 @@ from tuner.quantities import TIME
 from tuner.runs.creating import now
 from tuner.runs.files import (
     BEST,
+    CARD,
     CHECKPOINTS,
     CONFIG,
     DATA,
@@ -267,9 +268,10 @@ class Recorder:
             files = session.files()
             if session.changed:
                 self._settings({name: files[name] for name in (CONFIG, ORIGINS)}, step)
-            if DATA not in self.written_once:  # an older tuner made the run without it
-                write_file(self.path / DATA, files[DATA])
-                self.written_once[DATA] = checksum(files[DATA])
+            for name in (DATA, CARD):
+                if name not in self.written_once:  # an older tuner made the run without it
+                    write_file(self.path / name, files[name])
+                    self.written_once[name] = checksum(files[name])
         self.status("running", "", step)
         if found is not None:
             self.log(f"goes on from {found}")

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from tuner.choice import nearest
+from tuner.data.cache import Found, cached, place_of
 from tuner.data.columns import Kind
 from tuner.data.files import shown, unreadable
-from tuner.durable.reading import json_bytes, read_json
-from tuner.durable.writing import make_folder, write_file
-from tuner.errors import NotFoundError, TunerError
-from tuner.machine import versions
-from tuner.paths import user_cache
+from tuner.errors import NotFoundError
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-Found = TypeVar("Found", bound="DataclassInstance")
-
-REMEMBERED = 200
-"""So many looks are kept in the cache, the newest ones."""
 ASKED = ("header", "delimiter", "decimal", "thousands", "encoding", "missing", "columns")
 """The settings that a look depends on."""
 
@@ -87,24 +75,12 @@ def known(
     Raises NotFoundError for a file that cannot be seen, and what `look` raises.
     """
     place = _place_of(paths, asked)
-    with suppress(TunerError, KeyError, TypeError, ValueError):
-        if place is not None and place.is_file():
-            return parsed(read_json(place))
-    found = look()
-    if place is not None and place == _place_of(paths, asked):
-        with suppress(TunerError):  # where that cannot be written, the next command looks again
-            make_folder(place.parent)
-            write_file(place, json_bytes(asdict(found)))
-            with suppress(OSError):  # another command may tidy up, too
-                for old in sorted(place.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)[:-REMEMBERED]:
-                    old.unlink()
-    return found
+    return cached(place, look, parsed, lambda: place == _place_of(paths, asked))
 
 
 def _place_of(paths: Sequence[Path], asked: Mapping[str, Any]) -> Path | None:
     """Where a look through the files is remembered, if anywhere. Raises NotFoundError for one that cannot be seen."""
-    cache = user_cache()
-    about: list[Any] = [versions()["tuner"], asked]
+    about: list[Any] = [asked]
     for path in paths:
         try:
             stat = path.stat()
@@ -115,8 +91,7 @@ def _place_of(paths: Sequence[Path], asked: Mapping[str, Any]) -> Path | None:
         if path.is_dir():
             raise NotFoundError(f"{shown(path)} is a folder", fix="Give the file, or a list of files.")
         about.append([os.path.realpath(path), stat.st_size, stat.st_mtime_ns])
-    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-    return cache and cache / "tables" / f"{key}.json"
+    return place_of("tables", about)
 
 
 def seen_of(told: dict[str, Any]) -> Seen:

@@ -10,17 +10,15 @@ from typing import Any
 
 import polars as pl
 
-from tuner.data.columns import is_numeric
+from tuner.data.columns import LEAST_ROWS, SAME, is_numeric
 from tuner.data.tabular.blocks import TableFile
 from tuner.data.tabular.cells import numbers, texts
 from tuner.data.tabular.facts import Facts, Seen
 
 MOST_ROWS, MOST_CELLS = 20_000, 20_000_000
 """Of a larger table only every n-th row is compared with others."""
-LEAST_ROWS = 20
-"""Fewer rows say nothing about a column: they may differ, or agree, by chance."""
-SAME, NEAR = 0.999, 0.95
-"""Correlations with the target from which on a column tells it, or may."""
+NEAR = 0.95
+"""The correlation with the target from which on a column may tell it."""
 _ID = re.compile(r"(^|[_ .-])id$|(?<=[a-z])I[Dd]$", re.ASCII)
 """How columns are called that name a row: ``id``, ``user_id``, ``PassengerId``."""
 

@@ -1,0 +1,1 @@
+"""What the data of a run looks like, and how far simple models get on it."""

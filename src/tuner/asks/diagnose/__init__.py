@@ -1,0 +1,159 @@
+"""What is wrong with runs, how that is known, what to change: one diagnosis a run or group."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tuner.answer import Answer, Block, Column, Command, Note, Table, Text, Verdict
+from tuner.asks.diagnose.picture import picture
+from tuner.asks.diagnose.writing import command, write_next
+from tuner.choice import nearest_of
+from tuner.diagnosis import Diagnosis, diagnose
+from tuner.durable.reading import shown
+from tuner.errors import NotFoundError, UsageError
+from tuner.evidence import Evidence, evidence_of
+from tuner.figures import figure, plural
+from tuner.rules import Finding, Rule
+from tuner.runs.family import Group, find_group
+from tuner.runs.folder import Run
+
+FAIL_ON = ("finding", "risk")
+STYLES = {"healthy": "bold green", "unknown": "bold"}
+
+
+def ask(
+    references: Sequence[str],
+    runs_dir: Path,
+    *,
+    fail_on: Sequence[str] = (),
+    write: Path | None = None,
+    png: Path | None = None,
+    again: bool = False,
+) -> Answer:
+    """What is wrong with each run; of a group, with most of its members. Raises UsageError, NotFoundError."""
+    for each in fail_on:
+        if each not in FAIL_ON:
+            raise UsageError(f"--fail-on cannot be {shown(each)}", fix=nearest_of(each, FAIL_ON))
+    if len(references) > 1 and (write or png):
+        raise UsageError(f"{'--write' if write else '--png'} is of one run", fix="Name one run or group.")
+    blocks: list[Block] = []
+    told, lines, is_met = [], [], False
+    for reference in references:
+        group = find_group(reference, runs_dir)
+        run, evidence, diagnosis, notes = of_group(group)
+        blocks += [*notes, *_blocks(group, evidence, diagnosis)]
+        data = as_data(group, diagnosis)
+        told.append(data)
+        first = diagnosis.findings[0].rule if diagnosis.findings else "-"
+        lines.append(f"{diagnosis.outcome.stage} {first} {shown(str(group.path))}\n")
+        is_met |= bool(("finding" in fail_on and diagnosis.findings) or ("risk" in fail_on and diagnosis.risks))
+        if write is not None:
+            blocks.append(write_next(run, diagnosis, write, again))
+        if png is not None:
+            blocks.append(picture(evidence, diagnosis, png))
+    return Answer(blocks, told[0] if len(told) == 1 else {"runs": told}, "".join(lines), int(is_met))
+
+
+def of_group(group: Group) -> tuple[Run, Evidence, Diagnosis, list[Block]]:
+    """The diagnosis that most members of a group have, by one of them, and what has to be known beside it. Raises
+    NotFoundError where there is no run that can be judged."""
+    notes: list[Block] = [Note(damage, problem=True) for damage in group.damaged.values()]
+    found: list[tuple[Run, Evidence, Diagnosis]] = []
+    for run in group.runs.values():
+        if run.rows or run.state == "diverged":
+            evidence = evidence_of(run)
+            found.append((run, evidence, diagnose(evidence)))
+    if not found:
+        raise NotFoundError(f"{shown(str(group.path))} has no finished epoch yet: there is nothing to judge by")
+    firsts = [(each[2].outcome.stage, each[2].findings[0].rule if each[2].findings else "") for each in found]
+    usual = max(dict.fromkeys(firsts), key=firsts.count)
+    run, evidence, diagnosis = found[firsts.index(usual)]
+    if len(found) > 1:
+        what = usual[1] or usual[0]
+        notes.append(Note(f"{what} comes first in {firsts.count(usual)} of {group.counted(len(found))}; shown: {run.path.name}"))
+    if run.state == "running":
+        notes.append(Note(f"{run.path.name} is still being trained: this is the diagnosis of {plural(len(run.rows), 'epoch')}"))
+    elif run.state in ("stopped", "crashed"):
+        notes.append(Note(f"{run.path.name} is unfinished ({run.state}): what comes after epoch {len(run.rows)} is not known"))
+    missing = [what for what, there in (("layer statistics", evidence.looks), ("card.json", evidence.card)) if not there]
+    if missing:
+        notes.append(Note(f"there is no {' and no '.join(missing)}: told from the curves and the config alone"))
+    return run, evidence, diagnosis, notes
+
+
+def as_data(group: Group, diagnosis: Diagnosis) -> dict[str, Any]:
+    """What `--json` tells of a diagnosis."""
+    return {
+        "run": str(group.path),
+        "stage": diagnosis.outcome.stage,
+        "outcome": diagnosis.outcome.words,
+        "evidence": [_plain(vars(signal)) for signal in diagnosis.outcome.evidence],
+        "findings": [_finding(each) for each in diagnosis.findings],
+        "risks": [_finding(each) for each in diagnosis.risks],
+    }
+
+
+def _finding(found: Finding) -> dict[str, Any]:
+    return {
+        "rule": found.rule,
+        "confidence": found.confidence,
+        "words": found.words,
+        "evidence": [_plain(vars(signal)) for signal in found.evidence],
+        "change": dict(found.change),
+        "alternatives": [dict(change) for change in found.changes[1:]],
+        "folds": list(found.folds),
+        "recipe": Rule.members[found.rule].proof,
+    }
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers that JSON cannot hold become null."""
+    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()}
+
+
+def _blocks(group: Group, evidence: Evidence, diagnosis: Diagnosis) -> list[Block]:
+    """The stage in a sentence, the findings, the risks, the command to type."""
+    outcome = diagnosis.outcome
+    blocks: list[Block] = [Verdict(f"{shown(str(group.path))}: {outcome.words}", STYLES.get(outcome.stage, "bold yellow"))]
+    if outcome.stage not in ("healthy", "unknown") and not diagnosis.findings:
+        blocks.append(Text("No rule knows why: look at the curves, and at samples that it gets wrong."))
+    for number, found in enumerate(diagnosis.findings, 1):
+        blocks += _of_finding(number, found)
+    if outcome.stage == "healthy":
+        blocks += [Text(advice) for advice in costs(evidence)]
+    if diagnosis.risks:
+        told = [f"{each.rule}: {each.words}" for each in diagnosis.risks[:6]]
+        blocks.append(Text("\n\n".join(told), title="Risks: signs that did no harm here"))
+    changed = next((found for found in diagnosis.findings if found.change), None)
+    if changed is not None:
+        blocks.append(Command(command(evidence.run, changed.change)))
+    return blocks
+
+
+def _of_finding(number: int, found: Finding) -> list[Block]:
+    rule = Rule.members[found.rule]
+    rows = [[signal.signal, _cell(signal.value), _cell(signal.threshold), signal.source] for signal in found.evidence]
+    says = [f"{found.words[:1].upper()}{found.words[1:]}. {rule.harm}"]
+    if found.folds:
+        says.append(f"It explains, too: {', '.join(found.folds)}.")
+    if found.change:
+        proof = f" The recipe {rule.proof} shows what that brings." if rule.proof else ""
+        says.append(f"Change: {', '.join(f'{key} to {value}' for key, value in found.change.items())}.{proof}")
+    title = f"{number}. {rule.title} ({found.rule}, {found.confidence:.0%} sure)"
+    columns = [Column("measured"), Column("value", side="r"), Column("held against", side="r"), Column("where")]
+    return [Text("\n\n".join(says), title=title), Table(columns, rows)]
+
+
+def _cell(value: float | str | None) -> str | None:
+    return figure(value) if isinstance(value, int | float) else value
+
+
+def costs(evidence: Evidence) -> list[str]:
+    """What a healthy run spends that it need not."""
+    wasted = evidence.epochs - 1 - evidence.best
+    if wasted >= max(5, evidence.epochs // 2) and evidence.config.early_stopping is None:
+        return [f"Its best epoch was {evidence.best + 1} of {evidence.epochs}: early stopping would spare most of the others."]
+    return []

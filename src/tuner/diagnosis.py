@@ -1,0 +1,164 @@
+"""The diagnosis of a run, in the article's order: is it valid, is it good on its training data, is it good on others?
+
+Only a run whose outcome is bad has findings. Of two reasons the one upstream is told, and what it explains is folded
+under it; whatever else a rule noticed is a risk.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from tuner.evidence import Evidence, Signal
+from tuner.figures import figure, finite
+from tuner.rules import Finding, Rule
+from tuner.runs.files import CARD, STATUS
+
+MOST = 3
+"""Findings that are told."""
+
+SURE = 0.5
+"""How sure a rule has to be of a finding."""
+
+MARGIN = 0.02
+"""Of a share of right answers, or of variance, within which two results are the same."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the run came out: its `stage`, in a sentence, and the numbers that say so."""
+
+    stage: Literal["invalid", "training", "generalization", "healthy", "unknown"]
+    words: str
+    evidence: Sequence[Signal] = field(default=())
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong with a run: at most `MOST` findings, the likeliest first; what may become wrong; what it costs that
+    need not be."""
+
+    outcome: Outcome
+    findings: Sequence[Finding]
+    risks: Sequence[Finding]
+
+
+def diagnose(evidence: Evidence) -> Diagnosis:
+    """The diagnosis of a run that has finished at least one epoch, or diverged."""
+    noticed = [found for rule in in_order() if (found := rule().check(evidence)) is not None]
+    outcome = outcome_of(evidence, noticed)
+    stages = {"invalid": ("invalid", "training"), "training": ("training",), "generalization": ("generalization",)}
+    explains = stages.get(outcome.stage, ())
+    able = [found for found in noticed if Rule.members[found.rule].stage in explains and found.confidence >= SURE]
+    findings = folded(able)
+    told = {name for found in findings[:MOST] for name in (found.rule, *found.folds)}
+    return Diagnosis(outcome, findings[:MOST], [found for found in noticed if found.rule not in told])
+
+
+def in_order() -> list[type[Rule]]:
+    """All rules, upstream first."""
+    return sorted(Rule.members.values(), key=lambda rule: rule.order)
+
+
+def folded(found: Sequence[Finding]) -> list[Finding]:
+    """Those that no other explains, each with those that it explains, the surest first. Of two that explain each other
+    the one that is surer stands, upstream first."""
+    ranked = sorted(found, key=lambda each: (-each.confidence, Rule.members[each.rule].order))
+    kept: list[Finding] = []
+    under: dict[str, list[str]] = {}
+    for each in ranked:
+        above = next((one for one in kept if each.rule in Rule.members[one.rule].folds), None)
+        if above is not None:
+            under.setdefault(above.rule, []).append(each.rule)
+            continue
+        for one in [one for one in kept if one.rule in Rule.members[each.rule].folds]:
+            kept.remove(one)  # surer, but a sign of what lies upstream
+            under.setdefault(each.rule, []).extend([one.rule, *under.pop(one.rule, [])])
+        kept.append(each)
+    return [replace(each, folds=tuple(under.get(each.rule, ()))) for each in kept]
+
+
+# ---- the outcome -----------------------------------------------------------------------------------------------------
+
+
+def outcome_of(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome:
+    """Whether the run is valid, good on its training data, and good on others."""
+    run = evidence.run
+    invalid = [found for found in noticed if Rule.members[found.rule].stage == "invalid"]
+    if run.state == "diverged":
+        reason = str(run.status.get("reason") or "a number was not finite")
+        return Outcome("invalid", f"not valid: {reason}", [Signal("reason", reason, None, STATUS)])
+    if invalid:
+        return Outcome("invalid", f"not valid: {invalid[0].words}", invalid[0].evidence)
+    if not evidence.train or not math.isfinite(evidence.reached(evidence.train)):
+        return Outcome("unknown", "no metric of training data is there to judge by")
+    return _on_training(evidence, noticed) or _on_others(evidence, noticed) or _healthy(evidence)
+
+
+def expected(evidence: Evidence) -> tuple[float, str]:
+    """What is within reach on samples that a model was not fitted on, and who reaches it: the best of chance, a linear
+    and a kernel model, fitted on few of the training samples. -inf where nothing is known."""
+    if evidence.card is None:
+        counts = evidence.data.parts.get("train", {}).get("classes") if evidence.data is not None else None
+        return (max(counts) / sum(counts), "always the largest class") if counts else (-math.inf, "")
+    scores = evidence.card.scores
+    known = {
+        "always the same answer": scores.chance.validation,
+        "a linear model": scores.linear.validation,
+        "a kernel model": scores.kernel.validation,
+    }
+    there = {name: value for name, value in known.items() if value is not None}
+    best = max(there, key=there.__getitem__, default="")
+    return (there[best], best) if there else (-math.inf, "")
+
+
+def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | None:
+    """The outcome of a run that is bad on its training data."""
+    reached = evidence.reached(evidence.train)
+    within, whose = expected(evidence)
+    column = f"train_{evidence.metric}"
+    signals = [
+        evidence.of_epoch(column, evidence.best, within),
+        Signal(f"{whose} on held-out samples", within, None, CARD),
+    ]
+    if reached < within - MARGIN - evidence.chance_error(within):
+        words = f"bad on its own training data, so this is not overfitting: {column} is {figure(reached)}, and {whose} "
+        return Outcome("training", words + f"reaches {figure(within)} on samples it was not fitted on", signals)
+    unfinished = evidence.late_gain(evidence.train) if evidence.epochs > 1 else math.nan
+    if reached < 0.97 and (evidence.epochs <= 2 or unfinished > MARGIN):
+        words = f"not done with its own training data, so this is not overfitting: {column} is {figure(reached)}"
+        return Outcome("training", f"{words} and was still rising", signals[:1])
+    imbalance = [found for found in noticed if found.rule == "class-imbalance"]
+    if imbalance:
+        return Outcome("training", f"good on the large classes alone: {imbalance[0].words}", imbalance[0].evidence)
+    return None
+
+
+def _on_others(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | None:
+    """The outcome of a run that is good on its training data and bad on validation data."""
+    if not evidence.val:
+        return None
+    reached = max(finite([evidence.val[evidence.best]]), default=math.nan)
+    within, whose = expected(evidence)
+    column = f"val_{evidence.metric}"
+    signals = [
+        evidence.of_epoch(f"train_{evidence.metric}", evidence.best, None),
+        evidence.of_epoch(column, evidence.best, within),
+    ]
+    good = f"good on its training data ({figure(evidence.train[evidence.best])})"
+    if reached < within - MARGIN - 2 * evidence.chance_error(within):
+        words = f"{good}, bad on validation data: {column} is {figure(reached)}, and {whose} reaches {figure(within)}"
+        return Outcome("generalization", words, signals)
+    names = {found.rule for found in noticed}
+    if names & {"distribution-shift", "structure-mismatch", "needs-early-stopping"} and evidence.gap > 0.05:
+        return Outcome("generalization", f"{good}, worse on validation data: {column} is {figure(reached)}", signals)
+    return None
+
+
+def _healthy(evidence: Evidence) -> Outcome:
+    columns = [f"train_{evidence.metric}", *[f"val_{evidence.metric}"] * bool(evidence.val)]
+    told = ", ".join(f"{column} {figure(evidence.course(column)[evidence.best])}" for column in columns)
+    signals = [evidence.of_epoch(column, evidence.best, None) for column in columns]
+    return Outcome("healthy", f"healthy: {told}", signals)

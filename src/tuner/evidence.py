@@ -1,0 +1,327 @@
+"""What the folder of a run tells of how it went, as rules ask for it. Reads files, never torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tuner.config.load import load_config
+from tuner.config.settings import Config
+from tuner.data.columns import features
+from tuner.errors import NotFoundError
+from tuner.figures import finite, mean
+from tuner.monitor import best_index
+from tuner.options.layers.base import Block, PlanError
+from tuner.plan import Plan, plan
+from tuner.runs.card import Card, read_card
+from tuner.runs.data import Data, read_data
+from tuner.runs.files import CONFIG, LAYERS, METRICS, LayerRow
+from tuner.runs.folder import Run
+
+USUAL_SGD = 0.05
+"""A usual learning rate of sgd without momentum."""
+
+FITTING = {
+    "sigmoid": "glorot_normal", "tanh": "glorot_normal", "softsign": "glorot_normal", "hard_sigmoid": "glorot_normal",
+    "softmax": "glorot_normal", "linear": "glorot_normal", "selu": "lecun_normal",
+}  # fmt: skip
+"""The initializers that were derived for an activation; he_normal for all others."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A number that was measured, what it is held against, and where it stands: ``layer_stats.jsonl:14``."""
+
+    signal: str
+    value: float | str | None
+    threshold: float | str | None
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """A run with what is known of its data (None where an older tuner made it without)."""
+
+    run: Run
+    config: Config
+    data: Data | None
+    card: Card | None
+
+    # ---- the course of the epochs ------------------------------------------------------------------------------------
+
+    @cached_property
+    def metric(self) -> str:
+        """By which a run is called good: the share of right classes, or of the variance of numbers."""
+        return "accuracy" if any("train_accuracy" in row for row in self.run.rows) else "r2"
+
+    def course(self, column: str) -> list[float]:
+        """A column of metrics.csv, epoch by epoch; NaN for what is missing."""
+        values = [row.get(column) for row in self.run.rows]
+        return [math.nan if value is None else float(value) for value in values]
+
+    @cached_property
+    def train(self) -> list[float]:
+        """The metric on training data, epoch by epoch."""
+        return self.course(f"train_{self.metric}")
+
+    @cached_property
+    def val(self) -> list[float]:
+        """The metric on validation data; [] where there are none."""
+        column = f"val_{self.metric}"
+        return self.course(column) if any(column in row for row in self.run.rows) else []
+
+    @cached_property
+    def best(self) -> int:
+        """The position of the best epoch, by the monitor; the last where it was never finite."""
+        found = best_index(self.run.rows, self.run.monitor)
+        return len(self.run.rows) - 1 if found is None else found
+
+    def reached(self, course: Sequence[float]) -> float:
+        """The better of a metric's values in the best and in the last epoch."""
+        return max(finite([course[self.best], course[-1]]), default=math.nan) if course else math.nan
+
+    @property
+    def epochs(self) -> int:
+        """How many were trained."""
+        return len(self.run.rows)
+
+    @property
+    def planned(self) -> int:
+        """How many epochs the schedule is made for."""
+        return self.config.training.epochs
+
+    @property
+    def steps(self) -> int:
+        """Updates of the weights."""
+        return int(self.run.rows[-1].get("step") or 0) if self.run.rows else 0
+
+    @property
+    def is_stopped_early(self) -> bool:
+        return str(self.run.status.get("reason") or "").startswith("early stopping")
+
+    def late_gain(self, course: Sequence[float]) -> float:
+        """How much a metric grew over the last third of the epochs: the mean of the last sixth less that of the sixth
+        before; from the first epoch to the last where there are fewer than six."""
+        values = finite(course)
+        if len(values) < 6:
+            return values[-1] - values[0] if len(values) > 1 else math.nan
+        size = max(1, len(values) // 6)
+        return mean(values[-size:]) - mean(values[-2 * size : -size])
+
+    def swings(self, course: Sequence[float]) -> float:
+        """The mean size of a metric's changes against its own trend in the second half: of neighbouring epochs that go
+        up and down; 0 where it only grows."""
+        values = finite(course)[len(course) // 2 :]
+        steps = [after - before for before, after in zip(values, values[1:], strict=False)]
+        if len(steps) < 3:
+            return 0.0
+        trend = mean(steps)
+        return mean([abs(step - trend) for step in steps])
+
+    @property
+    def gap(self) -> float:
+        """How much better the metric is on training data than on validation data, in the best epoch."""
+        return self.train[self.best] - self.val[self.best] if self.val and self.train else math.nan
+
+    @property
+    def is_improving(self) -> bool:
+        """Whether training was still getting somewhere at its end."""
+        losses = finite(self.course("train_loss"))
+        size = max(1, len(losses) // 4)
+        is_falling = len(losses) > 1 and losses[-1] < 0.93 * losses[-1 - size]
+        return self.epochs < 2 or self.late_gain(self.train) > 0.005 or is_falling
+
+    @property
+    def falls_steadily(self) -> bool:
+        """Whether the training loss fell from nearly every epoch to the next, the last ones included."""
+        losses = finite(self.course("train_loss"))
+        falls = [after < before for before, after in zip(losses, losses[1:], strict=False)]
+        return bool(falls) and sum(falls) >= 0.8 * len(falls) and sum(falls[-3:]) >= min(2, len(falls[-3:]))
+
+    def chance_error(self, value: float) -> float:
+        """The standard error of a metric of that value on as many samples as validation data has, or training data
+        where there are none (of a share: binomial)."""
+        samples = max(2, self.samples("validation") or self.samples("train"))
+        if self.metric == "accuracy":
+            return math.sqrt(max(value * (1 - value), 1 / samples) / samples)
+        return 1 / math.sqrt(samples)
+
+    # ---- layers ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def looks(self) -> dict[int, dict[str, LayerRow]]:
+        """Epoch -> layer -> what was measured there; {} where nothing was."""
+        found: dict[int, dict[str, LayerRow]] = {}
+        for row in self.run.layers:
+            found.setdefault(row["epoch"], {})[row["layer"]] = row
+        return found
+
+    @property
+    def first(self) -> dict[str, LayerRow]:
+        """Every layer before the first step."""
+        return self.looks.get(0, {})
+
+    @property
+    def last(self) -> dict[str, LayerRow]:
+        """Every layer when it was last measured."""
+        return self.looks[max(self.looks)] if self.looks else {}
+
+    @cached_property
+    def hidden(self) -> list[str]:
+        """The layers with weights between the input's own and the output, first to last."""
+        return [name for name in self.first or self.last if name != "output" and not name.startswith("input")]
+
+    def of_layers(self, look: dict[str, LayerRow], key: str, *, output: bool = False) -> dict[str, float]:
+        """A number of every hidden layer (and of the output) where it is known."""
+        names = [*self.hidden, *["output"] * output]
+        return {name: value for name in names if (value := look.get(name, {}).get(key)) is not None}
+
+    def line(self, row: LayerRow) -> str:
+        """Where a row of layer_stats.jsonl stands."""
+        return f"{LAYERS}:{self.run.layers.index(row) + 1}"
+
+    def of_layer(self, look: dict[str, LayerRow], layer: str, key: str, threshold: float | str | None) -> Signal:
+        """A number of a layer as a signal."""
+        row = look[layer]
+        return Signal(f"{key}({layer})@{row['epoch']}", row.get(key), threshold, self.line(row))
+
+    def of_epoch(self, column: str, place: int, threshold: float | str | None) -> Signal:
+        """A number of metrics.csv as a signal; `place` counts the epochs from 0, from the end where negative."""
+        place %= max(1, self.epochs)
+        return Signal(f"{column}@{place + 1}", self.run.rows[place].get(column), threshold, f"{METRICS}:{place + 2}")
+
+    def of_setting(self, key: str, threshold: float | str | None = None) -> Signal:
+        """A setting as a signal."""
+        value: Any = self.run.setting(key)
+        known = value if isinstance(value, int | float | str) or value is None else str(value)
+        return Signal(key, known, threshold, CONFIG)
+
+    @cached_property
+    def plan(self) -> Plan | None:
+        """The layers with their shapes; None where data.json is missing."""
+        if self.data is None:
+            return None
+        units = self.config.loss.units(len(self.data.classes))
+        try:
+            return plan(self.config.model, self.data.shape, units, features(self.data.columns))
+        except PlanError:
+            return None
+
+    @cached_property
+    def blocks(self) -> dict[str, Block]:
+        """Layers with weights by name, but those of the input."""
+        blocks = self.plan.blocks if self.plan is not None else ()
+        return {block.name: block for block in blocks if block.parameters and not block.name.startswith("input")}
+
+    @property
+    def inner(self) -> dict[str, Block]:
+        """The same without the output."""
+        return {name: block for name, block in self.blocks.items() if name != "output"}
+
+    @property
+    def depth(self) -> int:
+        return len(self.inner)
+
+    # ---- settings and data -------------------------------------------------------------------------------------------
+
+    @property
+    def usual_lr(self) -> float:
+        """A usual learning rate: the optimizer's default, for sgd by its momentum."""
+        optimizer = self.config.optimizer
+        if optimizer.name == "sgd":  # a step adds up to lr / (1 - momentum)
+            return round(USUAL_SGD * (1 - optimizer.momentum), 6)
+        return float(type(optimizer).fields["lr"].default)
+
+    @property
+    def lr_factor(self) -> float:
+        """The learning rate as a multiple of a usual one."""
+        return float(self.config.optimizer.lr / self.usual_lr)
+
+    @property
+    def typical_step(self) -> tuple[float, LayerRow | None]:
+        """The largest over the looks of the middle layer's size of a step, and its row; (0, None) where it is not
+        known."""
+        found: tuple[float, LayerRow | None] = 0.0, None
+        for look in self.looks.values():
+            rows = [row for row in look.values() if row.get("update_ratio") is not None and row["layer"] in self.blocks]
+            rows.sort(key=lambda row: float(row["update_ratio"]))
+            if rows and (middle := rows[len(rows) // 2])["update_ratio"] > found[0]:
+                found = float(middle["update_ratio"]), middle
+        return found
+
+    @property
+    def fitting_initializer(self) -> str:
+        """The initializer that was derived for the model's activation."""
+        return FITTING.get(self.config.model.activation.name, "he_normal")
+
+    @property
+    def dropout(self) -> float:
+        """The largest share that a dropout of the network takes away."""
+        listed = [getattr(layer, "dropout", 0.0) for _, layer in self.config.model.expand()]
+        return max([share for share in listed if share], default=0.0)
+
+    @property
+    def without_dropout(self) -> dict[str, Any]:
+        """The change that takes all dropout out."""
+        model = self.config.model.plain()
+        if "layers" not in model:
+            return {"model.dropout": 0.0}
+        return {"model.layers": [layer for layer in model["layers"] if "dropout" not in layer]}
+
+    @property
+    def wider(self) -> list[dict[str, Any]]:
+        """Changes that give the network more units."""
+        model = self.config.model.plain()
+        if "layers" in model:
+            wider = [
+                {key: max(64, 4 * value) if key in ("dense", "conv", "rnn") and isinstance(value, int) else value
+                 for key, value in layer.items()}
+                for layer in model["layers"]
+            ]  # fmt: skip
+            return [{"model.layers": wider}]
+        key = next((key for key in ("hidden", "units") if model.get(key)), "hidden")
+        widths = model.get(key) or []
+        changes: list[dict[str, Any]] = [{f"model.{key}": [max(128, 4 * width) for width in widths] or [128]}]
+        if "channels" in model:
+            changes[0]["model.channels"] = [max(16, 4 * width) for width in model["channels"]]
+        return [*changes, {f"model.{key}": [128]}] if widths != [128] else changes
+
+    @property
+    def is_of_classes(self) -> bool:
+        return bool(self.data.classes) if self.data is not None else self.metric == "accuracy"
+
+    def samples(self, part: str) -> int:
+        """How many there are in train, validation or test; 0 where that is not known."""
+        return int(self.data.parts.get(part, {}).get("samples", 0)) if self.data is not None else 0
+
+    @property
+    def batch(self) -> int:
+        """Samples in a batch."""
+        size, samples = self.config.training.batch_size, self.samples("train")
+        return samples if size == "full" else min(size, samples) if samples else size
+
+    def changed_layers(self, **settings: Any) -> dict[str, Any]:
+        """The change that gives every layer of the model these settings: the model's own, and where `model.layers` has
+        them, those, too."""
+        change: dict[str, Any] = {f"model.{key}": value for key, value in settings.items()}
+        layers = self.config.model.plain()
+        listed = layers.get("layers") if isinstance(layers, dict) else None
+        if listed is not None:
+            change["model.layers"] = [
+                {key: settings.get(key, value) for key, value in layer.items()} for layer in listed
+            ]
+        return change
+
+
+def evidence_of(run: Run) -> Evidence:
+    """What `run` tells. Raises NotFoundError where a file of it is damaged."""
+    data: Data | None = None
+    card: Card | None = None
+    with suppress(NotFoundError):  # from before there was one
+        data = read_data(run)
+    card = read_card(run)
+    return Evidence(run, load_config(str(run.path / CONFIG)), data, card)

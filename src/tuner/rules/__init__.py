@@ -1,0 +1,72 @@
+"""Rules of the diagnosis, one a file: what may be wrong with a run, how that shows, what to change. A new rule is one
+new file here, found by being in this folder."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from tuner.choice import Choice, import_all
+from tuner.evidence import Evidence, Signal
+
+Stage = Literal["invalid", "training", "generalization"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule found: how sure it is (0 to 1), the signals that say so, first the one that says most, and the
+    settings to try instead, the likeliest change first; `words` is what was seen, in a sentence."""
+
+    rule: str
+    confidence: float
+    words: str
+    evidence: Sequence[Signal]
+    changes: Sequence[Mapping[str, Any]] = ()
+    folds: Sequence[str] = field(default=())
+
+    @property
+    def change(self) -> Mapping[str, Any]:
+        """The change to try first."""
+        return self.changes[0] if self.changes else {}
+
+
+class Rule(Choice, kind="rule"):
+    """Something that may be wrong with a run. It is a finding only where the run's outcome is bad; else a risk."""
+
+    stage: ClassVar[Stage]
+    """Which outcome it explains: that a run is not valid, is bad on its training data, or on other data alone."""
+    order: ClassVar[int]
+    """Its place upstream: of two that are as sure the earlier one is told first."""
+    title: ClassVar[str]
+    """What it is, in a few words."""
+    harm: ClassVar[str]
+    """Why it harms, in a sentence."""
+    folds: ClassVar[tuple[str, ...]] = ()
+    """The rules whose signs it explains: they are told under it."""
+    proof: ClassVar[str] = ""
+    """The recipe that shows what the change brings."""
+    chinese: ClassVar[tuple[str, ...]] = ()
+    """What it is called in Chinese: `tuner explain` answers to it."""
+
+    @abstractmethod
+    def check(self, evidence: Evidence) -> Finding | None:
+        """What is found in a run that has finished at least one epoch, or diverged."""
+
+    def found(self, confidence: float, words: str, evidence: Sequence[Signal], *changes: Mapping[str, Any]) -> Finding:
+        """A finding of this rule."""
+        return Finding(self.name, round(confidence, 2), words, evidence, changes)
+
+
+def grade(value: float, weak: float, strong: float, low: float = 0.5, high: float = 0.95) -> float:
+    """How sure a number makes: `low` at `weak`, `high` at `strong` and beyond, in between by the logarithm where both
+    are positive. `strong` may be the smaller one."""
+    if weak > 0 and strong > 0 and value > 0:
+        value, weak, strong = math.log(value), math.log(weak), math.log(strong)
+    share = (value - weak) / (strong - weak)
+    return low + (high - low) * min(1.0, max(0.0, share))
+
+
+import_all(__name__, __path__)

@@ -1,0 +1,51 @@
+"""A network too small for what it has to learn."""
+
+from __future__ import annotations
+
+import math
+
+from tuner.bounds import Integer, Number
+from tuner.choice import setting
+from tuner.evidence import Evidence, Signal
+from tuner.rules import Finding, Rule, grade
+from tuner.runs.files import CONFIG
+
+
+class CapacityTooSmall(Rule, name="capacity-too-small"):
+    """The network has too few units to learn its training data.
+
+    Seen by: a training metric that has stopped rising below what simple models reach, in a network whose narrowest
+    layer has few units, or fewer than there are classes.
+    Change: wider layers: 128 units, or four times as many.
+    Not when: the curve still rises, or there is any other reason: those are cheaper to mend.
+    Source: Goodfellow, Bengio, Courville (2016), "Deep Learning", section 5.2.
+    """
+
+    stage = "training"
+    order = 24
+    title = "the network is too small"
+    harm = "A layer can hand on no more than it has units for."
+    proof = "not-overfitting"
+    chinese = ("模型容量不足", "网络过小")
+
+    units: int = setting(Integer(ge=1), "of the narrowest layer, up to which it is narrow", default=12)
+    gain: float = setting(Number(gt=0), "of the training metric at the end, up to which it lies flat", default=0.01)
+
+    def check(self, evidence: Evidence) -> Finding | None:
+        widths = {name: block.outputs[0 if len(block.outputs) == 3 else -1] for name, block in evidence.inner.items()}
+        classes = len(evidence.data.classes) if evidence.data is not None else 0
+        gain = evidence.late_gain(evidence.train)
+        if evidence.epochs > 2 and gain > 3 * self.gain:
+            return None
+        if not widths:
+            words, narrow, where = "there is no hidden layer", 0, CONFIG
+        else:
+            layer = min(widths, key=widths.__getitem__)
+            narrow, where = widths[layer], CONFIG
+            if narrow > max(self.units, classes):
+                return None
+            words = f"{layer} has {narrow} units" + (f", and there are {classes} classes" if narrow < classes else "")
+        sure = grade(max(1, narrow), max(self.units, classes) + 1, 2, 0.5, 0.9)
+        signals = [Signal("units of the narrowest layer", narrow, self.units, where)]
+        signals.append(evidence.of_epoch(f"train_{evidence.metric}", -1, None))
+        return self.found(sure if not math.isnan(gain) else 0.5, words, signals, *evidence.wider)

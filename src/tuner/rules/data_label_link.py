@@ -1,0 +1,56 @@
+"""The inputs do not tell the targets."""
+
+from __future__ import annotations
+
+import math
+
+from tuner.bounds import Number
+from tuner.choice import setting
+from tuner.evidence import Evidence, Signal
+from tuner.figures import finite
+from tuner.rules import Finding, Rule
+from tuner.runs.files import CARD
+
+
+class DataLabelLink(Rule, name="data-label-link"):
+    """Nothing in the inputs tells the targets: labels were mixed up, or the wrong column is the target.
+
+    Seen by: simple models that do no better than chance on samples they were not fitted on (card.json), and a network
+    that does no better either: it is at chance on validation data, whether or not it learned its training data by
+    heart.
+    Change: nothing in the config. Look at samples beside their targets; check how rows and labels were joined.
+    Not when: the task is hard for every model that looks at one sample at a time. Then more or other inputs are needed,
+    which is the same advice.
+    Source: Zhang et al. (2017), "Understanding Deep Learning Requires Rethinking Generalization", section 2.
+    """
+
+    stage = "training"
+    order = 1
+    title = "the inputs do not tell the targets"
+    harm = "A network can only learn such samples by heart; what it then says of new ones is a guess."
+    folds = (
+        "overfitting", "needs-early-stopping", "learning-rate-too-low", "too-few-epochs", "capacity-too-small",
+        "structure-mismatch", "learning-rate-too-high", "optimizer-mismatch", "oscillation", "over-regularised",
+        "batch-too-large", "early-stop-too-soon",
+    )  # fmt: skip
+    proof = "distribution"
+    chinese = ("标签错误", "数据与标签不对应")
+
+    margin: float = setting(Number(gt=0, lt=1), "above chance, what is still no better than chance", default=0.04)
+
+    def check(self, evidence: Evidence) -> Finding | None:
+        card = evidence.card
+        if card is None or card.scores.chance.validation is None:
+            return None
+        chance = card.scores.chance.validation
+        simple = max(finite([card.scores.linear.validation, card.scores.kernel.validation]), default=math.nan)
+        noise = self.margin + 2 * evidence.chance_error(chance)
+        val = evidence.reached(evidence.val) if evidence.val else evidence.reached(evidence.train)
+        if not simple <= chance + noise or not val <= chance + noise:
+            return None
+        column = f"{'val' if evidence.val else 'train'}_{evidence.metric}"
+        signals = [
+            Signal("scores of simple models on held-out samples", simple, chance + noise, CARD),
+            evidence.of_epoch(column, evidence.best, chance + noise),
+        ]
+        return self.found(0.9, "neither simple models nor this network do better than chance on new samples", signals)

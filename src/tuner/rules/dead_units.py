@@ -1,0 +1,50 @@
+"""Units that are zero on every sample."""
+
+from __future__ import annotations
+
+from tuner.bounds import Number
+from tuner.choice import setting
+from tuner.evidence import Evidence
+from tuner.rules import Finding, Rule, grade
+
+
+class DeadUnits(Rule, name="dead-units"):
+    """Many units of a layer are zero on every sample: they pass nothing on, and no gradient comes back to them.
+
+    Seen by: the share of a layer's units that are 0 on all of 256 training samples, the last time it was measured. A
+    unit that is zero on most samples is sparse, not dead, and does no harm.
+    Change: initializer he_normal and a smaller learning rate; else leaky_relu; else model.batch_norm true.
+    Not when: the layer is wide enough without them and the run is good.
+    Source: Lu, Shin, Su, Karniadakis (2020), "Dying ReLU and Initialization: Theory and Numerical Examples".
+    """
+
+    stage = "training"
+    order = 13
+    title = "units are dead"
+    harm = "A dead unit never comes back by itself; a layer of them passes nothing on."
+    folds = (
+        "vanishing-gradient", "learning-rate-too-low", "too-few-epochs", "capacity-too-small", "optimizer-mismatch",
+        "missing-batch-norm", "oscillation", "over-regularised", "batch-too-large", "early-stop-too-soon",
+    )  # fmt: skip
+    proof = "dying-units"
+    chinese = ("神经元死亡", "死亡ReLU")
+
+    share: float = setting(Number(gt=0, le=1), "of a layer's units, from which on they are many", default=0.5)
+
+    def check(self, evidence: Evidence) -> Finding | None:
+        zero = evidence.of_layers(evidence.last, "zero_units")
+        if not zero or max(zero.values()) < self.share:
+            return None
+        worst = max(zero, key=zero.__getitem__)
+        was = evidence.of_layers(evidence.first, "zero_units").get(worst, 0.0)
+        confidence = grade(zero[worst], self.share, 0.95, 0.6)
+        since = "from the start" if was >= self.share else f"{was:.0%} before the first step"
+        words = f"{zero[worst]:.0%} of the units of {worst} are zero on every sample ({since})"
+        signals = [evidence.of_layer(evidence.last, worst, "zero_units", self.share)]
+        anew = evidence.changed_layers(initializer="he_normal")
+        calmer = {"optimizer.lr": evidence.usual_lr} if evidence.lr_factor > 1 else {}
+        leaky = evidence.changed_layers(activation="leaky_relu", initializer="he_normal")
+        norm = evidence.changed_layers(batch_norm=True)
+        return self.found(
+            confidence, words, signals, leaky | norm | calmer, anew | calmer, leaky | calmer, norm | calmer
+        )

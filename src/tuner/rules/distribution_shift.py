@@ -1,0 +1,58 @@
+"""Validation or test samples of another kind than those trained on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tuner.bounds import Number
+from tuner.choice import setting
+from tuner.evidence import Evidence, Signal
+from tuner.rules import Finding, Rule, grade
+from tuner.runs.files import CARD, CONFIG
+
+
+class DistributionShift(Rule, name="distribution-shift"):
+    """What the network is tested on was drawn from elsewhere than what it was trained on.
+
+    Seen by: data.shift, which puts noise on validation and test data alone; or a column whose mean differs between the
+    parts by more than chance allows (card.json), in a run that is good on training data and bad on the others.
+    Change: the same augmentation on training data; else more varied training data.
+    Not when: the difference is within what chance allows for so few samples.
+    Source: Quiñonero-Candela, Sugiyama, Schwaighofer, Lawrence (2009), "Dataset Shift in Machine Learning".
+    """
+
+    stage = "generalization"
+    order = 27
+    title = "the parts of the data are of different kinds"
+    harm = "What was learned holds where the samples came from, and the others came from elsewhere."
+    folds = ("overfitting", "needs-early-stopping", "structure-mismatch", "oscillation")
+    proof = "distribution"
+    chinese = ("分布偏移", "数据分布不一致", "训练测试分布不同")
+
+    z: float = setting(Number(gt=1), "difference of means by what chance makes of it", default=2.5)
+    difference: float = setting(Number(gt=0), "difference of means, in standard deviations", default=0.35)
+
+    def check(self, evidence: Evidence) -> Finding | None:
+        shift = evidence.config.data.shift
+        if shift:
+            told = ", ".join(each.name for each in shift)
+            words = f"data.shift changes validation and test data ({told}), and training data do not have it"
+            same: dict[str, Any] = {"data.augment": [each.plain() for each in (*evidence.config.data.augment, *shift)]}
+            return self.found(0.95, words, [Signal("data.shift", told, "none", CONFIG)], same)
+        found: list[tuple[float, str, Signal]] = []
+        for part, moved in (evidence.card.shift if evidence.card is not None else {}).items():
+            if moved.z is None or not moved.chance or moved.difference is None:
+                continue
+            if moved.z > self.z * moved.chance and moved.difference > self.difference:
+                words = (
+                    f"the mean of {moved.column} differs by {moved.difference:.2g} standard deviations in {part} data"
+                )
+                sure = grade(moved.difference, self.difference, 1.5, 0.65)
+                found.append((sure, words, Signal(f"shift of {part}", moved.difference, self.difference, CARD)))
+            if moved.spread is not None and not 0.7 < moved.spread < 1.43 and moved.difference > self.difference / 2:
+                words = f"{part} data spread {moved.spread:.2g} times as far as training data"
+                found.append((0.8, words, Signal(f"spread of {part}", moved.spread, "0.7 to 1.43", CARD)))
+        if not found:
+            return None
+        confidence, words, _ = max(found, key=lambda each: each[0])
+        return self.found(confidence, words, [signal for *_, signal in found])

@@ -1,0 +1,53 @@
+"""Training that went on long after its best epoch."""
+
+from __future__ import annotations
+
+from tuner.bounds import Number
+from tuner.choice import setting
+from tuner.evidence import Evidence
+from tuner.figures import finite
+from tuner.rules import Finding, Rule, grade
+
+
+class NeedsEarlyStopping(Rule, name="needs-early-stopping"):
+    """Validation data were best long before the end, and got worse from then on.
+
+    Seen by: a best epoch in the first part of the run, and a metric on validation data that fell after it, or a loss
+    that rose far above its lowest.
+    Change: early_stopping with a patience of 5; it ends the run soon after its best epoch.
+    Not when: the metric stays as it was and only the loss rises a little: the network grows too sure, and that is all.
+    Source: Prechelt (1998), "Early Stopping - But When?"; Goodfellow, Bengio, Courville (2016), "Deep Learning",
+    section 7.8.
+    """
+
+    stage = "generalization"
+    order = 31
+    title = "training went on for too long"
+    harm = "From its best epoch on the network learns its training samples by heart; the last weights are worse than the best."
+    proof = "early-stopping"
+    chinese = ("早停", "需要早停", "提前停止")
+
+    share: float = setting(Number(gt=0, lt=1), "of the run, before which the best epoch lies", default=0.6)
+    fall: float = setting(Number(gt=0, lt=1), "of the metric on validation data since then", default=0.02)
+    rise: float = setting(Number(gt=1), "of the loss on validation data since its lowest", default=1.5)
+
+    def check(self, evidence: Evidence) -> Finding | None:
+        losses = finite(evidence.course("val_loss"))
+        if not evidence.val or len(losses) < 8 or evidence.config.early_stopping is not None:
+            return None
+        best = max(range(len(evidence.val)), key=lambda place: (evidence.val[place], -place))
+        lowest = min(range(len(losses)), key=losses.__getitem__)
+        tail = evidence.val[-max(1, len(losses) // 10) :]
+        fall = evidence.val[best] - sum(tail) / len(tail)
+        rise = losses[-1] / losses[lowest] if losses[lowest] > 0 else 1.0
+        is_early = lowest < self.share * len(losses)
+        if not is_early or not (fall > self.fall and rise > 1.05):
+            return None
+        words = f"val_loss was lowest in epoch {lowest + 1} of {len(losses)} and rose to {rise:.2f} times that"
+        signals = [
+            evidence.of_epoch("val_loss", lowest, None),
+            evidence.of_epoch("val_loss", -1, self.rise * losses[lowest]),
+            evidence.of_epoch(f"val_{evidence.metric}", -1, evidence.val[best] - self.fall),
+        ]
+        confidence = grade(max(fall, 1e-6), self.fall, 0.1, 0.6, 0.9)
+        return self.found(confidence, words, signals, {"early_stopping": {"patience": 5}})

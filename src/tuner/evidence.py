@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from tuner.config.load import load_config
 from tuner.config.settings import Config
+from tuner.data.card.facts import Card
 from tuner.data.columns import features
 from tuner.errors import NotFoundError
 from tuner.figures import finite, mean
 from tuner.monitor import best_index
 from tuner.options.layers.base import Block, PlanError
 from tuner.plan import Plan, plan
-from tuner.runs.card import Card, read_card
+from tuner.runs.card import read_card
 from tuner.runs.data import Data, read_data
 from tuner.runs.files import CONFIG, LAYERS, METRICS, LayerRow
 from tuner.runs.folder import Run
@@ -116,7 +118,7 @@ class Evidence:
         """The mean size of a metric's changes against its own trend in the second half: of neighbouring epochs that go
         up and down; 0 where it only grows."""
         values = finite(course)[len(course) // 2 :]
-        steps = [after - before for before, after in zip(values, values[1:], strict=False)]
+        steps = [after - before for before, after in pairwise(values)]
         if len(steps) < 3:
             return 0.0
         trend = mean(steps)
@@ -139,7 +141,7 @@ class Evidence:
     def falls_steadily(self) -> bool:
         """Whether the training loss fell from nearly every epoch to the next, the last ones included."""
         losses = finite(self.course("train_loss"))
-        falls = [after < before for before, after in zip(losses, losses[1:], strict=False)]
+        falls = [after < before for before, after in pairwise(losses)]
         return bool(falls) and sum(falls) >= 0.8 * len(falls) and sum(falls[-3:]) >= min(2, len(falls[-3:]))
 
     def chance_error(self, value: float) -> float:
@@ -233,7 +235,7 @@ class Evidence:
         """A usual learning rate: the optimizer's default, for sgd by its momentum."""
         optimizer = self.config.optimizer
         if optimizer.name == "sgd":  # a step adds up to lr / (1 - momentum)
-            return round(USUAL_SGD * (1 - optimizer.momentum), 6)
+            return float(round(USUAL_SGD * (1 - getattr(optimizer, "momentum", 0.0)), 6))
         return float(type(optimizer).fields["lr"].default)
 
     @property

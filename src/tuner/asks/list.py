@@ -10,7 +10,7 @@ from tuner.answer import Answer, Column, Note, Table, Text
 from tuner.bounds import plural
 from tuner.choice import Choice
 from tuner.errors import UsageError
-from tuner.explain.language import default_text, find_kind, first_line, kinds, near, plain
+from tuner.explain.language import default_text, find_kind, first_line, listed, near, plain
 from tuner.packages import packages
 
 CONFIGS, RECIPES = "configs", "recipes"
@@ -20,7 +20,7 @@ def ask(kind: str | None) -> Answer:
     """The kinds and the names in them, or all of one kind. Raises UsageError for a kind that there is not."""
     if kind is None:
         found = {CONFIGS: list(shipped.configs()), RECIPES: list(shipped.recipes())}
-        found |= {plural(name): list(each.members) for name, each in kinds().items()}
+        found |= {plural(name): list(each.members) for name, each in listed().items()}
         rows = [[name, ", ".join(names)] for name, names in found.items()]
         return Answer([Table([Column("kind"), Column("names")], rows)], found, _lines(found))
     for word, known, what in ((CONFIGS, shipped.configs, first_comment), (RECIPES, shipped.recipes, shipped.title_of)):
@@ -66,7 +66,7 @@ def _choices(kind: type[Choice]) -> Answer:
 
 
 def no_kind(name: str) -> UsageError:
-    known = [CONFIGS, RECIPES, *map(plural, kinds())]
+    known = [CONFIGS, RECIPES, *map(plural, listed())]
     meant = near(name, known, 1)
     if name in ("runs", "run"):
         return UsageError("runs are not among what comes with tuner", fix="tuner runs lists them")

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from tuner.answer import Answer, Block, Command, Note, Pairs, Spark, Text
+from tuner.asks.diagnose import in_a_line
 from tuner.choice import nearest_of
 from tuner.durable.reading import files_below
 from tuner.errors import UsageError
 from tuner.figures import number, plural
 from tuner.options.metrics import column, usual
 from tuner.runs.family import Group, members_table, read_group, why_ended
-from tuner.runs.files import CONFIG, LOG, METRICS, TIMING, apart
+from tuner.runs.files import CONFIG, ENDED, LOG, METRICS, TIMING, apart
 from tuner.runs.find import next_command, resolve
 from tuner.runs.folder import Run, is_run, read
 
@@ -78,7 +79,8 @@ def _of_group(group: Group, part: str) -> Answer:
         head["device"] += " each"
         courses = {key: [row.get(run.monitor) for row in each.rows] for key, each in group.runs.items()}
         table = members_table(group.varies, statuses, run.monitor, courses)
-        ends = Pairs([*why_ended(group.varies, statuses), ("next", Command(group.next))])
+        found = [("found", told)] if (told := in_a_line(group)) else []
+        ends = Pairs([*why_ended(group.varies, statuses), *found, ("next", Command(group.next))])
         shown: list[Block] = [Pairs(list(head.items())), table, ends]
         return Answer([*notes, *shown], data, f"{group.path}\n")
     blocks = text_of(run, CONFIG) if part == "config" else [_pairs(data[part])]
@@ -117,6 +119,8 @@ def summary(run: Run) -> Pairs:
         lines["test"] = _listed(usual(status["test"], run.monitor))
     if run.rows and column(run.monitor).part:
         lines[run.monitor] = Spark([row.get(run.monitor) for row in run.rows], width=40)
+    if run.state in ENDED and (found := in_a_line(Group(run.path, {(run.setting("seed"),): run}))):
+        lines["found"] = found
     return Pairs([*lines.items(), ("next", Command(next_command(run)))])
 
 

@@ -33,7 +33,7 @@ from tuner.refit import settings as refit_settings
 from tuner.render.chart.image import keep
 from tuner.render.talk import Talk
 from tuner.render.text import say_error, write
-from tuner.render.training import GroupView, RunView
+from tuner.render.training import GroupView, RunView, with_finding
 from tuner.runs.family import Group, read_group
 from tuner.runs.files import CONFIG as CONFIG_FILE
 from tuner.runs.files import ENDED, IDENTITY, apart
@@ -178,7 +178,8 @@ def train_family(asked: Asked, family: Members) -> int:
         state = group.state or "not begun"
         is_whole = len(session.members) == len(group.runs) and all(run.state in ENDED for run in group.runs.values())
         then = group.next if is_whole else shlex.join(command_of(session, path))
-        view.end([("end", state), ("next", then)])
+        ends = [("end", state), ("next", then)]
+        view.end(with_finding(ends, talk, path) if group.runs else ends)
     draws = is_due and "finished" in [run.state for run in group.runs.values()]
     return finish(asked, path, group.runs, code, group.as_json(), draws=draws)
 

@@ -25,12 +25,14 @@ from tuner.explain.language import (
     find_kind,
     first_line,
     kinds,
+    listed,
     near,
     overrides,
     plain,
     settings,
 )
 from tuner.explain.texts import Meaning, Topic, claims, column_text, columns, glossary, proofs, recipe_text, topics
+from tuner.rules import Rule
 
 TABLE = ("setting", "allowed", "default", "what it is")
 
@@ -53,9 +55,10 @@ def meanings(name: str) -> list[Meaning]:
     found = [of_topic(topic) for topic in topics() if asked in map(plain, (topic.title, *topic.also))]
     if kind := find_kind(name):
         rows = tuple((member.name, first_line(member)) for member in kind.members.values())
-        text = f"{cleandoc(kind.__doc__ or '')}\n{places(kind)}"
+        text = "\n".join([cleandoc(kind.__doc__ or ""), *places(kind)])
         found.append(Meaning(kind.kind, "kind of choice", text, ("name", "what it is"), rows))
     found += [of_choice(choice) for choice in choices(name)]
+    found += [of_choice(rule) for rule in Rule.members.values() if asked in map(plain, rule.chinese)]
     found += [word for word in glossary() if asked in map(plain, (word.title, *word.also))]
     elsewhere = advice.OTHER_TOOLS.get(fold(name))
     found += of_keys(name) or [
@@ -73,10 +76,12 @@ def names() -> Iterator[str]:
     texts: list[Topic | Meaning] = [*topics(), *glossary()]
     for told in texts:
         yield from (told.title, *told.also)
-    for kind in kinds().values():
+    for kind in listed().values():
         yield kind.kind
         for member in kind.members.values():
             yield from (member.name, *member.aliases)
+    for rule in Rule.members.values():
+        yield from rule.chinese
     yield "extends"
     for setting in settings():
         yield from (setting.key, setting.path, *values_of(setting))
@@ -98,19 +103,23 @@ def choices(name: str) -> list[type[Choice]]:
     """The choices that a name or alias stands for; ``kind.name`` asks for one kind."""
     start, dot, rest = name.partition(".")
     asked = find_kind(start) if dot else None
-    found = [asked.find(rest)] if asked else [kind.find(name) for kind in kinds().values()]
+    found = [asked.find(rest)] if asked else [kind.find(name) for kind in listed().values()]
     return [choice for choice in found if choice is not None]
 
 
 def of_choice(choice: type[Choice]) -> Meaning:
-    """A choice: its docstring, its settings, how to write it."""
-    kind = kinds()[choice.kind]
+    """A choice: its docstring, its settings, how to write it. A rule of the diagnosis stands in no config."""
+    kind = listed()[choice.kind]
     rows = tuple(row(key, field) for key, field in choice.fields.items())
-    values = example_of_choice(choice, kind)
+    values = example_of_choice(choice, kind) if paths_of(kind) else {}
     origin = [f"From the package {choice.package}."] if choice.package else []
     proven = proofs([choice.name]) or proofs(paths_of(kind), "Recipe on its kind")
-    text = "\n".join([cleandoc(choice.__doc__ or ""), places(kind), *origin, *proven])
-    return Meaning(choice.name, choice.kind, text, TABLE, rows, choice.aliases, to_yaml(values), overrides(values))
+    if issubclass(choice, Rule) and choice.proof:
+        proven = [f"Recipe: {choice.proof} ({claims().get(choice.proof, {}).get('title', '')})."]
+    text = "\n".join([cleandoc(choice.__doc__ or ""), *places(kind), *origin, *proven])
+    written = to_yaml(values) if values else ""
+    head = TABLE if rows else ()
+    return Meaning(choice.name, choice.kind, text, head, rows, choice.aliases, written, overrides(values))
 
 
 def of_other_name(name: str) -> list[Meaning]:
@@ -126,9 +135,9 @@ def of_other_name(name: str) -> list[Meaning]:
     return found
 
 
-def places(kind: type[Choice]) -> str:
-    """Where a config names a choice of this kind."""
-    return f"Stands at: {', '.join(paths_of(kind))}."
+def places(kind: type[Choice]) -> list[str]:
+    """Where a config names a choice of this kind, in a line."""
+    return [f"Stands at: {', '.join(paths_of(kind))}."] if paths_of(kind) else []
 
 
 def paths_of(kind: type[Choice]) -> list[str]:

@@ -16,6 +16,7 @@ from tuner.config.comparison import leaves, name_of
 from tuner.config.settings import Config
 from tuner.data.source import NumericTarget
 from tuner.document.writing import flow
+from tuner.rules import Rule
 
 CUTOFF = 0.8
 """How much of two words has to agree (twice the common letters by all letters): a slip or two in a word of ten. The
@@ -35,9 +36,14 @@ def kinds() -> dict[str, type[Choice]]:
     return kinds_below(Config)
 
 
+def listed() -> dict[str, type[Choice]]:
+    """The same with the rules of the diagnosis, which no config names."""
+    return {**kinds(), Rule.kind: Rule}
+
+
 def find_kind(name: str) -> type[Choice] | None:
     """The kind that a word names, singular or plural."""
-    return next((kind for word, kind in kinds().items() if plain(name) in (plain(word), plain(plural(word)))), None)
+    return next((kind for word, kind in listed().items() if plain(name) in (plain(word), plain(plural(word)))), None)
 
 
 def plain(name: str) -> str:

@@ -49,6 +49,11 @@ class Talk:
         self.draw()
 
     @property
+    def is_heard(self) -> bool:
+        """Whether there is anybody to talk to."""
+        return self._stream is not None
+
+    @property
     def size(self) -> tuple[int, int]:
         """Columns and lines of the terminal, asked anew each time: its window can change."""
         return terminal_size(self._stream if self.is_live else None)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.answer import Cell, Column, Spark
+from tuner.asks.diagnose import in_a_line
 from tuner.config import varied
 from tuner.config.varied import Key
 from tuner.errors import ResourceError
@@ -18,7 +19,7 @@ from tuner.figures import duration, in_notation, number, plural, spark
 from tuner.options.metrics import column, usual
 from tuner.render.talk import Talk
 from tuner.render.text import GAP, fitting
-from tuner.runs.family import TREND, averages, member_row, members_columns
+from tuner.runs.family import TREND, averages, find_group, member_row, members_columns
 
 Pairs = list[tuple[str, str]]
 BAD_ENDS = ("diverged", "crashed")
@@ -172,7 +173,7 @@ class RunView:
                     self._talk.line("")
                 monitor = self._started.monitor if self._started else ""
                 end = "red" if event.status.get("state") in BAD_ENDS else ""
-                say(self._talk, ended_pairs(event.status, monitor), end=end)
+                say(self._talk, with_finding(ended_pairs(event.status, monitor), self._talk, event.run), end=end)
                 self._talk.draw()
 
     def _move(self, epoch: int, inside: float, left: float | None) -> None:
@@ -307,6 +308,15 @@ def started_pairs(event: Started) -> Pairs:
         ("train", f"{epochs}, best epoch by {event.monitor}"),
         *(("note", note) for note in event.notes),
     ]
+
+
+def with_finding(pairs: Pairs, talk: Talk, path: Path) -> Pairs:
+    """The pairs with the diagnosis of the run or group at `path`, before the next command; where nobody listens, and of
+    what goes on, there is none."""
+    if not talk.is_heard or dict(pairs).get("end", "").startswith("stopped"):
+        return pairs
+    found = in_a_line(find_group(str(path), path.parent))
+    return [*pairs[:-1], *[("found", found)] * bool(found), *pairs[-1:]]
 
 
 def ended_pairs(status: Mapping[str, Any], monitor: str = "") -> Pairs:

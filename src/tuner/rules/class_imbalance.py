@@ -39,18 +39,16 @@ class ClassImbalance(Rule, name="class-imbalance"):
         if getattr(evidence.config.loss, "class_weights", None) == "balanced":
             return None
         gaps = {}
-        for part in ("train", "val"):
-            plain, balanced = (evidence.course(f"{part}_{name}") for name in ("accuracy", "balanced_accuracy"))
+        for name in ("train", "val"):
+            plain, balanced = (evidence.course(f"{name}_{metric}") for metric in ("accuracy", "balanced_accuracy"))
             if finite(balanced):
-                gaps[part] = plain[evidence.best] - balanced[evidence.best]
+                gaps[name] = plain[evidence.best] - balanced[evidence.best]
         part = max(gaps, key=gaps.__getitem__, default=None)
         if part is None or not gaps[part] > self.gap:
             return None
         ratio = max(counts) / min(counts)
-        words = (
-            f"the largest class has {ratio:.0f} times the samples of the smallest, and accuracy is {gaps[part]:.2f} above "
-            "balanced accuracy"
-        )
+        words = f"the largest class has {ratio:.0f} times the samples of the smallest, "
+        words += f"and accuracy is {gaps[part]:.2f} above balanced accuracy"
         signals = [
             evidence.of_epoch(f"{part}_balanced_accuracy", evidence.best, None),
             Signal("samples of the largest class by the smallest", ratio, self.ratio, DATA),

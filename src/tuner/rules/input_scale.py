@@ -12,8 +12,8 @@ from tuner.runs.files import CARD
 class InputScale(Rule, name="input-scale"):
     """The inputs come in as they are stored, and their numbers are far from 1, or far from each other.
 
-    Seen by: data.normalize none, or minmax over columns with outliers, and a largest number, or a spread of the columns'
-    spreads, that the first layer's weights were not made for.
+    Seen by: data.normalize none, and a largest number, or columns that spread far more than others, for which the first
+    layer's weights were not made.
     Change: data.normalize standard.
     Not when: the first layer has batch norm, which scales by itself, or the numbers lie about in -1 to 1 already.
     Source: LeCun, Bottou, Orr, Müller (1998), "Efficient BackProp", section 4.3.

@@ -23,7 +23,7 @@ class Leakage(Rule, name="leakage"):
     stage = "invalid"
     order = 26
     title = "the test is no test"
-    harm = "The metric on validation data says how well the network remembers, or copies, not how well it will do on new samples."
+    harm = "The metric on validation data says how well the network remembers, or copies, and nothing of new samples."
     folds = ("overfitting", "needs-early-stopping", "distribution-shift")
     proof = "splits"
     chinese = ("数据泄漏", "数据泄露", "标签泄漏")
@@ -35,11 +35,12 @@ class Leakage(Rule, name="leakage"):
         if card is None:
             return None
         found: list[tuple[float, str, Signal, dict[str, Any]]] = []
+        is_table = evidence.config.data.name == "table"
         for part, count in (("validation", card.equal.validation), ("test", card.equal.test)):
             samples = evidence.samples(part)
             if samples and count / samples > self.share and card.inputs.features > 4:
                 words = f"{count:,} of the {samples:,} {part} samples stand in the training part, too"
-                change = {"data.duplicates": "together"} if evidence.config.data.name == "table" else {}
+                change: dict[str, Any] = {"data.duplicates": "together"} if is_table else {}
                 sure = grade(count / samples, self.share, 0.3, 0.7)
                 found.append(
                     (sure, words, Signal(f"equal samples in {part}", count, self.share * samples, CARD), change)
@@ -47,9 +48,8 @@ class Leakage(Rule, name="leakage"):
         if card.gives_away is not None:
             column, score = card.gives_away.column, card.gives_away.score
             words = f"{column} alone tells the target: {score:.3f} on samples held out"
-            drop = {"data.drop": [*getattr(evidence.config.data, "drop", []), column]}
-            change = drop if evidence.config.data.name == "table" else {}
-            found.append((0.85, words, Signal(f"what {column} tells", score, 0.99, CARD), change))
+            drop = {"data.drop": [*getattr(evidence.config.data, "drop", []), column]} if is_table else {}
+            found.append((0.85, words, Signal(f"what {column} tells", score, 0.99, CARD), drop))
         if not found:
             return None
         confidence, words, *_ = max(found, key=lambda each: each[0])

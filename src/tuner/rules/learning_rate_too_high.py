@@ -55,16 +55,23 @@ class LearningRateTooHigh(Rule, name="learning-rate-too-high"):
             words = f"the training loss ended at {loss[-1]:.3g}, and had been {lowest:.3g}"
             signal = Signal(f"train_loss@{len(loss)}", loss[-1], self.rise * lowest, f"{METRICS}:{len(loss) + 1}")
             found.append((grade(loss[-1] / lowest, self.rise, 3, 0.5, 0.75), words, signal))
+        if factor >= self.times:
+            words = f"the learning rate is {factor:g} times what is usual for {config.optimizer.name}"
+            found.append(
+                (
+                    grade(factor, self.times, 100, 0.6, 0.9),
+                    words,
+                    evidence.of_setting("optimizer.lr", evidence.usual_lr),
+                )
+            )
         if not found or (factor < 1 and evidence.run.state != "diverged"):
             return None
         confidence, words, _ = max(found, key=lambda each: each[0])
-        if factor >= self.times:
-            words += f", under {factor:g} times the usual learning rate"
-            confidence = max(confidence, 0.8)
-        elif factor <= 1:
-            confidence -= 0.15
-        signals = [evidence.of_setting("optimizer.lr", evidence.usual_lr), *(signal for *_, signal in found)]
+        confidence = min(0.95, confidence + 0.05 * (len(found) - 1)) - 0.15 * (factor <= 1)
+        signals = list(
+            dict.fromkeys([evidence.of_setting("optimizer.lr", evidence.usual_lr), *(each[2] for each in found)])
+        )
         tenth = {"optimizer.lr": config.optimizer.lr / 10}
         usual = {"optimizer.lr": evidence.usual_lr}
         first = [usual, tenth] if factor >= 30 else [tenth, *[usual] * (usual != tenth and factor > 1)]
-        return self.found(min(0.95, confidence), words, signals, *first, {"optimizer.lr": config.optimizer.lr / 100})
+        return self.found(confidence, words, signals, *first, {"optimizer.lr": config.optimizer.lr / 100})

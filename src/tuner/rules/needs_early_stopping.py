@@ -23,7 +23,7 @@ class NeedsEarlyStopping(Rule, name="needs-early-stopping"):
     stage = "generalization"
     order = 31
     title = "training went on for too long"
-    harm = "From its best epoch on the network learns its training samples by heart; the last weights are worse than the best."
+    harm = "From its best epoch on the network learns its training samples by heart, and gets worse on all others."
     proof = "early-stopping"
     chinese = ("早停", "需要早停", "提前停止")
 

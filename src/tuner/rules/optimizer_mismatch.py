@@ -36,7 +36,7 @@ class OptimizerMismatch(Rule, name="optimizer-mismatch"):
 
     def check(self, evidence: Evidence) -> Finding | None:
         optimizer = evidence.config.optimizer
-        if optimizer.name not in SLOW or (optimizer.name == "sgd" and optimizer.momentum >= self.momentum):
+        if optimizer.name not in SLOW or getattr(optimizer, "momentum", 0.0) >= self.momentum > 0:
             return None
         name = optimizer.name + (" without momentum" if optimizer.name == "sgd" else "")
         column = f"train_{evidence.metric}"

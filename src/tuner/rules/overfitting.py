@@ -47,7 +47,7 @@ class Overfitting(Rule, name="overfitting"):
         is_picture = evidence.data is not None and len(evidence.data.shape) == 3
         if is_picture and not config.data.augment:
             changes.append({"data.augment": [{"name": "shift", "pixels": 1}]})
-        if "dropout" in type(config.model).fields and config.model.dropout == 0:
+        if getattr(config.model, "dropout", None) == 0:
             changes.append({"model.dropout": 0.5})
         if config.optimizer.weight_decay < 1e-3:
             changes.append({"optimizer": "adamw", "optimizer.weight_decay": 0.1} if config.optimizer.name == "adam"

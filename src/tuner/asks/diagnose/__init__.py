@@ -13,9 +13,10 @@ from tuner.asks.diagnose.writing import command, write_next
 from tuner.choice import nearest_of
 from tuner.diagnosis import Diagnosis, diagnose
 from tuner.durable.reading import shown
-from tuner.errors import NotFoundError, UsageError
+from tuner.errors import NotFoundError, TunerError, UsageError
 from tuner.evidence import Evidence, evidence_of
 from tuner.figures import figure, plural
+from tuner.paths import reference as reference_to
 from tuner.rules import Finding, Rule
 from tuner.runs.family import Group, find_group
 from tuner.runs.folder import Run
@@ -73,15 +74,40 @@ def of_group(group: Group) -> tuple[Run, Evidence, Diagnosis, list[Block]]:
     run, evidence, diagnosis = found[firsts.index(usual)]
     if len(found) > 1:
         what = usual[1] or usual[0]
-        notes.append(Note(f"{what} comes first in {firsts.count(usual)} of {group.counted(len(found))}; shown: {run.path.name}"))
+        count = f"{firsts.count(usual)} of {group.counted(len(found))}"
+        notes.append(Note(f"{what} comes first in {count}; shown: {run.path.name}"))
     if run.state == "running":
-        notes.append(Note(f"{run.path.name} is still being trained: this is the diagnosis of {plural(len(run.rows), 'epoch')}"))
+        done = plural(len(run.rows), "epoch")
+        notes.append(Note(f"{run.path.name} is still being trained: this is the diagnosis of {done}"))
     elif run.state in ("stopped", "crashed"):
-        notes.append(Note(f"{run.path.name} is unfinished ({run.state}): what comes after epoch {len(run.rows)} is not known"))
-    missing = [what for what, there in (("layer statistics", evidence.looks), ("card.json", evidence.card)) if not there]
+        rest = f"what comes after epoch {len(run.rows)} is not known"
+        notes.append(Note(f"{run.path.name} is unfinished ({run.state}): {rest}"))
+    there = {"layer statistics": evidence.looks, "card.json": evidence.card}
+    missing = [what for what, known in there.items() if not known]
     if missing:
         notes.append(Note(f"there is no {' and no '.join(missing)}: told from the curves and the config alone"))
     return run, evidence, diagnosis, notes
+
+
+SAID = {
+    "invalid": "not valid",
+    "training": "bad on its training data",
+    "generalization": "good on its training data, not on validation data",
+}
+"""Stages in a few words."""
+
+
+def in_a_line(group: Group) -> str:
+    """The diagnosis in a line; "" where there is nothing to judge by, or a file is damaged."""
+    try:
+        *_, diagnosis, _ = of_group(group)
+    except TunerError:
+        return ""
+    stage = diagnosis.outcome.stage
+    if stage not in SAID:
+        return stage if stage == "healthy" else ""
+    first = [f"{found.rule}, {found.confidence:.0%} sure" for found in diagnosis.findings[:1]]
+    return f"{SAID[stage]} ({'; '.join([*first, f'tuner diagnose {reference_to(group.path)}'])})"
 
 
 def as_data(group: Group, diagnosis: Diagnosis) -> dict[str, Any]:
@@ -111,13 +137,15 @@ def _finding(found: Finding) -> dict[str, Any]:
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """Numbers that JSON cannot hold become null."""
-    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()}
+    odd = {key for key, value in values.items() if isinstance(value, float) and not math.isfinite(value)}
+    return {key: None if key in odd else value for key, value in values.items()}
 
 
 def _blocks(group: Group, evidence: Evidence, diagnosis: Diagnosis) -> list[Block]:
     """The stage in a sentence, the findings, the risks, the command to type."""
     outcome = diagnosis.outcome
-    blocks: list[Block] = [Verdict(f"{shown(str(group.path))}: {outcome.words}", STYLES.get(outcome.stage, "bold yellow"))]
+    style = STYLES.get(outcome.stage, "bold yellow")
+    blocks: list[Block] = [Verdict(f"{shown(str(group.path))}: {outcome.words}", style)]
     if outcome.stage not in ("healthy", "unknown") and not diagnosis.findings:
         blocks.append(Text("No rule knows why: look at the curves, and at samples that it gets wrong."))
     for number, found in enumerate(diagnosis.findings, 1):
@@ -155,5 +183,6 @@ def costs(evidence: Evidence) -> list[str]:
     """What a healthy run spends that it need not."""
     wasted = evidence.epochs - 1 - evidence.best
     if wasted >= max(5, evidence.epochs // 2) and evidence.config.early_stopping is None:
-        return [f"Its best epoch was {evidence.best + 1} of {evidence.epochs}: early stopping would spare most of the others."]
+        best = f"Its best epoch was {evidence.best + 1} of {evidence.epochs}"
+        return [f"{best}: early stopping would spare most of the others."]
     return []

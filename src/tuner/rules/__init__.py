@@ -7,10 +7,13 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from tuner.choice import Choice, import_all
 from tuner.evidence import Evidence, Signal
+
+FURTHER = 0.05
+"""How much surer a further sign makes."""
 
 Stage = Literal["invalid", "training", "generalization"]
 
@@ -31,6 +34,14 @@ class Finding:
     def change(self) -> Mapping[str, Any]:
         """The change to try first."""
         return self.changes[0] if self.changes else {}
+
+
+class Sign(NamedTuple):
+    """One of several things by which a rule sees what it looks for: how sure it makes, in words, and the number."""
+
+    sure: float
+    words: str
+    signal: Signal
 
 
 class Rule(Choice, kind="rule"):
@@ -58,6 +69,15 @@ class Rule(Choice, kind="rule"):
     def found(self, confidence: float, words: str, evidence: Sequence[Signal], *changes: Mapping[str, Any]) -> Finding:
         """A finding of this rule."""
         return Finding(self.name, round(confidence, 2), words, evidence, changes)
+
+    def of_signs(self, signs: Sequence[Sign], *changes: Mapping[str, Any]) -> Finding | None:
+        """The finding that several signs make, led by the strongest; each further one makes a little surer. None where
+        there are none."""
+        if not signs:
+            return None
+        ranked = sorted(signs, key=lambda sign: -sign.sure)
+        confidence = min(max(0.95, ranked[0].sure), ranked[0].sure + FURTHER * (len(signs) - 1))
+        return self.found(confidence, ranked[0].words, [sign.signal for sign in ranked], *changes)
 
 
 def grade(value: float, weak: float, strong: float, low: float = 0.5, high: float = 0.95) -> float:

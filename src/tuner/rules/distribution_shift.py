@@ -7,7 +7,7 @@ from typing import Any
 from tuner.bounds import Number
 from tuner.choice import setting
 from tuner.evidence import Evidence, Signal
-from tuner.rules import Finding, Rule, grade
+from tuner.rules import Finding, Rule, Sign, grade
 from tuner.runs.files import CARD, CONFIG
 
 
@@ -39,7 +39,7 @@ class DistributionShift(Rule, name="distribution-shift"):
             words = f"data.shift changes validation and test data ({told}), and training data do not have it"
             same: dict[str, Any] = {"data.augment": [each.plain() for each in (*evidence.config.data.augment, *shift)]}
             return self.found(0.95, words, [Signal("data.shift", told, "none", CONFIG)], same)
-        found: list[tuple[float, str, Signal]] = []
+        signs: list[Sign] = []
         for part, moved in (evidence.card.shift if evidence.card is not None else {}).items():
             if moved.z is None or not moved.chance or moved.difference is None:
                 continue
@@ -48,11 +48,8 @@ class DistributionShift(Rule, name="distribution-shift"):
                     f"the mean of {moved.column} differs by {moved.difference:.2g} standard deviations in {part} data"
                 )
                 sure = grade(moved.difference, self.difference, 1.5, 0.65)
-                found.append((sure, words, Signal(f"shift of {part}", moved.difference, self.difference, CARD)))
+                signs.append(Sign(sure, words, Signal(f"shift of {part}", moved.difference, self.difference, CARD)))
             if moved.spread is not None and not 0.7 < moved.spread < 1.43 and moved.difference > self.difference / 2:
                 words = f"{part} data spread {moved.spread:.2g} times as far as training data"
-                found.append((0.8, words, Signal(f"spread of {part}", moved.spread, "0.7 to 1.43", CARD)))
-        if not found:
-            return None
-        confidence, words, _ = max(found, key=lambda each: each[0])
-        return self.found(confidence, words, [signal for *_, signal in found])
+                signs.append(Sign(0.8, words, Signal(f"spread of {part}", moved.spread, "0.7 to 1.43", CARD)))
+        return self.of_signs(signs)

@@ -6,7 +6,7 @@ from tuner.bounds import Number
 from tuner.choice import setting
 from tuner.evidence import Evidence
 from tuner.figures import finite
-from tuner.rules import Finding, Rule, grade
+from tuner.rules import Finding, Rule, Sign, grade
 
 
 class ExplodingGradient(Rule, name="exploding-gradient"):
@@ -36,7 +36,7 @@ class ExplodingGradient(Rule, name="exploding-gradient"):
     ratio: float = setting(Number(gt=1), "first hidden layer's gradient by the last one's", default=300.0)
 
     def check(self, evidence: Evidence) -> Finding | None:
-        found = []
+        signs: list[Sign] = []
         stds = evidence.of_layers(evidence.first, "activation_std")
         norms = evidence.of_layers(evidence.first, "gradient_norm")
         names = list(stds)
@@ -46,14 +46,14 @@ class ExplodingGradient(Rule, name="exploding-gradient"):
             if growth > self.growth:
                 words = f"what {largest} hands on spreads {growth:.2g} times as far as what {names[0]} does"
                 signal = evidence.of_layer(evidence.first, largest, "activation_std", self.growth * stds[names[0]])
-                found.append((grade(growth, self.growth, 1e4, 0.7), words, signal))
+                signs.append(Sign(grade(growth, self.growth, 1e4, 0.7), words, signal))
         if len(norms) > 1 and norms[list(norms)[-1]] > 0:
             ends = next(iter(norms)), list(norms)[-1]
             ratio = norms[ends[0]] / norms[ends[1]]
             if ratio > self.ratio:
                 words = f"the gradient of {ends[0]} is {ratio:.2g} times that of {ends[1]}"
                 signal = evidence.of_layer(evidence.first, ends[0], "gradient_norm", self.ratio * norms[ends[1]])
-                found.append((grade(ratio, self.ratio, 1e5, 0.7), words, signal))
+                signs.append(Sign(grade(ratio, self.ratio, 1e5, 0.7), words, signal))
         named = [
             name
             for name, block in evidence.inner.items()
@@ -62,11 +62,8 @@ class ExplodingGradient(Rule, name="exploding-gradient"):
         if named:
             worst = max(finite(evidence.course("grad_norm")), default=0.0)
             words = f"exponential grows without bound ({', '.join(named[:3])}); the gradient's norm reached {worst:.2g}"
-            found.append((0.9 if len(named) > 1 else 0.75, words, evidence.of_setting("model.activation", "relu")))
-        if not found:
-            return None
-        confidence, words, _ = max(found, key=lambda each: each[0])
+            signs.append(Sign(0.9 if len(named) > 1 else 0.75, words, evidence.of_setting("model.activation", "relu")))
         relu = evidence.changed_layers(activation="relu", initializer="he_normal")
         norm = evidence.changed_layers(batch_norm=True)
         clip = {"training.gradient_clip": 1.0}
-        return self.found(confidence, words, [signal for *_, signal in found], relu, relu | norm, norm, clip)
+        return self.of_signs(signs, relu, relu | norm, norm, clip)

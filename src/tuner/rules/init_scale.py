@@ -8,7 +8,7 @@ from tuner.bounds import Number
 from tuner.choice import setting
 from tuner.evidence import Evidence, Signal
 from tuner.options.initializers import fans
-from tuner.rules import Finding, Rule, grade
+from tuner.rules import Finding, Rule, Sign, grade
 
 
 class InitScale(Rule, name="init-scale"):
@@ -38,7 +38,7 @@ class InitScale(Rule, name="init-scale"):
     small: float = setting(Number(gt=0, lt=1), "gain below which they are too small", default=0.25)
 
     def check(self, evidence: Evidence) -> Finding | None:
-        found: list[tuple[float, str, Signal]] = []
+        signs: list[Sign] = []
         for name, block in evidence.inner.items():
             norm = evidence.first.get(name, {}).get("weight_norm")
             shape = block.parameters.get("weight")
@@ -48,16 +48,12 @@ class InitScale(Rule, name="init-scale"):
             source = evidence.line(evidence.first[name])
             if gain > self.large:
                 words = f"the weights of {name} are {gain:.2g} times as large as its {fans(shape)[0]} inputs bear"
-                found.append(
-                    (grade(gain, self.large, 20, 0.65), words, Signal(f"gain({name})@0", gain, self.large, source))
-                )
+                signal = Signal(f"gain({name})@0", gain, self.large, source)
+                signs.append(Sign(grade(gain, self.large, 20, 0.65), words, signal))
             elif gain < self.small:
                 words = f"the weights of {name} are {gain:.2g} of what its {fans(shape)[0]} inputs need"
                 sure = grade(max(gain, 1e-9), self.small, 0.05, 0.6)
-                found.append((sure, words, Signal(f"gain({name})@0", gain, self.small, source)))
-        if not found:
-            return None
-        confidence, words, _ = max(found, key=lambda each: each[0])
+                signs.append(Sign(sure, words, Signal(f"gain({name})@0", gain, self.small, source)))
         anew = evidence.changed_layers(initializer=evidence.fitting_initializer)
         norm_too = evidence.changed_layers(batch_norm=True)
-        return self.found(confidence, words, [signal for *_, signal in found[:3]], anew, anew | norm_too)
+        return self.of_signs(signs, anew, anew | norm_too)

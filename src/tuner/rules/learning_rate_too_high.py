@@ -5,7 +5,7 @@ from __future__ import annotations
 from tuner.bounds import Number
 from tuner.choice import setting
 from tuner.evidence import Evidence, Signal
-from tuner.rules import Finding, Rule, grade
+from tuner.rules import Finding, Rule, Sign, grade
 from tuner.runs.files import METRICS, STATUS
 
 
@@ -38,40 +38,31 @@ class LearningRateTooHigh(Rule, name="learning-rate-too-high"):
 
     def check(self, evidence: Evidence) -> Finding | None:
         config, factor = evidence.config, evidence.lr_factor
-        found: list[tuple[float, str, Signal]] = []
+        signs: list[Sign] = []
         if evidence.run.state == "diverged":
             reason = str(evidence.run.status.get("reason") or "a number was not finite")
-            found.append((0.7 if factor < self.times else 0.9, reason, Signal("reason", reason, None, STATUS)))
+            signs.append(Sign(0.7 if factor < self.times else 0.9, reason, Signal("reason", reason, None, STATUS)))
         step, row = evidence.typical_step
         if row is not None and step > self.step:
             words = f"one step moves the weights of {row['layer']} by {step:.0%} of their size"
             name = f"update_ratio({row['layer']})@{row['epoch']}"
-            found.append(
-                (grade(step, self.step, 0.6, 0.55, 0.9), words, Signal(name, step, self.step, evidence.line(row)))
-            )
+            signal = Signal(name, step, self.step, evidence.line(row))
+            signs.append(Sign(grade(step, self.step, 0.6, 0.55, 0.9), words, signal))
         loss = evidence.course("train_loss")
         lowest = min((value for value in loss if value == value), default=0.0)
         if loss and lowest > 0 and loss[-1] > self.rise * lowest:
             words = f"the training loss ended at {loss[-1]:.3g}, and had been {lowest:.3g}"
             signal = Signal(f"train_loss@{len(loss)}", loss[-1], self.rise * lowest, f"{METRICS}:{len(loss) + 1}")
-            found.append((grade(loss[-1] / lowest, self.rise, 3, 0.5, 0.75), words, signal))
+            signs.append(Sign(grade(loss[-1] / lowest, self.rise, 3, 0.5, 0.75), words, signal))
         if factor >= self.times:
             words = f"the learning rate is {factor:g} times what is usual for {config.optimizer.name}"
-            found.append(
-                (
-                    grade(factor, self.times, 100, 0.6, 0.9),
-                    words,
-                    evidence.of_setting("optimizer.lr", evidence.usual_lr),
-                )
-            )
-        if not found or (factor < 1 and evidence.run.state != "diverged"):
+            signal = evidence.of_setting("optimizer.lr", evidence.usual_lr)
+            signs.append(Sign(grade(factor, self.times, 100, 0.6, 0.9), words, signal))
+        if factor <= 1:
+            signs = [sign._replace(sure=sign.sure - 0.15) for sign in signs]
+        if factor < 1 and evidence.run.state != "diverged":
             return None
-        confidence, words, _ = max(found, key=lambda each: each[0])
-        confidence = min(0.95, confidence + 0.05 * (len(found) - 1)) - 0.15 * (factor <= 1)
-        signals = list(
-            dict.fromkeys([evidence.of_setting("optimizer.lr", evidence.usual_lr), *(each[2] for each in found)])
-        )
         tenth = {"optimizer.lr": config.optimizer.lr / 10}
         usual = {"optimizer.lr": evidence.usual_lr}
         first = [usual, tenth] if factor >= 30 else [tenth, *[usual] * (usual != tenth and factor > 1)]
-        return self.found(confidence, words, signals, *first, {"optimizer.lr": config.optimizer.lr / 100})
+        return self.of_signs(signs, *first, {"optimizer.lr": config.optimizer.lr / 100})

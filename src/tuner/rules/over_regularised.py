@@ -7,7 +7,7 @@ from typing import Any
 from tuner.bounds import Number
 from tuner.choice import setting
 from tuner.evidence import Evidence, Signal
-from tuner.rules import Finding, Rule, grade
+from tuner.rules import Finding, Rule, Sign, grade
 
 
 class OverRegularised(Rule, name="over-regularised"):
@@ -35,14 +35,14 @@ class OverRegularised(Rule, name="over-regularised"):
 
     def check(self, evidence: Evidence) -> Finding | None:
         optimizer = evidence.config.optimizer
-        found: list[tuple[float, str, Signal]] = []
+        signs: list[Sign] = []
         change: dict[str, Any] = {}
         if (dropout := evidence.dropout) > self.dropout:
             change |= evidence.without_dropout
             words = f"dropout takes away {dropout:.0%} of the numbers"
             key = "model.dropout" if "model.dropout" in change else "model.layers"
             signal = Signal(key, dropout, self.dropout, evidence.of_setting("model").source)
-            found.append((grade(dropout, self.dropout, 0.85, 0.6), words, signal))
+            signs.append(Sign(grade(dropout, self.dropout, 0.85, 0.6), words, signal))
         if (decay := optimizer.weight_decay) > self.decay:
             change["optimizer.weight_decay"] = 0.0
             norms = evidence.of_layers(evidence.first, "weight_norm"), evidence.of_layers(evidence.last, "weight_norm")
@@ -51,13 +51,9 @@ class OverRegularised(Rule, name="over-regularised"):
             words, sure = f"weight decay is {decay:g}", 0.6
             if least is not None and shares[least] < self.shrunk:
                 words, sure = f"{words}, and the weights of {least} shrank to {shares[least]:.0%}", 0.9
-            found.append((sure, words, evidence.of_setting("optimizer.weight_decay", self.decay)))
+            signs.append(Sign(sure, words, evidence.of_setting("optimizer.weight_decay", self.decay)))
         if getattr(evidence.config.loss, "label_smoothing", 0) > 0.4:
             change["loss.label_smoothing"] = 0.0
-            found.append(
-                (0.7, "labels are smoothed to almost nothing", evidence.of_setting("loss.label_smoothing", 0.1))
-            )
-        if not found:
-            return None
-        confidence, words, _ = max(found, key=lambda each: each[0])
-        return self.found(confidence, words, [signal for *_, signal in found], change)
+            words = "labels are smoothed to almost nothing"
+            signs.append(Sign(0.7, words, evidence.of_setting("loss.label_smoothing", 0.1)))
+        return self.of_signs(signs, change)

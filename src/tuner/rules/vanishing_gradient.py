@@ -5,7 +5,7 @@ from __future__ import annotations
 from tuner.bounds import Number
 from tuner.choice import setting
 from tuner.evidence import Evidence
-from tuner.rules import Finding, Rule, grade
+from tuner.rules import Finding, Rule, Sign, grade
 
 
 class VanishingGradient(Rule, name="vanishing-gradient"):
@@ -43,22 +43,19 @@ class VanishingGradient(Rule, name="vanishing-gradient"):
         if len(norms) < 2:
             return None
         layer, last = next(iter(norms)), max(norms, key=norms.__getitem__)
-        found = []
+        signs: list[Sign] = []
         if norms[layer] < self.ratio * norms[last]:
             share = norms[layer] / norms[last] if norms[layer] > 0 else 1e-9
             words = f"the gradient of {layer} is {share:.1g} of that of {last}"
             signal = evidence.of_layer(evidence.first, layer, "gradient_norm", self.ratio * norms[last])
-            found.append((grade(share, self.ratio, 1e-3, 0.6), words, signal))
+            signs.append(Sign(grade(share, self.ratio, 1e-3, 0.6), words, signal))
         if len(spread) > 1 and (start := spread[next(iter(spread))]) > 0:
             end = list(spread)[-1]
             share = spread[end] / start
             if share < self.flat:
                 words = f"what {end} hands on hardly differs between samples: {share:.1g} of what {layer} does"
                 signal = evidence.of_layer(evidence.first, end, "sample_std", self.flat * start)
-                found.append((grade(max(share, 1e-9), self.flat, 1e-3, 0.6), words, signal))
-        if not found:
-            return None
-        confidence, words, _ = max(found, key=lambda each: each[0])
+                signs.append(Sign(grade(max(share, 1e-9), self.flat, 1e-3, 0.6), words, signal))
         relu = evidence.changed_layers(activation="relu", initializer="he_normal")
         norm = evidence.changed_layers(batch_norm=True)
-        return self.found(confidence, words, [signal for *_, signal in found], relu | norm, relu, norm)
+        return self.of_signs(signs, relu | norm, relu, norm)

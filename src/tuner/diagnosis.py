@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tuner.evidence import Evidence, Signal
-from tuner.figures import figure, finite
+from tuner.figures import figure
 from tuner.rules import Finding, Rule
 from tuner.runs.files import CARD, STATUS
 
@@ -21,6 +21,16 @@ MOST = 3
 
 SURE = 0.5
 """How sure a rule has to be of a finding."""
+
+CERTAIN, LIKELY = 0.85, 0.7
+"""How sure it has to be where the outcome alone does not tell that it is bad: at all, and where a run is hardly better
+than simple models."""
+
+LEAD = 0.15
+"""By how much a sign may be surer than what explains it."""
+
+GOOD = 0.97
+"""Of a metric on training data, from which on there is nothing left to gain."""
 
 MARGIN = 0.02
 """Of a share of right answers, or of variance, within which two results are the same."""
@@ -73,7 +83,8 @@ def folded(found: Sequence[Finding]) -> list[Finding]:
         if above is not None:
             under.setdefault(above.rule, []).append(each.rule)
             continue
-        for one in [one for one in kept if one.rule in Rule.members[each.rule].folds]:
+        signs = [one for one in kept if one.rule in Rule.members[each.rule].folds]
+        for one in signs if all(one.confidence - each.confidence <= LEAD for one in signs) else []:
             kept.remove(one)  # surer, but a sign of what lies upstream
             under.setdefault(each.rule, []).extend([one.rule, *under.pop(one.rule, [])])
         kept.append(each)
@@ -119,42 +130,41 @@ def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | No
     reached = evidence.reached(evidence.train)
     within, whose = expected(evidence)
     column = f"train_{evidence.metric}"
-    signals = [
-        evidence.of_epoch(column, evidence.best, within),
-        Signal(f"{whose} on held-out samples", within, None, CARD),
-    ]
+    start = f"bad on its own training data, so this is not overfitting: {column} is {figure(reached)}"
+    of_card = Signal(f"{whose} on held-out samples", within, None, CARD)
+    signals = [evidence.of_epoch(column, evidence.best, within), of_card]
     if reached < within - MARGIN - evidence.chance_error(within):
-        words = f"bad on its own training data, so this is not overfitting: {column} is {figure(reached)}, and {whose} "
-        return Outcome("training", words + f"reaches {figure(within)} on samples it was not fitted on", signals)
-    unfinished = evidence.late_gain(evidence.train) if evidence.epochs > 1 else math.nan
-    if reached < 0.97 and (evidence.epochs <= 2 or unfinished > MARGIN):
-        words = f"not done with its own training data, so this is not overfitting: {column} is {figure(reached)}"
-        return Outcome("training", f"{words} and was still rising", signals[:1])
-    imbalance = [found for found in noticed if found.rule == "class-imbalance"]
-    if imbalance:
+        words = f"{start}, and {whose} reaches {figure(within)} on samples it was not fitted on"
+        return Outcome("training", words, signals)
+    if imbalance := [found for found in noticed if found.rule == "class-imbalance"]:
         return Outcome("training", f"good on the large classes alone: {imbalance[0].words}", imbalance[0].evidence)
-    return None
+    certain = sure_of(noticed, "training", CERTAIN if reached > within + 0.05 else LIKELY)
+    if not certain or reached >= GOOD or evidence.widest_gap > max(0.1, 1 - reached):
+        return None
+    return Outcome("training", f"{start}, and it could be better: {certain[0].words}", signals[:1])
 
 
 def _on_others(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | None:
     """The outcome of a run that is good on its training data and bad on validation data."""
     if not evidence.val:
         return None
-    reached = max(finite([evidence.val[evidence.best]]), default=math.nan)
+    reached = evidence.val[evidence.best]
     within, whose = expected(evidence)
     column = f"val_{evidence.metric}"
-    signals = [
-        evidence.of_epoch(f"train_{evidence.metric}", evidence.best, None),
-        evidence.of_epoch(column, evidence.best, within),
-    ]
+    signals = [evidence.of_epoch(f"train_{evidence.metric}", evidence.best, None)]
+    signals.append(evidence.of_epoch(column, evidence.best, within))
     good = f"good on its training data ({figure(evidence.train[evidence.best])})"
-    if reached < within - MARGIN - 2 * evidence.chance_error(within):
+    if reached < within - 2 * MARGIN - 2 * evidence.chance_error(within):
         words = f"{good}, bad on validation data: {column} is {figure(reached)}, and {whose} reaches {figure(within)}"
         return Outcome("generalization", words, signals)
-    names = {found.rule for found in noticed}
-    if names & {"distribution-shift", "structure-mismatch", "needs-early-stopping"} and evidence.gap > 0.05:
+    if sure_of(noticed, "generalization", CERTAIN) and evidence.widest_gap > 0.05:
         return Outcome("generalization", f"{good}, worse on validation data: {column} is {figure(reached)}", signals)
     return None
+
+
+def sure_of(noticed: Sequence[Finding], stage: str, least: float) -> list[Finding]:
+    """What was found of a stage with at least that much confidence."""
+    return [found for found in noticed if found.confidence >= least and Rule.members[found.rule].stage == stage]
 
 
 def _healthy(evidence: Evidence) -> Outcome:

@@ -130,6 +130,11 @@ class Evidence:
         return self.train[self.best] - self.val[self.best] if self.val and self.train else math.nan
 
     @property
+    def widest_gap(self) -> float:
+        """The same in the best or in the last epoch, whichever is more."""
+        return max(self.gap, self.train[-1] - self.val[-1]) if self.val and self.train else math.nan
+
+    @property
     def is_improving(self) -> bool:
         """Whether training was still getting somewhere at its end."""
         losses = finite(self.course("train_loss"))

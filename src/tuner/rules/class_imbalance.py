@@ -43,6 +43,11 @@ class ClassImbalance(Rule, name="class-imbalance"):
             plain, balanced = (evidence.course(f"{name}_{metric}") for metric in ("accuracy", "balanced_accuracy"))
             if finite(balanced):
                 gaps[name] = plain[evidence.best] - balanced[evidence.best]
+        moved = evidence.card.shift.get("validation") if evidence.card is not None else None
+        if (
+            moved is not None and (moved.classes or 0) > self.gap
+        ):  # the rare classes of training data are frequent there
+            gaps["val"] = max(gaps.get("val", 0.0), evidence.gap)
         part = max(gaps, key=gaps.__getitem__, default=None)
         if part is None or not gaps[part] > self.gap:
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tuner.bounds import Integer, Number
 from tuner.choice import setting
 from tuner.evidence import Evidence, Signal
-from tuner.rules import Finding, Rule, grade
+from tuner.rules import Finding, Rule
 from tuner.runs.files import STATUS
 
 
@@ -29,7 +29,7 @@ class EarlyStopTooSoon(Rule, name="early-stop-too-soon"):
     chinese = ("早停过早", "早停耐心不足")
 
     patience: int = setting(Integer(ge=1), "epochs up to which it is little", default=3)
-    share: float = setting(Number(gt=0, lt=1), "of the epochs planned, below which it is a small part", default=0.6)
+    share: float = setting(Number(gt=0, lt=1), "of the epochs planned, below which it is a small part", default=0.7)
 
     def check(self, evidence: Evidence) -> Finding | None:
         stopping = evidence.config.early_stopping
@@ -47,5 +47,7 @@ class EarlyStopTooSoon(Rule, name="early-stop-too-soon"):
             Signal("reason", str(evidence.run.status.get("reason")), None, STATUS),
         ]
         patient = {"early_stopping": {"patience": max(10, 5 * stopping.patience), "min_delta": 0.0}}
-        confidence = grade(share, self.share, 0.1, 0.65, 0.95)
-        return self.found(confidence, words, signals, {"early_stopping": "none"}, patient)
+        losses = evidence.course("val_loss")
+        has_turned = stopping.patience > 1 and losses[-1] > 1.03 * losses[evidence.best]
+        confidence = 0.9 if is_demanding else 0.98 - 0.1 * stopping.patience
+        return self.found(confidence - 0.25 * has_turned, words, signals, {"early_stopping": "none"}, patient)

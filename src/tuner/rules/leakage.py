@@ -45,7 +45,7 @@ class Leakage(Rule, name="leakage"):
                 found.append(
                     (sure, words, Signal(f"equal samples in {part}", count, self.share * samples, CARD), change)
                 )
-        if card.gives_away is not None:
+        if card.gives_away is not None and card.inputs.features > 2:
             column, score = card.gives_away.column, card.gives_away.score
             words = f"{column} alone tells the target: {score:.3f} on samples held out"
             drop = {"data.drop": [*getattr(evidence.config.data, "drop", []), column]} if is_table else {}

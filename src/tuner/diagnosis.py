@@ -26,6 +26,9 @@ CERTAIN, LIKELY = 0.85, 0.7
 """How sure it has to be where the outcome alone does not tell that it is bad: at all, and where a run is hardly better
 than simple models."""
 
+NEAR = 0.2
+"""Of the way from what simple models reach to a perfect metric, up to which a run is hardly better than they are."""
+
 LEAD = 0.15
 """By how much a sign may be surer than what explains it."""
 
@@ -138,7 +141,8 @@ def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | No
         return Outcome("training", words, signals)
     if imbalance := [found for found in noticed if found.rule == "class-imbalance"]:
         return Outcome("training", f"good on the large classes alone: {imbalance[0].words}", imbalance[0].evidence)
-    certain = sure_of(noticed, "training", CERTAIN if reached > within + 0.05 else LIKELY)
+    is_near = reached < within + NEAR * (1 - within)
+    certain = sure_of(noticed, "training", LIKELY if is_near else CERTAIN)
     if not certain or reached >= GOOD or evidence.widest_gap > max(0.1, 1 - reached):
         return None
     return Outcome("training", f"{start}, and it could be better: {certain[0].words}", signals[:1])

@@ -21,7 +21,7 @@ class TooFewEpochs(Rule, name="too-few-epochs"):
     order = 22
     title = "too few epochs"
     harm = "Training ended before it was done."
-    folds = ("capacity-too-small", "over-regularised", "missing-batch-norm")
+    folds = ("over-regularised", "missing-batch-norm")
     proof = "not-overfitting"
     chinese = ("训练轮数不足", "欠拟合", "训练不足")
 

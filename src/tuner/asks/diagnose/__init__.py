@@ -54,7 +54,7 @@ def ask(
         if write is not None:
             blocks.append(write_next(run, diagnosis, write, again))
         if png is not None:
-            blocks.append(picture(evidence, diagnosis, png))
+            blocks.insert(0, picture(evidence, diagnosis, png))  # what to type stays last
     return Answer(blocks, told[0] if len(told) == 1 else {"runs": told}, "".join(lines), int(is_met))
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from tuner.answer import Chart
 from tuner.chart import Line, Panel, Pen
 from tuner.diagnosis import Diagnosis, expected
-from tuner.evidence import Evidence
 from tuner.quantities import LAYER
+from tuner.runs.evidence import Evidence
 from tuner.runs.files import LayerRow
 
 WORDS = {"train": "training", "val": "validation"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,6 +58,11 @@ def measure(x: Array, normalize: Normalization, features: Sequence[Feature] = ()
     offset, scale, low, high = (value.astype(np.float32).reshape(shape) for value in (offset, scale, low, high))
     scale[scale == 0] = 1  # a spread too small for float32
     return Statistics(offset, scale, low, high, limits(normalize, features, shape))
+
+
+def flat(x: Array) -> Array:
+    """Samples (N, *shape), also none, as rows: (N, numbers)."""
+    return x.reshape(len(x), math.prod(x.shape[1:]))
 
 
 def quartiles(x: Array, axes: tuple[int, ...], half_range: Array) -> tuple[Array, Array]:

@@ -19,7 +19,7 @@ from tuner.data.columns import Column
 from tuner.data.encoding import encode, fitted
 from tuner.data.source import Array, Description
 from tuner.data.splits import Part, Splits
-from tuner.data.statistics import measure
+from tuner.data.statistics import measure, of_each_byte
 
 RNG = np.random.default_rng(3)
 
@@ -209,6 +209,15 @@ def test_a_column_that_is_constant_in_training_shifts_too() -> None:
     rows[150:, 1] = 2021
     told = make(splits_of(rows, np.arange(200) % 2, 50)).shift["validation"]
     assert told.column == "1" and told.difference == pytest.approx(1 / math.sqrt(0.25 * 0.75), rel=1e-5)
+
+
+@pytest.mark.parametrize("samples", [1, 255, 700])
+def test_moments_of_bytes_are_exact(samples: int) -> None:
+    x = pictures(samples, 30) | 128
+    x[:, :3] = 255, 0, 1
+    mean, deviation = of_each_byte(x)
+    np.testing.assert_allclose(mean, x.mean(axis=0), rtol=1e-15)
+    np.testing.assert_allclose(deviation, x.std(axis=0), rtol=1e-9, atol=1e-12)
 
 
 # ---- equal samples, a column that tells ------------------------------------------------------------------------------

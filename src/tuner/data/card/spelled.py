@@ -9,7 +9,7 @@ import numpy as np
 
 from tuner.data.columns import Feature
 from tuner.data.source import Array, Description
-from tuner.data.statistics import ROUNDING, flat, of_numbers
+from tuner.data.statistics import ROUNDING, flat, of_each_byte, of_numbers
 
 PLAIN = -1
 """In place of a code: the number itself."""
@@ -35,7 +35,7 @@ class Spelled:
     def moments(self, x: Array) -> tuple[Array, Array]:
         """Mean and variance of each column over samples (N, *shape), one or more: float64 (columns,)."""
         rows = flat(x)
-        mean, deviation = of_numbers(rows, (0,))
+        mean, deviation = of_each_byte(rows) if x.dtype == np.uint8 else of_numbers(rows, (0,))
         mean, variance = mean[self.at], deviation[self.at] ** 2
         for index in np.unique(self.at[self.code != PLAIN]):
             own = (self.at == index) & (self.code != PLAIN)

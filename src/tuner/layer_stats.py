@@ -56,7 +56,7 @@ def measure(
     """
     seen: dict[str, Tensor] = {}
     owned = {name: parameters for name, module in network.blocks if (parameters := list(module.parameters()))}
-    with network.watched(seen.__setitem__), _as_in_training(network), torch.enable_grad():
+    with network.watched(seen.__setitem__), as_in_training(network), torch.enable_grad():
         loss = objective(network(probe.x), probe.y)
     flat = [parameter for parameters in owned.values() for parameter in parameters]
     gradients = iter(torch.autograd.grad(loss, flat, materialize_grads=True))
@@ -80,7 +80,7 @@ def _signals(output: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @contextmanager
-def _as_in_training(network: Network) -> Iterator[None]:
+def as_in_training(network: Network) -> Iterator[None]:
     """Dropout off; batch norm by the batch at hand, its running statistics left alone."""
     was_training = network.training
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]

@@ -3,24 +3,19 @@ is written into a run, and no probe changes what it is given."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from tuner.config.loaded import Loaded
 from tuner.figures import duration, number, plural
 from tuner.layer_stats import PROBE
-from tuner.opening import Request, identified
 from tuner.probing import controls, one_batch, range_test
 from tuner.probing.controls import shuffled_labels, zero_input
 from tuner.probing.initializers import CANDIDATES, initializers
+from tuner.probing.opened import opened
 from tuner.probing.trial import steps_within
-from tuner.runs.files import IDENTITY
-from tuner.train import enough_memory
-from tuner.train.hardware import set_up_torch, settings_kept
-from tuner.train.prepare import Setup, prepare
+from tuner.train.prepare import Setup
 
 PROBES: dict[str, Callable[[Setup], Any]] = {
     "range_test": range_test.range_test,
@@ -29,15 +24,6 @@ PROBES: dict[str, Callable[[Setup], Any]] = {
     "shuffled_labels": shuffled_labels,
     "initializers": initializers,
 }
-
-
-@contextmanager
-def opened(loaded: Loaded) -> Iterator[Setup]:
-    """What training would start from, opened as a run would be, without a folder. torch's global settings are as before
-    in the end. Raises NotFoundError (data missing), ResourceError (no CUDA, out of memory)."""
-    session = identified(IDENTITY, loaded, Request(Path(), again=True))
-    with enough_memory(session), settings_kept():
-        yield prepare(set_up_torch(session))
 
 
 def probes(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -13,7 +14,9 @@ from tuner.figures import deviation, mean, number, plural
 from tuner.loop import Samples, Task
 from tuner.probing.trial import Batches, batches_of, steps_within, train, trial_of
 from tuner.seeding import derive
-from tuner.train.prepare import Setup
+
+if TYPE_CHECKING:
+    from tuner.train.prepare import Setup
 
 STEPS = 100
 ERRORS = 2.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -16,7 +17,9 @@ from tuner.options.initializers import Default, GlorotUniform, HeNormal, Initial
 from tuner.options.layers.base import Layer
 from tuner.probing.trial import device_of
 from tuner.runs.files import LayerRow
-from tuner.train.prepare import Setup
+
+if TYPE_CHECKING:
+    from tuner.train.prepare import Setup
 
 CANDIDATES: tuple[type[Initializer], ...] = (HeNormal, GlorotUniform, LecunNormal, Orthogonal, Default)
 EVEN = 2.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from itertools import repeat
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -15,7 +16,9 @@ from tuner.loop import Samples, train_step
 from tuner.network import Network
 from tuner.probing.trial import steps_within, trial_of
 from tuner.seeding import derive
-from tuner.train.prepare import Setup
+
+if TYPE_CHECKING:
+    from tuner.train.prepare import Setup
 
 STEPS, SAMPLES = 300, 16
 LEFT = 0.05

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -12,7 +13,9 @@ from tuner.figures import mean, number
 from tuner.loop import train_step
 from tuner.options.optimizers.base import Optimizer
 from tuner.probing.trial import batches_of, copy_of, steps_within, trial_of
-from tuner.train.prepare import Setup
+
+if TYPE_CHECKING:
+    from tuner.train.prepare import Setup
 
 STEPS = 100
 POWERS = 4.0
@@ -21,6 +24,9 @@ STOP = 4.0
 """A smoothed loss of so many times its best ends the test."""
 LEAST_FALL = 0.01
 """Share of the first loss; a loss that falls by less has not fallen."""
+SAFETY = 3.0
+"""How far below the largest stable rate a suggestion stays: where batches are noisy both nearly coincide, and what was
+stable for a few steps falls apart in the long run."""
 NEAR = 5.0
 """Rates that differ by less than this factor are close to each other."""
 
@@ -30,9 +36,9 @@ class RangeTest:
     """The test from `low` to `high`, in `steps` that were to be taken; `lrs`, `losses` (smoothed) and `raw` (as they
     were) are of the steps that were. The rest are rates, None where the loss did not fall.
 
-    `steepest`: where the smoothed loss falls fastest by the logarithm of the rate, before its minimum. `suggestion` is
-    that with two digits. `largest_stable`: where the smoothed loss is least; above it training gets worse again.
-    `minimum_tenth`, a tenth of that, is another rule, which often says too little. `lr` is the config's.
+    `steepest`: where the smoothed loss falls fastest by the logarithm of the rate, before its minimum. There is
+    `largest_stable`: above it training gets worse again. `suggestion` is the former, but at most a third of the latter,
+    with two digits. `lr` is the config's.
     """
 
     low: float
@@ -45,10 +51,6 @@ class RangeTest:
     steepest: float | None
     suggestion: float | None
     largest_stable: float | None
-
-    @property
-    def minimum_tenth(self) -> float | None:
-        return None if self.largest_stable is None else self.largest_stable / 10
 
     @property
     def is_finite(self) -> bool:
@@ -79,7 +81,7 @@ class RangeTest:
         elif not 1 / NEAR <= self.factor <= NEAR:
             where = f"{number(max(self.factor, 1 / self.factor))} times {'more' if self.factor > 1 else 'less'}"
         return (
-            f"the loss falls fastest at lr {number(self.suggestion)} and is least at {number(self.largest_stable)}: "
+            f"the loss falls well at lr {number(self.suggestion)} and is least at {number(self.largest_stable)}: "
             f"the config's {number(self.lr)} is {where}"
         )
 
@@ -121,7 +123,9 @@ def range_test(
     losses = tuple(each * scale for each in ratios)
     lrs = tuple(rates[: len(raw)])
     steepest, stable = found(lrs, losses)
-    suggestion = None if steepest is None else float(f"{steepest:.1e}")
+    suggestion = None
+    if steepest is not None and stable is not None:
+        suggestion = float(f"{min(steepest, stable / SAFETY):.1e}")
     return RangeTest(low, high, steps, lrs, losses, tuple(raw), task.config.optimizer.lr, steepest, suggestion, stable)
 
 

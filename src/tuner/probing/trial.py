@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from itertools import count
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,7 +19,9 @@ from tuner.network import Network
 from tuner.options.optimizers.base import Optimizer
 from tuner.state import State
 from tuner.train.history import History
-from tuner.train.prepare import Setup
+
+if TYPE_CHECKING:
+    from tuner.train.prepare import Setup
 
 SHARE = 0.05
 """Of the samples that the whole training works through, how much one probe may."""

@@ -31,7 +31,7 @@ for _rank, _names in enumerate(
         "loop",
         "layer_stats",
         "train trained",
-        "predicting",
+        "predicting probing",
         "members",
         "asks",
         "recipe notebook",
@@ -43,7 +43,7 @@ for _rank, _names in enumerate(
     RANKS |= dict.fromkeys(_names.split(), _rank)
 
 MODULE_LEVEL_ONLY_IN: dict[str, set[str]] = {
-    "torch": {"measured", "network", "loop", "layer_stats", "state", "predicting", "train", "trained"},
+    "torch": {"measured", "network", "loop", "layer_stats", "state", "predicting", "probing", "train", "trained"},
     "matplotlib": {"render"},
     "rich": {"render"},
     "polars": {"data"},

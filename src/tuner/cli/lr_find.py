@@ -9,8 +9,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from tuner.answer import Answer
-from tuner.cli.questions import ask
-from tuner.cli.shared import EMPTY, RUNS, Overrides, RunsDir, check_picture, offers, reading
+from tuner.cli.shared import EMPTY, RUNS, Overrides, RunsDir, ask, check_picture, offers, reading
 from tuner.config.load import load
 from tuner.data.tabular.asked import check_config
 from tuner.errors import ConfigError, NotFoundError, UsageError

@@ -11,11 +11,21 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from tuner import asks
 from tuner.answer import Answer
 from tuner.asks.show import PARTS
 from tuner.cli import commands
-from tuner.cli.shared import EMPTY, RUNS, Overrides, RunArgument, RunsArgument, RunsDir, check_picture, offers, reading
+from tuner.cli.shared import (
+    EMPTY,
+    RUNS,
+    Overrides,
+    RunArgument,
+    RunsArgument,
+    RunsDir,
+    ask,
+    check_picture,
+    offers,
+    reading,
+)
 from tuner.paths import path_of
 from tuner.render.text import described
 from tuner.runs.family import find_group
@@ -50,12 +60,6 @@ LOOKED = "Settings of data under which the file is looked at."
 TASK = "auto: texts and two values are classes, others numbers."
 INTO = "The config's file, or - for stdout; default: called like the table, here."
 KIND = "A kind of choice, configs or recipes."
-
-
-def ask(question: str, *given: Any, **named: Any) -> Answer:
-    """Imports the question and puts it."""
-    answer: Answer = import_module(f"{asks.__name__}.{question}").ask(*given, **named)
-    return answer
 
 
 def asking(command: Callable[..., None]) -> Callable[..., Any]:

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
+from tuner import asks
 from tuner.answer import Answer, Chart, Note
 from tuner.errors import TunerError, UsageError
 from tuner.paths import path_of
@@ -72,6 +73,12 @@ def check_picture(output: Path | None) -> None:
     kind_of(output)
     if not output.parent.is_dir():
         raise UsageError(f"cannot draw {output}: there is no folder {output.parent}")
+
+
+def ask(question: str, *given: Any, **named: Any) -> Answer:
+    """Imports the question and puts it."""
+    answer: Answer = import_module(f"{asks.__name__}.{question}").ask(*given, **named)
+    return answer
 
 
 def reading(command: Callable[..., Answer]) -> Callable[..., Any]:

@@ -33,6 +33,12 @@ CERTAIN, LIKELY = 0.85, 0.7
 """How sure it has to be where the outcome alone does not tell that it is bad: at all, and where a run is hardly better
 than simple models."""
 
+LITTLE = 0.6
+"""Of the way from chance to a perfect metric, below which what simple models reach says little."""
+
+PICTURE = 12
+"""Pixels of the shorter side from which on a picture is one."""
+
 NEAR = 0.2
 """Of the way from what simple models reach to a perfect metric, up to which a run is hardly better than they are."""
 
@@ -145,6 +151,17 @@ def expected(evidence: Evidence) -> tuple[float, str]:
     return (there[best], best) if there else (-math.inf, "")
 
 
+def says_little(evidence: Evidence) -> bool:
+    """Whether a network should do better than simple models: on pictures, for these know nothing of neighbours, and
+    where they get little of the way from chance to a perfect metric."""
+    shape = evidence.data.shape if evidence.data is not None else ()
+    if len(shape) == 3 and min(shape[1:]) >= PICTURE:
+        return True
+    within, _ = expected(evidence)
+    chance = (evidence.card.scores.chance.validation or 0.0) if evidence.card is not None else within
+    return within - chance < LITTLE * (1 - chance)
+
+
 def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | None:
     """The outcome of a run that is bad on its training data."""
     reached = evidence.reached(evidence.train)
@@ -153,14 +170,16 @@ def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | No
     start = f"bad on its own training data, so this is not overfitting: {column} is {figure(reached)}"
     of_card = Signal(f"{whose} on held-out samples", within, None, CARD)
     signals = [evidence.of_epoch(column, evidence.best, within), of_card]
-    if reached < within - MARGIN - evidence.chance_error(within):
+    bound = within - MARGIN - evidence.chance_error(within)
+    if max(reached, evidence.reached(evidence.val) if evidence.val else reached) < bound:
         words = f"{start}, and {whose} reaches {figure(within)} on samples it was not fitted on"
         return Outcome("training", words, signals)
     if imbalance := [found for found in noticed if found.rule == "class-imbalance"]:
         return Outcome("training", f"good on the large classes alone: {imbalance[0].words}", imbalance[0].evidence)
     is_near = reached < within + NEAR * (1 - within)
     certain = sure_of(noticed, "training", LIKELY if is_near else CERTAIN)
-    if not certain or reached >= GOOD or evidence.widest_gap > max(0.1, 1 - reached):
+    is_good = reached >= GOOD or (reached > within + MARGIN and not says_little(evidence))
+    if not certain or is_good or evidence.widest_gap > max(0.1, 1 - reached):
         return None
     return Outcome("training", f"{start}, and it could be better: {certain[0].words}", signals[:1])
 
@@ -178,7 +197,9 @@ def _on_others(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | None
     if reached < within - 2 * MARGIN - 2 * evidence.chance_error(within):
         words = f"{good}, bad on validation data: {column} is {figure(reached)}, and {whose} reaches {figure(within)}"
         return Outcome("generalization", words, signals)
-    if sure_of(noticed, "generalization", CERTAIN) and evidence.widest_gap > 0.05:
+    is_good = reached > within + MARGIN and not says_little(evidence)
+    certain = {found.rule for found in sure_of(noticed, "generalization", CERTAIN)}
+    if certain and (evidence.widest_gap > 0.05 or "needs-early-stopping" in certain) and not is_good:
         return Outcome("generalization", f"{good}, worse on validation data: {column} is {figure(reached)}", signals)
     return None
 

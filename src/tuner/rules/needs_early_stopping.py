@@ -49,5 +49,5 @@ class NeedsEarlyStopping(Rule, name="needs-early-stopping"):
             evidence.of_epoch("val_loss", -1, self.rise * losses[lowest]),
             evidence.of_epoch(f"val_{evidence.metric}", -1, evidence.val[best] - self.fall),
         ]
-        confidence = grade(max(fall, 1e-6), self.fall, 0.1, 0.6, 0.9)
+        confidence = grade(max(fall, 1e-6), self.fall, 0.06, 0.6, 0.9)
         return self.found(confidence, words, signals, {"early_stopping": {"patience": 5}})

@@ -88,6 +88,11 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     stages = {"invalid": ("invalid", "training"), "training": ("training",), "generalization": ("generalization",)}
     explains = stages.get(outcome.stage, ())
     able = [found for found in noticed if Rule.members[found.rule].stage in explains and found.confidence >= SURE]
+    if outcome.stage == "generalization":  # what began in training may show there alone
+        signs = {found.rule for found in able}
+        able += [
+            found for found in sure_of(noticed, "training", CERTAIN) if signs & set(Rule.members[found.rule].folds)
+        ]
     findings = folded(able)
     told = {name for found in findings[:MOST] for name in (found.rule, *found.folds)}
     return Diagnosis(outcome, findings[:MOST], [found for found in noticed if found.rule not in told])
@@ -179,7 +184,8 @@ def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | No
     is_near = reached < within + NEAR * (1 - within)
     certain = sure_of(noticed, "training", LIKELY if is_near else CERTAIN)
     is_good = reached >= GOOD or (reached > within + MARGIN and not says_little(evidence))
-    if not certain or is_good or evidence.widest_gap > max(0.1, 1 - reached):
+    is_other = any(found.rule == "needs-early-stopping" for found in sure_of(noticed, "generalization", CERTAIN))
+    if not certain or is_good or is_other or evidence.gap > max(0.1, 1 - reached):
         return None
     return Outcome("training", f"{start}, and it could be better: {certain[0].words}", signals[:1])
 

@@ -45,8 +45,12 @@ NEAR = 0.2
 LEAD = 0.16
 """By how much a sign may be surer than what explains it."""
 
-GOOD = 0.97
-"""Of a metric on training data, from which on there is nothing left to gain."""
+GOOD, PERFECT = 0.97, 0.995
+"""Of a metric on training data, from which on there is little left to gain, and nothing that a reason which is as good
+as known could give."""
+
+KNOWN = 0.94
+"""How sure a rule is of such a reason."""
 
 MARGIN = 0.02
 """Of a share of right answers, or of variance, within which two results are the same."""
@@ -183,7 +187,8 @@ def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | No
         return Outcome("training", f"good on the large classes alone: {imbalance[0].words}", imbalance[0].evidence)
     is_near = reached < within + NEAR * (1 - within)
     certain = sure_of(noticed, "training", LIKELY if is_near else CERTAIN)
-    is_good = reached >= GOOD or (reached > within + MARGIN and not says_little(evidence))
+    is_known = any(found.confidence >= KNOWN for found in certain)
+    is_good = reached >= (PERFECT if is_known else GOOD) or (reached > within + MARGIN and not says_little(evidence))
     is_other = any(found.rule == "needs-early-stopping" for found in sure_of(noticed, "generalization", CERTAIN))
     if not certain or is_good or is_other or evidence.gap > max(0.1, 1 - reached):
         return None

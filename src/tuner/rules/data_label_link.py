@@ -38,9 +38,13 @@ class DataLabelLink(Rule, name="data-label-link"):
 
     margin: float = setting(Number(gt=0, lt=1), "above chance, what is still no better than chance", default=0.04)
 
+    unequal: float = setting(
+        Number(gt=0, lt=1), "share of the largest class, from which on it says little", default=0.75
+    )
+
     def check(self, evidence: Evidence) -> Finding | None:
         card = evidence.card
-        if card is None or card.scores.chance.validation is None:
+        if card is None or card.scores.chance.validation is None or card.scores.chance.validation > self.unequal:
             return None
         chance = card.scores.chance.validation
         simple = max(finite([card.scores.linear.validation, card.scores.kernel.validation]), default=math.nan)

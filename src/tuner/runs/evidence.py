@@ -111,9 +111,9 @@ class Evidence:
         return mean(values[-size:]) - mean(values[-2 * size : -size])
 
     def swings(self, course: Sequence[float]) -> float:
-        """The mean size of a metric's changes against its own trend in the second half: of neighbouring epochs that go
-        up and down; 0 where it only grows."""
-        values = finite(course)[len(course) // 2 :]
+        """The mean size of a metric's changes against its own trend in the second half, of short runs in all but the
+        first epoch: of neighbouring epochs that go up and down; 0 where it only grows."""
+        values = finite(course)[len(course) // 2 if len(course) >= 8 else 1 :]
         steps = [after - before for before, after in pairwise(values)]
         if len(steps) < 3:
             return 0.0

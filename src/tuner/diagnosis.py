@@ -49,6 +49,9 @@ GOOD, PERFECT = 0.97, 0.995
 """Of a metric on training data, from which on there is little left to gain, and nothing that a reason which is as good
 as known could give."""
 
+FAIR = 0.9
+"""Of a metric on training data, from which on a run is called healthy although nothing is known of its data."""
+
 KNOWN = 0.94
 """How sure a rule is of such a reason."""
 
@@ -183,6 +186,8 @@ def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | No
     if max(reached, evidence.reached(evidence.val) if evidence.val else reached) < bound:
         words = f"{start}, and {whose} reaches {figure(within)} on samples it was not fitted on"
         return Outcome("training", words, signals)
+    if evidence.card is None and reached <= within + MARGIN:
+        return Outcome("training", f"{start}, no better than {whose}", signals[:1])
     if imbalance := [found for found in noticed if found.rule == "class-imbalance"]:
         return Outcome("training", f"good on the large classes alone: {imbalance[0].words}", imbalance[0].evidence)
     is_near = reached < within + NEAR * (1 - within)
@@ -221,6 +226,10 @@ def sure_of(noticed: Sequence[Finding], stage: str, least: float) -> list[Findin
 
 
 def _healthy(evidence: Evidence) -> Outcome:
+    """A run that is good, or in which nothing tells whether it is."""
+    if evidence.card is None and evidence.reached(evidence.train) < FAIR:
+        words = f"cannot be judged: train_{evidence.metric} is {figure(evidence.reached(evidence.train))}, and without "
+        return Outcome("unknown", words + f"{CARD} nothing tells what is within reach; trained again it has one")
     columns = [f"train_{evidence.metric}", *[f"val_{evidence.metric}"] * bool(evidence.val)]
     told = ", ".join(f"{column} {figure(evidence.course(column)[evidence.best])}" for column in columns)
     signals = [evidence.of_epoch(column, evidence.best, None) for column in columns]

@@ -37,10 +37,7 @@ class DataLabelLink(Rule, name="data-label-link"):
     chinese = ("标签错误", "数据与标签不对应")
 
     margin: float = setting(Number(gt=0, lt=1), "above chance, what is still no better than chance", default=0.04)
-
-    unequal: float = setting(
-        Number(gt=0, lt=1), "share of the largest class, from which on it says little", default=0.75
-    )
+    unequal: float = setting(Number(gt=0, lt=1), "share of the largest class that makes it say little", default=0.75)
 
     def check(self, evidence: Evidence) -> Finding | None:
         card = evidence.card

@@ -30,7 +30,7 @@ class NeedsEarlyStopping(Rule, name="needs-early-stopping"):
     share: float = setting(Number(gt=0, lt=1), "of the run, before which the best epoch lies", default=0.6)
     fall: float = setting(Number(gt=0, lt=1), "of the metric on validation data since then", default=0.02)
     gap: float = setting(
-        Number(gt=0, lt=1), "between training and validation data, for the loss to count", default=0.08
+        Number(gt=0, lt=1), "between training and validation data, or the loss says little", default=0.08
     )
     rise: float = setting(Number(gt=1), "of the loss on validation data since its lowest", default=1.3)
 

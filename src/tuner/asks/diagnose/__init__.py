@@ -85,7 +85,7 @@ def of_group(group: Group) -> tuple[Run, Evidence, Diagnosis, list[Block]]:
     there = {"layer statistics": evidence.looks, "card.json": evidence.card}
     missing = [what for what, known in there.items() if not known]
     if missing:
-        notes.append(Note(f"there is no {' and no '.join(missing)}: told from the curves and the config alone"))
+        notes.append(Note(f"without {' and '.join(missing)}: told from the curves and the config alone"))
     return run, evidence, diagnosis, notes
 
 
@@ -154,7 +154,8 @@ def _blocks(group: Group, evidence: Evidence, diagnosis: Diagnosis) -> list[Bloc
         blocks += [Text(advice) for advice in costs(evidence)]
     if diagnosis.risks:
         told = [f"{each.rule}: {each.words}" for each in diagnosis.risks[:6]]
-        blocks.append(Text("\n\n".join(told), title="Risks: signs that did no harm here"))
+        title = "Risks: signs that did no harm here" if outcome.stage == "healthy" else "Also noticed"
+        blocks.append(Text("\n\n".join(told), title=title))
     changed = next((found for found in diagnosis.findings if found.change), None)
     if changed is not None:
         blocks.append(Command(command(evidence.run, changed.change)))

@@ -179,15 +179,15 @@ def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | No
     reached = evidence.reached(evidence.train)
     within, whose = expected(evidence)
     column = f"train_{evidence.metric}"
-    start = f"bad on its own training data, so this is not overfitting: {column} is {figure(reached)}"
+    start = f"on its own training data, so this is not overfitting: {column} is {figure(reached)}"
     of_card = Signal(f"{whose} on held-out samples", within, None, CARD)
     signals = [evidence.of_epoch(column, evidence.best, within), of_card]
     bound = within - MARGIN - evidence.chance_error(within)
     if max(reached, evidence.reached(evidence.val) if evidence.val else reached) < bound:
-        words = f"{start}, and {whose} reaches {figure(within)} on samples it was not fitted on"
+        words = f"bad {start}, and {whose} reaches {figure(within)} on samples it was not fitted on"
         return Outcome("training", words, signals)
     if evidence.card is None and reached <= within + MARGIN:
-        return Outcome("training", f"{start}, no better than {whose}", signals[:1])
+        return Outcome("training", f"bad {start}, no better than {whose}", signals[:1])
     if imbalance := [found for found in noticed if found.rule == "class-imbalance"]:
         return Outcome("training", f"good on the large classes alone: {imbalance[0].words}", imbalance[0].evidence)
     is_near = reached < within + NEAR * (1 - within)
@@ -197,7 +197,7 @@ def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | No
     is_other = any(found.rule == "needs-early-stopping" for found in sure_of(noticed, "generalization", CERTAIN))
     if not certain or is_good or is_other or evidence.gap > max(0.1, 1 - reached):
         return None
-    return Outcome("training", f"{start}, and it could be better: {certain[0].words}", signals[:1])
+    return Outcome("training", f"not as good as it could be {start}; {certain[0].words}", signals[:1])
 
 
 def _on_others(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | None:

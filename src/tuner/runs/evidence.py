@@ -12,6 +12,7 @@ from typing import Any
 from tuner.config.settings import Config
 from tuner.data.card.facts import Card
 from tuner.data.columns import features
+from tuner.document.writing import flow
 from tuner.figures import finite, mean
 from tuner.monitor import best_index
 from tuner.options.layers.base import Block, PlanError
@@ -201,7 +202,7 @@ class Evidence:
     def of_setting(self, key: str, threshold: float | str | None = None) -> Signal:
         """A setting as a signal."""
         value: Any = self.run.setting(key)
-        known = value if isinstance(value, int | float | str) or value is None else str(value)
+        known = value if type(value) in (int, float, str, type(None)) else flow(value)
         return Signal(key, known, threshold, CONFIG)
 
     @cached_property

@@ -12,6 +12,7 @@ from tuner.asks.diagnose.picture import picture
 from tuner.asks.diagnose.writing import command, write_next
 from tuner.choice import nearest_of
 from tuner.diagnosis import Diagnosis, diagnose, evidence_of
+from tuner.document.writing import flow
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, TunerError, UsageError
 from tuner.figures import figure, plural
@@ -170,7 +171,7 @@ def _of_finding(number: int, found: Finding) -> list[Block]:
         says.append(f"It explains, too: {', '.join(found.folds)}.")
     if found.change:
         proof = f" The recipe {rule.proof} shows what that brings." if rule.proof else ""
-        says.append(f"Change: {', '.join(f'{key} to {value}' for key, value in found.change.items())}.{proof}")
+        says.append(f"Change: {', '.join(f'{key} to {flow(value)}' for key, value in found.change.items())}.{proof}")
     title = f"{number}. {rule.title} ({found.rule}, {found.confidence:.0%} sure)"
     columns = [Column("measured"), Column("value", side="r"), Column("held against", side="r"), Column("where")]
     return [Text("\n\n".join(says), title=title), Table(columns, rows)]

@@ -14,7 +14,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -27,39 +27,15 @@ SALT, TUNED = 1, 0.6
 LEAST_FAULTS, LEAST_HEALTHY = 20, 120
 SEEDS = 5
 COMMON: dict[str, Any] = {"training.threads": 1, "checkpoint": {"every": 1000, "keep": 1}}
-RULES = [
-    "invalid-run",
-    "data-label-link",
-    "loss-output-mismatch",
-    "wrong-loss-for-task",
-    "missing-nonlinearity",
-    "input-scale",
-    "not-shuffled",
-    "batch-too-large",
-    "batch-too-small",
-    "vanishing-gradient",
-    "exploding-gradient",
-    "dead-units",
-    "saturated-units",
-    "symmetric-init",
-    "init-scale",
-    "learning-rate-too-high",
-    "learning-rate-too-low",
-    "optimizer-mismatch",
-    "schedule-ends-too-soon",
-    "missing-batch-norm",
-    "over-regularised",
-    "too-few-epochs",
-    "early-stop-too-soon",
-    "capacity-too-small",
-    "overfitting",
-    "needs-early-stopping",
-    "structure-mismatch",
-    "class-imbalance",
-    "distribution-shift",
-    "leakage",
-    "oscillation",
-]
+RULES = (
+    "invalid-run", "data-label-link", "loss-output-mismatch", "wrong-loss-for-task", "missing-nonlinearity",
+    "input-scale", "not-shuffled", "batch-too-large", "batch-too-small", "vanishing-gradient",
+    "exploding-gradient", "dead-units", "saturated-units", "symmetric-init", "init-scale",
+    "learning-rate-too-high", "learning-rate-too-low", "optimizer-mismatch", "schedule-ends-too-soon",
+    "missing-batch-norm", "over-regularised", "too-few-epochs", "early-stop-too-soon", "capacity-too-small",
+    "overfitting", "needs-early-stopping", "structure-mismatch", "class-imbalance", "distribution-shift",
+    "leakage", "oscillation",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -125,10 +101,9 @@ def data_of(base: dict[str, Any]) -> str:
     return Path(data["path"]).stem.split("-")[0] if "path" in data else str(data["name"])
 
 
-def network_of(config: dict[str, Any]) -> str:
+def network_of(base: dict[str, Any], hidden: Sequence[int]) -> str:
     """mlp, tower (five hidden layers or more), cnn, rnn or layers."""
-    model = config.get("model", {})
-    return "tower" if len(model.get("hidden", ())) >= 5 else str(model.get("name", "mlp"))
+    return "tower" if len(hidden) >= 5 else str(base["model"]["name"])
 
 
 def measure_of(base: dict[str, Any]) -> str:
@@ -163,13 +138,11 @@ def healthy(bases: dict[str, Any], given: dict[str, Any], folder: Path) -> Itera
             if name in taken:
                 continue
             taken.add(name)
-            network = network_of(
-                {"model": {**base["model"], "hidden": settings.get("model.hidden", base["model"].get("hidden", ()))}}
-            )
+            hidden = settings.get("model.hidden", base["model"].get("hidden", ()))
             yield Case(
                 name=name,
                 kind="healthy",
-                family=f"{data_of(base)}/{network}",
+                family=f"{data_of(base)}/{network_of(base, hidden)}",
                 base=placed(base, folder),
                 overrides=overrides({**COMMON, **settings}, folder),
                 measure=measure_of(base),
@@ -178,11 +151,11 @@ def healthy(bases: dict[str, Any], given: dict[str, Any], folder: Path) -> Itera
 
 
 def twins(bases: dict[str, Any], names: set[str], folder: Path) -> Iterator[Case]:
-    for name in bases:
+    for name, base in bases.items():
         if f"{name}-twin" in names:
-            base = bases[name]
-            yield Case(f"{name}-twin", "twin", f"{data_of(base)}/{network_of(base)}", placed(base, folder),
-                       overrides(COMMON, folder), measure_of(base))  # fmt: skip
+            family = f"{data_of(base)}/{network_of(base, base['model'].get('hidden', ()))}"
+            own = placed(base, folder), overrides(COMMON, folder), measure_of(base)
+            yield Case(f"{name}-twin", "twin", family, *own)
 
 
 def cases(work: Path) -> list[Case]:
@@ -195,9 +168,8 @@ def cases(work: Path) -> list[Case]:
 
 def sides(found: list[Case], salt: int) -> list[int]:
     """Faults and healthy cases (twins among them) that are tuned on, and those that are held out."""
-    counts = Counter(
-        (case.kind == "fault", side(case.family, salt) < TUNED) for case in found if case.kind != "refused"
-    )
+    trained = [case for case in found if case.kind != "refused"]
+    counts = Counter((case.kind == "fault", side(case.family, salt) < TUNED) for case in trained)
     return [counts[True, True], counts[False, True], counts[True, False], counts[False, False]]
 
 

@@ -65,6 +65,17 @@ class Case:
         return hashlib.sha256(self.text + json.dumps(self.overrides).encode()).hexdigest()[:16]
 
     @property
+    def data(self) -> str:
+        """The data set, by one word."""
+        return data_of(self.base)
+
+    @property
+    def peers(self) -> tuple[str, str]:
+        """What its result can be measured by: configs with the same samples and the same kind of network."""
+        limits = [each for each in self.overrides if each.startswith("data.limit")]
+        return json.dumps([self.base["data"], limits]), self.family
+
+    @property
     def is_tuned(self) -> bool:
         """Whether thresholds may be fitted on it."""
         return side(self.family, SALT) < TUNED
@@ -128,16 +139,16 @@ def faults(bases: dict[str, Any], given: dict[str, Any], folder: Path) -> Iterat
 
 
 def healthy(bases: dict[str, Any], given: dict[str, Any], folder: Path) -> Iterator[Case]:
-    shared, taken = given["axes"], set()
+    shared, taken = given["axes"], {(name, "{}") for name in bases}  # without settings it is the twin
     for entry in given["entries"]:
         axes = [shared[axis] if isinstance(axis, str) else axis for axis in entry["axes"]]
         base = bases[entry["base"]]
         for choices in itertools.product(*(axis.items() for axis in axes)):
             name = "-".join([f"{entry['base']}-", *(word for word, _ in choices)])
             settings = {key: value for _, chosen in choices for key, value in chosen.items()}
-            if name in taken:
+            if (entry["base"], repr(settings)) in taken:
                 continue
-            taken.add(name)
+            taken.add((entry["base"], repr(settings)))
             hidden = settings.get("model.hidden", base["model"].get("hidden", ()))
             yield Case(
                 name=name,
@@ -150,20 +161,18 @@ def healthy(bases: dict[str, Any], given: dict[str, Any], folder: Path) -> Itera
             )
 
 
-def twins(bases: dict[str, Any], names: set[str], folder: Path) -> Iterator[Case]:
+def twins(bases: dict[str, Any], folder: Path) -> Iterator[Case]:
     for name, base in bases.items():
-        if f"{name}-twin" in names:
-            family = f"{data_of(base)}/{network_of(base, base['model'].get('hidden', ()))}"
-            own = placed(base, folder), overrides(COMMON, folder), measure_of(base)
-            yield Case(f"{name}-twin", "twin", family, *own)
+        family = f"{data_of(base)}/{network_of(base, base['model'].get('hidden', ()))}"
+        own = placed(base, folder), overrides(COMMON, folder), measure_of(base)
+        yield Case(f"{name}-twin", "twin", family, *own)
 
 
 def cases(work: Path) -> list[Case]:
     """All of them; the files of their data lie in `work`/data once `materials.make` was there."""
     folder, given, sound = (work / "data").absolute(), read("faults.yaml"), read("healthy.yaml")
-    wrong = [*faults(given["bases"], given, folder)]
-    right = twins(given["bases"], {case.twin for case in wrong if case.kind == "fault"}, folder)
-    return [*wrong, *right, *healthy({**given["bases"], **sound["bases"]}, sound, folder)]
+    bases = {**given["bases"], **sound["bases"]}
+    return [*faults(bases, given, folder), *twins(bases, folder), *healthy(bases, sound, folder)]
 
 
 def sides(found: list[Case], salt: int) -> list[int]:

@@ -99,7 +99,7 @@ def umlaut_too_good(run: Signals) -> bool:
 def umlaut_range(run: Signals) -> bool:
     """Inputs below -1 or above 1, as the network is given them; in standard deviations they always are."""
     inputs = run.card.get("inputs", {})
-    is_wide = inputs.get("low", 0.0) < -1 or inputs.get("high", 0.0) > 1
+    is_wide = (inputs.get("low") or 0.0) < -1 or (inputs.get("high") or 0.0) > 1
     normalize = run.config["data"]["normalize"]
     return bool(is_wide) if normalize == "none" else normalize != "minmax"
 
@@ -130,8 +130,8 @@ def debugger_overtrains(run: Signals) -> bool:
 
 
 def debugger_imbalance(run: Signals) -> bool:
-    counts = [share for share in run.card.get("prior", {}).values() if share] if run.metric == "accuracy" else []
-    return bool(counts) and max(counts) / min(counts) > 10
+    shares = run.card.get("prior", {}).get("shares", [])
+    return bool(shares) and max(shares) > 10 * min(shares)
 
 
 TOOLS: dict[str, dict[str, Symptom]] = {

@@ -146,12 +146,12 @@ def of_rules(judged: Sequence[Judged]) -> dict[str, dict[str, int]]:
 def by_tuner(judged: Sequence[Judged]) -> None:
     """`tuner diagnose`, as its --json tells it."""
     try:
-        diagnose = import_module("tuner.asks.diagnose").diagnose
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise SystemExit(f"this tuner has no diagnose(run folder) in tuner.asks.diagnose: {error}") from None
+        ask = import_module("tuner.asks.diagnose").ask
+    except ModuleNotFoundError as error:
+        raise SystemExit(f"this tuner cannot diagnose: {error}") from None
     for run in judged:
         began = time.perf_counter()
-        told = diagnose(run.result.folder)
+        told = ask([str(run.result.folder)], run.result.folder.parent).data
         run.seconds = time.perf_counter() - began
         run.found = tuple(finding["rule"] for finding in told["findings"])
 

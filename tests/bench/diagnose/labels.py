@@ -8,14 +8,17 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from suite import Case
 from train import RUNS, journal
 
+from tuner.data.splits import EVALUATED_AT_LEAST
+from tuner.durable.reading import read_json
 from tuner.figures import deviation, mean
+from tuner.runs.files import DATA
 from tuner.runs.folder import Run, read
 from tuner.runs.values import parse_metric, value
 
@@ -42,6 +45,18 @@ class Result:
     measured: float
     train: float
     validation: float
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """How many samples the last two are measured on."""
+
+    def spread(self, part: str) -> float:
+        """The standard error of what is measured on a part, of its samples: of an accuracy by the binomial, of r2 by
+        Olkin and Finn (1995), "Correlations Redux", Psychological Bulletin 118: 4 r2 (1 - r2)^2 / n is its variance."""
+        samples, found = self.sizes.get(part, 0), getattr(self, part)
+        if not samples:
+            return 0.0
+        is_r2 = "r2" in self.case.measure
+        variance = 4 * max(found, 0.0) * (1 - found) ** 2 if is_r2 else found * (1 - found)
+        return math.sqrt(variance / samples)
 
 
 def results(work: Path, found: Iterable[Case]) -> list[Result]:
@@ -58,7 +73,10 @@ def result(case: Case, row: Mapping[str, Any], folder: Path) -> Result:
     run = read(folder)
     metric = "r2" if "r2" in case.measure else "accuracy"
     measured, train, validation = (number(run, asked) for asked in (case.measure, f"train_{metric}", f"val_{metric}"))
-    return Result(case, row["seed"], folder, measured, train, validation)
+    parts = read_json(folder / DATA)["parts"]
+    held = parts.get("validation", {}).get("samples", 0)
+    sizes = {"train": min(parts["train"]["samples"], max(held, EVALUATED_AT_LEAST)), "validation": held}
+    return Result(case, row["seed"], folder, measured, train, validation, sizes)
 
 
 def number(run: Run, asked: str) -> float:
@@ -144,7 +162,7 @@ def bad_on_training(found: Iterable[Result]) -> set[tuple[str, int]]:
 def unhealthy(found: Iterable[Result]) -> dict[str, str]:
     """Configs that were meant to be healthy and whose result is bad, with what is: their mean on training or validation
     data is below that of the best of their peers (the same samples, the same kind of network) by more than three points
-    and three standard deviations, pooled over the seeds of the twins on this data set."""
+    and three standard deviations: of the seeds, pooled over the twins on this data set, and of the samples together."""
     groups = {name: runs for name, runs in by_case(found).items() if runs[0].case.kind in ("twin", "healthy")}
     told: dict[str, str] = {}
     for part in ("train", "validation"):
@@ -155,7 +173,7 @@ def unhealthy(found: Iterable[Result]) -> dict[str, str]:
             best[runs[0].case.peers] = max(best[runs[0].case.peers], means[name])
         for name, runs in groups.items():
             case = runs[0].case
-            spread = spreads.get(case.data, 0.0)
+            spread = math.hypot(spreads.get(case.data, 0.0), runs[0].spread(part))
             gap = best[case.peers] - means[name]
             if gap > max(POINTS, SPREADS * spread):
                 told.setdefault(name, f"{part} {means[name]:.3f}, {gap:.3f} below the best (sd {spread:.3f})")

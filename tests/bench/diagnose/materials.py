@@ -94,11 +94,12 @@ def changed(parts: Parts, change: Callable[[Array], Array], *names: str) -> Part
     return {name: change(array) if name in names else array for name, array in parts.items()}
 
 
-def scaled(parts: Parts, factor: float, *which: str) -> Parts:
-    """x as float32 (N, 1, H, W), that of the parts `which` times a factor."""
+def scaled(parts: Parts, factor: float, offset: float, *which: str) -> Parts:
+    """x as float32 (N, 1, H, W), that of the parts `which` times a factor and moved."""
     names = [f"{part}_x" for part in which]
-    return {name: array[:, None].astype(np.float32) * np.float32(factor if name in names else 1)
-            if name.endswith("_x") else array for name, array in parts.items()}  # fmt: skip
+    floats = {name: array[:, None].astype(np.float32) for name, array in parts.items() if name.endswith("_x")}
+    moved = {name: floats[name] * np.float32(factor) + np.float32(offset) for name in names}
+    return {**parts, **floats, **moved}
 
 
 def mislabelled(parts: Parts, *, by_one: bool = False) -> Parts:
@@ -158,11 +159,11 @@ ARRAYS: dict[str, Callable[[], Parts]] = {
     "digits-shuffled": lambda: mislabelled(digits()),
     "digits-next": lambda: mislabelled(digits(), by_one=True),
     "cifar-shuffled": lambda: mislabelled(cifar()),
-    "mnist-unit": lambda: scaled(with_validation(mnist(), 600), 1 / 255, "train", "val", "test"),
-    "mnist-unit-train": lambda: scaled(with_validation(mnist(), 600), 1 / 255, "train"),
-    "mnist-twice": lambda: scaled(mnist(), 1 / 255**2, "train", "test"),
-    "digits-large": lambda: scaled(digits(), 1000.0, "train", "test"),
-    "digits-small": lambda: scaled(digits(), 1e-4, "train", "test"),
+    "mnist-centred": lambda: scaled(with_validation(mnist(), 600), 1 / 127.5, -1, "train", "val", "test"),
+    "mnist-centred-train": lambda: scaled(with_validation(mnist(), 600), 1 / 127.5, -1, "train"),
+    "mnist-twice": lambda: scaled(mnist(), 1 / 255**2, 0, "train", "test"),
+    "digits-large": lambda: scaled(digits(), 1000.0, 0, "train", "test"),
+    "digits-small": lambda: scaled(digits(), 1e-4, 0, "train", "test"),
     "mnist-inverted": lambda: changed(with_validation(mnist(), 600), lambda x: 255 - x, "val_x", "test_x"),
     "digits-own": lambda: with_validation(digits(), 300),
     "digits-turned": lambda: changed(with_validation(digits(), 300), lambda x: x[:, :, ::-1].copy(), "val_x", "test_x"),

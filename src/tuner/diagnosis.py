@@ -33,9 +33,6 @@ CERTAIN, LIKELY = 0.85, 0.7
 """How sure it has to be where the outcome alone does not tell that it is bad: at all, and where a run is hardly better
 than simple models."""
 
-LITTLE = 0.6
-"""Of the way from chance to a perfect metric, below which what simple models reach says little."""
-
 PICTURE = 12
 """Pixels of the shorter side from which on a picture is one."""
 
@@ -51,6 +48,12 @@ as known could give."""
 
 FAIR = 0.9
 """Of a metric on training data, from which on a run is called healthy although nothing is known of its data."""
+
+TELLING = {
+    "class-imbalance": "good on the large classes alone",
+    "data-label-link": "no better than chance on new samples",
+}
+"""The rules that are about the outcome itself, with what they say of it."""
 
 KNOWN = 0.94
 """How sure a rule is of such a reason."""
@@ -164,14 +167,9 @@ def expected(evidence: Evidence) -> tuple[float, str]:
 
 
 def says_little(evidence: Evidence) -> bool:
-    """Whether a network should do better than simple models: on pictures, for these know nothing of neighbours, and
-    where they get little of the way from chance to a perfect metric."""
+    """Whether a network should do better than simple models: on pictures, for these know nothing of neighbours."""
     shape = evidence.data.shape if evidence.data is not None else ()
-    if len(shape) == 3 and min(shape[1:]) >= PICTURE:
-        return True
-    within, _ = expected(evidence)
-    chance = (evidence.card.scores.chance.validation or 0.0) if evidence.card is not None else within
-    return within - chance < LITTLE * (1 - chance)
+    return len(shape) == 3 and min(shape[1:]) >= PICTURE
 
 
 def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | None:
@@ -188,9 +186,10 @@ def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | No
         return Outcome("training", words, signals)
     if evidence.card is None and reached <= within + MARGIN:
         return Outcome("training", f"bad {start}, no better than {whose}", signals[:1])
-    if imbalance := [found for found in noticed if found.rule == "class-imbalance"]:
-        return Outcome("training", f"good on the large classes alone: {imbalance[0].words}", imbalance[0].evidence)
-    is_near = reached < within + NEAR * (1 - within)
+    for found in noticed:
+        if found.rule in TELLING:
+            return Outcome("training", f"{TELLING[found.rule]}: {found.words}", found.evidence)
+    is_near = says_little(evidence) and reached < within + NEAR * (1 - within)
     certain = sure_of(noticed, "training", LIKELY if is_near else CERTAIN)
     is_known = any(found.confidence >= KNOWN for found in certain)
     is_good = reached >= (PERFECT if is_known else GOOD) or (reached > within + MARGIN and not says_little(evidence))

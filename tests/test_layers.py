@@ -35,7 +35,7 @@ for _rank, _names in enumerate(
         "predicting",
         "members",
         "asks",
-        "recipe notebook",
+        "recipe notebook verifying",
         "render",
         "cli",
         "__main__",

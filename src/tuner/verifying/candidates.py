@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Any
 
 from tuner.asks.diagnose.writing import overrides
@@ -35,7 +34,7 @@ class Base:
 
     def overrides(self, *more: Change) -> list[str]:
         """The settings that make of the file the config with `more` changes, as the command line has them."""
-        return list(chain.from_iterable(map(overrides, (*self.changes, *more))))
+        return overrides(*self.changes, *more)
 
     def load(self, *more: Change) -> Loaded:
         """That config. Raises ConfigError where a change does not fit, NotFoundError where its data is missing."""

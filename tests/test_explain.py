@@ -233,7 +233,7 @@ class TestEveryTopic:
 
     def test_names_commands_and_settings_that_exist(self, topic: Topic) -> None:
         for command in re.findall(r"`tuner ([\w-]+)", topic.text):
-            assert command in ("train", "check", "show", "curves", "list", "explain")
+            assert command in ("train", "check", "show", "curves", "list", "explain", "lr-find")
         for key in re.findall(r"\b(?:data|model|loss|optimizer|scheduler|training)\.\w+", topic.text):
             assert key in PATHS
 

@@ -23,7 +23,6 @@ for _rank, _names in enumerate(
         "config",
         "events runs",
         "shipped",
-        "evidence",
         "rules",
         "diagnosis",
         "explain opening refit",
@@ -32,7 +31,7 @@ for _rank, _names in enumerate(
         "loop",
         "layer_stats",
         "train trained",
-        "predicting",
+        "predicting probing",
         "members",
         "asks",
         "recipe notebook verifying",
@@ -44,7 +43,7 @@ for _rank, _names in enumerate(
     RANKS |= dict.fromkeys(_names.split(), _rank)
 
 MODULE_LEVEL_ONLY_IN: dict[str, set[str]] = {
-    "torch": {"measured", "network", "loop", "layer_stats", "state", "predicting", "train", "trained"},
+    "torch": {"measured", "network", "loop", "layer_stats", "state", "predicting", "probing", "train", "trained"},
     "matplotlib": {"render"},
     "rich": {"render"},
     "polars": {"data"},
@@ -135,7 +134,7 @@ def test_an_upward_import_is_caught(tmp_path: Path) -> None:
 MOST = {"lines of a file": 350, "lines of a function": 43, "parameters": 11, "statements inside one another": 4}
 """What a file and a function may have: what is there today, so that growth is a decision."""
 
-MOST_IMPORTS_INSIDE_FUNCTIONS, DEEPEST_IMPORT_AT_THE_TOP, DEEPEST_IMPORT = 61, 13, 15
+MOST_IMPORTS_INSIDE_FUNCTIONS, DEEPEST_IMPORT_AT_THE_TOP, DEEPEST_IMPORT = 62, 15, 15
 
 
 def nested(node: ast.AST) -> int:

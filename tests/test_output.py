@@ -46,6 +46,7 @@ COMMANDS = {
     "init": "init flowers.csv --target color",
     "init-columns": "init flowers.csv",
     "predict-help": "predict --help",
+    "lr-find-help": "lr-find --help",
     "early-stop": "early-stop lr-0.01 --patience 1,2",
     "copy": "copy digits",
     "copy-unknown": "copy digitz",

@@ -65,7 +65,8 @@ class Line:
 @dataclass(frozen=True)
 class Panel:
     """Curves that share their axes. `best` is the best epoch, which stands at `best_at` on the x axis; a `strip` is a
-    thin panel below the others; `whole`: x counts something. `y_label` says at length what the title names."""
+    thin panel below the others; `whole`: x counts something; `log_x`: its axis is logarithmic, and all x are above 0.
+    `y_label` says at length what the title names."""
 
     title: str
     lines: Sequence[Line]
@@ -76,6 +77,7 @@ class Panel:
     best_at: float | None = None
     whole: bool = True
     y_label: str = ""
+    log_x: bool = False
 
     def pens(self) -> list[Pen]:
         return [line.pen or Pen.number(index) for index, line in enumerate(self.lines)]

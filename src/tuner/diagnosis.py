@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from tuner.evidence import Evidence, Signal
+from tuner.config.load import load_config
+from tuner.data.card.facts import Card
+from tuner.errors import NotFoundError
 from tuner.figures import figure
 from tuner.rules import Finding, Rule
-from tuner.runs.files import CARD, STATUS
+from tuner.runs.card import read_card
+from tuner.runs.data import Data, read_data
+from tuner.runs.evidence import Evidence, Signal
+from tuner.runs.files import CARD, CONFIG, STATUS
+from tuner.runs.folder import Run
 
 MOST = 3
 """Findings that are told."""
@@ -26,7 +33,10 @@ CERTAIN, LIKELY = 0.85, 0.7
 """How sure it has to be where the outcome alone does not tell that it is bad: at all, and where a run is hardly better
 than simple models."""
 
-LEAD = 0.15
+NEAR = 0.2
+"""Of the way from what simple models reach to a perfect metric, up to which a run is hardly better than they are."""
+
+LEAD = 0.16
 """By how much a sign may be surer than what explains it."""
 
 GOOD = 0.97
@@ -53,6 +63,16 @@ class Diagnosis:
     outcome: Outcome
     findings: Sequence[Finding]
     risks: Sequence[Finding]
+
+
+def evidence_of(run: Run) -> Evidence:
+    """What `run` tells. Raises NotFoundError where a file of it is damaged."""
+    data: Data | None = None
+    card: Card | None = None
+    with suppress(NotFoundError):  # from before there was one
+        data = read_data(run)
+    card = read_card(run)
+    return Evidence(run, load_config(str(run.path / CONFIG)), data, card)
 
 
 def diagnose(evidence: Evidence) -> Diagnosis:
@@ -138,7 +158,8 @@ def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | No
         return Outcome("training", words, signals)
     if imbalance := [found for found in noticed if found.rule == "class-imbalance"]:
         return Outcome("training", f"good on the large classes alone: {imbalance[0].words}", imbalance[0].evidence)
-    certain = sure_of(noticed, "training", CERTAIN if reached > within + 0.05 else LIKELY)
+    is_near = reached < within + NEAR * (1 - within)
+    certain = sure_of(noticed, "training", LIKELY if is_near else CERTAIN)
     if not certain or reached >= GOOD or evidence.widest_gap > max(0.1, 1 - reached):
         return None
     return Outcome("training", f"{start}, and it could be better: {certain[0].words}", signals[:1])

@@ -102,7 +102,7 @@ def measure(
     `quantities.LAYER`; None stands for what is not known or not finite."""
     seen: dict[str, Tensor] = {}
     owned = _owned(network)
-    with network.watched(seen.__setitem__), _as_in_training(network), torch.enable_grad():
+    with network.watched(seen.__setitem__), as_in_training(network), torch.enable_grad():
         loss = objective(network(probe.x), probe.y)
     flat = [parameter for parameters in owned.values() for parameter in parameters]
     gradients = iter(torch.autograd.grad(loss, flat, materialize_grads=True))
@@ -160,7 +160,7 @@ def _signals(output: Tensor, limits: tuple[float, float] | None) -> dict[str, Te
 
 
 @contextmanager
-def _as_in_training(network: Network) -> Iterator[None]:
+def as_in_training(network: Network) -> Iterator[None]:
     """Dropout off; batch norm by the batch at hand, its running statistics left alone."""
     was_training = network.training
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]

@@ -96,36 +96,42 @@ def epoch_order(task: Task, epoch: int) -> Tensor | None:
 def train_epoch(task: Task, state: State, history: tuple[float, ...] = ()) -> Iterator[None]:
     """Trains from where `state` is to the end of its epoch; yields after each step. Raises NonFinite. `history` holds
     the monitor of the epochs so far, smaller being better: the plateau scheduler reads it."""
-    network, updater, parameters = state.network, state.updater, state.updater.parameters
-    network.train()
+    state.network.train()
     order = epoch_order(task, state.epoch)
     draws = [torch.Generator(task.train.x.device) for _ in task.config.data.augment]
     loss_sum, norm_sum = state.sums.unbind()
-    guard, clip = Guard(state.sums), task.config.training.gradient_clip
+    guard = Guard(state.sums)
     rate = rate_of_epoch(task, state.epoch, history)
     for start, stop in task.batches[state.batch :]:
         x, y = batch(task, order, start, stop, state.step, draws)
-        network.at(state.step)
-        loss = task.objective(network(x), y)
-        loss.backward()  # type: ignore[no-untyped-call]
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        norms = torch.stack(torch._foreach_norm(gradients))
-        norm = torch.linalg.vector_norm(norms)
+        loss, norm = train_step(task, state, x, y, task.lr_of(state.step, history) if rate is None else rate)
+        loss_sum.add_(loss, alpha=stop - start)
         norm_sum.add_(norm)
-        loss_sum.add_(loss.detach(), alpha=stop - start)
-        if clip is not None:
-            torch._foreach_mul_(gradients, torch.clamp(clip / (norm + 1e-6), max=1.0))
-        lr = task.lr_of(state.step, history) if rate is None else rate
-        updater.step(gradients, lr)
-        state.watch.step(stop - start, lr, norms)
-        for parameter in parameters:
-            parameter.grad = None
         state.batch += 1
-        state.step += 1
         if state.step % GUARD_EVERY == 0:
             guard.look()
         yield
     check_finite(state.sums)
+
+
+def train_step(task: Task, state: State, x: Tensor, y: Tensor, rate: float) -> tuple[Tensor, Tensor]:
+    """One step on a batch, at this learning rate: the loss that was minimised, of the weights before it, and the
+    gradient's norm before clipping. Both stay on the device."""
+    network, parameters, clip = state.network, state.updater.parameters, task.config.training.gradient_clip
+    network.at(state.step)
+    loss = task.objective(network(x), y)
+    loss.backward()  # type: ignore[no-untyped-call]
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norms = torch.stack(torch._foreach_norm(gradients))
+    norm = torch.linalg.vector_norm(norms)
+    if clip is not None:
+        torch._foreach_mul_(gradients, torch.clamp(clip / (norm + 1e-6), max=1.0))
+    state.updater.step(gradients, rate)
+    state.watch.step(len(x), rate, norms)
+    for parameter in parameters:
+        parameter.grad = None
+    state.step += 1
+    return loss.detach(), norm
 
 
 def rate_of_epoch(task: Task, epoch: int, history: tuple[float, ...]) -> float | None:

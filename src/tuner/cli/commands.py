@@ -62,6 +62,7 @@ COMMANDS = {
     "diagnose": Entry("diagnose:diagnose", "Tell what is wrong with runs, on what evidence, and what to change."),
     "predict": Entry("predict:predict", "Predict the target of new rows with a trained run or group."),
     "early-stop": Entry("questions:early_stop", "Tell where early stopping would have ended a run."),
+    "lr-find": Entry("lr_find:lr_find", "Find a learning rate for a config: a short test in which it grows."),
     "remove": Entry("folders:remove", "Remove runs, groups and members of groups. Asks first."),
     "rename": Entry("folders:rename", "Give the folder of a run or group another name."),
     "doctor": Entry(
@@ -81,6 +82,7 @@ _WORDS = {
     "runs": "ls dir history experiments trials",
     "show": "evaluate eval test cat info status log logs results",
     "curves": "plot graph chart draw",
+    "lr-find": "lr_find lrfind",
     "copy": "cp clone",
     "init": "new create",
     "remove": "rm rmdir del delete erase prune",

@@ -11,14 +11,22 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from tuner import asks
 from tuner.answer import Answer
 from tuner.asks.show import PARTS
 from tuner.cli import commands
-from tuner.cli.shared import EMPTY, RUNS, Overrides, RunArgument, RunsArgument, RunsDir, offers, reading
-from tuner.errors import UsageError
+from tuner.cli.shared import (
+    EMPTY,
+    RUNS,
+    Overrides,
+    RunArgument,
+    RunsArgument,
+    RunsDir,
+    ask,
+    check_picture,
+    offers,
+    reading,
+)
 from tuner.paths import path_of
-from tuner.render.chart.image import kind_of
 from tuner.render.text import described
 from tuner.runs.family import find_group
 from tuner.runs.files import CURVES
@@ -49,12 +57,6 @@ LOOKED = "Settings of data under which the file is looked at."
 TASK = "auto: texts and two values are classes, others numbers."
 INTO = "The config's file, or - for stdout; default: called like the table, here."
 KIND = "A kind of choice, configs or recipes."
-
-
-def ask(question: str, *given: Any, **named: Any) -> Answer:
-    """Imports the question and puts it."""
-    answer: Answer = import_module(f"{asks.__name__}.{question}").ask(*given, **named)
-    return answer
 
 
 def asking(command: Callable[..., None]) -> Callable[..., Any]:
@@ -187,10 +189,7 @@ def curves(
     is_plain = not metric and axis == "epoch" and not smooth and log is None
     if output is None and is_plain and form in ("", "quiet") and len(groups) == 1 and groups[0].is_single:
         output = groups[0].path / CURVES
-    if output is not None:
-        kind_of(output)
-        if not output.parent.is_dir():
-            raise UsageError(f"cannot draw {output}: there is no folder {output.parent}")
+    check_picture(output)
     drawn = form != "json" or output is not None
     return ask("curves", groups, metric, axis, smooth, log, members, output, drawn)
 

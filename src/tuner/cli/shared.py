@@ -17,11 +17,12 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
+from tuner import asks
 from tuner.answer import Answer, Chart, Note
 from tuner.errors import TunerError, UsageError
 from tuner.paths import path_of
 from tuner.render import forms
-from tuner.render.chart.image import keep
+from tuner.render.chart.image import keep, kind_of
 from tuner.render.text import say_error
 
 MOST = 200
@@ -63,6 +64,21 @@ def seconds(text: str) -> float:
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?|([0-9]+(\.[0-9]+)?[smhd])+", text) is None:
         raise UsageError(f"{text} is no length of time", fix="90s, 30m, 2h and 1h30m are some")
     return sum(float(amount) * units[unit] for amount, unit in re.findall(r"([0-9.]+)([smhd]?)", text))
+
+
+def check_picture(output: Path | None) -> None:
+    """Raises UsageError where no picture can be kept in that file."""
+    if output is None:
+        return
+    kind_of(output)
+    if not output.parent.is_dir():
+        raise UsageError(f"cannot draw {output}: there is no folder {output.parent}")
+
+
+def ask(question: str, *given: Any, **named: Any) -> Answer:
+    """Imports the question and puts it."""
+    answer: Answer = import_module(f"{asks.__name__}.{question}").ask(*given, **named)
+    return answer
 
 
 def reading(command: Callable[..., Answer]) -> Callable[..., Any]:

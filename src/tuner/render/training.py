@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from tuner.answer import Cell, Column, Spark
-from tuner.asks.diagnose import in_a_line
 from tuner.config import varied
 from tuner.config.varied import Key
 from tuner.errors import ResourceError
@@ -313,6 +312,8 @@ def started_pairs(event: Started) -> Pairs:
 def with_finding(pairs: Pairs, talk: Talk, path: Path) -> Pairs:
     """The pairs with the diagnosis of the run or group at `path`, before the next command; where nobody listens, and of
     what goes on, there is none."""
+    from tuner.asks.diagnose import in_a_line  # once, when all is done
+
     if not talk.is_heard or dict(pairs).get("end", "").startswith("stopped"):
         return pairs
     found = in_a_line(find_group(str(path), path.parent))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from tuner.choice import Choice, import_all
-from tuner.evidence import Evidence, Signal
+from tuner.runs.evidence import Evidence, Signal
 
 FURTHER = 0.05
 """How much surer a further sign makes."""

@@ -6,8 +6,8 @@ import math
 
 from tuner.bounds import Integer
 from tuner.choice import setting
-from tuner.evidence import Evidence, Signal
 from tuner.rules import Finding, Rule, grade
+from tuner.runs.evidence import Evidence, Signal
 from tuner.runs.files import METRICS
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tuner.bounds import Integer
 from tuner.choice import setting
-from tuner.evidence import Evidence
 from tuner.rules import Finding, Rule
+from tuner.runs.evidence import Evidence
 
 
 class BatchTooSmall(Rule, name="batch-too-small"):

@@ -6,8 +6,8 @@ import math
 
 from tuner.bounds import Integer, Number
 from tuner.choice import setting
-from tuner.evidence import Evidence, Signal
 from tuner.rules import Finding, Rule, grade
+from tuner.runs.evidence import Evidence, Signal
 from tuner.runs.files import CONFIG
 
 
@@ -35,8 +35,6 @@ class CapacityTooSmall(Rule, name="capacity-too-small"):
         widths = {name: block.outputs[0 if len(block.outputs) == 3 else -1] for name, block in evidence.inner.items()}
         classes = len(evidence.data.classes) if evidence.data is not None else 0
         gain = evidence.late_gain(evidence.train)
-        if evidence.epochs > 2 and gain > 3 * self.gain:
-            return None
         if not widths:
             words, narrow, where = "there is no hidden layer", 0, CONFIG
         else:
@@ -45,6 +43,9 @@ class CapacityTooSmall(Rule, name="capacity-too-small"):
             if narrow > max(self.units, classes):
                 return None
             words = f"{layer} has {narrow} units" + (f", and there are {classes} classes" if narrow < classes else "")
+        is_tight = bool(widths) and 2 * narrow <= classes
+        if evidence.epochs > 2 and gain > 3 * self.gain and not is_tight:
+            return None
         sure = grade(max(1, narrow), max(self.units, classes) + 1, 2, 0.5, 0.9)
         signals = [Signal("units of the narrowest layer", narrow, self.units, where)]
         signals.append(evidence.of_epoch(f"train_{evidence.metric}", -1, None))

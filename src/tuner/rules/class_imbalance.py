@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tuner.bounds import Number
 from tuner.choice import setting
-from tuner.evidence import Evidence, Signal
 from tuner.figures import finite
 from tuner.rules import Finding, Rule, grade
+from tuner.runs.evidence import Evidence, Signal
 from tuner.runs.files import DATA
 
 

@@ -6,9 +6,9 @@ import math
 
 from tuner.bounds import Number
 from tuner.choice import setting
-from tuner.evidence import Evidence, Signal
 from tuner.figures import finite
 from tuner.rules import Finding, Rule
+from tuner.runs.evidence import Evidence, Signal
 from tuner.runs.files import CARD
 
 

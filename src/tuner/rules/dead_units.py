@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tuner.bounds import Number
 from tuner.choice import setting
-from tuner.evidence import Evidence
 from tuner.rules import Finding, Rule, grade
+from tuner.runs.evidence import Evidence
 
 
 class DeadUnits(Rule, name="dead-units"):
@@ -31,6 +31,8 @@ class DeadUnits(Rule, name="dead-units"):
 
     share: float = setting(Number(gt=0, le=1), "of a layer's units, from which on they are many", default=0.5)
 
+    times: float = setting(Number(gt=1), "a usual learning rate, above which units die of it", default=4.0)
+
     def check(self, evidence: Evidence) -> Finding | None:
         zero = evidence.of_layers(evidence.last, "zero_units")
         if not zero or max(zero.values()) < self.share:
@@ -38,6 +40,8 @@ class DeadUnits(Rule, name="dead-units"):
         worst = max(zero, key=zero.__getitem__)
         was = evidence.of_layers(evidence.first, "zero_units").get(worst, 0.0)
         confidence = grade(zero[worst], self.share, 0.95, 0.6)
+        if was < self.share and evidence.lr_factor > self.times:  # they died of their steps
+            confidence -= 0.3
         since = "from the start" if was >= self.share else f"{was:.0%} before the first step"
         words = f"{zero[worst]:.0%} of the units of {worst} are zero on every sample ({since})"
         signals = [evidence.of_layer(evidence.last, worst, "zero_units", self.share)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tuner.bounds import Integer, Number
 from tuner.choice import setting
-from tuner.evidence import Evidence, Signal
 from tuner.rules import Finding, Rule
+from tuner.runs.evidence import Evidence, Signal
 from tuner.runs.files import STATUS
 
 

@@ -6,9 +6,9 @@ import math
 
 from tuner.bounds import Number
 from tuner.choice import setting
-from tuner.evidence import Evidence, Signal
 from tuner.options.initializers import fans
 from tuner.rules import Finding, Rule, Sign, grade
+from tuner.runs.evidence import Evidence, Signal
 
 
 class InitScale(Rule, name="init-scale"):
@@ -42,7 +42,7 @@ class InitScale(Rule, name="init-scale"):
         for name, block in evidence.inner.items():
             norm = evidence.first.get(name, {}).get("weight_norm")
             shape = block.parameters.get("weight")
-            if norm is None or shape is None or block.batch_norm:
+            if norm is None or shape is None or len(shape) < 2 or block.batch_norm:
                 continue
             gain = norm / math.sqrt(math.prod(shape)) * math.sqrt(fans(shape)[0])
             source = evidence.line(evidence.first[name])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tuner.evidence import Evidence, Signal
 from tuner.rules import Finding, Rule
+from tuner.runs.evidence import Evidence, Signal
 from tuner.runs.files import STATUS
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from tuner.bounds import Number
 from tuner.choice import setting
-from tuner.evidence import Evidence, Signal
 from tuner.rules import Finding, Rule, grade
+from tuner.runs.evidence import Evidence, Signal
 from tuner.runs.files import CARD
 
 

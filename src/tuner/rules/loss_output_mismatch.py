@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tuner.evidence import Evidence, Signal
 from tuner.rules import Finding, Rule
+from tuner.runs.evidence import Evidence, Signal
 
 OWN = ("cross_entropy", "binary_cross_entropy", "hinge")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tuner.bounds import Integer
 from tuner.choice import setting
-from tuner.evidence import Evidence, Signal
 from tuner.rules import Finding, Rule, grade
+from tuner.runs.evidence import Evidence, Signal
 from tuner.runs.files import CONFIG
 
 

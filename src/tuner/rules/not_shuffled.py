@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tuner.evidence import Evidence
 from tuner.rules import Finding, Rule
+from tuner.runs.evidence import Evidence
 
 
 class NotShuffled(Rule, name="not-shuffled"):

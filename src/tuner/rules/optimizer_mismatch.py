@@ -6,8 +6,8 @@ from typing import Any
 
 from tuner.bounds import Number
 from tuner.choice import setting
-from tuner.evidence import Evidence
 from tuner.rules import Finding, Rule
+from tuner.runs.evidence import Evidence
 
 SLOW = {"sgd": 0.6, "adagrad": 0.6, "adadelta": 0.6, "rmsprop": 0.45, "nadam": 0.4, "radam": 0.4}
 """How sure an optimizer makes where training is slow for no better reason."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from tuner.bounds import Number
 from tuner.choice import setting
-from tuner.evidence import Evidence, Signal
 from tuner.rules import Finding, Rule, Sign, grade
+from tuner.runs.evidence import Evidence, Signal
 
 
 class OverRegularised(Rule, name="over-regularised"):
@@ -31,6 +31,7 @@ class OverRegularised(Rule, name="over-regularised"):
 
     dropout: float = setting(Number(gt=0, lt=1), "a share above which dropout is strong", default=0.55)
     decay: float = setting(Number(gt=0), "weight decay above which it is strong", default=0.01)
+    harder: float = setting(Number(gt=1), "loss of augmented batches by that of the samples", default=1.2)
     shrunk: float = setting(Number(gt=0, lt=1), "norm of a layer's weights by that at the start", default=0.6)
 
     def check(self, evidence: Evidence) -> Finding | None:
@@ -56,4 +57,10 @@ class OverRegularised(Rule, name="over-regularised"):
             change["loss.label_smoothing"] = 0.0
             words = "labels are smoothed to almost nothing"
             signs.append(Sign(0.7, words, evidence.of_setting("loss.label_smoothing", 0.1)))
+        batch_loss, loss = (evidence.course(column)[-1] for column in ("batch_loss", "train_loss"))
+        if evidence.config.data.augment and batch_loss > self.harder * loss:
+            change["data.augment"] = []
+            words = f"augmented batches have {batch_loss / loss:.1f} times the loss of the samples as they are"
+            signal = evidence.of_epoch("batch_loss", -1, self.harder * loss)
+            signs.append(Sign(grade(batch_loss / loss, self.harder, 4, 0.72, 0.88), words, signal))
         return self.of_signs(signs, change)

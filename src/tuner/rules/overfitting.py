@@ -6,8 +6,8 @@ from typing import Any
 
 from tuner.bounds import Number
 from tuner.choice import setting
-from tuner.evidence import Evidence
 from tuner.rules import Finding, Rule, grade
+from tuner.runs.evidence import Evidence
 
 
 class Overfitting(Rule, name="overfitting"):
@@ -38,7 +38,7 @@ class Overfitting(Rule, name="overfitting"):
         train, val = (evidence.course(column)[evidence.best] for column in columns)
         words = f"{columns[0]} is {train:.3g}, {columns[1]} {val:.3g}"
         signals = [evidence.of_epoch(column, evidence.best, None) for column in columns]
-        return self.found(grade(gap, self.gap, 0.3, 0.6, 0.95), words, signals, *self.changes(evidence))
+        return self.found(grade(gap, self.gap, 0.3, 0.6, 0.84), words, signals, *self.changes(evidence))
 
     def changes(self, evidence: Evidence) -> list[dict[str, Any]]:
         """What to try, by what is not there yet."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tuner.bounds import Number
 from tuner.choice import setting
-from tuner.evidence import Evidence
 from tuner.rules import Finding, Rule, grade
+from tuner.runs.evidence import Evidence
 
 
 class SaturatedUnits(Rule, name="saturated-units"):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tuner.bounds import Number
 from tuner.choice import setting
-from tuner.evidence import Evidence
 from tuner.rules import Finding, Rule, grade
+from tuner.runs.evidence import Evidence
 
 
 class TooFewEpochs(Rule, name="too-few-epochs"):
@@ -21,7 +21,6 @@ class TooFewEpochs(Rule, name="too-few-epochs"):
     order = 22
     title = "too few epochs"
     harm = "Training ended before it was done."
-    folds = ("capacity-too-small", "over-regularised", "missing-batch-norm")
     proof = "not-overfitting"
     chinese = ("训练轮数不足", "欠拟合", "训练不足")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tuner.evidence import Evidence
 from tuner.rules import Finding, Rule
+from tuner.runs.evidence import Evidence
 
 SURE = {"mse": 0.85, "mae": 0.9, "huber": 0.85, "hinge": 0.6}
 """How sure a loss on classes that is not made for them makes."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
-
-import torch
 
 from tuner.errors import DIVERGED, HeldError, ResourceError
 from tuner.events import Ended, EpochDone, Event, Started, StepsDone
@@ -18,7 +16,7 @@ from tuner.runs.files import BEST, checkpoint_name
 from tuner.runs.lock import Lock, describe_holder, held
 from tuner.state import load_weights, weights
 from tuner.stopping import StopRequests
-from tuner.train.hardware import set_up_torch, settings_kept
+from tuner.train.hardware import enough_memory, set_up_torch, settings_kept
 from tuner.train.history import History
 from tuner.train.measuring import columns, epoch_row, layer_rows, test_metrics
 from tuner.train.prepare import Setup, prepare
@@ -46,23 +44,6 @@ def train(session: Session, stop: StopRequests) -> Iterator[Event]:
             except ResourceError as error:  # it goes on from its last checkpoint
                 recorder.end("stopped", error.message, setup.state.step, ResourceError.exit_code)
                 raise
-
-
-@contextmanager
-def enough_memory(session: Session) -> Iterator[None]:
-    """Turns an error of memory that ran out into a ResourceError; torch's allocator for the CPU says so with a plain
-    RuntimeError."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        is_said = any(words in str(error) for words in ("allocate memory", "out of memory"))
-        if not is_said and not isinstance(error, torch.OutOfMemoryError | MemoryError):
-            raise
-        where = "the GPU" if isinstance(error, torch.OutOfMemoryError) else "this machine"
-        size, count = session.loaded.config.training.batch_size, session.loaded.plan.parameters
-        message = f"out of memory on {where}: {count:,} parameters, training.batch_size {size}"
-        fix = "a smaller model or a smaller training.batch_size needs less; `tuner check --resolved` shows the layers"
-        raise ResourceError(message, fix=fix) from None
 
 
 def _create(session: Session, stop: StopRequests) -> Lock:

@@ -52,6 +52,23 @@ def settings_kept() -> Iterator[None]:
             setattr(place, name, value)
 
 
+@contextmanager
+def enough_memory(session: Session) -> Iterator[None]:
+    """Turns an error of memory that ran out into a ResourceError; torch's allocator for the CPU says so with a plain
+    RuntimeError."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        is_said = any(words in str(error) for words in ("allocate memory", "out of memory"))
+        if not is_said and not isinstance(error, torch.OutOfMemoryError | MemoryError):
+            raise
+        where = "the GPU" if isinstance(error, torch.OutOfMemoryError) else "this machine"
+        size, count = session.loaded.config.training.batch_size, session.loaded.plan.parameters
+        message = f"out of memory on {where}: {count:,} parameters, training.batch_size {size}"
+        fix = "a smaller model or a smaller training.batch_size needs less; `tuner check --resolved` shows the layers"
+        raise ResourceError(message, fix=fix) from None
+
+
 def set_up_torch(session: Session) -> Session:
     """Threads, determinism, products; the identity found without torch is checked against torch's own answers."""
     identity, training = session.identity, session.loaded.config.training

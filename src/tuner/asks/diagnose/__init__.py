@@ -11,13 +11,13 @@ from tuner.answer import Answer, Block, Column, Command, Note, Table, Text, Verd
 from tuner.asks.diagnose.picture import picture
 from tuner.asks.diagnose.writing import command, write_next
 from tuner.choice import nearest_of
-from tuner.diagnosis import Diagnosis, diagnose
+from tuner.diagnosis import Diagnosis, diagnose, evidence_of
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, TunerError, UsageError
-from tuner.evidence import Evidence, evidence_of
 from tuner.figures import figure, plural
 from tuner.paths import reference as reference_to
 from tuner.rules import Finding, Rule
+from tuner.runs.evidence import Evidence
 from tuner.runs.family import Group, find_group
 from tuner.runs.folder import Run
 
@@ -54,7 +54,7 @@ def ask(
         if write is not None:
             blocks.append(write_next(run, diagnosis, write, again))
         if png is not None:
-            blocks.append(picture(evidence, diagnosis, png))
+            blocks.insert(0, picture(evidence, diagnosis, png))  # what to type stays last
     return Answer(blocks, told[0] if len(told) == 1 else {"runs": told}, "".join(lines), int(is_met))
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from tuner.answer import Chart
 from tuner.chart import Line, Panel, Pen
 from tuner.diagnosis import Diagnosis, expected
-from tuner.evidence import Evidence
 from tuner.quantities import LAYER
+from tuner.runs.evidence import Evidence
 from tuner.runs.files import LayerRow
+
+WORDS = {"train": "training", "val": "validation"}
 
 OF_LAYERS = ("gradient_norm", "zero_units", "saturated_units", "activation_std")
 """What is drawn from layer to layer, where there is something to see."""
@@ -26,11 +28,14 @@ def picture(evidence: Evidence, diagnosis: Diagnosis, file: Path) -> Chart:
 
 def _curves(evidence: Evidence, metric: str) -> Panel:
     epochs = [float(row["epoch"] or 0) for row in evidence.run.rows]
-    names = [name for name in (f"train_{metric}", f"val_{metric}") if any(name in row for row in evidence.run.rows)]
-    lines = [Line(name, epochs, evidence.course(name), pen=Pen.number(place)) for place, name in enumerate(names)]
+    parts = [part for part in ("train", "val") if any(f"{part}_{metric}" in row for row in evidence.run.rows)]
+    lines = [
+        Line(f"{WORDS[part]} data", epochs, evidence.course(f"{part}_{metric}"), pen=Pen.number(place))
+        for place, part in enumerate(parts)
+    ]
     within, whose = expected(evidence)
     if metric == evidence.metric and whose:
-        lines.append(Line(f"{whose} on new samples", epochs, [within] * len(epochs), pen=Pen.number(len(names))))
+        lines.append(Line(f"{whose} on new samples", epochs, [within] * len(epochs), pen=Pen.number(2)))
     values = [value for line in lines for value in line.y if value is not None and value > 0]
     is_wide = metric == "loss" and bool(values) and max(values) > 20 * min(values)
     return Panel(metric, lines, best=evidence.best + 1, log=is_wide)
@@ -46,7 +51,9 @@ def _layers(evidence: Evidence, key: str) -> Panel | None:
     for place, (label, look) in enumerate(looks):
         rows = [row for name, row in look.items() if name in evidence.hidden or name == "output"]
         values = [row.get(key) for row in rows]
-        lines.append(Line(label, [float(number) for number in range(1, len(rows) + 1)], values, pen=Pen.number(place)))
+        lines.append(
+            Line(label, [float(number) for number in range(1, len(rows) + 1)], values, pen=Pen.number(3 + place))
+        )
     known = [value for line in lines for value in line.y if value]
     if not known or all(len(line.x) < 2 for line in lines):
         return None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from tuner.data.card.facts import Equal
 from tuner.data.drawing import random_bits
 from tuner.data.source import Array
+from tuner.data.statistics import flat
 
 CHUNK = 1024
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -32,14 +31,14 @@ def hashes(x: Array) -> Array:
     The words of its bytes, each mixed so that all its bits tell in the low ones, are summed up with random odd weights,
     modulo 2^64. Two samples of a million that are not equal meet with a probability of about 1e-7.
     """
-    flat = x.reshape(len(x), math.prod(x.shape[1:]))
-    words = -(-flat.shape[1] * flat.itemsize // 8)
+    every = flat(x)
+    words = -(-every.shape[1] * every.itemsize // 8)
     weights = random_bits(0, "equal samples").random_raw(words) | np.uint64(1)
-    found = np.empty(len(flat), dtype=np.uint64)
-    for start in range(0, len(flat), CHUNK):
-        rows = flat[start : start + CHUNK]
-        padded = np.zeros((len(rows), words * 8 // flat.itemsize), dtype=flat.dtype)
-        padded[:, : rows.shape[1]] = rows if flat.dtype == np.uint8 else rows + 0  # of two zeros one is negative
+    found = np.empty(len(every), dtype=np.uint64)
+    for start in range(0, len(every), CHUNK):
+        rows = every[start : start + CHUNK]
+        padded = np.zeros((len(rows), words * 8 // every.itemsize), dtype=every.dtype)
+        padded[:, : rows.shape[1]] = rows if every.dtype == np.uint8 else rows + 0  # of two zeros one is negative
         mixed = padded.view(np.uint64) * _MIX
         mixed ^= mixed >> np.uint64(32)
         mixed *= _MIX

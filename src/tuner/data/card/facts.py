@@ -121,15 +121,17 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 def card_of(told: dict[str, Any]) -> Card:
     """A card of what JSON holds. Raises KeyError, TypeError or ValueError for what is none."""
-    prior, scores, given = told["prior"], told["scores"], told["gives_away"]
+    prior, shift, scores, given = told["prior"], told["shift"], told["scores"], told["gives_away"]
     shares = tuple(prior["shares"])
-    if not all(type(share) in (int, float) for share in shares) or scores["metric"] not in ("accuracy", "r2"):
-        raise ValueError("prior, scores")
+    if not all(type(share) in (int, float) for share in shares) or not isinstance(shift, dict):
+        raise ValueError("prior, shift")
+    if scores["metric"] not in ("accuracy", "r2"):
+        raise ValueError("scores")
     models = {name: _read(Score, scores[name]) for name in ("chance", "linear", "kernel")}
     return Card(
         _read(Prior, prior, shares=shares),
         _read(Inputs, told["inputs"]),
-        {str(part): _read(Shift, each) for part, each in dict(told["shift"]).items()},
+        {str(part): _read(Shift, each) for part, each in shift.items()},
         _read(Equal, told["equal"]),
         None if given is None else _read(Given, given),
         _read(Scores, scores, metric=scores["metric"], **models),

@@ -10,7 +10,7 @@ import numpy as np
 
 from tuner.data.card.facts import Shift
 from tuner.data.source import Array
-from tuner.data.statistics import ROUNDING, Statistics
+from tuner.data.statistics import ROUNDING, Statistics, flat
 
 if TYPE_CHECKING:
     from tuner.data.card.spelled import Spelled
@@ -35,7 +35,7 @@ class Look:
     def of(cls, columns: Spelled, part: Part, classes: int) -> Self:
         """Of a part that has a sample."""
         shares = np.array(part.counts(classes) if classes else ()) / len(part)
-        brightness = part.x.reshape(len(part), -1).mean(axis=1, dtype=np.float64) if part.x.ndim == 4 else None
+        brightness = flat(part.x).mean(axis=1, dtype=np.float64) if part.x.ndim == 4 else None
         return cls(len(part), *columns.moments(part.x), shares, brightness)
 
 

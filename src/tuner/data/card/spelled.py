@@ -9,7 +9,7 @@ import numpy as np
 
 from tuner.data.columns import Feature
 from tuner.data.source import Array, Description
-from tuner.data.statistics import ROUNDING, of_numbers
+from tuner.data.statistics import ROUNDING, flat, of_each_byte, of_numbers
 
 PLAIN = -1
 """In place of a code: the number itself."""
@@ -26,7 +26,7 @@ class Spelled:
 
     def of(self, x: Array, chosen: Array) -> Array:
         """The `chosen` columns of samples (N, *shape): float64 (N, chosen)."""
-        found = x.reshape(len(x), -1)[:, self.at[chosen]].astype(np.float64)
+        found = flat(x)[:, self.at[chosen]].astype(np.float64)
         code = self.code[chosen]
         is_code = code != PLAIN
         found[:, is_code] = found[:, is_code] == code[is_code]
@@ -34,13 +34,13 @@ class Spelled:
 
     def moments(self, x: Array) -> tuple[Array, Array]:
         """Mean and variance of each column over samples (N, *shape), one or more: float64 (columns,)."""
-        flat = x.reshape(len(x), -1)
-        mean, deviation = of_numbers(flat, (0,))
+        rows = flat(x)
+        mean, deviation = of_each_byte(rows) if x.dtype == np.uint8 else of_numbers(rows, (0,))
         mean, variance = mean[self.at], deviation[self.at] ** 2
         for index in np.unique(self.at[self.code != PLAIN]):
             own = (self.at == index) & (self.code != PLAIN)
-            counts = np.bincount(flat[:, index].astype(np.int64), minlength=int(self.code[own].max()) + 1)
-            mean[own] = counts[self.code[own]] / len(flat)
+            counts = np.bincount(rows[:, index].astype(np.int64), minlength=int(self.code[own].max()) + 1)
+            mean[own] = counts[self.code[own]] / len(rows)
             variance[own] = mean[own] * (1 - mean[own])
         return mean, variance
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -133,18 +134,26 @@ def draw_panel(axes: Axes, panel: Panel, *, named: bool) -> None:
     axes.margins(x=0.02)
     bins = 8 if axes.dataLim.xmax < 1000 else 5
     axes.xaxis.set_major_locator(MaxNLocator(nbins=bins, integer=panel.whole, min_n_ticks=1))
-    if panel.log:  # plain numbers beside the axis, in place of powers of ten
+    if panel.log_x:
+        axes.set_xscale("log")
+        _powers(axes.xaxis, [x for x, _ in panel.extent()], bins)
+    if panel.log:
         axes.set_yscale("log")
-        scale = Scale.around([y for _, y in panel.extent()], log=True)
-        ticks = scale.ticks(3 if panel.strip else 7)
-        axes.set_yticks(ticks, scale.labels(ticks))
-        axes.yaxis.set_minor_locator(NullLocator())
+        _powers(axes.yaxis, [y for _, y in panel.extent()], 3 if panel.strip else 7)
     elif panel.strip:
         axes.yaxis.set_major_locator(MaxNLocator(nbins=3))
     if panel.best is not None and panel.best_at is not None:
         _mark_best(axes, panel.best, panel.best_at)
     if named:
         _name_curves(axes, panel, ends)
+
+
+def _powers(axis: Axis, values: Sequence[float], wanted: int) -> None:
+    """About so many plain numbers beside a logarithmic axis, in place of powers of ten."""
+    scale = Scale.around(values, log=True)
+    ticks = scale.ticks(wanted)
+    axis.set_ticks(ticks, scale.labels(ticks))
+    axis.set_minor_locator(NullLocator())
 
 
 def stroke(pen: Pen) -> dict[str, Any]:

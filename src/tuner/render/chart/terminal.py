@@ -66,7 +66,7 @@ def chart(panel: Panel, look: Drawing | None = None) -> str:
     title = escape(panel.title, look.encoding) + (" (log scale)" if panel.log else "")
     if not known:
         return f"{shorten(title, look.width)}\n  no finite values to draw"
-    x_axis = Scale.around([x for x, _ in known])
+    x_axis = Scale.around([x for x, _ in known], panel.log_x)
     y_axis = Scale.around([y for _, y in known], panel.log)
     height = max(2, look.height)
     labels = _y_labels(y_axis, height)

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from tuner.config.load import load_config
 from tuner.config.settings import Config
 from tuner.data.card.facts import Card
 from tuner.data.columns import features
-from tuner.errors import NotFoundError
 from tuner.figures import finite, mean
 from tuner.monitor import best_index
 from tuner.options.layers.base import Block, PlanError
 from tuner.plan import Plan, plan
-from tuner.runs.card import read_card
-from tuner.runs.data import Data, read_data
+from tuner.runs.data import Data
 from tuner.runs.files import CONFIG, LAYERS, METRICS, LayerRow
 from tuner.runs.folder import Run
 
@@ -61,9 +57,9 @@ class Evidence:
         return "accuracy" if any("train_accuracy" in row for row in self.run.rows) else "r2"
 
     def course(self, column: str) -> list[float]:
-        """A column of metrics.csv, epoch by epoch; NaN for what is missing."""
+        """A column of metrics.csv, epoch by epoch; NaN for what is missing, and where there is no epoch yet."""
         values = [row.get(column) for row in self.run.rows]
-        return [math.nan if value is None else float(value) for value in values]
+        return [math.nan if value is None else float(value) for value in values] or [math.nan]
 
     @cached_property
     def train(self) -> list[float]:
@@ -199,7 +195,8 @@ class Evidence:
     def of_epoch(self, column: str, place: int, threshold: float | str | None) -> Signal:
         """A number of metrics.csv as a signal; `place` counts the epochs from 0, from the end where negative."""
         place %= max(1, self.epochs)
-        return Signal(f"{column}@{place + 1}", self.run.rows[place].get(column), threshold, f"{METRICS}:{place + 2}")
+        value = self.run.rows[place].get(column) if self.run.rows else None
+        return Signal(f"{column}@{place + 1}", value, threshold, f"{METRICS}:{place + 2}")
 
     def of_setting(self, key: str, threshold: float | str | None = None) -> Signal:
         """A setting as a signal."""
@@ -322,13 +319,3 @@ class Evidence:
                 {key: settings.get(key, value) for key, value in layer.items()} for layer in listed
             ]
         return change
-
-
-def evidence_of(run: Run) -> Evidence:
-    """What `run` tells. Raises NotFoundError where a file of it is damaged."""
-    data: Data | None = None
-    card: Card | None = None
-    with suppress(NotFoundError):  # from before there was one
-        data = read_data(run)
-    card = read_card(run)
-    return Evidence(run, load_config(str(run.path / CONFIG)), data, card)

@@ -9,8 +9,7 @@ from typing import Annotated
 from typer import Option
 
 from tuner.answer import Answer, Command
-from tuner.cli.questions import ask
-from tuner.cli.shared import EMPTY, RUNS, RunsArgument, RunsDir, reading, seconds
+from tuner.cli.shared import EMPTY, RUNS, RunsArgument, RunsDir, ask, reading, seconds
 from tuner.errors import UsageError
 from tuner.paths import path_of
 from tuner.shipped import check_target

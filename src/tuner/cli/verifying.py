@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -13,17 +12,18 @@ import typer
 from tuner.answer import Answer, Block, Note
 from tuner.asks.diagnose.writing import write_config
 from tuner.errors import HeldError
-from tuner.events import Ended, EpochDone, Failed, GroupEvent
+from tuner.events import Ended, EpochDone, Failed
 from tuner.figures import number
-from tuner.members.local import Pool
+from tuner.members import Executor, staying, train_alone, train_whole
+from tuner.members.opening import Alone, GroupSession
 from tuner.opening import command_line
+from tuner.options.metrics import column, usual
 from tuner.render.talk import Talk
 from tuner.render.training import GroupView
 from tuner.runs.family import find_group
 from tuner.stopping import StopRequests
-from tuner.verifying import Chain, verify
-from tuner.verifying.candidates import Candidate
-from tuner.verifying.crew import Crew, StoppedError, Told
+from tuner.verifying.crew import Crew, StoppedError
+from tuner.verifying.rounds import Chain, verify
 from tuner.verifying.telling import as_data, blocks, result
 
 
@@ -33,13 +33,13 @@ def verified(
     """Trains and judges; with `write` the config at the end is written there. Raises TunerError; leaves with the exit
     code of the stop where one was asked for."""
     group = find_group(reference, runs_dir)
-    with StopRequests(max_time) as stop, closing(Pool()) as pool:
-        view = View(None if form in ("quiet", "json") else sys.stderr)
-        crew = Crew(runs_dir, command_line(), stop, pool, view.tell, view.trials, view.family)
+    with StopRequests(max_time) as stop, staying() as executor:
+        trainings = Trainings(stop, executor, None if form in ("quiet", "json") else sys.stderr)
+        crew = Crew(runs_dir, command_line(), trainings.tell, trainings.family, trainings.alone)
         try:
             chain = verify(group, rounds, crew)
         except StoppedError:
-            view.tell("stopped: what was trained is kept, and the same command goes on")
+            trainings.tell("stopped: what was trained is kept, and the same command goes on")
             raise typer.Exit(stop.asked.exit_code if stop.asked else 1) from None
         except HeldError as error:
             raise HeldError(error.message, fix="The same command goes on when it is free.") from None
@@ -56,45 +56,56 @@ def written(chain: Chain, file: Path) -> Block:
     return write_config(chain.run, chain.base.changes, f"verified: {chain.rounds[0].metric} is better", file)
 
 
-class View:
-    """The trainings of a verification on `stream`; None: nowhere."""
+class Trainings:
+    """What a verification trains, each as it is asked for, until a stop is; shown on `stream` (None: nowhere)."""
 
-    def __init__(self, stream: TextIO | None) -> None:
-        self._stream = stream
+    def __init__(self, stop: StopRequests, executor: Executor, stream: TextIO | None) -> None:
+        self._stop, self._executor, self._stream = stop, executor, stream
 
     def tell(self, line: str) -> None:
         with Talk(self._stream) as talk:
             talk.line(line)
 
-    def family(self, words: str, events: Iterator[GroupEvent]) -> Iterator[GroupEvent]:
-        """A group, under what is trained in it."""
+    def check(self) -> None:
+        """Raises StoppedError."""
+        if self._stop.asked is not None:
+            raise StoppedError
+
+    def family(self, session: GroupSession) -> Path:
+        """`Crew.family`."""
+        self.check()
         with Talk(self._stream) as talk:
-            talk.line(words, "bold")
             view = GroupView(talk)
-            for event in events:
+            for event in train_whole(session, self._stop, self._executor):
                 view.show(event)
                 if isinstance(event, Ended):
+                    path = event.run
                     view.end([])
-                    talk.line("")
-                yield event
+        self.check()
+        return path
 
-    def trials(self, named: dict[str, Candidate], epochs: int, events: Iterator[Told]) -> Iterator[Told]:
-        """One bar for all candidates, a line for each that comes to its end."""
-        done = dict.fromkeys(named, 0)
+    def alone(self, runs: Sequence[Alone], words: Mapping[str, str], epochs: int) -> dict[str, Failed]:
+        """`Crew.alone`: one bar, and a line for each run that comes to its end."""
+        self.check()
+        done, failed = {run.path.name: 0 for run in runs}, dict[str, Failed]()
         with Talk(self._stream) as talk:
             talk.bar(lambda: (sum(done.values()) / (len(done) * epochs), "changes are tried"))
-            for name, event in events:
-                match event:
-                    case EpochDone(row=row):
-                        done[name] = int(row.get("epoch") or 0)
-                    case Ended(status=status):
-                        done[name] = epochs
-                        best = status.get("best") or {}
-                        values = ", ".join(
-                            f"{key} {number(value)}" for key, value in best.items() if key in ("val_accuracy", "val_r2")
-                        )
-                        talk.line(f"{name} ({named[name].words}): {values or status.get('state')}")
-                    case Failed(message):
-                        done[name] = epochs
-                        talk.line(f"{name} ({named[name].words}): {message}", "red")
-                yield name, event
+            for name, event in train_alone(runs, self._stop, self._executor):
+                if isinstance(event, EpochDone):
+                    done[name] = int(event.row.get("epoch") or 0)
+                elif isinstance(event, Ended | Failed):
+                    done[name] = epochs
+                    talk.line(f"{name}: {words[name]}: {came_to(event)}")
+                if isinstance(event, Failed):
+                    failed[name] = event
+        self.check()
+        return failed
+
+
+def came_to(event: Ended | Failed) -> str:
+    """How a run ended, in a few words."""
+    if isinstance(event, Failed):
+        return event.message
+    best = usual(event.status.get("best") or {})
+    values = [f"{name} {number(value)}" for name, value in best.items() if column(name).part == "val"]
+    return ", ".join(values) or str(event.status.get("state"))

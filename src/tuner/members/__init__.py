@@ -8,7 +8,7 @@ Nothing here imports torch before a member is trained.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -21,7 +21,7 @@ from tuner.crash import report
 from tuner.data.splits import load as split
 from tuner.errors import BUG, NotFoundError, ResourceError, TunerError
 from tuner.events import Ended, Event, Failed, GroupEvent, MemberTold, Started
-from tuner.members.opening import GroupSession, command_of, hold
+from tuner.members.opening import Alone, GroupSession, command_of, hold
 from tuner.opening import Answered, Request, open_session
 from tuner.stopping import StopRequests
 
@@ -77,13 +77,8 @@ def train_group(session: GroupSession, stop: StopRequests, executor: str | Execu
         codes = {key: int(status.get("exit_code") or 0) for key, status in ended.items()}
         at_once = by.at_once(session.identity)
         notes = (*session.loaded.notes, *session.notes)
-        about: dict[str, Any] = {
-            "varies": session.varies,
-            "members": session.members,
-            "ended": ended,
-            "at_once": at_once,
-        }
-        yield Started(run=lock.path, notes=notes, **about, **session.begun)
+        about: dict[str, Any] = {"varies": session.varies, "members": session.members, **session.begun}
+        yield Started(run=lock.path, notes=notes, ended=ended, at_once=at_once, **about)
         keys = {varied.folder(session.varies, key): key for key in session.members if key not in codes}
         members = (_member(session, lock.path, key) for key in keys.values())
         for name, event in held.enter_context(closing(by.run(members, at_once, stop))):
@@ -94,6 +89,20 @@ def train_group(session: GroupSession, stop: StopRequests, executor: str | Execu
         if stop.asked is not None:  # what was not begun, or had nothing to save yet, is stopped as well
             codes |= {key: stop.asked.exit_code for key in session.members if key not in codes}
         yield Ended(lock.path, {"exit_code": group_code(codes.values())})
+
+
+@contextmanager
+def staying(executor: str = "local") -> Iterator[Executor]:
+    """An executor whose workers stay from one family to the next."""
+    with closing(import_module(f"{__name__}.{executor}").Pool()) as pool:
+        yield pool
+
+
+def train_alone(runs: Sequence[Alone], stop: StopRequests, by: Executor) -> Generator[tuple[str, Event | Failed]]:
+    """Trains runs that are members of nothing, side by side; yields what each of them tells, by its folder's name."""
+    members = (_alone(run) for run in runs)
+    with stop.listening(), closing(by.run(members, by.at_once(runs[0].session.identity), stop)) as told:
+        yield from told
 
 
 def train_whole(session: GroupSession, stop: StopRequests, executor: str | Executor = "local") -> Generator[GroupEvent]:
@@ -131,6 +140,22 @@ def _member(session: GroupSession, path: Path, key: varied.Key) -> Member:
         folder=str(path),
         argv=command_of(session, path),
         wait=max(LEFT_OVER, session.request.wait),
+    )
+
+
+def _alone(run: Alone) -> Member:
+    loaded, request = run.session.loaded, run.session.request
+    return Member(
+        name=run.path.name,
+        overrides=run.overrides,
+        options={},
+        varies=(),
+        source=run.source,
+        given=loaded.source.decode("latin-1"),
+        config_hash=loaded.hash,
+        folder=str(run.path.parent),
+        argv=request.argv,
+        wait=max(LEFT_OVER, request.wait),
     )
 
 

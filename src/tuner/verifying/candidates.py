@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuner.asks.diagnose.writing import overrides
 from tuner.config.load import load
-from tuner.config.loaded import Loaded
-from tuner.diagnosis import Diagnosis
 from tuner.errors import ConfigError
 from tuner.options.metrics import Column
-from tuner.rules import Finding
+
+if TYPE_CHECKING:
+    from tuner.config.loaded import Loaded
+    from tuner.diagnosis import Diagnosis
+    from tuner.rules import Finding
 
 Change = Mapping[str, Any]
 MOST = 4

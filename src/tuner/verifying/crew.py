@@ -1,25 +1,23 @@
-"""What all trainings of a verification share: where they go, who trains them, who watches."""
+"""What all trainings of a verification share: what they are called, where they go, who trains and watches them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tuner.events import Event, Failed, GroupEvent
-from tuner.members import Executor
 from tuner.opening import Request
 from tuner.paths import run_name
-from tuner.stopping import StopRequests
-from tuner.verifying.candidates import Base, Candidate
+
+if TYPE_CHECKING:
+    from tuner.events import Failed
+    from tuner.members.opening import Alone, GroupSession
+    from tuner.verifying.candidates import Base
 
 TRY, BASE, CHANGED = "try", "base", "changed"
 """What the name of a training ends in."""
 TAG = "diagnose"
-
-Told = tuple[str, Event | Failed]
-"""The folder of a run, and what it tells."""
 
 
 class StoppedError(Exception):
@@ -28,25 +26,19 @@ class StoppedError(Exception):
 
 @dataclass(frozen=True)
 class Crew:
-    """`tell` is given a line before anything is trained; `trials` and `family` are given what is trained next, in
-    words, and its events, which they hand on."""
+    """`tell` is given a line before anything is trained. `family` trains the members of a group that are still to do,
+    and `alone` runs side by side, of which it is told in words what they try, by their folders' names, and how many
+    epochs they have. They return the group's folder, and the runs that failed; both raise StoppedError."""
 
     runs_dir: Path
     argv: tuple[str, ...]
-    stop: StopRequests
-    executor: Executor
     tell: Callable[[str], None]
-    trials: Callable[[dict[str, Candidate], int, Iterator[Told]], Iterator[Told]]
-    family: Callable[[str, Iterator[GroupEvent]], Iterator[GroupEvent]]
+    family: Callable[[GroupSession], Path]
+    alone: Callable[[Sequence[Alone], Mapping[str, str], int], dict[str, Failed]]
 
     @property
     def request(self) -> Request:
         return Request(self.runs_dir, argv=self.argv, auto_threads=1)
-
-    def check(self) -> None:
-        """Raises StoppedError."""
-        if self.stop.asked is not None:
-            raise StoppedError
 
 
 def about(base: Base, what: str) -> dict[str, Any]:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuner.durable.reading import list_folder
 from tuner.errors import NotFoundError, ResourceError
-from tuner.events import Failed
-from tuner.members import LEFT_OVER, Member
+from tuner.members.opening import Alone
 from tuner.monitor import best_index
-from tuner.opening import Session, identified, look_up
+from tuner.opening import identified, look_up
 from tuner.runs.files import ENDED, IDENTITY
-from tuner.runs.folder import Run, glance, number_of
+from tuner.runs.folder import Run, glance, is_run, number_of
 from tuner.runs.values import parse_metric, value
-from tuner.verifying.candidates import Base, Candidate
-from tuner.verifying.crew import TRY, Crew, about
+from tuner.verifying.crew import TRY, about
+
+if TYPE_CHECKING:
+    from tuner.events import Failed
+    from tuner.verifying.candidates import Base, Candidate
+    from tuner.verifying.crew import Crew
 
 PART = 4
 """One of so many parts of the epochs is trained."""
@@ -54,7 +57,9 @@ def screen(base: Base, run: Run, candidates: Sequence[Candidate], metric: str, c
     """
     if len(candidates) < 2:
         return []
-    epochs, named, members = epochs_of(base, candidates), dict[str, Candidate](), list[Member]()
+    epochs = epochs_of(base, candidates)
+    named: dict[str, Candidate] = {}
+    runs: list[Alone] = []
     settings: dict[str, Any] = {**about(base, TRY), "seed": run.about["seed"]}
     if not any(each.is_of_length for each in candidates):
         settings["training.stop_after"] = epochs
@@ -63,15 +68,10 @@ def screen(base: Base, run: Run, candidates: Sequence[Candidate], metric: str, c
         session = identified(IDENTITY, loaded, crew.request)
         path = look_up(session) or _unused(crew.runs_dir, loaded.config.name, named)
         named[path.name] = candidate
-        if not path.exists() or glance(path).state not in ENDED:
-            members.append(_member(base, session, path, base.overrides(candidate.change, settings)))
-    failed: dict[str, Failed] = {}
-    if members:
-        told = crew.executor.run(iter(members), crew.executor.at_once(session.identity), crew.stop)
-        with crew.stop.listening():
-            for name, event in crew.trials(named, epochs, told):
-                failed |= {name: event} if isinstance(event, Failed) else {}
-        crew.check()
+        if not is_run(path) or glance(path).state not in ENDED:
+            runs.append(Alone(path, base.source, base.overrides(candidate.change, settings), session))
+    words = {name: candidate.words for name, candidate in named.items()}
+    failed = crew.alone(runs, words, epochs) if runs else {}
     if len(failed) == len(named):
         first = next(iter(failed.values()))
         kind = ResourceError if first.exit_code == ResourceError.exit_code else NotFoundError
@@ -89,26 +89,10 @@ def best(trials: Sequence[Trial]) -> Trial | None:
     return max(known, key=lambda each: each.value or 0.0, default=None)
 
 
-def _unused(runs_dir: Path, name: str, taken: Sequence[str] | dict[str, Candidate]) -> Path:
+def _unused(runs_dir: Path, name: str, taken: Iterable[str]) -> Path:
     """A folder that is not there yet."""
     highest = max((number_of(each, name) for each in [*list_folder(runs_dir), *taken]), default=0)
     return runs_dir / f"{name}-{highest + 1}"
-
-
-def _member(base: Base, session: Session, path: Path, overrides: Sequence[str]) -> Member:
-    """The run in the folder `path` as an executor trains it."""
-    return Member(
-        name=path.name,
-        overrides=overrides,
-        options={},
-        varies=(),
-        source=base.source,
-        given=session.loaded.source.decode("latin-1"),
-        config_hash=session.loaded.hash,
-        folder=str(path.parent),
-        argv=session.request.argv,
-        wait=LEFT_OVER,
-    )
 
 
 def _trial(candidate: Candidate, path: Path, metric: str, failed: Failed | None) -> Trial:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuner.answer import Block, Brief, Cell, Column, Command, Note, Table, Text, Verdict
-from tuner.asks.compare import COLORS, p_text, written
+from tuner.asks.compare.words import COLORS, p_text, written
 from tuner.asks.diagnose.writing import command
 from tuner.figures import plural
 from tuner.paths import reference
 from tuner.rules import Rule
-from tuner.verifying import Chain, Round
-from tuner.verifying.screening import Trial
-from tuner.verifying.verdict import Judged
+
+if TYPE_CHECKING:
+    from tuner.verifying.judged import Judged
+    from tuner.verifying.rounds import Chain, Round
+    from tuner.verifying.screening import Trial
 
 NOTHING = "nothing to verify"
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuner.answer import Command, Note
 from tuner.config.load import load
-from tuner.diagnosis import Diagnosis
 from tuner.document.writing import flow, to_yaml
 from tuner.durable.writing import write_file
 from tuner.paths import typed
 from tuner.runs.files import CONFIG
 from tuner.runs.folder import Run
 from tuner.shipped import check_target
+
+if TYPE_CHECKING:
+    from tuner.diagnosis import Diagnosis
 
 
 def overrides(*changes: Mapping[str, Any]) -> list[str]:

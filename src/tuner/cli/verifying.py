@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-import typer
-
 from tuner.answer import Answer, Block, Note
 from tuner.asks.diagnose.writing import write_config
 from tuner.errors import HeldError
@@ -22,25 +20,21 @@ from tuner.render.talk import Talk
 from tuner.render.training import GroupView
 from tuner.runs.family import find_group
 from tuner.stopping import StopRequests
-from tuner.verifying.crew import Crew, StoppedError
+from tuner.verifying.crew import Crew
 from tuner.verifying.rounds import Chain, verify
 from tuner.verifying.telling import as_data, blocks, result
 
 
 def verified(
-    reference: str, runs_dir: Path, rounds: int, max_time: float | None, write: Path | None, form: str
+    reference: str, runs_dir: Path, rounds: int, stop: StopRequests, write: Path | None, talks: bool
 ) -> Answer:
-    """Trains and judges; with `write` the config at the end is written there. Raises TunerError; leaves with the exit
-    code of the stop where one was asked for."""
+    """Trains and judges; with `write` the config at the end is written there. Raises StoppedError, TunerError."""
     group = find_group(reference, runs_dir)
-    with StopRequests(max_time) as stop, staying() as executor:
-        trainings = Trainings(stop, executor, None if form in ("quiet", "json") else sys.stderr)
+    with staying() as executor:
+        trainings = Trainings(stop, executor, sys.stderr if talks else None)
         crew = Crew(runs_dir, command_line(), trainings.tell, trainings.family, trainings.alone)
         try:
             chain = verify(group, rounds, crew)
-        except StoppedError:
-            trainings.tell("stopped: what was trained is kept, and the same command goes on")
-            raise typer.Exit(stop.asked.exit_code if stop.asked else 1) from None
         except HeldError as error:
             raise HeldError(error.message, fix="The same command goes on when it is free.") from None
     told = list(blocks(chain))
@@ -66,14 +60,9 @@ class Trainings:
         with Talk(self._stream) as talk:
             talk.line(line)
 
-    def check(self) -> None:
-        """Raises StoppedError."""
-        if self._stop.asked is not None:
-            raise StoppedError
-
     def family(self, session: GroupSession) -> Path:
         """`Crew.family`."""
-        self.check()
+        self._stop.check()
         with Talk(self._stream) as talk:
             view = GroupView(talk)
             for event in train_whole(session, self._stop, self._executor):
@@ -81,12 +70,12 @@ class Trainings:
                 if isinstance(event, Ended):
                     path = event.run
                     view.end([])
-        self.check()
+        self._stop.check()
         return path
 
     def alone(self, runs: Sequence[Alone], words: Mapping[str, str], epochs: int) -> dict[str, Failed]:
         """`Crew.alone`: one bar, and a line for each run that comes to its end."""
-        self.check()
+        self._stop.check()
         done, failed = {run.path.name: 0 for run in runs}, dict[str, Failed]()
         with Talk(self._stream) as talk:
             talk.bar(lambda: (sum(done.values()) / (len(done) * epochs), "changes are tried"))
@@ -98,7 +87,7 @@ class Trainings:
                     talk.line(f"{name}: {words[name]}: {came_to(event)}")
                 if isinstance(event, Failed):
                     failed[name] = event
-        self.check()
+        self._stop.check()
         return failed
 
 

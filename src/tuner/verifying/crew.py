@@ -20,10 +20,6 @@ TRY, BASE, CHANGED = "try", "base", "changed"
 TAG = "diagnose"
 
 
-class StoppedError(Exception):
-    """A stop was asked for: what was trained so far is there, and the same command goes on."""
-
-
 @dataclass(frozen=True)
 class Crew:
     """`tell` is given a line before anything is trained. `family` trains the members of a group that are still to do,

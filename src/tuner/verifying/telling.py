@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from tuner.answer import Block, Brief, Cell, Column, Command, Note, Table, Text, Verdict
 from tuner.asks.compare.words import COLORS, p_text, written
 from tuner.asks.diagnose.writing import command
-from tuner.figures import plural
 from tuner.paths import reference
 from tuner.rules import Rule
 
@@ -103,7 +102,7 @@ def _steps(chain: Chain) -> Table:
         about = [chosen.finding.rule, chosen.words] if chosen else [each.diagnosis.findings[0].rule, None]
         rows.append([number, *about, *(_statistics(judged) if judged else [None] * 4), each.verdict,
                      judged.seconds if judged else None])  # fmt: skip
-    return Table(columns, rows, f"{plural(len(rows), 'round')}")
+    return Table(columns, rows, "What it brought")
 
 
 def _statistics(judged: Judged) -> list[Cell]:

@@ -94,6 +94,7 @@ def with_tests(found: Answer, reference: str, runs_dir: Path, stop: StopRequests
         stop.check()
         tell(f"probe: {name}")
 
+    stop.check()
     table, data = import_module("tuner.asks.diagnose.active").active_tests(run, tell, before)
     last = [block for block in found.blocks[-1:] if isinstance(block, Command)]
     blocks = [*found.blocks[: len(found.blocks) - len(last)], table, *last]

@@ -130,7 +130,7 @@ def announced(base: Base, run: Run, candidates: Sequence[Candidate], which: tupl
     took = "" if seconds is None else f", about {duration(STARTING + work / at_once)}"
     where = f" on {plural(machine.cores(), 'core')}" if is_on_cpu else ""
     number = f"round {which[0]} of at most {which[1]}" if which[1] > 1 else "verify"
-    first = f"{plural(tries, "training")} of up to {plural(short, "epoch")} to choose a change, then " if tries else ""
+    first = f"{plural(tries, 'training')} of up to {plural(short, 'epoch')} to choose a change, then " if tries else ""
     lengths = plural(own, "epoch") if own == longest else f"{own:,} and {plural(longest, 'epoch')}"
     judging = f"{2 * FIRST} to {2 * PAIRS} of {lengths} to judge it"
     return f"{number}: {first}{judging}{took}{where} at most; what is there is not trained again"

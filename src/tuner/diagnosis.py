@@ -33,14 +33,30 @@ CERTAIN, LIKELY = 0.85, 0.7
 """How sure it has to be where the outcome alone does not tell that it is bad: at all, and where a run is hardly better
 than simple models."""
 
+PICTURE = 12
+"""Pixels of the shorter side from which on a picture is one."""
+
 NEAR = 0.2
 """Of the way from what simple models reach to a perfect metric, up to which a run is hardly better than they are."""
 
 LEAD = 0.16
 """By how much a sign may be surer than what explains it."""
 
-GOOD = 0.97
-"""Of a metric on training data, from which on there is nothing left to gain."""
+GOOD, PERFECT = 0.97, 0.995
+"""Of a metric on training data, from which on there is little left to gain, and nothing that a reason which is as good
+as known could give."""
+
+FAIR = 0.9
+"""Of a metric on training data, from which on a run is called healthy although nothing is known of its data."""
+
+TELLING = {
+    "class-imbalance": "good on the large classes alone",
+    "data-label-link": "no better than chance on new samples",
+}
+"""The rules that are about the outcome itself, with what they say of it."""
+
+KNOWN = 0.94
+"""How sure a rule is of such a reason."""
 
 MARGIN = 0.02
 """Of a share of right answers, or of variance, within which two results are the same."""
@@ -82,6 +98,11 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     stages = {"invalid": ("invalid", "training"), "training": ("training",), "generalization": ("generalization",)}
     explains = stages.get(outcome.stage, ())
     able = [found for found in noticed if Rule.members[found.rule].stage in explains and found.confidence >= SURE]
+    if outcome.stage == "generalization":  # what began in training may show there alone
+        signs = {found.rule for found in able}
+        able += [
+            found for found in sure_of(noticed, "training", CERTAIN) if signs & set(Rule.members[found.rule].folds)
+        ]
     findings = folded(able)
     told = {name for found in findings[:MOST] for name in (found.rule, *found.folds)}
     return Diagnosis(outcome, findings[:MOST], [found for found in noticed if found.rule not in told])
@@ -145,24 +166,37 @@ def expected(evidence: Evidence) -> tuple[float, str]:
     return (there[best], best) if there else (-math.inf, "")
 
 
+def says_little(evidence: Evidence) -> bool:
+    """Whether a network should do better than simple models: on pictures, for these know nothing of neighbours."""
+    shape = evidence.data.shape if evidence.data is not None else ()
+    return len(shape) == 3 and min(shape[1:]) >= PICTURE
+
+
 def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | None:
     """The outcome of a run that is bad on its training data."""
     reached = evidence.reached(evidence.train)
     within, whose = expected(evidence)
     column = f"train_{evidence.metric}"
-    start = f"bad on its own training data, so this is not overfitting: {column} is {figure(reached)}"
+    start = f"on its own training data, so this is not overfitting: {column} is {figure(reached)}"
     of_card = Signal(f"{whose} on held-out samples", within, None, CARD)
     signals = [evidence.of_epoch(column, evidence.best, within), of_card]
-    if reached < within - MARGIN - evidence.chance_error(within):
-        words = f"{start}, and {whose} reaches {figure(within)} on samples it was not fitted on"
+    bound = within - MARGIN - evidence.chance_error(within)
+    if max(reached, evidence.reached(evidence.val) if evidence.val else reached) < bound:
+        words = f"bad {start}, and {whose} reaches {figure(within)} on samples it was not fitted on"
         return Outcome("training", words, signals)
-    if imbalance := [found for found in noticed if found.rule == "class-imbalance"]:
-        return Outcome("training", f"good on the large classes alone: {imbalance[0].words}", imbalance[0].evidence)
-    is_near = reached < within + NEAR * (1 - within)
+    if evidence.card is None and reached <= within + MARGIN:
+        return Outcome("training", f"bad {start}, no better than {whose}", signals[:1])
+    for found in noticed:
+        if found.rule in TELLING:
+            return Outcome("training", f"{TELLING[found.rule]}: {found.words}", found.evidence)
+    is_near = says_little(evidence) and reached < within + NEAR * (1 - within)
     certain = sure_of(noticed, "training", LIKELY if is_near else CERTAIN)
-    if not certain or reached >= GOOD or evidence.widest_gap > max(0.1, 1 - reached):
+    is_known = any(found.confidence >= KNOWN for found in certain)
+    is_good = reached >= (PERFECT if is_known else GOOD) or (reached > within + MARGIN and not says_little(evidence))
+    is_other = any(found.rule == "needs-early-stopping" for found in sure_of(noticed, "generalization", CERTAIN))
+    if not certain or is_good or is_other or evidence.gap > max(0.1, 1 - reached):
         return None
-    return Outcome("training", f"{start}, and it could be better: {certain[0].words}", signals[:1])
+    return Outcome("training", f"not as good as it could be {start}; {certain[0].words}", signals[:1])
 
 
 def _on_others(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | None:
@@ -178,7 +212,9 @@ def _on_others(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | None
     if reached < within - 2 * MARGIN - 2 * evidence.chance_error(within):
         words = f"{good}, bad on validation data: {column} is {figure(reached)}, and {whose} reaches {figure(within)}"
         return Outcome("generalization", words, signals)
-    if sure_of(noticed, "generalization", CERTAIN) and evidence.widest_gap > 0.05:
+    is_good = reached > within + MARGIN and not says_little(evidence)
+    certain = {found.rule for found in sure_of(noticed, "generalization", CERTAIN)}
+    if certain and (evidence.widest_gap > 0.05 or "needs-early-stopping" in certain) and not is_good:
         return Outcome("generalization", f"{good}, worse on validation data: {column} is {figure(reached)}", signals)
     return None
 
@@ -189,6 +225,10 @@ def sure_of(noticed: Sequence[Finding], stage: str, least: float) -> list[Findin
 
 
 def _healthy(evidence: Evidence) -> Outcome:
+    """A run that is good, or in which nothing tells whether it is."""
+    if evidence.card is None and evidence.reached(evidence.train) < FAIR:
+        words = f"cannot be judged: train_{evidence.metric} is {figure(evidence.reached(evidence.train))}, and without "
+        return Outcome("unknown", words + f"{CARD} nothing tells what is within reach; trained again it has one")
     columns = [f"train_{evidence.metric}", *[f"val_{evidence.metric}"] * bool(evidence.val)]
     told = ", ".join(f"{column} {figure(evidence.course(column)[evidence.best])}" for column in columns)
     signals = [evidence.of_epoch(column, evidence.best, None) for column in columns]

@@ -37,7 +37,7 @@ class BatchTooSmall(Rule, name="batch-too-small"):
         if has_norm and batch <= self.with_norm:
             confidence, words = 0.9, f"batch norm takes its mean and variance from {batch} samples"
         elif batch <= self.without and swings > 0.01:
-            confidence = 0.75 if batch <= 2 else 0.6
+            confidence = 0.88 if batch <= 2 else 0.6
             words = f"a step follows {batch} samples, and {evidence.metric} changes by {swings:.3f} from epoch to epoch"
         else:
             return None

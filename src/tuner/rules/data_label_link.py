@@ -37,20 +37,21 @@ class DataLabelLink(Rule, name="data-label-link"):
     chinese = ("标签错误", "数据与标签不对应")
 
     margin: float = setting(Number(gt=0, lt=1), "above chance, what is still no better than chance", default=0.04)
+    unequal: float = setting(Number(gt=0, lt=1), "share of the largest class that makes it say little", default=0.75)
 
     def check(self, evidence: Evidence) -> Finding | None:
         card = evidence.card
-        if card is None or card.scores.chance.validation is None:
+        if card is None or card.scores.chance.validation is None or card.scores.chance.validation > self.unequal:
             return None
         chance = card.scores.chance.validation
         simple = max(finite([card.scores.linear.validation, card.scores.kernel.validation]), default=math.nan)
-        noise = self.margin + 2 * evidence.chance_error(chance)
+        bound = chance + self.margin
         val = evidence.reached(evidence.val) if evidence.val else evidence.reached(evidence.train)
-        if not simple <= chance + noise or not val <= chance + noise:
+        if not simple <= bound or not val <= bound + evidence.chance_error(chance):
             return None
         column = f"{'val' if evidence.val else 'train'}_{evidence.metric}"
         signals = [
-            Signal("scores of simple models on held-out samples", simple, chance + noise, CARD),
-            evidence.of_epoch(column, evidence.best, chance + noise),
+            Signal("scores of simple models on held-out samples", simple, bound, CARD),
+            evidence.of_epoch(column, evidence.best, bound),
         ]
         return self.found(0.9, "neither simple models nor this network do better than chance on new samples", signals)

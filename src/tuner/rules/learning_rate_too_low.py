@@ -47,7 +47,7 @@ class LearningRateTooLow(Rule, name="learning-rate-too-low"):
             if middle is not None and middle < self.change:
                 words += f", and the weights moved by {middle:.1%} of their size in all"
         elif middle is not None and middle < self.change and factor < 3:
-            confidence = grade(middle, self.change, 0.005, 0.6, 0.85)
+            confidence = grade(middle, self.change, 0.005, 0.6, 0.8)
             words = f"in {evidence.steps:,} steps the weights moved by {middle:.1%} of their size"
         else:
             return None

@@ -13,7 +13,7 @@ class NeedsEarlyStopping(Rule, name="needs-early-stopping"):
     """Validation data were best long before the end, and got worse from then on.
 
     Seen by: a best epoch in the first part of the run, and a metric on validation data that fell after it, or a loss
-    that rose far above its lowest.
+    that rose by a third or more.
     Change: early_stopping with a patience of 5; it ends the run soon after its best epoch.
     Not when: the metric stays as it was and only the loss rises a little: the network grows too sure, and that is all.
     Source: Prechelt (1998), "Early Stopping - But When?"; Goodfellow, Bengio, Courville (2016), "Deep Learning",
@@ -29,7 +29,10 @@ class NeedsEarlyStopping(Rule, name="needs-early-stopping"):
 
     share: float = setting(Number(gt=0, lt=1), "of the run, before which the best epoch lies", default=0.6)
     fall: float = setting(Number(gt=0, lt=1), "of the metric on validation data since then", default=0.02)
-    rise: float = setting(Number(gt=1), "of the loss on validation data since its lowest", default=1.5)
+    gap: float = setting(
+        Number(gt=0, lt=1), "between training and validation data, or the loss says little", default=0.08
+    )
+    rise: float = setting(Number(gt=1), "of the loss on validation data since its lowest", default=1.3)
 
     def check(self, evidence: Evidence) -> Finding | None:
         losses = finite(evidence.course("val_loss"))
@@ -41,7 +44,8 @@ class NeedsEarlyStopping(Rule, name="needs-early-stopping"):
         fall = evidence.val[best] - sum(tail) / len(tail)
         rise = losses[-1] / losses[lowest] if losses[lowest] > 0 else 1.0
         is_early = lowest < self.share * len(losses)
-        if not is_early or not (fall > self.fall and rise > 1.05):
+        is_steep = rise > self.rise and lowest < len(losses) / 3 and evidence.widest_gap > self.gap
+        if not is_early or not (is_steep or (fall > self.fall and rise > 1.05)):
             return None
         words = f"val_loss was lowest in epoch {lowest + 1} of {len(losses)} and rose to {rise:.2f} times that"
         signals = [
@@ -49,5 +53,7 @@ class NeedsEarlyStopping(Rule, name="needs-early-stopping"):
             evidence.of_epoch("val_loss", -1, self.rise * losses[lowest]),
             evidence.of_epoch(f"val_{evidence.metric}", -1, evidence.val[best] - self.fall),
         ]
-        confidence = grade(max(fall, 1e-6), self.fall, 0.1, 0.6, 0.9)
+        confidence = grade(max(fall, 1e-6), self.fall, 0.05, 0.6, 0.9)
+        if is_steep:
+            confidence = max(confidence, grade(rise, self.rise, 2, 0.86, 0.95))
         return self.found(confidence, words, signals, {"early_stopping": {"patience": 5}})

@@ -25,7 +25,8 @@ class OverRegularised(Rule, name="over-regularised"):
     title = "regularisation is too strong"
     harm = "What is to keep a network from learning by heart keeps it from learning at all."
     folds = ("too-few-epochs", "capacity-too-small", "optimizer-mismatch", "oscillation", "learning-rate-too-low",
-             "dead-units", "missing-batch-norm", "vanishing-gradient", "wrong-loss-for-task")  # fmt: skip
+             "dead-units", "missing-batch-norm", "vanishing-gradient", "wrong-loss-for-task",
+             "needs-early-stopping")  # fmt: skip
     proof = "not-overfitting"
     chinese = ("正则化过强", "正则化")
 

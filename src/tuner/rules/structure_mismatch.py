@@ -48,4 +48,4 @@ class StructureMismatch(Rule, name="structure-mismatch"):
             evidence.of_epoch(f"train_{evidence.metric}", evidence.best, None),
         ]
         cnn = {"model": {"name": "cnn", "channels": [32, 64], "hidden": [128]}}
-        return self.found(grade(gap, self.gap, 0.3, 0.7, 0.95), words, signals, cnn)
+        return self.found(grade(gap, self.gap, 0.3, 0.6, 0.95), words, signals, cnn)

@@ -37,7 +37,7 @@ class TooFewEpochs(Rule, name="too-few-epochs"):
         if is_short:
             confidence, words = 0.85 if evidence.epochs == 1 else 0.75, f"the run has {evidence.epochs} epochs"
         else:
-            confidence = grade(gain, self.gain, 0.08, 0.6, 0.9)
+            confidence = grade(gain, self.gain, 0.12, 0.6, 0.9)
             words = f"{column} grew by {gain:.3f} in the last of its {evidence.epochs} epochs"
         signals = [evidence.of_epoch(column, -1, None), evidence.of_setting("training.epochs")]
         more = [{"training.epochs": min(10_000, evidence.planned * times)} for times in (4, 10, 30)]

@@ -12,6 +12,7 @@ from typing import Any
 from tuner.config.settings import Config
 from tuner.data.card.facts import Card
 from tuner.data.columns import features
+from tuner.document.writing import flow
 from tuner.figures import finite, mean
 from tuner.monitor import best_index
 from tuner.options.layers.base import Block, PlanError
@@ -111,9 +112,9 @@ class Evidence:
         return mean(values[-size:]) - mean(values[-2 * size : -size])
 
     def swings(self, course: Sequence[float]) -> float:
-        """The mean size of a metric's changes against its own trend in the second half: of neighbouring epochs that go
-        up and down; 0 where it only grows."""
-        values = finite(course)[len(course) // 2 :]
+        """The mean size of a metric's changes against its own trend in the second half, of short runs in all but the
+        first epoch: of neighbouring epochs that go up and down; 0 where it only grows."""
+        values = finite(course)[len(course) // 2 if len(course) >= 8 else 1 :]
         steps = [after - before for before, after in pairwise(values)]
         if len(steps) < 3:
             return 0.0
@@ -201,7 +202,7 @@ class Evidence:
     def of_setting(self, key: str, threshold: float | str | None = None) -> Signal:
         """A setting as a signal."""
         value: Any = self.run.setting(key)
-        known = value if isinstance(value, int | float | str) or value is None else str(value)
+        known = value if type(value) in (int, float, str, type(None)) else flow(value)
         return Signal(key, known, threshold, CONFIG)
 
     @cached_property

@@ -12,6 +12,7 @@ from tuner.asks.diagnose.picture import picture
 from tuner.asks.diagnose.writing import command, write_next
 from tuner.choice import nearest_of
 from tuner.diagnosis import Diagnosis, diagnose, evidence_of
+from tuner.document.writing import flow
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, TunerError, UsageError
 from tuner.figures import figure, plural
@@ -85,7 +86,7 @@ def of_group(group: Group) -> tuple[Run, Evidence, Diagnosis, list[Block]]:
     there = {"layer statistics": evidence.looks, "card.json": evidence.card}
     missing = [what for what, known in there.items() if not known]
     if missing:
-        notes.append(Note(f"there is no {' and no '.join(missing)}: told from the curves and the config alone"))
+        notes.append(Note(f"without {' and '.join(missing)}: told from the curves and the config alone"))
     return run, evidence, diagnosis, notes
 
 
@@ -154,7 +155,8 @@ def _blocks(group: Group, evidence: Evidence, diagnosis: Diagnosis) -> list[Bloc
         blocks += [Text(advice) for advice in costs(evidence)]
     if diagnosis.risks:
         told = [f"{each.rule}: {each.words}" for each in diagnosis.risks[:6]]
-        blocks.append(Text("\n\n".join(told), title="Risks: signs that did no harm here"))
+        title = "Risks: signs that did no harm here" if outcome.stage == "healthy" else "Also noticed"
+        blocks.append(Text("\n\n".join(told), title=title))
     changed = next((found for found in diagnosis.findings if found.change), None)
     if changed is not None:
         blocks.append(Command(command(evidence.run, changed.change)))
@@ -169,7 +171,7 @@ def _of_finding(number: int, found: Finding) -> list[Block]:
         says.append(f"It explains, too: {', '.join(found.folds)}.")
     if found.change:
         proof = f" The recipe {rule.proof} shows what that brings." if rule.proof else ""
-        says.append(f"Change: {', '.join(f'{key} to {value}' for key, value in found.change.items())}.{proof}")
+        says.append(f"Change: {', '.join(f'{key} to {flow(value)}' for key, value in found.change.items())}.{proof}")
     title = f"{number}. {rule.title} ({found.rule}, {found.confidence:.0%} sure)"
     columns = [Column("measured"), Column("value", side="r"), Column("held against", side="r"), Column("where")]
     return [Text("\n\n".join(says), title=title), Table(columns, rows)]

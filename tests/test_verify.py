@@ -261,7 +261,7 @@ def test_the_command_stops_in_time_and_says_what_it_will_cost(runs: Path) -> Non
     assert done.returncode == 75
     first, *_, last = done.stderr.splitlines()
     assert "trainings of up to 1 epoch to choose a change, then 6 to 16 of 4 epochs" in first
-    assert "the same command goes on" in last
+    assert last.endswith("the same command goes on with runs/slow")
     assert done.stdout == ""
 
 

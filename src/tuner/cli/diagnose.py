@@ -71,7 +71,7 @@ def diagnose(
             return with_verdict(found, references[0], runs_dir, rounds, stop, write, talks) if verify else found
         except StoppedError:
             if talks:
-                say_error("stopped: what was trained is kept, and the same command goes on")
+                say_error(f"stopped: what was trained is kept, and the same command goes on with {found.data['run']}")
             raise typer.Exit(stop.asked.exit_code if stop.asked else STOPPED) from None
 
 

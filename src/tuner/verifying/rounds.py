@@ -81,7 +81,7 @@ def verify(group: Group, rounds: int, crew: Crew) -> Chain:
     """
     done: list[Round] = []
     original, *_ = of_group(group)
-    base = Base(str(original.path / CONFIG), called(original.path))
+    base = Base(str(original.path / CONFIG), called(group.path))
     while True:
         run, _, diagnosis, _ = of_group(group)
         if len(done) == rounds or (done and not (done[-1].judged and done[-1].judged.is_better)):
@@ -96,7 +96,7 @@ def verify(group: Group, rounds: int, crew: Crew) -> Chain:
 
 
 def called(path: Path) -> str:
-    """What the trainings of a run are called after: its folder, of a member of a group with the group's."""
+    """What the trainings of a run or group are called after: its folder, of a member of a group with the group's."""
     return run_name(f"{path.parent.name}-{path.name}" if varied.is_folder(path.name) else path.name)
 
 

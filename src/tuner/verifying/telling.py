@@ -48,7 +48,7 @@ def why_none(one: Round) -> str:
 
 def _round(number: int, one: Round, rounds: int) -> Iterator[Block]:
     """What was found, what was tried, what came of it, seed by seed."""
-    yield from (Note(note) for note in one.notes)
+    yield from (Note(f"note: {note}") for note in notes_on(one))
     found = one.chosen.finding if one.chosen else one.diagnosis.findings[0]
     says = [f"In {one.path}: {found.words} ({found.rule}, {found.confidence:.0%} sure)."]
     if one.chosen is not None:
@@ -60,6 +60,11 @@ def _round(number: int, one: Round, rounds: int) -> Iterator[Block]:
         yield _trials(one)
     if one.judged is not None:
         yield _pairs(one.judged)
+
+
+def notes_on(one: Round) -> list[str]:
+    """Which changes were not tried, and what makes the verdict hard to put down to one thing."""
+    return [*one.notes, *(one.judged.comparison.notes if one.judged else ())]
 
 
 def _trials(one: Round) -> Table:
@@ -145,7 +150,7 @@ def _round_data(one: Round) -> dict[str, Any]:
         "run": str(one.path),
         "stage": one.diagnosis.outcome.stage,
         "metric": one.metric,
-        "notes": list(one.notes),
+        "notes": notes_on(one),
         "candidates": [{"rule": each.finding.rule, "change": dict(each.change)} for each in one.candidates],
         "trials": [_trial_data(each) for each in one.trials],
         "rule": one.chosen.finding.rule if one.chosen else None,

@@ -310,12 +310,17 @@ def test_which_changes_are_tried(runs: Path) -> None:
     first = Finding("learning-rate-too-low", 0.9, "", (), [{"optimizer.lr": 0.1}, {"optimizer.lr": 1e-4}, {"seed": 7}])
     leak = Finding("leakage", 0.8, "", (), [{"data.duplicates": "together"}])
     odd = Finding("overfitting", 0.7, "", (), [{"model.dropout": 2}])
-    later = Finding("too-few-epochs", 0.6, "", (), [{"training.epochs": 9}, {"training.epochs": 99}])
-    chosen, notes = candidates_of(base, found(first, leak, odd, later))
-    assert [each.words for each in chosen] == ["optimizer.lr=0.1", "training.epochs=9", "seed=7"], (
-        "what the config has already is no change"
+    later = Finding(
+        "too-few-epochs", 0.6, "", (), [{"training.epochs": 9}, {"training.epochs": 99}, {"training.epochs": 98}]
     )
-    assert [note.partition(" is not tried")[0] for note in notes] == ["data.duplicates=together", "model.dropout=2"]
+    stop = Finding("needs-early-stopping", 0.6, "", (), [{"early_stopping": {"patience": 5}}])
+    chosen, notes = candidates_of(base, found(first, leak, stop, odd, later))
+    assert [each.words for each in chosen] == [
+        "optimizer.lr=0.1", "training.epochs=9", "seed=7", "training.epochs=99"
+    ], "what the config has already is no change"  # fmt: skip
+    assert [note.partition(" is not tried")[0] for note in notes] == [
+        "data.duplicates=together", "early_stopping={patience: 5}", "model.dropout=2"
+    ]  # fmt: skip
     many = replace(first, changes=[{"optimizer.lr": float(lr)} for lr in range(1, 9)])
     assert len(candidates_of(base, found(many))[0]) == MOST
     assert candidates_of(base, found()) == ([], [])
@@ -332,7 +337,7 @@ def test_a_quarter_of_the_epochs_unless_their_number_is_changed(runs: Path) -> N
 
     assert epochs({"optimizer.lr": 0.1}, {"model.dropout": 0.5}) == 10
     assert epochs({"optimizer.lr": 0.1}, {"training.epochs": 60}) == 60
-    assert epochs({"early_stopping": {"patience": 5}}) == 40
+    assert epochs({"early_stopping": {"patience": 5}, "optimizer.lr": 0.1}) == 40
     assert epochs({"scheduler": "cosine"}) == 40
 
 

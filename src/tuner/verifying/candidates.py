@@ -66,29 +66,39 @@ class Candidate:
 
 
 def candidates_of(base: Base, diagnosis: Diagnosis) -> tuple[list[Candidate], list[str]]:
-    """The first change of each finding, then the others of the first one: at most `MOST` that differ; and why others
+    """The first change of each finding, then the others, finding by finding: at most `MOST` that differ; and why others
     are left out. Raises NotFoundError where the data is missing."""
     findings = [found for found in diagnosis.findings if found.changes]
     asked = [(found, found.change) for found in findings]
-    asked += [(found, change) for found in findings[:1] for change in found.changes[1:]]
+    asked += [(found, change) for found in findings for change in found.changes[1:]]
+    if not asked:
+        return [], []
+    before = base.load()
     chosen: list[Candidate] = []
     notes: list[str] = []
-    known = {base.load().hash} if asked else set()
+    known = {before.hash}
     for finding, change in asked:
-        words = " ".join(overrides(change))
-        if moved := [key for key in change if moves_the_measure(key)]:
-            what = "a verdict would compare values of different samples"
-            notes.append(f"{words} is not tried: {', '.join(moved)} changes what is measured, and {what}")
-            continue
         try:
             loaded = base.load(change)
+            reason = no_use(change, before)
         except ConfigError as error:
-            notes.append(f"{words} is not tried: {error.faults[0].message}")
-            continue
-        if loaded.hash not in known and len(chosen) < MOST:
+            reason = error.faults[0].message
+        if reason:
+            notes.append(f"{' '.join(overrides(change))} is not tried: {reason}")
+        elif loaded.hash not in known and len(chosen) < MOST:
             known.add(loaded.hash)
             chosen.append(Candidate(finding, change, loaded))
-    return chosen, notes
+    return chosen, list(dict.fromkeys(notes))
+
+
+def no_use(change: Change, before: Loaded) -> str:
+    """Why a change of this config cannot be judged, or cannot be better; "" where it may."""
+    moved = [key for key in change if moves_the_measure(key)]
+    if moved:
+        return f"{', '.join(moved)} changes what is measured, and values of different samples would be compared"
+    if set(change) == {"early_stopping"} and before.config.early_stopping is None:
+        return "up to its stop a run is the same, and its best epoch counts: it spares epochs, and gains nothing else"
+    return ""
 
 
 def moves_the_measure(key: str) -> bool:

@@ -25,7 +25,7 @@ from tuner.config.load import load
 from tuner.config.varied import SEEDS, SPLITS, Key, members
 from tuner.errors import BUG, HeldError, NotFoundError, TunerError
 from tuner.events import Ended, EpochDone, Failed, MemberTold, Started, from_json
-from tuner.members import Member, _member, group_code, local, train_group
+from tuner.members import Member, _member, group_code, local, staying, train_group
 from tuner.members.opening import command_of, hold, open_group
 from tuner.opening import Request
 from tuner.runs.family import average, read_group
@@ -399,6 +399,22 @@ def test_a_bug_in_a_worker_is_told_with_its_report(workplace: Any) -> None:
     report = Path(message.message.rpartition("report ")[2])
     assert "Traceback" in report.read_text()
     report.unlink()
+
+
+def test_workers_stay_for_the_next_family(workplace: Any) -> None:
+    """What they imported is there already; and they end with whoever held them."""
+    processes: list[set[int]] = []
+    with staying() as executor:
+        assert isinstance(executor, local.Pool)
+        for rate in ("0.1", "0.2"):
+            session = opened(workplace, SMALL, (0, 1), f"optimizer.lr={rate}")
+            *_, last = train_group(session, StopRequests(), executor)
+            assert last == Ended(last.run, {"exit_code": 0})  # type: ignore[union-attr]
+            processes.append({worker.process.pid for worker in executor.workers})
+            assert executor.busy() == []
+        workers = [*executor.workers]
+    assert processes[0] == processes[1]
+    assert [worker.process.poll() is None for worker in workers] == [False] * len(workers)
 
 
 def test_a_bug_in_one_member_is_reported_and_the_next_one_is_trained(workplace: Any) -> None:

@@ -53,7 +53,7 @@ def train(case: Case, seed: int, runs: Path) -> Row:
     loaded = load("bench", (*case.overrides, f"seed={seed}"), default_name=case.name, given=case.text)
     splits = kept().of(loaded.dataset, SEEDS)
     request = Request(runs, name, argv=("tuner", "train", case.name, "--run", name))
-    if (runs / name).exists() and not is_of(runs / name, loaded.hash):
+    if (runs / name).exists() and not is_of(runs / name, loaded.hash, splits.fingerprint):
         shutil.rmtree(runs / name)
     opened = open_session(loaded, request, splits)
     if isinstance(opened, Answered):
@@ -65,15 +65,16 @@ def train(case: Case, seed: int, runs: Path) -> Row:
     return {"case": case.name, "seed": seed, "folder": name, "seconds": seconds, "state": state, "config": case.digest}
 
 
-def is_of(folder: Path, config_hash: str) -> bool:
-    """Whether a run folder is one of this config."""
+def is_of(folder: Path, config_hash: str, fingerprint: str) -> bool:
+    """Whether a run folder is one of this config, and of this data: where that lies is no part of the config."""
     from tuner.errors import NotFoundError
     from tuner.runs.folder import glance
 
     try:
-        return glance(folder).identity.config_hash == config_hash
+        there = glance(folder).identity
     except NotFoundError:
         return False
+    return (there.config_hash, there.data_fingerprint) == (config_hash, fingerprint)
 
 
 def told(case: Case, seed: int, runs: Path) -> Row:

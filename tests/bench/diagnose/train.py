@@ -2,9 +2,9 @@
 
     TUNER_DATA=... python tests/bench/diagnose/train.py WORK [--processes 2] [--seeds 5] [--only WORD ...]
 
-Run folders are WORK/runs/CASE-SEED. WORK/runs.jsonl has a line for each: case, seed, folder, seconds, state, and a
-digest of the config; a run whose line and folder are there is not trained again. Each process keeps its imports and the
-data it read last, and uses one thread.
+Run folders are WORK/runs/CASE-SEED. WORK/runs.jsonl has a line for each: case, seed, folder, seconds (of a core, not of
+the clock), state, and a digest of the config; a run whose line and folder are there is not trained again. Each process
+keeps its imports and the data it read last, and uses one thread.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def train(case: Case, seed: int, runs: Path) -> Row:
     from tuner.stopping import StopRequests
 
     torch.set_num_threads(1)
-    began = time.perf_counter()
+    began = time.process_time()
     name = f"{case.name}-{seed}"
     loaded = load("bench", (*case.overrides, f"seed={seed}"), default_name=case.name, given=case.text)
     splits = kept().of(loaded.dataset, SEEDS)
@@ -61,7 +61,7 @@ def train(case: Case, seed: int, runs: Path) -> Row:
     else:
         *_, last = begin(opened, StopRequests())
         state = last.status["state"]  # type: ignore[union-attr]
-    seconds = round(time.perf_counter() - began, 2)
+    seconds = round(time.process_time() - began, 2)
     return {"case": case.name, "seed": seed, "folder": name, "seconds": seconds, "state": state, "config": case.digest}
 
 

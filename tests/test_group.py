@@ -325,10 +325,11 @@ def test_what_the_command_prints(workplace: Any) -> None:
     said = command(workplace, "--seeds", "2", "--require", "test_accuracy>=0", "--require", "val_loss<0")
     mean = end["mean"]["best"]["val_loss"]
     assert (said.returncode, said.stdout) == (1, "runs/c-1\n")
-    tail = said.stderr.splitlines()[-4:]
-    assert tail[:2] == ["end     finished", "next    tuner curves c-1"]
-    assert tail[2].startswith("required val_loss<0: it is ")
-    assert float(tail[2].split()[-1]) == pytest.approx(mean, rel=1e-3)
+    tail = said.stderr.splitlines()[-5:]
+    assert [tail[0], tail[2]] == ["end     finished", "next    tuner curves c-1"]
+    assert tail[1].startswith("found   bad on its training data (batch-too-large, ")
+    assert tail[3].startswith("required val_loss<0: it is ")
+    assert float(tail[3].split()[-1]) == pytest.approx(mean, rel=1e-3)
 
     held = command(workplace, "--seeds", "2", "--require", "val_accurcy>=0.5")
     assert held.returncode == 2

@@ -1,0 +1,158 @@
+"""How far the changes that a diagnosis proposes bring a fault back to its twin.
+
+    TUNER_DATA=... python tests/bench/diagnose/repair.py WORK [--side hold-out] [--seeds 3] [--processes 2] [--json]
+
+For every fault that does harm (labels.py) and every seed-0 run that is told a finding: at most four changes, the first
+of each finding and then the others, are trained with the fault's own seed; the one that is best on validation data is
+trained with other seeds. What it brings back is (repaired - faulty) / (twin - faulty) on what the fault is measured on,
+means over these seeds, between 0 and 1; from 0.8 on a fault is repaired. A run that is told nothing brings nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from labels import Result, by_case, harms, number, results
+from score import PARTS, Share
+from suite import Case, cases
+from train import RUNS, trained
+
+MOST = 4
+REPAIRED = 0.8
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What became of a fault: the changes that were tried, the one that was chosen, how much of the loss came back."""
+
+    case: Case
+    tried: int
+    change: str
+    share: float
+
+
+def changes_of(run: Path) -> list[dict[str, Any]]:
+    """The changes that the diagnosis of a run proposes: the first of each finding, then the others."""
+    from tuner.diagnosis import diagnose, evidence_of
+    from tuner.runs.folder import read
+
+    findings = diagnose(evidence_of(read(run))).findings
+    asked = [dict(found.change) for found in findings if found.change]
+    asked += [dict(change) for found in findings for change in found.changes[1:]]
+    return [change for at, change in enumerate(asked) if change not in asked[:at]]
+
+
+def with_change(case: Case, number: int, change: dict[str, Any], seeds: tuple[int, ...]) -> Case:
+    settings = tuple(f"{key}={json.dumps(value)}" for key, value in change.items())
+    return replace(case, name=f"{case.name}--{number}", overrides=(*case.overrides, *settings), seeds=seeds)
+
+
+def is_loadable(case: Case) -> bool:
+    """Whether the config language takes the change."""
+    from tuner.config.load import load
+    from tuner.errors import TunerError
+
+    try:
+        load("bench", case.overrides, default_name=case.name, given=case.text)
+    except TunerError:
+        return False
+    return True
+
+
+def train_all(work: Path, asked: list[Case], processes: int) -> dict[str, list[Result]]:
+    """Trains what is missing of these cases; their results by name."""
+    (work / RUNS).mkdir(parents=True, exist_ok=True)
+    there = {(each.case.name, each.seed) for each in results(work, asked)}
+    todo = [(case, seed) for case in asked for seed in case.seeds if (case.name, seed) not in there]
+    for at, row in enumerate(trained(work, todo, processes), 1):
+        print(f"{at}/{len(todo)} {row['case']}-{row['seed']}: {row['state']}", file=sys.stderr, flush=True)
+    return by_case(results(work, asked))
+
+
+def judged(result: Result) -> float:
+    """What a change is chosen by: the fault's measure where that is of validation data, else the metric there."""
+    from tuner.runs.folder import read
+
+    measure = result.case.measure
+    metric = measure if measure.startswith("val_") else f"val_{'r2' if 'r2' in measure else 'accuracy'}"
+    return number(read(result.folder), metric)
+
+
+def repairs(work: Path, side: str, seeds: int, processes: int) -> Iterator[Repair]:
+    """Tries and judges the changes of every fault of a side that does harm."""
+    suite = cases(work)
+    known = by_case(results(work, suite))
+    harmful = {name for name, each in harms([one for many in known.values() for one in many]).items() if each.is_one}
+    chosen = [case for case in suite if case.name in harmful and case.is_tuned == PARTS[side]]
+    tries: dict[str, list[tuple[Case, dict[str, Any]]]] = {}
+    for case in chosen:
+        run = next(each.folder for each in known[case.name] if each.seed == 0)
+        made = [(with_change(case, at, change, (0,)), change) for at, change in enumerate(changes_of(run))]
+        tries[case.name] = [each for each in made if is_loadable(each[0])][:MOST]
+    place = work / "repair"
+    found = train_all(place, [case for many in tries.values() for case, _ in many], processes)
+    best: dict[str, tuple[Case, dict[str, Any]]] = {}
+    for name, many in tries.items():
+        there = [each for each in many if each[0].name in found]
+        if there:
+            best[name] = max(there, key=lambda each: judged(found[each[0].name][0]))
+    verdicts = [replace(case, seeds=tuple(range(1, 1 + seeds))) for case, _ in best.values()]
+    judged_by = train_all(place, verdicts, processes)
+    for case in chosen:
+        if case.name not in best:
+            yield Repair(case, len(tries[case.name]), "", 0.0)
+            continue
+        repaired, change = best[case.name]
+        yield Repair(case, len(tries[case.name]), json.dumps(change), share_of(case, known, judged_by[repaired.name]))
+
+
+def share_of(case: Case, known: dict[str, list[Result]], repaired: list[Result]) -> float:
+    """How much of what a fault costs came back, of the seeds that all three were trained with."""
+    by_seed = [
+        {each.seed: number_of(each, case) for each in many} for many in (known[case.name], known[case.twin], repaired)
+    ]
+    seeds = sorted(set(by_seed[2]) & set(by_seed[0]) & set(by_seed[1]) - {0})
+    faulty, twin, now = (sum(each[seed] for seed in seeds) / len(seeds) for each in by_seed)
+    return min(1.0, max(0.0, (now - faulty) / (twin - faulty))) if twin > faulty else 1.0
+
+
+def number_of(result: Result, case: Case) -> float:
+    """A run's value of the fault's measure, larger being better."""
+    from tuner.runs.folder import read
+
+    return number(read(result.folder), case.measure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--side", choices=PARTS, default="hold-out")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    found = list(repairs(asked.work, asked.side, asked.seeds, asked.processes))
+    done = sum(each.share >= REPAIRED for each in found)
+    whole = Share(done, len(found))
+    mean = sum(each.share for each in found) / max(1, len(found))
+    if asked.json:
+        rows = [
+            {"case": each.case.name, "tried": each.tried, "change": each.change, "share": each.share} for each in found
+        ]
+        print(json.dumps({"side": asked.side, "repaired": whole.plain(), "mean": mean, "faults": rows}))
+        return
+    print(f"{asked.side}: at least {REPAIRED:.0%} of the loss came back for {whole}; {mean:.0%} in the mean;")
+    print(f"{sum(each.tried for each in found) / max(1, len(found)):.1f} changes tried a fault, {MOST} at most\n")
+    print("| fault | tried | change | came back |\n|---|---|---|---|")
+    for each in sorted(found, key=lambda one: one.share):
+        print(f"| {each.case.name} | {each.tried} | {each.change} | {each.share:.0%} |")
+
+
+if __name__ == "__main__":
+    main()

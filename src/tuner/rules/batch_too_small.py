@@ -30,14 +30,18 @@ class BatchTooSmall(Rule, name="batch-too-small"):
     with_norm: int = setting(Integer(ge=1), "up to this batch norm measures nothing", default=4)
     without: int = setting(Integer(ge=1), "up to this a swinging metric is the batch's fault", default=4)
 
+    least: int = setting(Integer(ge=1), "up to this a step is an accident", default=2)
+
     def check(self, evidence: Evidence) -> Finding | None:
         batch = evidence.batch
         has_norm = any(block.batch_norm for block in evidence.inner.values())
         swings = max(evidence.swings(evidence.train), evidence.swings(evidence.val))
         if has_norm and batch <= self.with_norm:
             confidence, words = 0.9, f"batch norm takes its mean and variance from {batch} samples"
+        elif batch <= self.least:
+            confidence, words = 0.9, f"a step follows {batch} sample{'s' if batch > 1 else ''}"
         elif batch <= self.without and swings > 0.01:
-            confidence = 0.88 if batch <= 2 else 0.6
+            confidence = 0.6
             words = f"a step follows {batch} samples, and {evidence.metric} changes by {swings:.3f} from epoch to epoch"
         else:
             return None

@@ -270,7 +270,8 @@ def is_held(run: Run, signal: Signal) -> bool:
     if WORKED_OUT.fullmatch(signal.signal):
         return (run.path / name).exists()
     if name == CONFIG:
-        return flow(run.setting(signal.signal)) == flow(signal.value)
+        value = run.setting(signal.signal)
+        return signal.value in (value, flow(value))
     return str(signal.value) in leaves(json.loads((run.path / name).read_bytes()))
 
 

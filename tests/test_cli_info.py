@@ -27,7 +27,7 @@ from tuner.cli.fetching import where
 from tuner.config.schema import json_schema
 from tuner.data.download import Progress
 from tuner.errors import UsageError
-from tuner.explain.language import kinds
+from tuner.explain.language import listed
 from tuner.render.terminal import Look, paragraphs
 from tuner.shipped import configs
 
@@ -80,16 +80,16 @@ def test_answers_without_torch_and_numpy(tmp_path: Path) -> None:
 
 def test_list_shows_every_kind_and_every_name(said: Said) -> None:
     lines = said("list").splitlines()
-    assert [line.split()[0] for line in lines[1:]] == ["configs", "recipes", *map(plural, kinds())]
-    for kind, line in zip(kinds().values(), lines[3:], strict=True):
+    assert [line.split()[0] for line in lines[1:]] == ["configs", "recipes", *map(plural, listed())]
+    for kind, line in zip(listed().values(), lines[3:], strict=True):
         assert line.split(maxsplit=1)[1] == ", ".join(kind.members)
-    assert json.loads(said("list", "--json"))["optimizers"] == list(kinds()["optimizer"].members)
-    assert said("list", "-q").split() == ["configs", "recipes", *map(plural, kinds())]
+    assert json.loads(said("list", "--json"))["optimizers"] == list(listed()["optimizer"].members)
+    assert said("list", "-q").split() == ["configs", "recipes", *map(plural, listed())]
 
 
-@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("kind", listed())
 def test_list_of_a_kind(kind: str, said: Said) -> None:
-    members = kinds()[kind].members
+    members = listed()[kind].members
     assert said("list", kind, "-q").split() == list(members)
     assert said("list", plural(kind).title(), "-q").split() == list(members)
     table = said("list", kind).split("\n\n")[0].splitlines()

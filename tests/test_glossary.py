@@ -121,13 +121,12 @@ def test_the_words_are_found() -> None:
 def test_states_verdicts_and_identity_are_explained() -> None:
     from dataclasses import fields
 
-    from tuner.asks.compare import comparison
+    from tuner.asks.compare.words import VERDICTS
     from tuner.runs.family import DAMAGED
     from tuner.runs.files import STATES
     from tuner.runs.identity import Identity
 
-    verdicts = [comparison.BETTER, comparison.WORSE, comparison.EQUIVALENT, comparison.UNDECIDED]
-    for word in (*STATES, DAMAGED, *verdicts, *(field.name for field in fields(Identity))):
+    for word in (*STATES, DAMAGED, *VERDICTS, *(field.name for field in fields(Identity))):
         assert [meaning for meaning in explain(word) if meaning.what == "word of tuner" or "setting" in meaning.what], (
             word
         )

@@ -25,7 +25,7 @@ from tuner.config.load import load
 from tuner.config.varied import SEEDS, SPLITS, Key, members
 from tuner.errors import BUG, HeldError, NotFoundError, TunerError
 from tuner.events import Ended, EpochDone, Failed, MemberTold, Started, from_json
-from tuner.members import Member, _member, group_code, local, train_group
+from tuner.members import Member, _member, group_code, local, staying, train_group
 from tuner.members.opening import command_of, hold, open_group
 from tuner.opening import Request
 from tuner.runs.family import average, read_group
@@ -325,10 +325,11 @@ def test_what_the_command_prints(workplace: Any) -> None:
     said = command(workplace, "--seeds", "2", "--require", "test_accuracy>=0", "--require", "val_loss<0")
     mean = end["mean"]["best"]["val_loss"]
     assert (said.returncode, said.stdout) == (1, "runs/c-1\n")
-    tail = said.stderr.splitlines()[-4:]
-    assert tail[:2] == ["end     finished", "next    tuner curves c-1"]
-    assert tail[2].startswith("required val_loss<0: it is ")
-    assert float(tail[2].split()[-1]) == pytest.approx(mean, rel=1e-3)
+    tail = said.stderr.splitlines()[-5:]
+    assert [tail[0], tail[2]] == ["end     finished", "next    tuner curves c-1"]
+    assert tail[1].startswith("found   bad on its training data (batch-too-large, ")
+    assert tail[3].startswith("required val_loss<0: it is ")
+    assert float(tail[3].split()[-1]) == pytest.approx(mean, rel=1e-3)
 
     held = command(workplace, "--seeds", "2", "--require", "val_accurcy>=0.5")
     assert held.returncode == 2
@@ -399,6 +400,22 @@ def test_a_bug_in_a_worker_is_told_with_its_report(workplace: Any) -> None:
     report = Path(message.message.rpartition("report ")[2])
     assert "Traceback" in report.read_text()
     report.unlink()
+
+
+def test_workers_stay_for_the_next_family(workplace: Any) -> None:
+    """What they imported is there already; and they end with whoever held them."""
+    processes: list[set[int]] = []
+    with staying() as executor:
+        assert isinstance(executor, local.Pool)
+        for rate in ("0.1", "0.2"):
+            session = opened(workplace, SMALL, (0, 1), f"optimizer.lr={rate}")
+            *_, last = train_group(session, StopRequests(), executor)
+            assert last == Ended(last.run, {"exit_code": 0})  # type: ignore[union-attr]
+            processes.append({worker.process.pid for worker in executor.workers})
+            assert executor.busy() == []
+        workers = [*executor.workers]
+    assert processes[0] == processes[1]
+    assert [worker.process.poll() is None for worker in workers] == [False] * len(workers)
 
 
 def test_a_bug_in_one_member_is_reported_and_the_next_one_is_trained(workplace: Any) -> None:

@@ -34,7 +34,7 @@ for _rank, _names in enumerate(
         "predicting probing",
         "members",
         "asks",
-        "recipe notebook",
+        "recipe notebook verifying",
         "render",
         "cli",
         "__main__",

@@ -35,6 +35,10 @@ class Stop:
         return STOPPED if self.signal is None else 128 + self.signal
 
 
+class StoppedError(Exception):
+    """A stop was asked for between two trainings: what was trained so far is there, and the same command goes on."""
+
+
 class StopRequests:
     """While entered, a signal is a request; so is the end of `max_time` seconds, shown as ``--max-time``.
 
@@ -57,6 +61,11 @@ class StopRequests:
         if self._asked is None and self._deadline is not None and time.monotonic() >= self._deadline:
             self._asked = Stop("--max-time")
         return self._asked
+
+    def check(self) -> None:
+        """Raises StoppedError where a stop was asked for."""
+        if self.asked is not None:
+            raise StoppedError
 
     def ask(self, stop: Stop) -> None:
         """Asks from within the program; the first reason stands."""

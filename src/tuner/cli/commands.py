@@ -59,7 +59,7 @@ COMMANDS = {
     "curves": Entry("questions:curves", "Draw the curves of runs, in the terminal and as a picture."),
     "diff": Entry("questions:diff", "Show in what runs, groups and configs differ."),
     "compare": Entry("questions:compare", "Compare groups of runs, paired by seed."),
-    "diagnose": Entry("questions:diagnose", "Tell what is wrong with runs, on what evidence, and what to change."),
+    "diagnose": Entry("diagnose:diagnose", "Tell what is wrong with runs, on what evidence, and what to change."),
     "predict": Entry("predict:predict", "Predict the target of new rows with a trained run or group."),
     "early-stop": Entry("questions:early_stop", "Tell where early stopping would have ended a run."),
     "lr-find": Entry("lr_find:lr_find", "Find a learning rate for a config: a short test in which it grows."),

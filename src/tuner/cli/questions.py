@@ -49,9 +49,6 @@ LEAST_EFFECT = "Equivalent: no difference found, and the 95 % interval lies with
 DIRECTION = "Which way is better, where that is not known."
 FAIL_ON = "Exit with 1 on better, worse, equivalent or undecided."
 BY = "Groups on several data sets: a table of ideas and data sets."
-FOUND = "Exit with 1 where there is a finding, or a risk."
-NEXT = "Write the config to try next, the run's own with one change."
-EVIDENCE = "Draw the evidence: curves, gradients and units layer by layer."
 PATIENCE = "Epochs without improvement before the stop."
 MONITOR = "Metrics to watch; default: each run's monitor."
 OWN = "A .csv, .tsv or .parquet file, text also as .gz; .npz; none: the digits' config."
@@ -249,27 +246,6 @@ def compare(
     most 0.05. That takes 6 pairs, more with several groups. From seeds alone a verdict holds on their split; splits and
     folds are judged by the corrected resampled t-test. Settle on the number of seeds before you look: seeds added
     until p is small enough find differences that are not there.
-    """
-
-
-@asking
-def diagnose(
-    references: RunsArgument,
-    fail_on: Annotated[list[str], Option(metavar="finding|risk", help=FOUND)] = EMPTY,
-    write: Annotated[Path | None, Option(parser=path_of, metavar="FILE", help=NEXT)] = None,
-    png: Annotated[Path | None, Option(parser=path_of, metavar="FILE", help=EVIDENCE)] = None,
-    runs_dir: RunsDir = RUNS,
-) -> None:
-    """\b
-    tuner diagnose digits-1
-    tuner diagnose adam sgd                     groups: what most of their members have
-    tuner diagnose digits-1 --write next.yaml   the config to try next
-    tuner diagnose digits-1 --png why.png       the evidence as a picture
-    tuner diagnose @1 --fail-on finding -q      for scripts: exit 1 where something is wrong
-
-    First it is asked whether the run is good on its training data; only then whether it is good on others. What is told
-    is a finding where the outcome is bad, and a risk where it is not. -q prints the stage, the first finding and the
-    run.
     """
 
 

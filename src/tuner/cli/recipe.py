@@ -20,14 +20,13 @@ from tuner.choice import Section
 from tuner.cli.members import Members, parse_members
 from tuner.cli.shared import EMPTY, Manner, offers, training
 from tuner.config.load import load
-from tuner.config.varied import Key, named
 from tuner.data.files import locate
 from tuner.durable.reading import JSON_LIMIT, json_bytes, read_bytes
 from tuner.durable.writing import write_file
-from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
-from tuner.events import Ended, Failed, MemberTold
+from tuner.errors import HeldError, NotFoundError, UsageError
+from tuner.events import Ended
 from tuner.explain.language import default_text
-from tuner.members import train_group
+from tuner.members import train_whole
 from tuner.members.opening import GroupSession, open_group
 from tuner.opening import Request, command_line
 from tuner.options.metrics import Column as Measured
@@ -62,8 +61,6 @@ UPDATE = "Rewrite result.json, curves.svg and the tables of the README files."
 Names = Annotated[list[str], Argument(metavar="NAME...", help=ALL, autocompletion=offers("recipes"))]
 Seeds = Annotated[str | None, Option(metavar="N|LIST", help=SEEDS)]
 Splits = Annotated[str | None, Option(metavar="N|LIST", help=SPLITS)]
-PASSED_OVER = (0, 3)
-"""Exit codes of a group with which its recipe goes on: a member that diverged is a result."""
 START, END = "<!-- result -->", "<!-- /result -->"
 _MARKED = re.compile(rf"^{START}[ \t]*\r?$.*?^{END}(?=[ \t]*\r?$)", re.MULTILINE | re.DOTALL)
 _TABLE = re.compile(r"^\|.*(?:\n\|.*)*", re.MULTILINE)
@@ -235,21 +232,14 @@ def train(recipe: Recipe, asked: Asked, stop: StopRequests) -> Groups:
 
 def follow(session: GroupSession, stop: StopRequests, silent: bool) -> Path:
     """Trains one group. Raises ResourceError or NotFoundError where a member could not be trained."""
-    failed: tuple[Key, Failed] | None = None
     with Talk(None if silent else sys.stderr) as talk:
         view = GroupView(talk)
-        for event in train_group(session, stop):
+        for event in train_whole(session, stop):
             view.show(event)
-            if isinstance(event, MemberTold) and isinstance(event.event, Failed):
-                failed = failed or (event.key, event.event)
             if isinstance(event, Ended):
-                path, code = event.run, event.status["exit_code"]
-        view.end([])
-        talk.line("")
-    if failed is not None and stop.asked is None and code not in PASSED_OVER:
-        kind = ResourceError if code == ResourceError.exit_code else NotFoundError
-        key, told = failed
-        raise kind(f"{path}: {named(session.varies, key)} could not be trained: {told.message}", fix=told.fix)
+                path = event.run
+                view.end([])
+                talk.line("")
     return path
 
 

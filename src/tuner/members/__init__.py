@@ -8,29 +8,32 @@ Nothing here imports torch before a member is trained.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tuner.config import varied
 from tuner.config.comparison import meaning_hash
 from tuner.config.load import load
 from tuner.crash import report
 from tuner.data.splits import load as split
-from tuner.errors import BUG, NotFoundError, TunerError
+from tuner.errors import BUG, NotFoundError, ResourceError, TunerError
 from tuner.events import Ended, Event, Failed, GroupEvent, MemberTold, Started
-from tuner.members.opening import GroupSession, command_of, hold
+from tuner.members.opening import Alone, GroupSession, command_of, hold
 from tuner.opening import Answered, Request, open_session
 from tuner.stopping import StopRequests
 
 if TYPE_CHECKING:
     from tuner.data.source import Dataset, Raw
     from tuner.data.splits import Splits
+    from tuner.runs.identity import Identity
 
 FIRST = (70, 143, 130, 75, 73, 5, 4, 3)
 """Which exit code of a member becomes the family's."""
+PASSED_OVER = (0, 3)
+"""Exit codes of a family that is whole: a member that diverged is a result."""
 LEFT_OVER = 15.0
 """Seconds to wait for a member that the worker of a killed family still holds: it is about to save and stop."""
 
@@ -51,10 +54,21 @@ class Member:
     wait: float
 
 
-def train_group(session: GroupSession, stop: StopRequests, executor: str = "local") -> Generator[GroupEvent]:
+class Executor(Protocol):
+    """What such a module is; an object may be one, too."""
+
+    def at_once(self, identity: Identity) -> int:
+        """How many side by side."""
+
+    def run(self, members: Iterator[Member], at_once: int, stop: StopRequests) -> Generator[tuple[str, Event | Failed]]:
+        """Trains them; yields what each of them tells."""
+
+
+def train_group(session: GroupSession, stop: StopRequests, executor: str | Executor = "local") -> Generator[GroupEvent]:
     """Trains the members that have not come to an end yet; Started comes first and Ended last. A member that
     fails does not stop the others. Raises TunerError before the first member begins."""
-    lock, by = hold(session), import_module(f"{__name__}.{executor}")
+    lock = hold(session)
+    by = import_module(f"{__name__}.{executor}") if isinstance(executor, str) else executor
     with ExitStack() as held:
         held.callback(lock.release)
         held.enter_context(stop.listening())
@@ -63,8 +77,8 @@ def train_group(session: GroupSession, stop: StopRequests, executor: str = "loca
         codes = {key: int(status.get("exit_code") or 0) for key, status in ended.items()}
         at_once = by.at_once(session.identity)
         notes = (*session.loaded.notes, *session.notes)
-        about = {"varies": session.varies, "members": session.members, "ended": ended, "at_once": at_once}
-        yield Started(run=lock.path, notes=notes, **about, **session.begun)
+        about: dict[str, Any] = {"varies": session.varies, "members": session.members, **session.begun}
+        yield Started(run=lock.path, notes=notes, ended=ended, at_once=at_once, **about)
         keys = {varied.folder(session.varies, key): key for key in session.members if key not in codes}
         members = (_member(session, lock.path, key) for key in keys.values())
         for name, event in held.enter_context(closing(by.run(members, at_once, stop))):
@@ -75,6 +89,36 @@ def train_group(session: GroupSession, stop: StopRequests, executor: str = "loca
         if stop.asked is not None:  # what was not begun, or had nothing to save yet, is stopped as well
             codes |= {key: stop.asked.exit_code for key in session.members if key not in codes}
         yield Ended(lock.path, {"exit_code": group_code(codes.values())})
+
+
+@contextmanager
+def staying(executor: str = "local") -> Iterator[Executor]:
+    """An executor whose workers stay from one family to the next."""
+    with closing(import_module(f"{__name__}.{executor}").Pool()) as pool:
+        yield pool
+
+
+def train_alone(runs: Sequence[Alone], stop: StopRequests, by: Executor) -> Generator[tuple[str, Event | Failed]]:
+    """Trains runs that are members of nothing, side by side; yields what each of them tells, by its folder's name."""
+    members = (_alone(run) for run in runs)
+    with stop.listening(), closing(by.run(members, by.at_once(runs[0].session.identity), stop)) as told:
+        yield from told
+
+
+def train_whole(session: GroupSession, stop: StopRequests, executor: str | Executor = "local") -> Generator[GroupEvent]:
+    """`train_group`, which in the end raises ResourceError or NotFoundError where a member could not be trained."""
+    failed: tuple[varied.Key, Failed] | None = None
+    for event in train_group(session, stop, executor):
+        yield event
+        if isinstance(event, MemberTold) and isinstance(event.event, Failed):
+            failed = failed or (event.key, event.event)
+    assert isinstance(event, Ended)  # noqa: S101 - it comes last
+    code = event.status["exit_code"]
+    if failed is not None and stop.asked is None and code not in PASSED_OVER:
+        kind = ResourceError if code == ResourceError.exit_code else NotFoundError
+        key, told = failed
+        named = varied.named(session.varies, key)
+        raise kind(f"{event.run}: {named} could not be trained: {told.message}", fix=told.fix)
 
 
 def group_code(codes: Collection[int]) -> int:
@@ -96,6 +140,22 @@ def _member(session: GroupSession, path: Path, key: varied.Key) -> Member:
         folder=str(path),
         argv=command_of(session, path),
         wait=max(LEFT_OVER, session.request.wait),
+    )
+
+
+def _alone(run: Alone) -> Member:
+    loaded, request = run.session.loaded, run.session.request
+    return Member(
+        name=run.path.name,
+        overrides=run.overrides,
+        options={},
+        varies=(),
+        source=run.source,
+        given=loaded.source.decode("latin-1"),
+        config_hash=loaded.hash,
+        folder=str(run.path.parent),
+        argv=request.argv,
+        wait=max(LEFT_OVER, request.wait),
     )
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import IO
 
@@ -37,8 +37,8 @@ def at_once(identity: Identity) -> int:
 
 def run(members: Iterator[Member], at_once: int, stop: StopRequests) -> Generator[Told]:
     """Trains members in worker processes, each of which keeps what it imported and read for the next one."""
-    with ExitStack() as held:
-        yield from _Pool(members, stop, held).run(at_once)
+    with closing(Pool()) as pool:
+        yield from pool.run(members, at_once, stop)
 
 
 class Worker:
@@ -62,10 +62,11 @@ class Worker:
             )
 
     def give(self, member: Member | None) -> None:
-        """Hands it a member; None: there are no more."""
+        """Hands it a member; None: there are no more for now."""
         self.member = None if member is None else member.name
-        with suppress(OSError):  # it died: the end of its answers tells
-            self.connection.send_bytes(json.dumps(None if member is None else vars(member)).encode())
+        if member is not None:
+            with suppress(OSError):  # it died: the end of its answers tells
+                self.connection.send_bytes(json.dumps(vars(member)).encode())
 
     def close(self) -> None:
         """Ends it, at once if it still runs."""
@@ -90,21 +91,36 @@ class Worker:
         return Failed(said, fix, ResourceError.exit_code)
 
 
-class _Pool:
-    """Members wait for workers."""
+class Pool:
+    """Members wait for workers. An executor, too: its workers stay from one family to the next, until it is closed."""
 
-    def __init__(self, members: Iterator[Member], stop: StopRequests, held: ExitStack) -> None:
-        self.waiting, self.stop, self.held = members, stop, held
+    at_once = staticmethod(at_once)
+
+    def __init__(self) -> None:
         self.workers: list[Worker] = []
-        stop.before_dying = self.kill
+        self.waiting: Iterator[Member] = iter(())
+        self.stop = StopRequests()
 
-    def run(self, at_once: int) -> Iterator[Told]:
-        for _ in range(at_once):
-            self.start()
+    def run(self, members: Iterator[Member], at_once: int, stop: StopRequests) -> Generator[Told]:
+        """As the executor's; nothing is being trained any more when it ends, however it ends."""
+        self.waiting, self.stop = members, stop
+        stop.before_dying = self.kill
+        try:
+            for worker in self.workers[:at_once]:
+                worker.give(self.next_member())
+            for _ in range(at_once - len(self.workers)):
+                self.start()
+            yield from self.listen()
+        finally:
+            for worker in self.busy():
+                self.end(worker)
+
+    def listen(self) -> Iterator[Told]:
+        """What the workers tell, until all members have come to their end."""
         told = False
-        while self.workers:
-            ready = wait([worker.connection for worker in self.workers], LOOK)
-            for worker in [worker for worker in self.workers if worker.connection in ready]:
+        while busy := self.busy():
+            ready = wait([worker.connection for worker in busy], LOOK)
+            for worker in [worker for worker in busy if worker.connection in ready]:
                 try:
                     message = from_json(worker.connection.recv_bytes())
                 except (EOFError, OSError):
@@ -114,8 +130,12 @@ class _Pool:
             asked = self.stop.asked
             if asked is not None and not told:
                 told = True
-                for worker in self.workers:
+                for worker in self.busy():
                     worker.process.send_signal(asked.signal or signal.SIGUSR1)
+
+    def busy(self) -> list[Worker]:
+        """The workers that train."""
+        return [worker for worker in self.workers if worker.member is not None]
 
     def start(self) -> None:
         """A worker for the next member, if there is one."""
@@ -127,7 +147,6 @@ class _Pool:
         except OSError as error:
             message = f"cannot start a process: {error.strerror}"
             raise ResourceError(message, fix="make room, then run it again") from error
-        self.held.callback(worker.close)
         self.workers.append(worker)
         worker.give(member)
 
@@ -141,13 +160,22 @@ class _Pool:
 
     def gone(self, worker: Worker) -> Iterator[Told]:
         """A worker ended: as it should, or in the middle of a member, which another one cannot help then."""
-        self.workers.remove(worker)
         worker.process.wait()
         if worker.member is not None and self.stop.asked is None:
             yield worker.member, worker.death()
         worker.member = None
-        worker.close()
+        self.end(worker)
         self.start()
+
+    def end(self, worker: Worker) -> None:
+        """Ends a worker, at once if it trains."""
+        self.workers.remove(worker)
+        worker.close()
+
+    def close(self) -> None:
+        """Ends all of them."""
+        for worker in [*self.workers]:
+            self.end(worker)
 
     def kill(self) -> None:
         """Ends the workers at once."""

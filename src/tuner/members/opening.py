@@ -73,6 +73,17 @@ class GroupSession(Session):
             raise NotFoundError(f"{shown(path)} is a group of another {another}", fix=fix)
 
 
+@dataclass(frozen=True)
+class Alone:
+    """A run that is a member of nothing, to be trained in the folder `path` as a member would be: `session` is of what
+    `load` gave of `source` and `overrides`."""
+
+    path: Path
+    source: str
+    overrides: Sequence[str]
+    session: Session
+
+
 def open_group(
     source: str,
     overrides: Sequence[str],

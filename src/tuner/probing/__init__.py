@@ -27,17 +27,25 @@ PROBES: dict[str, Callable[[Setup], Any]] = {
 
 
 def probes(
-    loaded: Loaded, tell: Callable[[str], None] = lambda _: None, epoch_seconds: float | None = None
+    loaded: Loaded,
+    tell: Callable[[str], None] = lambda _: None,
+    epoch_seconds: float | None = None,
+    before: Callable[[str], None] = lambda _: None,
 ) -> dict[str, dict[str, Any]]:
     """All probes of a config: name -> what it found, as plain values, and its ``reading`` in a sentence.
 
     `tell` is given a line before the first one: how many steps they take, and about how long where it is known how long
-    an epoch takes (`epoch_seconds`, from timing.csv). Raises what `opened` does.
+    an epoch takes (`epoch_seconds`, from timing.csv); `before` the name of each before it begins, and it may raise.
+    Raises what `opened` does.
     """
+    found: dict[str, dict[str, Any]] = {}
     with opened(loaded) as setup:
         tell(announced(setup, epoch_seconds))
-        results = {name: probe(setup) for name, probe in PROBES.items()}
-        return {name: {**asdict(result), "reading": result.reading} for name, result in results.items()}
+        for name, probe in PROBES.items():
+            before(name)
+            result = probe(setup)
+            found[name] = {**asdict(result), "reading": result.reading}
+    return found
 
 
 def planned(setup: Setup) -> dict[str, tuple[int, float]]:

@@ -40,8 +40,8 @@ class DeadUnits(Rule, name="dead-units"):
         worst = max(zero, key=zero.__getitem__)
         was = evidence.of_layers(evidence.first, "zero_units").get(worst, 0.0)
         confidence = grade(zero[worst], self.share, 0.95, 0.6)
-        if was < self.share and evidence.lr_factor > self.times:  # they died of their steps
-            confidence -= 0.3
+        if was < self.share and (evidence.lr_factor > self.times or evidence.epochs < 3):
+            confidence -= 0.3  # they died of long steps, or had no time to come back
         since = "from the start" if was >= self.share else f"{was:.0%} before the first step"
         words = f"{zero[worst]:.0%} of the units of {worst} are zero on every sample ({since})"
         signals = [evidence.of_layer(evidence.last, worst, "zero_units", self.share)]

@@ -40,7 +40,7 @@ class InvalidRun(Rule, name="invalid-run"):
         if evidence.run.state != "diverged":
             return None
         reason = str(status.get("reason") or "a number was not finite")
-        change: dict[str, Any] = {"optimizer.lr": evidence.config.optimizer.lr / 10}
+        change: dict[str, Any] = evidence.lr_times(0.1)
         if evidence.config.training.gradient_clip is None:
             change["training.gradient_clip"] = 1.0
         return self.found(0.6, reason, [Signal("reason", reason, None, STATUS)], change)

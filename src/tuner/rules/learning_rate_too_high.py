@@ -62,7 +62,7 @@ class LearningRateTooHigh(Rule, name="learning-rate-too-high"):
             signs = [sign._replace(sure=sign.sure - 0.15) for sign in signs]
         if factor < 1 and evidence.run.state != "diverged":
             return None
-        tenth = {"optimizer.lr": config.optimizer.lr / 10}
+        tenth = evidence.lr_times(0.1)
         usual = {"optimizer.lr": evidence.usual_lr}
         first = [usual, tenth] if factor >= 30 else [tenth, *[usual] * (usual != tenth and factor > 1)]
-        return self.of_signs(signs, *first, {"optimizer.lr": config.optimizer.lr / 100})
+        return self.of_signs(signs, *first, evidence.lr_times(0.01))

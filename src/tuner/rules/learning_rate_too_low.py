@@ -51,8 +51,7 @@ class LearningRateTooLow(Rule, name="learning-rate-too-low"):
             words = f"in {evidence.steps:,} steps the weights moved by {middle:.1%} of their size"
         else:
             return None
-        lr = evidence.config.optimizer.lr
-        tries = [{"optimizer.lr": lr * 10}, {"optimizer.lr": lr * 100}]
+        tries = [evidence.lr_times(10), evidence.lr_times(100)]
         if factor < 0.05:
             tries = [{"optimizer.lr": evidence.usual_lr}, *tries]
-        return self.found(confidence, words, signals, *tries, {"optimizer.lr": lr * 3})
+        return self.found(confidence, words, signals, *tries, evidence.lr_times(3))

@@ -39,9 +39,9 @@ class Oscillation(Rule, name="oscillation"):
         column = f"train_{evidence.metric}"
         words = f"{column} changes by {swings:.3f} from epoch to epoch"
         signals = [evidence.of_epoch(column, place, None) for place in (-2, -1) if evidence.epochs > 1]
-        calmer: dict[str, Any] = {"optimizer.lr": evidence.config.optimizer.lr / 3, "scheduler": "cosine"}
+        calmer: dict[str, Any] = evidence.lr_times(1 / 3) | {"scheduler": "cosine"}
         larger = {"training.batch_size": min(256, 4 * evidence.batch)}
-        tenth = {"optimizer.lr": evidence.config.optimizer.lr / 10}
+        tenth = evidence.lr_times(0.1)
         return self.found(
             grade(swings, self.swing, 0.15, 0.55, 0.85), words, signals, calmer, larger | tenth, tenth, larger
         )

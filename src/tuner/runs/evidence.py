@@ -246,6 +246,10 @@ class Evidence:
         """The learning rate as a multiple of a usual one."""
         return float(self.config.optimizer.lr / self.usual_lr)
 
+    def lr_times(self, factor: float) -> dict[str, Any]:
+        """The change to so many times the learning rate."""
+        return {"optimizer.lr": float(f"{self.config.optimizer.lr * factor:.6g}")}
+
     @property
     def typical_step(self) -> tuple[float, LayerRow | None]:
         """The largest over the looks of the middle layer's size of a step, and its row; (0, None) where it is not

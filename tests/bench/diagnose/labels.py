@@ -137,6 +137,19 @@ def harms(found: Iterable[Result]) -> dict[str, Harm]:
     }
 
 
+def unharmed(found: Iterable[Result]) -> set[tuple[str, int]]:
+    """(case, seed) of the faulty runs that came out as well as the twin's do on average: a fault may show in some of
+    its runs only, and the others are no misses."""
+    groups = by_case(found)
+    spared = set()
+    for runs in groups.values():
+        twin = groups.get(runs[0].case.twin, [])
+        if runs[0].case.kind == "fault" and twin:
+            usual = mean(same_measure(runs[0].case, twin))
+            spared |= {(run.case.name, run.seed) for run in runs if run.measured >= usual}
+    return spared
+
+
 def same_measure(case: Case, twin: Sequence[Result]) -> list[float]:
     """The twin's values of what a fault is measured on."""
     same = case.measure == twin[0].case.measure

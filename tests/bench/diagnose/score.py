@@ -22,7 +22,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from labels import Harm, Result, bad_on_training, by_case, harms, results, unhealthy
+from labels import Harm, Result, bad_on_training, by_case, harms, results, unharmed, unhealthy
 from suite import RULES, Case, cases
 
 OVERFIT = ("overfitting", "needs-early-stopping")
@@ -211,12 +211,11 @@ def truth(work: Path) -> Truth:
     found = results(work, cases(work))
     if not found:
         raise SystemExit(f"no runs are in {work}: train.py makes them")
-    harmed, moved = harms(found), unhealthy(found)
-    counts = {name: harm.is_one for name, harm in harmed.items()}
-    kept = [run for run in found if (counts.get(run.case.name) if run.case.kind == "fault"
-                                     else run.case.name not in moved)]  # fmt: skip
-    harmless = [name for name, does in counts.items() if not does]
-    return Truth(kept, bad_on_training(found), harmed, harmless, moved)
+    harmed, moved, spared = harms(found), unhealthy(found), unharmed(found)
+    does = {name for name, harm in harmed.items() if harm.is_one}
+    faults = [run for run in found if run.case.name in does and (run.case.name, run.seed) not in spared]
+    healthy = [run for run in found if run.case.kind != "fault" and run.case.name not in moved]
+    return Truth([*faults, *healthy], bad_on_training(found), harmed, sorted({*harmed} - does), moved)
 
 
 def in_parts(judged: Sequence[Judged]) -> dict[str, list[Judged]]:

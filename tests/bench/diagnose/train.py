@@ -2,9 +2,9 @@
 
     TUNER_DATA=... python tests/bench/diagnose/train.py WORK [--processes 2] [--seeds 5] [--only WORD ...]
 
-Run folders are WORK/runs/CASE-SEED. WORK/runs.jsonl has a line for each: case, seed, folder, seconds, state, and a
-digest of the config; a run whose line and folder are there is not trained again. Each process keeps its imports and the
-data it read last, and uses one thread.
+Run folders are WORK/runs/CASE-SEED. WORK/runs.jsonl has a line for each: case, seed, folder, seconds (of a core, not of
+the clock), state, and a digest of the config; a run whose line and folder are there is not trained again. Each process
+keeps its imports and the data it read last, and uses one thread.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ def train(case: Case, seed: int, runs: Path) -> Row:
     from tuner.stopping import StopRequests
 
     torch.set_num_threads(1)
-    began = time.perf_counter()
+    began = time.process_time()
     name = f"{case.name}-{seed}"
     loaded = load("bench", (*case.overrides, f"seed={seed}"), default_name=case.name, given=case.text)
     splits = kept().of(loaded.dataset, SEEDS)
     request = Request(runs, name, argv=("tuner", "train", case.name, "--run", name))
-    if (runs / name).exists() and not is_of(runs / name, loaded.hash):
+    if (runs / name).exists() and not is_of(runs / name, loaded.hash, splits.fingerprint):
         shutil.rmtree(runs / name)
     opened = open_session(loaded, request, splits)
     if isinstance(opened, Answered):
@@ -61,19 +61,20 @@ def train(case: Case, seed: int, runs: Path) -> Row:
     else:
         *_, last = begin(opened, StopRequests())
         state = last.status["state"]  # type: ignore[union-attr]
-    seconds = round(time.perf_counter() - began, 2)
+    seconds = round(time.process_time() - began, 2)
     return {"case": case.name, "seed": seed, "folder": name, "seconds": seconds, "state": state, "config": case.digest}
 
 
-def is_of(folder: Path, config_hash: str) -> bool:
-    """Whether a run folder is one of this config."""
+def is_of(folder: Path, config_hash: str, fingerprint: str) -> bool:
+    """Whether a run folder is one of this config, and of this data: where that lies is no part of the config."""
     from tuner.errors import NotFoundError
     from tuner.runs.folder import glance
 
     try:
-        return glance(folder).identity.config_hash == config_hash
+        there = glance(folder).identity
     except NotFoundError:
         return False
+    return (there.config_hash, there.data_fingerprint) == (config_hash, fingerprint)
 
 
 def told(case: Case, seed: int, runs: Path) -> Row:

@@ -35,6 +35,7 @@ from tuner.asks.compare.statistics import (
     t_interval,
     t_p,
 )
+from tuner.asks.compare.words import BETTER, CHANCE, DIVERGED, EQUIVALENT, FEW_PAIRS, UNDECIDED, WORSE
 from tuner.config import varied
 from tuner.config.comparison import side_by_side
 from tuner.config.varied import Key
@@ -47,9 +48,6 @@ from tuner.runs.folder import GROUP
 from tuner.runs.identity import NAMES, Identity
 from tuner.runs.values import Metric
 
-BETTER, WORSE, EQUIVALENT, UNDECIDED = VERDICTS = ("better", "worse", "equivalent", "undecided")
-FEW_PAIRS, DIVERGED, CHANCE = "too few pairs", "more diverged seeds", "may be chance"
-"""Why a comparison is undecided."""
 SIGN_FLIP, CORRECTED = "sign-flip test", "corrected resampled t-test"
 DUST = 1e-14
 """Differences that cancel leave so much of themselves in binary fractions."""

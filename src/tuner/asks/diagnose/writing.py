@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuner.answer import Command, Note
 from tuner.config.load import load
-from tuner.diagnosis import Diagnosis
 from tuner.document.writing import flow, to_yaml
 from tuner.durable.writing import write_file
 from tuner.paths import typed
@@ -17,15 +16,18 @@ from tuner.runs.files import CONFIG
 from tuner.runs.folder import Run
 from tuner.shipped import check_target
 
-
-def overrides(change: Mapping[str, Any]) -> list[str]:
-    """A change as the command line has it."""
-    return [f"{key}={flow(value)}" for key, value in change.items()]
+if TYPE_CHECKING:
+    from tuner.diagnosis import Diagnosis
 
 
-def command(run: Run, change: Mapping[str, Any]) -> str:
-    """What to type to train the run's config with a change."""
-    return " ".join(["tuner train", typed(run.path), *map(shlex.quote, overrides(change))])
+def overrides(*changes: Mapping[str, Any]) -> list[str]:
+    """Changes as the command line has them."""
+    return [f"{key}={flow(value)}" for change in changes for key, value in change.items()]
+
+
+def command(run: Run, *changes: Mapping[str, Any]) -> str:
+    """What to type to train the run's config with changes."""
+    return " ".join(["tuner train", typed(run.path), *map(shlex.quote, overrides(*changes))])
 
 
 def write_next(run: Run, diagnosis: Diagnosis, file: Path, again: bool) -> Note | Command:
@@ -36,11 +38,13 @@ def write_next(run: Run, diagnosis: Diagnosis, file: Path, again: bool) -> Note 
         return Note("there is nothing to change: no config was written", problem=True)
     if not again:
         check_target(file, "another name, or remove it first")
-    loaded = load(str(run.path / CONFIG), overrides(found.change))
-    head = [
-        f"# {run.path.name} with {', '.join(f'{key} {flow(value)}' for key, value in found.change.items())}",
-        f"# {found.rule}: {found.words}",
-    ]
-    text = "\n".join([*head, to_yaml(loaded.resolved)])
-    write_file(file, text.encode())
+    return write_config(run, [found.change], f"{found.rule}: {found.words}", file)
+
+
+def write_config(run: Run, changes: Sequence[Mapping[str, Any]], why: str, file: Path) -> Command:
+    """Writes the config of `run` with `changes` into `file`. Raises ConfigError where one does not fit."""
+    settings = overrides(*changes)
+    loaded = load(str(run.path / CONFIG), settings)
+    head = [f"# {run.path.name} with {', '.join(settings)}", f"# {why}"]
+    write_file(file, "\n".join([*head, to_yaml(loaded.resolved)]).encode())
     return Command(f"tuner train {typed(file)}")

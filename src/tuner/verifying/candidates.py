@@ -1,0 +1,115 @@
+"""Which changes of a diagnosis are tried, and the config that each of them makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from tuner.asks.diagnose.writing import overrides
+from tuner.config.load import load
+from tuner.errors import ConfigError
+from tuner.options.metrics import Column
+
+if TYPE_CHECKING:
+    from tuner.config.loaded import Loaded
+    from tuner.diagnosis import Diagnosis
+    from tuner.rules import Finding
+
+Change = Mapping[str, Any]
+MOST = 4
+"""Changes that are tried."""
+OF_TRAINING_DATA = ("normalize", "standardize_target", "shuffle", "order", "augment", "label_noise")
+"""Settings of data that leave alone which samples validation data are, and what they are to be called."""
+LENGTHS = ("training.epochs", "training.stop_after", "early_stopping", "scheduler")
+"""Settings of how long, or along which schedule, is trained."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """A config to change: the one in the file `source` under `changes`, those that helped before. `name` is what the
+    trainings are called after."""
+
+    source: str
+    name: str
+    changes: tuple[Change, ...] = ()
+
+    def overrides(self, *more: Change) -> list[str]:
+        """The settings that make of the file the config with `more` changes, as the command line has them."""
+        return overrides(*self.changes, *more)
+
+    def load(self, *more: Change) -> Loaded:
+        """That config. Raises ConfigError where a change does not fit, NotFoundError where its data is missing."""
+        return load(self.source, self.overrides(*more))
+
+    def under(self, change: Change) -> Base:
+        """The base of the next round."""
+        return replace(self, changes=(*self.changes, change))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A change of a finding, and the config with it."""
+
+    finding: Finding
+    change: Change
+    loaded: Loaded
+
+    @property
+    def words(self) -> str:
+        return " ".join(overrides(self.change))
+
+    @property
+    def is_of_length(self) -> bool:
+        """Whether it changes how long, or along which schedule, is trained."""
+        return any(key == each or key.startswith(f"{each}.") for key in self.change for each in LENGTHS)
+
+
+def candidates_of(base: Base, diagnosis: Diagnosis) -> tuple[list[Candidate], list[str]]:
+    """The first change of each finding, then the others, finding by finding: at most `MOST` that differ; and why others
+    are left out. Raises NotFoundError where the data is missing."""
+    findings = [found for found in diagnosis.findings if found.changes]
+    asked = [(found, found.change) for found in findings]
+    asked += [(found, change) for found in findings for change in found.changes[1:]]
+    if not asked:
+        return [], []
+    before = base.load()
+    chosen: list[Candidate] = []
+    notes: list[str] = []
+    known = {before.hash}
+    for finding, change in asked:
+        try:
+            loaded = base.load(change)
+            reason = no_use(change, before)
+        except ConfigError as error:
+            reason = error.faults[0].message
+        if reason:
+            notes.append(f"{' '.join(overrides(change))} is not tried: {reason}")
+        elif loaded.hash not in known and len(chosen) < MOST:
+            known.add(loaded.hash)
+            chosen.append(Candidate(finding, change, loaded))
+    return chosen, list(dict.fromkeys(notes))
+
+
+def no_use(change: Change, before: Loaded) -> str:
+    """Why a change of this config cannot be judged, or cannot be better; "" where it may."""
+    moved = [key for key in change if moves_the_measure(key)]
+    if moved:
+        return f"{', '.join(moved)} changes what is measured, and values of different samples would be compared"
+    if set(change) == {"early_stopping"} and before.config.early_stopping is None:
+        return "up to its stop a run is the same, and its best epoch counts: it spares epochs, and gains nothing else"
+    return ""
+
+
+def moves_the_measure(key: str) -> bool:
+    """Whether a setting changes which samples are measured, or what is right for them."""
+    section, _, inner = key.partition(".")
+    return section == "data" and inner.partition(".")[0] not in OF_TRAINING_DATA
+
+
+def judged_metric(loaded: Loaded, findings: Sequence[Finding]) -> str:
+    """The column by which changes are judged, one that no loss changes: the share of right classes of validation data,
+    of each class alike where they are imbalanced, or the share of the variance of numbers."""
+    imbalanced = any("class-imbalance" in (found.rule, *found.folds) for found in findings)
+    accuracy = "balanced_accuracy" if imbalanced else "accuracy"
+    return str(Column("val", accuracy if loaded.target == "class" else "r2"))

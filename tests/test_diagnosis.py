@@ -166,9 +166,8 @@ def test_an_unfinished_run_is_told_as_one(tmp_path: Path) -> None:
 def test_a_run_without_an_epoch_is_told_only_where_it_diverged(tmp_path: Path, write_run: Callable[..., Path]) -> None:
     with pytest.raises(NotFoundError, match="no finished epoch"):
         ask([str(write_run(tmp_path / "new", [], state="stopped"))], tmp_path)
-    gone = write_run(
-        tmp_path / "gone", [], "layer_stats=none", state="diverged", reason="train_loss was not finite in epoch 1"
-    )
+    reason = "train_loss was not finite in epoch 1"
+    gone = write_run(tmp_path / "gone", [], "layer_stats=none", state="diverged", reason=reason)
     answer = ask([str(gone)], tmp_path)
     assert answer.data["stage"] == "invalid"
     assert reason in answer.data["outcome"]

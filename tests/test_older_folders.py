@@ -58,7 +58,11 @@ def test_finished_runs_are_read_by_every_command(runs: Path) -> None:
     assert "validation" in tuner(runs, "curves", "finished")
 
 
-@pytest.mark.parametrize("path", sorted(CASES.parent.rglob("run.json")), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    "path",
+    sorted(path for each in ("format-1", "older") for path in (CASES.parent / each).rglob("run.json")),
+    ids=lambda path: path.parent.name,
+)
 def test_its_config_and_its_data_are_still_the_same(path: Path) -> None:
     identity, loaded = json.loads(path.read_text())["identity"], load(str(path.parent / "config.yaml"))
     assert loaded.hash == identity["config_hash"]

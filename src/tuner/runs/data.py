@@ -97,7 +97,8 @@ def _checked(value: dict[str, Any]) -> Data:
         raise ValueError("target, columns")
     mean, scale = _numbers([target["mean"], target["scale"]], 2) if not classes else (0.0, 1.0)
     for part in value["parts"].values():
-        if type(part["samples"]) is not int or len(part.get("classes", classes)) != len(classes):
+        counts = part.get("classes", [0] * len(classes))
+        if len(counts) != len(classes) or any(type(count) is not int for count in (part["samples"], *counts)):
             raise ValueError("parts")
     measured = {key: _numbers(normalize[key], width) for key in MEASURED}
     called, name = _texts([target.get("name") or "", normalize["name"]])

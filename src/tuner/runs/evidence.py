@@ -96,7 +96,7 @@ class Evidence:
     @property
     def steps(self) -> int:
         """Updates of the weights."""
-        return int(self.run.rows[-1].get("step") or 0) if self.run.rows else 0
+        return int(next(iter(finite([self.course("step")[-1]])), 0))
 
     @property
     def is_stopped_early(self) -> bool:

@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tuner.asks.diagnose.writing import overrides
 from tuner.config.load import load
 from tuner.diagnosis import Diagnosis, diagnose, evidence_of, in_order
 from tuner.document.writing import flow
 from tuner.explain.language import plain as folded_word
-from tuner.rules import Rule
+from tuner.rules import Rule, overrides
 from tuner.runs.evidence import Signal
 from tuner.runs.files import CARD, CONFIG, DATA, IDENTITY, LAYERS, METRICS, write_status
 from tuner.runs.folder import Run, read

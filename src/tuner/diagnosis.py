@@ -7,20 +7,19 @@ under it; whatever else a rule noticed is a risk.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
-from tuner.config.load import load_config
-from tuner.data.card.facts import Card
-from tuner.errors import NotFoundError
+from tuner.config.load import load_config, settings_of
+from tuner.errors import ConfigError
 from tuner.figures import figure
-from tuner.rules import Finding, Rule
+from tuner.rules import Finding, Rule, overrides
 from tuner.runs.card import read_card
-from tuner.runs.data import Data, read_data
+from tuner.runs.data import read_data
 from tuner.runs.evidence import Evidence, Signal
-from tuner.runs.files import CARD, CONFIG, STATUS
+from tuner.runs.files import CARD, CONFIG, DATA, STATUS
 from tuner.runs.folder import Run
 
 MOST = 3
@@ -83,12 +82,8 @@ class Diagnosis:
 
 def evidence_of(run: Run) -> Evidence:
     """What `run` tells. Raises NotFoundError where a file of it is damaged."""
-    data: Data | None = None
-    card: Card | None = None
-    with suppress(NotFoundError):  # from before there was one
-        data = read_data(run)
-    card = read_card(run)
-    return Evidence(run, load_config(str(run.path / CONFIG)), data, card)
+    data = read_data(run) if run.has(DATA) else None
+    return Evidence(run, load_config(str(run.path / CONFIG)), data, read_card(run))
 
 
 def diagnose(evidence: Evidence) -> Diagnosis:
@@ -103,9 +98,21 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         able += [
             found for found in sure_of(noticed, "training", CERTAIN) if signs & set(Rule.members[found.rule].folds)
         ]
-    findings = folded(able)
-    told = {name for found in findings[:MOST] for name in (found.rule, *found.folds)}
-    return Diagnosis(outcome, findings[:MOST], [found for found in noticed if found.rule not in told])
+    findings = [replace(found, changes=fitting(evidence, found.changes)) for found in folded(able)[:MOST]]
+    told = {name for found in findings for name in (found.rule, *found.folds)}
+    return Diagnosis(outcome, findings, [found for found in noticed if found.rule not in told])
+
+
+def fitting(evidence: Evidence, changes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those changes that the config language takes, and that change something."""
+    source, kept = evidence.run.path / CONFIG, []
+    text = source.read_bytes()
+    for change in changes:
+        with suppress(ConfigError):
+            config, _ = settings_of(str(source), overrides(change), text)
+            if config != evidence.config:
+                kept.append(change)
+    return kept
 
 
 def in_order() -> list[type[Rule]]:
@@ -125,7 +132,7 @@ def folded(found: Sequence[Finding]) -> list[Finding]:
             under.setdefault(above.rule, []).append(each.rule)
             continue
         signs = [one for one in kept if one.rule in Rule.members[each.rule].folds]
-        for one in signs if all(one.confidence - each.confidence <= LEAD for one in signs) else []:
+        for one in [one for one in signs if one.confidence - each.confidence <= LEAD]:
             kept.remove(one)  # surer, but a sign of what lies upstream
             under.setdefault(each.rule, []).extend([one.rule, *under.pop(one.rule, [])])
         kept.append(each)
@@ -181,7 +188,9 @@ def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | No
     of_card = Signal(f"{whose} on held-out samples", within, None, CARD)
     signals = [evidence.of_epoch(column, evidence.best, within), of_card]
     bound = within - MARGIN - evidence.chance_error(within)
-    if max(reached, evidence.reached(evidence.val) if evidence.val else reached) < bound:
+    has_noise = bool(evidence.val and evidence.config.data.label_noise)  # of training labels alone
+    judged = evidence.val if has_noise else evidence.train
+    if max(reached, evidence.reached(judged)) < bound:
         words = f"bad {start}, and {whose} reaches {figure(within)} on samples it was not fitted on"
         return Outcome("training", words, signals)
     if evidence.card is None and reached <= within + MARGIN:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from tuner.choice import Choice, import_all
+from tuner.document.writing import flow
 from tuner.runs.evidence import Evidence, Signal
 
 FURTHER = 0.05
@@ -78,6 +79,11 @@ class Rule(Choice, kind="rule"):
         ranked = sorted(signs, key=lambda sign: -sign.sure)
         confidence = min(max(0.95, ranked[0].sure), ranked[0].sure + FURTHER * (len(signs) - 1))
         return self.found(confidence, ranked[0].words, [sign.signal for sign in ranked], *changes)
+
+
+def overrides(*changes: Mapping[str, Any]) -> list[str]:
+    """Changes as the command line has them."""
+    return [f"{key}={flow(value)}" for change in changes for key, value in change.items()]
 
 
 def grade(value: float, weak: float, strong: float, low: float = 0.5, high: float = 0.95) -> float:

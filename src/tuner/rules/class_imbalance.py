@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tuner.bounds import Number
+from tuner.bounds import Integer, Number
 from tuner.choice import setting
 from tuner.figures import finite
 from tuner.rules import Finding, Rule, grade
@@ -30,11 +30,12 @@ class ClassImbalance(Rule, name="class-imbalance"):
     chinese = ("类别不平衡", "样本不均衡")
 
     ratio: float = setting(Number(gt=1), "samples of the most frequent class by those of the rarest", default=4.0)
+    least: int = setting(Integer(ge=1), "samples of the most frequent class, below which chance decides", default=20)
     gap: float = setting(Number(gt=0, lt=1), "between accuracy and balanced accuracy", default=0.06)
 
     def check(self, evidence: Evidence) -> Finding | None:
         counts = evidence.data.parts.get("train", {}).get("classes") or [] if evidence.data is not None else []
-        if len(counts) < 2 or min(counts) < 1 or max(counts) / min(counts) < self.ratio:
+        if len(counts) < 2 or min(counts) < 1 or max(counts) < max(self.least, self.ratio * min(counts)):
             return None
         if getattr(evidence.config.loss, "class_weights", None) == "balanced":
             return None

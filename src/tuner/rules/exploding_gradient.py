@@ -27,7 +27,7 @@ class ExplodingGradient(Rule, name="exploding-gradient"):
         "invalid-run", "learning-rate-too-high", "oscillation", "dead-units", "saturated-units", "missing-batch-norm",
         "init-scale", "capacity-too-small", "too-few-epochs", "optimizer-mismatch", "learning-rate-too-low",
         "overfitting", "needs-early-stopping", "batch-too-small", "over-regularised", "vanishing-gradient",
-        "batch-too-large", "wrong-loss-for-task",
+        "batch-too-large",
     )  # fmt: skip
     proof = "signal"
     chinese = ("梯度爆炸",)

@@ -30,6 +30,8 @@ class Overfitting(Rule, name="overfitting"):
 
     gap: float = setting(Number(gt=0, lt=1), "between training and validation data", default=0.05)
 
+    wide: float = setting(Number(gt=0, lt=1), "gap that is bad whatever simple models reach", default=0.3)
+
     def check(self, evidence: Evidence) -> Finding | None:
         gap = evidence.gap
         if not gap > self.gap:
@@ -38,7 +40,8 @@ class Overfitting(Rule, name="overfitting"):
         train, val = (evidence.course(column)[evidence.best] for column in columns)
         words = f"{columns[0]} is {train:.3g}, {columns[1]} {val:.3g}"
         signals = [evidence.of_epoch(column, evidence.best, None) for column in columns]
-        return self.found(grade(gap, self.gap, 0.3, 0.6, 0.84), words, signals, *self.changes(evidence))
+        confidence = grade(gap, self.gap, self.wide, 0.6, 0.84) if gap < self.wide else 0.88
+        return self.found(confidence, words, signals, *self.changes(evidence))
 
     def changes(self, evidence: Evidence) -> list[dict[str, Any]]:
         """What to try, by what is not there yet."""

@@ -39,7 +39,7 @@ class SymmetricInit(Rule, name="symmetric-init"):
             row, block = evidence.first.get(name, {}), evidence.blocks.get(name)
             if block is None or block.outputs[-1 if len(block.outputs) < 3 else 0] < 2 or row.get("unit_std") is None:
                 continue
-            size = abs(row["activation_mean"] or 0) + (row["activation_std"] or 0)
+            size = abs(row.get("activation_mean") or 0) + (row.get("activation_std") or 0)
             is_drawn = block.initializer is None or block.initializer.name not in ("zeros", "ones", "constant")
             if row["unit_std"] <= self.spread * size and not (size == 0 and is_drawn):
                 alike.append(name)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tuner.asks.diagnose.writing import overrides
 from tuner.config.load import load
 from tuner.errors import ConfigError
 from tuner.options.metrics import Column
+from tuner.rules import overrides
 
 if TYPE_CHECKING:
     from tuner.config.loaded import Loaded

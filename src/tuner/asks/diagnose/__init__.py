@@ -83,7 +83,7 @@ def of_group(group: Group) -> tuple[Run, Evidence, Diagnosis, list[Block]]:
     elif run.state in ("stopped", "crashed"):
         rest = f"what comes after epoch {len(run.rows)} is not known"
         notes.append(Note(f"{run.path.name} is unfinished ({run.state}): {rest}"))
-    there = {"layer statistics": evidence.looks, "card.json": evidence.card}
+    there = {"layer statistics": evidence.looks, "card.json": evidence.card, "data.json": evidence.data}
     missing = [what for what, known in there.items() if not known]
     if missing:
         notes.append(Note(f"without {' and '.join(missing)}: told from the curves and the config alone"))

@@ -9,20 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.answer import Command, Note
 from tuner.config.load import load
-from tuner.document.writing import flow, to_yaml
+from tuner.document.writing import to_yaml
 from tuner.durable.writing import write_file
 from tuner.paths import typed
+from tuner.rules import overrides
 from tuner.runs.files import CONFIG
 from tuner.runs.folder import Run
 from tuner.shipped import check_target
 
 if TYPE_CHECKING:
     from tuner.diagnosis import Diagnosis
-
-
-def overrides(*changes: Mapping[str, Any]) -> list[str]:
-    """Changes as the command line has them."""
-    return [f"{key}={flow(value)}" for change in changes for key, value in change.items()]
 
 
 def command(run: Run, *changes: Mapping[str, Any]) -> str:

@@ -45,7 +45,8 @@ class NeedsEarlyStopping(Rule, name="needs-early-stopping"):
         rise = losses[-1] / losses[lowest] if losses[lowest] > 0 else 1.0
         is_early = lowest < self.share * len(losses)
         is_steep = rise > self.rise and lowest < len(losses) / 3 and evidence.widest_gap > self.gap
-        if not is_early or not (is_steep or (fall > self.fall and rise > 1.05)):
+        least = max(self.fall, 1.5 * evidence.swings(evidence.val))  # or the best epoch was best by accident
+        if not is_early or not (is_steep or (fall > least and rise > 1.05)):
             return None
         words = f"val_loss was lowest in epoch {lowest + 1} of {len(losses)} and rose to {rise:.2f} times that"
         signals = [

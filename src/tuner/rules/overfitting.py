@@ -32,6 +32,8 @@ class Overfitting(Rule, name="overfitting"):
 
     wide: float = setting(Number(gt=0, lt=1), "gap that is bad whatever simple models reach", default=0.3)
 
+    learned: float = setting(Number(gt=0, le=1), "of training data, from which on they are learned", default=0.95)
+
     def check(self, evidence: Evidence) -> Finding | None:
         gap = evidence.gap
         if not gap > self.gap:
@@ -40,7 +42,8 @@ class Overfitting(Rule, name="overfitting"):
         train, val = (evidence.course(column)[evidence.best] for column in columns)
         words = f"{columns[0]} is {train:.3g}, {columns[1]} {val:.3g}"
         signals = [evidence.of_epoch(column, evidence.best, None) for column in columns]
-        confidence = grade(gap, self.gap, self.wide, 0.6, 0.84) if gap < self.wide else 0.88
+        is_wide = gap >= self.wide and evidence.reached(evidence.train) >= self.learned
+        confidence = 0.88 if is_wide else grade(gap, self.gap, self.wide, 0.6, 0.84)
         return self.found(confidence, words, signals, *self.changes(evidence))
 
     def changes(self, evidence: Evidence) -> list[dict[str, Any]]:

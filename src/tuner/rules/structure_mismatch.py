@@ -30,7 +30,7 @@ class StructureMismatch(Rule, name="structure-mismatch"):
     chinese = ("结构不匹配", "全连接网络处理图像", "卷积神经网络")
 
     side: int = setting(Integer(ge=2), "of a picture, in pixels, from which on it matters", default=12)
-    gap: float = setting(Number(gt=0, lt=1), "between training and validation data", default=0.08)
+    gap: float = setting(Number(gt=0, lt=1), "between training and validation data", default=0.15)
 
     def check(self, evidence: Evidence) -> Finding | None:
         shape = evidence.data.shape if evidence.data is not None else ()
@@ -48,4 +48,4 @@ class StructureMismatch(Rule, name="structure-mismatch"):
             evidence.of_epoch(f"train_{evidence.metric}", evidence.best, None),
         ]
         cnn = {"model": {"name": "cnn", "channels": [32, 64], "hidden": [128]}}
-        return self.found(grade(gap, self.gap, 0.3, 0.6, 0.95), words, signals, cnn)
+        return self.found(grade(gap, self.gap, 0.45, 0.5, 0.95), words, signals, cnn)

@@ -40,7 +40,8 @@ class VanishingGradient(Rule, name="vanishing-gradient"):
             return None
         norms = evidence.of_layers(evidence.first, "gradient_norm", output=True)
         spread = evidence.of_layers(evidence.first, "sample_std")
-        if len(norms) < 2:
+        is_dead = 1.0 in evidence.of_layers(evidence.first, "zero_units").values()  # nothing comes through: dead-units
+        if len(norms) < 2 or is_dead:
             return None
         layer, last = next(iter(norms)), max(norms, key=norms.__getitem__)
         signs: list[Sign] = []

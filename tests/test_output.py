@@ -127,6 +127,7 @@ def masked(text: str) -> str:
     text = re.sub(r"^ +[0-9]+(?=  finished)", "SEED", text, flags=re.MULTILINE)  # in whatever order they end
     text = re.sub(r"[▁▂▃▄▅▆▇█]+", "CURVE", text)
     text = re.sub(r"[0-9.]+ +(ms|s)\b", "TIME", text)
+    text = re.sub(r"[0-9]+% sure", "SOME% sure", text)
     text = re.sub(r"\b[0-9]+\.[0-9]+(e-?[0-9]+)?\b|\b[0-9]e-[0-9]+\b", "FIGURE", text)
     return re.sub(r" {2,}", "  ", text)
 

@@ -73,6 +73,7 @@ OWNERS = {
     "render/text.py": "opens the null device",
     "packages.py": "looks for installed packages",
     "machine.py": "asks the kernel for the machine",
+    "data/cache.py": "keeps what was found of data sets",
     "data/files.py": "reads data sets",
     "data/embedded.py": "reads data sets",
     "data/download.py": "reads data sets",

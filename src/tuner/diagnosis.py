@@ -105,8 +105,7 @@ def diagnose(evidence: Evidence) -> Diagnosis:
 
 def fitting(evidence: Evidence, changes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Those changes that the config language takes, and that change something."""
-    source, kept = evidence.run.path / CONFIG, []
-    text = source.read_bytes()
+    source, text, kept = evidence.run.path / CONFIG, evidence.run.content(CONFIG), []
     for change in changes:
         with suppress(ConfigError):
             config, _ = settings_of(str(source), overrides(change), text)

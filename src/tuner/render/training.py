@@ -6,13 +6,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tuner.answer import Cell, Column, Spark
 from tuner.config import varied
 from tuner.config.varied import Key
-from tuner.errors import ResourceError
+from tuner.errors import ResourceError, TunerError
 from tuner.events import Ended, EpochDone, Event, Failed, GroupEvent, MemberTold, Started, StepsDone
 from tuner.figures import duration, in_notation, number, plural, spark
 from tuner.options.metrics import column, usual
@@ -316,7 +317,9 @@ def with_finding(pairs: Pairs, talk: Talk, path: Path) -> Pairs:
 
     if not talk.is_heard or dict(pairs).get("end", "").startswith("stopped"):
         return pairs
-    found = in_a_line(find_group(str(path), path.parent))
+    found = ""
+    with suppress(TunerError):  # a folder that is gone is no matter of the training that has just ended
+        found = in_a_line(find_group(str(path), path.parent))
     return [*pairs[:-1], *[("found", found)] * bool(found), *pairs[-1:]]
 
 

@@ -48,9 +48,12 @@ def changes_of(run: Path) -> list[dict[str, Any]]:
     return [change for at, change in enumerate(asked) if change not in asked[:at]]
 
 
-def with_change(case: Case, number: int, change: dict[str, Any], seeds: tuple[int, ...]) -> Case:
+def with_change(case: Case, number: int, change: dict[str, Any], run: Path) -> Case:
+    """The config of a run, as `tuner train RUN KEY=VALUE...` has it, with a change."""
+    from tuner.runs.folder import read
+
     settings = tuple(f"{key}={json.dumps(value)}" for key, value in change.items())
-    return replace(case, name=f"{case.name}--{number}", overrides=(*case.overrides, *settings), seeds=seeds)
+    return replace(case, name=f"{case.name}--{number}", base=read(run).config, overrides=settings, seeds=(0,))
 
 
 def is_loadable(case: Case) -> bool:
@@ -93,7 +96,7 @@ def repairs(work: Path, side: str, seeds: int, processes: int) -> Iterator[Repai
     tries: dict[str, list[tuple[Case, dict[str, Any]]]] = {}
     for case in chosen:
         run = next(each.folder for each in known[case.name] if each.seed == 0)
-        made = [(with_change(case, at, change, (0,)), change) for at, change in enumerate(changes_of(run))]
+        made = [(with_change(case, at, change, run), change) for at, change in enumerate(changes_of(run))]
         tries[case.name] = [each for each in made if is_loadable(each[0])][:MOST]
     place = work / "repair"
     found = train_all(place, [case for many in tries.values() for case, _ in many], processes)

@@ -218,17 +218,21 @@ def test_a_run_that_diverges_is_judged_by_which_runs_finish(runs: Path, executor
     assert {run.state for run in only.judged.base.runs.values()} == {"diverged"}
 
 
-def test_a_group_that_is_there_is_used_and_grows(runs: Path, tmp_path: Path, executor: Executor) -> None:
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_group_that_is_there_is_used_where_it_is_whole_and_never_grows(
+    is_whole: bool, runs: Path, tmp_path: Path, executor: Executor
+) -> None:
     made(runs, "slow", "name=mine", "training.epochs=4")
     source = str(runs / "slow" / "config.yaml")
-    session = open_group(source, (), load(source), SEEDS, [(0,), (1,)], Request(runs))
+    keys = [(seed,) for seed in range(PAIRS + 1 if is_whole else 2)]
+    session = open_group(source, (), load(source), SEEDS, keys, Request(runs))
     for _ in train_whole(session, StopRequests(), executor):
         pass
     before = written(runs)
     crew = crew_in(runs, executor)
     judged = judge(Base(source, "slow"), {"optimizer.lr": 0.05}, "val_accuracy", 0, crew)
-    assert judged.base.path.name == "mine-1"
-    assert read_group(judged.base.path).runs.keys() == {(seed,) for seed in range(PAIRS + 1)}
+    assert judged.base.path.name == ("mine-1" if is_whole else "slow-base-1")
+    assert read_group(runs / "mine-1").runs.keys() == set(keys)
     after = written(runs)
     assert [path for path in before if path.suffix == ".csv" and before[path] != after[path]] == []
 

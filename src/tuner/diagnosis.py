@@ -158,6 +158,8 @@ def outcome_of(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome:
 def expected(evidence: Evidence) -> tuple[float, str]:
     """What is within reach on samples that a model was not fitted on, and who reaches it: the best of chance, a linear
     and a kernel model, fitted on few of the training samples. -inf where nothing is known."""
+    if evidence.metric == "balanced_accuracy" and evidence.data is not None:
+        return 1 / len(evidence.data.classes), "a guess"
     if evidence.card is None:
         counts = evidence.data.parts.get("train", {}).get("classes") if evidence.data is not None else None
         return (max(counts) / sum(counts), "always the largest class") if counts else (-math.inf, "")
@@ -185,7 +187,8 @@ def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | No
     column = f"train_{evidence.metric}"
     start = f"on its own training data, so this is not overfitting: {column} is {figure(reached)}"
     of_card = Signal(f"{whose} on held-out samples", within, None, CARD)
-    signals = [evidence.of_epoch(column, evidence.best, within), of_card]
+    place = -1 if evidence.train[-1] == reached else evidence.best
+    signals = [evidence.of_epoch(column, place, within), of_card]
     bound = within - MARGIN - evidence.chance_error(within)
     has_noise = bool(evidence.val and evidence.config.data.label_noise)  # of training labels alone
     judged = evidence.val if has_noise else evidence.train

@@ -25,7 +25,7 @@ class BatchTooLarge(Rule, name="batch-too-large"):
     order = 7
     title = "batches are too large"
     harm = "An epoch is as dear as with small batches, but moves the weights only a few times."
-    folds = ("too-few-epochs", "learning-rate-too-low", "capacity-too-small", "optimizer-mismatch", "over-regularised")
+    folds = ("too-few-epochs", "learning-rate-too-low", "optimizer-mismatch")
     proof = "batch-size"
     chinese = ("批量过大", "批大小过大", "小批量")
 

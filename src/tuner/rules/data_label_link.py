@@ -37,6 +37,8 @@ class DataLabelLink(Rule, name="data-label-link"):
     chinese = ("标签错误", "数据与标签不对应")
 
     margin: float = setting(Number(gt=0, lt=1), "above chance, what is still no better than chance", default=0.04)
+    noise: float = setting(Number(gt=0, le=1), "share of labels replaced that leaves little to learn", default=0.5)
+    area: float = setting(Number(gt=0, lt=1), "auc on validation data, above which there is something", default=0.6)
     unequal: float = setting(Number(gt=0, lt=1), "share of the largest class that makes it say little", default=0.75)
 
     def check(self, evidence: Evidence) -> Finding | None:
@@ -46,8 +48,14 @@ class DataLabelLink(Rule, name="data-label-link"):
         chance = card.scores.chance.validation
         simple = max(finite([card.scores.linear.validation, card.scores.kernel.validation]), default=math.nan)
         bound = chance + self.margin
+        noise = getattr(evidence.config.data, "label_noise", 0.0)
+        if noise >= self.noise:
+            words = f"{noise:.0%} of the training labels are replaced at random"
+            return self.found(0.95, words, [evidence.of_setting("data.label_noise", 0.0)], {"data.label_noise": 0.0})
+        if any(area > self.area for area in evidence.course("val_auc")[-1:]):  # it ranks better than a guess does
+            return None
         val = evidence.reached(evidence.val) if evidence.val else evidence.reached(evidence.train)
-        if not simple <= bound or not val <= bound + evidence.chance_error(chance):
+        if not simple <= bound + evidence.chance_error(chance) or not val <= bound + evidence.chance_error(chance):
             return None
         column = f"{'val' if evidence.val else 'train'}_{evidence.metric}"
         signals = [

@@ -27,7 +27,7 @@ class LearningRateTooHigh(Rule, name="learning-rate-too-high"):
     folds = (
         "invalid-run", "oscillation", "dead-units", "saturated-units", "optimizer-mismatch", "capacity-too-small",
         "early-stop-too-soon", "needs-early-stopping", "over-regularised", "overfitting", "too-few-epochs",
-        "missing-batch-norm", "batch-too-small", "exploding-gradient", "vanishing-gradient",
+        "missing-batch-norm", "batch-too-small", "exploding-gradient", "vanishing-gradient", "batch-too-large",
     )  # fmt: skip
     proof = "learning-rate"
     chinese = ("学习率过大", "学习率过高", "学习率")

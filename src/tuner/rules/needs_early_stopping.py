@@ -57,4 +57,6 @@ class NeedsEarlyStopping(Rule, name="needs-early-stopping"):
         confidence = grade(max(fall, 1e-6), self.fall, 0.05, 0.6, 0.9)
         if is_steep:
             confidence = max(confidence, grade(rise, self.rise, 2, 0.86, 0.95))
+        if evidence.config.scheduler.name == "cosine_log":
+            confidence -= 0.3  # each of its waves gets worse before it gets better
         return self.found(confidence, words, signals, {"early_stopping": {"patience": 5}})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tuner.bounds import Number
+from tuner.bounds import Integer, Number
 from tuner.choice import setting
+from tuner.figures import plural
 from tuner.rules import Finding, Rule, grade
 from tuner.runs.evidence import Evidence
 
@@ -26,16 +27,21 @@ class TooFewEpochs(Rule, name="too-few-epochs"):
 
     gain: float = setting(Number(gt=0), "of the metric on training data in the last sixth of the epochs", default=0.008)
 
+    steps: int = setting(Integer(ge=1), "of the whole run, below which they are few", default=120)
+
     def check(self, evidence: Evidence) -> Finding | None:
         if evidence.is_stopped_early or evidence.run.state != "finished":
             return None
         gain = evidence.late_gain(evidence.train)
         column = f"train_{evidence.metric}"
-        is_short = evidence.epochs <= 2
+        is_short = evidence.epochs <= 2 or (evidence.epochs <= 5 and evidence.steps < self.steps)
         if not is_short and not gain > self.gain:
             return None
         if is_short:
-            confidence, words = 0.85 if evidence.epochs == 1 else 0.75, f"the run has {evidence.epochs} epochs"
+            confidence = 0.85 if evidence.epochs == 1 else 0.75
+            if gain > self.gain:
+                confidence = max(confidence, grade(gain, self.gain, 0.12, 0.6, 0.9))
+            words = f"the run has {plural(evidence.epochs, 'epoch')}, {plural(evidence.steps, 'step')} in all"
         else:
             confidence = grade(gain, self.gain, 0.12, 0.6, 0.9)
             words = f"{column} grew by {gain:.3f} in the last of its {evidence.epochs} epochs"

@@ -36,9 +36,10 @@ class VanishingGradient(Rule, name="vanishing-gradient"):
     flat: float = setting(Number(gt=0, lt=1), "last hidden layer's spread between samples by the first's", default=0.02)
 
     def check(self, evidence: Evidence) -> Finding | None:
-        if evidence.depth < 2 or not evidence.first:
+        look = evidence.first_with_gradient
+        if evidence.depth < 2 or not look:
             return None
-        norms = evidence.of_layers(evidence.first, "gradient_norm", output=True)
+        norms = evidence.of_layers(look, "gradient_norm", output=True)
         spread = evidence.of_layers(evidence.first, "sample_std")
         is_dead = 1.0 in evidence.of_layers(evidence.first, "zero_units").values()  # nothing comes through: dead-units
         if len(norms) < 2 or is_dead:
@@ -47,8 +48,8 @@ class VanishingGradient(Rule, name="vanishing-gradient"):
         signs: list[Sign] = []
         if norms[layer] < self.ratio * norms[last]:
             share = norms[layer] / norms[last] if norms[layer] > 0 else 1e-9
-            words = f"the gradient of {layer} is {share:.1g} of that of {last}"
-            signal = evidence.of_layer(evidence.first, layer, "gradient_norm", self.ratio * norms[last])
+            words = f"the gradient of {layer} is {f'{share:.1g}' if norms[layer] > 0 else 'nothing'} of that of {last}"
+            signal = evidence.of_layer(look, layer, "gradient_norm", self.ratio * norms[last])
             signs.append(Sign(grade(share, self.ratio, 1e-3, 0.6), words, signal))
         if len(spread) > 1 and (start := spread[next(iter(spread))]) > 0:
             end = list(spread)[-1]

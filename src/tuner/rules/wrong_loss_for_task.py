@@ -25,7 +25,7 @@ class WrongLossForTask(Rule, name="wrong-loss-for-task"):
     order = 3
     title = "the loss does not fit the task"
     harm = (
-        "Where the outputs are far off, the gradient of such a loss is flat: training crawls just when it should run."
+        "Such a loss asks for other outputs than the best ones, and through a softmax it is flat where it should pull."
     )
     folds = (
         "learning-rate-too-low", "too-few-epochs", "capacity-too-small", "optimizer-mismatch", "vanishing-gradient",
@@ -39,7 +39,7 @@ class WrongLossForTask(Rule, name="wrong-loss-for-task"):
         if evidence.is_of_classes:
             if loss.name not in SURE:
                 return None
-            words = f"{loss.name} on classes: its gradient is flat where the answers are far off"
+            words = f"{loss.name} on classes: it is made for numbers that may be near, and a class is right or wrong"
             change: dict[str, Any] = {"loss": "cross_entropy"}
             if evidence.config.model.output.activation.name != "linear":
                 change["model.output.activation"] = "linear"

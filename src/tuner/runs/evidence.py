@@ -54,8 +54,11 @@ class Evidence:
 
     @cached_property
     def metric(self) -> str:
-        """By which a run is called good: the share of right classes, or of the variance of numbers."""
-        return "accuracy" if any("train_accuracy" in row for row in self.run.rows) else "r2"
+        """By which a run is called good: the share of right classes, of each class alike where the run is monitored or
+        weighted so, or the share of the variance of numbers."""
+        is_even = self.run.monitor.endswith("balanced_accuracy") or getattr(self.config.loss, "class_weights", None)
+        wanted = ["balanced_accuracy"] * bool(is_even) + ["accuracy"]
+        return next((name for name in wanted if any(f"train_{name}" in row for row in self.run.rows)), "r2")
 
     def course(self, column: str) -> list[float]:
         """A column of metrics.csv, epoch by epoch; NaN for what is missing, and where there is no epoch yet."""
@@ -148,11 +151,11 @@ class Evidence:
 
     def chance_error(self, value: float) -> float:
         """The standard error of a metric of that value on as many samples as validation data has, or training data
-        where there are none (of a share: binomial)."""
+        where there are none: of a share the binomial's, of r2 by Olkin and Finn (1995), "Correlations Redux"."""
         samples = max(2, self.samples("validation") or self.samples("train"))
-        if self.metric == "accuracy":
+        if self.metric != "r2":
             return math.sqrt(max(value * (1 - value), 1 / samples) / samples)
-        return 1 / math.sqrt(samples)
+        return 2 * math.sqrt(max(value, 0.05)) * (1 - min(value, 0.99)) / math.sqrt(samples)
 
     # ---- layers ------------------------------------------------------------------------------------------------------
 
@@ -173,6 +176,13 @@ class Evidence:
     def last(self) -> dict[str, LayerRow]:
         """Every layer when it was last measured."""
         return self.looks[max(self.looks)] if self.looks else {}
+
+    @property
+    def first_with_gradient(self) -> dict[str, LayerRow]:
+        """The earliest look at which the output's weights are not all 0, as some initializers have them: before that no
+        gradient comes through."""
+        looks = (self.looks[epoch] for epoch in sorted(self.looks))
+        return next((look for look in looks if look.get("output", {}).get("weight_norm") != 0), {})
 
     @cached_property
     def hidden(self) -> list[str]:
@@ -237,9 +247,12 @@ class Evidence:
     def usual_lr(self) -> float:
         """A usual learning rate: the optimizer's default, for sgd by its momentum."""
         optimizer = self.config.optimizer
+        usual = float(type(optimizer).fields["lr"].default)
         if optimizer.name == "sgd":  # a step adds up to lr / (1 - momentum)
-            return float(round(USUAL_SGD * (1 - getattr(optimizer, "momentum", 0.0)), 6))
-        return float(type(optimizer).fields["lr"].default)
+            usual = USUAL_SGD * (1 - getattr(optimizer, "momentum", 0.0))
+        shapes = [shape for block in self.blocks.values() if (shape := block.parameters.get("weight"))]
+        factors = sorted(optimizer.lr_factors.of("weight", shape) for shape in shapes)
+        return float(f"{usual / (factors[len(factors) // 2] if factors else 1):.3g}")
 
     @property
     def lr_factor(self) -> float:
@@ -248,7 +261,7 @@ class Evidence:
 
     def lr_times(self, factor: float) -> dict[str, Any]:
         """The change to so many times the learning rate."""
-        return {"optimizer.lr": float(f"{self.config.optimizer.lr * factor:.6g}")}
+        return {"optimizer.lr": float(f"{self.config.optimizer.lr * factor:.3g}")}
 
     @property
     def typical_step(self) -> tuple[float, LayerRow | None]:
@@ -301,7 +314,7 @@ class Evidence:
 
     @property
     def is_of_classes(self) -> bool:
-        return bool(self.data.classes) if self.data is not None else self.metric == "accuracy"
+        return bool(self.data.classes) if self.data is not None else self.metric != "r2"
 
     def samples(self, part: str) -> int:
         """How many there are in train, validation or test; 0 where that is not known."""

@@ -157,11 +157,11 @@ def judge(base: Base, change: Change, metric: str, seed: int, crew: Crew) -> Jud
 
 
 def open_family(base: Base, changes: tuple[Change, ...], what: str, keys: Sequence[Key], crew: Crew) -> GroupSession:
-    """The group of a config: the one that is there, under the config's own name or one of those that a verification
-    gives, or one to be made."""
+    """The group of a config: one that is there with all its members, one that a verification made, or one to be made. A
+    group of the user's own does not grow."""
     loaded, overrides = base.load(*changes), base.overrides(*changes)
     session = open_group(base.source, overrides, loaded, varied.SEEDS, keys, crew.request)
-    if session.path is not None:
+    if session.path is not None and len(session.trained()) >= len(keys):
         return session
     settings, path = about(base, what), None
     for other in (what, BASE, CHANGED):

@@ -16,6 +16,7 @@ from tuner.document.writing import flow
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, TunerError, UsageError
 from tuner.figures import figure, plural
+from tuner.options.losses import Loss
 from tuner.paths import reference as reference_to
 from tuner.rules import Finding, Rule
 from tuner.runs.evidence import Evidence
@@ -43,9 +44,16 @@ def ask(
         raise UsageError(f"{'--write' if write else '--png'} is of one run", fix="Name one run or group.")
     blocks: list[Block] = []
     told, lines, is_met = [], [], False
+    damaged: list[Note] = []
     for reference in references:
-        group = find_group(reference, runs_dir)
-        run, evidence, diagnosis, notes = of_group(group)
+        try:
+            group = find_group(reference, runs_dir)
+            run, evidence, diagnosis, notes = of_group(group)
+        except NotFoundError as error:
+            if len(references) == 1:
+                raise
+            damaged.append(Note(error.line, problem=True))
+            continue
         blocks += [*notes, *_blocks(group, evidence, diagnosis)]
         data = as_data(group, diagnosis)
         told.append(data)
@@ -56,7 +64,8 @@ def ask(
             blocks.append(write_next(run, diagnosis, write, again))
         if png is not None:
             blocks.insert(0, picture(evidence, diagnosis, png))  # what to type stays last
-    return Answer(blocks, told[0] if len(told) == 1 else {"runs": told}, "".join(lines), int(is_met))
+    data = told[0] if len(references) == 1 else {"runs": told, "damaged": [note.text for note in damaged]}
+    return Answer([*damaged, *blocks], data, "".join(lines), NotFoundError.exit_code if damaged else int(is_met))
 
 
 def of_group(group: Group) -> tuple[Run, Evidence, Diagnosis, list[Block]]:
@@ -166,7 +175,7 @@ def _blocks(group: Group, evidence: Evidence, diagnosis: Diagnosis) -> list[Bloc
 def _of_finding(number: int, found: Finding) -> list[Block]:
     rule = Rule.members[found.rule]
     rows = [[signal.signal, _cell(signal.value), _cell(signal.threshold), signal.source] for signal in found.evidence]
-    says = [f"{found.words[:1].upper()}{found.words[1:]}. {rule.harm}"]
+    says = [f"{sentence(found.words)}. {rule.harm}"]
     if found.folds:
         says.append(f"It explains, too: {', '.join(found.folds)}.")
     if found.change:
@@ -175,6 +184,12 @@ def _of_finding(number: int, found: Finding) -> list[Block]:
     title = f"{number}. {rule.title} ({found.rule}, {found.confidence:.0%} sure)"
     columns = [Column("measured"), Column("value", side="r"), Column("held against", side="r"), Column("where")]
     return [Text("\n\n".join(says), title=title), Table(columns, rows)]
+
+
+def sentence(words: str) -> str:
+    """With a capital letter, unless a name comes first."""
+    first = words.partition(" ")[0]
+    return words if not first.isalpha() or Loss.find(first) else f"{words[:1].upper()}{words[1:]}"
 
 
 def _cell(value: float | str | None) -> str | None:

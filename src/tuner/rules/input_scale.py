@@ -13,8 +13,8 @@ class InputScale(Rule, name="input-scale"):
     """The inputs come in as they are stored, and their numbers are far from 1, or far from each other.
 
     Seen by: data.normalize none, and a largest number, or columns that spread far more than others, for which the first
-    layer's weights were not made.
-    Change: data.normalize standard.
+    layer's weights were not made; or a target far from 1 under data.standardize_target false.
+    Change: data.normalize standard; data.standardize_target true.
     Not when: the first layer has batch norm, which scales by itself, or the numbers lie about in -1 to 1 already.
     Source: LeCun, Bottou, Orr, Müller (1998), "Efficient BackProp", section 4.3.
     """
@@ -41,8 +41,23 @@ class InputScale(Rule, name="input-scale"):
         Number(gt=1), "how many times the spread of one column may be that of another", default=100.0
     )
 
+    def far_target(self, evidence: Evidence) -> Finding | None:
+        """A target whose numbers are far from 1, and are not standardised."""
+        card = evidence.card
+        if card is None or card.prior.mean is None or getattr(evidence.config.data, "standardize_target", True):
+            return None
+        size = max(abs(card.prior.mean), card.prior.std or 0.0)
+        if size < self.largest:
+            return None
+        words = f"the target's numbers are as large as {size:.3g}, and are not standardised"
+        signals = [Signal("size of the target", size, self.largest, CARD)]
+        signals.append(evidence.of_setting("data.standardize_target", "true"))
+        return self.found(grade(size, self.largest, 100), words, signals, {"data.standardize_target": True})
+
     def check(self, evidence: Evidence) -> Finding | None:
         card = evidence.card
+        if (far := self.far_target(evidence)) is not None:
+            return far
         if evidence.config.data.normalize != "none" or card is None or card.inputs.low is None:
             return None
         inputs = card.inputs

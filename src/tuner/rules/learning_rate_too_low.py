@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tuner.bounds import Number
 from tuner.choice import setting
+from tuner.figures import finite, mean
 from tuner.rules import Finding, Rule, grade
 from tuner.runs.evidence import Evidence
 
@@ -31,8 +32,22 @@ class LearningRateTooLow(Rule, name="learning-rate-too-low"):
     times: float = setting(Number(gt=0, lt=1), "of the optimizer's default", default=0.3)
     change: float = setting(Number(gt=0), "change of the weights below which they have hardly moved", default=0.05)
 
+    clip: float = setting(Number(gt=1), "gradient's norm by training.gradient_clip", default=20.0)
+
+    def clipped(self, evidence: Evidence) -> Finding | None:
+        """Steps that are short because nearly all of the gradient is cut off."""
+        clip, norms = evidence.config.training.gradient_clip, finite(evidence.course("grad_norm"))
+        is_by_size = evidence.config.optimizer.name == "sgd"  # others scale a gradient up again
+        if clip is None or not norms or not is_by_size or mean(norms) < self.clip * clip:
+            return None
+        words = f"training.gradient_clip {clip:g} cuts gradients of {mean(norms):.2g} down to next to nothing"
+        signals = [evidence.of_epoch("grad_norm", -1, self.clip * clip), evidence.of_setting("training.gradient_clip")]
+        return self.found(0.9, words, signals, {"training.gradient_clip": None})
+
     def check(self, evidence: Evidence) -> Finding | None:
         factor = evidence.lr_factor
+        if (clipped := self.clipped(evidence)) is not None:
+            return clipped
         moved = sorted(evidence.of_layers(evidence.last, "weight_change", output=True).values())
         middle = moved[len(moved) // 2] if moved else None
         signals = [evidence.of_setting("optimizer.lr", evidence.usual_lr)]

@@ -63,5 +63,5 @@ class OverRegularised(Rule, name="over-regularised"):
             change["data.augment"] = []
             words = f"augmented batches have {batch_loss / loss:.1f} times the loss of the samples as they are"
             signal = evidence.of_epoch("batch_loss", -1, self.harder * loss)
-            signs.append(Sign(grade(batch_loss / loss, self.harder, 4, 0.72, 0.88), words, signal))
+            signs.append(Sign(grade(batch_loss / loss, self.harder, 2, 0.75, 0.9), words, signal))
         return self.of_signs(signs, change)

@@ -19,7 +19,7 @@ from tuner.figures import figure, plural
 from tuner.options.losses import Loss
 from tuner.paths import reference as reference_to
 from tuner.rules import Finding, Rule
-from tuner.runs.evidence import Evidence
+from tuner.runs.evidence import Evidence, Signal
 from tuner.runs.family import Group, find_group
 from tuner.runs.folder import Run
 
@@ -174,7 +174,7 @@ def _blocks(group: Group, evidence: Evidence, diagnosis: Diagnosis) -> list[Bloc
 
 def _of_finding(number: int, found: Finding) -> list[Block]:
     rule = Rule.members[found.rule]
-    rows = [[signal.signal, _cell(signal.value), _cell(signal.threshold), signal.source] for signal in found.evidence]
+    rows = [[signal.signal, _cell(signal.value), _bound(signal), signal.source] for signal in found.evidence]
     says = [f"{sentence(found.words)}. {rule.harm}"]
     if found.folds:
         says.append(f"It explains, too: {', '.join(found.folds)}.")
@@ -190,6 +190,14 @@ def sentence(words: str) -> str:
     """With a capital letter, unless a name comes first."""
     first = words.partition(" ")[0]
     return words if not first.isalpha() or Loss.find(first) else f"{words[:1].upper()}{words[1:]}"
+
+
+def _bound(signal: Signal) -> str | None:
+    """What a number is held against, and on which side of it it is."""
+    value, threshold = signal.value, signal.threshold
+    if isinstance(value, int | float) and isinstance(threshold, int | float) and value != threshold:
+        return f"{'above' if value > threshold else 'below'} {figure(threshold)}"
+    return _cell(threshold)
 
 
 def _cell(value: float | str | None) -> str | None:

@@ -60,6 +60,34 @@ def test_numbers_by_hand(workplace: Any) -> None:
         assert row["activation_std"] == pytest.approx(signals[place].std(), rel=1e-4)
         assert row["zero_units"] == (signals[place] == 0).all(0).mean()
         assert row["gradient_norm"] == pytest.approx(norms[layers[place - 1]], rel=1e-4)
+        assert row["unit_std"] == pytest.approx(math.sqrt(signals[place].var(axis=1).mean()), rel=1e-4)
+        assert row["sample_std"] == pytest.approx(math.sqrt(signals[place].var(axis=0).mean()), rel=1e-4)
+        assert row["saturated_units"] == 0
+    assert rows[-1]["probe_loss"] == pytest.approx(-np.log(shares[range(PROBE), probe.y.numpy()]).mean(), rel=1e-4)
+
+
+def test_units_at_the_ends_of_their_range(workplace: Any) -> None:
+    """A bias that is far from 0 takes one of twelve tanh units there; one whose weights are next to 0 stays inside."""
+    setup = workplace.setup(MLP, "model.activation=tanh")
+    probe = probe_of(setup.evaluated["train"], setup.task.normalizer)
+    with torch.no_grad():
+        first = setup.state.network.get_submodule("hidden.0")
+        first.bias[3] = 40.0
+        first.weight[7] = 0.0
+        first.weight[7, probe.x.flatten(1).std(0).argmax()] = 1e-3
+    row = measure(setup.state.network, probe, setup.task.objective, 0, 0)[0]
+    assert row["saturated_units"] == pytest.approx(1 / 12)
+
+
+def test_how_far_the_weights_moved(workplace: Any) -> None:
+    run = read(workplace.train(MLP, "optimizer={name: sgd, lr: 0.1}", "training={epochs: 1, batch_size: full}").run)
+    before, after = ([row for row in run.layers if row["epoch"] == epoch] for epoch in (0, 1))
+    for start, end in zip(before, after, strict=True):
+        assert start["weight_change"] == 0
+        assert start["update_ratio"] is None  # no step was taken yet
+        moved = end["weight_change"] * start["weight_norm"]
+        assert moved == pytest.approx(end["update_ratio"] * end["weight_norm"], rel=1e-4)  # its one step
+        assert moved > 0
 
 
 def test_a_silent_channel_counts_on_every_place_and_sample(workplace: Any) -> None:

@@ -143,20 +143,25 @@ def _signals(output: Tensor, limits: tuple[float, float] | None) -> dict[str, Te
     output = output.detach()
     units = output.movedim(1, -1) if output.ndim == 4 else output
     rows = units.reshape(-1, units.shape[-1])
-    is_at_end = torch.zeros_like(rows, dtype=torch.bool)
+    is_saturated = rows.new_zeros(1)
     if limits is not None:
         low, high = limits
         room = SATURATED * (high - low)
-        is_at_end = (rows <= low + room) | (rows >= high - room)
+        is_saturated = ((rows <= low + room) | (rows >= high - room)).float().mean(dim=0) >= MOSTLY
     numbers = output.to(torch.float64)
     return {
         "activation_mean": numbers.mean(),
         "activation_std": numbers.std(correction=0),
-        "zero_units": (rows == 0).all(dim=0).double().mean(),
-        "saturated_units": (is_at_end.double().mean(dim=0) >= MOSTLY).double().mean(),
-        "unit_std": rows.var(dim=-1, correction=0).mean().sqrt(),
-        "sample_std": output.var(dim=0, correction=0).mean().sqrt(),
+        "zero_units": ((rows.amin(dim=0) == 0) & (rows.amax(dim=0) == 0)).double().mean(),
+        "saturated_units": is_saturated.double().mean(),
+        "unit_std": _spread(rows, -1),
+        "sample_std": _spread(output, 0),
     }
+
+
+def _spread(numbers: Tensor, dim: int) -> Tensor:
+    """The root of the mean of the variances along `dim`; several times quicker than torch's own `var`."""
+    return (numbers - numbers.mean(dim=dim, keepdim=True)).square_().mean().sqrt()
 
 
 @contextmanager

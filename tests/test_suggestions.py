@@ -202,7 +202,7 @@ def override_mended(overrides: list[str], fault: Fault) -> list[str]:
     if fix.startswith("give the whole list"):
         new = [re.sub(r"\[.*", "=[]", key)]
     elif not fault.message.startswith("unknown key"):
-        new = [f"{key}={fix.removesuffix(' without quotes')}"]
+        new = [f"{key}={fix.removeprefix(f'{key}: ').removesuffix(' without quotes')}"]
     elif fix in (fault.allowed or "").split(", "):
         begin, end = fault.column - 1, fault.column - 1 + fault.width
         new = [f"{overrides[number][:begin]}{fix}{overrides[number][end:]}"]

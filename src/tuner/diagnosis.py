@@ -45,8 +45,8 @@ GOOD, PERFECT = 0.97, 0.995
 """Of a metric on training data, from which on there is little left to gain, and nothing that a reason which is as good
 as known could give."""
 
-FAIR = 0.9
-"""Of a metric on training data, from which on a run is called healthy although nothing is known of its data."""
+KNOWN = 0.94
+"""How sure a rule is of such a reason."""
 
 TELLING = {
     "class-imbalance": "good on the large classes alone",
@@ -54,8 +54,8 @@ TELLING = {
 }
 """The rules that are about the outcome itself, with what they say of it."""
 
-KNOWN = 0.94
-"""How sure a rule is of such a reason."""
+FAIR = 0.9
+"""Of a metric on training data, from which on a run is called healthy although nothing is known of its data."""
 
 MARGIN = 0.02
 """Of a share of right answers, or of variance, within which two results are the same."""
@@ -72,8 +72,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is wrong with a run: at most `MOST` findings, the likeliest first; what may become wrong; what it costs that
-    need not be."""
+    """How a run came out; why, in at most `MOST` findings, the likeliest first; and what else rules noticed."""
 
     outcome: Outcome
     findings: Sequence[Finding]

@@ -20,6 +20,7 @@ from tuner.options.metrics import column, usual
 from tuner.render.talk import Talk
 from tuner.render.text import GAP, fitting
 from tuner.runs.family import TREND, averages, find_group, member_row, members_columns
+from tuner.runs.files import ENDED
 
 Pairs = list[tuple[str, str]]
 BAD_ENDS = ("diverged", "crashed")
@@ -173,7 +174,10 @@ class RunView:
                     self._talk.line("")
                 monitor = self._started.monitor if self._started else ""
                 end = "red" if event.status.get("state") in BAD_ENDS else ""
-                say(self._talk, with_finding(ended_pairs(event.status, monitor), self._talk, event.run), end=end)
+                pairs = ended_pairs(event.status, monitor)
+                if event.status.get("state") in ENDED:
+                    pairs = with_finding(pairs, self._talk, event.run)
+                say(self._talk, pairs, end=end)
                 self._talk.draw()
 
     def _move(self, epoch: int, inside: float, left: float | None) -> None:
@@ -311,11 +315,11 @@ def started_pairs(event: Started) -> Pairs:
 
 
 def with_finding(pairs: Pairs, talk: Talk, path: Path) -> Pairs:
-    """The pairs with the diagnosis of the run or group at `path`, before the next command; where nobody listens, and of
-    what goes on, there is none."""
+    """The pairs with the diagnosis of the run or group at `path`, before the next command; none where nobody
+    listens."""
     from tuner.asks.diagnose import in_a_line  # once, when all is done
 
-    if not talk.is_heard or dict(pairs).get("end", "").startswith("stopped"):
+    if not talk.is_heard:
         return pairs
     found = ""
     with suppress(TunerError):  # a folder that is gone is no matter of the training that has just ended

@@ -103,7 +103,9 @@ class Evidence:
 
     @property
     def is_stopped_early(self) -> bool:
-        return str(self.run.status.get("reason") or "").startswith("early stopping")
+        """Whether early stopping ended it: it finished before its last epoch."""
+        asked = min(self.planned, self.config.training.stop_after or self.planned)
+        return self.run.state == "finished" and self.config.early_stopping is not None and self.epochs < asked
 
     def late_gain(self, course: Sequence[float]) -> float:
         """How much a metric grew over the last third of the epochs: the mean of the last sixth less that of the sixth

@@ -264,14 +264,14 @@ class Recorder:
     def begin(self, found: str | None, notes: Sequence[str], step: int) -> None:
         """Records that the run begins, or goes on from the checkpoint `found`."""
         session = self.session
-        if session.held is not None:
+        missing = {DATA, CARD} - self.written_once.keys()  # an older tuner made the run without them
+        if session.held is not None and (session.changed or missing):
             files = session.files()
             if session.changed:
                 self._settings({name: files[name] for name in (CONFIG, ORIGINS)}, step)
-            for name in (DATA, CARD):
-                if name not in self.written_once:  # an older tuner made the run without it
-                    write_file(self.path / name, files[name])
-                    self.written_once[name] = checksum(files[name])
+            for name in sorted(missing):
+                write_file(self.path / name, files[name])
+                self.written_once[name] = checksum(files[name])
         self.status("running", "", step)
         if found is not None:
             self.log(f"goes on from {found}")

@@ -34,7 +34,6 @@ def ask(
     fail_on: Sequence[str] = (),
     write: Path | None = None,
     png: Path | None = None,
-    again: bool = False,
 ) -> Answer:
     """What is wrong with each run; of a group, with most of its members. Raises UsageError, NotFoundError."""
     for each in fail_on:
@@ -61,7 +60,7 @@ def ask(
         lines.append(f"{diagnosis.outcome.stage} {first} {shown(str(group.path))}\n")
         is_met |= bool(("finding" in fail_on and diagnosis.findings) or ("risk" in fail_on and diagnosis.risks))
         if write is not None:
-            blocks.append(write_next(run, diagnosis, write, again))
+            blocks.append(write_next(run, diagnosis, write))
         if png is not None:
             blocks.insert(0, picture(evidence, diagnosis, png))  # what to type stays last
     data = told[0] if len(references) == 1 else {"runs": told, "damaged": [note.text for note in damaged]}

@@ -26,14 +26,13 @@ def command(run: Run, *changes: Mapping[str, Any]) -> str:
     return " ".join(["tuner train", typed(run.path), *map(shlex.quote, overrides(*changes))])
 
 
-def write_next(run: Run, diagnosis: Diagnosis, file: Path, again: bool) -> Note | Command:
+def write_next(run: Run, diagnosis: Diagnosis, file: Path) -> Note | Command:
     """Writes the config to try next into `file`. Raises UsageError where one is there already, ConfigError where the
     change does not fit."""
     found = next((each for each in diagnosis.findings if each.change), None)
     if found is None:
         return Note("there is nothing to change: no config was written", problem=True)
-    if not again:
-        check_target(file, "another name, or remove it first")
+    check_target(file, "another name, or remove it first")
     return write_config(run, [found.change], f"{found.rule}: {found.words}", file)
 
 

@@ -30,6 +30,9 @@ NEUTRAL: dict[str, Any] = {
 """Keys that came into the language later, each with the value that says what was done before: absent reads as that,
 and it does not count when two configs are compared."""
 
+OF_TRAINING_DATA = ("normalize", "standardize_target", "shuffle", "order", "augment", "label_noise")
+"""Settings of data that leave alone which samples validation data are, and what they are to be called."""
+
 STAYED = "; set for "
 """Stands in the origin of a setting that was set for another choice and stayed, before the name of that one."""
 
@@ -119,3 +122,9 @@ def name_of(value: Any) -> Any:
 def brief(value: Any) -> str:
     """A value of a setting on one line; of a choice its name."""
     return "nothing" if value is ABSENT else flow(name_of(value))
+
+
+def moves_the_measure(key: str) -> bool:
+    """Whether a setting changes which samples are measured, or what is right for them."""
+    section, _, inner = key.partition(".")
+    return section == "data" and inner.partition(".")[0] not in OF_TRAINING_DATA

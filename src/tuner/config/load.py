@@ -17,6 +17,7 @@ from tuner.config.loaded import Loaded
 from tuner.config.notes import notes_on
 from tuner.config.reader import Reader
 from tuner.config.settings import Config
+from tuner.data.source import Dataset
 from tuner.document.files import MAX_BYTES, decode, folder_of, is_handed_over, located, read_bytes
 from tuner.document.nodes import Items, Map, Node, Place, Scalar, shown
 from tuner.document.parsing import parse, parse_value
@@ -25,6 +26,9 @@ from tuner.packages import packages
 from tuner.paths import run_name
 
 STDIN = "-"
+SWEEP = "sweep"
+"""The key of what `tuner sweep` alone reads."""
+ALSO = ("extends", SWEEP)
 MAX_FILES = 100
 MAX_CHAIN = 16
 LONGEST_PATH = 4096
@@ -45,11 +49,25 @@ def load(
     NotFoundError where a source that is read to be opened is missing or damaged.
     """
     data = _read(source) if given is None else given
-    reader, config = _parse(source, overrides, default_name, data, options or {})
+    documents = documents_of(source, overrides, data, options or {})
+    return read(documents, source, default_name, data)
+
+
+def read(
+    documents: Documents,
+    source: str,
+    default_name: str | None = None,
+    data: bytes = b"",
+    above: Node | None = None,
+    dataset: Dataset | None = None,
+) -> Loaded:
+    """The config that these documents make, with `above` as their uppermost layer, on `dataset` (None: its data is
+    opened). Raises ConfigError, NotFoundError."""
+    reader, config = _config(documents, source, default_name, above)
     if reader.faults and (config.data.reads_to_open or not may_open(config, reader.bad)):
         raise ConfigError(reader.faults)
     try:
-        loaded = Loaded(config, config.data.open())
+        loaded = Loaded(config, dataset or config.data.open())
     except ConfigError as error:  # what the data lacks that a setting names
         for fault in error.faults:
             place = _place_of(Contradiction(fault.key, fault.message), reader)
@@ -61,7 +79,8 @@ def load(
         raise ConfigError(reader.faults)
     origins = {key: f"{place}{reader.stayed.get(key, '')}" for key, place in reader.origins.items()}
     notes = (*reader.notes, *loaded.dataset.notes, *notes_on(loaded), *packages())
-    return replace(loaded, origins=dict(sorted({**reader.dropped, **origins}.items())), notes=notes, source=data)
+    kept = dict(sorted({**reader.dropped, **origins}.items()))
+    return replace(loaded, origins=kept, notes=notes, source=data, sweep=tuple(documents.sweep))
 
 
 def load_config(source: str) -> Config:
@@ -71,17 +90,16 @@ def load_config(source: str) -> Config:
 
 def settings_of(source: str, overrides: Sequence[str], given: bytes) -> tuple[Config, set[str]]:
     """The same of a text that was read before, and the keys that the overrides set."""
-    reader, config = _parse(source, overrides, None, given, {})
+    reader, config = _config(documents_of(source, overrides, given, {}), source, None)
     if reader.faults:
         raise ConfigError(reader.faults)
     return config, {key for key, place in reader.origins.items() if place.argument}
 
 
-def _parse(
-    source: str, overrides: Sequence[str], name: str | None, data: bytes, options: Mapping[str, str]
-) -> tuple[Reader, Config]:
-    """The config, and its reader with the faults that the language alone can tell."""
-    shown_as = "stdin" if source == STDIN else source
+def documents_of(source: str, overrides: Sequence[str], data: bytes, options: Mapping[str, str]) -> Documents:
+    """What the file `source`, which holds `data`, and the command line say. Raises ConfigError where something cannot
+    be read at all."""
+    shown_as = _shown_as(source)
     documents = Documents()
     base, chain = (Path.cwd(), ()) if is_handed_over(source) else (folder_of(Path(source)), (Path(source),))
     documents.add_text(decode(data, shown_as), Place(shown_as, 1, 1, base=base), chain)
@@ -89,8 +107,18 @@ def _parse(
     documents.add_overrides(list(options), options)
     if documents.unread:  # what is missing would make faults of what is there
         raise ConfigError(documents.faults)
-    reader = Reader(Config, Place(shown_as), documents.faults, notes=documents.notes, contradicted=contradicted)
-    config: Config = reader.section(Config, documents.nodes, "")
+    return documents
+
+
+def _shown_as(source: str) -> str:
+    return "stdin" if source == STDIN else source
+
+
+def _config(documents: Documents, source: str, name: str | None, above: Node | None = None) -> tuple[Reader, Config]:
+    """The config, and its reader with the faults that the language alone can tell."""
+    faults, notes = (documents.faults, documents.notes) if above is None else (Faults(), [])
+    reader = Reader(Config, Place(_shown_as(source)), faults, ALSO, notes, contradicted=contradicted)
+    config: Config = reader.section(Config, [*documents.nodes, *([above] if above else [])], "")
     if "name" not in reader.origins:
         stem = "stdin" if is_handed_over(source) else Path(source).stem
         config = config.replace(name=run_name(name or stem))
@@ -138,6 +166,7 @@ class Documents:
     nodes: list[Node] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
     notes: list[str] = field(default_factory=list)
+    sweep: list[Node] = field(default_factory=list)
     unread: bool = False
     files: int = 0
 
@@ -157,7 +186,13 @@ class Documents:
         else:
             if "extends" in node.entries:
                 self.add_parents(node.entries["extends"][1], chain)
-            self.nodes.append(Map(node.place, {key: given for key, given in node.entries.items() if key != "extends"}))
+            self.add_layer(Map(node.place, {key: given for key, given in node.entries.items() if key != "extends"}))
+
+    def add_layer(self, node: Map) -> None:
+        """Adds a map; what it says under `sweep` is not of a run, and is kept apart."""
+        if SWEEP in node.entries:
+            self.sweep.append(node.entries[SWEEP][1])
+        self.nodes.append(Map(node.place, {key: given for key, given in node.entries.items() if key != SWEEP}))
 
     def add_parents(self, extends: Node, chain: tuple[Path, ...]) -> None:
         for node in extends.nodes if isinstance(extends, Items) else (extends,):
@@ -223,7 +258,7 @@ class Documents:
                 node, found = parse_value(value, replace(whole, column=len(key) + 2, width=1))
                 self.faults += found
                 if node is not None:
-                    self.nodes.append(self.below(key, *keys, whole=whole, node=node))
+                    self.add_layer(self.below(key, *keys, whole=whole, node=node))
 
     def below(self, given: str, key: str = "", *, whole: Place, node: Node) -> Map:
         """The maps around the value `node` of an argument, whose `given` key stands for `key` where that is known."""

@@ -9,6 +9,7 @@ from typing import Any
 from tuner.config.comparison import meaning_hash
 from tuner.config.settings import Config
 from tuner.data.source import Dataset, Sizes, sizes
+from tuner.document.nodes import Node
 from tuner.monitor import EPOCH
 from tuner.options.metrics import Column, metrics_for
 from tuner.plan import Plan, plan
@@ -21,7 +22,8 @@ class Loaded:
     `origins` maps each set key to where it was set (``base.yaml:12``, ``override: optimizer.lr=1``), also those that
     fell away with their choice (``base.yaml:3; fell away: optimizer is now adam (my.yaml:2)``) and those that were
     tuned for another one (``base.yaml:3; set for sgd and stays under adam, whose default is 0.001``); keys that are not
-    there have their defaults. `source` holds the bytes of the file as given; `notes` are for the user to read.
+    there have their defaults. `source` holds the bytes of the file as given; `notes` are for the user to read;
+    `sweep` is what the layers of the document say under that key, which is no setting of a run.
     """
 
     config: Config
@@ -29,6 +31,7 @@ class Loaded:
     origins: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     source: bytes = b""
+    sweep: tuple[Node, ...] = ()
 
     @property
     def target(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tuner.config.comparison import moves_the_measure
 from tuner.config.load import load
 from tuner.errors import ConfigError
 from tuner.options.metrics import Column
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 Change = Mapping[str, Any]
 MOST = 4
 """Changes that are tried."""
-OF_TRAINING_DATA = ("normalize", "standardize_target", "shuffle", "order", "augment", "label_noise")
-"""Settings of data that leave alone which samples validation data are, and what they are to be called."""
 LENGTHS = ("training.epochs", "training.stop_after", "early_stopping", "scheduler")
 """Settings of how long, or along which schedule, is trained."""
 
@@ -99,12 +98,6 @@ def no_use(change: Change, before: Loaded) -> str:
     if set(change) == {"early_stopping"} and before.config.early_stopping is None:
         return "up to its stop a run is the same, and its best epoch counts: it spares epochs, and gains nothing else"
     return ""
-
-
-def moves_the_measure(key: str) -> bool:
-    """Whether a setting changes which samples are measured, or what is right for them."""
-    section, _, inner = key.partition(".")
-    return section == "data" and inner.partition(".")[0] not in OF_TRAINING_DATA
 
 
 def judged_metric(loaded: Loaded, findings: Sequence[Finding]) -> str:

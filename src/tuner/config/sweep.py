@@ -1,0 +1,200 @@
+"""What a YAML file says under `sweep`: which settings are searched, how, and what is made of the best. `tuner sweep`
+alone reads it; no run's config has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from tuner.bounds import Bound, Integer, Null, Of, OneOf, Part, Schema, Text, kept
+from tuner.choice import Choice, Section, nearest, setting
+from tuner.config.load import SWEEP, documents_of, read
+from tuner.config.loaded import Loaded
+from tuner.config.reader import Reader
+from tuner.config.searched import SPACE, check_key, check_shape, check_values, entries, inside, ranges, takes_whole
+from tuner.config.space import Space, space_of
+from tuner.document.nodes import Map, Node, Place, shown, to_plain
+from tuner.errors import ConfigError, Faults
+from tuner.monitor import EPOCH
+from tuner.options.metrics import Column, column
+
+
+class Anything(Bound):
+    """The map of a space, which is read with its places."""
+
+    words = plural = "a map of settings, each with a list of values or a range {low: ..., high: ...}"
+    schema: Schema = {"type": "object"}
+    is_map = True
+
+    def check(self, value: Any) -> Any:
+        return kept(value, isinstance(value, dict))
+
+
+class Pruner(Choice, kind="pruner"):
+    """Which trials of a generation are given up before their last epoch."""
+
+
+class NoPruner(Pruner, name="none"):
+    """Every trial is trained to its end."""
+
+
+class Halving(Pruner, name="halving"):
+    """All trials of a generation are trained for `first` epochs, the best of them for `factor` times as many, and so
+    on: each time one of `factor` goes on, at least one, and the others are pruned. Schedules are laid out over all of
+    training.epochs throughout.
+
+    Source: Jamieson, Talwalkar (2016), "Non-stochastic Best Arm Identification and Hyperparameter Optimization",
+    AISTATS: successive halving.
+    """
+
+    first: int = setting(Integer(ge=1), "epochs after which the first trials are given up", default=5)
+    factor: int = setting(Integer(ge=2), "one of so many trials goes on, for so many times the epochs", default=3)
+
+
+class Confirm(Section):
+    """The best trials and the config without any change are trained with other seeds, and compared on test data."""
+
+    top: int = setting(Integer(ge=1, le=19), "how many of the best trials", default=3)
+    seeds: int = setting(Integer(ge=1, le=1000), "seeds each: the first of 0, 1, 2 ... but the config's", default=8)
+
+
+class Sweep(Section):
+    """A search among configs."""
+
+    planner: Literal["auto", "grid", "random", "tpe"] = setting(
+        OneOf("auto", "grid", "random", "tpe"),
+        "grid: every combination; random: points drawn evenly; tpe: points near the good ones (Bergstra et al. 2011); "
+        "auto: grid where trials is null and every setting has values or points, else tpe",
+        default="auto",
+    )
+    seed: int = setting(Integer(ge=0, le=2**32 - 1), "what random and tpe draw by", default=0)
+    trials: int | None = setting(
+        Null(Integer(ge=1, le=100_000)), "how many configs are trained; not with grid", default=None
+    )
+    generation: int = setting(
+        Integer(ge=1, le=10_000),
+        "trials that are planned, and pruned, together, however many are trained at once",
+        default=8,
+    )
+    metric: str | None = setting(Null(Text()), "what is searched for; null: training.monitor", default=None)
+    space: dict[str, Any] = setting(Anything(), "the settings that are searched, and what each may be", default={})
+    prune: Pruner = setting(Of(Pruner), "which trials are given up early; or none", default=NoPruner())
+    keep: int = setting(Integer(ge=0), "how many of the best trials keep their weights", default=3)
+    confirm: Confirm | None = setting(
+        Null(Part(Confirm), empty="none"), "what is made of the best; or none", default=Confirm()
+    )
+
+
+@dataclass(frozen=True)
+class Search:
+    """A checked sweep: its settings and its space, with `planner` and `metric` that are no longer left open. `trials`
+    is None where only time ends it."""
+
+    settings: Sweep
+    space: Space
+    planner: str
+    metric: str
+    trials: int | None
+
+    @property
+    def is_by_result(self) -> bool:
+        """Whether what comes next depends on what came before, so that generations follow each other."""
+        return self.planner == "tpe" or isinstance(self.settings.prune, Halving)
+
+
+def load_search(
+    source: str, overrides: Sequence[str], options: Mapping[str, str], given: bytes, *, endless: bool = False
+) -> tuple[Loaded, Search]:
+    """The config of a sweep and what it searches; `endless`: time ends it where `trials` does not. Raises ConfigError
+    with every fault, each with its place in the space; NotFoundError where data is missing."""
+    documents = documents_of(source, overrides, given, options)
+    loaded = read(documents, source, data=given)
+    top = Place("stdin" if source == "-" else source)
+    reader = Reader(Sweep, documents.sweep[-1].place if documents.sweep else top, Faults())
+    settings: Sweep = reader.section(Sweep, documents.sweep, SWEEP)
+    found = dict(entries(documents.sweep, reader))
+    metric = settings.metric or loaded.config.training.monitor
+    _check_metric(metric, loaded, reader)
+    good: dict[str, Node] = {}
+    for key, node in found.items():
+        before = reader.faults.count
+        check_key(key, node, metric, reader)
+        check_shape(key, node, reader)
+        if reader.faults.count == before:
+            good[key] = node
+    check_values(good, loaded, documents, source, reader)
+    if not found and not reader.bad:
+        fix = "sweep.space in the file, --grid optimizer.lr=0.1,0.01 or --space 'optimizer.lr=1e-4..1e-1 log'"
+        reader.fault(reader.top, SPACE, "there is nothing to search", allowed=Anything.words, suggestion=fix)
+    space = space_of({key: to_plain(node) for key, node in good.items()}, takes_whole)
+    search = Search(settings, space, _planner(settings, space), metric, settings.trials)
+    if not reader.faults:
+        _check_search(search, found, reader, endless)
+    if reader.faults:
+        raise ConfigError(reader.faults)
+    return loaded, replace(search, trials=space.size if search.planner == "grid" else search.trials)
+
+
+def _planner(settings: Sweep, space: Space) -> str:
+    if settings.planner != "auto":
+        return settings.planner
+    return "grid" if settings.trials is None and space.size is not None else "tpe"
+
+
+def _check_metric(metric: str, loaded: Loaded, reader: Reader) -> None:
+    """Faults a metric that trials do not have."""
+    allowed = [name for name in loaded.metrics if name != EPOCH]
+    if metric in allowed:
+        return
+    place = reader.origins.get(f"{SWEEP}.metric", reader.top)
+    why = "the trials of a sweep do not have it"
+    if column(metric).part == "test":
+        why = "test data is left alone until the best are confirmed"
+    elif metric == EPOCH:
+        why = "which epoch is the last is no measure of a config"
+    like = str(Column("val", column(metric).name))
+    meant = f"{SWEEP}.metric={like}" if like in allowed else nearest(metric, allowed)
+    said = f"{metric} cannot be searched for: {why}"
+    reader.fault(place, f"{SWEEP}.metric", said, given=metric, allowed=", ".join(allowed), suggestion=meant)
+
+
+def _check_search(search: Search, found: dict[str, Node], reader: Reader, endless: bool) -> None:
+    """Faults settings of the sweep that exclude each other."""
+    settings, space = search.settings, search.space
+    if (twice := _set_twice(space)) is not None:
+        reader.fault(
+            found[twice].place, f"{SPACE}.{twice}", f"{twice} is searched twice: here, and in a value above it"
+        )
+    if search.planner == "grid" and space.size is None:
+        for key, node in found.items():
+            for inner, each in ranges(node, key) if isinstance(node, Map) else inside(node, key):
+                if "points" not in each.entries:
+                    told = "a grid has no end of this range: say how many points it has"
+                    reader.fault(each.place, f"{SPACE}.{inner}", told, given=shown(each), suggestion="points: 5")
+    elif search.planner == "grid" and settings.trials is not None:
+        place = reader.origins.get(f"{SWEEP}.trials", reader.top)
+        told = f"a grid trains all its {space.size:,} points"
+        reader.fault(place, f"{SWEEP}.trials", told, suggestion="leave it out, or planner: random")
+    elif search.planner != "grid" and settings.trials is None and not endless:
+        told = "it is not said how many configs are to be trained"
+        reader.fault(reader.top, f"{SWEEP}.trials", told, allowed=Sweep.fields["trials"].bound.words,
+                     suggestion="--trials 40, or a time: --budget 2h")  # fmt: skip
+    count = space.size if search.planner == "grid" else settings.trials
+    if search.is_by_result and count is not None and count < settings.generation:
+        place = reader.origins.get(f"{SWEEP}.generation", reader.origins.get(f"{SWEEP}.trials", reader.top))
+        told = f"{count} trials are too few for a generation of {settings.generation}"
+        reader.fault(place, f"{SWEEP}.generation", told, suggestion=f"{SWEEP}.generation={count}, or more trials")
+
+
+def _set_twice(space: Space) -> str | None:
+    """A setting that is searched on its own and in a value of a setting above."""
+    for above in space.dimensions:
+        for value in above.values if isinstance(above.values, tuple) else ():
+            inner = {".".join((above.key, *keys)) for keys, _, _ in value.inner}
+            if isinstance(value.plain, dict):
+                inner |= {f"{above.key}.{key}" for key in value.plain if key != "name"}
+            for each in space.dimensions:
+                if each.key in inner:
+                    return each.key
+    return None

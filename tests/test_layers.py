@@ -33,6 +33,7 @@ for _rank, _names in enumerate(
         "train trained",
         "predicting probing",
         "members",
+        "sweep",
         "asks",
         "recipe notebook verifying",
         "render",
@@ -49,6 +50,7 @@ MODULE_LEVEL_ONLY_IN: dict[str, set[str]] = {
     "polars": {"data"},
     "torchvision": set(),
     "sklearn": set(),
+    "optuna": {"sweep"},
     "scipy": set(),
 }
 

@@ -84,6 +84,49 @@ class MemberTold:
 GroupEvent = Started | MemberTold | Ended
 
 
+@dataclass(frozen=True, kw_only=True)
+class SweepBegun:
+    """The folder of a sweep is there and its trials come next."""
+
+    run: Path
+    device: str
+    device_model: str
+    threads: int
+    at_once: int  # trials, each on so many `threads`
+    samples: dict[str, int]
+    planner: str
+    metric: str
+    trials: int | None  # how many there are to be; None: as many as there is time for
+    ended: int  # how many had ended before
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrialTold:
+    """What the run of a trial tells."""
+
+    number: int
+    event: Event | Failed
+
+
+@dataclass(frozen=True)
+class TrialEnded:
+    """A trial is over, or given up: `state` is finished, pruned, diverged or failed. `value` is the searched metric of
+    the best of its `epochs`; `leads` says whether no trial is better."""
+
+    number: int
+    run: Path
+    state: str
+    values: dict[str, Any]
+    value: float | None
+    epochs: int
+    leads: bool
+    reason: str = ""
+
+
+SweepEvent = SweepBegun | TrialTold | TrialEnded | Ended
+
+
 def to_json(event: Event | Failed) -> bytes:
     """What one process tells another of a run."""
     return json.dumps([type(event).__name__, vars(event)], default=str).encode()

@@ -53,6 +53,8 @@ class Request:
     argv: tuple[str, ...] = ()
     auto_threads: int | None = None
     """What `training.threads: auto` stands for; None: as many as the work keeps busy."""
+    until: int | None = None
+    """The epoch after which the run is put aside, as one that was asked to stop; None: it goes to its end."""
 
     @property
     def named_folder(self) -> Path:

@@ -35,6 +35,9 @@ class Stop:
         return STOPPED if self.signal is None else 128 + self.signal
 
 
+ENOUGH = Stop("--budget")
+
+
 class StoppedError(Exception):
     """A stop was asked for between two trainings: what was trained so far is there, and the same command goes on."""
 
@@ -53,6 +56,7 @@ class StopRequests:
         self._deadline = None if max_time is None else time.monotonic() + max_time
         self._interrupted = float("-inf")
         self._before: dict[signal.Signals, object] = {}
+        self._enough: Callable[[], bool] = bool
         self.before_dying: Callable[[], None] | None = None
 
     @property
@@ -60,7 +64,16 @@ class StopRequests:
         """Why to stop; None: go on."""
         if self._asked is None and self._deadline is not None and time.monotonic() >= self._deadline:
             self._asked = Stop("--max-time")
-        return self._asked
+        return self._asked or (ENOUGH if self._enough() else None)
+
+    @contextmanager
+    def until(self, enough: Callable[[], bool]) -> Iterator[None]:
+        """Within it a stop is asked for as long as `enough` says so; afterwards that is forgotten."""
+        self._enough = enough
+        try:
+            yield
+        finally:
+            self._enough = bool
 
     def check(self) -> None:
         """Raises StoppedError where a stop was asked for."""

@@ -52,6 +52,11 @@ COMMANDS = {
         "Train a config. The same command again goes on where it was, or tells the result.",
         {"event": "error"},
     ),
+    "sweep": Entry(
+        "sweep:sweep",
+        "Search among configs, and confirm the best. The same command again goes on where it was.",
+        {"event": "error"},
+    ),
     "check": Entry("questions:check", "Check a config, or the files of a run, without training.", {"ok": False}),
     "init": Entry("questions:init", "Write a config for a table of your own."),
     "runs": Entry("questions:runs", "List runs, newest first."),

@@ -79,7 +79,7 @@ class Trainings:
         done, failed = {run.path.name: 0 for run in runs}, dict[str, Failed]()
         with Talk(self._stream) as talk:
             talk.bar(lambda: (sum(done.values()) / (len(done) * epochs), "changes are tried"))
-            for name, event in train_alone(runs, self._stop, self._executor):
+            for name, event in train_alone(runs, runs[0].session.identity, self._stop, self._executor):
                 if isinstance(event, EpochDone):
                     done[name] = int(event.row.get("epoch") or 0)
                 elif isinstance(event, Ended | Failed):

@@ -48,7 +48,7 @@ def load(
     of the command line that stands for it. Raises ConfigError with every fault, each with its place;
     NotFoundError where a source that is read to be opened is missing or damaged.
     """
-    data = _read(source) if given is None else given
+    data = read_source(source) if given is None else given
     documents = documents_of(source, overrides, data, options or {})
     return read(documents, source, default_name, data)
 
@@ -85,7 +85,7 @@ def read(
 
 def load_config(source: str) -> Config:
     """What the language alone tells of the config in the file `source`: its data is not opened. Raises ConfigError."""
-    return settings_of(source, (), _read(source))[0]
+    return settings_of(source, (), read_source(source))[0]
 
 
 def settings_of(source: str, overrides: Sequence[str], given: bytes) -> tuple[Config, set[str]]:
@@ -126,7 +126,8 @@ def _config(documents: Documents, source: str, name: str | None, above: Node | N
     return reader, config
 
 
-def _read(source: str) -> bytes:
+def read_source(source: str) -> bytes:
+    """What the file `source` holds (``-``: standard input). Raises ConfigError."""
     try:
         if source == STDIN:
             return sys.stdin.buffer.read(MAX_BYTES + 1)

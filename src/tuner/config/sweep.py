@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from tuner.bounds import Bound, Integer, Null, Of, OneOf, Part, Schema, Text, kept
 from tuner.choice import Choice, Section, nearest, setting
-from tuner.config.load import SWEEP, documents_of, read
+from tuner.config.load import SWEEP, documents_of, read, read_source
 from tuner.config.loaded import Loaded
 from tuner.config.reader import Reader
 from tuner.config.searched import SPACE, check_key, check_shape, check_values, entries, inside, ranges, takes_whole
@@ -104,10 +104,11 @@ class Search:
 
 
 def load_search(
-    source: str, overrides: Sequence[str], options: Mapping[str, str], given: bytes, *, endless: bool = False
+    source: str, overrides: Sequence[str], options: Mapping[str, str], *, endless: bool = False
 ) -> tuple[Loaded, Search]:
     """The config of a sweep and what it searches; `endless`: time ends it where `trials` does not. Raises ConfigError
     with every fault, each with its place in the space; NotFoundError where data is missing."""
+    given = read_source(source)
     documents = documents_of(source, overrides, given, options)
     loaded = read(documents, source, data=given)
     top = Place("stdin" if source == "-" else source)

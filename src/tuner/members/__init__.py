@@ -7,7 +7,7 @@ Nothing here imports torch before a member is trained.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -52,6 +52,7 @@ class Member:
     folder: str  # the family's
     argv: Sequence[str]
     wait: float
+    until: int | None = None  # the epoch after which it is put aside
 
 
 class Executor(Protocol):
@@ -98,10 +99,13 @@ def staying(executor: str = "local") -> Iterator[Executor]:
         yield pool
 
 
-def train_alone(runs: Sequence[Alone], stop: StopRequests, by: Executor) -> Generator[tuple[str, Event | Failed]]:
-    """Trains runs that are members of nothing, side by side; yields what each of them tells, by its folder's name."""
+def train_alone(
+    runs: Iterable[Alone], identity: Identity, stop: StopRequests, by: Executor
+) -> Generator[tuple[str, Event | Failed]]:
+    """Trains runs that are members of nothing, side by side, each of `identity` but for its config; yields what each of
+    them tells, by its folder's name. The next of `runs` is asked for when there is room for it."""
     members = (_alone(run) for run in runs)
-    with stop.listening(), closing(by.run(members, by.at_once(runs[0].session.identity), stop)) as told:
+    with stop.listening(), closing(by.run(members, by.at_once(identity), stop)) as told:
         yield from told
 
 
@@ -148,7 +152,7 @@ def _alone(run: Alone) -> Member:
     return Member(
         name=run.path.name,
         overrides=run.overrides,
-        options={},
+        options=run.options,
         varies=(),
         source=run.source,
         given=loaded.source.decode("latin-1"),
@@ -156,6 +160,7 @@ def _alone(run: Alone) -> Member:
         folder=str(run.path.parent),
         argv=request.argv,
         wait=max(LEFT_OVER, request.wait),
+        until=run.until,
     )
 
 
@@ -195,7 +200,8 @@ def trained(member: Member, stop: StopRequests, data: Data) -> Iterator[Event | 
         if loaded.hash != member.config_hash:
             message = f"a file that {member.source} extends was changed while its group was training"
             raise NotFoundError(message, fix="put it back and run the same command again, or train a new group")
-        request = Request(Path(member.folder), member.name, wait=member.wait, argv=tuple(member.argv), auto_threads=1)
+        request = Request(Path(member.folder), member.name, wait=member.wait, argv=tuple(member.argv), auto_threads=1,
+                          until=member.until)  # fmt: skip
         opened = open_session(loaded, request, data.of(loaded.dataset, varies))
         if isinstance(opened, Answered):
             yield Ended(opened.run.path, opened.run.status)

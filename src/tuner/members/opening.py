@@ -76,12 +76,15 @@ class GroupSession(Session):
 @dataclass(frozen=True)
 class Alone:
     """A run that is a member of nothing, to be trained in the folder `path` as a member would be: `session` is of what
-    `load` gave of `source` and `overrides`."""
+    `load` gave of `source`, `overrides` and `options`. After epoch `until` it is put aside (None: it is trained to its
+    end)."""
 
     path: Path
     source: str
     overrides: Sequence[str]
     session: Session
+    options: Mapping[str, str] = field(default_factory=dict)
+    until: int | None = None
 
 
 def open_group(

@@ -184,7 +184,7 @@ class RunView:
         epochs = self._started.epochs if self._started else 0
 
         def where() -> tuple[float, str]:
-            text = f"epoch {number(min(epoch, epochs))}/{number(epochs)}{_remaining(left)}"
+            text = f"epoch {number(min(epoch, epochs))}/{number(epochs)}{remaining(left)}"
             return (epoch - 1 + inside) / max(1, epochs), text
 
         self._talk.bar(where)
@@ -269,10 +269,11 @@ class GroupView:
         known = share - self._share_before > 0.005 and elapsed > 1
         left = elapsed * (1 - share) / (share - self._share_before) if known else None
         members = varied.counted(self._varies, len(self._shares))
-        return share, f"{len(self._statuses)} of {members}{_remaining(left)}"
+        return share, f"{len(self._statuses)} of {members}{remaining(left)}"
 
 
-def _remaining(seconds: float | None) -> str:
+def remaining(seconds: float | None) -> str:
+    """How much longer, to stand behind something else."""
     return "" if seconds is None else f"  {duration(seconds)} left"
 
 

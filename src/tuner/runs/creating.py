@@ -12,11 +12,11 @@ from tuner.durable.writing import TEMPORARY, make_folder, sweep_leftovers, sync_
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
 from tuner.paths import is_run_name
 from tuner.runs.files import IDENTITY
-from tuner.runs.folder import GROUP, is_group, is_run, number_of
+from tuner.runs.folder import GROUP, SWEEP, is_group, is_run, number_of
 from tuner.runs.lock import NAME as LOCK
 from tuner.runs.lock import Lock, describe_holder, held
 
-_LAST = (IDENTITY, GROUP)
+_LAST = (IDENTITY, GROUP, SWEEP)
 """The file that is written last and makes the folder what it is."""
 
 
@@ -28,8 +28,8 @@ def now() -> str:
 def create_held(runs_dir: Path, name: str, run_name: str | None, files: Mapping[str, bytes]) -> Lock:
     """Makes the run folder `run_name`, else NAME-<highest + 1>, with `files`: run.json last, which makes it a run.
 
-    With group.json in its place it is a group's folder. The lock of the new folder comes back held, so that no other
-    process takes the run up before its maker does.
+    With group.json or sweep.json in its place it is a group's folder or a sweep's. The lock of the new folder comes
+    back held, so that no other process takes the run up before its maker does.
     A folder of that name that a killed maker left without run.json is used. Raises UsageError (a bad name), HeldError
     and NotFoundError (`run_name` is taken), ResourceError.
     """

@@ -40,7 +40,7 @@ from tuner.runs.identity import Identity
 from tuner.runs.lock import holder
 
 FORMAT = 1
-GROUP = "group.json"
+GROUP, SWEEP = "group.json", "sweep.json"
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)
 
 
@@ -153,7 +153,7 @@ def glance(path: Path) -> Run:
             beside = []
         raise NotFoundError(f"there is no run folder {shown(path)}", fix=there_are(beside))
     status = read_status(path)
-    about = _about(path / IDENTITY, checked(path, IDENTITY, status)[0])
+    about = about_in(path / IDENTITY, checked(path, IDENTITY, status)[0])
     state = status.values.get("state", "running")
     if state == "running" and holder(path) is None:
         status = read_status(path)  # its holder may have written the end between our two looks
@@ -189,7 +189,7 @@ class GroupHead(NamedTuple):
 def glance_group(path: Path) -> GroupHead:
     """The group in the folder `path`. Raises NotFoundError where its group.json is missing or damaged."""
     file = path / GROUP
-    about = _about(file, read_bytes(file, JSON_LIMIT))
+    about = about_in(file, read_bytes(file, JSON_LIMIT))
     if "varies" not in about:  # from before there were other families than groups of seeds
         seeds = about.get("seeds") if isinstance(about.get("seeds"), list) else []
         keys = [(seed,) for seed in seeds or [] if type(seed) is int]
@@ -203,8 +203,8 @@ def glance_group(path: Path) -> GroupHead:
     return GroupHead(about["name"], identity, varies, members or {}, tuple(map(str, argv)))
 
 
-def _about(file: Path, data: bytes) -> dict[str, Any]:
-    """run.json or group.json, which holds `data`, with its `format`, `name` and `created` checked."""
+def about_in(file: Path, data: bytes) -> dict[str, Any]:
+    """run.json, group.json or sweep.json, which holds `data`, with its `format`, `name` and `created` checked."""
     about = parse_json(data, file)
     check_format(about, file)
     if type(about.get("format")) is not int or about["format"] != FORMAT:
@@ -286,7 +286,7 @@ def headline(path: Path, key: str = IDENTITY) -> tuple[str, str]:
     """(time of creation, config name) in a folder's run.json, or group.json; two "" (older than any) when it is
     damaged."""
     try:
-        about = _about(path / key, read_bytes(path / key, JSON_LIMIT))
+        about = about_in(path / key, read_bytes(path / key, JSON_LIMIT))
     except NotFoundError:
         return "", ""
     return about["created"], about["name"]

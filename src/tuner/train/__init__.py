@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 
-from tuner.errors import DIVERGED, HeldError, ResourceError
+from tuner.errors import DIVERGED, STOPPED, HeldError, ResourceError
 from tuner.events import Ended, EpochDone, Event, Started, StepsDone
 from tuner.layer_stats import Movement, epochs_measured
 from tuner.loop import NonFinite, locate, train_epoch
@@ -83,7 +83,7 @@ class Training:
         reason = history.reason_to_end()
         if reason is not None:  # it went on from its last checkpoint, and was killed before it had tidied up
             recorder.tidy(checkpoint_name(state.epoch - 1), True)
-        while reason is None:
+        while reason is None and not self.is_put_aside:
             try:
                 yield from self.one_epoch()
             except NonFinite:
@@ -91,7 +91,7 @@ class Training:
                 return
             reason = None if state.batch else history.reason_to_end()
             asked = self.stop.asked
-            self.save_if_due(reason is not None, asked is not None)
+            self.save_if_due(reason is not None, asked is not None or self.is_put_aside)
             if reason is None and asked is not None:
                 inside = f"in epoch {state.epoch}, batch {state.batch:,} of {self.steps:,}"
                 where = inside if state.batch else f"after epoch {state.epoch - 1}"
@@ -99,7 +99,16 @@ class Training:
                 return
             if reason is None:
                 recorder.status("running", "", state.step)
+        if reason is None:
+            yield recorder.end("stopped", f"put aside after epoch {state.epoch - 1}", state.step, STOPPED)
+            return
         yield self.finished(reason)
+
+    @property
+    def is_put_aside(self) -> bool:
+        """Whether it has had as many epochs as were asked for."""
+        until, state = self.session.request.until, self.state
+        return until is not None and state.batch == 0 and state.epoch > until
 
     def begin(self) -> Started:
         """Takes up the newest checkpoint, where there is one."""

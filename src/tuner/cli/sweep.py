@@ -1,0 +1,169 @@
+"""`tuner sweep`: a search among configs."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from tuner.cli.shared import EMPTY, Manner, Overrides, offers, seconds, training
+from tuner.config.loaded import Loaded
+from tuner.config.sweep import Search, load_search
+from tuner.durable.reading import json_line, shown
+from tuner.errors import ConfigError, UsageError
+from tuner.opening import Request, command_line
+from tuner.paths import expanded, normal, path_of
+from tuner.render.text import write
+from tuner.runs.find import instead_of_config
+from tuner.runs.sweep import is_sweep
+from tuner.shipped import check_target, find_config
+from tuner.stopping import StopRequests
+
+CONFIG = "A YAML file, a shipped config's name, a sweep's folder, or - for stdin."
+GRID = "Values of a setting; repeatable. Every combination is trained."
+SPACE = "A range of a setting, 'optimizer.lr=1e-4..1e-1 log', or its values; repeatable."
+TRIALS = "Train so many configs of the space."
+PLANNER = "grid, random or tpe (points near the good ones)."
+BUDGET = "Search for so long, the confirmation inside; then the verdict."
+MAX_TIME = "Stop after this long with exit 75; the same command goes on."
+EXTEND = "Go on with another space than before; the trials stay."
+RETRY = "failed: train the trials again that could not be trained."
+WRITE = "Write the config of the best."
+MANY = 10_000
+"""More trials than that are asked for twice."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for on the command line, the config and the space read and checked."""
+
+    source: str
+    overrides: tuple[str, ...]
+    options: Mapping[str, str]
+    loaded: Loaded
+    search: Search
+    request: Request
+    extend: bool
+    retry: bool
+    budget: float | None
+    target: Path | None
+    quiet: bool
+    as_json: bool
+
+    def tell(self, data: Mapping[str, Any]) -> None:
+        """A line of --json."""
+        if self.as_json and not self.quiet:
+            write(sys.stdout, json_line(data))
+
+
+@training
+def sweep(
+    config: Annotated[str, Argument(metavar="CONFIG", help=CONFIG, autocompletion=offers("configs"))],
+    overrides: Overrides = EMPTY,
+    grid: Annotated[list[str], Option(metavar="KEY=V,V", help=GRID)] = EMPTY,
+    space: Annotated[list[str], Option(metavar="'KEY=A..B [log]'", help=SPACE)] = EMPTY,
+    trials: Annotated[int | None, Option(metavar="N", help=TRIALS)] = None,
+    planner: Annotated[str | None, Option(metavar="NAME", help=PLANNER)] = None,
+    run: Annotated[str | None, Option(metavar="NAME", help="Name the sweep's folder yourself.")] = None,
+    again: Annotated[bool, Option("--again", help="Begin another sweep, in a new folder.")] = False,
+    extend: Annotated[bool, Option("--extend", help=EXTEND)] = False,
+    retry: Annotated[str | None, Option(metavar="failed", help=RETRY)] = None,
+    budget: Annotated[str | None, Option(metavar="TIME", help=BUDGET)] = None,
+    max_time: Annotated[str | None, Option(metavar="TIME", help=MAX_TIME)] = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what would be trained, and train nothing.")] = False,
+    write: Annotated[Path | None, Option(parser=path_of, metavar="FILE", help=WRITE)] = None,
+    yes: Annotated[bool, Option("-y", "--yes", help="Do not ask, however many trials there are.")] = False,
+    *,
+    manner: Manner,
+) -> None:
+    """\b
+    tuner sweep my.yaml --grid optimizer.lr=1e-4,1e-3,1e-2 --grid model.dropout=0,0.3
+    tuner sweep my.yaml --space 'optimizer.lr=1e-4..1e-1 log' --trials 40
+    tuner sweep my.yaml                         the file says what under `sweep:`
+    tuner sweep my.yaml --budget 60h            as many trials as there is time for, and the verdict
+    tuner sweep runs/my-3                       goes on; several at once share its trials
+    best=$(tuner sweep my.yaml -q) && tuner show "$best"
+
+    The best of a search is better than it is: it and the config as it was are trained with other seeds, and compared on
+    test data, which no trial has touched. The same command goes on where it was, up to as many trials, never more.
+    -q prints the folder of what to take: the best, once it is confirmed, or the config's own where nothing beats it.
+    """
+    if retry not in (None, "failed"):
+        raise UsageError(f"--retry takes failed, not {shown(retry)}", fix="--retry failed")
+    if write is not None:
+        check_target(write, "another name, or remove it first")
+    source, runs_dir, run = found_source(expanded(config), manner.runs_dir, run)
+    options = options_of(grid, space, trials, planner)
+    loaded, search = load_search(source, overrides, options, endless=budget is not None or max_time is not None)
+    if search.trials is not None and search.trials > MANY and not (yes or dry_run):
+        raise UsageError(
+            f"these are {search.trials:,} trials", fix="--yes trains them; --planner random --trials 40 some."
+        )
+    request = Request(runs_dir, run, again, manner.wait, command_line())
+    asked = Asked(source, tuple(overrides), options, loaded, search, request, extend, retry is not None,
+                  None if budget is None else seconds(budget), write, manner.quiet, manner.as_json)  # fmt: skip
+    from tuner.cli.sweeping import dry, searched  # what help and mistakes do not need
+
+    if dry_run:
+        raise typer.Exit(dry(asked))
+    with StopRequests(None if max_time is None else seconds(max_time)) as stop:
+        raise typer.Exit(searched(asked, stop, time.monotonic()))
+
+
+def found_source(config: str, runs_dir: Path, run: str | None) -> tuple[str, Path, str | None]:
+    """The config file, the folder of the runs and the sweep's name: of a sweep's folder, or its name, its own."""
+    if run is not None:
+        run = normal(run)
+    try:
+        path = Path(config).parent if Path(config).name == "config.yaml" else Path(config)
+        if not is_sweep(path):
+            path = runs_dir / config
+        if "\0" not in config and is_sweep(path) and run is None:
+            return (
+                str(path / "config.yaml"),
+                path.resolve().parent if path.name in ("", ".") else path.parent,
+                path.resolve().name,
+            )
+        return find_config(config), runs_dir, run
+    except ConfigError as error:
+        raise instead_of_config(config, runs_dir) or error from None
+
+
+def options_of(grid: Iterable[str], space: Iterable[str], trials: int | None, planner: str | None) -> dict[str, str]:
+    """What the options stand for in the language: overrides, each with its option. Raises UsageError."""
+    found = {f"sweep.space.{key}={values}": f"--grid {key}" for key, values in map(_listed, grid)}
+    found |= {f"sweep.space.{key}={values}": f"--space {key}" for key, values in map(_ranged, space)}
+    if trials is not None:
+        found[f"sweep.trials={trials}"] = "--trials"
+    if planner is not None:
+        found[f"sweep.planner={planner}"] = "--planner"
+    return found
+
+
+def _listed(text: str) -> tuple[str, str]:
+    """``lr=0.1,0.01`` as key and list."""
+    key, equals, values = text.partition("=")
+    if not equals or not values.strip() or not all(key.strip().split(".")):
+        raise UsageError(f"--grid {shown(text)} is no setting with values", fix="--grid optimizer.lr=0.1,0.01 is one.")
+    return key.strip(), f"[{values.strip()}]"
+
+
+def _ranged(text: str) -> tuple[str, str]:
+    """``lr=1e-4..1e-1 log`` as key and range, or a list as --grid has it."""
+    number = r"[-+0-9.eE]*[0-9.]"
+    found = re.fullmatch(rf"\s*([^=\s]+)\s*=\s*({number}?)\.\.({number})((?:\s+(?:log|points=[0-9]+))*)\s*", text)
+    if found is None:
+        if ".." in text or "=" not in text:
+            fix = "--space 'optimizer.lr=1e-4..1e-1 log' is one; also 'model.dropout=0..0.6', '... points=5'."
+            raise UsageError(f"--space {shown(text)} is no range", fix=fix)
+        return _listed(text)
+    key, low, high, more = found.groups()
+    words = "".join(", log: true" if word == "log" else f", points: {word[7:]}" for word in more.split())
+    return key, f"{{low: {low}, high: {high}{words}}}"

@@ -1,0 +1,215 @@
+"""A sweep from its first trial to its verdict."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tuner.asks.sweep.verdict import Confirmed, confirmed
+from tuner.cli.train import as_data
+from tuner.config.load import load
+from tuner.config.space import Range
+from tuner.document.writing import to_yaml
+from tuner.durable.reading import json_line
+from tuner.durable.writing import write_file
+from tuner.events import Ended, Failed, MemberTold, SweepBegun, SweepEvent, TrialEnded, TrialTold
+from tuner.figures import number, plural
+from tuner.members import staying
+from tuner.paths import reference, typed
+from tuner.render.sweep import ConfirmView, SweepView
+from tuner.render.talk import Talk
+from tuner.render.text import write as write_out
+from tuner.render.training import say
+from tuner.runs.files import CONFIG
+from tuner.runs.sweep import confirm_folder, trial_folder
+from tuner.sweep.confirm import confirm, keys_of, numbers_of
+from tuner.sweep.cost import confirming_seconds, cost
+from tuner.sweep.ledger import Ledger
+from tuner.sweep.opening import SweepSession, open_sweep
+from tuner.sweep.planner import plan
+from tuner.sweep.search import Searching
+
+if TYPE_CHECKING:
+    from tuner.cli.sweep import Asked
+    from tuner.stopping import StopRequests
+
+
+def opened(asked: Asked) -> SweepSession:
+    """The sweep, found or to be made."""
+    return open_sweep(asked.source, asked.overrides, asked.options, asked.loaded, asked.search, asked.request,
+                      extend=asked.extend)  # fmt: skip
+
+
+def dry(asked: Asked) -> int:
+    """Says what would be trained: how much of it, and the first trials; the exit code."""
+    from tuner.members.local import at_once
+
+    session = opened(asked)
+    ledger = Ledger.read(session.path) if session.path else None
+    search, trials = asked.search, ledger.head.trials if ledger else {}
+    told = cost(session, at_once(session.identity), ledger)
+    size = search.settings.generation
+    count = size if search.trials is None else min(size, max(0, search.trials - len(trials)))
+    before = {at: (trial.values, ledger.progress[at]) for at, trial in trials.items()} if ledger else {}
+    ready = not search.is_by_result or all(each.state for _, each in before.values())
+    numbers = range(len(trials), len(trials) + count) if ready else range(0)
+    points = plan(search.planner, search.space, search.settings.seed, numbers, before, "up") if numbers else []
+    data = {"trials": told.trials, "epochs": told.epochs, "confirming": told.confirming, "seconds": told.seconds,
+            "bytes": told.bytes, "planner": search.planner, "metric": search.metric,
+            "next": [search.space.overrides(point) for point in points]}  # fmt: skip
+    if asked.as_json:
+        write_out(sys.stdout, json_line(data))
+        return 0
+    if not asked.quiet:
+        with Talk(sys.stderr) as talk:
+            say(talk, [("dry run", f"nothing is trained; {told.words}")])
+    for at, point in zip(numbers, points, strict=False):
+        write_out(sys.stdout, f"trial {at}: {shlex.join(search.space.overrides(point))}")
+    return 0
+
+
+def searched(asked: Asked, stop: StopRequests, began: float) -> int:
+    """Searches, confirms, tells; the exit code."""
+    session = opened(asked)
+    talk_to = None if asked.quiet or asked.as_json else sys.stderr
+    with staying() as by:
+        at_once = by.at_once(session.identity)
+        searching = Searching(session, stop, by)
+        if asked.budget is not None:
+            within(asked.budget, searching, at_once, began)
+        session = replace(session, path=searching.ledger.path)
+        with Talk(talk_to) as talk:
+            say(talk, [("plan", f"{cost(session, at_once, searching.ledger).words}")])
+            code = search_for(asked, searching, talk)
+            if stop.asked is None and code == 0:
+                code = confirm_best(asked, session, searching.ledger, stop, by, talk)
+        return finish(asked, session, code, talk_to)
+
+
+def within(budget: float, searching: Searching, at_once: int, began: float) -> None:
+    """Ends the search when so many seconds are left of the budget as the confirmation takes; what earlier commands
+    spent of it counts."""
+    ledger, session, before = searching.ledger, searching.session, searching.ledger.head.spent
+
+    def spent() -> float:
+        return before + time.monotonic() - began
+
+    ledger.clock = spent
+    searching.enough = lambda: spent() + confirming_seconds(session, at_once, ledger) >= budget
+
+
+def search_for(asked: Asked, searching: Searching, talk: Talk) -> int:
+    """Trains the trials; the exit code."""
+    names = {name: () if isinstance(values, Range) else values
+             for name, values in asked.search.space.parameters.items()}  # fmt: skip
+    view = SweepView(talk, names, asked.loaded.epochs)
+    for event in searching.course(retry=asked.retry):
+        view.show(event)
+        for data in told(event, asked.search.metric):
+            asked.tell(data)
+    assert isinstance(event, Ended)  # noqa: S101 - it comes last
+    return int(event.status["exit_code"])
+
+
+def told(event: SweepEvent, metric: str) -> Iterator[dict[str, Any]]:
+    """What --json tells of an event."""
+    match event:
+        case SweepBegun():
+            yield {"event": "start", "run": str(event.run), "trials": event.trials, "ended": event.ended,
+                   "planner": event.planner, "metric": event.metric}  # fmt: skip
+        case TrialEnded():
+            yield {"event": "trial", "trial": event.number, "run": str(event.run), "state": event.state,
+                   "values": event.values, metric: event.value, "epochs": event.epochs, "leads": event.leads,
+                   **({"reason": event.reason} if event.reason else {})}  # fmt: skip
+        case TrialTold(event=Failed() as failed):
+            yield as_data(failed, {"trial": event.number})
+
+
+def confirm_best(asked: Asked, session: SweepSession, ledger: Ledger, stop: StopRequests, by: Any, talk: Talk) -> int:
+    """Trains what confirms; the exit code."""
+    numbers = numbers_of(session, ledger)
+    if not numbers:
+        return 0
+    names = {at: confirm_folder(at) for at in numbers}
+    view = ConfirmView(talk, names, len(keys_of(session)), asked.search.metric)
+    course = confirm(session, ledger, stop, by)
+    try:
+        while True:
+            at, event = next(course)
+            view.show(at, event)
+            if isinstance(event, MemberTold) and isinstance(event.event, Ended | Failed):
+                asked.tell({**as_data(event.event, {"seed": event.key[0]}), "group": names[at]})
+    except StopIteration as ended:
+        view.end()
+        return int(ended.value)
+
+
+def finish(asked: Asked, session: SweepSession, code: int, talk_to: Any) -> int:
+    """Says what came of it, and writes the best config; the exit code."""
+    assert session.path is not None  # noqa: S101 - it was made
+    ledger = Ledger.read(session.path)
+    verdict = confirmed(ledger.head) if code == 0 else None
+    best = ledger.best(1)
+    taken = verdict.path if verdict else ledger.path / trial_folder(best[0]) if best else ledger.path
+    if asked.target is not None and best and code == 0:
+        write_best(asked, ledger, verdict)
+    if asked.as_json:
+        data = {"event": "end", "run": str(ledger.path), **summary(ledger, verdict), "exit_code": code}
+        write_out(sys.stdout, json_line(data))
+        return code
+    with Talk(talk_to) as talk:
+        say(talk, ended_pairs(asked, ledger, verdict, code))
+    if asked.quiet or not sys.stdout.isatty():
+        write_out(sys.stdout, str(taken))
+    return code
+
+
+def summary(ledger: Ledger, verdict: Confirmed | None) -> dict[str, Any]:
+    """What a program is told at the end."""
+    states = [each.state or "stopped" for each in ledger.progress.values()]
+    best = ledger.best(1)
+    found: dict[str, Any] = {"trials": {state: states.count(state) for state in dict.fromkeys(states)}, "best": None}
+    if best:
+        trial = ledger.head.trials[best[0]]
+        value, about = ledger.progress[best[0]].value, {"trial": best[0], "run": str(trial.path)}
+        found["best"] = {**about, "values": dict(trial.values), "overrides": list(trial.overrides),
+                         ledger.head.metric: value}  # fmt: skip
+    return {**found, "verdict": verdict.as_data() if verdict else None}
+
+
+def ended_pairs(asked: Asked, ledger: Ledger, verdict: Confirmed | None, code: int) -> list[tuple[str, str]]:
+    """How it ended, what is best, whether that is sure, what to type next."""
+    known = summary(ledger, verdict)
+    pairs = [("end", ", ".join(f"{count} {state}" for state, count in known["trials"].items()) or "no trial yet")]
+    best = ledger.best(1)
+    if best:
+        trial = ledger.head.trials[best[0]]
+        value = number(ledger.progress[best[0]].value)
+        pairs.append(("best", f"trial {best[0]}: {' '.join(trial.overrides)}: {ledger.head.metric} {value}"))
+    if verdict is not None:
+        pairs.append(("verdict", verdict.words))
+    if code != 0:
+        pairs.append(("next", shlex.join(asked.request.going_on(ledger.path, ("tuner", "sweep", str(ledger.path))))))
+    elif asked.target is not None and best:
+        pairs.append(("next", f"tuner train {typed(asked.target)}"))
+    else:
+        pairs.append(("next", f"tuner show {reference(ledger.path)}"))
+    return pairs
+
+
+def write_best(asked: Asked, ledger: Ledger, verdict: Confirmed | None) -> None:
+    """Writes the config of what is best, with where it comes from. Raises TunerError."""
+    at = verdict.winner if verdict else ledger.best(1)[0]
+    overrides = ledger.head.trials[at].overrides if at is not None else ()
+    loaded = load(str(ledger.path / CONFIG), overrides)
+    head = [f"# {ledger.path.name}, trial {at}: {' '.join(overrides)}" if at is not None
+            else f"# {ledger.path.name}: the config as it was"]  # fmt: skip
+    head.append(
+        f"# {verdict.words}" if verdict else f"# the best of {plural(len(ledger.progress), 'trial')}; not confirmed"
+    )
+    assert asked.target is not None  # noqa: S101 - it is written
+    write_file(asked.target, "\n".join([*head, to_yaml(loaded.resolved)]).encode())

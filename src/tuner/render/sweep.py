@@ -1,0 +1,160 @@
+"""What someone sees of a sweep while it goes on: a line for each trial that ends, one for each group that confirms."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tuner.answer import Cell, Column
+from tuner.events import (
+    Ended,
+    EpochDone,
+    Failed,
+    GroupEvent,
+    MemberTold,
+    Started,
+    StepsDone,
+    SweepBegun,
+    SweepEvent,
+    TrialEnded,
+    TrialTold,
+)
+from tuner.figures import deviation, mean, number, plural
+from tuner.options.metrics import column
+from tuner.render.talk import Talk
+from tuner.render.training import RunningTable, remaining, say
+
+STYLES = {"diverged": "red", "failed": "red", "pruned": "dim"}
+LONGEST = 24
+"""Characters of a label in a column."""
+
+
+class SweepView:
+    """A sweep on `talk`. `names` are its parameters, `epochs` the most that a trial has."""
+
+    def __init__(self, talk: Talk, names: Mapping[str, Iterable[str]], epochs: int) -> None:
+        self._talk, self._names, self._epochs = talk, names, max(1, epochs)
+        self._begun: SweepBegun | None = None
+        self._table: RunningTable | None = None
+        self._ended, self._first = 0, 0
+        self._shares: dict[int, float] = {}
+        self._best = ""
+        self._since = time.monotonic()
+
+    def show(self, event: SweepEvent) -> None:
+        match event:
+            case SweepBegun():
+                self._begun, self._ended, self._first = event, event.ended, event.ended
+                say(self._talk, begun_pairs(event))
+                self._talk.line("")
+                self._talk.bar(self._where)
+                self._talk.draw()
+            case TrialTold(number=at, event=EpochDone(row=row)):
+                self._shares[at] = int(row.get("epoch") or 0) / self._epochs
+            case TrialTold(number=at, event=StepsDone() as told):
+                self._shares[at] = (told.epoch - 1 + told.step / max(1, told.steps)) / self._epochs
+            case TrialEnded():
+                self._shares.pop(event.number, None)
+                self._ended += 1
+                self._row(event)
+            case Ended():
+                self._talk.bar(None)
+                self._talk.line("")
+
+    def _row(self, event: TrialEnded) -> None:
+        metric = self._begun.metric if self._begun else ""
+        if self._table is None:
+            longest = {name: max(map(len, labels), default=9) for name, labels in self._names.items()}
+            widths = {"state": 8, **{name: max(9, min(LONGEST, width)) for name, width in longest.items()}}
+            columns = [Column("trial", side="r"), Column("state"), Column("epochs", side="r", weight=2)]
+            columns += [*(Column(name, side="r", weight=1) for name in self._names), Column(metric, "figure")]
+            self._table = RunningTable(self._talk, [*columns, Column("best")], widths)
+        if event.leads:
+            self._best = f"  best {number(event.value)}"
+        cells: list[Cell] = [
+            event.number,
+            event.state,
+            event.epochs,
+            *(shown(event.values.get(name)) for name in self._names),
+        ]
+        self._table.add([*cells, event.value, "best" if event.leads else ""], STYLES.get(event.state, ""), last="green")
+        if event.reason:
+            self._talk.line(event.reason, STYLES.get(event.state, ""), label="")
+
+    def _where(self) -> tuple[float | None, str]:
+        trials = self._begun.trials if self._begun else None
+        done = self._ended + sum(self._shares.values())
+        if trials is None:
+            return None, f"{plural(self._ended, 'trial')}{self._best}"
+        left, elapsed = None, time.monotonic() - self._since
+        if done - self._first > 0.05 and elapsed > 1:
+            left = elapsed / (done - self._first) * max(0.0, trials - done)
+        return done / max(1, trials), f"{self._ended} of {plural(trials, 'trial')}{self._best}{remaining(left)}"
+
+
+class ConfirmView:
+    """The groups that confirm, on `talk`: one bar for all of their members, a line for each of them. `names` are what
+    they are called, by the number of their trial."""
+
+    def __init__(self, talk: Talk, names: Mapping[int | None, str], seeds: int, metric: str) -> None:
+        self._talk, self._names, self._metric = talk, names, column(metric).name
+        self._members = len(names) * seeds
+        self._values: dict[int | None, list[float]] = {}
+        self._done = 0
+        self._talk.bar(self._where)
+
+    def show(self, at: int | None, event: GroupEvent) -> None:
+        match event:
+            case Started():
+                for status in event.ended.values():
+                    self._member(at, status)
+            case MemberTold(event=Ended(status=status)):
+                self._member(at, status)
+            case MemberTold(event=Failed() as failed):
+                self._done += 1
+                say(self._talk, [("failed", f"{self._names[at]}: {failed.message}")])
+            case Ended():
+                self._talk.line(f"{self._names[at]}: {self._told(self._values.get(at, []))}")
+
+    def end(self) -> None:
+        self._talk.bar(None)
+        self._talk.line("")
+
+    def _member(self, at: int | None, status: Mapping[str, Any]) -> None:
+        self._done += 1
+        known = status.get("test") or {}
+        if status.get("state") == "finished" and (found := known.get(self._metric)) is not None:
+            self._values.setdefault(at, []).append(found)
+
+    def _told(self, values: Sequence[float]) -> str:
+        if not values:
+            return "no value"
+        spread = f", sd {number(deviation(values))}" if len(values) > 1 else ""
+        return f"test {self._metric} {number(mean(values))}{spread}, {plural(len(values), 'seed')}"
+
+    def _where(self) -> tuple[float, str]:
+        return self._done / max(1, self._members), f"the best are confirmed: {self._done} of {self._members} trainings"
+
+
+def shown(value: Any) -> str | None:
+    """The value of a parameter in a column."""
+    if value is None:
+        return None
+    text = number(value) if isinstance(value, float) else str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def begun_pairs(event: SweepBegun) -> list[tuple[str, str]]:
+    """Which sweep, what it searches for, on what; then the notes."""
+    ended = f", {event.ended} of them ended before" if event.ended else ""
+    trials = "trials" if event.trials is None else plural(event.trials, "trial")
+    data = ", ".join(f"{number(count)} {part}" for part, count in event.samples.items())
+    threads = f"{plural(event.at_once, 'trial')} at once, {plural(event.threads, 'thread')} each"
+    return [
+        ("sweep", f"{event.run}, {trials} by {event.planner}{ended}"),
+        ("search", f"{'highest' if column(event.metric).about.direction == 'up' else 'lowest'} {event.metric}"),
+        ("data", data),
+        ("device", ", ".join(filter(None, (event.device, event.device_model, threads)))),
+        *(("note", note) for note in event.notes),
+    ]

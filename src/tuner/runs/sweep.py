@@ -1,0 +1,162 @@
+"""The folder of a sweep as sweep.json tells it: what is searched, and what came of each trial.
+
+    sweep.json  {format, name, created, tags, identity, argv, planner: {name, seed, generation, trials}, metric, prune,
+                 keep, confirm, space, spaces: [{before: N, space}], trials: {n: {state, epochs, values, overrides}}}
+    trial-0007  a run folder;  confirm-base, confirm-0007  groups
+
+How far a trial is its run folder tells; that it was pruned, or could not be trained, sweep.json alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tuner.durable.reading import JSON_LIMIT, damaged, read_bytes, shown
+from tuner.errors import NotFoundError
+from tuner.runs.folder import SWEEP, Run, about_in, folders_in, glance, is_group, is_run
+from tuner.runs.identity import Identity
+
+PRUNED, FAILED, PLANNED = "pruned", "failed", "not begun"
+STATES = ("finished", PRUNED, "diverged", "stopped", FAILED)
+"""How a trial may stand when nobody trains it."""
+CONFIRM, BASE = "confirm", "base"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial as it was planned: `values` of the parameters that are searched by name, and the overrides they make.
+    `told` is how it stood, one of `STATES` or "", when sweep.json was written, with the `reason` why it failed."""
+
+    number: int
+    path: Path
+    values: Mapping[str, Any]
+    overrides: tuple[str, ...]
+    epochs: int
+    told: str = ""
+    reason: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Its entry in sweep.json."""
+        told = {"state": self.told, **({"reason": self.reason} if self.reason else {})} if self.told else {}
+        return {**told, "epochs": self.epochs, "values": dict(self.values), "overrides": list(self.overrides)}
+
+    @property
+    def run(self) -> Run | None:
+        """Its run, if it was begun. Raises NotFoundError where that is damaged."""
+        return glance(self.path) if is_run(self.path) else None
+
+    def state_of(self, run: Run | None) -> str:
+        """One of `STATES`, ``running`` or ``not begun``; one that died goes on as one that was stopped does."""
+        if self.told in (PRUNED, FAILED):
+            return self.told
+        return PLANNED if run is None else run.state.replace("crashed", "stopped")
+
+
+@dataclass(frozen=True)
+class SweepHead:
+    """What sweep.json says. `asked` are the settings of the sweep as the language has them, `spaces` the spaces of
+    before it was extended, each with the number of the first trial that is no longer of it; `spent` are seconds that
+    went by where there is a budget of them."""
+
+    path: Path
+    name: str
+    created: str
+    identity: Identity
+    argv: tuple[str, ...]
+    tags: tuple[str, ...]
+    metric: str
+    asked: Mapping[str, Any]
+    spaces: tuple[tuple[int, Mapping[str, Any]], ...] = ()
+    trials: Mapping[int, Trial] = field(default_factory=dict)
+    spent: float = 0.0
+
+    @property
+    def space(self) -> Mapping[str, Any]:
+        space: Mapping[str, Any] = self.asked["space"]
+        return space
+
+    def as_json(self) -> dict[str, Any]:
+        """sweep.json, but for its format."""
+        return {
+            "name": self.name,
+            "created": self.created,
+            "tags": list(self.tags),
+            "identity": self.identity.as_json(),
+            "argv": list(self.argv),
+            "metric": self.metric,
+            **self.asked,
+            **({"spent": round(self.spent, 1)} if self.spent else {}),
+            "spaces": [{"before": number, "space": space} for number, space in self.spaces],
+            "trials": {str(number): trial.as_json() for number, trial in self.trials.items()},
+        }
+
+    @property
+    def confirmed(self) -> dict[int | None, Path]:
+        """The groups that confirm trials, by their numbers; None: of the config without a change."""
+        found: dict[int | None, Path] = {}
+        for path in folders_in(self.path):
+            number = re.fullmatch(rf"{CONFIRM}-(?:{BASE}|([0-9]{{4,9}}))", path.name)
+            if number and is_group(path):
+                found[int(number[1]) if number[1] else None] = path
+        return dict(sorted(found.items(), key=lambda each: -1 if each[0] is None else each[0]))
+
+
+def trial_folder(number: int) -> str:
+    """``trial-0007``."""
+    return f"trial-{number:04d}"
+
+
+def confirm_folder(number: int | None) -> str:
+    """``confirm-0007``, ``confirm-base``."""
+    return f"{CONFIRM}-{BASE if number is None else f'{number:04d}'}"
+
+
+def is_sweep(path: Path) -> bool:
+    """Whether a folder is a sweep's."""
+    return os.path.lexists(path / SWEEP)
+
+
+_ASKED = ("planner", "prune", "keep", "confirm", "space")
+
+
+def read_sweep(path: Path) -> SweepHead:
+    """The sweep in the folder `path`. Raises NotFoundError where its sweep.json is missing or damaged."""
+    file = path / SWEEP
+    about = about_in(file, read_bytes(file, JSON_LIMIT))
+    if not all(isinstance(about.get(key), dict) for key in ("planner", "space", "trials")):
+        raise damaged(file, "what is searched is missing")
+    trials: dict[int, Trial] = {}
+    spaces: list[tuple[int, Mapping[str, Any]]] = []
+    try:
+        for number, told in sorted((int(number), told) for number, told in about["trials"].items()):
+            overrides, values, epochs = told["overrides"], told["values"], told["epochs"]
+            state, reason = told.get("state", ""), str(told.get("reason", ""))
+            if not isinstance(values, dict) or type(epochs) is not int or state not in ("", *STATES):
+                raise ValueError("no trial")
+            place = path / trial_folder(number)
+            trials[number] = Trial(number, place, values, tuple(map(str, overrides)), epochs, state, reason)
+        spaces += [(int(each["before"]), dict(each["space"])) for each in about.get("spaces", [])]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise damaged(file, "its trials are not told with their overrides and values") from error
+    if list(trials) != list(range(len(trials))):
+        raise damaged(file, "its trials are not numbered one after the other")
+    argv, tags = (tuple(map(str, about.get(key) or ())) for key in ("argv", "tags"))
+    identity = Identity.from_json(about.get("identity"), shown(file))
+    asked = {key: about.get(key) for key in _ASKED}
+    metric, created, spent = str(about.get("metric")), about["created"], about.get("spent", 0.0)
+    return SweepHead(path, about["name"], created, identity, argv, tags, metric, asked, tuple(spaces), trials,
+                     spent if isinstance(spent, int | float) else 0.0)  # fmt: skip
+
+
+def sweep_of(path: Path) -> SweepHead | None:
+    """The sweep that a trial, or a group that confirms one, belongs to; None of another folder, and where sweep.json
+    is damaged."""
+    with suppress(NotFoundError):
+        return read_sweep(path.parent) if is_sweep(path.parent) else None
+    return None

@@ -1,0 +1,196 @@
+"""A sweep before it goes on: found, or made. Nothing here imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tuner.config.comparison import brief
+from tuner.config.loaded import Loaded
+from tuner.config.sweep import Search
+from tuner.document.writing import flow, to_yaml
+from tuner.durable.reading import json_bytes, shown
+from tuner.errors import NotFoundError, UsageError
+from tuner.opening import Request, Session, identified
+from tuner.runs.creating import create_held, now
+from tuner.runs.files import CONFIG, ORIGINS, SOURCE
+from tuner.runs.folder import FORMAT, SWEEP, folders_in
+from tuner.runs.lock import Lock, making
+from tuner.runs.sweep import SweepHead, is_sweep, read_sweep
+
+AGAIN = "--again begins another sweep."
+
+
+@dataclass(frozen=True)
+class SweepSession(Session):
+    """A sweep that is to go on. `path` is None before its folder is made; `identity` is that of the config without a
+    change. With `extend` its space may be another than it was."""
+
+    key = SWEEP
+    source: str = ""
+    overrides: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    search: Search = None  # type: ignore[assignment]  # always given
+    extend: bool = False
+    path: Path | None = None
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The settings of the sweep, as sweep.json has them."""
+        settings = self.search.settings
+        return {
+            "planner": {"name": self.search.planner, "seed": settings.seed, "generation": settings.generation,
+                        "trials": self.search.trials},
+            "prune": settings.prune.plain(),
+            "keep": settings.keep,
+            "confirm": settings.confirm.plain() if settings.confirm else None,
+            "space": self.search.space.plain(),
+        }  # fmt: skip
+
+    def files(self) -> dict[str, bytes]:
+        """The small files of a new folder. Its config.yaml is one that `tuner sweep` goes on with."""
+        loaded = self.loaded
+        head = SweepHead(Path(), loaded.config.name, now(), self.identity, self.request.argv, tuple(loaded.config.tags),
+                         self.search.metric, self.asked)  # fmt: skip
+        return {
+            CONFIG: self.config_file(),
+            SOURCE: loaded.source,
+            ORIGINS: json_bytes(dict(loaded.origins)),
+            SWEEP: head_bytes(head),
+        }
+
+    def config_file(self) -> bytes:
+        settings = {**self.search.settings.plain(), "planner": self.search.planner, "space": self.search.space.plain(),
+                    "metric": self.search.metric}  # fmt: skip
+        return to_yaml({**self.loaded.resolved, "sweep": settings}).encode()
+
+
+def head_bytes(head: SweepHead) -> bytes:
+    """sweep.json."""
+    return json_bytes({"format": FORMAT, **head.as_json()})
+
+
+def open_sweep(
+    source: str,
+    overrides: tuple[str, ...],
+    options: Mapping[str, str],
+    loaded: Loaded,
+    search: Search,
+    request: Request,
+    *,
+    extend: bool = False,
+) -> SweepSession:
+    """Reads the data and looks whether the sweep is there already. Raises NotFoundError (data missing; another sweep
+    under the name that --run gives), UsageError (it searches something else), ResourceError (no CUDA)."""
+    one = identified(SWEEP, loaded, replace(request, auto_threads=1))
+    session = SweepSession(
+        **vars(one), source=source, overrides=overrides, options=options, search=search, extend=extend
+    )
+    known = frozenset(path.name for path in _sweeps_in(request.runs_dir))
+    path = find(session)
+    return replace(session, known=known, path=path, notes=() if path else _why_new(session))
+
+
+def find(session: SweepSession) -> Path | None:
+    """The folder of the sweep, if it is there. Raises NotFoundError, UsageError where that is another one."""
+    request = session.request
+    if request.again:
+        return None
+    if request.run_name is not None:
+        path = request.named_folder
+        if not is_sweep(path):
+            return None  # create_held says what is wrong with it, if anything
+        head = read_sweep(path)
+        if differences := _differences(session, head):
+            raise NotFoundError(f"{shown(path)} is a sweep of another {differences}", fix="Choose another name.")
+        _check_search(session, head)
+        return path
+    heads = [read_sweep(path) for path in _sweeps_in(request.runs_dir)]
+    same = [head for head in heads if head.name == session.loaded.config.name and not _differences(session, head)]
+    alike = [head for head in same if not _apart(session, head)]
+    for head in (alike or same)[:1]:
+        _check_search(session, head)
+        return head.path
+    return None
+
+
+def made(session: SweepSession) -> Path:
+    """The folder of the sweep, which is made if it is not there. Raises what `find` and `create_held` do."""
+    request = session.request
+    if session.path is not None:
+        return session.path
+    with making(request.runs_dir):
+        path = None if request.again else find(session)
+        if path is not None and (path.name not in session.known or request.run_name):
+            return path
+        lock: Lock = create_held(request.runs_dir, session.loaded.config.name, request.run_name, session.files())
+    lock.release()  # several processes may go on with it
+    return lock.path
+
+
+def _sweeps_in(runs_dir: Path) -> list[Path]:
+    """The sweeps right in `runs_dir`, newest first."""
+    found = [(path, _created(path)) for path in folders_in(runs_dir) if is_sweep(path)] if runs_dir.is_dir() else []
+    return [path for path, _ in sorted(found, key=lambda each: each[1], reverse=True)]
+
+
+def _created(path: Path) -> str:
+    try:
+        return read_sweep(path).created
+    except NotFoundError:
+        return "9"  # later than any: its damage is told, not passed over
+
+
+def _differences(session: SweepSession, head: SweepHead) -> str:
+    """In what the sweep of `head` is another: "" where it is the same."""
+    found = session.identity.differences(head.identity)
+    if any(key == "config_hash" for key, *_ in found):
+        return "config"
+    told = "; ".join(f"{key} is {here}, there {there}" for key, here, there in found)
+    return f"identity: {told}" if told else ""
+
+
+def _check_search(session: SweepSession, head: SweepHead) -> None:
+    """Raises UsageError where the sweep of `head` searches otherwise."""
+    apart, name = _apart(session, head), shown(head.path)
+    space = apart.pop("space", "")
+    if apart:
+        raise UsageError(f"{name} searches otherwise: {'; '.join(apart.values())}", fix=AGAIN)
+    if space and not session.extend:
+        fix = f"--extend goes on with the new space, and its trials stay; {AGAIN}"
+        raise UsageError(f"{name} searches another space: {space}", fix=fix)
+
+
+def _apart(session: SweepSession, head: SweepHead) -> dict[str, str]:
+    """In what the sweep of `head` searches otherwise, in words; its space under ``space``."""
+    here, there = {**session.asked, "metric": session.search.metric}, {**head.asked, "metric": head.metric}
+    planner = {f"planner.{key}": (value, here["planner"].get(key)) for key, value in there["planner"].items()}
+    both = {**planner, **{key: (there[key], here[key]) for key in ("metric", "prune")}}
+    found = {key: f"{key}: {brief(one)} there, {brief(other)} here" for key, (one, other) in both.items()
+             if one != other and key != "planner.trials"}  # fmt: skip
+    before, after = there["space"], here["space"]
+    spaces = [f"{key}: {_told(before, key)} there, {_told(after, key)} here"
+              for key in dict.fromkeys([*before, *after]) if before.get(key) != after.get(key)]  # fmt: skip
+    return found | ({"space": "; ".join(spaces)} if spaces else {})
+
+
+def _told(space: Mapping[str, Any], key: str) -> str:
+    return flow(space[key]) if key in space else "nothing"
+
+
+def _why_new(session: SweepSession) -> tuple[str, ...]:
+    """Why a new sweep begins, where there is one of the same config under another identity."""
+    if session.request.again or session.request.run_name:
+        return ()
+    for path in _sweeps_in(session.request.runs_dir):
+        with suppress(NotFoundError):
+            head = read_sweep(path)
+            differences = _differences(session, head)
+            if head.name == session.loaded.config.name and differences.startswith("identity"):
+                return (f"{path.name} was begun under another {differences}; this is a new sweep",)
+            if head.name == session.loaded.config.name:
+                return ()
+    return ()

@@ -1,0 +1,78 @@
+"""Which points of a space come next: a function of the space, the seed of the sweep, the numbers of the trials and the
+results of those before, so that it is the same however often, and by whomever, it is asked."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from tuner.config.space import Point, Range, Space
+
+if TYPE_CHECKING:
+    from tuner.sweep.halving import Progress
+
+DRAWS = 200
+"""How often a point is drawn anew that was tried before."""
+
+
+Before = Mapping[int, tuple[Point, "Progress"]]
+"""The trials with lower numbers: their points, and how far they are."""
+
+
+def plan(
+    planner: str, space: Space, seed: int, numbers: Sequence[int], before: Before, direction: str
+) -> list[dict[str, Any]]:
+    """The points of the trials `numbers`; fewer where the space has no other ones left. For tpe all of the trials
+    `before` have ended."""
+    known = {_frozen(point) for point, _ in before.values()}
+    found: list[dict[str, Any]] = []
+    if planner == "grid":
+        points = _grid(space, numbers[0], before)
+    elif planner == "tpe" and before:
+        points = import_module("tuner.sweep.tpe").points(space, seed, numbers, before, direction)
+    else:
+        points = iter(())
+    for number in numbers:
+        point = next(points, None)
+        while planner == "grid" and point is not None and _frozen(point) in known:
+            point = next(points, None)
+        if planner != "grid" and (point is None or _frozen(point) in known):
+            draws = (space.chosen(Drawn(f"{seed} {number} {draw}")) for draw in range(DRAWS))
+            point = next((each for each in draws if _frozen(each) not in known), None)
+        if point is None:
+            break
+        known.add(_frozen(point))
+        found.append(point)
+    return found
+
+
+def _grid(space: Space, number: int, before: Before) -> Iterator[dict[str, Any]]:
+    """The points of the grid, from where the trials before it were planned in its order."""
+    in_order = number and number - 1 < (space.size or 0) and before[number - 1][0] == space.nth(number - 1)
+    for each in range(number if in_order else 0, space.size or 0):
+        yield space.nth(each)
+
+
+def _frozen(point: Point) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted(point.items()))
+
+
+@dataclass
+class Drawn:
+    """Draws evenly: of a range every number, with `log` every logarithm; of labels each."""
+
+    seed: str
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)  # noqa: S311 - no secret
+
+    def number(self, name: str, values: Range) -> float:  # noqa: ARG002
+        if values.whole and not values.log:
+            return self._random.randint(int(values.low), int(values.high))
+        return values.at(self._random.random())
+
+    def label(self, name: str, labels: Sequence[str]) -> str:  # noqa: ARG002
+        return labels[self._random.randrange(len(labels))]

@@ -1,0 +1,239 @@
+"""The trials of a sweep are planned, trained and given up until all have ended. Any number of processes may do that in
+one folder: each trains what is due and held by nobody."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from tuner.config.load import documents_of, read
+from tuner.config.loaded import Loaded
+from tuner.errors import ConfigError, HeldError
+from tuner.events import Ended, Event, Failed, SweepBegun, SweepEvent, TrialEnded, TrialTold
+from tuner.members import Executor, group_code, train_alone
+from tuner.members.opening import Alone
+from tuner.runs.lock import holder
+from tuner.runs.sweep import FAILED, PRUNED, Trial, trial_folder
+from tuner.stopping import StopRequests
+from tuner.sweep.ledger import Ledger
+from tuner.sweep.opening import SweepSession, made
+from tuner.sweep.planner import plan
+from tuner.sweep.weights import let_go
+
+LOOK = 0.2
+"""Seconds between two looks at what others train."""
+
+
+class Searching:
+    """What one process does for a sweep. `enough` says whether no more is to be trained although more is due."""
+
+    def __init__(
+        self, session: SweepSession, stop: StopRequests, by: Executor, enough: Callable[[], bool] = bool
+    ) -> None:
+        self.session, self.stop, self.by, self.enough = session, stop, by, enough
+        self.search, self.loaded = session.search, session.loaded
+        self.ledger = Ledger.read(made(session))
+        self.told: set[int] = set()
+        self._without: set[int] = set()
+        self._configs: dict[int, Loaded] = {}
+
+    def course(self, *, retry: bool = False) -> Generator[SweepEvent]:
+        """Trains what is due; SweepBegun comes first and Ended last. With `retry` trials that could not be trained are
+        trained again. Raises TunerError."""
+        ledger, session = self.ledger, self.session
+        with ledger.writing():
+            self.take_up(retry)
+        over = {number for number, each in ledger.progress.items() if each.state}
+        self.told |= over
+        identity = session.identity
+        yield SweepBegun(
+            run=ledger.path,
+            device=identity.device,
+            device_model=identity.device_model,
+            threads=identity.threads,
+            at_once=self.by.at_once(identity),
+            samples=session.splits.sizes,
+            planner=self.search.planner,
+            metric=self.search.metric,
+            trials=self.trials,
+            ended=len(over),
+            notes=(*session.loaded.notes, *session.notes),
+        )
+        with self.stop.until(self.enough):
+            yield from self.trained()
+        yield Ended(ledger.path, {"exit_code": self.exit_code()})
+
+    def trained(self) -> Iterator[SweepEvent]:
+        """Trains until nothing is due any more, or a stop is asked for; what others hold is waited for."""
+        while self.stop.asked is None:
+            for name, event in train_alone(self.units(), self.session.identity, self.stop, self.by):
+                yield from self.heard(int(name.removeprefix(trial_folder(0)[:-4])), event)
+            with self.ledger.writing():
+                due = self.step()
+            yield from self.news()
+            if not due:
+                return
+            if all(self.is_held(number) for number in due):
+                time.sleep(LOOK)
+
+    def take_up(self, retry: bool) -> None:
+        """Records what the command asks for anew: more trials, another space, what is kept and confirmed."""
+        head = self.ledger.head
+        asked = self.session.asked
+        spaces = head.spaces
+        if asked["space"] != head.space:
+            spaces = (*spaces, (len(head.trials), head.space))
+        if asked != head.asked:
+            self.ledger.write({}, asked=asked, spaces=spaces)
+        if retry:
+            failed = [number for number, trial in head.trials.items() if trial.told == FAILED]
+            self.ledger.note(dict.fromkeys(failed, ("", "")))
+            self.ledger.refresh()
+
+    @cached_property
+    def trials(self) -> int | None:
+        """How many trials there are to be; None: no end of them. Of a grid that was extended those outside of it count,
+        too."""
+        head, space = self.ledger.head, self.search.space
+        if self.search.planner != "grid" or not head.spaces:
+            return self.search.trials
+        grid = [space.nth(number) for number in range(space.size or 0)]
+        return len(grid) + sum(trial.values not in grid for trial in head.trials.values())
+
+    # ---- what is due -------------------------------------------------------------------------------------------------
+
+    def units(self) -> Iterator[Alone]:
+        """The trials that are due, one after the other as there is room for them."""
+        given: set[tuple[int, int | None]] = set()
+        while self.stop.asked is None:
+            with self.ledger.writing():
+                due = self.step()
+            unit = next((each for each in due.items() if each not in given and not self.is_held(each[0])), None)
+            if unit is None:
+                return
+            given.add(unit)
+            yield self.unit(*unit)
+
+    def step(self) -> Mapping[int, int | None]:
+        """Notes what was given up, plans what may be planned; what is due then. sweep.json is held."""
+        ledger = self.ledger
+        while True:
+            due = ledger.due(self.search.settings.prune)
+            if due.pruned:
+                ledger.note(dict.fromkeys(due.pruned, (PRUNED, "")))
+                continue
+            room = self.by.at_once(self.session.identity)
+            is_enough = bool(due.until) if self.search.is_by_result else len(due.until) > room
+            if is_enough or not self.plan():
+                return due.until
+
+    def plan(self) -> bool:
+        """Plans the next generation; False where there is none."""
+        ledger, search = self.ledger, self.search
+        trials = ledger.head.trials
+        size, target = ledger.generation, self.trials
+        count = size if target is None else min(size, target - len(trials))
+        numbers = range(len(trials), len(trials) + max(0, count))
+        if not numbers or self.enough():
+            return False
+        before = {number: (trial.values, ledger.progress[number]) for number, trial in trials.items()}
+        seed = search.settings.seed
+        points = plan(search.planner, search.space, seed, numbers, before, ledger.direction)
+        planned = {number: self.planned(number, point) for number, point in zip(numbers, points, strict=False)}
+        if not trials:
+            self.check(planned)
+        if planned:
+            ledger.write(planned)
+        return bool(planned)
+
+    def planned(self, number: int, point: dict[str, Any]) -> Trial:
+        """The trial of a point; one whose settings exclude each other cannot be trained, and says why."""
+        overrides = tuple(self.search.space.overrides(point))
+        path = self.ledger.path / trial_folder(number)
+        try:
+            loaded = self.config(number, overrides)
+        except ConfigError as error:
+            return Trial(number, path, point, overrides, 0, FAILED, error.faults[0].message)
+        return Trial(number, path, point, overrides, loaded.epochs)
+
+    def check(self, planned: Mapping[int, Trial]) -> None:
+        """Raises ConfigError where the first trials of all exclude themselves: nothing is trained then."""
+        for number, trial in planned.items():
+            if trial.told == FAILED:
+                self.config(number, trial.overrides)
+
+    def config(self, number: int, overrides: tuple[str, ...]) -> Loaded:
+        """The config of a trial. Raises ConfigError."""
+        if number not in self._configs:
+            given = self.loaded.source
+            documents = documents_of(
+                self.session.source, self.session.overrides, given, self.options(number, overrides)
+            )
+            opened = None if any(each.startswith("data.") for each in overrides) else self.loaded.dataset
+            self._configs[number] = read(documents, self.session.source, data=given, dataset=opened)
+        return self._configs[number]
+
+    def options(self, number: int, overrides: tuple[str, ...]) -> dict[str, str]:
+        """The overrides of a trial with where they come from; test data is left alone, for what is best is open."""
+        name = f"{self.ledger.path.name}/{trial_folder(number)}"
+        return {**self.session.options, **dict.fromkeys(overrides, name), "training.test=ask": name}
+
+    def unit(self, number: int, until: int | None) -> Alone:
+        trial = self.ledger.head.trials[number]
+        loaded = self.config(number, trial.overrides)
+        return Alone(trial.path, self.session.source, self.session.overrides, replace(self.session, loaded=loaded),
+                     self.options(number, trial.overrides), until)  # fmt: skip
+
+    def is_held(self, number: int) -> bool:
+        return holder(self.ledger.path / trial_folder(number)) is not None
+
+    # ---- what is heard -----------------------------------------------------------------------------------------------
+
+    def heard(self, number: int, event: Event | Failed) -> Iterator[SweepEvent]:
+        """What a trial tells, and what follows from its end."""
+        yield TrialTold(number, event)
+        if isinstance(event, Failed) and event.exit_code != HeldError.exit_code:
+            with self.ledger.writing():
+                self.ledger.note({number: (FAILED, event.message)})
+        elif isinstance(event, Ended):
+            self.ledger.refresh()
+            self._configs.pop(number, None)
+        yield from self.news()
+
+    def news(self) -> Iterator[TrialEnded]:
+        """The trials that have ended since this was last asked, whoever trained them."""
+        best = self.ledger.best()
+        ended = {
+            number: each for number, each in self.ledger.progress.items() if each.state and number not in self.told
+        }
+        for number, each in ended.items():
+            self.told.add(number)
+            trial = self.ledger.head.trials[number]
+            leads = best[:1] == [number]
+            yield TrialEnded(
+                number, trial.path, each.state, dict(trial.values), each.value, each.done, leads, trial.reason
+            )
+        if ended:
+            self.let_go(best)
+
+    def let_go(self, best: list[int]) -> None:
+        """Takes away the weights of the trials that are over and not among the best."""
+        kept = best[: self.search.settings.keep]
+        over = {number for number, each in self.ledger.progress.items() if each.state}
+        for number in over.difference(kept, self._without):
+            with suppress(HeldError):
+                let_go(self.ledger.path / trial_folder(number))
+                self._without.add(number)
+
+    def exit_code(self) -> int:
+        """0 where all have ended and one has finished; else as of a group."""
+        asked, progress = self.stop.asked, self.ledger.progress
+        if asked is not None:
+            return asked.exit_code
+        if any(each.state == "finished" for each in progress.values()):
+            return 0
+        return group_code([3 if each.state == "diverged" else 4 for each in progress.values()])

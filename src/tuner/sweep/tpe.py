@@ -1,0 +1,81 @@
+"""Points near those that were good, by a tree-structured Parzen estimator. Optuna is imported here alone; it thinks in
+memory and keeps nothing.
+
+Source: Bergstra, Bardenet, Bengio, Kegl (2011), "Algorithms for Hyper-Parameter Optimization", NeurIPS; all parameters
+at once: Falkner, Klein, Hutter (2018), "BOHB", ICML.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import TPESampler
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from tuner.config.space import Point, Range, Space
+
+if TYPE_CHECKING:
+    from tuner.sweep.halving import Progress
+    from tuner.sweep.planner import Before
+
+
+def points(space: Space, seed: int, numbers: Sequence[int], before: Before, direction: str) -> Iterator[dict[str, Any]]:
+    """The points of the trials `numbers`. Those that were planned beside a point count as bad ones, for their results
+    are not known; trials `before` that lie outside the space, which was another one then, do not count."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    drawn = int.from_bytes(hashlib.sha256(f"{seed} {numbers[0]}".encode()).digest()[:4])
+    told = [_told(space, point, trial) for point, trial in before.values() if space.holds(point)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what its authors may still change
+        sampler = TPESampler(seed=drawn, n_startup_trials=1, multivariate=True, constant_liar=True)
+        study = optuna.create_study(sampler=sampler, direction="maximize" if direction == "up" else "minimize")
+        study.add_trials([trial for trial in told if trial is not None])
+        found = [space.chosen(Asked(study.ask())) for _ in numbers] if study.trials else []
+    yield from found
+
+
+@dataclass
+class Asked:
+    """One point, as Optuna chooses it."""
+
+    trial: Trial
+
+    def number(self, name: str, values: Range) -> float:
+        if values.whole:
+            return self.trial.suggest_int(name, int(values.low), int(values.high), log=values.log)
+        return values.rounded(self.trial.suggest_float(name, values.low, values.high, log=values.log))
+
+    def label(self, name: str, labels: Sequence[str]) -> str:
+        return str(self.trial.suggest_categorical(name, list(labels)))
+
+
+def _told(space: Space, point: Point, trial: Progress) -> FrozenTrial | None:
+    """A trial with its result: one that was pruned counts by how far it got, one that diverged as the worst of them;
+    None of one that could not be trained."""
+    if trial.state == "failed":
+        return None
+    known = space.parameters
+    given: dict[str, BaseDistribution] = {name: _distribution(known[name]) for name in point}
+    is_whole = trial.state == "finished" and trial.value is not None
+    course = {} if trial.state == "diverged" or trial.value is None else {trial.done: trial.value}
+    return optuna.create_trial(
+        state=TrialState.COMPLETE if is_whole else TrialState.PRUNED,
+        value=trial.value if is_whole else None,
+        params=dict(point),
+        distributions=given,
+        intermediate_values=course,
+    )
+
+
+def _distribution(values: Range | tuple[str, ...]) -> BaseDistribution:
+    if not isinstance(values, Range):
+        return CategoricalDistribution(values)
+    if values.whole:
+        return IntDistribution(int(values.low), int(values.high), log=values.log)
+    return FloatDistribution(values.low, values.high, log=values.log)

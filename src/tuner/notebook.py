@@ -35,9 +35,9 @@ def train(
     """`tuner.train`."""
     machine.git_commit.cache_clear()  # a notebook lives for days
     if isinstance(config, Mapping):
-        named, loaded = "-", load("config", overrides, given=_as_yaml(config))
+        named, loaded = "-", load("config", overrides, given=_as_yaml(config)).for_one_run()
     else:
-        named, loaded = str(config), load(find_config(str(config)), overrides)
+        named, loaded = str(config), load(find_config(str(config)), overrides).for_one_run()
     where = ("--runs-dir", str(runs_dir), *(() if run is None else ("--run", run)))
     request = Request(path_of(runs_dir), run, again, argv=("tuner", "train", named, *overrides, *where))
     _, ended = settle(loaded, request, _last)

@@ -12,6 +12,7 @@ from tuner.answer import Answer, Block, Column, Commented, Note, Table, Text
 from tuner.config.comparison import leaves, meaning_hash
 from tuner.config.load import load
 from tuner.config.loaded import Loaded
+from tuner.config.sweep import load_search
 from tuner.data.files import locate
 from tuner.data.tabular.asked import check_config
 from tuner.document.writing import flow, to_yaml
@@ -60,7 +61,10 @@ def ask(reference: str, overrides: Sequence[str], resolved: bool, origin: bool, 
         source = str(find_group(str(path), runs_dir).first.path / CONFIG)
     if not asks_settings and Path(source) == Path(reference, CONFIG):
         return of_runs(Path(reference))
-    return of_config(load(source, overrides), source, resolved, origin)
+    loaded = load(source, overrides)
+    if loaded.sweep:
+        loaded, _ = load_search(source, overrides, {}, endless=True)
+    return of_config(loaded, source, resolved, origin)
 
 
 def of_config(loaded: Loaded, source: str, resolved: bool, origin: bool) -> Answer:

@@ -31,6 +31,7 @@ GRID = "Values of a setting; repeatable. Every combination is trained."
 SPACE = "A range of a setting, 'optimizer.lr=1e-4..1e-1 log', or its values; repeatable."
 TRIALS = "Train so many configs of the space."
 PLANNER = "grid, random or tpe (points near the good ones)."
+METRIC = "What is searched for; training.monitor by default."
 BUDGET = "Search for so long, the confirmation inside; then the verdict."
 MAX_TIME = "Stop after this long with exit 75; the same command goes on."
 EXTEND = "Go on with another space than before; the trials stay."
@@ -71,6 +72,7 @@ def sweep(
     space: Annotated[list[str], Option(metavar="'KEY=A..B [log]'", help=SPACE)] = EMPTY,
     trials: Annotated[int | None, Option(metavar="N", help=TRIALS)] = None,
     planner: Annotated[str | None, Option(metavar="NAME", help=PLANNER)] = None,
+    metric: Annotated[str | None, Option(metavar="NAME", help=METRIC)] = None,
     run: Annotated[str | None, Option(metavar="NAME", help="Name the sweep's folder yourself.")] = None,
     again: Annotated[bool, Option("--again", help="Begin another sweep, in a new folder.")] = False,
     extend: Annotated[bool, Option("--extend", help=EXTEND)] = False,
@@ -100,7 +102,7 @@ def sweep(
     if write is not None:
         check_target(write, "another name, or remove it first")
     source, runs_dir, run = found_source(expanded(config), manner.runs_dir, run)
-    options = options_of(grid, space, trials, planner)
+    options = options_of(grid, space, {"trials": trials, "planner": planner, "metric": metric})
     loaded, search = load_search(source, overrides, options, endless=budget is not None or max_time is not None)
     if search.trials is not None and search.trials > MANY and not (yes or dry_run):
         raise UsageError(
@@ -136,15 +138,11 @@ def found_source(config: str, runs_dir: Path, run: str | None) -> tuple[str, Pat
         raise instead_of_config(config, runs_dir) or error from None
 
 
-def options_of(grid: Iterable[str], space: Iterable[str], trials: int | None, planner: str | None) -> dict[str, str]:
+def options_of(grid: Iterable[str], space: Iterable[str], settings: Mapping[str, Any]) -> dict[str, str]:
     """What the options stand for in the language: overrides, each with its option. Raises UsageError."""
     found = {f"sweep.space.{key}={values}": f"--grid {key}" for key, values in map(_listed, grid)}
     found |= {f"sweep.space.{key}={values}": f"--space {key}" for key, values in map(_ranged, space)}
-    if trials is not None:
-        found[f"sweep.trials={trials}"] = "--trials"
-    if planner is not None:
-        found[f"sweep.planner={planner}"] = "--planner"
-    return found
+    return found | {f"sweep.{key}={value}": f"--{key}" for key, value in settings.items() if value is not None}
 
 
 def _listed(text: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from tuner.config.space import Range
 from tuner.document.writing import to_yaml
 from tuner.durable.reading import json_line
 from tuner.durable.writing import write_file
+from tuner.errors import STOPPED
 from tuner.events import Ended, Failed, MemberTold, SweepBegun, SweepEvent, TrialEnded, TrialTold
 from tuner.figures import number, plural
 from tuner.members import staying
@@ -184,7 +185,9 @@ def summary(ledger: Ledger, verdict: Confirmed | None) -> dict[str, Any]:
 def ended_pairs(asked: Asked, ledger: Ledger, verdict: Confirmed | None, code: int) -> list[tuple[str, str]]:
     """How it ended, what is best, whether that is sure, what to type next."""
     known = summary(ledger, verdict)
-    pairs = [("end", ", ".join(f"{count} {state}" for state, count in known["trials"].items()) or "no trial yet")]
+    states = ", ".join(f"{count} {state}" for state, count in known["trials"].items())
+    is_short = code == STOPPED and asked.budget is not None and not ledger.best(1)
+    pairs = [("end", "no trial ended within the budget: a larger --budget goes on" if is_short else states)]
     best = ledger.best(1)
     if best:
         trial = ledger.head.trials[best[0]]

@@ -124,7 +124,7 @@ def train(
 def loaded_for(source: str, overrides: list[str], family: Members | None, refitted: Group | None) -> Loaded:
     """The config under what the options of the command line stand for."""
     options = {**(refit_settings(refitted) if refitted else {}), **(family.options if family else {})}
-    loaded = load(source, overrides, options=options)
+    loaded = load(source, overrides, options=options).for_one_run()
     return replace(loaded, notes=(refit_note(refitted), *loaded.notes)) if refitted else loaded
 
 

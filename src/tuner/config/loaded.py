@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from tuner.config.comparison import meaning_hash
 from tuner.config.settings import Config
 from tuner.data.source import Dataset, Sizes, sizes
 from tuner.document.nodes import Node
+from tuner.errors import ConfigError
 from tuner.monitor import EPOCH
 from tuner.options.metrics import Column, metrics_for
 from tuner.plan import Plan, plan
@@ -32,6 +33,14 @@ class Loaded:
     notes: tuple[str, ...] = ()
     source: bytes = b""
     sweep: tuple[Node, ...] = ()
+
+    def for_one_run(self) -> Self:
+        """Itself. Raises ConfigError for one that says what is to be searched."""
+        if self.sweep:
+            message = "sweep is no setting of a run: it says what `tuner sweep` searches"
+            place, fix = self.sweep[-1].place, "leave it out, or type `tuner sweep` instead of `tuner train`"
+            raise ConfigError([place.fault(message, key="sweep", suggestion=fix)])
+        return self
 
     @property
     def target(self) -> str:

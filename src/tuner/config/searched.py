@@ -171,23 +171,32 @@ def takes_whole(key: str) -> bool:
 
 def check_values(found: Mapping[str, Node], loaded: Loaded, documents: Documents, source: str, reader: Reader) -> None:
     """Reads the config with each value of each setting, with the ends of each range, and with each value of a setting
-    under each of one above it; what it refuses is told at the value's place in the space."""
+    under each of one above it; what it refuses, whatever another searched setting is, is told at the value's place
+    in the space."""
 
-    def look(*layers: tuple[str, Node]) -> None:
-        key, node = layers[-1]
-        whole = Map(node.place, {})
+    def refused(*layers: tuple[str, Node]) -> ConfigError | None:
+        whole = Map(layers[-1][1].place, {})
         for at, each in layers:
             whole = _put(whole, at.split("."), each)
         opened = None if any(at.startswith("data.") for at, _ in layers) else loaded.dataset
         try:
             read(documents, source, above=whole, dataset=opened)
         except ConfigError as error:
-            for fault in error.faults:
-                is_here = (fault.file, fault.line) == (node.place.file, node.place.line)
-                place = replace(node.place, column=fault.column, width=fault.width) if is_here else node.place
-                said = fault.message if is_here else f"{key} cannot be {shown(node)} here: {fault.message}"
-                told = {"given": fault.given, "allowed": fault.allowed, "suggestion": fault.suggestion}
-                reader.fault(place, f"{SPACE}.{key}", said, **told)
+            return error
+        return None
+
+    def look(*layers: tuple[str, Node]) -> None:
+        key, node = layers[-1]
+        error = refused(*layers)
+        others = ((other, each) for other in found if other not in dict(layers) for each in _tried(found[other]))
+        if error is None or not all(refused(other, *layers) for other in others):  # beside another one it is good
+            return
+        for fault in error.faults:
+            is_here = (fault.file, fault.line) == (node.place.file, node.place.line)
+            place = replace(node.place, column=fault.column, width=fault.width) if is_here else node.place
+            said = fault.message if is_here else f"{key} cannot be {shown(node)} here: {fault.message}"
+            told = {"given": fault.given, "allowed": fault.allowed, "suggestion": fault.suggestion}
+            reader.fault(place, f"{SPACE}.{key}", said, **told)
 
     for key, values in found.items():
         above = [other for other in found if key.startswith(f"{other}.")]

@@ -125,7 +125,7 @@ def load_search(
         if reader.faults.count == before:
             good[key] = node
     check_values(good, loaded, documents, source, reader)
-    if not found and not reader.bad:
+    if not found and not reader.faults:
         fix = "sweep.space in the file, --grid optimizer.lr=0.1,0.01 or --space 'optimizer.lr=1e-4..1e-1 log'"
         reader.fault(reader.top, SPACE, "there is nothing to search", allowed=Anything.words, suggestion=fix)
     space = space_of({key: to_plain(node) for key, node in good.items()}, takes_whole)

@@ -12,7 +12,7 @@ from typing import Any
 
 from tuner.config.load import documents_of, read
 from tuner.config.loaded import Loaded
-from tuner.errors import ConfigError, HeldError
+from tuner.errors import STOPPED, ConfigError, HeldError, NotFoundError
 from tuner.events import Ended, Event, Failed, SweepBegun, SweepEvent, TrialEnded, TrialTold
 from tuner.members import Executor, group_code, train_alone
 from tuner.members.opening import Alone
@@ -24,6 +24,8 @@ from tuner.sweep.opening import SweepSession, made
 from tuner.sweep.planner import plan
 from tuner.sweep.weights import let_go
 
+LETTING_GO = 5.0
+"""Seconds to wait for a trial that has ended and is still held."""
 LOOK = 0.2
 """Seconds between two looks at what others train."""
 
@@ -75,6 +77,7 @@ class Searching:
             with self.ledger.writing():
                 due = self.step()
             yield from self.news()
+            self.let_go(LETTING_GO)
             if not due:
                 return
             if all(self.is_held(number) for number in due):
@@ -129,6 +132,10 @@ class Searching:
             room = self.by.at_once(self.session.identity)
             is_enough = bool(due.until) if self.search.is_by_result else len(due.until) > room
             if is_enough or not self.plan():
+                if not due.until:
+                    ended = {number: (each.state, ledger.head.trials[number].reason)
+                             for number, each in ledger.progress.items()}  # fmt: skip
+                    ledger.note(ended)
                 return due.until
 
     def plan(self) -> bool:
@@ -144,8 +151,8 @@ class Searching:
         seed = search.settings.seed
         points = plan(search.planner, search.space, seed, numbers, before, ledger.direction)
         planned = {number: self.planned(number, point) for number, point in zip(numbers, points, strict=False)}
-        if not trials:
-            self.check(planned)
+        if not trials and planned and all(trial.told for trial in planned.values()):
+            self.config(0, planned[0].overrides)  # raises: nothing of the space can be trained
         if planned:
             ledger.write(planned)
         return bool(planned)
@@ -159,12 +166,6 @@ class Searching:
         except ConfigError as error:
             return Trial(number, path, point, overrides, 0, FAILED, error.faults[0].message)
         return Trial(number, path, point, overrides, loaded.epochs)
-
-    def check(self, planned: Mapping[int, Trial]) -> None:
-        """Raises ConfigError where the first trials of all exclude themselves: nothing is trained then."""
-        for number, trial in planned.items():
-            if trial.told == FAILED:
-                self.config(number, trial.overrides)
 
     def config(self, number: int, overrides: tuple[str, ...]) -> Loaded:
         """The config of a trial. Raises ConfigError."""
@@ -189,7 +190,10 @@ class Searching:
                      self.options(number, trial.overrides), until)  # fmt: skip
 
     def is_held(self, number: int) -> bool:
-        return holder(self.ledger.path / trial_folder(number)) is not None
+        """Whether another process trains it; of what is in its way whoever trains it tells."""
+        with suppress(NotFoundError):
+            return holder(self.ledger.path / trial_folder(number)) is not None
+        return False
 
     # ---- what is heard -----------------------------------------------------------------------------------------------
 
@@ -218,15 +222,16 @@ class Searching:
                 number, trial.path, each.state, dict(trial.values), each.value, each.done, leads, trial.reason
             )
         if ended:
-            self.let_go(best)
+            self.let_go()
 
-    def let_go(self, best: list[int]) -> None:
-        """Takes away the weights of the trials that are over and not among the best."""
-        kept = best[: self.search.settings.keep]
+    def let_go(self, wait: float = 0.0) -> None:
+        """Takes away the weights of the trials that are over and not among the best; `wait` is how long for those that
+        are still held by whoever trained them."""
+        kept = self.ledger.best(self.search.settings.keep)
         over = {number for number, each in self.ledger.progress.items() if each.state}
         for number in over.difference(kept, self._without):
             with suppress(HeldError):
-                let_go(self.ledger.path / trial_folder(number))
+                let_go(self.ledger.path / trial_folder(number), wait)
                 self._without.add(number)
 
     def exit_code(self) -> int:
@@ -236,4 +241,6 @@ class Searching:
             return asked.exit_code
         if any(each.state == "finished" for each in progress.values()):
             return 0
+        if not all(each.state for each in progress.values()):
+            return STOPPED  # the budget was too small for one
         return group_code([3 if each.state == "diverged" else 4 for each in progress.values()])

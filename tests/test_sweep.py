@@ -1,0 +1,240 @@
+"""Sweeps: what is trained, in what order, whatever happens to them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sweeping import SWEEP, left, searching, sweep
+
+from tuner.errors import ConfigError, NotFoundError, UsageError
+from tuner.events import Ended, EpochDone, SweepBegun, TrialEnded, TrialTold
+from tuner.runs.folder import read
+from tuner.runs.sweep import read_sweep
+from tuner.stopping import Stop, StopRequests
+from tuner.sweep.ledger import Ledger
+
+GRID = """
+data: {name: digits, limit: 100}
+model: {name: mlp, hidden: [4]}
+training: {epochs: 2}
+sweep: {space: {optimizer.lr: [0.1, 0.01, 0.001]}, confirm: none}
+"""
+
+
+def written(workplace: Any, text: str = GRID) -> Path:
+    file: Path = workplace.folder / "c.yaml"
+    file.write_text(text)
+    return file
+
+
+def states(found: Any) -> list[str]:
+    return [each.state for each in found.ledger.progress.values()]
+
+
+# ---- killed, shared --------------------------------------------------------------------------------------------------
+
+
+def killed(folder: Path, kills: int, seed: int) -> dict[str, Any]:
+    program = Path(__file__).parent / "bench" / "sweeping.py"
+    done = subprocess.run(
+        [sys.executable, str(program), str(folder), str(kills), str(seed)], capture_output=True, text=True, timeout=500
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the system has no timers that end a process")
+def test_killed_at_twenty_moments_and_shared_by_two_a_sweep_leaves_the_same_bytes(workplace: Any) -> None:
+    found = killed(workplace.folder, kills=20, seed=0)
+    ends, results = found["ends"], found["left"]
+    assert (ends["whole"], ends["two"], ends["killed"][-1]) == ([0], [0, 0], 0)
+    assert ends["killed"].count(signal.SIGALRM) >= 10  # it was in fact killed, most of the times
+    digests, trials = results["whole"]
+    assert results["killed"] == [digests, trials]
+    assert results["two"] == [digests, trials]
+    assert len(trials) == 12
+    assert {trial["state"] for trial in trials.values()} == {"finished", "pruned"}
+    finished = {number for number, trial in trials.items() if trial["state"] == "finished"}
+    weights = {
+        name.split("/")[0] for name in digests if name.startswith("trial-") and name.endswith("best.safetensors")
+    }
+    assert (len(finished), len(weights)) == (2, 2)
+    confirmed = {name.split("/")[0] for name in digests if name.startswith("confirm-")}
+    best = Ledger.read(workplace.folder / "whole" / "c-1").best(1)
+    assert confirmed == {"confirm-base", f"confirm-{best[0]:04d}"}
+
+
+# ---- one after the other ---------------------------------------------------------------------------------------------
+
+
+def test_the_same_again_trains_nothing_and_more_trials_are_added_never_more_than_asked(workplace: Any) -> None:
+    file = written(workplace, SWEEP)
+    first, events = sweep(file, workplace.runs, "sweep.trials=6", "sweep.confirm=none")
+    assert isinstance(events[0], SweepBegun)
+    assert sorted(event.number for event in events if isinstance(event, TrialEnded)) == list(range(6))
+    before = left(first.ledger.path)
+    again, events = sweep(file, workplace.runs, "sweep.trials=6", "sweep.confirm=none")
+    assert not [event for event in events if isinstance(event, TrialTold | TrialEnded)]
+    assert (again.ledger.path, left(again.ledger.path)) == (first.ledger.path, before)
+    more, _ = sweep(file, workplace.runs, "sweep.trials=12", "sweep.confirm=none")
+    assert (more.ledger.path, len(more.ledger.progress)) == (first.ledger.path, 12)
+    digests, trials = left(more.ledger.path)
+    assert {number: trials[number] for number in before[1]} == before[1]
+    assert before[0].items() - digests.items() <= {each for each in before[0].items() if "safetensors" in each[0]}
+    whole, _ = sweep(file, workplace.folder / "other", "sweep.trials=12", "sweep.confirm=none")
+    assert left(whole.ledger.path) == (digests, trials)
+
+
+def test_a_trial_is_the_run_that_train_makes_of_its_overrides(workplace: Any) -> None:
+    file = written(workplace)
+    found, _ = sweep(file, workplace.runs)
+    trial = found.ledger.head.trials[1]
+    assert trial.overrides == ("optimizer.lr=0.01",)
+    alone = workplace.train(GRID.replace("sweep:", "tags: []\n#"), *trial.overrides, "training.test=ask")
+    for name in ("metrics.csv", "best.safetensors"):
+        assert (trial.path / name).read_bytes() == (alone.run / name).read_bytes()
+    run = read(trial.path)
+    assert "sweep" not in run.config
+    assert run.origins["optimizer.lr"] == "c-1/trial-0001"
+    assert not run.status["test"]  # no trial touches test data
+
+
+def test_another_space_is_refused_and_extended_on_request(workplace: Any) -> None:
+    file = written(workplace)
+    first, _ = sweep(file, workplace.runs)
+    wider = "sweep.space.optimizer.lr=[0.01, 0.03, 0.1, 0.3]"
+    with pytest.raises(UsageError, match=r"searches another space: optimizer.lr: \[0.1, 0.01, 0.001\] there") as raised:
+        searching(file, workplace.runs, wider)
+    assert "--extend" in raised.value.fix
+    with pytest.raises(UsageError, match=r"planner\.seed: 0 there, 1 here"):
+        searching(file, workplace.runs, "sweep.seed=1", extend=True)
+    assert len(list(workplace.runs.iterdir())) == 1
+    before = left(first.ledger.path)[1]
+    more, _ = sweep(file, workplace.runs, wider, extend=True)
+    trials = left(more.ledger.path)[1]
+    assert {number: trials[number] for number in before} == before
+    assert [trial["overrides"] for trial in trials.values()][3:] == [["optimizer.lr=0.03"], ["optimizer.lr=0.3"]]
+    assert [(number, space["optimizer.lr"]) for number, space in read_sweep(more.ledger.path).spaces] == [
+        (3, [0.1, 0.01, 0.001])
+    ]
+    again, events = sweep(file, workplace.runs, wider)
+    assert (again.ledger.path, [event for event in events if isinstance(event, TrialEnded)]) == (first.ledger.path, [])
+
+
+def test_a_failed_trial_comes_again_only_when_asked(workplace: Any) -> None:
+    file = written(workplace)
+    found = searching(file, workplace.runs)
+    (found.ledger.path / "trial-0001").write_text("in the way")
+    events = list(found.course())
+    assert states(found) == ["finished", "failed", "finished"]
+    [ended] = [event for event in events if isinstance(event, TrialEnded) and event.state == "failed"]
+    assert (ended.number, "trial-0001" in ended.reason) == (1, True)
+    assert events[-1] == Ended(found.ledger.path, {"exit_code": 0})
+    (found.ledger.path / "trial-0001").unlink()
+    again, events = sweep(file, workplace.runs)
+    assert (states(again)[1], [event for event in events if isinstance(event, TrialTold)]) == ("failed", [])
+    retried, _ = sweep(file, workplace.runs, retry=True)
+    assert states(retried) == ["finished"] * 3
+    whole, _ = sweep(file, workplace.folder / "other")
+    assert left(retried.ledger.path) == left(whole.ledger.path)
+
+
+def test_a_trial_that_diverges_is_one_word_and_no_failure(workplace: Any) -> None:
+    file = written(workplace, GRID.replace("0.1, 0.01", "3e38, 0.01").replace("space: {", "space: {optimizer: [sgd], "))
+    found, events = sweep(file, workplace.runs)
+    assert states(found) == ["diverged", "finished", "finished"]
+    assert events[-1].status["exit_code"] == 0
+    assert found.ledger.best()[-1] != 0
+
+
+def test_settings_that_exclude_each_other_only_together_fail_as_one_trial_and_all_of_them_are_refused(
+    workplace: Any,
+) -> None:
+    space = "space: {optimizer.lr: [0.1, 0.001], scheduler: [none, {name: cosine, min_lr: 0.01}]}"
+    file = written(workplace, GRID.replace("space: {optimizer.lr: [0.1, 0.01, 0.001]}", space))
+    found, _ = sweep(file, workplace.runs)
+    assert states(found) == ["finished", "finished", "finished", "failed"]
+    assert "the learning rate would rise" in found.ledger.head.trials[3].reason
+    with pytest.raises(ConfigError, match="1 error") as raised:
+        sweep(
+            written(workplace, file.read_text().replace("0.1, 0.001", "0.002, 0.001").replace("none, {", "{")),
+            workplace.runs,
+        )
+    assert "the learning rate would rise" in raised.value.faults[0].message
+
+
+def test_stopped_it_goes_on_and_a_trial_keeps_its_epochs(workplace: Any) -> None:
+    file, stop = written(workplace, GRID.replace("epochs: 2", "epochs: 5")), StopRequests()
+    found = searching(file, workplace.runs, stop=stop)
+    events = []
+    for event in found.course():
+        events.append(event)
+        if isinstance(event, TrialTold) and isinstance(event.event, EpochDone):
+            stop.ask(Stop("enough"))
+    assert events[-1] == Ended(found.ledger.path, {"exit_code": 75})
+    assert [
+        (trial.state_of(trial.run), trial.run and len(trial.run.rows)) for trial in found.ledger.head.trials.values()
+    ][:1] in ([("stopped", 1)], [("stopped", 2)])
+    again, _ = sweep(file, workplace.runs)
+    whole, _ = sweep(file, workplace.folder / "other")
+    assert left(again.ledger.path) == left(whole.ledger.path)
+
+
+def test_a_trial_of_another_identity_or_a_damaged_ledger_is_told(workplace: Any) -> None:
+    file = written(workplace)
+    found, _ = sweep(file, workplace.runs)
+    ledger = found.ledger.path / "sweep.json"
+    text = ledger.read_text()
+    told = json.loads(text)
+    told["identity"]["torch"] = "1.0"
+    ledger.write_text(json.dumps(told))
+    another = searching(file, workplace.runs)
+    assert another.ledger.path.name == "c-2"
+    assert another.session.notes == (f"c-1 was begun under another identity: torch is {found.session.identity.torch}, "
+                                     "there 1.0; this is a new sweep",)  # fmt: skip
+    shutil.rmtree(another.ledger.path)
+    with pytest.raises(NotFoundError, match="is a sweep of another identity: torch"):
+        searching(file, workplace.runs, run_name="c-1")
+    for damage in (
+        "{",
+        text.replace('"trials"', '"trails"'),
+        text.replace('"epochs"', '"epoks"'),
+        text.replace('"0":', '"7":'),
+    ):
+        ledger.write_text(damage)
+        with pytest.raises(NotFoundError, match=r"sweep\.json is damaged"):
+            searching(file, workplace.runs)
+
+
+def test_only_the_best_keep_their_weights(workplace: Any) -> None:
+    file = written(workplace, GRID.replace("confirm: none", "confirm: none, keep: 1"))
+    found, _ = sweep(file, workplace.runs)
+    best = found.ledger.best(1)
+    kept = [path.parent.name for path in found.ledger.path.glob("trial-*/best.safetensors")]
+    assert kept == [f"trial-{best[0]:04d}"]
+    for trial, run in found.ledger.runs():
+        assert run is not None
+        assert (run.state, len(run.rows)) == ("finished", 2)
+        assert (trial.path / "checkpoints").exists() == (trial.number == best[0])
+
+
+def test_when_there_is_time_for_no_more_what_is_trained_counts(workplace: Any) -> None:
+    space = "space: {optimizer.lr: {low: 1e-4, high: 0.1, log: true}}, planner: random, generation: 2"
+    file = written(workplace, GRID.replace("space: {optimizer.lr: [0.1, 0.01, 0.001]}", space))
+    found = searching(file, workplace.runs)
+    found.enough = lambda: len(found.ledger.best()) >= 3
+    found.ledger.clock = lambda: 7.0
+    events = list(found.course())
+    assert events[-1] == Ended(found.ledger.path, {"exit_code": 0})
+    assert states(found)[:3] == ["finished"] * 3
+    assert set(states(found)[3:]) <= {""}
+    assert read_sweep(found.ledger.path).spent == 7.0
+    assert found.stop.asked is None  # and the verdict comes

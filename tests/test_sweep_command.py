@@ -1,0 +1,165 @@
+"""`tuner sweep` on the command line: what it says, its exit codes, how it stops and goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuner.runs.folder import read
+from tuner.runs.lock import holder
+
+CONFIG = "data: {name: digits, limit: 200}\nmodel: {name: mlp, hidden: [8]}\ntraining: {epochs: 3}\n"
+GRID = ("--grid", "lr=1e-3,1e-2", "--grid", "dropout=0,0.3")
+COMMAND = """
+import sys
+sys.argv = ["tuner", *sys.argv[1:]]
+from tuner.cli import main
+try:
+    main()
+finally:
+    print("torch" in sys.modules, "rich" in sys.modules, file=sys.stderr)
+"""
+
+
+def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """`tuner sweep` with these words; the last line of stderr tells whether this process imported torch and rich."""
+    if not (folder / "my.yaml").exists():
+        (folder / "my.yaml").write_text(CONFIG)
+    environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1"}
+    return subprocess.run([sys.executable, "-c", COMMAND, "sweep", *words], cwd=folder, capture_output=True, text=True,
+                          env=environment, timeout=300)  # fmt: skip
+
+
+def test_a_grid_the_best_confirmed_and_its_config(workplace: Any) -> None:
+    folder = workplace.folder
+    small = "sweep.confirm={top: 1, seeds: 6}"
+    first = command(folder, "my.yaml", *GRID, small, "--write", "best.yaml")
+    assert (first.returncode, first.stderr.splitlines()[-1]) == (0, "False False"), first.stderr
+    lines = first.stderr.splitlines()
+    assert lines[0].startswith("plan    4 trials, 12 epochs, then 12 trainings of 3 epochs to confirm; ")
+    assert lines[1] == "sweep   runs/my-1, 4 trials by grid"
+    heads = next(line for line in lines if line.startswith("trial")).split()
+    assert heads == ["trial", "state", "epochs", "optimizer.lr", "model.dropout", "val_loss", "best"]
+    [verdict] = [line for line in lines if line.startswith("verdict")]
+    assert "trial 2: optimizer.lr=0.01 model.dropout=0" in verdict
+    assert "is better on this split, 359 test samples: test_loss" in verdict
+    assert first.stdout == "runs/my-1/confirm-0002\n"
+    assert "# my-1, trial 2: optimizer.lr=0.01 model.dropout=0\n# trial 2: " in (folder / "best.yaml").read_text()
+    assert lines[-2] == "next    tuner train best.yaml"
+
+    quiet = command(folder, "my.yaml", *GRID, small, "-q")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "runs/my-1/confirm-0002\n", "False False\n")
+    told = command(folder, "runs/my-1", "--json")
+    events = [json.loads(line) for line in told.stdout.splitlines()]
+    assert [event["event"] for event in events] == ["start", "end"]
+    assert events[-1]["best"]["overrides"] == ["optimizer.lr=0.01", "model.dropout=0"]
+    assert (events[-1]["verdict"]["winner"], events[-1]["verdict"]["verdict"]) == (2, "better")
+    assert events[-1]["trials"] == {"finished": 4}
+    again = command(folder, "my.yaml", *GRID, small, "--write", "best.yaml")
+    assert (again.returncode, "best.yaml" in again.stderr) == (2, True)
+
+
+def test_nothing_beats_a_config_that_is_as_good(workplace: Any) -> None:
+    told = command(
+        workplace.folder, "my.yaml", "--grid", "optimizer.eps=1e-8,1.1e-8", "sweep.confirm={top: 1, seeds: 6}"
+    )
+    assert told.returncode == 0
+    [verdict] = [line for line in told.stderr.splitlines() if line.startswith("verdict")]
+    assert verdict.startswith("verdict nothing beats the config as it is")
+    assert told.stdout == "runs/my-1/confirm-base\n"
+
+
+def test_a_dry_run_says_what_would_be_trained_and_leaves_nothing(workplace: Any) -> None:
+    told = command(workplace.folder, "my.yaml", "--space", "lr=1e-4..1e-1 log", "--trials", "40", "--dry-run", "--json")
+    data = json.loads(told.stdout)
+    assert (data["trials"], data["epochs"], data["confirming"], len(data["next"])) == (40, 120, 32, 8)
+    assert told.stderr == "False False\n"
+    assert not (workplace.folder / "runs").exists()
+    words = command(workplace.folder, "my.yaml", *GRID, "--dry-run")
+    assert words.stdout.splitlines()[1] == "trial 1: optimizer.lr=0.001 model.dropout=0.3"
+    assert words.stderr.startswith("dry run nothing is trained; 4 trials, 12 epochs, then 32 trainings of 3 epochs")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "sweep.space: there is nothing to search"),
+        (
+            ("--grid", "lr=0.1,fast"),
+            "--grid lr: sweep.space.optimizer.lr: expected a number in (0, 3e+38], got the text fast",
+        ),
+        (("--grid", "lr"), "--grid lr is no setting with values"),
+        (("--space", "lr=1e-4..x"), "--space lr=1e-4..x is no range"),
+        (("--space", "lr=1e-4..1 log"), "--space lr: sweep.trials: it is not said how many configs are to be trained"),
+        (("--space", "lr=1e-4..1 log", "--trials", "4"), "4 trials are too few for a generation of 8"),
+        (("--grid", "lr=0.1,0.2", "--metric", "val_r2"), "--metric: sweep.metric: val_r2 cannot be searched for"),
+        (
+            ("--grid", "lr=0.1,0.2", "--planner", "bayes"),
+            "--planner: sweep.planner: expected one of auto, grid, random, tpe",
+        ),
+        (("--grid", "lr=0.1,0.2", "--retry", "all"), "--retry takes failed, not all"),
+        (("--grid", "lr=0.1,0.2", "--trials", "3", "--planner", "grid"), "a grid trains all its 2 points"),
+        (
+            ("--grid", f"lr={','.join(map(str, range(1, 1001)))}", "--space", "batch_size=1..1000 points=1000"),
+            "these are 1,000,000 trials",
+        ),
+    ],
+)
+def test_bad_input_is_exit_2_and_nothing_is_trained(workplace: Any, words: tuple[str, ...], said: str) -> None:
+    told = command(workplace.folder, "my.yaml", *words)
+    assert (told.returncode, said in told.stderr, told.stdout) == (2, True, ""), told.stderr
+    assert told.stderr.splitlines()[-1] == "False False"
+    assert not (workplace.folder / "runs").exists()
+
+
+def test_train_says_that_a_sweep_is_none_of_its_business(workplace: Any) -> None:
+    (workplace.folder / "my.yaml").write_text(f"{CONFIG}sweep: {{space: {{lr: [0.1, 0.2]}}}}\n")
+    told, good = (
+        subprocess.run(
+            [sys.executable, "-m", "tuner", word, "my.yaml"], cwd=workplace.folder, capture_output=True, text=True
+        )
+        for word in ("train", "check")
+    )
+    assert told.returncode == 2
+    assert told.stderr.startswith(
+        "my.yaml:4:8: sweep: sweep is no setting of a run: it says what `tuner sweep` searches"
+    )
+    assert "type `tuner sweep` instead of `tuner train`" in told.stderr
+    assert (good.returncode, good.stdout.startswith("my.yaml is good")) == (0, True)
+
+
+def test_a_signal_saves_and_the_same_command_goes_on(workplace: Any) -> None:
+    folder: Path = workplace.folder
+    words = ("my.yaml", *GRID, "training.epochs=120", "checkpoint.every=20", "sweep.confirm=none", "-q")
+    (folder / "my.yaml").write_text(CONFIG)
+    process = subprocess.Popen([sys.executable, "-m", "tuner", "sweep", *words], cwd=folder, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)  # fmt: skip
+    trial, deadline = folder / "runs" / "my-1" / "trial-0000", time.monotonic() + 120
+    while not (trial / "metrics.csv").exists() or (trial / "metrics.csv").read_bytes().count(b"\n") < 3:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    said, errors = process.communicate(timeout=120)
+    assert (process.returncode, said, errors) == (-signal.SIGTERM, "runs/my-1\n", "")
+    assert holder(trial) is None
+    epochs = len(read(trial).rows)
+    assert (read(trial).state, 0 < epochs < 120) == ("stopped", True)
+    done = command(folder, *words)
+    assert (done.returncode, done.stdout.startswith("runs/my-1/trial-000")) == (0, True)
+    assert [len(read(path).rows) for path in sorted((folder / "runs" / "my-1").glob("trial-*"))] == [120] * 4
+
+
+def test_a_budget_that_is_too_small_for_one_trial_says_so(workplace: Any) -> None:
+    words = ("my.yaml", "--space", "lr=1e-4..1e-1 log", "--budget", "1s", "sweep.confirm=none")
+    told = command(workplace.folder, *words)
+    assert (told.returncode, told.stdout) == (75, "runs/my-1\n")
+    assert "end     no trial ended within the budget" in told.stderr

@@ -171,7 +171,7 @@ def test_a_drawn_point_lies_in_the_space_and_reads_back(seed: str) -> None:
     read = load("digits", SPACE.overrides(point), given=b"data: digits\nmodel: mlp").config
     assert read.optimizer.lr == point["optimizer.lr"]
     assert read.optimizer.name == point["optimizer"]
-    assert read.model.hidden == ([8] if point["model.hidden"] == "[8]" else [16, 8])
+    assert read.plain()["model"]["hidden"] == ([8] if point["model.hidden"] == "[8]" else [16, 8])
 
 
 @given(low=st.floats(1e-6, 1e3), factor=st.floats(1.1, 1e6), log=st.booleans(), share=st.floats(0, 1))

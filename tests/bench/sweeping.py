@@ -44,7 +44,7 @@ class Here:
     def at_once(self, identity: Any) -> int:
         return 1
 
-    def run(self, members: Iterator[Any], at_once: int, stop: StopRequests) -> Iterator[Any]:
+    def run(self, members: Iterator[Any], at_once: int, stop: StopRequests) -> Generator[Any]:
         data = Data()
         for member in members:
             for event in trained(member, stop, data):

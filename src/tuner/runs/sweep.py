@@ -60,9 +60,9 @@ class Trial:
 
 @dataclass(frozen=True)
 class SweepHead:
-    """What sweep.json says. `monitor` chooses the epoch of a trial by which `metric` is taken; `asked` are the settings of the sweep as the language has them, `spaces` the spaces of
-    before it was extended, each with the number of the first trial that is no longer of it; `spent` are seconds that
-    went by where there is a budget of them."""
+    """What sweep.json says. `monitor` chooses the epoch of a trial by which `metric` is taken; `asked` are the settings
+    of the sweep as the language has them; `spaces` are those of before it was extended, each with the number of the
+    first trial that is no longer of it; `spent` are seconds that went by where there is a budget of them."""
 
     path: Path
     name: str

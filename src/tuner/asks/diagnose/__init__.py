@@ -11,7 +11,9 @@ from tuner.answer import Answer, Block, Column, Command, Note, Table, Text, Verd
 from tuner.asks.diagnose.picture import picture
 from tuner.asks.diagnose.writing import command, write_next
 from tuner.choice import nearest_of
+from tuner.data.card.facts import Reference
 from tuner.diagnosis import Diagnosis, diagnose, evidence_of
+from tuner.diagnosis import reference as reference_in
 from tuner.document.writing import flow
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, TunerError, UsageError
@@ -159,6 +161,7 @@ def _blocks(group: Group, evidence: Evidence, diagnosis: Diagnosis) -> list[Bloc
         blocks.append(Text("No rule knows why: look at the curves, and at samples that it gets wrong."))
     for number, found in enumerate(diagnosis.findings, 1):
         blocks += _of_finding(number, found)
+    blocks += [Text(_compared(known))] if (known := reference_in(evidence)) is not None else []
     if outcome.stage == "healthy":
         blocks += [Text(advice) for advice in costs(evidence)]
     if diagnosis.risks:
@@ -169,6 +172,14 @@ def _blocks(group: Group, evidence: Evidence, diagnosis: Diagnosis) -> list[Bloc
     if changed is not None:
         blocks.append(Command(command(evidence.run, changed.change)))
     return blocks
+
+
+def _compared(known: Reference) -> str:
+    """What a ready config gets on the same data, in a sentence."""
+    parts = {"training": known.train, "validation": known.validation}
+    told = [f"{there.mean:.4f} ± {there.std:.4f} on {part} data" for part, there in parts.items()]
+    what = f"{known.metric}: {', '.join(told)} (mean ± sd of {plural(known.runs, 'split')})"
+    return f"What the ready config {known.config} gets on the same data by {what}."
 
 
 def _of_finding(number: int, found: Finding) -> list[Block]:

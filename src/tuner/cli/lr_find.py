@@ -42,7 +42,8 @@ def lr_find(
 
     A copy of the network is trained, by the config's own optimizer, batches, augmentation and dropout, while the
     learning rate grows from step to step, until the loss is four times its best. The suggestion is where the loss falls
-    fastest: a start, around which a few trainings tell more.
+    fastest: a start, around which a few trainings tell more. Where the loss hardly falls, as in deep networks that are
+    slow to begin, usual rates are held for as many steps each.
     """
     check_picture(output)
     check_ends(low, high)

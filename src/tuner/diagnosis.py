@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from tuner.config.load import load_config, settings_of
+from tuner.config.load import kept_config, settings_of
 from tuner.data.card.facts import Reference
 from tuner.errors import ConfigError
 from tuner.figures import figure
@@ -86,7 +86,7 @@ class Diagnosis:
 def evidence_of(run: Run) -> Evidence:
     """What `run` tells. Raises NotFoundError where a file of it is damaged."""
     data = read_data(run) if run.has(DATA) else None
-    return Evidence(run, load_config(str(run.path / CONFIG)), data, read_card(run))
+    return Evidence(run, kept_config(run.path / CONFIG, run.content(CONFIG)), data, read_card(run))
 
 
 def diagnose(evidence: Evidence) -> Diagnosis:

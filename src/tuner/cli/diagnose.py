@@ -108,4 +108,5 @@ def with_verdict(
     told = import_module("tuner.cli.verifying").verified(reference, runs_dir, rounds, stop, write, talks)
     kept = [block for block in found.blocks if not isinstance(block, Command)]
     result = told.result if told.data["rounds"] else found.result
-    return replace(found, blocks=[*kept, *told.blocks], data={**found.data, "verify": told.data}, result=result)
+    data, code = {**found.data, "verify": told.data}, told.exit_code or found.exit_code
+    return replace(found, blocks=[*kept, *told.blocks], data=data, result=result, exit_code=code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -231,6 +232,22 @@ def test_each_form_tells_it(two: Path) -> None:
     shown = {form: tuner(two, "diagnose", "bad", *form)[0] for form in ((), ("--md",), ("--html",))}
     assert all("early stopping ended it too soon" in text for text in shown.values())
     assert shown[()].splitlines()[-1].strip() == "tuner train runs/bad early_stopping=none"
+
+
+def test_a_table_tells_the_findings_with_their_evidence(two: Path) -> None:
+    rows = list(csv.DictReader(tuner(two, "diagnose", "bad", "well", "--csv")[0].splitlines()))
+    told = json.loads(tuner(two, "diagnose", "bad", "well", "--json")[0])["runs"]
+    for each in told:
+        own = [row for row in rows if row["run"] == each["run"]]
+        assert {row["stage"] for row in own} == {each["stage"]}
+        for what, found in (("finding", each["findings"]), ("risk", each["risks"])):
+            signals = [(one["rule"], signal["signal"]) for one in found for signal in one["evidence"]]
+            assert [(row["rule"], row["measured"]) for row in own if row["what"] == what] == signals
+        assert sum(row["what"] == "outcome" for row in own) == len(each["evidence"])
+    [change] = {row["change"] for row in rows if row["what"] == "finding"}
+    assert change == "early_stopping=none"
+    latex = tuner(two, "diagnose", "bad", "--latex")[0]
+    assert latex.count("tabular") == 2 and "early-stop-too-soon" in latex
 
 
 def test_scripts_are_told_by_the_exit_code(two: Path) -> None:

@@ -63,7 +63,9 @@ def diagnose(
     check_options(references, verify, probe, rounds, max_time)
     if verify and write is not None:
         check_target(write, "another name, or remove it first")
-    found = ask("diagnose", references, runs_dir, fail_on=fail_on, write=None if verify else write, png=png)
+    to = None if verify else write
+    as_table = form in ("csv", "latex")
+    found = ask("diagnose", references, runs_dir, fail_on=fail_on, write=to, png=png, as_table=as_table)
     talks = form not in ("quiet", "json")
     with StopRequests(None if max_time is None else seconds(max_time)) as stop:
         try:

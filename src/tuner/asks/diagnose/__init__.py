@@ -9,6 +9,7 @@ from typing import Any
 
 from tuner.answer import Answer, Block, Column, Command, Note, Table, Text, Verdict
 from tuner.asks.diagnose.picture import picture
+from tuner.asks.diagnose.table import table_of
 from tuner.asks.diagnose.writing import command, write_next
 from tuner.choice import nearest_of
 from tuner.data.card.facts import Reference
@@ -36,8 +37,10 @@ def ask(
     fail_on: Sequence[str] = (),
     write: Path | None = None,
     png: Path | None = None,
+    as_table: bool = False,
 ) -> Answer:
-    """What is wrong with each run; of a group, with most of its members. Raises UsageError, NotFoundError."""
+    """What is wrong with each run; of a group, with most of its members; `as_table`: in one table for all of them.
+    Raises UsageError, NotFoundError."""
     for each in fail_on:
         if each not in FAIL_ON:
             raise UsageError(f"--fail-on cannot be {shown(each)}", fix=nearest_of(each, FAIL_ON))
@@ -45,6 +48,7 @@ def ask(
         raise UsageError(f"{'--write' if write else '--png'} is of one run", fix="Name one run or group.")
     blocks: list[Block] = []
     told, lines, is_met = [], [], False
+    judged: list[tuple[Path, Diagnosis]] = []
     damaged: list[Note] = []
     for reference in references:
         try:
@@ -55,7 +59,8 @@ def ask(
                 raise
             damaged.append(Note(error.line, problem=True))
             continue
-        blocks += [*notes, *_blocks(group, evidence, diagnosis)]
+        judged.append((group.path, diagnosis))
+        blocks += [*notes, *([] if as_table else _blocks(group, evidence, diagnosis))]
         data = as_data(group, diagnosis)
         told.append(data)
         first = diagnosis.findings[0].rule if diagnosis.findings else "-"
@@ -65,6 +70,7 @@ def ask(
             blocks.append(write_next(run, diagnosis, write))
         if png is not None:
             blocks.insert(0, picture(evidence, diagnosis, png))  # what to type stays last
+    blocks += [table_of(judged)] if as_table else []
     data = told[0] if len(references) == 1 else {"runs": told, "damaged": [note.text for note in damaged]}
     return Answer([*damaged, *blocks], data, "".join(lines), NotFoundError.exit_code if damaged else int(is_met))
 

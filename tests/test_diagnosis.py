@@ -22,6 +22,7 @@ from tuner.answer import Note
 from tuner.asks.diagnose import ask, in_a_line
 from tuner.cli.shared import present
 from tuner.config.load import load
+from tuner.data.card.facts import Shift
 from tuner.diagnosis import LEAD, MOST, Diagnosis, diagnose, evidence_of, expected, folded
 from tuner.errors import NotFoundError, UsageError
 from tuner.rules import Finding, Rule
@@ -96,6 +97,34 @@ def test_findings_are_of_the_stage(path: Path) -> None:
     if told.outcome.stage == "training":
         assert {Rule.members[found.rule].stage for found in told.findings} == {"training"}
     assert not set(told_of(told)) & {risk.rule for risk in told.risks}
+
+
+@pytest.mark.parametrize(
+    ("part", "tested", "stage", "told"),
+    [
+        ("test", 0.5, "generalization", "worse on test data: test_accuracy is 0.5000"),
+        ("test", 0.9, "healthy", ""),
+        ("test", None, "healthy", ""),
+        ("validation", 0.9, "healthy", ""),
+    ],
+)
+def test_a_shift_of_test_data_matters_where_test_data_are_worse(
+    part: str, tested: float | None, stage: str, told: str
+) -> None:
+    evidence = named("distribution-shift", "quiet")
+    assert evidence.card is not None
+    rows = [{**row, "train_accuracy": 0.92, "val_accuracy": 0.91} for row in evidence.run.rows]
+    moved = Shift("3,4", 1.5, 30.0, 3.0, 1.0, 1.0, 0.0)
+    shifted = replace(evidence, card=replace(evidence.card, shift={part: moved}))
+    run = replace(evidence.run, told=replace(evidence.run.told, values={**evidence.run.status, "test": {}}))
+    if tested is not None:
+        run.status["test"] |= {"accuracy": tested}
+    found = diagnose(changed(replace(shifted, run=run), rows=rows))
+    assert (found.outcome.stage, told in found.outcome.words) == (stage, True), found.outcome
+    first = [each.rule for each in (*found.findings, *found.risks)]
+    assert "distribution-shift" in first
+    assert (first[0] == "distribution-shift") or stage == "healthy"
+    assert "validation" not in found.outcome.words or "worse on validation" not in found.outcome.words
 
 
 # ---- little is known -------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from tuner.data.card.facts import Reference
 from tuner.errors import ConfigError
 from tuner.figures import figure
 from tuner.rules import Finding, Rule, overrides
+from tuner.rules.distribution_shift import DistributionShift
 from tuner.runs.card import read_card
 from tuner.runs.data import read_data
 from tuner.runs.evidence import Evidence, Signal
@@ -264,6 +265,10 @@ def _on_others(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | None
     certain = {found.rule for found in sure_of(noticed, "generalization", LIKELY if is_below else CERTAIN)}
     if certain and (evidence.widest_gap > 0.05 or "needs-early-stopping" in certain) and not is_good:
         return Outcome("generalization", f"{good}, worse on validation data: {column} is {figure(reached)}", signals)
+    if DistributionShift.name in certain and DistributionShift().is_worse(evidence):
+        signals.append(Signal(f"test_{evidence.metric}", evidence.tested, reached, STATUS))
+        words = f"{good}, and on validation data ({figure(reached)}), worse on test data"
+        return Outcome("generalization", f"{words}: test_{evidence.metric} is {figure(evidence.tested)}", signals)
     return None
 
 

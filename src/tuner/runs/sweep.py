@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tuner.durable.reading import JSON_LIMIT, damaged, read_bytes, shown
+from tuner.durable.reading import JSON_LIMIT, damaged, json_bytes, read_bytes, shown
 from tuner.errors import NotFoundError
-from tuner.runs.folder import SWEEP, Run, about_in, folders_in, glance, is_group, is_run
+from tuner.runs.folder import FORMAT, SWEEP, Run, about_in, folders_in, glance, is_group, is_run
 from tuner.runs.identity import Identity
 
 PRUNED, FAILED, PLANNED = "pruned", "failed", "not begun"
@@ -83,9 +83,10 @@ class SweepHead:
         space: Mapping[str, Any] = self.asked["space"]
         return space
 
-    def as_json(self) -> dict[str, Any]:
-        """sweep.json, but for its format."""
-        return {
+    def as_bytes(self) -> bytes:
+        """sweep.json."""
+        about = {
+            "format": FORMAT,
             "name": self.name,
             "created": self.created,
             "tags": list(self.tags),
@@ -98,6 +99,7 @@ class SweepHead:
             "spaces": [{"before": number, "space": space} for number, space in self.spaces],
             "trials": {str(number): trial.as_json() for number, trial in self.trials.items()},
         }
+        return json_bytes(about)
 
     @property
     def confirmed(self) -> dict[int | None, Path]:

@@ -9,19 +9,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tuner.config.searched import takes_whole
-from tuner.config.space import Space, space_of
-from tuner.config.sweep import Pruner
 from tuner.durable.writing import write_file
 from tuner.errors import NotFoundError
 from tuner.monitor import oriented
 from tuner.options.metrics import column
+from tuner.options.pruners import Pruner
 from tuner.runs.files import ENDED, Row
 from tuner.runs.folder import SWEEP, Run
 from tuner.runs.lock import Lock
 from tuner.runs.sweep import FAILED, PRUNED, SweepHead, Trial, read_sweep
 from tuner.sweep.halving import Due, Progress, due, ranked
-from tuner.sweep.opening import head_bytes
 
 TURN = 60.0
 """Seconds to wait for another process that writes sweep.json: it takes a fraction of one."""
@@ -69,10 +66,6 @@ class Ledger:
     def direction(self) -> str:
         """Which way the searched metric is better."""
         return column(self.head.metric).about.direction or "up"
-
-    @property
-    def space(self) -> Space:
-        return space_of(self.head.space, takes_whole)
 
     @property
     def generation(self) -> int:
@@ -139,7 +132,7 @@ class Ledger:
         if self.clock is not None:
             changes["spent"] = max(self.head.spent, self.clock())
         self.head = replace(self.head, trials={**self.head.trials, **trials}, **changes)
-        write_file(self.path / SWEEP, head_bytes(self.head))
+        write_file(self.path / SWEEP, self.head.as_bytes())
         self._read = self._sign()
         for number in trials:
             self.progress[number] = self._progress(self.head.trials[number])

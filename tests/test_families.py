@@ -23,8 +23,9 @@ from tuner.data.source import Dataset, Description, Raw
 from tuner.data.splits import load as read_splits
 from tuner.errors import NotFoundError, UsageError
 from tuner.events import Ended, EpochDone, Failed, Started, StepsDone, from_json, to_json
-from tuner.members import Data, train_group
+from tuner.members import train_group
 from tuner.members.opening import open_group
+from tuner.members.training import Data
 from tuner.opening import Request
 from tuner.runs.family import read_group
 from tuner.stopping import StopRequests

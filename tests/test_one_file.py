@@ -306,7 +306,7 @@ def test_a_metric(tmp_path: Path) -> None:
 EXECUTOR = '''
 """Members one after the other, in this very process."""
 
-from tuner.members import Data, trained
+from tuner.members.training import Data, trained
 
 
 def at_once(identity):

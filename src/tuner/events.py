@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tuner.config import varied
 from tuner.config.varied import Key
 from tuner.errors import HeldError, NotFoundError, ResourceError, TunerError, UsageError
 
@@ -132,6 +134,22 @@ class TrialEnded:
 
 
 SweepEvent = SweepBegun | TrialTold | TrialEnded | Ended
+
+
+def as_data(event: Event | Failed | GroupEvent, member: Mapping[str, int]) -> dict[str, Any]:
+    """What --json tells of an event, of a `member` of a family, but for the last one; {}: nothing."""
+    match event:
+        case Started():
+            members = varied.labels(event.varies, event.members) if event.varies else {}
+            return {"event": "start", "run": str(event.run), **members, **member}
+        case EpochDone():
+            return {"event": "epoch", **member, **event.row}
+        case Ended() if member:
+            return {"event": "member", "run": str(event.run), **member, **event.status}
+        case Failed():
+            told = {"message": event.message, "suggestion": event.fix or None}
+            return {"event": "error", **member, "exit_code": event.exit_code, "errors": [told]}
+    return {}
 
 
 def to_json(event: Event | Failed) -> bytes:

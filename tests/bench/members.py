@@ -26,8 +26,9 @@ from tuner import machine
 from tuner.config import varied
 from tuner.config.load import load
 from tuner.events import EpochDone, MemberTold, Started
-from tuner.members import Data, Member, train_group, trained
+from tuner.members import Member, train_group
 from tuner.members.opening import GroupSession, open_group
+from tuner.members.training import Data, trained
 from tuner.opening import Request
 from tuner.shipped import find_config
 from tuner.stopping import StopRequests

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.config.sweep import load_search
-from tuner.members import Data, trained
+from tuner.members.training import Data, trained
 from tuner.opening import Request
 from tuner.stopping import StopRequests
 from tuner.sweep.confirm import confirm

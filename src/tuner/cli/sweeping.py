@@ -10,14 +10,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tuner.asks.sweep.verdict import Confirmed, confirmed
-from tuner.cli.train import as_data
 from tuner.config.load import load
 from tuner.config.space import Range
 from tuner.document.writing import to_yaml
 from tuner.durable.reading import json_line
 from tuner.durable.writing import write_file
 from tuner.errors import STOPPED
-from tuner.events import Ended, Failed, MemberTold, SweepBegun, SweepEvent, TrialEnded, TrialTold
+from tuner.events import Ended, Failed, MemberTold, SweepBegun, SweepEvent, TrialEnded, TrialTold, as_data
 from tuner.figures import number, plural
 from tuner.members import local, staying
 from tuner.paths import reference, typed

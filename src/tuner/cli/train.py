@@ -23,7 +23,7 @@ from tuner.config.varied import Key
 from tuner.data.tabular.asked import check_config
 from tuner.durable.reading import json_line
 from tuner.errors import ConfigError, TunerError
-from tuner.events import Ended, EpochDone, Event, Failed, GroupEvent, MemberTold, Started
+from tuner.events import Ended, Event, Failed, GroupEvent, MemberTold, Started, as_data
 from tuner.figures import number
 from tuner.notebook import begin, find_settings, settle
 from tuner.opening import Answered, Request, Session, command_line
@@ -214,23 +214,6 @@ def follow(asked: Asked, events: Iterable[AnyEvent], show: Callable[[AnyEvent], 
         raise lost
     assert isinstance(event, Ended)  # noqa: S101 - training ends with it or raises
     return event
-
-
-def as_data(event: Event | Failed | GroupEvent, member: Mapping[str, int]) -> dict[str, Any]:
-    """What --json tells of an event, of a `member` of a family, but for the last one, which is `finish`'s; {}:
-    nothing."""
-    match event:
-        case Started():
-            members = varied.labels(event.varies, event.members) if event.varies else {}
-            return {"event": "start", "run": str(event.run), **members, **member}
-        case EpochDone():
-            return {"event": "epoch", **member, **event.row}
-        case Ended() if member:
-            return {"event": "member", "run": str(event.run), **member, **event.status}
-        case Failed():
-            told = {"message": event.message, "suggestion": event.fix or None}
-            return {"event": "error", **member, "exit_code": event.exit_code, "errors": [told]}
-    return {}
 
 
 def finish(

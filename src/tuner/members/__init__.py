@@ -1,13 +1,13 @@
 """The members of a family are trained by an executor, which is a module here with two functions: `at_once(identity)`
 says how many it trains side by side, and `run(members, at_once, stop)` trains them and hands on what each tells, as
-(the member's name, an event). It calls `trained` wherever it trains one. A new executor is a new file.
+(the member's name, an event). It calls `training.trained` wherever it trains one. A new executor is a new file.
 
 Nothing here imports torch before a member is trained.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -16,18 +16,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tuner.config import varied
 from tuner.config.comparison import meaning_hash
-from tuner.config.load import load
-from tuner.crash import report
-from tuner.data.splits import load as split
-from tuner.errors import BUG, NotFoundError, TunerError
 from tuner.events import Ended, Event, Failed, GroupEvent, MemberTold, Started
 from tuner.members.opening import Alone, GroupSession, command_of, hold
-from tuner.opening import Answered, Request, open_session
 from tuner.stopping import StopRequests
 
 if TYPE_CHECKING:
-    from tuner.data.source import Dataset, Raw
-    from tuner.data.splits import Splits
     from tuner.runs.identity import Identity
 
 FIRST = (70, 143, 130, 75, 73, 5, 4, 3)
@@ -161,54 +154,3 @@ def _alone(run: Alone) -> Member:
         wait=max(LEFT_OVER, request.wait),
         until=run.until,
     )
-
-
-# ---- where a member is trained ---------------------------------------------------------------------------------------
-
-
-class Data:
-    """What the members before have read: it is read again only for a member that sees other data, and files not even
-    then."""
-
-    def __init__(self) -> None:
-        self._splits: Splits | None = None
-        self._raw: Raw | None = None
-        self._source: dict[str, object] = {}
-
-    def of(self, dataset: Dataset, varies: tuple[str, ...]) -> Splits:
-        """The parts of a member's data, whose family `varies` these keys. Raises what reading and splitting raises."""
-        source = dataset.source.plain()
-        if self._splits is None or source != self._source:
-            is_file = dataset.source.reads_to_open or dataset.source.archives  # others may be drawn by their split_seed
-            again = is_file and varies != varied.SEEDS and varies in varied.KINDS
-            self._splits = split(replace(dataset, read=lambda: self._once(dataset.read)) if again else dataset)
-            self._source = source
-        return self._splits
-
-    def _once(self, read: Callable[[], Raw]) -> Raw:
-        self._raw = self._raw or read()
-        return self._raw
-
-
-def trained(member: Member, stop: StopRequests, data: Data) -> Iterator[Event | Failed]:
-    """Trains a member, or finds it trained, and tells of it; the last event is Ended or Failed."""
-    varies = tuple(member.varies)
-    try:
-        given = member.given.encode("latin-1")
-        loaded = load(member.source, member.overrides, given=given, options=member.options)
-        if loaded.hash != member.config_hash:
-            message = f"a file that {member.source} extends was changed while its group was training"
-            raise NotFoundError(message, fix="put it back and run the same command again, or train a new group")
-        request = Request(Path(member.folder), member.name, wait=member.wait, argv=tuple(member.argv), auto_threads=1,
-                          until=member.until)  # fmt: skip
-        opened = open_session(loaded, request, data.of(loaded.dataset, varies))
-        if isinstance(opened, Answered):
-            yield Ended(opened.run.path, opened.run.status)
-        else:
-            from tuner.train import train
-
-            yield from train(opened, stop)
-    except TunerError as error:
-        yield Failed(error.message, error.fix, error.exit_code)
-    except Exception as error:  # a bug: told as the program itself tells one, and the next member has its turn
-        yield Failed(report(error), "", BUG)

@@ -19,7 +19,8 @@ from typing import IO
 from tuner import machine
 from tuner.errors import BUG, ResourceError
 from tuner.events import Ended, Event, Failed, from_json, to_json
-from tuner.members import Data, Member, trained
+from tuner.members import Member
+from tuner.members.training import Data, trained
 from tuner.process import begin, end, ignore_here_alone
 from tuner.runs.identity import Identity
 from tuner.stopping import Stop, StopRequests

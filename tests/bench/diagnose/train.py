@@ -32,7 +32,7 @@ Row = dict[str, Any]
 @cache
 def kept() -> Any:
     """What this process read last."""
-    from tuner.members import Data
+    from tuner.members.training import Data
 
     return Data()
 

@@ -25,8 +25,9 @@ from tuner.events import (
     Started,
     StepsDone,
 )
+from tuner.render.running import RunningTable
 from tuner.render.talk import Talk, bar_text
-from tuner.render.training import EpochTable, GroupView, RunningTable, RunView, Trend, ended_pairs
+from tuner.render.training import EpochTable, GroupView, RunView, Trend, ended_pairs
 
 PLAIN = """\
 run     runs/mnist-cnn-3

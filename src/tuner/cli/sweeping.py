@@ -20,10 +20,10 @@ from tuner.events import Ended, Failed, MemberTold, SweepBegun, SweepEvent, Tria
 from tuner.figures import number, plural
 from tuner.members import local, staying
 from tuner.paths import reference, typed
+from tuner.render.running import say
 from tuner.render.sweep import ConfirmView, SweepView
 from tuner.render.talk import Talk
 from tuner.render.text import write as write_out
-from tuner.render.training import say
 from tuner.runs.files import CONFIG
 from tuner.runs.sweep import confirm_folder, trial_folder
 from tuner.sweep.confirm import confirm, keys_of, numbers_of

@@ -22,8 +22,8 @@ from tuner.events import (
 )
 from tuner.figures import deviation, mean, number, plural
 from tuner.options.metrics import column
+from tuner.render.running import Pairs, RunningTable, remaining, say
 from tuner.render.talk import Talk
-from tuner.render.training import RunningTable, remaining, say
 
 STYLES = {"diverged": "red", "failed": "red", "pruned": "dim"}
 LONGEST = 24
@@ -145,7 +145,7 @@ def shown(value: Any) -> str | None:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
-def begun_pairs(event: SweepBegun) -> list[tuple[str, str]]:
+def begun_pairs(event: SweepBegun) -> Pairs:
     """Which sweep, what it searches for, on what; then the notes."""
     ended = f", {event.ended} of them ended before" if event.ended else ""
     trials = "trials" if event.trials is None else plural(event.trials, "trial")

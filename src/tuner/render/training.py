@@ -1,92 +1,31 @@
-"""What someone sees of a training while it goes on: events become lines, and a bar on a terminal. The rows of a table
-come one by one: it is laid out before all of it is known."""
+"""What someone sees of a training while it goes on: events become lines, and a bar on a terminal."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tuner.answer import Cell, Column, Spark
+from tuner.answer import Column, Spark
 from tuner.config import varied
 from tuner.config.varied import Key
 from tuner.errors import ResourceError, TunerError
 from tuner.events import Ended, EpochDone, Event, Failed, GroupEvent, MemberTold, Started, StepsDone
-from tuner.figures import duration, in_notation, number, plural, spark
+from tuner.figures import number, plural
 from tuner.options.metrics import column, usual
+from tuner.render.running import Pairs, RunningTable, remaining, say
 from tuner.render.talk import Talk
-from tuner.render.text import GAP, fitting
 from tuner.runs.family import TREND, averages, find_group, member_row, members_columns
 from tuner.runs.files import ENDED
 
-Pairs = list[tuple[str, str]]
 BAD_ENDS = ("diverged", "crashed")
-STYLES = {"note": "yellow", "next": "bold", "failed": "red"}
 STATE_STYLES = {"diverged": "red", "stopped": "yellow"}
 MEMBER_WIDTHS = {"state": 8, "best": 7, "trend": TREND}
-WIDTHS: dict[object, int] = {"figure": 9, "duration": 10}
-"""Characters that numbers of a notation take."""
-
-EXPONENT_BELOW = {"figure": 1e-3, "number": 1e-2}
-EXPONENT_FROM = 1e6
 WEIGHTS = {("train", False): 3, ("train", True): 4, ("val", False): 5, ("val", True): 6}
 """In which order metrics (and losses, True) fall away, after the course, lr and time; the monitor never does."""
-
-
-class RunningTable:
-    """Rows under their head on `talk`; on a terminal the head comes again once a screenful, and when the width changed.
-
-    A column is as wide as its head, its notation or `widths` say. Where there is no room columns of a lower `weight`
-    fall away first; one with a `least` is made narrower before. Its numbers are written as the first one asks for:
-    with four decimals or with exponents.
-    """
-
-    def __init__(self, talk: Talk, columns: Sequence[Column], widths: Mapping[str, int]) -> None:
-        self._talk, self._columns = talk, columns
-        self._wanted = [max(len(c.head), WIDTHS.get(c.notation, 0), widths.get(c.head, 0)) for c in columns]
-        self._exponents: dict[int, bool] = {}
-        self._widths: dict[int, int] = {}
-        self._room, self._below = 0, 0
-
-    def add(self, cells: Sequence[Cell], style: str = "", last: str = "") -> None:
-        """A row, painted in `style`, its last column in the style `last`; cells that have no column are left out."""
-        room, height = self._talk.size
-        if room != self._room or (self._talk.is_live and self._below >= height - 2):
-            self._room, self._below, self._widths = room, 0, self._fitted(room)
-            self._talk.row((self._line([column.head for column in self._columns]), "bold"))
-        self._below += 1
-        texts = [self._text(place, cell) for place, cell in enumerate(cells[: len(self._columns)])]
-        line = self._line(texts)
-        end = len(texts[-1]) if line.endswith(texts[-1]) else 0
-        self._talk.row((line[: len(line) - end], style), (line[len(line) - end :], last or style))
-
-    def _fitted(self, room: int) -> dict[int, int]:
-        """The columns that there is room for, and how wide each is."""
-        places, columns = range(len(self._columns)), self._columns
-        least = [max(columns[at].least or self._wanted[at], len(columns[at].head)) for at in places]
-        widths = {at: self._wanted[at] for at in fitting([each.weight for each in columns], least, room)}
-        over = sum(width + GAP for width in widths.values()) - GAP - room
-        return {at: max(least[at], width - max(0, over)) for at, width in widths.items()}
-
-    def _line(self, texts: Sequence[str]) -> str:
-        sides = [">" if column.side == "r" or column.notation in WIDTHS else "<" for column in self._columns]
-        parts = [f"{texts[place]:{sides[place]}{width}}" for place, width in self._widths.items()]
-        return (" " * GAP).join(parts).rstrip()
-
-    def _text(self, place: int, cell: Cell) -> str:
-        if isinstance(cell, Spark):
-            return spark(cell.values, width=self._widths.get(place, 1), levels=self._talk.levels)
-        notation = self._columns[place].notation
-        if isinstance(cell, int | float) and notation == "duration":
-            return duration(cell)
-        if not isinstance(cell, float) or notation not in EXPONENT_BELOW:
-            return "-" if cell is None else str(cell)
-        if cell and math.isfinite(cell) and place not in self._exponents:
-            self._exponents[place] = not EXPONENT_BELOW[notation] <= abs(cell) < EXPONENT_FROM
-        return in_notation(cell, exponent=self._exponents.get(place, False))
 
 
 class Trend:
@@ -270,18 +209,6 @@ class GroupView:
         left = elapsed * (1 - share) / (share - self._share_before) if known else None
         members = varied.counted(self._varies, len(self._shares))
         return share, f"{len(self._statuses)} of {members}{remaining(left)}"
-
-
-def remaining(seconds: float | None) -> str:
-    """How much longer, to stand behind something else."""
-    return "" if seconds is None else f"  {duration(seconds)} left"
-
-
-def say(talk: Talk, pairs: Sequence[tuple[str, str]], **styles: str) -> None:
-    """Labels and what they stand for; a command to type is never broken."""
-    for label, text in pairs:
-        style = styles.get(label) or STYLES.get(label, "")
-        talk.line(text, style, label, breaks=label != "next")
 
 
 def started_pairs(event: Started) -> Pairs:

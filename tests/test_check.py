@@ -17,7 +17,7 @@ from tuner.config.load import load
 from tuner.shipped import configs
 
 PROGRAM = f"{shlex.quote(sys.executable)} -m tuner"
-PLAIN: dict[str, str | None] = {"NO_COLOR": "1", "COLUMNS": "100"}
+PLAIN = {"NO_COLOR": "1", "COLUMNS": "100"}
 
 
 def shell(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -27,7 +27,7 @@ def shell(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def tuner(line: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return program.run(*shlex.split(line), cwd=cwd, **PLAIN)
+    return program.run(*shlex.split(line), cwd=cwd, given=PLAIN)
 
 
 @pytest.mark.parametrize("words", ["--resolved", "--resolved -q", "--resolved --origin"])

@@ -19,7 +19,7 @@ PLAIN = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
 
 
 def tuner(*words: str, cwd: Path, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    return program.run(*words, cwd=cwd, stdin=stdin, **PLAIN, **environment)
+    return program.run(*words, cwd=cwd, stdin=stdin, given={**PLAIN, **environment})
 
 
 @pytest.fixture(scope="module")
@@ -314,7 +314,7 @@ def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
 
 
 def test_more_memory_than_there_is(tmp_path: Path) -> None:
-    done = tuner("train", "digits", "model.hidden=[1000000, 1000000]", cwd=tmp_path)
+    done = tuner("train", "digits", "model={name: cnn, channels: [1000000, 1000000]}", cwd=tmp_path)
     assert done.returncode == 5, done.stderr
     assert "out of memory" in done.stderr
     assert not (tmp_path / "runs").exists()

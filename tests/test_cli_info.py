@@ -39,7 +39,7 @@ def tuner(
     *arguments: str, cwd: Path | None = None, given: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """The real command."""
-    return program.run(*arguments, cwd=cwd or ".", **(given or {}))
+    return program.run(*arguments, cwd=cwd or ".", given=given)
 
 
 @pytest.fixture

@@ -128,7 +128,7 @@ def shifted(by: float, *, seeds: int = 8, wobble: float = 0.002) -> list[float]:
 
 
 def tuner(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return program.run("compare", *words, COLUMNS="100", NO_COLOR="1", TERM="dumb", **environment)
+    return program.run("compare", *words, given={"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", **environment})
 
 
 # ---- what is compared

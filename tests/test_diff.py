@@ -87,8 +87,8 @@ class Place:
         return compare_sides(find_sides(references, Path("runs")), ignore)
 
     def tuner(self, line: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        environment = {"COLUMNS": "100", **environment}
-        return program.run(*shlex.split(line), cwd=self.folder, stdin=stdin, NO_COLOR=None, **environment)
+        given = {"NO_COLOR": None, "COLUMNS": "100", **environment}
+        return program.run(*shlex.split(line), cwd=self.folder, stdin=stdin, given=given)
 
 
 def curve(epochs: int, start: float, fall: float) -> list[dict[str, float | int]]:

@@ -63,7 +63,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 def run(place: Path, *words: str) -> tuple[int, str, str]:
     """(exit code as a shell sees it, stdout, stderr)."""
-    done = program.run(*words, cwd=place, CUDA_VISIBLE_DEVICES="", NO_COLOR="1")
+    done = program.run(*words, cwd=place, given={"CUDA_VISIBLE_DEVICES": "", "NO_COLOR": "1"})
     assert "Traceback" not in done.stderr
     assert done.returncode >= 0
     return done.returncode, done.stdout, done.stderr

@@ -197,7 +197,7 @@ def test_seeds_that_are_none(text: str) -> None:
 
 def tuner(folder: Path, *words: str, code: int = 0) -> tuple[str, str]:
     """What the command prints on stdout, on stderr."""
-    done = program.run(*words, cwd=folder, COLUMNS="120", NO_COLOR="1")
+    done = program.run(*words, cwd=folder, given={"COLUMNS": "120", "NO_COLOR": "1"})
     assert done.returncode == code, done.stderr
     return done.stdout, done.stderr
 

@@ -192,7 +192,7 @@ def test_for_what_is_not_there_nothing_far_fetched_is_suggested(word: str) -> No
 
 
 def test_a_command_is_explained_by_its_help() -> None:
-    done = program.run("explain", "compare", "undecided", COLUMNS="100")
+    done = program.run("explain", "compare", "undecided", given={"COLUMNS": "100"})
     assert done.returncode == 0
     assert "tuner compare (command)\nCompare groups of runs, paired by seed.\n`tuner compare --help`" in done.stdout
     assert "undecided (word of tuner)\n" in done.stdout

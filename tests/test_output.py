@@ -79,7 +79,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def said(place: Path, line: str) -> str:
     """The command, its exit code where it is not 0, stdout and then stderr."""
-    done = program.run(*shlex.split(line), cwd=place, COLUMNS="100", NO_COLOR=None, TUNER_DATA=None)
+    plain = {"COLUMNS": "100", "NO_COLOR": None, "TUNER_DATA": None}
+    done = program.run(*shlex.split(line), cwd=place, given=plain)
     code = f" -> {done.returncode}" if done.returncode else ""
     errors = f"\n--- stderr\n{done.stderr}" if done.stderr else ""
     assert "\x1b" not in done.stdout + done.stderr

@@ -60,7 +60,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(folder: Path, *words: str, given: str = "") -> Said:
-    return program.run(*words, cwd=folder, stdin=given, XDG_CACHE_HOME=str(folder / "cache"))
+    return program.run(*words, cwd=folder, stdin=given, given={"XDG_CACHE_HOME": str(folder / "cache")})
 
 
 def table(done: Said) -> list[dict[str, str]]:

@@ -39,9 +39,11 @@ def test_codes_streams_and_files_are_the_same(line: str, code: int, tmp_path: Pa
 
 
 def test_variables_are_its_own(tmp_path: Path) -> None:
-    assert program.run("runs", "--json", cwd=tmp_path, TUNER_RUNS=str(tmp_path / "none")).stdout == '{"runs": []}\n'
+    assert program.run("runs", "--json", cwd=tmp_path, given={"TUNER_RUNS": "none"}).stdout == '{"runs": []}\n'
     for encoding, said in (("utf-8", "不知道"), ("latin-1", "\\u4e0d\\u77e5\\u9053")):
-        assert f"nothing is called {said}" in program.run("explain", "不知道", PYTHONIOENCODING=encoding).stderr
+        assert (
+            f"nothing is called {said}" in program.run("explain", "不知道", given={"PYTHONIOENCODING": encoding}).stderr
+        )
 
 
 def test_what_takes_too_long_is_ended(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ PLAIN = {"NO_COLOR": "1", "COLUMNS": "100"}
 
 
 def tuner(*words: str, cwd: Path, timeout: int = 300, **more: str) -> subprocess.CompletedProcess[str]:
-    return program.run(*words, cwd=cwd, timeout=timeout, **PLAIN, **more)
+    return program.run(*words, cwd=cwd, timeout=timeout, given={**PLAIN, **more})
 
 
 def test_what_a_recipe_says(recipe: Path) -> None:

@@ -62,7 +62,7 @@ def change(file: Path, old: str, new: str) -> None:
 
 
 def tuner(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    done = program.run(*words, cwd=cwd, NO_COLOR="1")
+    done = program.run(*words, cwd=cwd, given={"NO_COLOR": "1"})
     assert "Traceback" not in done.stderr
     assert done.returncode != 70, done.stderr
     return done

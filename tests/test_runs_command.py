@@ -163,7 +163,7 @@ def cells(listing: Listing, name: str) -> dict[str, Any]:
 
 
 def tuner(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return program.run("runs", *words, cwd=cwd, **environment)
+    return program.run("runs", *words, cwd=cwd, given=environment)
 
 
 ALL = [

@@ -75,7 +75,7 @@ def written(runs: Path) -> dict[Path, int]:
 
 
 def tuner(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return program.run(*words, cwd=cwd, NO_COLOR="1", COLUMNS="100")
+    return program.run(*words, cwd=cwd, given={"NO_COLOR": "1", "COLUMNS": "100"})
 
 
 # ---- a run with two faults -------------------------------------------------------------------------------------------

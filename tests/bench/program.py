@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -33,14 +34,18 @@ ENVIRONMENT = {**os.environ}
 
 
 def run(
-    *words: str, cwd: Path | str = ".", stdin: str = "", timeout: int = 120, **environment: str | None
+    *words: str,
+    cwd: Path | str = ".",
+    stdin: str = "",
+    timeout: int = 120,
+    given: Mapping[str, str | None] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """`tuner` with these words, and with these variables beside this process's own; None is to be without one.
+    """`tuner` with these words, with the variables `given` beside this process's own; None is to be without one.
 
     Where one is read before `tuner` begins, it is started from the beginning. Raises TimeoutExpired after `timeout`
     seconds.
     """
-    env = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
+    env = {name: value for name, value in {**os.environ, **(given or {})}.items() if value is not None}
     changed = {name for name in {*env, *ENVIRONMENT} if env.get(name) != ENVIRONMENT.get(name)}
     command = [sys.executable, "-m", "tuner", *words]
     if any(name.startswith(AT_START) for name in changed):

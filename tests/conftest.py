@@ -30,6 +30,7 @@ class Workplace:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.runs = folder, folder / "runs"
+        self.executor: Any = "local"  # of members
 
     def loaded(self, text: str, *overrides: str) -> Any:
         from tuner.config.load import load
@@ -74,6 +75,15 @@ def workplace(tmp_path: Path) -> Iterator[Workplace]:
     folder = Path(tempfile.mkdtemp(dir=memory)) if os.access(memory, os.W_OK) else tmp_path
     yield Workplace(folder)
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[Any]:
+    """Workers that stay from one family of runs to the next: to start one is to import torch."""
+    from tuner.members import staying
+
+    with staying() as workers:
+        yield workers
 
 
 @pytest.fixture

@@ -12,23 +12,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import program
 import pytest
 
 PLAIN = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
 
 
-def tuner(*words: str, cwd: Path, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs the program as installed."""
-    kept = {key: value for key, value in os.environ.items() if key not in ("TUNER_RUNS", "PYTHONUNBUFFERED")}
-    return subprocess.run(
-        [sys.executable, "-m", "tuner", *words],
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        env={**kept, **PLAIN, **environment},
-        timeout=120,
-    )
+def tuner(*words: str, cwd: Path, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    return program.run(*words, cwd=cwd, stdin=stdin, given={**PLAIN, **environment})
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +70,8 @@ def test_the_same_command_answers_without_training(trained: Path) -> None:
 
 def test_the_next_command_can_be_typed(trained: Path) -> None:
     status = json.loads((trained / "runs/digits-1/status.json").read_text())
-    program, *words = shlex.split(status["next"])
-    assert program == "tuner"
+    first, *words = shlex.split(status["next"])
+    assert first == "tuner"
     done = tuner(*words, cwd=trained)
     assert done.returncode == 0
     assert "accuracy" in done.stdout
@@ -94,8 +85,8 @@ def test_the_last_line_of_train_is_the_next_command(tmp_path: Path) -> None:
     assert done.returncode == 0
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("next")
-    program, *words = shlex.split(last.removeprefix("next"))
-    assert (program, tuner(*words, cwd=tmp_path).returncode) == ("tuner", 0)
+    first, *words = shlex.split(last.removeprefix("next"))
+    assert (first, tuner(*words, cwd=tmp_path).returncode) == ("tuner", 0)
 
 
 def test_again_gives_the_same_bytes_in_a_new_folder(trained: Path) -> None:
@@ -268,9 +259,8 @@ def test_a_reader_that_goes_away_is_no_error(trained: Path) -> None:
 def shell(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """A line of bash in which `$T` is tuner."""
     kept = {key: value for key, value in os.environ.items() if key not in ("TUNER_RUNS", "PYTHONUNBUFFERED")}
-    program = f"{shlex.quote(sys.executable)} -m tuner"
     return subprocess.run(
-        ["bash", "-c", command.replace("$T", program)],
+        ["bash", "-c", command.replace("$T", f"{shlex.quote(sys.executable)} -m tuner")],
         cwd=cwd,
         capture_output=True,
         text=True,
@@ -324,7 +314,7 @@ def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
 
 
 def test_more_memory_than_there_is(tmp_path: Path) -> None:
-    done = tuner("train", "digits", "model.hidden=[1000000, 1000000]", cwd=tmp_path)
+    done = tuner("train", "digits", "model={name: cnn, channels: [1000000, 1000000]}", cwd=tmp_path)
     assert done.returncode == 5, done.stderr
     assert "out of memory" in done.stderr
     assert not (tmp_path / "runs").exists()

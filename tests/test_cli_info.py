@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import program
 import pytest
 
 from tuner.answer import Text
@@ -38,10 +39,7 @@ def tuner(
     *arguments: str, cwd: Path | None = None, given: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """The real command."""
-    command = [sys.executable, "-m", "tuner", *arguments]
-    return subprocess.run(
-        command, cwd=cwd, env={**os.environ, **(given or {})}, capture_output=True, text=True, check=False, timeout=120
-    )
+    return program.run(*arguments, cwd=cwd or ".", given=given)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import re
 import shlex
 import shutil
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import program
 import pytest
 from making import create
 from scipy import stats
@@ -128,15 +128,7 @@ def shifted(by: float, *, seeds: int = 8, wobble: float = 0.002) -> list[float]:
 
 
 def tuner(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {key: value for key, value in os.environ.items() if key != "TUNER_RUNS"}
-    plain = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
-    return subprocess.run(
-        [sys.executable, "-m", "tuner", "compare", *words],
-        capture_output=True,
-        text=True,
-        env={**kept, **plain, **environment},
-        timeout=60,
-    )
+    return program.run("compare", *words, given={"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", **environment})
 
 
 # ---- what is compared

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import program
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -235,10 +233,7 @@ def test_a_group_has_what_most_of_its_members_have(group: Path) -> None:
 
 
 def tuner(folder: Path, *arguments: str, code: int = 0) -> tuple[str, str]:
-    environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "TUNER_RUNS")}
-    ended = subprocess.run(
-        [sys.executable, "-m", "tuner", *arguments], cwd=folder, capture_output=True, text=True, env=environment
-    )
+    ended = program.run(*arguments, cwd=folder)
     assert ended.returncode == code, ended.stderr
     return ended.stdout, ended.stderr
 

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from recorded import FIRED, RUNS, called, changed, recorded
 from tuner.answer import Verdict
 from tuner.asks.diagnose import ask
 from tuner.config.load import settings_of
+from tuner.config.settings import Config
 from tuner.diagnosis import diagnose
 from tuner.durable.reading import parse_json
 from tuner.errors import ConfigError, TunerError
@@ -51,7 +52,13 @@ def variants(evidence: Evidence) -> Iterator[Evidence]:
 
 
 @pytest.mark.parametrize("path", FIRED, ids=called)
-def test_no_number_breaks_it(path: Path) -> None:
+def test_no_number_breaks_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: dict[tuple[str, ...], tuple[Config, set[str]]] = {}  # the same few changes of one config, hundreds of times
+
+    def once(source: str, overrides: Sequence[str], given: bytes) -> tuple[Config, set[str]]:
+        return read.get((*overrides,)) or read.setdefault((*overrides,), settings_of(source, overrides, given))
+
+    monkeypatch.setattr("tuner.diagnosis.settings_of", once)
     for each in variants(recorded(path)):
         told = diagnose(each)
         assert told.outcome.words

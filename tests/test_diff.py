@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import shutil
@@ -18,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import program
 import pytest
 from making import create
 
@@ -86,17 +86,9 @@ class Place:
     def diff(self, *references: str, ignore: Sequence[str] = ()) -> Diff:
         return compare_sides(find_sides(references, Path("runs")), ignore)
 
-    def tuner(self, line: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-        kept = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS")}
-        return subprocess.run(
-            [sys.executable, "-m", "tuner", *shlex.split(line)],
-            cwd=self.folder,
-            env={**kept, "COLUMNS": "100", **environment},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+    def tuner(self, line: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        given = {"NO_COLOR": None, "COLUMNS": "100", **environment}
+        return program.run(*shlex.split(line), cwd=self.folder, stdin=stdin, given=given)
 
 
 def curve(epochs: int, start: float, fall: float) -> list[dict[str, float | int]]:

@@ -7,12 +7,11 @@ import os
 import re
 import shutil
 import struct
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import program
 import pytest
 
 from tuner.cli.members import parse_members, parse_seeds
@@ -34,6 +33,12 @@ SMALL = "{data: {name: digits, limit: 200}, model: {hidden: [16], dropout: 0.1},
 RESULT = ("metrics.csv", "best.safetensors", "checkpoints/epoch-0002/model.safetensors")
 
 
+@pytest.fixture
+def workplace(workplace: Any, executor: Any) -> Any:
+    workplace.executor = executor
+    return workplace
+
+
 def trained(workplace: Any, asked: dict[str, Any], *overrides: str, text: str = SMALL) -> Path:
     """The folder of the family that these options of `train` ask for, trained."""
     file = workplace.folder / "c.yaml"
@@ -43,7 +48,7 @@ def trained(workplace: Any, asked: dict[str, Any], *overrides: str, text: str = 
     loaded = load(str(file), overrides, options=family.options)
     request = Request(workplace.runs, argv=("tuner", "train", "-"))
     session = open_group(str(file), overrides, loaded, family.varies, family.keys, request, family.options)
-    *_, ended = train_group(session, StopRequests())
+    *_, ended = train_group(session, StopRequests(), workplace.executor)
     assert isinstance(ended, Ended)
     assert ended.status == {"exit_code": 0}
     return ended.run
@@ -193,14 +198,7 @@ def test_seeds_that_are_none(text: str) -> None:
 
 def tuner(folder: Path, *words: str, code: int = 0) -> tuple[str, str]:
     """What the command prints on stdout, on stderr."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tuner", *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": "120", "NO_COLOR": "1"},
-    )
+    done = program.run(*words, cwd=folder, given={"COLUMNS": "120", "NO_COLOR": "1"})
     assert done.returncode == code, done.stderr
     return done.stdout, done.stderr
 

@@ -6,14 +6,12 @@ The words are read off the golden outputs: a new column, label, key or state has
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import program
 import pytest
 
 from tuner.asks.list import no_kind
@@ -194,12 +192,7 @@ def test_for_what_is_not_there_nothing_far_fetched_is_suggested(word: str) -> No
 
 
 def test_a_command_is_explained_by_its_help() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tuner", "explain", "compare", "undecided"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "COLUMNS": "100"},
-    )
+    done = program.run("explain", "compare", "undecided", given={"COLUMNS": "100"})
+    assert done.returncode == 0
     assert "tuner compare (command)\nCompare groups of runs, paired by seed.\n`tuner compare --help`" in done.stdout
     assert "undecided (word of tuner)\n" in done.stdout

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import program
 import pytest
 
 from tuner.answer import Command
@@ -69,11 +68,9 @@ def test_the_next_command_of_a_run_that_crashed_goes_on_with_it(workplace: Any) 
     assert glance(run).state == "crashed"
     assert glance(run).status["next"].startswith("tuner train"), "for who reads status.json itself"
     moved = run.rename(run.with_name("moved"))
-    program, *words = shlex.split(next_of(moved))
-    assert program == "tuner"
-    done = subprocess.run(
-        [sys.executable, "-m", "tuner", *words], capture_output=True, text=True, timeout=120, check=False
-    )
+    first, *words = shlex.split(next_of(moved))
+    assert first == "tuner"
+    done = program.run(*words)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [str(moved)]
     assert glance(moved).state == "finished"

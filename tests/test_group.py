@@ -16,6 +16,7 @@ from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import Any
 
+import program
 import pytest
 
 from tuner.answer import Note, Table
@@ -43,6 +44,12 @@ checkpoint: {every: 10}
 RESULT = ("metrics.csv", "best.safetensors", "checkpoints/epoch-0003/model.safetensors")
 
 
+@pytest.fixture
+def workplace(workplace: Any, executor: Any) -> Any:
+    workplace.executor = executor
+    return workplace
+
+
 def opened(workplace: Any, text: str, seeds: tuple[int, ...], *overrides: str, **request: Any) -> Any:
     file = workplace.folder / "c.yaml"
     file.write_text(text)
@@ -65,7 +72,8 @@ def failures(events: list[Any]) -> list[tuple[Key, Failed]]:
 
 def trained(workplace: Any, text: str, seeds: tuple[int, ...], *overrides: str, **request: Any) -> list[Any]:
     """The events of a group."""
-    return list(train_group(opened(workplace, text, seeds, *overrides, **request), StopRequests()))
+    session = opened(workplace, text, seeds, *overrides, **request)
+    return list(train_group(session, StopRequests(), workplace.executor))
 
 
 def test_show_tells_of_every_seed_and_what_goes_on(workplace: Any) -> None:
@@ -83,7 +91,7 @@ def test_show_tells_of_every_seed_and_what_goes_on(workplace: Any) -> None:
     assert (answer.data["state"], answer.data["not_begun"]) == ("finished, 1 damaged, 2 not begun", [2, 5])
     (path / "seed-1/metrics.csv").write_bytes(whole)
     command = shlex.split(answer.data["next"])
-    assert subprocess.run([sys.executable, "-m", *command, "-q"], check=False).returncode == 0
+    assert program.run(*command[1:], "-q").returncode == 0
     data = show.ask(str(path), "summary", workplace.runs).data
     assert (data["state"], data["next"]) == ("finished", f"tuner curves {path}")
 
@@ -247,7 +255,7 @@ def test_stopped_and_killed_groups_go_on_to_the_same_bytes(
         given = ("data.split_seed=0",)
         request = Request(workplace.runs, argv=("tuner", "train", "c.yaml", "--splits", "2"))
         session = open_group(str(file), given, load(str(file), given), SPLITS, ((0, 0), (1, 1)), request)
-        return list(train_group(session, StopRequests()))
+        return list(train_group(session, StopRequests(), workplace.executor))
 
     for number, (code, of_member) in codes.items():
         process = start(number.name, f"--{kind}s")

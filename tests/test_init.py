@@ -6,7 +6,6 @@ import gzip
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import polars as pl
+import program
 import pytest
 
 from tuner.asks.init import ask
@@ -38,9 +38,8 @@ def write(path: Path, columns: Mapping[str, Column]) -> Path:
     return path
 
 
-def tuner(*arguments: str, cwd: Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tuner", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=120, input=stdin)
+def tuner(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return program.run(*arguments, cwd=cwd, stdin=stdin)
 
 
 def found(folder: Path, columns: Mapping[str, Column], target: str = "color") -> tuple[dict[str, str], list[str]]:

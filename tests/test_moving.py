@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import program
 import pytest
 from typer.testing import CliRunner
 
@@ -35,9 +36,7 @@ def place(tmp_path: Path, write_run: Write) -> Path:
 
 
 def tuner(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    kept = {key: value for key, value in os.environ.items() if key != "TUNER_RUNS"}
-    command = [sys.executable, "-m", "tuner", *words]
-    return subprocess.run(command, cwd=cwd, env=kept, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return program.run(*words, cwd=cwd)
 
 
 def there(place: Path) -> list[str]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import program
 import pytest
 
 from tuner.config.comparison import side_by_side
@@ -29,10 +27,7 @@ def runs(tmp_path: Path) -> Path:
 
 
 def tuner(folder: Path, *arguments: str, code: int = 0) -> str:
-    environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "TUNER_RUNS")}
-    ended = subprocess.run(
-        [sys.executable, "-m", "tuner", *arguments], cwd=folder, capture_output=True, text=True, env=environment
-    )
+    ended = program.run(*arguments, cwd=folder)
     assert ended.returncode == code, ended.stderr
     return ended.stdout if code == 0 else ended.stderr
 

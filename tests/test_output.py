@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from statistics import fmean, stdev
 
+import program
 import pytest
 
 CASES = Path(__file__).parent / "cases"
@@ -81,15 +79,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def said(place: Path, line: str) -> str:
     """The command, its exit code where it is not 0, stdout and then stderr."""
-    kept = {key: value for key, value in os.environ.items() if key not in ("TUNER_RUNS", "TUNER_DATA", "NO_COLOR")}
-    done = subprocess.run(
-        [sys.executable, "-m", "tuner", *shlex.split(line)],
-        cwd=place,
-        env={**kept, "COLUMNS": "100"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    plain = {"COLUMNS": "100", "NO_COLOR": None, "TUNER_DATA": None}
+    done = program.run(*shlex.split(line), cwd=place, given=plain)
     code = f" -> {done.returncode}" if done.returncode else ""
     errors = f"\n--- stderr\n{done.stderr}" if done.stderr else ""
     assert "\x1b" not in done.stdout + done.stderr

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from statistics import median
 
 import numpy as np
 import polars as pl
+import program
 import pytest
 import yaml
 
@@ -33,7 +33,7 @@ model: {hidden: [8]}
 loss: mse
 training: {epochs: 4, batch_size: 16, device: cpu, threads: 1}
 """
-Said = subprocess.CompletedProcess[bytes]
+Said = subprocess.CompletedProcess[str]
 Tuner = Callable[..., Said]
 
 
@@ -59,15 +59,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def command(folder: Path, *words: str, given: bytes = b"") -> Said:
-    env = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
-    return subprocess.run([sys.executable, "-m", "tuner", *words], cwd=folder, env=env, input=given,
-                          capture_output=True, timeout=120, check=False)  # fmt: skip
+def command(folder: Path, *words: str, given: str = "") -> Said:
+    return program.run(*words, cwd=folder, stdin=given, given={"XDG_CACHE_HOME": str(folder / "cache")})
 
 
 def table(done: Said) -> list[dict[str, str]]:
-    assert done.returncode == 0, done.stderr.decode()
-    return list(csv.DictReader(io.StringIO(done.stdout.decode())))
+    assert done.returncode == 0, done.stderr
+    return list(csv.DictReader(io.StringIO(done.stdout)))
 
 
 def rows_without(*gone: str, count: int = 20) -> str:
@@ -105,7 +103,7 @@ def test_rows_that_a_program_gives_are_checked(place: Path) -> None:
 
 
 def test_numbers_are_in_the_targets_units_and_rows_have_numbers(place: Path) -> None:
-    found = table(command(place, "predict", "runs/n-1", "-", "--keep", "plot", given=rows_without("width").encode()))
+    found = table(command(place, "predict", "runs/n-1", "-", "--keep", "plot", given=rows_without("width")))
     assert list(found[0]) == ["row", "plot", "prediction"]
     assert [row["row"] for row in found] == [str(i) for i in range(1, 21)]
     assert all(-5 < float(row["prediction"]) < 20 for row in found)
@@ -114,7 +112,7 @@ def test_numbers_are_in_the_targets_units_and_rows_have_numbers(place: Path) -> 
 @pytest.mark.parametrize("form", ["other columns", "semicolons", "parquet", "two files"])
 def test_the_answer_does_not_depend_on_how_rows_are_written(form: str, place: Path) -> None:
     text = rows_without("kind")
-    expected = table(command(place, "predict", "runs/c-1", "-", given=text.encode()))
+    expected = table(command(place, "predict", "runs/c-1", "-", given=text))
     rows = [line.split(",") for line in text.splitlines()]
     files = ["form.csv"]
     if form == "other columns":
@@ -136,18 +134,18 @@ def test_the_answer_does_not_depend_on_how_rows_are_written(form: str, place: Pa
 
 def test_what_training_had_not_seen_is_counted(place: Path) -> None:
     text = "plot,colour,day,height,width\nq1,green,2024-01-11,5.5,\nq2,red,2024-01-11,999,4\nq3,pink,2024-01-11,,4\n"
-    done = command(place, "predict", "runs/c-1", "-", given=text.encode())
-    told = done.stderr.decode().splitlines()
+    done = command(place, "predict", "runs/c-1", "-", given=text)
+    told = done.stderr.splitlines()
     assert "colour: 2 rows with a category that training did not have (green, pink)" in told
     assert "height: 1 row outside the training range" in told
     assert "width: 1 row without a value, which training never lacked" in told
     assert told[-1] == "predicted kind of 3 rows with runs/c-1"
     assert len(table(done)) == 3
-    assert command(place, "predict", "runs/c-1", "-", "-q", given=text.encode()).stderr == b""
+    assert command(place, "predict", "runs/c-1", "-", "-q", given=text).stderr == ""
 
 
 def test_a_group_answers_with_the_mean_of_its_members(place: Path) -> None:
-    text = rows_without("kind").encode()
+    text = rows_without("kind")
     found = table(command(place, "predict", "runs/c-2", "-", given=text))
     single = [table(command(place, "predict", f"runs/c-2/seed-{seed}", "-", given=text)) for seed in (0, 1)]
     for name in "abc":
@@ -172,13 +170,13 @@ def test_folds_answer_for_their_own_rows_by_the_one_that_was_not_trained_on_them
             assert shares[0] == pytest.approx(shares[1], abs=1e-6)  # products round by how many rows they have
     assert seen == set(range(90))
     done = command(place, "predict", "runs/c-1")
-    assert done.returncode == 2 and b"which rows? Only folds have some" in done.stderr
+    assert done.returncode == 2 and "which rows? Only folds have some" in done.stderr
 
 
 def test_answers_do_not_take_the_place_of_what_is_answered(place: Path) -> None:
     (place / "in.csv").write_text(rows_without("kind"))
     done = command(place, "predict", "runs/c-1", "in.csv", "-o", "in.csv")
-    assert done.returncode == 2 and b"is an input" in done.stderr
+    assert done.returncode == 2 and "is an input" in done.stderr
     assert (place / "in.csv").read_text() == rows_without("kind")
 
 
@@ -201,7 +199,7 @@ def test_a_file_is_written_whole_or_not_at_all(place: Path) -> None:
     assert before.startswith("plot,prediction,p_a") and before.count("\n") == 21
     (place / "bad.csv").write_text(rows_without("kind") + "p1,oops,4,red,2024-01-11\n")
     done = command(place, "predict", "runs/c-1", "bad.csv", "-o", "out.csv")
-    assert done.returncode == 4 and b"bad.csv line 22, column 'height': 'oops' is no finite number" in done.stderr
+    assert done.returncode == 4 and "bad.csv line 22, column 'height': 'oops' is no finite number" in done.stderr
     assert (place / "out.csv").read_text() == before
     assert not list(place.glob(".*"))
     assert command(place, "predict", "runs/c-1", "new.csv", "-o", "nowhere/out.csv").returncode == 4
@@ -220,9 +218,9 @@ def test_a_file_is_written_whole_or_not_at_all(place: Path) -> None:
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(place: Path, words: list[str], given: str, code: int, message: str) -> None:
-    done = command(place, "predict", *words, given=given.encode())
+    done = command(place, "predict", *words, given=given)
     assert done.returncode == code, done.stderr
-    assert message in done.stderr.decode() and done.stdout == b""
+    assert message in done.stderr and done.stdout == ""
 
 
 def test_rows_without_names_fit_whether_or_not_they_have_the_target(place: Path) -> None:
@@ -232,15 +230,15 @@ def test_rows_without_names_fit_whether_or_not_they_have_the_target(place: Path)
     assert command(place, "train", "bare.yaml", "-q").returncode == 0
     whole = table(command(place, "predict", "bare", "bare.csv"))
     without = "\n".join(",".join(line.split(",")[::2]) for line in lines)
-    assert table(command(place, "predict", "bare", "-", given=without.encode())) == whole
+    assert table(command(place, "predict", "bare", "-", given=without)) == whole
 
 
 def test_refit_trains_on_all_rows_for_the_best_epochs_steps(place: Path) -> None:
     done = command(place, "train", "runs/c-1", "--refit")
     assert done.returncode == 0, done.stderr
     assert (
-        b"all rows are trained on, for as many whole epochs" in done.stderr
-        and b"what to expect is what c-1 got: test accuracy" in done.stderr
+        "all rows are trained on, for as many whole epochs" in done.stderr
+        and "what to expect is what c-1 got: test accuracy" in done.stderr
     )
     run = place / "runs" / "c-refit-1"
     data, status = json.loads((run / "data.json").read_text()), json.loads((run / "status.json").read_text())
@@ -251,7 +249,7 @@ def test_refit_trains_on_all_rows_for_the_best_epochs_steps(place: Path) -> None
     origins = json.loads((run / "origins.json").read_text())
     assert origins["training.stop_after"] == "--refit"
     again = command(place, "train", "runs/c-1", "--refit")
-    assert again.returncode == 0 and b"was trained before" in again.stderr
+    assert again.returncode == 0 and "was trained before" in again.stderr
     assert len(table(command(place, "predict", "c-refit", "flowers.csv"))) == 90
 
 
@@ -270,15 +268,15 @@ def test_arrays_are_answered_from_an_npz_file(tmp_path: Path) -> None:
     assert len(table(command(tmp_path, "predict", "runs/c-1"))) == 40, "each by the fold that was not trained on it"
     np.savez(tmp_path / "other.npz", x=pictures[:, :5])
     done = command(tmp_path, "predict", "runs/c-1", "other.npz")
-    assert done.returncode == 4 and b"other.npz has uint8 of shape (40, 5, 6) as x" in done.stderr
+    assert done.returncode == 4 and "other.npz has uint8 of shape (40, 5, 6) as x" in done.stderr
     done = command(tmp_path, "predict", "runs/c-1", "c.yaml")
-    assert done.returncode == 4 and b"c.yaml is damaged, or no .npz file" in done.stderr
+    assert done.returncode == 4 and "c.yaml is damaged, or no .npz file" in done.stderr
 
 
 def test_a_group_is_refitted_by_the_median_of_its_members(place: Path) -> None:
     done = command(place, "train", "c-3", "--refit", "-q")
     assert done.returncode == 0, done.stderr
-    run = place / done.stdout.decode().strip()
+    run = place / done.stdout.strip()
     members = [json.loads(path.read_text()) for path in place.glob("runs/c-3/fold-*/status.json")]
     config, told = yaml.safe_load((run / "config.yaml").read_text()), json.loads((run / "data.json").read_text())
     steps = math.ceil(90 / 16)
@@ -291,5 +289,5 @@ def test_of_a_run_that_is_not_finished_another_is_named(place: Path) -> None:
     assert done.returncode == 75, done.stderr
     said = command(place, "predict", "late", "flowers.csv")
     assert said.returncode == 4
-    assert "late is stopped" in said.stderr.decode()
-    assert "tuner predict c-" in said.stderr.decode()
+    assert "late is stopped" in said.stderr
+    assert "tuner predict c-" in said.stderr

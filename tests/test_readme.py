@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from inspect import cleandoc
 from pathlib import Path
 from typing import Literal
 
+import program
 import pytest
 
 from tuner.answer import Column, Table
@@ -95,7 +94,7 @@ def exit_codes_table() -> str:
 
 def errors() -> str:
     """What `tuner check` says of a config with mistakes."""
-    done = subprocess.run([sys.executable, "-m", "tuner", "check", "-"], input=MISTAKEN, capture_output=True, text=True)
+    done = program.run("check", "-", stdin=MISTAKEN)
     assert done.returncode == 2
     lines = "\n".join(line.rstrip() for line in done.stderr.rstrip().splitlines())
     return f"```yaml\n{MISTAKEN}```\n\n```\n{lines}\n```"
@@ -141,12 +140,7 @@ def test_figures_are_filled_in() -> None:
 def test_the_example_config_is_good(tmp_path: Path) -> None:
     example = README.read_text().partition("## A config\n\n```yaml\n")[2].partition("```")[0]
     (tmp_path / "my-first.yaml").write_text(example)
-    done = subprocess.run(
-        [sys.executable, "-m", "tuner", "check", "my-first.yaml", "--json"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    done = program.run("check", "my-first.yaml", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
 
 

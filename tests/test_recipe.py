@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import program
 import pytest
 
 from tuner.cli.recipe import page_with, readme_with
@@ -60,20 +61,11 @@ def written(path: Path) -> Path:
     return path
 
 
-def environment(**more: str) -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if key != "TUNER_RUNS"}
-    return {**kept, "NO_COLOR": "1", "COLUMNS": "100", **more}
+PLAIN = {"NO_COLOR": "1", "COLUMNS": "100"}
 
 
-def tuner(*words: str, cwd: Path, timeout: float = 300, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tuner", *words],
-        cwd=cwd,
-        env=environment(**more),
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
+def tuner(*words: str, cwd: Path, timeout: int = 300, **more: str) -> subprocess.CompletedProcess[str]:
+    return program.run(*words, cwd=cwd, timeout=timeout, given={**PLAIN, **more})
 
 
 def test_what_a_recipe_says(recipe: Path) -> None:
@@ -89,7 +81,7 @@ def test_run_update_verify_and_the_same_again(recipe: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "tuner", "recipe", "run", "slow", "-q"],
         cwd=recipe.parent,
-        env=environment(),
+        env={**os.environ, **PLAIN},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

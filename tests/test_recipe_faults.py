@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
+import program
 import pytest
 
 from tuner.cli.recipe import END, START, readme_with
@@ -63,11 +62,7 @@ def change(file: Path, old: str, new: str) -> None:
 
 
 def tuner(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    kept = {key: value for key, value in os.environ.items() if key != "TUNER_RUNS"}
-    command = [sys.executable, "-m", "tuner", *words]
-    done = subprocess.run(
-        command, cwd=cwd, env={**kept, "NO_COLOR": "1"}, capture_output=True, text=True, timeout=120, check=False
-    )
+    done = program.run(*words, cwd=cwd, given={"NO_COLOR": "1"})
     assert "Traceback" not in done.stderr
     assert done.returncode != 70, done.stderr
     return done

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import program
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -162,15 +163,7 @@ def cells(listing: Listing, name: str) -> dict[str, Any]:
 
 
 def tuner(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {key: value for key, value in os.environ.items() if key not in ("TUNER_RUNS", "COLUMNS")}
-    return subprocess.run(
-        [sys.executable, "-m", "tuner", "runs", *words],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        env={**kept, **environment},
-        timeout=60,
-    )
+    return program.run("runs", *words, cwd=cwd, given=environment)
 
 
 ALL = [

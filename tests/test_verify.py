@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import program
 import pytest
 
 from tuner import train
@@ -25,7 +26,7 @@ from tuner.config.varied import SEEDS
 from tuner.diagnosis import Diagnosis
 from tuner.errors import NotFoundError, UsageError
 from tuner.events import Failed
-from tuner.members import Executor, staying, train_whole
+from tuner.members import Executor, train_whole
 from tuner.members.opening import open_group
 from tuner.opening import Request
 from tuner.rules import Finding
@@ -48,12 +49,6 @@ SLOW: dict[str, Any] = {
 }
 """Two faults, one behind the other: its steps are too short, and then there are too few of them."""
 GOOD = ["optimizer.lr=0.2", "training.epochs=30"]
-
-
-@pytest.fixture(scope="module")
-def executor() -> Iterator[Executor]:
-    with staying() as found:
-        yield found
 
 
 @pytest.fixture
@@ -81,9 +76,7 @@ def written(runs: Path) -> dict[Path, int]:
 
 
 def tuner(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tuner", *words]
-    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "100"}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
+    return program.run(*words, cwd=cwd, given={"NO_COLOR": "1", "COLUMNS": "100"})
 
 
 # ---- a run with two faults -------------------------------------------------------------------------------------------

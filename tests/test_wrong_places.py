@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import program
 import pytest
 
 import tuner
@@ -27,8 +26,7 @@ def runs(tmp_path: Path, write_run: Callable[..., Path], monkeypatch: pytest.Mon
 
 
 def train(*arguments: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "tuner", "train", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = program.run("train", *arguments)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -84,7 +82,6 @@ def test_a_link_to_what_is_not_there_is_not_suggested(tmp_path: Path, monkeypatc
 
 
 def test_a_folder_that_never_was_is_named(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tuner", "schema", "-o", str(tmp_path / "absent/s.json")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = program.run("schema", "-o", str(tmp_path / "absent/s.json"))
     assert (done.returncode, done.stdout) == (4, "")
     assert f"s.json: there is no folder {tmp_path / 'absent'}\nMake it" in done.stderr

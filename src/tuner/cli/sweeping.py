@@ -18,7 +18,7 @@ from tuner.durable.writing import write_file
 from tuner.errors import STOPPED
 from tuner.events import Ended, Failed, MemberTold, SweepBegun, SweepEvent, TrialEnded, TrialTold, as_data
 from tuner.figures import number, plural
-from tuner.members import local, staying
+from tuner.members import staying
 from tuner.paths import reference, typed
 from tuner.render.running import say
 from tuner.render.sweep import ConfirmView, SweepView
@@ -49,7 +49,8 @@ def dry(asked: Asked) -> int:
     session = opened(asked)
     ledger = Ledger.read(session.path) if session.path else None
     search, trials = asked.search, ledger.head.trials if ledger else {}
-    told = cost(session, local.at_once(session.identity), ledger)
+    with staying() as by:  # nobody is started
+        told = cost(session, by.at_once(session.identity), ledger)
     size = search.settings.generation
     count = size if search.trials is None else min(size, max(0, search.trials - len(trials)))
     before = {at: (trial.values, ledger.progress[at]) for at, trial in trials.items()} if ledger else {}

@@ -20,15 +20,14 @@ from tuner.errors import NotFoundError
 from tuner.figures import deviation, finite, mean, number
 from tuner.options import metrics
 from tuner.options.metrics import column
-from tuner.runs.files import CONFIG, IDENTITY, STATES, UNFINISHED
+from tuner.runs.files import CONFIG, DAMAGED, IDENTITY, NOT_BEGUN, STATES, UNFINISHED
 from tuner.runs.find import afterwards, group_command, next_command, resolve
-from tuner.runs.folder import GROUP, GroupHead, Run, glance, glance_group, is_run, members
+from tuner.runs.folder import GROUP, GroupHead, Run, glance, glance_group, is_run, is_sweep, members
+from tuner.runs.sweep import trial_folder
+from tuner.runs.trials import as_told, one_of
 
 Status = Mapping[str, Any]
 """What status.json tells, with the state that the run is in now."""
-
-DAMAGED, NOT_BEGUN = "damaged", "not begun"
-"""The states of members that cannot be read, and that are still to be made."""
 
 TREND = 12
 """Characters of a course."""
@@ -133,8 +132,9 @@ def average(runs: Collection[Run], table: str) -> dict[str, float]:
 
 
 def find_group(reference: str, runs_dir: Path) -> Group:
-    """The group, or single run, that a reference on the command line names. Raises NotFoundError."""
-    return read_group(resolve(reference, runs_dir))
+    """The group, or single run, that a reference on the command line names; of a sweep its best trial. Raises
+    NotFoundError."""
+    return read_group(one_of(resolve(reference, runs_dir)))
 
 
 def read_group(path: Path, look: Callable[[Path], Run] = glance) -> Group:
@@ -142,8 +142,11 @@ def read_group(path: Path, look: Callable[[Path], Run] = glance) -> Group:
     Raises NotFoundError when it holds no run that can be read, runs that differ in more than a family varies, or two of
     the same."""
     if is_run(path):
-        run = look(path)
+        run = as_told(look(path))
         return Group(path, {key_of(run, varied.SEEDS): run})
+    if is_sweep(path):
+        fix = f"Say which of its trials, or one of its groups: {shown(path)}/{trial_folder(0)}."
+        raise NotFoundError(f"{shown(path)} is a sweep, and a run or a group is asked for", fix=fix)
     found: list[Run] = []
     damaged: dict[Path, str] = {}
     for member in members(path):

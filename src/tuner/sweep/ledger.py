@@ -15,12 +15,11 @@ from tuner.config.sweep import Pruner
 from tuner.durable.writing import write_file
 from tuner.errors import NotFoundError
 from tuner.monitor import oriented
-from tuner.options.metrics import column
-from tuner.runs.files import ENDED, Row
+from tuner.runs.files import ENDED, NOT_BEGUN, Row
 from tuner.runs.folder import SWEEP, Run
 from tuner.runs.lock import Lock
-from tuner.runs.sweep import FAILED, PRUNED, SweepHead, Trial, read_sweep
-from tuner.sweep.halving import Due, Progress, due, ranked
+from tuner.runs.sweep import FAILED, PRUNED, SweepHead, Trial, ranked, read_sweep
+from tuner.sweep.halving import Due, Progress, due
 from tuner.sweep.opening import head_bytes
 
 TURN = 60.0
@@ -59,7 +58,7 @@ class Ledger:
     @property
     def direction(self) -> str:
         """Which way the searched metric is better."""
-        return column(self.head.metric).about.direction or "up"
+        return self.head.direction
 
     @property
     def space(self) -> Space:
@@ -81,7 +80,7 @@ class Ledger:
     def _progress(self, trial: Trial) -> Progress:
         try:
             run = trial.run
-            state = trial.state_of(run)
+            state = trial.state_of(NOT_BEGUN if run is None else run.state)
             course = [] if run is None else course_of(run.rows, run.monitor, self.head.metric)
         except NotFoundError:  # its reader says so; the others go on
             return Progress(trial.epochs, FAILED)

@@ -29,7 +29,8 @@ from tuner.document.writing import flow, word
 from tuner.durable.reading import shown
 from tuner.figures import in_one_notation, plural
 from tuner.options.metrics import column as measured
-from tuner.runs.family import DAMAGED, average, key_of
+from tuner.runs.family import average, key_of
+from tuner.runs.files import DAMAGED
 from tuner.runs.folder import is_run
 
 COLORS = {

@@ -25,8 +25,7 @@ from tuner.options.metrics import column as column_of
 from tuner.options.metrics import nearest_column, usual
 from tuner.paths import normal
 from tuner.quantities import LAYER
-from tuner.runs.family import DAMAGED
-from tuner.runs.files import STATES
+from tuner.runs.files import DAMAGED, STATES
 from tuner.runs.folder import Run, natural
 from tuner.runs.values import Condition, Metric, metrics_of_run, parse_condition, parse_metric, seconds, value
 

@@ -14,8 +14,8 @@ from tuner.durable.reading import shown
 from tuner.errors import NotFoundError
 from tuner.options.metrics import Column
 from tuner.paths import path_of
-from tuner.runs.family import DAMAGED, read_group
-from tuner.runs.files import CONFIG, IDENTITY, METRICS, STATUS
+from tuner.runs.family import read_group
+from tuner.runs.files import CONFIG, DAMAGED, IDENTITY, METRICS, STATUS
 from tuner.runs.find import results_in
 from tuner.runs.folder import GROUP, Run, folders_in, glance, headline, is_run, members
 from tuner.runs.lock import holder

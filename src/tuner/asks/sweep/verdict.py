@@ -13,9 +13,8 @@ from tuner.errors import NotFoundError
 from tuner.figures import mean, number
 from tuner.options.metrics import Column, column
 from tuner.runs.family import Group, read_group
-from tuner.runs.sweep import SweepHead
+from tuner.runs.sweep import SweepHead, ranked
 from tuner.runs.values import parse_metric, value
-from tuner.sweep.halving import ranked
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def confirmed(head: SweepHead) -> Confirmed | None:
     groups = {at: read_group(path) for at, path in there.items() if at is not None and _is_begun(path)}
     if base is None or not groups or not _is_begun(base):
         return None
-    order = ranked({at: _mean(group, head.metric) for at, group in groups.items()}, _direction(head.metric))
+    order = ranked({at: _mean(group, head.metric) for at, group in groups.items()}, head.direction)
     sides = [read_group(base), *(groups[at] for at in order)]
     tested = all(
         (run.status.get("test") or {}) for side in sides for run in side.runs.values() if run.state == "finished"
@@ -95,10 +94,6 @@ def confirmed(head: SweepHead) -> Confirmed | None:
     comparison = compare(sides, parse_metric(metric))
     better = [at for at, each in zip(order, comparison.differences, strict=True) if each.verdict == BETTER]
     return Confirmed(head, comparison, order, better[0] if better else None)
-
-
-def _direction(metric: str) -> str:
-    return column(metric).about.direction or "up"
 
 
 def _mean(group: Group, metric: str) -> float | None:

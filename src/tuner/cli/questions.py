@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from tuner.answer import Answer
-from tuner.asks.show import PARTS
+from tuner.asks.show import OF_SWEEP, PARTS
 from tuner.cli import commands
 from tuner.cli.shared import (
     EMPTY,
@@ -35,8 +35,10 @@ RESOLVED = "Print every setting as YAML, the layers and the cost."
 FILTER = "'val_accuracy>0.97', optimizer.name=adam, lr=0.01, state=finished, tag=T, name=N, seed=3; all must hold."
 SORT = "Sort by a metric, setting or column; -COLUMN: downwards."
 COLS = "Show these instead; +COLUMN,...: besides the usual ones."
+PART = f"One of {', '.join(PARTS)}; of a sweep also {', '.join(OF_SWEEP)}."
+EFFECTS = "PNG or SVG: each setting of a sweep against what is searched for."
 CHANGED = "A column for each setting that differs between the runs listed."
-MEMBERS = "List the runs of groups, too; filters then ask each run."
+MEMBERS = "List the runs of groups and the trials of sweeps, too; filters then ask each run."
 OUTPUT = "PNG or SVG; one run's plain picture: its curves.png."
 LOG = "The y axis; else logarithmic for a loss that falls far."
 SIDES = "2 to 26 runs, groups or configs: a name, folder or @1; a YAML file, a shipped config or - for stdin."
@@ -142,8 +144,10 @@ def runs(
 
     A COLUMN is a setting (optimizer.lr, or lr), a metric (val_accuracy, test_loss, val_loss@last, val_loss@7,
     epochs(val_accuracy>=0.9), parameters, seconds_per_epoch) or one of run, name, when, state, seed, seeds, splits,
-    folds, changed, best (epoch), time, tags. What changed is what differs from the run before of the same config name.
-    A group is one row with the means over its runs; a mean is missing where one of its runs has no value.
+    folds, trials, changed, best (epoch), time, tags. What changed is what differs from the run before of the same
+    config name. A group is one row with the means over its runs; a mean is missing where one of its runs has no value.
+    A sweep is one row with its best trial: what is searched, as it has it, and its values. --members lists the runs of
+    groups, and the trials of sweeps.
     """
     query = import_module("tuner.asks.runs").Query(filters, by, most, cols, only_changed, opened)
     return ask("runs", runs_dir, query, form)
@@ -152,8 +156,10 @@ def runs(
 @asking
 def show(
     reference: RunArgument,
-    part: Annotated[str, Argument(metavar="PART", help=f"One of {', '.join(PARTS)}.")] = "summary",
+    part: Annotated[str, Argument(metavar="PART", help=PART)] = "summary",
+    file: Annotated[Path | None, Option("-o", "--output", parser=path_of, metavar="FILE", help=EFFECTS)] = None,
     runs_dir: RunsDir = RUNS,
+    form: str = "",
 ) -> None:
     """\b
     tuner show digits-1
@@ -161,6 +167,9 @@ def show(
     tuner show digits-2/seed-3
     tuner show @1 metrics
     tuner show digits-1 config
+    tuner show digits-3                         a sweep: what is best, what matters, what lies at an end
+    tuner show digits-3 trials --csv            all of its trials, best first
+    tuner show digits-3 effects -o effects.svg  each of its settings against what is searched for
     """
 
 

@@ -12,10 +12,12 @@ from typing import Any
 
 from tuner.config.load import documents_of, read
 from tuner.config.loaded import Loaded
+from tuner.durable.writing import write_file
 from tuner.errors import STOPPED, ConfigError, HeldError, NotFoundError
 from tuner.events import Ended, Event, Failed, SweepBegun, SweepEvent, TrialEnded, TrialTold
 from tuner.members import Executor, group_code, train_alone
 from tuner.members.opening import Alone
+from tuner.runs.files import CONFIG
 from tuner.runs.lock import holder
 from tuner.runs.sweep import FAILED, PRUNED, Trial, trial_folder
 from tuner.stopping import StopRequests
@@ -92,6 +94,7 @@ class Searching:
             spaces = (*spaces, (len(head.trials), head.space))
         if asked != head.asked:
             self.ledger.write({}, asked=asked, spaces=spaces)
+            write_file(self.ledger.path / CONFIG, self.session.config_file())  # `tuner sweep SWEEP` goes on with that
         if retry:
             failed = [number for number, trial in head.trials.items() if trial.told == FAILED]
             self.ledger.note(dict.fromkeys(failed, ("", "")))

@@ -81,7 +81,7 @@ def importances(points: Mapping[str, Sequence[float | str | None]], values: Sequ
                 for moved in shifted(column[:, test], drawn)
             ]  # fmt: skip
             losses[repeat, at] = (np.mean(shuffled) - missed) / (2 * scale) if shuffled else 0.0
-    low, high = np.quantile(losses, (0.025, 0.975), axis=0)
+    low, high = np.quantile(np.minimum(losses, 1.0), (0.025, 0.975), axis=0)
     found = [
         Importance(name, float(losses[:, at].mean()), float(low[at]), float(high[at]), int(columns[at][1].sum()))
         for at, name in enumerate(points)

@@ -22,9 +22,8 @@ from tuner.options import metrics
 from tuner.options.metrics import column
 from tuner.runs.files import CONFIG, DAMAGED, IDENTITY, NOT_BEGUN, STATES, UNFINISHED
 from tuner.runs.find import afterwards, group_command, next_command, resolve
-from tuner.runs.folder import GROUP, GroupHead, Run, glance, glance_group, is_run, is_sweep, members
-from tuner.runs.sweep import trial_folder
-from tuner.runs.trials import as_told, one_of
+from tuner.runs.folder import GROUP, GroupHead, Run, glance, glance_group, is_run, members
+from tuner.runs.trials import as_told, check_no_sweep, one_of
 
 Status = Mapping[str, Any]
 """What status.json tells, with the state that the run is in now."""
@@ -144,11 +143,8 @@ def read_group(path: Path, look: Callable[[Path], Run] = glance) -> Group:
     if is_run(path):
         run = as_told(look(path))
         return Group(path, {key_of(run, varied.SEEDS): run})
-    if is_sweep(path):
-        fix = f"Say which of its trials, or one of its groups: {shown(path)}/{trial_folder(0)}."
-        raise NotFoundError(f"{shown(path)} is a sweep, and a run or a group is asked for", fix=fix)
-    found: list[Run] = []
-    damaged: dict[Path, str] = {}
+    check_no_sweep(path)
+    found, damaged = list[Run](), dict[Path, str]()
     for member in members(path):
         try:
             run = look(member)

@@ -142,7 +142,7 @@ def instead_of_config(reference: str, runs_dir: Path) -> UsageError | None:
         return None
     what = kind_of(path)
     if what == "sweep":
-        fix = f"`tuner sweep {typed(path)}` goes on with it; `tuner train {typed(path / CONFIG)}` trains its config."
+        fix = f"`tuner sweep {typed(path)}` goes on with it; `tuner show {reference_to(path)}` tells what is best."
     elif found := trial_of(path):
         what, again = f"trial of the sweep {shown(found[0].path)}", typed(path / CONFIG)
         fix = (
@@ -181,7 +181,7 @@ def next_command(run: Run) -> str:
     """The command that goes on with a run that is not over, or with the sweep whose trial it is, tries a smaller lr
     after divergence, else shows it. Raises NotFoundError where the config of a diverged run cannot be read."""
     if found := trial_of(run.path):
-        state = found[1].state_of(run.state)
+        state = found[1].state_of(run)
         if state == "finished" and not let_go(run):
             return afterwards(run.path, run.config)
         return f"tuner show {reference_to(found[0].path)}" if state in OVER else f"tuner sweep {typed(found[0].path)}"

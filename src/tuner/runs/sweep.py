@@ -19,6 +19,7 @@ from typing import Any
 from tuner.durable.reading import JSON_LIMIT, damaged, read_bytes, shown
 from tuner.errors import NotFoundError
 from tuner.options.metrics import column
+from tuner.runs.files import NOT_BEGUN
 from tuner.runs.folder import SWEEP, Run, about_in, folders_in, glance, is_group, is_run, is_sweep
 from tuner.runs.identity import Identity
 
@@ -51,9 +52,12 @@ class Trial:
         """Its run, if it was begun. Raises NotFoundError where that is damaged."""
         return glance(self.path) if is_run(self.path) else None
 
-    def state_of(self, state: str) -> str:
-        """How it stands where that is the state of its run, ``not begun`` where there is none: one of `STATES`,
-        ``running`` or ``not begun``; one that died goes on as one that was stopped does."""
+    def state_of(self, run: Run | None) -> str:
+        """One of `STATES`, ``running`` or ``not begun``; one that died goes on as one that was stopped does."""
+        return self.state_by(NOT_BEGUN if run is None else run.state)
+
+    def state_by(self, state: str) -> str:
+        """The same where that is the state of its run."""
         return self.told if self.told in (PRUNED, FAILED) else state.replace("crashed", "stopped")
 
 

@@ -18,7 +18,7 @@ from tuner.figures import plural
 from tuner.paths import reference, typed
 from tuner.runs.files import BEST, DAMAGED, ENDED, NOT_BEGUN, Status, checkpoints
 from tuner.runs.folder import Run, is_run, is_sweep, standing
-from tuner.runs.sweep import FAILED, PRUNED, STATES, SweepHead, Trial, ranked, read_sweep, sweep_of
+from tuner.runs.sweep import FAILED, PRUNED, STATES, SweepHead, Trial, ranked, read_sweep, sweep_of, trial_folder
 
 OVER = (*ENDED, PRUNED, FAILED)
 """The states of trials that nobody goes on with."""
@@ -120,7 +120,7 @@ def _outcome(trial: Trial, metric: str) -> Outcome:
     except NotFoundError as error:
         return Outcome(trial, DAMAGED, problem=error.message)
     best = (status.values.get("best") or {}).get(metric)
-    return Outcome(trial, trial.state_of(state), status.values, best, trial.reason)
+    return Outcome(trial, trial.state_by(state), status.values, best, trial.reason)
 
 
 def one_of(path: Path) -> Path:
@@ -133,6 +133,13 @@ def one_of(path: Path) -> Path:
         fix = f"`tuner sweep {typed(path)}` goes on with it."
         raise NotFoundError(f"{shown(path)} is a sweep of which no trial has finished", fix=fix)
     return best[0].trial.path
+
+
+def check_no_sweep(path: Path) -> None:
+    """Raises NotFoundError for the folder of a sweep, where a run or a group is asked for."""
+    if is_sweep(path) and not is_run(path):
+        fix = f"Say which of its trials, or one of its groups: {shown(path)}/{trial_folder(0)}."
+        raise NotFoundError(f"{shown(path)} is a sweep, and a run or a group is asked for", fix=fix)
 
 
 def trial_of(run: Path) -> tuple[SweepHead, Trial] | None:
@@ -162,7 +169,7 @@ def _there(head: SweepHead) -> str:
 def as_told(run: Run) -> Run:
     """The run; of a trial in the state that its sweep tells."""
     found = trial_of(run.path)
-    return replace(run, state=found[1].state_of(run.state)) if found else run
+    return replace(run, state=found[1].state_of(run)) if found else run
 
 
 def let_go(run: Run) -> str:
@@ -172,7 +179,7 @@ def let_go(run: Run) -> str:
     if BEST in run.told.files or os.path.lexists(run.path / BEST) or checkpoints(run.path):
         return ""
     found = trial_of(run.path)
-    if found is None or found[1].state_of(run.state) not in OVER:
+    if found is None or found[1].state_of(run) not in OVER:
         return ""
     kept = f"it keeps those of its {plural(found[0].asked.get('keep') or 0, 'best trial')} (sweep.keep)"
     return f"its weights were let go by the sweep {shown(found[0].path)}: {kept}"

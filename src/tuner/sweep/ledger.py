@@ -15,7 +15,7 @@ from tuner.config.sweep import Pruner
 from tuner.durable.writing import write_file
 from tuner.errors import NotFoundError
 from tuner.monitor import oriented
-from tuner.runs.files import ENDED, NOT_BEGUN, Row
+from tuner.runs.files import ENDED, Row
 from tuner.runs.folder import SWEEP, Run
 from tuner.runs.lock import Lock
 from tuner.runs.sweep import FAILED, PRUNED, SweepHead, Trial, ranked, read_sweep
@@ -80,7 +80,7 @@ class Ledger:
     def _progress(self, trial: Trial) -> Progress:
         try:
             run = trial.run
-            state = trial.state_of(NOT_BEGUN if run is None else run.state)
+            state = trial.state_of(run)
             course = [] if run is None else course_of(run.rows, run.monitor, self.head.metric)
         except NotFoundError:  # its reader says so; the others go on
             return Progress(trial.epochs, FAILED)

@@ -61,32 +61,43 @@ def importances(points: Mapping[str, Sequence[float | str | None]], values: Sequ
     columns = list(map(coded, points.values()))
     drawn = np.random.default_rng(0)
     some = drawn.permutation(len(target))[:MOST]
-    width, penalty = chosen([column[:, some] for column in columns], target[some])
-    scale = float(np.var(target))
-    losses, explained = np.zeros((REPEATS, len(columns))), np.zeros(REPEATS)
-    for repeat in range(REPEATS):
-        order = drawn.permutation(len(target))[:MOST]
-        tested = max(3, round(len(order) * HELD_OUT))
-        test, train = order[:tested], order[tested:]
-        near = [alike(column[:, train], column[:, train], width) for column in columns]
-        middle = float(target[train].mean())
-        weights = np.linalg.solve(joined(near) + penalty * np.eye(len(train)), target[train] - middle)
-        near = [alike(column[:, test], column[:, train], width) for column in columns]
-        missed = float(np.mean((joined(near) @ weights + middle - target[test]) ** 2))
-        explained[repeat] = 1 - missed / scale
-        for at, column in enumerate(columns):
-            shuffled = [
-                np.mean((joined([*near[:at], alike(moved, column[:, train], width), *near[at + 1 :]]) @ weights
-                         + middle - target[test]) ** 2)
-                for moved in shifted(column[:, test], drawn)
-            ]  # fmt: skip
-            losses[repeat, at] = (np.mean(shuffled) - missed) / (2 * scale) if shuffled else 0.0
+    how = chosen([column[:, some] for column in columns], target[some])
+    fits = [fit(columns, target, drawn.permutation(len(target))[:MOST], how, drawn) for _ in range(REPEATS)]
+    losses, explained = np.array([each for each, _ in fits]), float(np.mean([each for _, each in fits]))
     low, high = np.quantile(np.minimum(losses, 1.0), (0.025, 0.975), axis=0)
     found = [
         Importance(name, float(losses[:, at].mean()), float(low[at]), float(high[at]), int(columns[at][1].sum()))
         for at, name in enumerate(points)
     ]
-    return Importances(tuple(sorted(found, key=lambda each: -each.mean)), float(explained.mean()), len(target))
+    return Importances(tuple(sorted(found, key=lambda each: -each.mean)), explained, len(target))
+
+
+def fit(
+    columns: Sequence[Floats],
+    target: Floats,
+    order: NDArray[np.intp],
+    how: tuple[float, float],
+    drawn: np.random.Generator,
+) -> tuple[list[float], float]:
+    """The loss that goes with each setting, and what is explained, as shares of the variance: judged by the first of
+    the trials in this `order`, fitted on the others with this width and penalty."""
+    width, penalty = how
+    scale, tested = float(np.var(target)), max(3, round(len(order) * HELD_OUT))
+    test, train = order[:tested], order[tested:]
+    near = [alike(column[:, train], column[:, train], width) for column in columns]
+    middle = float(target[train].mean())
+    weights = np.linalg.solve(joined(near) + penalty * np.eye(len(train)), target[train] - middle)
+    near = [alike(column[:, test], column[:, train], width) for column in columns]
+
+    def missed(near: Sequence[Floats]) -> float:
+        return float(np.mean((joined(near) @ weights + middle - target[test]) ** 2))
+
+    unmoved, losses = missed(near), list[float]()
+    for at, column in enumerate(columns):
+        moved = [missed([*near[:at], alike(each, column[:, train], width), *near[at + 1 :]])
+                 for each in shifted(column[:, test], drawn)]  # fmt: skip
+        losses.append((float(np.mean(moved)) - unmoved) / (2 * scale) if moved else 0.0)
+    return losses, 1 - unmoved / scale
 
 
 def ranks(values: Floats) -> Floats:

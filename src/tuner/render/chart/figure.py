@@ -185,9 +185,10 @@ def spot(pen: Pen) -> dict[str, Any]:
 
 def marker(pen: Pen, line: Line) -> str | None:
     """The mark on its curve; the first one has none, unless it is a single point."""
+    is_lonely = sum(map(bool, line.points())) == 1
     if pen.faint:
-        return None
-    return MARKERS[pen.mark % len(MARKERS)] if pen.mark > 0 or sum(map(bool, line.points())) == 1 else None
+        return "." if is_lonely else None
+    return MARKERS[pen.mark % len(MARKERS)] if pen.mark > 0 or is_lonely else None
 
 
 def _color(pen: Pen) -> str:

@@ -47,8 +47,8 @@ def ask(
     by: str | None = None,
 ) -> Answer:
     """Every seed's value, the statistics, what they say, of a sweep as its verdict does; `by` data: a table of ideas
-    and data sets. The exit code is 1 where a verdict is among those of `fail_on`, each one or several with commas. Raises
-    UsageError, NotFoundError."""
+    and data sets. The exit code is 1 where a verdict is among those of `fail_on`, each one or several with commas.
+    Raises UsageError, NotFoundError."""
     if by not in (None, "data"):
         raise UsageError(f"--by takes data, not {by}", fix="--by data: a table of ideas and data sets.")
     failing = [word.strip().lower() for each in fail_on for word in each.split(",")]

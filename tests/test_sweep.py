@@ -16,6 +16,7 @@ from sweeping import SWEEP, left, searching, sweep
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.events import Ended, EpochDone, SweepBegun, TrialEnded, TrialTold
 from tuner.runs.folder import read
+from tuner.runs.lock import Lock, is_seen_by_others
 from tuner.runs.sweep import read_sweep
 from tuner.stopping import Stop, StopRequests
 from tuner.sweep.ledger import Ledger
@@ -238,3 +239,10 @@ def test_when_there_is_time_for_no_more_what_is_trained_counts(workplace: Any) -
     assert set(states(found)[3:]) <= {""}
     assert read_sweep(found.ledger.path).spent == 7.0
     assert found.stop.asked is None  # and the verdict comes
+
+
+def test_whether_others_see_a_lock(tmp_path: Path) -> None:
+    lock = Lock(tmp_path)
+    with lock:
+        assert is_seen_by_others(tmp_path)
+    assert not is_seen_by_others(tmp_path)

@@ -6,6 +6,7 @@ Nothing in the parent process imports torch: it hands the members to workers and
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -209,3 +210,4 @@ def work() -> None:
 
 if __name__ == "__main__":
     work()
+    os._exit(0)  # all is saved and told: to take torch apart takes a while

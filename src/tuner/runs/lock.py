@@ -184,6 +184,18 @@ def holder(path: Path) -> dict[str, Any] | None:
         raise (failed if failed.fix else NotFoundError(failed.message, fix=MOVE)) from error
 
 
+def is_seen_by_others(path: Path) -> bool:
+    """Whether another process, a child that is made for it, sees that this one holds `path`: on some file systems
+    everybody gets every lock."""
+    child = os.fork()
+    if child == 0:
+        seen = False
+        with suppress(BaseException):
+            seen = holder(path) is not None
+        os._exit(0 if seen else 1)
+    return os.waitpid(child, 0)[1] == 0
+
+
 def describe_holder(path: Path) -> str | None:
     """The holder of the run folder `path` in words for a message; None if nobody holds it."""
     known = holder(path)

@@ -1,7 +1,7 @@
 """The folder of a sweep as sweep.json tells it: what is searched, and what came of each trial.
 
-    sweep.json  {format, name, created, tags, identity, argv, planner: {name, seed, generation, trials}, metric, prune,
-                 keep, confirm, space, spaces: [{before: N, space}], trials: {n: {state, epochs, values, overrides}}}
+    sweep.json  {format, name, created, tags, identity, argv, planner: {name, seed, generation, trials}, metric,
+                 monitor, prune, keep, confirm, space, spaces: [{before: N, space}], trials: {n: {state, epochs, values, overrides}}}
     trial-0007  a run folder;  confirm-base, confirm-0007  groups
 
 How far a trial is its run folder tells; that it was pruned, or could not be trained, sweep.json alone.
@@ -63,9 +63,9 @@ class Trial:
 
 @dataclass(frozen=True)
 class SweepHead:
-    """What sweep.json says. `asked` are the settings of the sweep as the language has them, `spaces` the spaces of
-    before it was extended, each with the number of the first trial that is no longer of it; `spent` are seconds that
-    went by where there is a budget of them."""
+    """What sweep.json says. `monitor` chooses the epoch of a trial by which `metric` is taken; `asked` are the settings
+    of the sweep as the language has them; `spaces` are those of before it was extended, each with the number of the
+    first trial that is no longer of it; `spent` are seconds that went by where there is a budget of them."""
 
     path: Path
     name: str
@@ -74,6 +74,7 @@ class SweepHead:
     argv: tuple[str, ...]
     tags: tuple[str, ...]
     metric: str
+    monitor: str
     asked: Mapping[str, Any]
     spaces: tuple[tuple[int, Mapping[str, Any]], ...] = ()
     trials: Mapping[int, Trial] = field(default_factory=dict)
@@ -98,6 +99,7 @@ class SweepHead:
             "identity": self.identity.as_json(),
             "argv": list(self.argv),
             "metric": self.metric,
+            "monitor": self.monitor,
             **self.asked,
             **({"spent": round(self.spent, 1)} if self.spent else {}),
             "spaces": [{"before": number, "space": space} for number, space in self.spaces],
@@ -166,9 +168,9 @@ def read_sweep(path: Path) -> SweepHead:
     argv, tags = (tuple(map(str, about.get(key) or ())) for key in ("argv", "tags"))
     identity = Identity.from_json(about.get("identity"), shown(file))
     asked = {key: about.get(key) for key in _ASKED}
-    metric, created, spent = str(about.get("metric")), about["created"], about.get("spent", 0.0)
-    return SweepHead(path, about["name"], created, identity, argv, tags, metric, asked, tuple(spaces), trials,
-                     spent if isinstance(spent, int | float) else 0.0)  # fmt: skip
+    metric, monitor, spent = str(about.get("metric")), str(about.get("monitor")), about.get("spent", 0.0)
+    return SweepHead(path, about["name"], about["created"], identity, argv, tags, metric, monitor, asked, tuple(spaces),
+                     trials, spent if isinstance(spent, int | float) else 0.0)  # fmt: skip
 
 
 def sweep_of(path: Path) -> SweepHead | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,15 @@ class Ledger:
     clock: Callable[[], float] | None = None
     """Seconds that went by for the sweep, where there is a budget of them."""
 
+    _read: tuple[int, ...] = ()
+
+    def _sign(self) -> tuple[int, ...]:
+        """What tells one sweep.json from the next: each is a file of its own."""
+        with suppress(OSError):
+            found = (self.path / SWEEP).stat()
+            return found.st_ino, found.st_mtime_ns, found.st_size
+        return ()
+
     @classmethod
     def read(cls, path: Path) -> Ledger:
         """Raises NotFoundError where sweep.json is missing or damaged."""
@@ -71,7 +80,8 @@ class Ledger:
 
     def refresh(self) -> None:
         """Reads sweep.json, and the runs of all trials that had not ended."""
-        self.head = read_sweep(self.path)
+        if (sign := self._sign()) != self._read:
+            self.head, self._read = read_sweep(self.path), sign
         for number, trial in self.head.trials.items():
             known = self.progress.get(number)
             if known is None or not known.state or (known.state == FAILED) != (trial.told == FAILED):
@@ -81,7 +91,7 @@ class Ledger:
         try:
             run = trial.run
             state = trial.state_of(run)
-            course = [] if run is None else course_of(run.rows, run.monitor, self.head.metric)
+            course = [] if run is None else course_of(run.rows, self.head.monitor, self.head.metric)
         except NotFoundError:  # its reader says so; the others go on
             return Progress(trial.epochs, FAILED)
         return Progress(trial.epochs, state if state in (*ENDED, PRUNED, FAILED) else "", course)
@@ -129,6 +139,7 @@ class Ledger:
             changes["spent"] = max(self.head.spent, self.clock())
         self.head = replace(self.head, trials={**self.head.trials, **trials}, **changes)
         write_file(self.path / SWEEP, head_bytes(self.head))
+        self._read = self._sign()
         for number in trials:
             self.progress[number] = self._progress(self.head.trials[number])
 

@@ -54,7 +54,7 @@ class SweepSession(Session):
         """The small files of a new folder. Its config.yaml is one that `tuner sweep` goes on with."""
         loaded = self.loaded
         head = SweepHead(Path(), loaded.config.name, now(), self.identity, self.request.argv, tuple(loaded.config.tags),
-                         self.search.metric, self.asked)  # fmt: skip
+                         self.search.metric, loaded.config.training.monitor, self.asked)  # fmt: skip
         return {
             CONFIG: self.config_file(),
             SOURCE: loaded.source,

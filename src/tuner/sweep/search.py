@@ -13,12 +13,12 @@ from typing import Any
 from tuner.config.load import documents_of, read
 from tuner.config.loaded import Loaded
 from tuner.durable.writing import write_file
-from tuner.errors import STOPPED, ConfigError, HeldError, NotFoundError
+from tuner.errors import STOPPED, ConfigError, HeldError, NotFoundError, ResourceError
 from tuner.events import Ended, Event, Failed, SweepBegun, SweepEvent, TrialEnded, TrialTold
 from tuner.members import Executor, group_code, train_alone
 from tuner.members.opening import Alone
 from tuner.runs.files import CONFIG
-from tuner.runs.lock import holder
+from tuner.runs.lock import holder, is_seen_by_others
 from tuner.runs.sweep import FAILED, PRUNED, Trial, trial_folder
 from tuner.stopping import StopRequests
 from tuner.sweep.ledger import Ledger
@@ -50,6 +50,9 @@ class Searching:
         trained again. Raises TunerError."""
         ledger, session = self.ledger, self.session
         with ledger.writing():
+            if not is_seen_by_others(ledger.path):
+                fix = "Put the runs on another one (--runs-dir): two processes would train the same trial here."
+                raise ResourceError(f"the file system of {ledger.path} keeps no locks between processes", fix=fix)
             self.take_up(retry)
         over = {number for number, each in ledger.progress.items() if each.state}
         self.told |= over
@@ -93,8 +96,8 @@ class Searching:
         if asked["space"] != head.space:
             spaces = (*spaces, (len(head.trials), head.space))
         if asked != head.asked:
+            write_file(self.ledger.path / CONFIG, self.session.config_file())
             self.ledger.write({}, asked=asked, spaces=spaces)
-            write_file(self.ledger.path / CONFIG, self.session.config_file())  # `tuner sweep SWEEP` goes on with that
         if retry:
             failed = [number for number, trial in head.trials.items() if trial.told == FAILED]
             self.ledger.note(dict.fromkeys(failed, ("", "")))

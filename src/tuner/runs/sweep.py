@@ -1,7 +1,8 @@
 """The folder of a sweep as sweep.json tells it: what is searched, and what came of each trial.
 
     sweep.json  {format, name, created, tags, identity, argv, planner: {name, seed, generation, trials}, metric,
-                 monitor, prune, keep, confirm, space, spaces: [{before: N, space}], trials: {n: {state, epochs, values, overrides}}}
+                 monitor, prune, keep, confirm, space, spaces: [{before: N, space}],
+                 trials: {n: {state, epochs, values, overrides}}}
     trial-0007  a run folder;  confirm-base, confirm-0007  groups
 
 How far a trial is its run folder tells; that it was pruned, or could not be trained, sweep.json alone.

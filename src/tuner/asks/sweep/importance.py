@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,13 +64,18 @@ def importances(points: Mapping[str, Sequence[float | str | None]], values: Sequ
     some = drawn.permutation(len(target))[:MOST]
     how = chosen([column[:, some] for column in columns], target[some])
     fits = [fit(columns, target, drawn.permutation(len(target))[:MOST], how, drawn) for _ in range(REPEATS)]
-    losses, explained = np.array([each for each, _ in fits]), float(np.mean([each for _, each in fits]))
+    losses, explained = np.array([each for each, _ in fits]), np.mean([each for _, each in fits])
     low, high = np.quantile(np.minimum(losses, 1.0), (0.025, 0.975), axis=0)
     found = [
-        Importance(name, float(losses[:, at].mean()), float(low[at]), float(high[at]), int(columns[at][1].sum()))
-        for at, name in enumerate(points)
+        Importance(name, rounded(mean), rounded(least), rounded(most), int(column[1].sum()))
+        for name, column, mean, least, most in zip(points, columns, losses.mean(axis=0), low, high, strict=True)
     ]
-    return Importances(tuple(sorted(found, key=lambda each: -each.mean)), explained, len(target))
+    return Importances(tuple(sorted(found, key=lambda each: -each.mean)), rounded(explained), len(target))
+
+
+def rounded(share: np.floating[Any]) -> float:
+    """To what is the same whichever library solved the equations."""
+    return round(float(share), 6)
 
 
 def fit(

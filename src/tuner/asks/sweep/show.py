@@ -252,7 +252,7 @@ def matter_table(told: Told) -> Table:
         edge = edges.get(axis.name)
         at = "" if edge is None else "smallest allowed" if edge.is_low else "largest allowed"
         rows.append([axis.name, max(0.0, known.mean) if known else None, interval, axis.text(best), at])
-    columns = [Column("setting"), Column("importance", "{:.2f}".format), Column("95 % of fits", side="r")]
+    columns = [Column("setting"), Column("importance", "{:.2f}".format), Column("95 % interval", side="r")]
     columns += [Column("best", side="r"), Column("")]
     if not found:
         columns, rows = [columns[0], *columns[3:]], [[row[0], *row[3:]] for row in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from tuner.answer import Note
 from tuner.asks.diagnose import ask, in_a_line
 from tuner.cli.shared import present
 from tuner.config.load import load
+from tuner.data.card.facts import Shift
 from tuner.diagnosis import LEAD, MOST, Diagnosis, diagnose, evidence_of, expected, folded
 from tuner.errors import NotFoundError, UsageError
 from tuner.rules import Finding, Rule
@@ -95,6 +97,38 @@ def test_findings_are_of_the_stage(path: Path) -> None:
     if told.outcome.stage == "training":
         assert {Rule.members[found.rule].stage for found in told.findings} == {"training"}
     assert not set(told_of(told)) & {risk.rule for risk in told.risks}
+
+
+@pytest.mark.parametrize(
+    ("part", "tested", "stage", "told"),
+    [
+        ("test", 0.5, "generalization", "worse on test data: test_accuracy is 0.5000"),
+        ("test", 0.9, "healthy", ""),
+        ("test", None, "healthy", ""),
+        ("validation", 0.9, "healthy", ""),
+    ],
+)
+def test_a_shift_of_test_data_matters_where_test_data_are_worse(
+    part: str, tested: float | None, stage: str, told: str
+) -> None:
+    evidence = named("distribution-shift", "quiet")
+    assert evidence.card is not None
+    rows = [{**row, "train_accuracy": 0.92, "val_accuracy": 0.91} for row in evidence.run.rows]
+    moved = Shift("3,4", 1.5, 30.0, 3.0, 1.0, 1.0, 0.0)
+    shifted = replace(evidence, card=replace(evidence.card, shift={part: moved}))
+    run = replace(evidence.run, told=replace(evidence.run.told, values={**evidence.run.status, "test": {}}))
+    if tested is not None:
+        run.status["test"] |= {"accuracy": tested}
+    found = diagnose(changed(replace(shifted, run=run), rows=rows))
+    assert (found.outcome.stage, told in found.outcome.words) == (stage, True), found.outcome
+    first = [each.rule for each in (*found.findings, *found.risks)]
+    assert "distribution-shift" in first
+    assert (first[0] == "distribution-shift") or stage == "healthy"
+    assert "worse on validation" not in found.outcome.words
+    wide = [{**row, "train_accuracy": 0.99} for row in rows]
+    apart = diagnose(changed(replace(shifted, run=run), rows=wide))
+    is_harmful = part == "validation" or stage != "healthy"
+    assert ("distribution-shift" in told_of(apart)) == is_harmful, "else another rule is told of validation data"
 
 
 # ---- little is known -------------------------------------------------------------------------------------------------
@@ -231,6 +265,22 @@ def test_each_form_tells_it(two: Path) -> None:
     shown = {form: tuner(two, "diagnose", "bad", *form)[0] for form in ((), ("--md",), ("--html",))}
     assert all("early stopping ended it too soon" in text for text in shown.values())
     assert shown[()].splitlines()[-1].strip() == "tuner train runs/bad early_stopping=none"
+
+
+def test_a_table_tells_the_findings_with_their_evidence(two: Path) -> None:
+    rows = list(csv.DictReader(tuner(two, "diagnose", "bad", "well", "--csv")[0].splitlines()))
+    told = json.loads(tuner(two, "diagnose", "bad", "well", "--json")[0])["runs"]
+    for each in told:
+        own = [row for row in rows if row["run"] == each["run"]]
+        assert {row["stage"] for row in own} == {each["stage"]}
+        for what, found in (("finding", each["findings"]), ("risk", each["risks"])):
+            signals = [(one["rule"], signal["signal"]) for one in found for signal in one["evidence"]]
+            assert [(row["rule"], row["measured"]) for row in own if row["what"] == what] == signals
+        assert sum(row["what"] == "outcome" for row in own) == len(each["evidence"])
+    [change] = {row["change"] for row in rows if row["what"] == "finding"}
+    assert change == "early_stopping=none"
+    latex = tuner(two, "diagnose", "bad", "--latex")[0]
+    assert latex.count("tabular") == 2 and "early-stop-too-soon" in latex
 
 
 def test_scripts_are_told_by_the_exit_code(two: Path) -> None:

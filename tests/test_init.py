@@ -64,18 +64,19 @@ DROPPED: dict[str, tuple[Callable[[int], Any], str]] = {
     "again": (lambda at: COLORS[at], "gives the target away? one is the other"),
     "letter": (lambda at: COLORS[at][0], "gives the target away? each of its values stands for one of the target's"),
     "number": (lambda at: len(COLORS[at]), "gives the target away? each of its values stands for one of the target's"),
+    "finer": (lambda at: f"{COLORS[at]} {at % 2}", "gives the target away? each of its 6 values stands for one class"),
     "when": (lambda at: f"0{at % 9 + 1}/0{at % 7 + 1}/2024",
              "01/01/2024 may be two dates: with `columns: {when: date}` the day comes first"),
 }  # fmt: skip
 KEPT: dict[str, Callable[[int], Any]] = {
-    "year": lambda at: 2000 + at % 7,
+    "year": lambda at: 2000 + at % 8,
     "acid": lambda at: at * 13 + 1000,
     "city": lambda at: f"city {at % 12}",
     "flag": lambda at: at % 2,
     "seldom": lambda at: "x" if at == 5 else "",
     "day": lambda at: f"2024-{at % 12 + 1:02}-{at % 28 + 1:02}",
     "us_day": lambda at: f"{at % 12 + 1:02}/{at % 28 + 1:02}/2024",
-    "near_color": lambda at: "red" if at == 0 else COLORS[at][0],
+    "near_color": lambda at: COLORS[at - 1][0] if at == 0 else COLORS[at][0],
 }
 
 
@@ -105,6 +106,15 @@ def test_numbers_that_give_a_number_away(tmp_path: Path) -> None:
     assert dropped == {"f": "gives the target away? correlation 1.0000"}
     value = pl.DataFrame({"a": columns["near"], "b": SIZES}).select(pl.corr("a", "b")).item()
     assert remarks == [f"near nearly gives size away (correlation {value:.3f}): is it known beforehand?"]
+
+
+def test_numbers_that_nearly_give_a_class_away(tmp_path: Path) -> None:
+    """A number that alone tells the class of rows held out stays, for it may be a good input, and is remarked."""
+    kinds = sorted(set(COLORS))
+    late = [10 * kinds.index(color) + at / 100 for at, color in enumerate(COLORS)]
+    dropped, remarks = found(tmp_path, {"late": late})
+    share = "alone it tells 100.0% of rows held out, each class counting alike"
+    assert (dropped, remarks) == ({}, [f"late nearly gives color away ({share}): is it known beforehand?"])
 
 
 def test_missing_values_are_counted_and_rows_without_a_target_left_out(tmp_path: Path) -> None:

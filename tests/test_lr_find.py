@@ -17,6 +17,7 @@ from tuner.answer import Chart, Command, Note, Verdict
 from tuner.asks.lr_find import answered, ask, next_command
 from tuner.errors import ConfigError, UsageError
 from tuner.loop import evaluate, train_epoch
+from tuner.probing.held_rates import Held, HeldRates
 from tuner.probing.range_test import RangeTest, range_test
 
 FORMS = dict.fromkeys(("quiet", "json", "md", "html", "csv", "latex"), False)
@@ -58,6 +59,44 @@ def test_a_suggestion_trains_about_as_well_as_the_best_rate_around_it(workplace:
     near = [loss_at(suggestion * factor) for factor in (1 / 3, 3)]
     assert at < low and not at >= high
     assert at < 2.5 * min(near)
+
+
+TOWER = """
+data: digits
+model: {hidden: [64, 64, 64, 64], activation: sigmoid}
+training: {epochs: 20, batch_size: 16}
+"""
+
+
+@pytest.mark.parametrize(("optimizer", "low", "high"), [("adam", 1e-3, 0.02), ("rmsprop", 3e-4, 0.005)])
+def test_a_tower_of_sigmoid_layers_has_a_rate_that_is_held(
+    workplace: Any, optimizer: str, low: float, high: float
+) -> None:
+    """From 0.03 (rmsprop: 0.01) on it never learns, but a rate that grows leaves its first plateau only beyond that."""
+    answer = ask(workplace.loaded(TOWER, f"optimizer={optimizer}"), ["c.yaml"])
+    assert low <= answer.data["suggestion"] <= high, answer.data["held"]
+    assert answer.data["largest_stable"] is None
+    verdict = next(block.text for block in answer.blocks if isinstance(block, Verdict))
+    assert "by no more than" in verdict and "100 steps at one learning rate lower it most at" in verdict
+
+
+def test_that_one_answer_for_all_is_learned_suggests_no_rate(workplace: Any) -> None:
+    """Of six layers under sgd the output's bias alone learns."""
+    deep = workplace.loaded(TOWER, "optimizer=sgd", "model.hidden=[64, 64, 64, 64, 64, 64]", "training.batch_size=128")
+    answer = ask(deep, ["c.yaml"])
+    assert (answer.exit_code, answer.result, answer.data["suggestion"]) == (1, "", None)
+    assert min(each["share"] for each in answer.data["held"]) < 0.995, "the loss falls"
+    assert any("--steps 400" in block.text for block in answer.blocks if isinstance(block, Note))
+
+
+@pytest.mark.parametrize(
+    ("share", "others", "learns"),
+    [(0.5, 1.0, True), (0.98, 0.98, False), (0.98, 1.2, True), (0.995, 1.2, False), (math.nan, 1.0, False),
+     (0.5, math.inf, True), (1.4, 3.0, False)],
+)  # fmt: skip
+def test_a_held_rate_learns_where_right_inputs_count(share: float, others: float, learns: bool) -> None:
+    found = HeldRates(100, (Held(0.1, share, others),))
+    assert (found.best is not None) == learns
 
 
 def test_the_answer(workplace: Any) -> None:

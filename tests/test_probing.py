@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from tuner.durable.reading import json_line
 from tuner.loop import batch_bounds, train_epoch
 from tuner.options.optimizers.base import Optimizer
 from tuner.options.optimizers.of_torch import SGD, Adadelta, Adam
 from tuner.probing import PROBES, announced, planned, probes
-from tuner.probing.controls import shuffled_labels, zero_input
+from tuner.probing.controls import Controls, controls
 from tuner.probing.initializers import initializers
 from tuner.probing.one_batch import one_batch
 from tuner.probing.range_test import found, range_test, rates_between, usual_range
 from tuner.probing.trial import LEAST, SHARE, batches_of, steps_within, trial_of
 from tuner.state import weights
+from tuner.stopping import StoppedError
 
 MLP = "{data: {name: digits, limit: 300}, model: {hidden: [16]}, training: {batch_size: 32}}"
 CNN = """
@@ -30,6 +33,12 @@ NUMBERS = "{data: {name: diabetes}, model: {hidden: [16]}, loss: mse, training: 
 RNN = "{data: {name: digits, limit: 100}, model: {name: rnn, units: [6], cell: gru}, training: {epochs: 2}}"
 EMBEDDED = "{data: {name: iris}, model: {hidden: [8], embeddings: piecewise_linear}}"
 DEEP = "{data: {name: digits, limit: 300}, model: {hidden: [30, 30, 30, 30, 30], initializer: orthogonal}}"
+
+
+@pytest.fixture(autouse=True)
+def remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is known from another test."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.mark.parametrize("text", [MLP, CNN, NUMBERS, RNN, EMBEDDED])
@@ -154,26 +163,42 @@ def test_a_batch_that_cannot_be_fitted(workplace: Any) -> None:
 # ---- controls --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("probe", [zero_input, shuffled_labels])
-def test_a_network_that_uses_its_inputs(workplace: Any, probe: Any) -> None:
+def test_a_network_that_uses_its_inputs(workplace: Any) -> None:
     for text in (MLP, CNN, NUMBERS):
-        control = probe(workplace.setup(text, "optimizer.lr=0.01"))
-        assert control.differs and control.real_loss < control.control_loss, (text, control)
-        assert control.reading.endswith("the network uses its inputs")
+        found = controls(workplace.setup(text, "optimizer.lr=0.01"))
+        assert found.real_loss < min(found.zero_loss, found.shuffled_loss), (text, found)
+        assert found.reading.endswith("the network uses its inputs")
 
 
-@pytest.mark.parametrize("probe", [zero_input, shuffled_labels])
-def test_labels_that_have_nothing_to_do_with_the_inputs(workplace: Any, probe: Any) -> None:
-    """The frequencies of the classes are all there is to learn, and both learn them."""
+def test_labels_that_have_nothing_to_do_with_the_inputs(workplace: Any) -> None:
+    """The frequencies of the classes are all there is to learn, and all three learn them."""
     settings = "data.label_noise=0.99", "data.limit=1000", "optimizer.lr=0.003"
-    control = probe(workplace.setup("{data: {name: digits}, model: {hidden: [8]}}", *settings))
-    assert abs(control.control_loss - control.real_loss) < 0.1
+    found = controls(workplace.setup("{data: {name: digits}, model: {hidden: [8]}}", *settings))
+    assert max(abs(found.zero_loss - found.real_loss), abs(found.shuffled_loss - found.real_loss)) < 0.1
+    assert not found.reading.endswith("the network uses its inputs")
 
 
 def test_nothing_is_told_where_nothing_is_learned(workplace: Any) -> None:
     for lr in (1e-12, 1e35):
-        control = zero_input(workplace.setup(MLP, f"optimizer={{name: sgd, lr: {lr}}}"))
-        assert "nothing can be told of inputs of zero" in control.reading, control
+        found = controls(workplace.setup(MLP, f"optimizer={{name: sgd, lr: {lr}}}"))
+        assert "nothing can be told of the inputs" in found.reading, found
+
+
+@pytest.mark.parametrize(
+    ("zero", "shuffled", "fall", "told"),
+    [
+        (2.0, 2.0, 1.0, "the network uses its inputs"),
+        (2.0, 2.0, 0.0, "the network uses its inputs"),
+        (2.0, 1.0, 1.0, "it learns any labels as fast, so that these may not belong to their samples"),
+        (1.0, 2.0, 1.0, "the inputs are not used yet"),
+        (1.0, 1.0, 1.0, "the inputs are not used yet"),
+        (1.0, 2.0, 0.0, "it does not fall, so that nothing can be told of the inputs"),
+        (1.0, 1.0, 0.0, "it does not fall, so that nothing can be told of the inputs"),
+    ],
+)
+def test_both_controls_have_one_reading(zero: float, shuffled: float, fall: float, told: str) -> None:
+    found = Controls(100, 1.0, zero, 0.1, shuffled, 0.1, fall, 0.1)
+    assert found.reading.endswith(f": {told}") and found.reading.count(": ") == 1
 
 
 # ---- initializers ----------------------------------------------------------------------------------------------------
@@ -237,9 +262,32 @@ def test_steps_do_not_exceed_what_is_asked_for(workplace: Any) -> None:
 def test_all_probes_of_a_config(workplace: Any) -> None:
     told: list[str] = []
     results = probes(workplace.loaded(MLP), told.append, epoch_seconds=0.5)
-    assert list(results) == ["range_test", "one_batch", "zero_input", "shuffled_labels", "initializers"]
+    assert list(results) == ["range_test", "one_batch", "controls", "initializers"]
     assert all(result["reading"] for result in results.values())
     assert results["initializers"]["starts"][0]["initializer"] == "he_normal"
-    assert len(told) == 1 and told[0].startswith("5 probes: ") and "about" in told[0]
+    assert len(told) == 1 and told[0].startswith("4 probes: ") and "about" in told[0]
     assert "about" not in announced(workplace.setup(MLP), None)
     assert not workplace.runs.exists()
+
+
+def test_what_was_probed_is_not_probed_again(workplace: Any) -> None:
+    """The same command goes on after the probe at which it was stopped; another config has its own."""
+
+    def stopping(name: str) -> None:
+        if name == "controls":
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        probes(workplace.loaded(MLP), before=stopping)
+    told: list[str] = []
+    found = probes(workplace.loaded(MLP), told.append, before=told.append)
+    assert told[0].startswith("2 probes: ") and told[1:] == ["controls", "initializers"]
+    told.clear()
+    again = probes(workplace.loaded(MLP), told.append, before=told.append)
+    assert told == ["probes: all are known from before"]
+    assert json_line(again) == json_line(found)
+    assert [each["reading"] for each in again.values()] == [each["reading"] for each in found.values()]
+    assert announced(workplace.setup(MLP), None).startswith("4 probes: ")
+    told.clear()
+    probes(workplace.loaded(MLP, "seed=1"), told.append)
+    assert told[0].startswith("4 probes: ")

@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from tuner.asks.diagnose import ask as ask_diagnose
 from tuner.config.load import load
 from tuner.config.varied import SEEDS
 from tuner.errors import NotFoundError
 from tuner.members.opening import open_group
+from tuner.notebook import find_settings
 from tuner.opening import Answered, Request, Session
+from tuner.trained import model_of
 
 IRIS = "data: iris\ntraining: {epochs: 1, batch_size: 64}\n"
 
@@ -48,6 +51,29 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     "another name": change_name,
     "another fingerprint": change_fingerprint,
 }
+
+
+@pytest.mark.parametrize("is_sealed", [True, False])
+@pytest.mark.parametrize(("old", "new"), [("seed:", "sead:"), ("epochs: 1", "epochs: -1"), ("data:", "data: {")])
+def test_a_run_whose_config_is_damaged_is_no_bad_config(workplace: Any, old: str, new: str, *, is_sealed: bool) -> None:
+    """Whatever reads the settings of a run ends with 4, a bad config that somebody wrote with 2. `is_sealed`: where
+    status.json has the checksum of what was written."""
+    run = workplace.train(IRIS).run
+    text = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(text.replace(old, new, 1))
+    if not is_sealed:
+        status = json.loads((run / "status.json").read_text())
+        (run / "status.json").write_text(json.dumps({k: v for k, v in status.items() if k not in ("files", "sha256")}))
+    asks: dict[str, Callable[[], object]] = {
+        "diagnose": lambda: ask_diagnose([str(run)], run.parent),
+        "lr-find": lambda: find_settings(str(run)),
+        "predict": lambda: model_of(run),
+    }
+    for what, asked in asks.items():
+        with pytest.raises(NotFoundError, match=r"config\.yaml is damaged: ") as refused:
+            asked()
+        assert refused.value.exit_code == 4, what
+    assert find_settings(str(run / "config.yaml")) == str(run / "config.yaml"), "a file is one that somebody may write"
 
 
 @pytest.mark.parametrize("damage", DAMAGE)

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,12 @@ from tuner import train
 from tuner.answer import Command, Table, Verdict
 from tuner.asks.diagnose import of_group
 from tuner.asks.diagnose.active import active_tests
-from tuner.cli.verifying import Trainings
+from tuner.cli.verifying import Trainings, exit_code_of
 from tuner.config.load import load
 from tuner.config.varied import SEEDS
 from tuner.diagnosis import Diagnosis
 from tuner.errors import NotFoundError, UsageError
+from tuner.events import Failed
 from tuner.members import Executor, staying, train_whole
 from tuner.members.opening import open_group
 from tuner.opening import Request
@@ -35,7 +36,7 @@ from tuner.verifying.candidates import MOST, Base, candidates_of, judged_metric
 from tuner.verifying.crew import Crew
 from tuner.verifying.judged import FIRST, NO_HELP, PAIRS
 from tuner.verifying.rounds import Chain, judge, verify
-from tuner.verifying.screening import epochs_of
+from tuner.verifying.screening import epochs_of, screen
 from tuner.verifying.telling import as_data, blocks, result
 
 SLOW: dict[str, Any] = {
@@ -358,19 +359,49 @@ def test_no_loss_judges(runs: Path, tmp_path: Path) -> None:
     assert metric("{data: diabetes, loss: mse}") == "val_r2"
 
 
+# ---- what could not be trained ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [2, 4, 5, 70, 73])
+def test_what_another_process_could_not_train_ends_with_its_exit_code(code: int) -> None:
+    error = Failed("no room", "make some", code).as_error("seed-1 could not be trained")
+    assert (error.exit_code, error.message, error.fix) == (code, "seed-1 could not be trained: no room", "make some")
+
+
+def test_a_bug_in_one_candidates_training_is_told_at_the_end(chain: tuple[Path, Chain], executor: Executor) -> None:
+    """The others are tried and judged, and the command ends with 70."""
+    runs, found = chain[0], chain[1]
+    [first, *others] = found.rounds[0].trials
+    failing = replace(found, rounds=[replace(found.rounds[0], trials=[replace(first, is_bug=True), *others])])
+    assert [exit_code_of(each) for each in (found, failing)] == [0, 70]
+    crew = crew_in(runs, executor)
+
+    def alone(asked: Sequence[Any], words: Mapping[str, str], epochs: int) -> dict[str, Failed]:
+        bug = {asked[0].path.name: Failed("a crash report", "", 70)}
+        return bug | crew.alone(asked[1:], words, epochs)
+
+    run, _, diagnosis, _ = of_group(find_group("slow", runs))
+    base = Base(str(run.path / "config.yaml"), "again")
+    candidates, _ = candidates_of(base, diagnosis)
+    trials = screen(base, run, candidates, "val_accuracy", replace(crew, alone=alone))
+    assert [trial.is_bug for trial in trials] == [True] + [False] * (len(trials) - 1)
+    assert len(trials) > 1
+
+
 # ---- active tests ----------------------------------------------------------------------------------------------------
 
 
-def test_the_active_tests_are_a_section(runs: Path) -> None:
+def test_the_active_tests_are_a_section(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     path, told = made(runs, "slow"), list[str]()
     before = written(runs)
     table, found = active_tests(glance(path), told.append, told.append)
-    assert told[1:] == list(found) == ["range_test", "one_batch", "zero_input", "shuffled_labels", "initializers"]
+    assert told[1:] == list(found) == ["range_test", "one_batch", "controls", "initializers"]
     assert [row[1] for row in table.rows] == [each["reading"] for each in found.values()]
     assert written(runs) == before
     done = tuner("diagnose", "slow", "--probe", "--md", cwd=runs.parent)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith(told[0])
+    assert "probes: all are known from before" in done.stderr, "the command, in another process, made them again"
     assert done.stdout.index("Active tests") < done.stdout.index("tuner train")
     assert tuner("diagnose", "slow", "--probe", "--max-time", "0s", "-q", cwd=runs.parent).returncode == 75
 

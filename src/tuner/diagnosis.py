@@ -12,10 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from tuner.config.load import load_config, settings_of
+from tuner.config.load import kept_config, settings_of
+from tuner.data.card.facts import Reference
 from tuner.errors import ConfigError
 from tuner.figures import figure
 from tuner.rules import Finding, Rule, overrides
+from tuner.rules.distribution_shift import DistributionShift
 from tuner.runs.card import read_card
 from tuner.runs.data import read_data
 from tuner.runs.evidence import Evidence, Signal
@@ -60,6 +62,9 @@ FAIR = 0.9
 MARGIN = 0.02
 """Of a share of right answers, or of variance, within which two results are the same."""
 
+APART = 3.0
+"""Standard deviations of the runs of a reference within which another run is as good."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -82,7 +87,7 @@ class Diagnosis:
 def evidence_of(run: Run) -> Evidence:
     """What `run` tells. Raises NotFoundError where a file of it is damaged."""
     data = read_data(run) if run.has(DATA) else None
-    return Evidence(run, load_config(str(run.path / CONFIG)), data, read_card(run))
+    return Evidence(run, kept_config(run.path / CONFIG, run.content(CONFIG)), data, read_card(run))
 
 
 def diagnose(evidence: Evidence) -> Diagnosis:
@@ -151,7 +156,8 @@ def outcome_of(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome:
         return Outcome("invalid", f"not valid: {invalid[0].words}", invalid[0].evidence)
     if not evidence.train or not math.isfinite(evidence.reached(evidence.train)):
         return Outcome("unknown", "no metric of training data is there to judge by")
-    return _on_training(evidence, noticed) or _on_others(evidence, noticed) or _healthy(evidence)
+    outcome = _on_training(evidence, noticed) or _on_others(evidence, noticed) or _healthy(evidence)
+    return replace(outcome, evidence=[*outcome.evidence, *_of_reference(evidence)])
 
 
 def expected(evidence: Evidence) -> tuple[float, str]:
@@ -179,6 +185,34 @@ def says_little(evidence: Evidence) -> bool:
     return len(shape) == 3 and min(shape[1:]) >= PICTURE
 
 
+def reference(evidence: Evidence) -> Reference | None:
+    """What a ready config gets on the same data by the metric that the run is judged by."""
+    known = evidence.card.reference if evidence.card is not None else None
+    return known if known is not None and known.metric == evidence.metric else None
+
+
+def is_below_reference(evidence: Evidence, part: Literal["train", "validation"], reached: float) -> bool | None:
+    """Whether a metric on a part is clearly below what the reference gets there; False where it is as good, None where
+    chance may be the reason, or there is no reference."""
+    known = reference(evidence)
+    if known is None:
+        return None
+    there = known.train if part == "train" else known.validation
+    is_chance = there.mean - max(MARGIN, APART * there.std) <= reached < there.mean - MARGIN
+    return None if is_chance else reached < there.mean - MARGIN
+
+
+def _of_reference(evidence: Evidence) -> list[Signal]:
+    known = reference(evidence)
+    if known is None:
+        return []
+    parts = {"train": known.train, "val": known.validation}
+    return [
+        Signal(f"{part}_{known.metric} of {known.config}, {known.runs} splits", there.mean, None, CARD)
+        for part, there in parts.items()
+    ]
+
+
 def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | None:
     """The outcome of a run that is bad on its training data."""
     reached = evidence.reached(evidence.train)
@@ -199,14 +233,18 @@ def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | No
     for found in noticed:
         if found.rule in TELLING:
             return Outcome("training", f"{TELLING[found.rule]}: {found.words}", found.evidence)
+    is_below = is_below_reference(evidence, "train", reached)
     is_near = says_little(evidence) and reached < within + NEAR * (1 - within)
-    certain = sure_of(noticed, "training", LIKELY if is_near else CERTAIN)
+    certain = sure_of(noticed, "training", LIKELY if is_near or is_below else CERTAIN)
     is_known = any(found.confidence >= KNOWN for found in certain)
     is_good = reached >= (PERFECT if is_known else GOOD) or (reached > within + MARGIN and not says_little(evidence))
+    is_good |= is_below is False and not is_known
     is_other = any(found.rule == "needs-early-stopping" for found in sure_of(noticed, "generalization", CERTAIN))
     if not certain or is_good or is_other or evidence.gap > max(0.1, 1 - reached):
         return None
-    return Outcome("training", f"not as good as it could be {start}; {certain[0].words}", signals[:1])
+    known = reference(evidence)
+    other = f", and the ready config {known.config} gets {figure(known.train.mean)}" if known and is_below else ""
+    return Outcome("training", f"not as good as it could be {start}{other}; {certain[0].words}", signals[:1])
 
 
 def _on_others(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | None:
@@ -222,10 +260,15 @@ def _on_others(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | None
     if reached < within - 2 * MARGIN - 2 * evidence.chance_error(within):
         words = f"{good}, bad on validation data: {column} is {figure(reached)}, and {whose} reaches {figure(within)}"
         return Outcome("generalization", words, signals)
-    is_good = reached > within + MARGIN and not says_little(evidence)
-    certain = {found.rule for found in sure_of(noticed, "generalization", CERTAIN)}
+    is_below = is_below_reference(evidence, "validation", reached)
+    is_good = is_below is False or (reached > within + MARGIN and not says_little(evidence))
+    certain = {found.rule for found in sure_of(noticed, "generalization", LIKELY if is_below else CERTAIN)}
     if certain and (evidence.widest_gap > 0.05 or "needs-early-stopping" in certain) and not is_good:
         return Outcome("generalization", f"{good}, worse on validation data: {column} is {figure(reached)}", signals)
+    if DistributionShift.name in certain and DistributionShift().is_worse(evidence):
+        signals.append(Signal(f"test_{evidence.metric}", evidence.tested, reached, STATUS))
+        words = f"{good}, and on validation data ({figure(reached)}), worse on test data"
+        return Outcome("generalization", f"{words}: test_{evidence.metric} is {figure(evidence.tested)}", signals)
     return None
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.config.varied import Key
+from tuner.errors import HeldError, NotFoundError, ResourceError, TunerError, UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,12 @@ class Failed:
     message: str
     fix: str
     exit_code: int
+
+    def as_error(self, what: str) -> TunerError:
+        """What it is for the command that needed it: of the same exit code."""
+        kinds: tuple[type[TunerError], ...] = (TunerError, UsageError, NotFoundError, ResourceError, HeldError)
+        kind = next((each for each in kinds if each.exit_code == self.exit_code), NotFoundError)
+        return kind(f"{what}: {self.message}", fix=self.fix)
 
 
 Event = Started | StepsDone | EpochDone | Ended

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from tuner import machine
-from tuner.config.load import load
+from tuner.config.load import kept_config, load
 from tuner.config.loaded import Loaded
 from tuner.document.writing import to_yaml
 from tuner.errors import HeldError, ResourceError, UsageError
 from tuner.events import Ended, Event
 from tuner.opening import Answered, Request, Session, open_session
-from tuner.paths import path_of
+from tuner.paths import expanded, path_of
+from tuner.runs.files import CONFIG
 from tuner.runs.find import next_command
+from tuner.runs.folder import glance, is_run
 from tuner.shipped import find_config
 from tuner.stopping import StopRequests
 
@@ -37,11 +39,20 @@ def train(
     if isinstance(config, Mapping):
         named, loaded = "-", load("config", overrides, given=_as_yaml(config)).for_one_run()
     else:
-        named, loaded = str(config), load(find_config(str(config)), overrides).for_one_run()
+        named, loaded = str(config), load(find_settings(str(config)), overrides).for_one_run()
     where = ("--runs-dir", str(runs_dir), *(() if run is None else ("--run", run)))
     request = Request(path_of(runs_dir), run, again, argv=("tuner", "train", named, *overrides, *where))
     _, ended = settle(loaded, request, _last)
     return Result(ended.run, ended.status)
+
+
+def find_settings(reference: str) -> str:
+    """What `find_config` finds. Of a run's folder its config.yaml is read: raises NotFoundError where it is damaged."""
+    source = find_config(reference)
+    folder = Path(source).parent
+    if source != expanded(reference) and is_run(folder):
+        kept_config(folder / CONFIG, glance(folder).content(CONFIG))
+    return source
 
 
 def _last(session: Session) -> Ended:

@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tuner.config.load import load_config
+from tuner.config.load import kept_config
 from tuner.config.settings import Config
 from tuner.data.columns import features
 from tuner.data.encoding import encode, limits
 from tuner.data.table import Table
 from tuner.durable.reading import shown
-from tuner.errors import ConfigError, NotFoundError, UsageError
+from tuner.errors import NotFoundError, UsageError
 from tuner.loop import Normalizer, chunk_size
 from tuner.network import Network, build
 from tuner.options.layers.base import PlanError
@@ -172,16 +172,13 @@ def model_of(run: Path) -> Model:
     its status.json speaks of.
     """
     found = glance(run)
-    _ = found.config  # checked, as the config's own reader does not
+    config = kept_config(run / CONFIG, found.content(CONFIG))
     if gone := let_go(found):
         again = f"`tuner train {typed(run / CONFIG)}` trains it for itself"
         raise NotFoundError(f"{shown(run)} has no weights: {gone}", fix=f"{again}; the best trials have theirs.")
     weights, data = found.content(BEST), read_data(found)
     try:
-        config = load_config(str(run / CONFIG))
         planned = plan(config.model, data.shape, config.loss.units(len(data.classes)), features(data.columns))
-    except ConfigError as error:
-        raise NotFoundError(f"{shown(run / CONFIG)} is damaged: {error.faults[0].message}") from None
     except PlanError as error:
         raise NotFoundError(f"{shown(run / CONFIG)} does not fit the data of its run: {error.message}") from None
     network = build(planned, config.seed, config.training.precision)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tuner.config.loaded import Loaded
 from tuner.document.files import is_handed_over
 from tuner.errors import DIVERGED, UsageError
 from tuner.figures import number
+from tuner.probing.held_rates import HeldRates, held_rates
 from tuner.probing.opened import opened
 from tuner.probing.range_test import STEPS, STOP, RangeTest, range_test, usual_range
 from tuner.probing.trial import steps_within
@@ -31,7 +33,8 @@ def ask(
     file: Path | None = None,
 ) -> Answer:
     """The range test of a config, from `low` to `high` in `steps`: by default 100, or as many as the whole training has
-    where these are fewer. `typed` are the config and its overrides as given; a picture is kept in `file`.
+    where these are fewer; where its loss hardly falls, rates that are held, too. `typed` are the config and its
+    overrides as given; a picture is kept in `file`.
 
     Where the loss falls at no rate the exit code is 1, where it is not finite to begin with that of divergence. Raises
     UsageError for ends in the wrong order, and what `opened` does.
@@ -45,31 +48,39 @@ def ask(
                 f"the test cannot go from {number(low)} to {number(high)}", fix="give both --from and --to"
             )
         test = range_test(setup, steps, low, high)
-    return answered(test, loaded, typed, file)
+        held = held_rates(setup, steps, low, high) if test.is_finite and test.suggestion is None else None
+    if held is not None and held.best is not None:
+        test = replace(test, suggestion=held.best.lr)
+    return answered(test, loaded, typed, file, held)
 
 
-def answered(test: RangeTest, loaded: Loaded, typed: Sequence[str], file: Path | None) -> Answer:
-    """The test as a chart, a verdict and the command to type next."""
-    notes = [Note(f"note: {each}", problem=True) for each in (*loaded.notes, *remarks(test))]
+def answered(
+    test: RangeTest, loaded: Loaded, typed: Sequence[str], file: Path | None, held: HeldRates | None = None
+) -> Answer:
+    """The test, and the rates that were held, as a chart, a verdict and the command to type next."""
+    notes = [Note(f"note: {each}", problem=True) for each in (*loaded.notes, *remarks(test, held))]
     blocks: list[Block] = [*notes]
     if test.is_finite:
         blocks.append(chart_of(test, loaded, file))
-    blocks.append(Verdict(verdict(test), "bold" if test.suggestion else "bold red"))
+    blocks.append(Verdict(verdict(test, held), "bold" if test.suggestion else "bold red"))
     if test.suggestion is not None and not is_handed_over(typed[0]):
         blocks.append(Command(next_command(test.suggestion, typed)))
     result = "" if test.suggestion is None else f"{test.suggestion!r}\n"
     code = 0 if test.suggestion else NO_ANSWER if test.is_finite else DIVERGED
-    return Answer(blocks, as_data(test, loaded), result, code)
+    return Answer(blocks, as_data(test, loaded, held), result, code)
 
 
-def verdict(test: RangeTest) -> str:
+def verdict(test: RangeTest, held: HeldRates | None = None) -> str:
     """The line that sums up."""
-    reading = test.reading[0].upper() + test.reading[1:] + "."
+    told = test.reading if held is None or not held.rates else f"{test.reading}; {held.reading}"
+    reading = told[0].upper() + told[1:] + "."
     return reading if test.suggestion is None else f"{reading} Suggested: {KEY}={test.suggestion!r}."
 
 
-def remarks(test: RangeTest) -> list[str]:
+def remarks(test: RangeTest, held: HeldRates | None = None) -> list[str]:
     """What has to be known beside the suggestion."""
+    if held is not None and held.rates and held.best is None:
+        return [f"the network may only be slow to begin: --steps {4 * test.steps} may tell more"]
     if test.suggestion is None or test.largest_stable is None:
         return []
     told = []
@@ -103,7 +114,7 @@ def chart_of(test: RangeTest, loaded: Loaded, file: Path | None) -> Chart:
     return Chart(title, [panel], file=file)
 
 
-def as_data(test: RangeTest, loaded: Loaded) -> dict[str, Any]:
+def as_data(test: RangeTest, loaded: Loaded, held: HeldRates | None = None) -> dict[str, Any]:
     """What ``--json`` tells."""
     curve = [
         {"lr": lr, "loss": loss, "raw_loss": raw} for lr, loss, raw in zip(test.lrs, test.losses, test.raw, strict=True)
@@ -121,4 +132,5 @@ def as_data(test: RangeTest, loaded: Loaded) -> dict[str, Any]:
         "to": test.high,
         "steps": test.steps,
         "curve": curve,
+        "held": [asdict(each) for each in held.rates] if held is not None else [],
     }

@@ -60,10 +60,10 @@ def diagnose(
     the best of them: with 3 seeds, after which it may only give up, then with 8, which is the one verdict. It is
     `compare`'s, on validation data; test data is left alone. -q prints the verdict, the rule and the change.
     """
-    check_options(references, verify, probe, rounds, max_time)
-    if verify and write is not None:
-        check_target(write, "another name, or remove it first")
-    found = ask("diagnose", references, runs_dir, fail_on=fail_on, write=None if verify else write, png=png)
+    check_options(references, verify, probe, rounds, max_time, write)
+    to = None if verify else write
+    as_table = form in ("csv", "latex")
+    found = ask("diagnose", references, runs_dir, fail_on=fail_on, write=to, png=png, as_table=as_table)
     talks = form not in ("quiet", "json")
     with StopRequests(None if max_time is None else seconds(max_time)) as stop:
         try:
@@ -75,14 +75,18 @@ def diagnose(
             raise typer.Exit(stop.asked.exit_code if stop.asked else STOPPED) from None
 
 
-def check_options(references: list[str], verify: bool, probe: bool, rounds: int, max_time: str | None) -> None:
-    """Raises UsageError for options that need others, or one run."""
+def check_options(
+    references: list[str], verify: bool, probe: bool, rounds: int, max_time: str | None, write: Path | None
+) -> None:
+    """Raises UsageError for options that need others, or one run, and for a file that is there already."""
     if rounds > 1 and not verify:
         raise UsageError("--rounds goes together with --verify", fix="Add --verify, or leave it out.")
     if max_time is not None and not (verify or probe):
         raise UsageError("--max-time goes together with --verify or --probe", fix="Add one, or leave it out.")
     if len(references) > 1 and (verify or probe):
         raise UsageError(f"{'--verify' if verify else '--probe'} is of one run", fix="Name one run or group.")
+    if verify and write is not None:
+        check_target(write, "another name, or remove it first")
 
 
 def with_tests(found: Answer, reference: str, runs_dir: Path, stop: StopRequests, talks: bool) -> Answer:
@@ -108,4 +112,5 @@ def with_verdict(
     told = import_module("tuner.cli.verifying").verified(reference, runs_dir, rounds, stop, write, talks)
     kept = [block for block in found.blocks if not isinstance(block, Command)]
     result = told.result if told.data["rounds"] else found.result
-    return replace(found, blocks=[*kept, *told.blocks], data={**found.data, "verify": told.data}, result=result)
+    data, code = {**found.data, "verify": told.data}, told.exit_code or found.exit_code
+    return replace(found, blocks=[*kept, *told.blocks], data=data, result=result, exit_code=code)

@@ -13,9 +13,9 @@ from tuner.cli.shared import EMPTY, RUNS, Overrides, RunsDir, ask, check_picture
 from tuner.config.load import load
 from tuner.data.tabular.asked import check_config
 from tuner.errors import ConfigError, NotFoundError, UsageError
+from tuner.notebook import find_settings
 from tuner.paths import expanded, path_of
 from tuner.runs.family import find_group
-from tuner.shipped import find_config
 
 CONFIG = "A config as for `train`, or a run, whose config is tested."
 STEPS = "Steps of the test; default: 100, or as many as the whole training has."
@@ -42,20 +42,21 @@ def lr_find(
 
     A copy of the network is trained, by the config's own optimizer, batches, augmentation and dropout, while the
     learning rate grows from step to step, until the loss is four times its best. The suggestion is where the loss falls
-    fastest: a start, around which a few trainings tell more.
+    fastest: a start, around which a few trainings tell more. Where the loss hardly falls, as in deep networks that are
+    slow to begin, usual rates are held for as many steps each.
     """
     check_picture(output)
     check_ends(low, high)
     named = named_config(expanded(config), runs_dir)
-    return ask("lr_find", load(find_config(named), overrides), [named, *overrides], steps, low, high, output)
+    return ask("lr_find", load(find_settings(named), overrides), [named, *overrides], steps, low, high, output)
 
 
 def named_config(reference: str, runs_dir: Path) -> str:
-    """What `find_config` knows: the reference itself, or the folder of the run, or of the first one of the group, that
-    it names. Raises ConfigError, UsageError for a table, NotFoundError."""
+    """What `find_settings` knows: the reference itself, or the folder of the run, or of the first one of the group,
+    that it names. Raises ConfigError, UsageError for a table, NotFoundError."""
     check_config(reference)
     try:
-        find_config(reference)
+        find_settings(reference)
     except ConfigError as error:
         try:
             return str(find_group(reference, runs_dir).first.path)

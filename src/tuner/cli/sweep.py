@@ -21,6 +21,7 @@ from tuner.errors import ConfigError, UsageError
 from tuner.opening import Request, command_line
 from tuner.paths import expanded, normal, path_of
 from tuner.render.text import write
+from tuner.runs.files import CONFIG as CONFIG_FILE
 from tuner.runs.find import instead_of_config
 from tuner.runs.folder import is_sweep
 from tuner.shipped import check_target, find_config
@@ -123,16 +124,12 @@ def found_source(config: str, runs_dir: Path, run: str | None) -> tuple[str, Pat
     """The config file, the folder of the runs and the sweep's name: of a sweep's folder, or its name, its own."""
     if run is not None:
         run = normal(run)
+    named = Path(config).parent if Path(config).name == CONFIG_FILE else Path(config)
+    for place in (named, runs_dir / config):
+        if run is None and is_sweep(place):
+            path = place if place.name not in ("", ".", "..") else place.resolve()
+            return str(path / CONFIG_FILE), path.parent, path.name
     try:
-        path = Path(config).parent if Path(config).name == "config.yaml" else Path(config)
-        if not is_sweep(path):
-            path = runs_dir / config
-        if "\0" not in config and is_sweep(path) and run is None:
-            return (
-                str(path / "config.yaml"),
-                path.resolve().parent if path.name in ("", ".") else path.parent,
-                path.resolve().name,
-            )
         return find_config(config), runs_dir, run
     except ConfigError as error:
         raise instead_of_config(config, runs_dir) or error from None

@@ -25,7 +25,7 @@ from tuner.durable.reading import json_line
 from tuner.errors import ConfigError, TunerError
 from tuner.events import Ended, EpochDone, Event, Failed, GroupEvent, MemberTold, Started
 from tuner.figures import number
-from tuner.notebook import begin, settle
+from tuner.notebook import begin, find_settings, settle
 from tuner.opening import Answered, Request, Session, command_line
 from tuner.paths import expanded, normal
 from tuner.refit import note as refit_note
@@ -41,7 +41,6 @@ from tuner.runs.find import instead_of_config, resolve
 from tuner.runs.folder import Run, glance, members, read
 from tuner.runs.trials import trial_of
 from tuner.runs.values import Condition, judge, parse_requirements
-from tuner.shipped import find_config
 from tuner.stopping import StopRequests
 
 CONFIG = "A YAML file, a run folder, a shipped config's name, or - for stdin."
@@ -112,7 +111,7 @@ def train(
         run, runs_dir = Path(config).resolve().name, Path(config).parent  # a run folder: that very run goes on
     check_config(config)
     try:
-        source = find_config(config)
+        source = find_settings(config)
     except ConfigError as error:
         raise instead_of_config(config, runs_dir) or error from None
     family = parse_members(seeds, splits, folds)

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from tuner.answer import Answer, Block, Note
 from tuner.asks.diagnose.writing import write_config
-from tuner.errors import HeldError
+from tuner.errors import BUG, HeldError
 from tuner.events import Ended, EpochDone, Failed
 from tuner.figures import number
 from tuner.members import Executor, staying, train_alone, train_whole
@@ -40,7 +40,12 @@ def verified(
     told = list(blocks(chain))
     if write is not None:
         told.append(written(chain, write))
-    return Answer(told, as_data(chain), result(chain))
+    return Answer(told, as_data(chain), result(chain), exit_code_of(chain))
+
+
+def exit_code_of(chain: Chain) -> int:
+    """That of a bug where one was met on the way."""
+    return BUG if any(trial.is_bug for each in chain.rounds for trial in each.trials) else 0
 
 
 def written(chain: Chain, file: Path) -> Block:

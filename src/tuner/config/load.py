@@ -21,6 +21,7 @@ from tuner.data.source import Dataset
 from tuner.document.files import MAX_BYTES, decode, folder_of, is_handed_over, located, read_bytes
 from tuner.document.nodes import Items, Map, Node, Place, Scalar, shown
 from tuner.document.parsing import parse, parse_value
+from tuner.durable.reading import damaged
 from tuner.errors import OVERRIDE, ConfigError, Fault, Faults
 from tuner.packages import packages
 from tuner.paths import run_name
@@ -83,9 +84,13 @@ def read(
     return replace(loaded, origins=kept, notes=notes, source=data, sweep=tuple(documents.sweep))
 
 
-def load_config(source: str) -> Config:
-    """What the language alone tells of the config in the file `source`: its data is not opened. Raises ConfigError."""
-    return settings_of(source, (), read_source(source))[0]
+def kept_config(file: Path, content: bytes) -> Config:
+    """What the language alone tells of the config.yaml of a run, which holds that. Raises NotFoundError where it is
+    damaged: nobody wrote it by hand."""
+    try:
+        return settings_of(str(file), (), content)[0]
+    except ConfigError as error:
+        raise damaged(file, error.faults[0].message) from None
 
 
 def settings_of(source: str, overrides: Sequence[str], given: bytes) -> tuple[Config, set[str]]:

@@ -13,7 +13,7 @@ from inspect import cleandoc
 from tuner.bounds import Null, Part, Schema
 from tuner.choice import Choice, Section, fold, kinds_below, setting
 from tuner.config.settings import Config
-from tuner.config.sweep import Sweep
+from tuner.config.sweep_settings import Sweep
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 OTHER = "[^A-Za-z0-9]*"

@@ -12,8 +12,9 @@ from functools import cached_property
 import numpy as np
 
 from tuner.data.cache import cached, place_of
-from tuner.data.card.facts import Card, card_of
+from tuner.data.card.facts import Card, Reference, card_of
 from tuner.data.card.making import make
+from tuner.data.card.reference import reference_of
 from tuner.data.drawing import draw, random_bits, shuffled_indices
 from tuner.data.encoding import encode, fitted
 from tuner.data.source import (
@@ -71,6 +72,8 @@ class Splits:
     fingerprint: str
     overlap: int = 0
     """Samples that are in two of the parts, which none may be."""
+    reference: Reference | None = None
+    """What a ready config gets on the same data, where that is known."""
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -83,7 +86,7 @@ class Splits:
         """What it looks like; of more than a little data it is remembered for the next run."""
         is_much = self.train.x.size > MADE_ANEW
         place = place_of("cards", [self.fingerprint, repr(self.description)]) if is_much else None
-        return cached(place, lambda: make(self), card_of)
+        return replace(cached(place, lambda: make(self), card_of), reference=self.reference)
 
 
 def load(dataset: Dataset) -> Splits:
@@ -213,6 +216,7 @@ def split(dataset: Dataset, raw: Raw) -> Splits:
         target_mean=target_mean,
         target_scale=target_scale,
         overlap=overlap(*(part for part in (train, chosen.validation, chosen.test) if part is not None)),
+        reference=reference_of(source, len(train)),
         fingerprint=fingerprint(raw, (train, chosen.validation, chosen.test), y, source.reads_to_open and known),
     )
 

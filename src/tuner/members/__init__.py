@@ -19,7 +19,7 @@ from tuner.config.comparison import meaning_hash
 from tuner.config.load import load
 from tuner.crash import report
 from tuner.data.splits import load as split
-from tuner.errors import BUG, NotFoundError, ResourceError, TunerError
+from tuner.errors import BUG, NotFoundError, TunerError
 from tuner.events import Ended, Event, Failed, GroupEvent, MemberTold, Started
 from tuner.members.opening import Alone, GroupSession, command_of, hold
 from tuner.opening import Answered, Request, open_session
@@ -110,19 +110,18 @@ def train_alone(
 
 
 def train_whole(session: GroupSession, stop: StopRequests, executor: str | Executor = "local") -> Generator[GroupEvent]:
-    """`train_group`, which in the end raises ResourceError or NotFoundError where a member could not be trained."""
-    failed: tuple[varied.Key, Failed] | None = None
+    """`train_group`, which in the end raises the TunerError of the family's exit code where a member could not be
+    trained."""
+    failed: list[tuple[varied.Key, Failed]] = []
     for event in train_group(session, stop, executor):
         yield event
         if isinstance(event, MemberTold) and isinstance(event.event, Failed):
-            failed = failed or (event.key, event.event)
+            failed.append((event.key, event.event))
     assert isinstance(event, Ended)  # noqa: S101 - it comes last
     code = event.status["exit_code"]
-    if failed is not None and stop.asked is None and code not in PASSED_OVER:
-        kind = ResourceError if code == ResourceError.exit_code else NotFoundError
-        key, told = failed
-        named = varied.named(session.varies, key)
-        raise kind(f"{event.run}: {named} could not be trained: {told.message}", fix=told.fix)
+    if failed and stop.asked is None and code not in PASSED_OVER:
+        key, told = next((each for each in failed if each[1].exit_code == code), failed[0])
+        raise told.as_error(f"{event.run}: {varied.named(session.varies, key)} could not be trained")
 
 
 def group_code(codes: Collection[int]) -> int:

@@ -22,8 +22,9 @@ POWERS = 4.0
 """Powers of ten from the optimizer's default rate to either end, over `STEPS` steps and more: for adam 1e-7 to 10."""
 STOP = 4.0
 """A smoothed loss of so many times its best ends the test."""
-LEAST_FALL = 0.01
-"""Share of the first loss; a loss that falls by less has not fallen."""
+LEAST_FALL, STILL_FALLING = 0.1, 0.01
+"""Shares of the first loss; a fall by less tells no rate: it may be all that one answer for all samples brings. While
+the loss still falls at the last rate, the first part of a fall is enough."""
 SAFETY = 3.0
 """How far below the largest stable rate a suggestion stays: where batches are noisy both nearly coincide, and what was
 stable for a few steps falls apart in the long run."""
@@ -63,6 +64,13 @@ class RangeTest:
         return len(self.lrs) < self.steps or not math.isfinite(self.losses[-1])
 
     @property
+    def fall(self) -> str:
+        """By how much the loss fell, where that is too little."""
+        known = [loss for loss in self.losses if math.isfinite(loss)]
+        share = 1 - min(known) / known[0] if known and known[0] > 0 else 0.0
+        return f"the loss falls by no more than {share:.0%}" if share >= 0.005 else "the loss does not fall"
+
+    @property
     def factor(self) -> float | None:
         """The config's rate as a multiple of the suggestion."""
         return None if self.suggestion is None else self.lr / self.suggestion
@@ -74,7 +82,7 @@ class RangeTest:
         if not self.is_finite:
             return "the loss is not finite before the first step, so that it is not the learning rate's fault"
         if self.suggestion is None or self.largest_stable is None or self.factor is None:
-            return f"the loss does not fall at any learning rate {span}"
+            return f"{self.fall} at any learning rate {span}"
         where = "close to that"
         if self.lr > self.largest_stable:
             where = "beyond what is stable"
@@ -162,7 +170,8 @@ def found(lrs: Sequence[float], losses: Sequence[float]) -> tuple[float | None, 
     if not known:
         return None, None
     least = known.index(min(known))
-    if known[0] - known[least] <= LEAST_FALL * known[0]:
+    needed = STILL_FALLING if least == len(known) - 1 else LEAST_FALL
+    if known[0] - known[least] <= needed * known[0]:
         return None, None
     falls = [(known[min(at + 1, least)] - known[at - 1], at) for at in range(1, least + 1)]
     return lrs[min(falls)[1]], lrs[least]

@@ -76,6 +76,12 @@ class Evidence:
         column = f"val_{self.metric}"
         return self.course(column) if any(column in row for row in self.run.rows) else []
 
+    @property
+    def tested(self) -> float:
+        """The metric on test data; NaN where they were not measured."""
+        value = (self.run.status.get("test") or {}).get(self.metric)
+        return math.nan if value is None else float(value)
+
     @cached_property
     def best(self) -> int:
         """The position of the best epoch, by the monitor; the last where it was never finite."""

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tuner.durable.reading import JSON_LIMIT, damaged, read_bytes, shown
+from tuner.durable.reading import JSON_LIMIT, damaged, json_bytes, read_bytes, shown
 from tuner.errors import NotFoundError
 from tuner.options.metrics import column
 from tuner.runs.files import NOT_BEGUN
-from tuner.runs.folder import SWEEP, Run, about_in, folders_in, glance, is_group, is_run, is_sweep
+from tuner.runs.folder import FORMAT, SWEEP, Run, about_in, folders_in, glance, is_group, is_run, is_sweep
 from tuner.runs.identity import Identity
 
 PRUNED, FAILED = "pruned", "failed"
@@ -106,6 +106,10 @@ class SweepHead:
             "spaces": [{"before": number, "space": space} for number, space in self.spaces],
             "trials": {str(number): trial.as_json() for number, trial in self.trials.items()},
         }
+
+    def as_bytes(self) -> bytes:
+        """sweep.json."""
+        return json_bytes({"format": FORMAT, **self.as_json()})
 
     @property
     def confirmed(self) -> dict[int | None, Path]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tuner.config.sweep import Halving
+from tuner.config.sweep_settings import Halving
 from tuner.errors import NotFoundError
 from tuner.figures import duration, mean, plural, scaled
 from tuner.runs.folder import Run, glance, runs_in

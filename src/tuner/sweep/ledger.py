@@ -11,7 +11,7 @@ from typing import Any
 
 from tuner.config.searched import takes_whole
 from tuner.config.space import Space, space_of
-from tuner.config.sweep import Pruner
+from tuner.config.sweep_settings import Pruner
 from tuner.durable.writing import write_file
 from tuner.errors import NotFoundError
 from tuner.monitor import oriented
@@ -20,7 +20,6 @@ from tuner.runs.folder import SWEEP, Run
 from tuner.runs.lock import Lock
 from tuner.runs.sweep import FAILED, PRUNED, SweepHead, Trial, ranked, read_sweep
 from tuner.sweep.halving import Due, Progress, due
-from tuner.sweep.opening import head_bytes
 
 TURN = 60.0
 """Seconds to wait for another process that writes sweep.json: it takes a fraction of one."""
@@ -138,7 +137,7 @@ class Ledger:
         if self.clock is not None:
             changes["spent"] = max(self.head.spent, self.clock())
         self.head = replace(self.head, trials={**self.head.trials, **trials}, **changes)
-        write_file(self.path / SWEEP, head_bytes(self.head))
+        write_file(self.path / SWEEP, self.head.as_bytes())
         self._read = self._sign()
         for number in trials:
             self.progress[number] = self._progress(self.head.trials[number])

@@ -17,7 +17,7 @@ from tuner.errors import NotFoundError, UsageError
 from tuner.opening import Request, Session, identified
 from tuner.runs.creating import create_held, now
 from tuner.runs.files import CONFIG, ORIGINS, SOURCE
-from tuner.runs.folder import FORMAT, SWEEP, folders_in, is_sweep
+from tuner.runs.folder import SWEEP, folders_in, is_sweep
 from tuner.runs.lock import Lock, making
 from tuner.runs.sweep import SweepHead, read_sweep
 
@@ -59,18 +59,13 @@ class SweepSession(Session):
             CONFIG: self.config_file(),
             SOURCE: loaded.source,
             ORIGINS: json_bytes(dict(loaded.origins)),
-            SWEEP: head_bytes(head),
+            SWEEP: head.as_bytes(),
         }
 
     def config_file(self) -> bytes:
         settings = {**self.search.settings.plain(), "planner": self.search.planner, "space": self.search.space.plain(),
                     "metric": self.search.metric}  # fmt: skip
         return to_yaml({**self.loaded.resolved, "sweep": settings}).encode()
-
-
-def head_bytes(head: SweepHead) -> bytes:
-    """sweep.json."""
-    return json_bytes({"format": FORMAT, **head.as_json()})
 
 
 def open_sweep(

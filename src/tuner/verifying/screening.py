@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner.durable.reading import list_folder
-from tuner.errors import NotFoundError, ResourceError
+from tuner.errors import BUG
 from tuner.members.opening import Alone
 from tuner.monitor import best_index
 from tuner.opening import identified, look_up
@@ -29,7 +29,7 @@ PART = 4
 @dataclass(frozen=True)
 class Trial:
     """A candidate after so many `epochs` of one seed: the judged metric of the best of them, and that of the run itself
-    up to there; None where there is none. `reason` says why a candidate has none."""
+    up to there; None where there is none. `reason` says why a candidate has none, `is_bug` that tuner is to blame."""
 
     candidate: Candidate
     path: Path
@@ -37,6 +37,7 @@ class Trial:
     value: float | None
     base_value: float | None
     reason: str = ""
+    is_bug: bool = False
 
 
 def epochs_of(base: Base, candidates: Sequence[Candidate]) -> int:
@@ -53,7 +54,7 @@ def screen(base: Base, run: Run, candidates: Sequence[Candidate], metric: str, c
     """Trains each candidate with the seed of `run`, the newest of its base. None is needed for a single candidate. A
     trial ranks: one that is behind the run goes on to the verdict, too, for what is slow at first may be good at last.
 
-    Raises StoppedError, ResourceError or NotFoundError where none could be trained.
+    Raises StoppedError, and a TunerError where none could be trained.
     """
     if len(candidates) < 2:
         return []
@@ -73,9 +74,8 @@ def screen(base: Base, run: Run, candidates: Sequence[Candidate], metric: str, c
     words = {name: candidate.words for name, candidate in named.items()}
     failed = crew.alone(runs, words, epochs) if runs else {}
     if len(failed) == len(named):
-        first = next(iter(failed.values()))
-        kind = ResourceError if first.exit_code == ResourceError.exit_code else NotFoundError
-        raise kind(f"no change could be trained: {first.message}", fix=first.fix)
+        bugs = [each for each in failed.values() if each.exit_code == BUG]
+        raise [*bugs, *failed.values()][0].as_error("no change could be trained")
     before = _up_to(run, epochs, metric)
     return [
         replace(_trial(candidate, crew.runs_dir / name, metric, failed.get(name)), base_value=before)
@@ -97,7 +97,7 @@ def _unused(runs_dir: Path, name: str, taken: Iterable[str]) -> Path:
 
 def _trial(candidate: Candidate, path: Path, metric: str, failed: Failed | None) -> Trial:
     if failed is not None:
-        return Trial(candidate, path, 0, None, None, failed.message)
+        return Trial(candidate, path, 0, None, None, failed.message, failed.exit_code == BUG)
     run = glance(path)
     found = value(run, parse_metric(metric)) if run.state == "finished" else None
     return Trial(candidate, path, len(run.rows), found, None, "" if found is not None else run.state)

@@ -58,7 +58,8 @@ def ask(
     behind: Collection[Path] = (),
 ) -> Answer:
     """The curves of runs and groups over an axis, those of `behind` faint; a picture of them is kept in `file`. Without
-    `drawn` there are the data alone, of however many runs.     Raises UsageError, and NotFoundError where a run that was named is damaged or nothing is left to draw.
+    `drawn` there are the data alone, of however many runs. Raises UsageError, and NotFoundError where a run that was
+    named is damaged or nothing is left to draw.
     """
     if axis not in AXES:
         raise UsageError(f"there is no x axis {axis}", fix=nearest_of(axis, AXES))

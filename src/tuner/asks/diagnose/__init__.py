@@ -9,9 +9,12 @@ from typing import Any
 
 from tuner.answer import Answer, Block, Column, Command, Note, Table, Text, Verdict
 from tuner.asks.diagnose.picture import picture
+from tuner.asks.diagnose.table import table_of
 from tuner.asks.diagnose.writing import command, write_next
 from tuner.choice import nearest_of
+from tuner.data.card.facts import Reference
 from tuner.diagnosis import Diagnosis, diagnose, evidence_of
+from tuner.diagnosis import reference as reference_in
 from tuner.document.writing import flow
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, TunerError, UsageError
@@ -34,8 +37,10 @@ def ask(
     fail_on: Sequence[str] = (),
     write: Path | None = None,
     png: Path | None = None,
+    as_table: bool = False,
 ) -> Answer:
-    """What is wrong with each run; of a group, with most of its members. Raises UsageError, NotFoundError."""
+    """What is wrong with each run; of a group, with most of its members; `as_table`: in one table for all of them.
+    Raises UsageError, NotFoundError."""
     for each in fail_on:
         if each not in FAIL_ON:
             raise UsageError(f"--fail-on cannot be {shown(each)}", fix=nearest_of(each, FAIL_ON))
@@ -43,6 +48,7 @@ def ask(
         raise UsageError(f"{'--write' if write else '--png'} is of one run", fix="Name one run or group.")
     blocks: list[Block] = []
     told, lines, is_met = [], [], False
+    judged: list[tuple[Path, Diagnosis]] = []
     damaged: list[Note] = []
     for reference in references:
         try:
@@ -53,7 +59,8 @@ def ask(
                 raise
             damaged.append(Note(error.line, problem=True))
             continue
-        blocks += [*notes, *_blocks(group, evidence, diagnosis)]
+        judged.append((group.path, diagnosis))
+        blocks += [*notes, *([] if as_table else _blocks(group, evidence, diagnosis))]
         data = as_data(group, diagnosis)
         told.append(data)
         first = diagnosis.findings[0].rule if diagnosis.findings else "-"
@@ -63,6 +70,7 @@ def ask(
             blocks.append(write_next(run, diagnosis, write))
         if png is not None:
             blocks.insert(0, picture(evidence, diagnosis, png))  # what to type stays last
+    blocks += [table_of(judged)] if as_table else []
     data = told[0] if len(references) == 1 else {"runs": told, "damaged": [note.text for note in damaged]}
     return Answer([*damaged, *blocks], data, "".join(lines), NotFoundError.exit_code if damaged else int(is_met))
 
@@ -159,6 +167,7 @@ def _blocks(group: Group, evidence: Evidence, diagnosis: Diagnosis) -> list[Bloc
         blocks.append(Text("No rule knows why: look at the curves, and at samples that it gets wrong."))
     for number, found in enumerate(diagnosis.findings, 1):
         blocks += _of_finding(number, found)
+    blocks += [Text(_compared(known))] if (known := reference_in(evidence)) is not None else []
     if outcome.stage == "healthy":
         blocks += [Text(advice) for advice in costs(evidence)]
     if diagnosis.risks:
@@ -169,6 +178,14 @@ def _blocks(group: Group, evidence: Evidence, diagnosis: Diagnosis) -> list[Bloc
     if changed is not None:
         blocks.append(Command(command(evidence.run, changed.change)))
     return blocks
+
+
+def _compared(known: Reference) -> str:
+    """What a ready config gets on the same data, in a sentence."""
+    parts = {"training": known.train, "validation": known.validation}
+    told = [f"{there.mean:.4f} ± {there.std:.4f} on {part} data" for part, there in parts.items()]
+    what = f"{known.metric}: {', '.join(told)} (mean ± sd of {plural(known.runs, 'split')})"
+    return f"What the ready config {known.config} gets on the same data by {what}."
 
 
 def _of_finding(number: int, found: Finding) -> list[Block]:

@@ -15,8 +15,7 @@ from tuner.runs.values import parse_metric, value
 NAMES = {
     "range_test": "learning-rate range test",
     "one_batch": "a single batch",
-    "zero_input": "inputs of zero",
-    "shuffled_labels": "shuffled labels",
+    "controls": "worthless inputs, worthless labels",
     "initializers": "initializers",
 }
 

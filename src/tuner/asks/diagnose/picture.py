@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tuner.answer import Chart
 from tuner.chart import Line, Panel, Pen
-from tuner.diagnosis import Diagnosis, expected
+from tuner.diagnosis import Diagnosis, expected, reference
 from tuner.quantities import LAYER
 from tuner.runs.evidence import Evidence
 from tuner.runs.files import LayerRow
@@ -36,9 +36,24 @@ def _curves(evidence: Evidence, metric: str) -> Panel:
     within, whose = expected(evidence)
     if metric == evidence.metric and whose:
         lines.append(Line(f"{whose} on new samples", epochs, [within] * len(epochs), pen=Pen.number(2)))
+        lines += _of_reference(evidence, parts, epochs)
     values = [value for line in lines for value in line.y if value is not None and value > 0]
     is_wide = metric == "loss" and bool(values) and max(values) > 20 * min(values)
     return Panel(metric, lines, best=evidence.best + 1, log=is_wide)
+
+
+def _of_reference(evidence: Evidence, parts: Sequence[str], epochs: Sequence[float]) -> list[Line]:
+    """What a ready config gets on the same data: its mean, and a standard deviation to either side as a band."""
+    known = reference(evidence)
+    if known is None:
+        return []
+    lines = []
+    for place, part in enumerate(parts):
+        there = known.train if part == "train" else known.validation
+        band = (there.mean - there.std, there.mean + there.std)
+        pen, label = Pen.number(5 + place), f"{known.config} on {WORDS[part]} data"
+        lines.append(Line(label, epochs, [there.mean] * len(epochs), [band] * len(epochs), pen=pen))
+    return lines
 
 
 def _layers(evidence: Evidence, key: str) -> Panel | None:

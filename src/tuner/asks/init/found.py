@@ -56,12 +56,12 @@ def look(path: Path, target: str | None, task: str, source: Table, given: Mappin
     gaps = "drop" if seen[target].missing else "error"
     column = source.replace(target=target, task=task, missing_target=gaps).target_column(seen[target])
     rows, told = sampled(path, source, facts), {source.id, source.group, source.time}
-    dropped = {name: why for name, why in to_drop(facts, rows, target).items() if name not in told}
+    is_class = bool(column.categories)
+    dropped = {name: why for name, why in to_drop(facts, rows, target, is_class=is_class).items() if name not in told}
     dropped |= dict.fromkeys(source.drop, "as asked")
-    meant = "classes" if column.categories else "numbers"
+    meant = "classes" if is_class else "numbers"
     found = Found(path, facts, seen[target], meant, reason(seen[target], meant), given, dropped)
-    near = nearly(facts, rows, target) if meant == "numbers" else {}
-    return replace(found, remarks=tuple(remarks(found, near)))
+    return replace(found, remarks=tuple(remarks(found, nearly(facts, rows, target, is_class=is_class))))
 
 
 def reason(target: Seen, task: str) -> str:
@@ -73,7 +73,7 @@ def reason(target: Seen, task: str) -> str:
     return f"{target.distinct} different numbers" if target.kind == "number" else asked.about(target)
 
 
-def remarks(found: Found, near: dict[str, float]) -> Iterator[str]:
+def remarks(found: Found, near: dict[str, str]) -> Iterator[str]:
     """What a person should know of a table beside its dropped columns."""
     target, rows = found.target, sum(found.facts.rows)
     gaps = {seen.name: seen.missing for seen in found.facts.columns if seen.missing and seen.name not in found.dropped}
@@ -81,7 +81,7 @@ def remarks(found: Found, near: dict[str, float]) -> Iterator[str]:
         yield f"missing, of {rows:,} rows: {some(told, 20)}"
     for name, value in near.items():
         if name not in found.dropped:
-            yield f"{name} nearly gives {target.name} away (correlation {value:.3f}): is it known beforehand?"
+            yield f"{name} nearly gives {target.name} away ({value}): is it known beforehand?"
     if found.task == "classes" and is_unequal(target):
         low, high = min(target.counts), max(target.counts)
         names = [target.categories[target.counts.index(count)] for count in (low, high)]

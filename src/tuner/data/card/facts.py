@@ -98,9 +98,30 @@ class Scores:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """The mean and standard deviation of a metric over runs."""
+
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the ready `config` gets on these data by `metric`: over so many `runs`, each with its own split and seed,
+    in their best epochs."""
+
+    config: str
+    metric: Literal["accuracy", "r2"]
+    runs: int
+    train: Spread
+    validation: Spread
+
+
+@dataclass(frozen=True)
 class Card:
     """What the data of a run looks like. `shift` is of validation and test, where there are any; `gives_away` is None
-    where no column of a table alone tells the target."""
+    where no column of a table alone tells the target, `reference` where the data do not come with tuner, or are
+    changed."""
 
     prior: Prior
     inputs: Inputs
@@ -108,8 +129,10 @@ class Card:
     equal: Equal
     gives_away: Given | None
     scores: Scores
+    reference: Reference | None = None
 
 
+METRICS = ("accuracy", "r2")
 _TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),
     "str": (str,),
@@ -122,10 +145,11 @@ _TYPES: dict[str, tuple[type, ...]] = {
 def card_of(told: dict[str, Any]) -> Card:
     """A card of what JSON holds. Raises KeyError, TypeError or ValueError for what is none."""
     prior, shift, scores, given = told["prior"], told["shift"], told["scores"], told["gives_away"]
+    reference = told.get("reference")  # an older tuner knew none
     shares = tuple(prior["shares"])
     if not all(type(share) in (int, float) for share in shares) or not isinstance(shift, dict):
         raise ValueError("prior, shift")
-    if scores["metric"] not in ("accuracy", "r2"):
+    if scores["metric"] not in METRICS:
         raise ValueError("scores")
     models = {name: _read(Score, scores[name]) for name in ("chance", "linear", "kernel")}
     return Card(
@@ -135,7 +159,16 @@ def card_of(told: dict[str, Any]) -> Card:
         _read(Equal, told["equal"]),
         None if given is None else _read(Given, given),
         _read(Scores, scores, metric=scores["metric"], **models),
+        None if reference is None else reference_from(reference),
     )
+
+
+def reference_from(told: dict[str, Any]) -> Reference:
+    """A reference of what JSON holds. Raises KeyError, TypeError or ValueError for what is none."""
+    if told["metric"] not in METRICS:
+        raise ValueError("reference")
+    parts = {part: _read(Spread, told[part]) for part in ("train", "validation")}
+    return _read(Reference, told, metric=told["metric"], **parts)
 
 
 def _read(kind: type[Kind], told: dict[str, Any], **known: Any) -> Kind:

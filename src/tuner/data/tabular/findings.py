@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
+from tuner.data.card.giving import EVEN, TOLD, by_value
 from tuner.data.columns import LEAST_ROWS, SAME, is_numeric
 from tuner.data.tabular.blocks import TableFile
 from tuner.data.tabular.cells import numbers, texts
@@ -19,6 +21,8 @@ MOST_ROWS, MOST_CELLS = 20_000, 20_000_000
 """Of a larger table only every n-th row is compared with others."""
 NEAR = 0.95
 """The correlation with the target from which on a column may tell it."""
+CHANCE = -20.0
+"""The logarithm of the chance that other rows of the same value have the same class, below which it is none."""
 _ID = re.compile(r"(^|[_ .-])id$|(?<=[a-z])I[Dd]$", re.ASCII)
 """How columns are called that name a row: ``id``, ``user_id``, ``PassengerId``."""
 
@@ -41,20 +45,20 @@ def _plain(cells: pl.Series, seen: Seen, table: TableFile) -> pl.Series:
     return texts(cells, table.dialect, numeric=is_numeric(seen.categories)) if seen.kind != "date" else cells
 
 
-def to_drop(facts: Facts, rows: pl.DataFrame, target: str) -> dict[str, str]:
-    """Why columns are no inputs, by name; `rows` are `sampled`."""
+def to_drop(facts: Facts, rows: pl.DataFrame, target: str, *, is_class: bool) -> dict[str, str]:
+    """Why columns are no inputs, by name; `rows` are `sampled`, the target is a class or a number."""
     others = [seen for seen in facts.columns if seen.name != target]
-    found = {seen.name: next(_reasons(seen, facts, rows, target), "") for seen in others}
+    found = {seen.name: next(_reasons(seen, facts, rows, target, is_class), "") for seen in others}
     return {name: why for name, why in found.items() if why}
 
 
-def _reasons(seen: Seen, facts: Facts, rows: pl.DataFrame, target: str) -> Iterator[str]:
+def _reasons(seen: Seen, facts: Facts, rows: pl.DataFrame, target: str, is_class: bool) -> Iterator[str]:
     """The first reason against a column, if there is one."""
     if seen.distinct == 0:
         yield "has no value"
     elif seen.distinct == 1 and not seen.missing:
         yield f"is the same in every row: {seen.categories[0]}" if seen.categories else "is the same in every row"
-    elif given := gives_away(rows[seen.name], rows[target]):
+    elif given := gives_away(rows[seen.name], rows[target], is_class=is_class):
         yield f"gives the target away? {given}"
     elif twin := next((each.name for each in facts.columns if is_twin(seen, each, rows)), ""):
         yield f"is the same as {twin}"
@@ -89,23 +93,43 @@ def is_twin(seen: Seen, other: Seen, rows: pl.DataFrame) -> bool:
     return about[0] == about[1] and rows[seen.name].equals(rows[other.name])
 
 
-def gives_away(cells: pl.Series, target: pl.Series) -> str:
-    """How a column tells the target, "" if it does not: each of its values stands for one of the target's, or it rises
-    and falls with it."""
+def gives_away(cells: pl.Series, target: pl.Series, *, is_class: bool) -> str:
+    """How a column tells the target, "" if it does not: each of its values stands for one of the target's, of a class
+    several may; or it rises and falls with it."""
     pairs = pl.DataFrame([cells.alias("a"), target.alias("b")]).drop_nulls()
     if len(pairs) < LEAST_ROWS:
         return ""
     kinds = pairs["a"].n_unique()
     if 1 < kinds <= len(pairs) / 2 and kinds == pairs["b"].n_unique() == pairs.n_unique():
         return "one is the other" if cells.equals(target) else "each of its values stands for one of the target's"
+    if is_class and 1 < kinds <= len(pairs) / 2 and kinds == pairs.n_unique():
+        _, counts = np.unique(pairs["b"].to_numpy(), return_counts=True)
+        if (len(pairs) - kinds) * math.log(counts.max() / len(pairs)) < CHANCE:
+            return f"each of its {kinds:,} values stands for one class"
     linear = abs(correlation(pairs["a"], pairs["b"]))
     return f"correlation {linear:.4f}" if linear > SAME else ""
 
 
-def nearly(facts: Facts, rows: pl.DataFrame, target: str) -> dict[str, float]:
-    """Columns of numbers that come near a target of numbers, by name, with their correlation."""
-    found = {seen.name: correlation(rows[seen.name], rows[target]) for seen in facts.columns if seen.name != target}
-    return {name: value for name, value in found.items() if abs(value) > NEAR}
+def nearly(facts: Facts, rows: pl.DataFrame, target: str, *, is_class: bool) -> dict[str, str]:
+    """Columns of numbers that come near a target, by name, and how near: of numbers by their correlation, of classes by
+    what the nearest known number tells of rows held out."""
+    found: dict[str, str] = {}
+    for name in (seen.name for seen in facts.columns if seen.name != target and seen.kind == "number"):
+        if not is_class and abs(value := correlation(rows[name], rows[target])) > NEAR:
+            found[name] = f"correlation {value:.3f}"
+        elif is_class and (share := alone(rows[name], rows[target])) >= TOLD:
+            found[name] = f"alone it tells {share:.1%} of rows held out, each class counting alike"
+    return found
+
+
+def alone(cells: pl.Series, target: pl.Series) -> float:
+    """The balanced accuracy with which a column of numbers tells a class, learned of every other row and tried on the
+    rest; 0 where there are few rows, or hardly any but of one class."""
+    pairs = pl.DataFrame([cells.alias("a"), target.cast(pl.String).alias("b")]).drop_nulls()
+    classes, y = np.unique(pairs["b"].to_numpy(), return_inverse=True)
+    if len(pairs) < LEAST_ROWS or np.bincount(y).max() >= EVEN * len(y):
+        return 0.0
+    return by_value(pairs["a"].to_numpy(), y, np.arange(len(y)) % 2 == 0, len(classes))
 
 
 def correlation(a: pl.Series, b: pl.Series) -> float:

@@ -16,8 +16,8 @@ from tuner.config.load import load
 from tuner.config.searched import takes_whole
 from tuner.config.space import Range, Space, space_of
 from tuner.config.sweep import Search, load_search
-from tuner.config.sweep_settings import Halving, NoPruner
 from tuner.errors import ConfigError
+from tuner.options.pruners import Halving, NoPruner
 from tuner.sweep.halving import Progress, due
 from tuner.sweep.planner import Drawn, plan
 

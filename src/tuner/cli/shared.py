@@ -9,10 +9,10 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 from typer import Argument, Option
@@ -119,6 +119,23 @@ def training(command: Callable[..., None]) -> Callable[..., Any]:
         command(**given, manner=Manner(seconds(wait), *others))
 
     return _with_options(shown, flags, instead="manner")
+
+
+def given_as(kind: type, instead: str) -> Callable[[Callable[..., None]], Callable[..., Any]]:
+    """A command that has an option for each field of the dataclass `kind`, and is told them as one, its parameter
+    `instead`."""
+    hints = get_type_hints(kind, include_extras=True)
+    plain = kind()
+    flags = {field.name: (hints[field.name], getattr(plain, field.name)) for field in fields(kind)}
+
+    def taking(command: Callable[..., None]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def shown(**given: Any) -> None:
+            command(**{instead: kind(**{name: given.pop(name) for name in flags})}, **given)
+
+        return _with_options(shown, flags, instead=instead)
+
+    return taking
 
 
 def _with_options(command: Callable[..., Any], added: dict[str, tuple[Any, Any]], instead: str) -> Callable[..., Any]:

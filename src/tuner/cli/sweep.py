@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer import Argument, Option
 
-from tuner.cli.shared import EMPTY, Manner, Overrides, offers, seconds, training
+from tuner.cli.shared import EMPTY, Manner, Overrides, given_as, offers, seconds, training
 from tuner.config.loaded import Loaded
 from tuner.config.sweep import Search, load_search
 from tuner.durable.reading import json_line, shown
@@ -43,47 +44,72 @@ MANY = 10_000
 
 
 @dataclass(frozen=True)
+class Options:
+    """What the command line may say beside the config."""
+
+    grid: Annotated[list[str], Option(metavar="KEY=V,V", help=GRID)] = field(default_factory=list)
+    space: Annotated[list[str], Option(metavar="'KEY=A..B [log]'", help=SPACE)] = field(default_factory=list)
+    trials: Annotated[int | None, Option(metavar="N", help=TRIALS)] = None
+    planner: Annotated[str | None, Option(metavar="NAME", help=PLANNER)] = None
+    metric: Annotated[str | None, Option(metavar="NAME", help=METRIC)] = None
+    run: Annotated[str | None, Option(metavar="NAME", help="Name the sweep's folder yourself.")] = None
+    again: Annotated[bool, Option("--again", help="Begin another sweep, in a new folder.")] = False
+    extend: Annotated[bool, Option("--extend", help=EXTEND)] = False
+    retry: Annotated[str | None, Option(metavar="failed", help=RETRY)] = None
+    budget: Annotated[str | None, Option(metavar="TIME", help=BUDGET)] = None
+    max_time: Annotated[str | None, Option(metavar="TIME", help=MAX_TIME)] = None
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what would be trained, and train nothing.")] = False
+    write: Annotated[Path | None, Option(parser=path_of, metavar="FILE", help=WRITE)] = None
+    yes: Annotated[bool, Option("-y", "--yes", help="Do not ask, however many trials there are.")] = False
+
+    def check(self) -> None:
+        """Raises UsageError for values that no option takes."""
+        if self.retry not in (None, "failed"):
+            raise UsageError(f"--retry takes failed, not {shown(self.retry)}", fix="--retry failed")
+        if self.write is not None:
+            check_target(self.write, "another name, or remove it first")
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What they stand for in the language: overrides, each with its option. Raises UsageError."""
+        found = {f"sweep.space.{key}={values}": f"--grid {key}" for key, values in map(_listed, self.grid)}
+        found |= {f"sweep.space.{key}={values}": f"--space {key}" for key, values in map(_ranged, self.space)}
+        more = {"trials": self.trials, "planner": self.planner, "metric": self.metric}
+        return found | {f"sweep.{key}={value}": f"--{key}" for key, value in more.items() if value is not None}
+
+
+@dataclass(frozen=True)
 class Asked:
-    """What was asked for on the command line, the config and the space read and checked."""
+    """What was asked for on the command line, the config and the space read and checked. `overrides` are of the config,
+    `settings` what the options stand for."""
 
     source: str
     overrides: tuple[str, ...]
-    options: Mapping[str, str]
+    settings: Mapping[str, str]
     loaded: Loaded
     search: Search
     request: Request
-    extend: bool
-    retry: bool
-    budget: float | None
-    target: Path | None
-    quiet: bool
-    as_json: bool
+    options: Options
+    manner: Manner
+
+    @property
+    def budget(self) -> float | None:
+        """In seconds."""
+        return None if self.options.budget is None else seconds(self.options.budget)
 
     def tell(self, data: Mapping[str, Any]) -> None:
         """A line of --json."""
-        if self.as_json and not self.quiet:
+        if self.manner.as_json and not self.manner.quiet:
             write(sys.stdout, json_line(data))
 
 
 @training
+@given_as(Options, "options")
 def sweep(
     config: Annotated[str, Argument(metavar="CONFIG", help=CONFIG, autocompletion=offers("configs"))],
     overrides: Overrides = EMPTY,
-    grid: Annotated[list[str], Option(metavar="KEY=V,V", help=GRID)] = EMPTY,
-    space: Annotated[list[str], Option(metavar="'KEY=A..B [log]'", help=SPACE)] = EMPTY,
-    trials: Annotated[int | None, Option(metavar="N", help=TRIALS)] = None,
-    planner: Annotated[str | None, Option(metavar="NAME", help=PLANNER)] = None,
-    metric: Annotated[str | None, Option(metavar="NAME", help=METRIC)] = None,
-    run: Annotated[str | None, Option(metavar="NAME", help="Name the sweep's folder yourself.")] = None,
-    again: Annotated[bool, Option("--again", help="Begin another sweep, in a new folder.")] = False,
-    extend: Annotated[bool, Option("--extend", help=EXTEND)] = False,
-    retry: Annotated[str | None, Option(metavar="failed", help=RETRY)] = None,
-    budget: Annotated[str | None, Option(metavar="TIME", help=BUDGET)] = None,
-    max_time: Annotated[str | None, Option(metavar="TIME", help=MAX_TIME)] = None,
-    dry_run: Annotated[bool, Option("--dry-run", help="Say what would be trained, and train nothing.")] = False,
-    write: Annotated[Path | None, Option(parser=path_of, metavar="FILE", help=WRITE)] = None,
-    yes: Annotated[bool, Option("-y", "--yes", help="Do not ask, however many trials there are.")] = False,
     *,
+    options: Options,
     manner: Manner,
 ) -> None:
     """\b
@@ -98,26 +124,22 @@ def sweep(
     test data, which no trial has touched. The same command goes on where it was, up to as many trials, never more.
     -q prints the folder of what to take: the best, once it is confirmed, or the config's own where nothing beats it.
     """
-    if retry not in (None, "failed"):
-        raise UsageError(f"--retry takes failed, not {shown(retry)}", fix="--retry failed")
-    if write is not None:
-        check_target(write, "another name, or remove it first")
-    source, runs_dir, run = found_source(expanded(config), manner.runs_dir, run)
-    options = options_of(grid, space, {"trials": trials, "planner": planner, "metric": metric})
-    loaded, search = load_search(source, overrides, options, endless=budget is not None or max_time is not None)
-    if search.trials is not None and search.trials > MANY and not (yes or dry_run):
-        raise UsageError(
-            f"these are {search.trials:,} trials", fix="--yes trains them; --planner random --trials 40 some."
-        )
-    request = Request(runs_dir, run, again, manner.wait, command_line())
-    asked = Asked(source, tuple(overrides), options, loaded, search, request, extend, retry is not None,
-                  None if budget is None else seconds(budget), write, manner.quiet, manner.as_json)  # fmt: skip
-    from tuner.cli.sweeping import dry, searched  # what help and mistakes do not need
-
-    if dry_run:
-        raise typer.Exit(dry(asked))
-    with StopRequests(None if max_time is None else seconds(max_time)) as stop:
-        raise typer.Exit(searched(asked, stop, time.monotonic()))
+    began = time.monotonic()
+    options.check()
+    source, runs_dir, run = found_source(expanded(config), manner.runs_dir, options.run)
+    limit = None if options.max_time is None else seconds(options.max_time)
+    endless = options.budget is not None or limit is not None
+    loaded, search = load_search(source, overrides, options.settings, endless=endless)
+    if search.trials is not None and search.trials > MANY and not (options.yes or options.dry_run):
+        fix = "--yes trains them; --planner random --trials 40 some of them."
+        raise UsageError(f"these are {search.trials:,} trials", fix=fix)
+    request = Request(runs_dir, run, options.again, manner.wait, command_line())
+    asked = Asked(source, tuple(overrides), options.settings, loaded, search, request, options, manner)
+    sweeping = import_module("tuner.cli.sweeping")  # what help and mistakes do not need
+    if options.dry_run:
+        raise typer.Exit(sweeping.dry(asked))
+    with StopRequests(limit) as stop:
+        raise typer.Exit(sweeping.searched(asked, stop, began))
 
 
 def found_source(config: str, runs_dir: Path, run: str | None) -> tuple[str, Path, str | None]:
@@ -133,13 +155,6 @@ def found_source(config: str, runs_dir: Path, run: str | None) -> tuple[str, Pat
         return find_config(config), runs_dir, run
     except ConfigError as error:
         raise instead_of_config(config, runs_dir) or error from None
-
-
-def options_of(grid: Iterable[str], space: Iterable[str], settings: Mapping[str, Any]) -> dict[str, str]:
-    """What the options stand for in the language: overrides, each with its option. Raises UsageError."""
-    found = {f"sweep.space.{key}={values}": f"--grid {key}" for key, values in map(_listed, grid)}
-    found |= {f"sweep.space.{key}={values}": f"--space {key}" for key, values in map(_ranged, space)}
-    return found | {f"sweep.{key}={value}": f"--{key}" for key, value in settings.items() if value is not None}
 
 
 def _listed(text: str) -> tuple[str, str]:

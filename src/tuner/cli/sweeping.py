@@ -19,7 +19,7 @@ from tuner.durable.writing import write_file
 from tuner.errors import STOPPED
 from tuner.events import Ended, Failed, MemberTold, SweepBegun, SweepEvent, TrialEnded, TrialTold
 from tuner.figures import number, plural
-from tuner.members import staying
+from tuner.members import local, staying
 from tuner.paths import reference, typed
 from tuner.render.sweep import ConfirmView, SweepView
 from tuner.render.talk import Talk
@@ -41,18 +41,16 @@ if TYPE_CHECKING:
 
 def opened(asked: Asked) -> SweepSession:
     """The sweep, found or to be made."""
-    return open_sweep(asked.source, asked.overrides, asked.options, asked.loaded, asked.search, asked.request,
-                      extend=asked.extend)  # fmt: skip
+    return open_sweep(asked.source, asked.overrides, asked.settings, asked.loaded, asked.search, asked.request,
+                      extend=asked.options.extend)  # fmt: skip
 
 
 def dry(asked: Asked) -> int:
     """Says what would be trained: how much of it, and the first trials; the exit code."""
-    from tuner.members.local import at_once
-
     session = opened(asked)
     ledger = Ledger.read(session.path) if session.path else None
     search, trials = asked.search, ledger.head.trials if ledger else {}
-    told = cost(session, at_once(session.identity), ledger)
+    told = cost(session, local.at_once(session.identity), ledger)
     size = search.settings.generation
     count = size if search.trials is None else min(size, max(0, search.trials - len(trials)))
     before = {at: (trial.values, ledger.progress[at]) for at, trial in trials.items()} if ledger else {}
@@ -62,10 +60,10 @@ def dry(asked: Asked) -> int:
     data = {"trials": told.trials, "epochs": told.epochs, "confirming": told.confirming, "seconds": told.seconds,
             "bytes": told.bytes, "planner": search.planner, "metric": search.metric,
             "next": [search.space.overrides(point) for point in points]}  # fmt: skip
-    if asked.as_json:
+    if asked.manner.as_json:
         write_out(sys.stdout, json_line(data))
         return 0
-    if not asked.quiet:
+    if not asked.manner.quiet:
         with Talk(sys.stderr) as talk:
             say(talk, [("dry run", f"nothing is trained; {told.words}")])
     for at, point in zip(numbers, points, strict=False):
@@ -76,7 +74,7 @@ def dry(asked: Asked) -> int:
 def searched(asked: Asked, stop: StopRequests, began: float) -> int:
     """Searches, confirms, tells; the exit code."""
     session = opened(asked)
-    talk_to = None if asked.quiet or asked.as_json else sys.stderr
+    talk_to = None if asked.manner.quiet or asked.manner.as_json else sys.stderr
     with staying() as by:
         at_once = by.at_once(session.identity)
         searching = Searching(session, stop, by)
@@ -108,7 +106,7 @@ def search_for(asked: Asked, searching: Searching, talk: Talk) -> int:
     names = {name: () if isinstance(values, Range) else values
              for name, values in asked.search.space.parameters.items()}  # fmt: skip
     view = SweepView(talk, names, asked.loaded.epochs)
-    for event in searching.course(retry=asked.retry):
+    for event in searching.course(retry=asked.options.retry is not None):
         view.show(event)
         for data in told(event, asked.search.metric):
             asked.tell(data)
@@ -156,15 +154,15 @@ def finish(asked: Asked, session: SweepSession, code: int, talk_to: Any) -> int:
     verdict = confirmed(ledger.head) if code == 0 else None
     best = ledger.best(1)
     taken = verdict.path if verdict else ledger.path / trial_folder(best[0]) if best else ledger.path
-    if asked.target is not None and best and code == 0:
+    if asked.options.write is not None and best and code == 0:
         write_best(asked, ledger, verdict)
-    if asked.as_json:
+    if asked.manner.as_json:
         data = {"event": "end", "run": str(ledger.path), **summary(ledger, verdict), "exit_code": code}
         write_out(sys.stdout, json_line(data))
         return code
     with Talk(talk_to) as talk:
         say(talk, ended_pairs(asked, ledger, verdict, code))
-    if asked.quiet or not sys.stdout.isatty():
+    if asked.manner.quiet or not sys.stdout.isatty():
         write_out(sys.stdout, str(taken))
     return code
 
@@ -197,8 +195,8 @@ def ended_pairs(asked: Asked, ledger: Ledger, verdict: Confirmed | None, code: i
         pairs.append(("verdict", verdict.words))
     if code != 0:
         pairs.append(("next", shlex.join(asked.request.going_on(ledger.path, ("tuner", "sweep", str(ledger.path))))))
-    elif asked.target is not None and best:
-        pairs.append(("next", f"tuner train {typed(asked.target)}"))
+    elif asked.options.write is not None and best:
+        pairs.append(("next", f"tuner train {typed(asked.options.write)}"))
     else:
         pairs.append(("next", f"tuner show {reference(ledger.path)}"))
     return pairs
@@ -214,5 +212,5 @@ def write_best(asked: Asked, ledger: Ledger, verdict: Confirmed | None) -> None:
     head.append(
         f"# {verdict.words}" if verdict else f"# the best of {plural(len(ledger.progress), 'trial')}; not confirmed"
     )
-    assert asked.target is not None  # noqa: S101 - it is written
-    write_file(asked.target, "\n".join([*head, to_yaml(loaded.resolved)]).encode())
+    assert asked.options.write is not None  # noqa: S101 - it is written
+    write_file(asked.options.write, "\n".join([*head, to_yaml(loaded.resolved)]).encode())

@@ -12,11 +12,12 @@ from tuner.config.loaded import Loaded
 from tuner.config.reader import Reader
 from tuner.config.searched import SPACE, check_key, check_shape, check_values, entries, inside, ranges, takes_whole
 from tuner.config.space import Space, space_of
-from tuner.config.sweep_settings import Anything, Halving, Sweep
+from tuner.config.sweep_settings import Anything, Sweep
 from tuner.document.nodes import Map, Node, Place, shown, to_plain
 from tuner.errors import ConfigError, Faults
 from tuner.monitor import EPOCH
 from tuner.options.metrics import Column, column
+from tuner.options.pruners import Halving
 
 
 @dataclass(frozen=True)

@@ -91,9 +91,10 @@ class SweepHead:
         space: Mapping[str, Any] = self.asked["space"]
         return space
 
-    def as_json(self) -> dict[str, Any]:
-        """sweep.json, but for its format."""
-        return {
+    def as_bytes(self) -> bytes:
+        """sweep.json."""
+        about = {
+            "format": FORMAT,
             "name": self.name,
             "created": self.created,
             "tags": list(self.tags),
@@ -106,10 +107,7 @@ class SweepHead:
             "spaces": [{"before": number, "space": space} for number, space in self.spaces],
             "trials": {str(number): trial.as_json() for number, trial in self.trials.items()},
         }
-
-    def as_bytes(self) -> bytes:
-        """sweep.json."""
-        return json_bytes({"format": FORMAT, **self.as_json()})
+        return json_bytes(about)
 
     @property
     def confirmed(self) -> dict[int | None, Path]:

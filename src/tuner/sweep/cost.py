@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tuner.config.sweep_settings import Halving
 from tuner.errors import NotFoundError
 from tuner.figures import duration, mean, plural, scaled
+from tuner.options.pruners import Halving
 from tuner.runs.folder import Run, glance, runs_in
 from tuner.runs.values import parse_metric, value
 from tuner.sweep.ledger import Ledger

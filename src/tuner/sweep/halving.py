@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tuner.config.sweep_settings import Halving, Pruner
+from tuner.options.pruners import Halving, Pruner
 from tuner.runs.sweep import ranked
 
 ENDED = ("finished", "diverged", "pruned", "failed")

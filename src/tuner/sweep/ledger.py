@@ -9,12 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tuner.config.searched import takes_whole
-from tuner.config.space import Space, space_of
-from tuner.config.sweep_settings import Pruner
 from tuner.durable.writing import write_file
 from tuner.errors import NotFoundError
 from tuner.monitor import oriented
+from tuner.options.pruners import Pruner
 from tuner.runs.files import ENDED, Row
 from tuner.runs.folder import SWEEP, Run
 from tuner.runs.lock import Lock
@@ -67,10 +65,6 @@ class Ledger:
     def direction(self) -> str:
         """Which way the searched metric is better."""
         return self.head.direction
-
-    @property
-    def space(self) -> Space:
-        return space_of(self.head.space, takes_whole)
 
     @property
     def generation(self) -> int:

@@ -120,8 +120,7 @@ def test_states_verdicts_and_identity_are_explained() -> None:
     from dataclasses import fields
 
     from tuner.asks.compare.words import VERDICTS
-    from tuner.runs.family import DAMAGED
-    from tuner.runs.files import STATES
+    from tuner.runs.files import DAMAGED, STATES
     from tuner.runs.identity import Identity
 
     for word in (*STATES, DAMAGED, *VERDICTS, *(field.name for field in fields(Identity))):

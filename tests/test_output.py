@@ -1,6 +1,7 @@
 """What the commands print at 100 columns without colour, on run folders that an older commit of tuner made.
 
-Those folders (tests/cases/older) hold no weights: what is shown comes from the small files alone.
+Those folders (tests/cases/older, and sweeps with a sweep) hold no weights: what is shown comes from the small files
+alone.
 """
 
 from __future__ import annotations
@@ -44,6 +45,19 @@ COMMANDS = {
     "init": "init flowers.csv --target color",
     "init-columns": "init flowers.csv",
     "predict-help": "predict --help",
+    "sweep-help": "sweep --help",
+    "sweep-runs": "runs --runs-dir sweeps",
+    "sweep-runs-members": "runs --runs-dir sweeps --members state=finished",
+    "sweep-show": "show small-1 --runs-dir sweeps",
+    "sweep-show-trials": "show small-1 trials --runs-dir sweeps",
+    "sweep-show-space": "show small-1 space --runs-dir sweeps",
+    "sweep-show-json": "show small-1 --runs-dir sweeps --json",
+    "sweep-show-md": "show small-1 --runs-dir sweeps --md",
+    "sweep-effects": "show small-1 effects --runs-dir sweeps",
+    "sweep-trial": "show small-1/trial-2 --runs-dir sweeps",
+    "sweep-compare": "compare small-1 --runs-dir sweeps",
+    "sweep-diff": "diff small-1 --runs-dir sweeps --only config",
+    "sweep-remove": "remove small-1 small-1/trial-2 --runs-dir sweeps",
     "lr-find-help": "lr-find --help",
     "early-stop": "early-stop lr-0.01 --patience 1,2",
     "diagnose": "diagnose lr-0.001/seed-0 lr-0.01",
@@ -71,6 +85,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The older runs at another path than they were made at, and a config."""
     folder = tmp_path_factory.mktemp("output")
     shutil.copytree(CASES / "older", folder / "runs")
+    shutil.copytree(CASES / "sweeps", folder / "sweeps")
     (folder / "small.yaml").write_text((CASES / "older" / "lr-0.01" / "seed-0" / "source.yaml").read_text())
     rows = [f"{('red', 'blue')[at % 7 % 2]},{at * 37 % 61 / 8},{at},{at % 9 or ''}" for at in range(60)]
     (folder / "flowers.csv").write_text("\n".join(["color,size,nr1,age", *rows, ""]))

@@ -16,12 +16,13 @@ Edges = list[tuple[float, float, float] | None]
 @dataclass(frozen=True)
 class Pen:
     """How a line is told from the others: places in the lists of colours, of strokes and marks (in an image), and of
-    signs (in a terminal). Lists that are shorter are begun again."""
+    signs (in a terminal). Lists that are shorter are begun again. A `faint` one is thin and grey."""
 
     color: int
     stroke: int
     mark: int
     sign: int
+    faint: bool = False
 
     @classmethod
     def number(cls, index: int) -> Pen:
@@ -34,7 +35,8 @@ class Line:
     """One curve: `y` over `x`, both of one length; a gap where a value is missing or not finite.
 
     A group's mean has a `band` from the lowest to the highest member beside each point, and `changes`: where the mean
-    is from then on one of another number of members. A smoothed curve has its `raw` values behind it.
+    is from then on one of another number of members. A smoothed curve has its `raw` values behind it. `apart`: its
+    points stand for themselves and are not joined.
     """
 
     label: str
@@ -44,6 +46,7 @@ class Line:
     raw: Sequence[float | None] = ()
     changes: Sequence[tuple[float, float, int]] = ()  # x, y, members
     pen: Pen | None = None
+    apart: bool = False
 
     def points(self, log: bool = False) -> Points:
         """The points in order, None for a gap; on a log axis what is outside 1e-100 to 1e100 is one too."""
@@ -66,7 +69,7 @@ class Line:
 class Panel:
     """Curves that share their axes. `best` is the best epoch, which stands at `best_at` on the x axis; a `strip` is a
     thin panel below the others; `whole`: x counts something; `log_x`: its axis is logarithmic, and all x are above 0.
-    `y_label` says at length what the title names."""
+    `y_label` says at length what the title names. With `names` x is a place among these, from 0 on."""
 
     title: str
     lines: Sequence[Line]
@@ -78,6 +81,7 @@ class Panel:
     whole: bool = True
     y_label: str = ""
     log_x: bool = False
+    names: Sequence[str] = ()
 
     def pens(self) -> list[Pen]:
         return [line.pen or Pen.number(index) for index, line in enumerate(self.lines)]
@@ -87,6 +91,10 @@ class Panel:
         found = [each for line in self.lines for each in (*line.points(self.log), *line.raw_points(self.log)) if each]
         edges = [edge for line in self.lines for edge in line.edges(self.log) if edge]
         return [*found, *((x, end) for x, *ends in edges for end in ends)]
+
+    def width(self) -> list[float]:
+        """All x that the axis has to hold; of names half a place beside the first and the last."""
+        return [-0.5, len(self.names) - 0.5] if self.names else [x for x, _ in self.extent()]
 
 
 def is_shown(value: float | None) -> bool:

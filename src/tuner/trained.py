@@ -21,12 +21,13 @@ from tuner.errors import NotFoundError, UsageError
 from tuner.loop import Normalizer, chunk_size
 from tuner.network import Network, build
 from tuner.options.layers.base import PlanError
-from tuner.paths import path_of
+from tuner.paths import path_of, typed
 from tuner.plan import plan
 from tuner.runs.data import MEASURED, Data, read_data
 from tuner.runs.files import BEST, CONFIG
 from tuner.runs.find import resolve_run
 from tuner.runs.folder import glance
+from tuner.runs.trials import let_go
 from tuner.state import load_weights
 
 
@@ -172,6 +173,9 @@ def model_of(run: Path) -> Model:
     """
     found = glance(run)
     config = kept_config(run / CONFIG, found.content(CONFIG))
+    if gone := let_go(found):
+        again = f"`tuner train {typed(run / CONFIG)}` trains it for itself"
+        raise NotFoundError(f"{shown(run)} has no weights: {gone}", fix=f"{again}; the best trials have theirs.")
     weights, data = found.content(BEST), read_data(found)
     try:
         planned = plan(config.model, data.shape, config.loss.units(len(data.classes)), features(data.columns))

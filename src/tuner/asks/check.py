@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,9 @@ from tuner.runs.files import (
     read_status,
 )
 from tuner.runs.find import resolve
-from tuner.runs.folder import GROUP, folders_in, glance_group, is_group, is_run, members, natural, read
+from tuner.runs.folder import GROUP, SWEEP, folders_in, glance_group, is_run, kind_of, members, natural, read
+from tuner.runs.sweep import read_sweep
+from tuner.runs.trials import as_told, let_go
 from tuner.shipped import find_config
 
 
@@ -138,13 +140,15 @@ def of_runs(path: Path) -> Answer:
     runs: list[dict[str, Any]] = []
     errors: list[TunerError] = []
     for place in _places(path):
-        found = {error.message: error for error in (_of_group(place) if place.name == GROUP else faults_of_run(place))}
+        head = {GROUP: glance_group, SWEEP: read_sweep}.get(place.name)
+        found = {error.message: error for error in (_of_head(place, head) if head else faults_of_run(place))}
         errors += found.values()
-        if not found and place.name == GROUP:
+        if not found and head:
             lines.append(f"{place}: whole")
         elif not found:
-            run, names = read(place), [folder.name for folder in checkpoints(place)]
+            run, names = as_told(read(place)), [folder.name for folder in checkpoints(place)]
             counts = f"{plural(len(run.rows), 'epoch')}, {plural(len(names), 'checkpoint')}"
+            counts += ", its weights were let go" * bool(let_go(run))
             lines.append(f"{place}: {run.state}, {counts}, all checksums agree")
             runs.append({"run": str(place), "checkpoints": names})
     told = [one for error in errors for one in error.as_json()["errors"]]
@@ -157,17 +161,18 @@ def of_runs(path: Path) -> Answer:
 
 
 def _places(path: Path) -> list[Path]:
-    """The run in a folder, or the runs in it and in the groups in it, and each group's group.json."""
+    """The run in a folder, or the runs in it and in the groups and sweeps in it, and each one's group.json or
+    sweep.json."""
     if is_run(path):
         return [path]
-    folders = sorted(folders_in(path), key=lambda folder: natural(folder.name))
-    groups = [path, *filter(is_group, folders)]
-    return [place for group in groups for place in (group / GROUP, *members(group)) if os.path.lexists(place)]
+    inside = sorted(folders_in(path), key=lambda folder: natural(folder.name))
+    below = [place for folder in inside if kind_of(folder) in ("group", "sweep") for place in _places(folder)]
+    return [place for place in (path / GROUP, path / SWEEP, *members(path), *below) if os.path.lexists(place)]
 
 
-def _of_group(file: Path) -> Iterator[NotFoundError]:
+def _of_head(file: Path, look: Callable[[Path], object]) -> Iterator[NotFoundError]:
     try:
-        glance_group(file.parent)
+        look(file.parent)
     except NotFoundError as error:
         yield error
 
@@ -184,7 +189,7 @@ def faults_of_run(path: Path) -> Iterator[NotFoundError]:
     else:
         if meaning_hash(run.config) != run.identity.config_hash:
             yield damaged(path / CONFIG, f"it is not the config that {IDENTITY} names")
-        if run.state == "finished" and not names:
+        if run.state == "finished" and not names and not let_go(run):
             yield NotFoundError(f"{shown(path)} has no checkpoints, though it finished")
         if (run.rows or names) and not os.path.lexists(path / STATUS):
             fix = f"`tuner train {typed(path)}` goes on from the newest checkpoint and writes it anew."

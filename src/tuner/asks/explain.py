@@ -70,6 +70,7 @@ def _blocks(meaning: Meaning) -> Iterator[Block]:
     if meaning.yaml:
         last += ["In a config:", *(f"  {line}".rstrip() for line in meaning.yaml.rstrip().split("\n"))]
     if meaning.overrides:
-        last.append(f"On the command line: tuner train CONFIG {' '.join(meaning.overrides)}")
+        command = "sweep" if meaning.overrides[0].lstrip("'").startswith("sweep.") else "train"
+        last.append(f"On the command line: tuner {command} CONFIG {' '.join(meaning.overrides)}")
     if last:
         yield Text("\n".join(last))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +17,32 @@ from tuner.options.metrics import column, usual
 from tuner.runs.family import Group, members_table, read_group, why_ended
 from tuner.runs.files import CONFIG, ENDED, LOG, METRICS, TIMING, apart
 from tuner.runs.find import next_command, resolve
-from tuner.runs.folder import Run, is_run, read
+from tuner.runs.folder import Run, kind_of, read
+from tuner.runs.trials import as_told, let_go
 
 FILES = {"config": CONFIG, "metrics": METRICS, "timing": TIMING, "log": LOG}
 PARTS = ("summary", *FILES, "origins", "identity", "files")
+OF_SWEEP = ("trials", "effects", "space")
+"""Parts that a sweep has beside its summary and its config."""
 
 
-def ask(reference: str, part: str, runs_dir: Path) -> Answer:
-    """The result of a run or group, or one part of its folder. Raises UsageError, NotFoundError."""
-    if part not in PARTS:
-        raise UsageError(f"a run has no part {part}", fix=nearest_of(part, PARTS))
+def ask(reference: str, part: str, runs_dir: Path, *, file: Path | None = None, form: str = "") -> Answer:
+    """The result of a run, group or sweep, or one part of its folder; `file` is a picture of a sweep. Raises
+    UsageError, NotFoundError."""
+    if part not in (*PARTS, *OF_SWEEP):
+        raise UsageError(f"a run has no part {part}", fix=nearest_of(part, (*PARTS, *OF_SWEEP)))
     path = resolve(reference, runs_dir)
-    if not is_run(path):
+    kind = kind_of(path)
+    if kind == "sweep":
+        found: Answer = import_module("tuner.asks.sweep.show").ask(path, part, file=file, drawn=form == "html")
+        return found
+    if file is not None:
+        raise UsageError(f"{path} is a {kind}: its picture are its curves", fix=f"tuner curves {path} -o {file}")
+    if part in OF_SWEEP:
+        raise UsageError(f"{path} is a {kind}, and {part} is a part of a sweep", fix=f"tuner show {path}")
+    if kind != "run":
         return _of_group(read_group(path, read), part)
-    run = read(path)
+    run = as_told(read(path))
     data, shown = run_data(run), {"summary": f"{path}\n"}
     if part in FILES:
         blocks = text_of(run, FILES[part])
@@ -119,6 +132,8 @@ def summary(run: Run) -> Pairs:
         lines["test"] = _listed(usual(status["test"], run.monitor))
     if run.rows and column(run.monitor).part:
         lines[run.monitor] = Spark([row.get(run.monitor) for row in run.rows], width=40)
+    if gone := let_go(run):
+        lines["weights"] = gone
     if run.state in ENDED and (found := in_a_line(Group(run.path, {(run.setting("seed"),): run}))):
         lines["found"] = found
     return Pairs([*lines.items(), ("next", Command(next_command(run)))])

@@ -13,18 +13,20 @@ from tuner.document.writing import flow
 from tuner.explain import language
 from tuner.explain.language import kinds
 from tuner.paths import path_of
-from tuner.runs.folder import folders_in, headline, is_group, is_run, members
+from tuner.runs.files import IDENTITY
+from tuner.runs.folder import SWEEP, folders_in, headline, kind_of, natural
 
 
 def runs(ctx: Any, incomplete: str) -> Iterable[str]:
-    """Runs and groups, newest first; after ``GROUP/`` its members."""
+    """Runs, groups and sweeps, newest first; after ``GROUP/`` its members, after ``SWEEP/`` its groups, too."""
     place = path_of(ctx.params.get("runs_dir") or os.environ.get("TUNER_RUNS") or "runs")
-    group, slash, _ = incomplete.partition("/")
+    parent, slash, _ = incomplete.rpartition("/")
     if slash:
-        return (f"{group}/{path.name}" for path in members(place / group))
-    found = [path for path in folders_in(place) if is_run(path) or is_group(path)]
-    found.sort(key=lambda path: (headline(path)[0], path.name), reverse=True)
-    return (path.name for path in found)
+        inside = [path for path in folders_in(place / parent) if kind_of(path)]
+        return (f"{parent}/{path.name}" for path in sorted(inside, key=lambda path: natural(path.name)))
+    found = [(headline(path, SWEEP if kind == "sweep" else IDENTITY)[0], path.name)
+             for path in folders_in(place) if (kind := kind_of(path))]  # fmt: skip
+    return (name for _, name in sorted(found, reverse=True))
 
 
 def configs(ctx: Any, incomplete: str) -> Iterable[str]:  # noqa: ARG001 - typer gives both

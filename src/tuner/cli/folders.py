@@ -14,10 +14,13 @@ from tuner.cli.shared import RUNS, Json, Quiet, RunArgument, RunsArgument, RunsD
 from tuner.durable.reading import json_line, shown
 from tuner.errors import NO, UsageError
 from tuner.figures import plural, scaled
+from tuner.paths import reference
 from tuner.render.text import say_error
 from tuner.runs import moving
 from tuner.runs.find import resolve
-from tuner.runs.folder import is_run, members
+from tuner.runs.folder import is_sweep, kind_of, members
+from tuner.runs.sweep import FAILED, PRUNED
+from tuner.runs.trials import trial_of
 
 YES = "Do not ask; needed where there is no terminal."
 
@@ -32,6 +35,7 @@ def remove(
     """\b
     tuner remove digits-1
     tuner remove digits-2/seed-3                one member: the command that trained the group trains it again
+    tuner remove digits-3                       a sweep with its trials, and what confirms the best of them
     tuner remove --yes $(tuner runs -q state=diverged)
     """
     paths = moving.movable((resolve(each, runs_dir) for each in references), runs_dir)
@@ -54,6 +58,9 @@ def remove(
     if as_json:
         typer.echo(json_line({"removed": list(map(str, paths)), "bytes": sum(sizes)}))
     elif not quiet:
+        for path in paths:
+            if told := _trained_again(path):
+                say_error(f"note: {shown(path)}{told}")
         say_error(f"removed: {scaled(sum(sizes))}B")
 
 
@@ -61,8 +68,21 @@ def _told(path: Path, count: int) -> str:
     """What a folder is, and how much it is."""
     if path.is_symlink():
         return "a link; what it leads to stays"
-    what = "run" if is_run(path) else f"group of {plural(len(members(path)), 'run')}"
-    return f"{what}, {scaled(count)}B"
+    kind, inside = kind_of(path), len(members(path))
+    what = {"group": f"group of {plural(inside, 'run')}", "sweep": f"sweep of {plural(inside, 'trial')}"}.get(
+        kind, "run"
+    )
+    return f"{what}, {scaled(count)}B{_trained_again(path)}"
+
+
+def _trained_again(path: Path) -> str:
+    """What becomes of a part of a sweep that is taken away: it is due again, but for what sweep.json alone tells."""
+    if not is_sweep(path.parent):
+        return ""
+    found = trial_of(path)
+    if found and found[1].told in (PRUNED, FAILED):
+        return f"; its sweep counts it as {found[1].told} all the same"
+    return f"; its sweep trains it again, unless it is removed as a whole: tuner remove {reference(path.parent)}"
 
 
 def rename(

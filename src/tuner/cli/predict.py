@@ -11,6 +11,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from tuner.asks.sweep.verdict import taken
 from tuner.cli.shared import EMPTY, RUNS, Quiet, RunArgument, RunsDir
 from tuner.data.tabular.facts import missing
 from tuner.durable.reading import shown
@@ -21,6 +22,7 @@ from tuner.paths import path_of
 from tuner.render.text import say_error
 from tuner.runs.family import read_group
 from tuner.runs.find import resolve
+from tuner.runs.folder import kind_of
 
 INPUTS = "Tables with the run's columns, or - for standard input. Without: folds answer for their own rows."
 
@@ -40,9 +42,11 @@ def predict(
     tuner predict flowers-1 new.csv -o answers.csv
     tuner predict flowers-1 new.csv --keep name | head
     tuner predict flowers-2 new.csv              a group answers with the mean of its members
+    tuner predict flowers-3 new.csv              a sweep with what it found best, once that is confirmed by the group
     zcat new.csv.gz | tuner predict flowers-1 -
     """
-    group = read_group(resolve(run, runs_dir))
+    path = resolve(run, runs_dir)
+    group = read_group(taken(path) if kind_of(path) == "sweep" else path)
     check_files([Path(each) for each in inputs], output)
     from tuner.predicting import PREDICTION, Strange, predictor, write_rows
 

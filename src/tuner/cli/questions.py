@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from tuner.answer import Answer
-from tuner.asks.show import PARTS
+from tuner.answer import Answer, Note
+from tuner.asks.show import OF_SWEEP, PARTS
 from tuner.cli import commands
 from tuner.cli.shared import (
     EMPTY,
@@ -28,15 +29,18 @@ from tuner.cli.shared import (
 )
 from tuner.paths import path_of
 from tuner.render.text import described
-from tuner.runs.family import find_group
+from tuner.runs.family import Group, find_group
 from tuner.runs.files import CURVES
 
 RESOLVED = "Print every setting as YAML, the layers and the cost."
 FILTER = "'val_accuracy>0.97', optimizer.name=adam, lr=0.01, state=finished, tag=T, name=N, seed=3; all must hold."
 SORT = "Sort by a metric, setting or column; -COLUMN: downwards."
 COLS = "Show these instead; +COLUMN,...: besides the usual ones."
+PART = f"One of {', '.join(PARTS)}; of a sweep also {', '.join(OF_SWEEP)}."
+EFFECTS = "PNG or SVG: each setting of a sweep against what is searched for."
 CHANGED = "A column for each setting that differs between the runs listed."
-MEMBERS = "List the runs of groups, too; filters then ask each run."
+MEMBERS = "List the runs of groups and the trials of sweeps, too; filters then ask each run."
+MOST_TRIALS = 24
 OUTPUT = "PNG or SVG; one run's plain picture: its curves.png."
 LOG = "The y axis; else logarithmic for a loss that falls far."
 SIDES = "2 to 26 runs, groups or configs: a name, folder or @1; a YAML file, a shipped config or - for stdin."
@@ -142,8 +146,10 @@ def runs(
 
     A COLUMN is a setting (optimizer.lr, or lr), a metric (val_accuracy, test_loss, val_loss@last, val_loss@7,
     epochs(val_accuracy>=0.9), parameters, seconds_per_epoch) or one of run, name, when, state, seed, seeds, splits,
-    folds, changed, best (epoch), time, tags. What changed is what differs from the run before of the same config name.
-    A group is one row with the means over its runs; a mean is missing where one of its runs has no value.
+    folds, trials, changed, best (epoch), time, tags. What changed is what differs from the run before of the same
+    config name. A group is one row with the means over its runs; a mean is missing where one of its runs has no value.
+    A sweep is one row with its best trial: what is searched, as it has it, and its values. --members lists the runs of
+    groups, and the trials of sweeps.
     """
     query = import_module("tuner.asks.runs").Query(filters, by, most, cols, only_changed, opened)
     return ask("runs", runs_dir, query, form)
@@ -152,8 +158,10 @@ def runs(
 @asking
 def show(
     reference: RunArgument,
-    part: Annotated[str, Argument(metavar="PART", help=f"One of {', '.join(PARTS)}.")] = "summary",
+    part: Annotated[str, Argument(metavar="PART", help=PART)] = "summary",
+    file: Annotated[Path | None, Option("-o", "--output", parser=path_of, metavar="FILE", help=EFFECTS)] = None,
     runs_dir: RunsDir = RUNS,
+    form: str = "",
 ) -> None:
     """\b
     tuner show digits-1
@@ -161,6 +169,9 @@ def show(
     tuner show digits-2/seed-3
     tuner show @1 metrics
     tuner show digits-1 config
+    tuner show digits-3                         a sweep: what is best, what matters, what lies at an end
+    tuner show digits-3 trials --csv            all of its trials, best first
+    tuner show digits-3 effects -o effects.svg  each of its settings against what is searched for
     """
 
 
@@ -176,22 +187,45 @@ def curves(
     runs_dir: RunsDir = RUNS,
     form: str = "",
 ) -> Answer:
-    """A group is its mean with a band.
+    """A group is its mean with a band, a sweep its best trial before the next best ones.
 
     \b
     tuner curves digits-1
     tuner curves digits-1 digits-2 --metric val_loss -o both.svg
     tuner curves adam sgd --x time              two groups of seeds
     tuner curves adam --members --smooth 0.6
+    tuner curves digits-3                       a sweep: what its trials were searched by
     tuner curves adam --x layer --metric activation_std@0   from layer to layer, before the first step
     """
-    groups = [find_group(reference, runs_dir) for reference in runs]
-    is_plain = not metric and axis == "epoch" and not smooth and log is None
+    groups, behind, searched, left = shown_of(runs, runs_dir, all_of_them=form == "json" and output is None)
+    is_plain = not metric and axis == "epoch" and not smooth and log is None and not searched
+    metric = metric or searched if axis != "layer" else metric
     if output is None and is_plain and form in ("", "quiet") and len(groups) == 1 and groups[0].is_single:
         output = groups[0].path / CURVES
     check_picture(output)
     drawn = form != "json" or output is not None
-    return ask("curves", groups, metric, axis, smooth, log, members, output, drawn)
+    found = ask("curves", groups, metric, axis, smooth, log, members, output, drawn, behind)
+    return replace(found, blocks=[*map(Note, left), *found.blocks])
+
+
+def shown_of(
+    references: list[str], runs_dir: Path, all_of_them: bool
+) -> tuple[list[Group], set[Path], list[str], list[str]]:
+    """The runs and groups whose curves are drawn, of a sweep its best trials; those of them that stand behind its best
+    one; the metrics that are searched for; what is left out."""
+    groups, behind, searched, told = list[Group](), set[Path](), list[str](), list[str]()
+    sweeps = import_module("tuner.asks.sweep.groups")
+    for reference in references:
+        path = sweeps.sweep_named(reference, runs_dir)
+        if path is None:
+            groups.append(find_group(reference, runs_dir))
+            continue
+        trials, metric, left = sweeps.drawn(path, None if all_of_them else MOST_TRIALS)
+        groups += trials
+        behind |= {trial.path for trial in trials[:-1]}
+        searched.append(metric)
+        told += [left] if left else []
+    return groups, behind, list(dict.fromkeys(searched)), told
 
 
 @asking
@@ -211,6 +245,8 @@ def diff(
     tuner diff my.yaml runs/digits-1            has the config changed since?
     git show HEAD:my.yaml | tuner diff - my.yaml --exit-code
     tuner diff base dropout wide                three groups
+    tuner diff digits-3                         a sweep: its config as it was, and what is best
+    tuner diff digits-3/trial-3 digits-3/trial-7
     tuner train a.yaml $(tuner diff a.yaml b.yaml --as-args)
 
     What counts is what settings mean: a setting that is left out is the same as its default, and another choice, with
@@ -240,6 +276,7 @@ def compare(
     tuner compare base a --least-effect 0.005   close enough counts as equivalent
     tuner compare base a --fail-on worse -q     a gate for scripts: exit 1 if worse
     tuner compare base a --metric 'epochs(val_accuracy>=0.9)' --md
+    tuner compare digits-3                      a sweep: what confirms its best trials
     tuner compare d1 a1 d2 a2 --by data --latex ideas by data sets: d1, a1 on one, d2, a2 on another
 
     Better and worse follow an exact sign-flip test of the differences, corrected for the number of comparisons: p is at

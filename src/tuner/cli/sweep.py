@@ -24,7 +24,7 @@ from tuner.paths import expanded, normal, path_of
 from tuner.render.text import write
 from tuner.runs.files import CONFIG as CONFIG_FILE
 from tuner.runs.find import instead_of_config
-from tuner.runs.sweep import is_sweep
+from tuner.runs.folder import is_sweep
 from tuner.shipped import check_target, find_config
 from tuner.stopping import StopRequests
 

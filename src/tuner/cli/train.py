@@ -39,6 +39,7 @@ from tuner.runs.files import CONFIG as CONFIG_FILE
 from tuner.runs.files import ENDED, IDENTITY, apart
 from tuner.runs.find import instead_of_config, resolve
 from tuner.runs.folder import Run, glance, members, read
+from tuner.runs.trials import trial_of
 from tuner.runs.values import Condition, judge, parse_requirements
 from tuner.stopping import StopRequests
 
@@ -105,6 +106,8 @@ def train(
     if run is not None:
         run = normal(run)
     elif not overrides and not again and is_run:
+        if trial_of(Path(config)) and (instead := instead_of_config(config, runs_dir)):
+            raise instead
         run, runs_dir = Path(config).resolve().name, Path(config).parent  # a run folder: that very run goes on
     check_config(config)
     try:

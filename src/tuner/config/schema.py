@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from inspect import cleandoc
 
-from tuner.bounds import Schema
-from tuner.choice import Choice, fold, kinds_below
+from tuner.bounds import Null, Part, Schema
+from tuner.choice import Choice, Section, fold, kinds_below, setting
 from tuner.config.settings import Config
+from tuner.config.sweep_settings import Sweep
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 OTHER = "[^A-Za-z0-9]*"
@@ -24,12 +25,20 @@ EXTENDS: Schema = {
 }
 
 
+class Beside(Section):
+    """What a config file may hold beside the settings of a run."""
+
+    sweep: Sweep | None = setting(
+        Null(Part(Sweep)), "what `tuner sweep` searches, and how; no run has it", default=None
+    )
+
+
 def json_schema() -> Schema:
     """The schema of a config file."""
     schema = Config.schema()
-    schema["properties"] = {"extends": EXTENDS, **schema["properties"]}
+    schema["properties"] = {"extends": EXTENDS, **schema["properties"], **Beside.schema()["properties"]}
     definitions: dict[str, Schema] = {}
-    for kind in kinds_below(Config).values():
+    for kind in (kinds_below(Config) | kinds_below(Beside)).values():
         members = {f"{kind.kind}.{member.name}": _member(kind, member) for member in kind.members.values()}
         forms: list[Schema] = [{"$ref": f"#/$defs/{member}"} for member in members]
         if kind.kind != "layer":  # a layer is always a map with its name; another is a bare name, too, or a map without

@@ -5,65 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
 
-from tuner.bounds import Bound, Integer, Null, Of, OneOf, Part, Schema, Text, kept
-from tuner.choice import Section, nearest, setting
+from tuner.choice import nearest
 from tuner.config.load import SWEEP, documents_of, read, read_source
 from tuner.config.loaded import Loaded
 from tuner.config.reader import Reader
 from tuner.config.searched import SPACE, check_key, check_shape, check_values, entries, inside, ranges, takes_whole
 from tuner.config.space import Space, space_of
+from tuner.config.sweep_settings import Anything, Sweep
 from tuner.document.nodes import Map, Node, Place, shown, to_plain
 from tuner.errors import ConfigError, Faults
 from tuner.monitor import EPOCH
 from tuner.options.metrics import Column, column
-from tuner.options.pruners import Halving, NoPruner, Pruner
-
-
-class Anything(Bound):
-    """The map of a space, which is read with its places."""
-
-    words = plural = "a map of settings, each with a list of values or a range {low: ..., high: ...}"
-    schema: Schema = {"type": "object"}
-    is_map = True
-
-    def check(self, value: Any) -> Any:
-        return kept(value, isinstance(value, dict))
-
-
-class Confirm(Section):
-    """The best trials and the config without any change are trained with other seeds, and compared on test data."""
-
-    top: int = setting(Integer(ge=1, le=19), "how many of the best trials", default=3)
-    seeds: int = setting(Integer(ge=1, le=1000), "seeds each: the first of 0, 1, 2 ... but the config's", default=8)
-
-
-class Sweep(Section):
-    """A search among configs."""
-
-    planner: Literal["auto", "grid", "random", "tpe"] = setting(
-        OneOf("auto", "grid", "random", "tpe"),
-        "grid: every combination; random: points drawn evenly; tpe: points near the good ones (Bergstra et al. 2011); "
-        "auto: grid where trials is null and every setting has values or points, else tpe",
-        default="auto",
-    )
-    seed: int = setting(Integer(ge=0, le=2**32 - 1), "what random and tpe draw by", default=0)
-    trials: int | None = setting(
-        Null(Integer(ge=1, le=100_000)), "how many configs are trained; not with grid", default=None
-    )
-    generation: int = setting(
-        Integer(ge=1, le=10_000),
-        "trials that are planned, and pruned, together, however many are trained at once",
-        default=8,
-    )
-    metric: str | None = setting(Null(Text()), "what is searched for; null: training.monitor", default=None)
-    space: dict[str, Any] = setting(Anything(), "the settings that are searched, and what each may be", default={})
-    prune: Pruner = setting(Of(Pruner), "which trials are given up early; or none", default=NoPruner())
-    keep: int = setting(Integer(ge=0), "how many of the best trials keep their weights", default=3)
-    confirm: Confirm | None = setting(
-        Null(Part(Confirm), empty="none"), "what is made of the best; or none", default=Confirm()
-    )
+from tuner.options.pruners import Halving
 
 
 @dataclass(frozen=True)

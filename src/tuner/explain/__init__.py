@@ -20,6 +20,7 @@ from tuner.document.writing import to_yaml
 from tuner.errors import EXIT_CODES, UsageError
 from tuner.explain.language import (
     default_text,
+    everything,
     example_of_choice,
     example_of_setting,
     find_kind,
@@ -29,7 +30,6 @@ from tuner.explain.language import (
     near,
     overrides,
     plain,
-    settings,
 )
 from tuner.explain.texts import Meaning, Topic, claims, column_text, columns, glossary, proofs, recipe_text, topics
 from tuner.rules import Rule
@@ -83,7 +83,7 @@ def names() -> Iterator[str]:
     for rule in Rule.members.values():
         yield from rule.chinese
     yield "extends"
-    for setting in settings():
+    for setting in everything():
         yield from (setting.key, setting.path, *values_of(setting))
     yield from columns()
     yield from map(str, EXIT_CODES)
@@ -142,7 +142,7 @@ def places(kind: type[Choice]) -> list[str]:
 
 def paths_of(kind: type[Choice]) -> list[str]:
     """The settings whose value is a choice of this kind; ``[]``: a list of them."""
-    found = (f"{setting.path}{'[]' if setting.listed else ''}" for setting in settings() if setting.kind is kind)
+    found = (f"{setting.path}{'[]' if setting.listed else ''}" for setting in everything() if setting.kind is kind)
     return list(dict.fromkeys(found))
 
 
@@ -157,10 +157,10 @@ def row(key: str, field: Field) -> tuple[str, str, str, str]:
 def of_keys(name: str) -> list[Meaning]:
     """The settings at a path; for a last word, those at all its places, like ones together."""
     asked = plain(name.removesuffix(".name"))
-    found = [setting for setting in settings() if plain(setting.path) == asked]
+    found = [setting for setting in everything() if plain(setting.path) == asked]
     if not found:  # the key that a layer is known by is its name
         layers = {(layer, layer.name) for layer in kinds()["layer"].members.values()}
-        alike = (setting for setting in settings() if plain(setting.key) == asked)
+        alike = (setting for setting in everything() if plain(setting.key) == asked)
         found = [setting for setting in alike if (setting.owner, setting.key) not in layers]
     by_path: dict[str, list[Setting]] = {}
     for setting in found:
@@ -175,7 +175,7 @@ def of_keys(name: str) -> list[Meaning]:
 def of_value(name: str) -> list[Meaning]:
     """The settings of which that is one of the values."""
     asked = plain(name)
-    places = [setting.path for setting in settings() if asked in map(plain, values_of(setting))]
+    places = [setting.path for setting in everything() if asked in map(plain, values_of(setting))]
     told = [meaning for path in dict.fromkeys(places) for meaning in of_keys(path)]
     return [replace(meaning, what=f"setting; {name} is one of its values") for meaning in told]
 

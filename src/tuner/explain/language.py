@@ -13,6 +13,7 @@ from typing import Any
 from tuner.bounds import Integer, Number, plural
 from tuner.choice import Choice, Field, Setting, kinds_below, settings_below
 from tuner.config.comparison import leaves, name_of
+from tuner.config.schema import Beside
 from tuner.config.settings import Config
 from tuner.data.source import NumericTarget
 from tuner.document.writing import flow
@@ -21,13 +22,20 @@ from tuner.rules import Rule
 CUTOFF = 0.8
 """How much of two words has to agree (twice the common letters by all letters): a slip or two in a word of ten. The
 first letter is seldom missed: it agrees, or has changed places with the second."""
+SPACE = {"optimizer.lr": {"low": 1e-4, "high": 0.1, "log": True}, "model.dropout": [0, 0.3]}
 LEAST = 4
 """Letters from which on a beginning says something."""
 
 
 def settings() -> tuple[Setting, ...]:
-    """Every setting of the language, of every choice."""
+    """Every setting of a run, of every choice."""
     return settings_below(Config)
+
+
+@cache
+def everything() -> tuple[Setting, ...]:
+    """The same with those of a sweep."""
+    return (*settings(), *settings_below(Beside))
 
 
 @cache
@@ -37,8 +45,8 @@ def kinds() -> dict[str, type[Choice]]:
 
 
 def listed() -> dict[str, type[Choice]]:
-    """The same with the rules of the diagnosis, which no config names."""
-    return {**kinds(), Rule.kind: Rule}
+    """The same with those of a sweep, and the rules of the diagnosis, which no config names."""
+    return {**kinds(), **kinds_below(Beside), Rule.kind: Rule}
 
 
 def find_kind(name: str) -> type[Choice] | None:
@@ -83,7 +91,7 @@ def default_text(field: Field) -> str:
 
 def example_of_choice(choice: type[Choice], kind: type[Choice]) -> dict[str, Any]:
     """A config that chooses `choice`, with one or two of its settings at their defaults."""
-    places = [setting for setting in settings() if setting.kind is kind]
+    places = [setting for setting in everything() if setting.kind is kind]
     place = next((setting for setting in places if setting.is_by_default), places[0])
     optional = [key for key, field in choice.fields.items() if not field.required]
     telling = [key for key in optional if choice.fields[key].default is not None]
@@ -100,6 +108,8 @@ def example_of_setting(setting: Setting) -> dict[str, Any]:
     value = sample(field) if field.required or setting.listed else field.plain(field.default)
     if part is not None:
         value = part().plain()
+    elif setting.path == "sweep.space":
+        value = SPACE
     elif field.bound.kind and isinstance(value, dict):
         value = value["name"]
     return example(setting, value)

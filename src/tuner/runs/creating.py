@@ -12,7 +12,7 @@ from tuner.durable.writing import TEMPORARY, make_folder, sweep_leftovers, sync_
 from tuner.errors import HeldError, NotFoundError, ResourceError, UsageError
 from tuner.paths import is_run_name
 from tuner.runs.files import IDENTITY
-from tuner.runs.folder import GROUP, SWEEP, is_group, is_run, number_of
+from tuner.runs.folder import GROUP, SWEEP, kind_of, number_of
 from tuner.runs.lock import NAME as LOCK
 from tuner.runs.lock import Lock, describe_holder, held
 
@@ -61,7 +61,8 @@ def _claim_named(folder: Path, files: Mapping[str, bytes]) -> Lock:
     held_by = describe_holder(folder)
     if held_by is not None:
         raise held(folder, held_by)
-    what = "" if is_run(folder) else f" and is {'a group of runs' if is_group(folder) else 'not a run folder'}"
+    kinds = {"run": "", "group": " and is a group of runs", "sweep": " and is a sweep"}
+    what = kinds.get(kind_of(folder), " and is not a run folder")
     fix = "Choose another name with --run, or leave --run out to get the next number."
     raise NotFoundError(f"{shown(folder)} is already there{what}", fix=fix)
 

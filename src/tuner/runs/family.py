@@ -20,15 +20,13 @@ from tuner.errors import NotFoundError
 from tuner.figures import deviation, finite, mean, number
 from tuner.options import metrics
 from tuner.options.metrics import column
-from tuner.runs.files import CONFIG, IDENTITY, STATES, UNFINISHED
+from tuner.runs.files import CONFIG, DAMAGED, IDENTITY, NOT_BEGUN, STATES, UNFINISHED
 from tuner.runs.find import afterwards, group_command, next_command, resolve
 from tuner.runs.folder import GROUP, GroupHead, Run, glance, glance_group, is_run, members
+from tuner.runs.trials import as_told, check_no_sweep, one_of
 
 Status = Mapping[str, Any]
 """What status.json tells, with the state that the run is in now."""
-
-DAMAGED, NOT_BEGUN = "damaged", "not begun"
-"""The states of members that cannot be read, and that are still to be made."""
 
 TREND = 12
 """Characters of a course."""
@@ -133,8 +131,9 @@ def average(runs: Collection[Run], table: str) -> dict[str, float]:
 
 
 def find_group(reference: str, runs_dir: Path) -> Group:
-    """The group, or single run, that a reference on the command line names. Raises NotFoundError."""
-    return read_group(resolve(reference, runs_dir))
+    """The group, or single run, that a reference on the command line names; of a sweep its best trial. Raises
+    NotFoundError."""
+    return read_group(one_of(resolve(reference, runs_dir)))
 
 
 def read_group(path: Path, look: Callable[[Path], Run] = glance) -> Group:
@@ -142,10 +141,10 @@ def read_group(path: Path, look: Callable[[Path], Run] = glance) -> Group:
     Raises NotFoundError when it holds no run that can be read, runs that differ in more than a family varies, or two of
     the same."""
     if is_run(path):
-        run = look(path)
+        run = as_told(look(path))
         return Group(path, {key_of(run, varied.SEEDS): run})
-    found: list[Run] = []
-    damaged: dict[Path, str] = {}
+    check_no_sweep(path)
+    found, damaged = list[Run](), dict[Path, str]()
     for member in members(path):
         try:
             run = look(member)

@@ -48,6 +48,8 @@ WEIGHTS_LIMIT = 8 << 30
 _LIMITS = {IDENTITY: JSON_LIMIT, CONFIG: JSON_LIMIT, BEST: WEIGHTS_LIMIT}
 STATES = ("running", "stopped", "finished", "diverged", "crashed")
 ENDED, UNFINISHED = ("finished", "diverged"), ("stopped", "crashed")
+DAMAGED, NOT_BEGUN = "damaged", "not begun"
+"""The states of members that cannot be read, and that are still to be made."""
 
 JOURNALS = (METRICS, TIMING, LAYERS)
 _CHECKPOINT = re.compile(r"epoch-([0-9]{4,8})(?:-batch-([0-9]{6,12}))?")

@@ -17,6 +17,7 @@ from tuner.paths import expanded, normal, typed
 from tuner.paths import reference as reference_to
 from tuner.runs.files import CONFIG, IDENTITY, UNFINISHED
 from tuner.runs.folder import (
+    SWEEP,
     Run,
     folder_called,
     folders_in,
@@ -26,12 +27,16 @@ from tuner.runs.folder import (
     headline,
     is_group,
     is_run,
+    is_sweep,
+    kind_of,
     members,
     natural,
     number_of,
     there_are,
 )
 from tuner.runs.identity import Identity
+from tuner.runs.sweep import in_sweep
+from tuner.runs.trials import OVER, check_begun, let_go, one_of, trial_of
 
 _LATEST = "9"  # later than any time of creation, as text
 
@@ -82,17 +87,18 @@ def _is_another(path: Path, identity: Identity) -> bool:
 
 
 def resolve(reference: str, runs_dir: Path) -> Path:
-    """The folder of the run or group that `reference` names. In this order: a path, a folder's exact name,
-    GROUP/seed-3, a config name (its newest run), the unique beginning of a folder's name, @1 for the newest. A shell
-    completes a folder with a / at its end. Raises NotFoundError with what fits or comes near."""
+    """The folder of the run, group or sweep that `reference` names. In this order: a path, a folder's exact name,
+    GROUP/seed-3 or SWEEP/trial-7, a config name (its newest result), the unique beginning of a folder's name, @1 for
+    the newest. A shell completes a folder with a / at its end. Raises NotFoundError with what fits or comes near."""
     reference = expanded(reference.rstrip("/") or reference)
     if reference and "\0" not in reference:
-        if _is_result(Path(reference)):
-            return Path(reference)
         parts = reference.split("/")
         leads_out = not {"", ".", ".."}.isdisjoint(parts)
-        if not leads_out and _is_result(inside := reduce(folder_called, parts, runs_dir)):
-            return inside
+        for place in (Path(reference), *([] if leads_out else [reduce(folder_called, parts, runs_dir)])):
+            if _is_result(found := in_sweep(place)):
+                return found
+            if is_sweep(found.parent):
+                check_begun(found)
         if os.path.isdir(reference) and "/" in reference:  # noqa: PTH112 - Path.is_dir raises on a name that is too long
             raise NotFoundError(f"{shown(reference)} is not a run folder: it has no run.json and no runs in it")
     everything = results_in(runs_dir)
@@ -118,8 +124,9 @@ def resolve(reference: str, runs_dir: Path) -> Path:
 
 
 def resolve_run(reference: str, runs_dir: Path) -> Path:
-    """As `resolve`, where one run is asked for. Raises NotFoundError also for a group, naming one of its runs."""
-    path = resolve(reference, runs_dir)
+    """As `resolve`, where one run is asked for: of a sweep its best trial. Raises NotFoundError also for a group,
+    naming one of its runs."""
+    path = one_of(resolve(reference, runs_dir))
     if is_group(path):
         one = next(iter(members(path)), None)
         fix = f"Say which one: {shown(one)}." if one else ""
@@ -128,23 +135,38 @@ def resolve_run(reference: str, runs_dir: Path) -> Path:
 
 
 def instead_of_config(reference: str, runs_dir: Path) -> UsageError | None:
-    """What to say of a run's or group's name where a config is asked for; None for what is neither."""
-    there = [place for place in (Path(reference), runs_dir / reference) if "\0" not in reference and _is_result(place)]
-    if not there:
+    """What to say of the name of a run, group or sweep where a config is asked for; None for what is none of these."""
+    places = [] if "\0" in reference else map(in_sweep, (Path(reference), runs_dir / reference))
+    path = next(filter(_is_result, places), None)
+    if path is None:
         return None
-    what, path = ("group", members(there[0])[:1]) if is_group(there[0]) else ("run", there[:1])
-    fix = " ".join(f"`tuner train {typed(each)}` goes on with that run." for each in path)
+    what = kind_of(path)
+    if what == "sweep":
+        fix = f"`tuner sweep {typed(path)}` goes on with it; `tuner show {reference_to(path)}` tells what is best."
+    elif found := trial_of(path):
+        what, again = f"trial of the sweep {shown(found[0].path)}", typed(path / CONFIG)
+        fix = (
+            f"`tuner sweep {typed(found[0].path)}` goes on with it; `tuner train {again}` trains its config for itself."
+        )
+    else:
+        runs = members(path)[:1] if what == "group" else [path]
+        fix = " ".join(f"`tuner train {typed(each)}` goes on with that run." for each in runs)
     return UsageError(f"{shown(reference)} is a {what}, and a config is asked for", fix=fix)
 
 
 def _is_result(place: Path) -> bool:
-    return os.path.isdir(place) and (is_run(place) or is_group(place))  # noqa: PTH112
+    return os.path.isdir(place) and kind_of(place) != ""  # noqa: PTH112
 
 
 def results_in(runs_dir: Path) -> list[tuple[Path, str]]:
-    """(folder, config name) of the runs and groups in `runs_dir`, newest first; a group is as new as its newest run."""
+    """(folder, config name) of the runs, groups and sweeps in `runs_dir`, newest first; a group is as new as its newest
+    run, a sweep as old as it is."""
     found = []
     for path in folders_in(runs_dir):
+        if not is_run(path) and is_sweep(path):
+            time, name = headline(path, SWEEP)
+            found.append((time, natural(path.name), path, name))
+            continue
         try:
             inside = [path] if is_run(path) else [inner for inner in folders_in(path) if is_run(inner)]
         except NotFoundError:  # a folder that cannot be listed must not hide the others
@@ -156,8 +178,13 @@ def results_in(runs_dir: Path) -> list[tuple[Path, str]]:
 
 
 def next_command(run: Run) -> str:
-    """The command that goes on with a run that is not over, tries a smaller lr after divergence, else shows it. Raises
-    NotFoundError where the config of a diverged run cannot be read."""
+    """The command that goes on with a run that is not over, or with the sweep whose trial it is, tries a smaller lr
+    after divergence, else shows it. Raises NotFoundError where the config of a diverged run cannot be read."""
+    if found := trial_of(run.path):
+        state = found[1].state_of(run)
+        if state == "finished" and not let_go(run):
+            return afterwards(run.path, run.config)
+        return f"tuner show {reference_to(found[0].path)}" if state in OVER else f"tuner sweep {typed(found[0].path)}"
     if run.state in UNFINISHED:
         return f"tuner train {typed(run.path)}"
     if run.state == "diverged":

@@ -152,14 +152,20 @@ def glance(path: Path) -> Run:
         except (NotFoundError, ValueError):  # ValueError: a path that cannot be one
             beside = []
         raise NotFoundError(f"there is no run folder {shown(path)}", fix=there_are(beside))
-    status = read_status(path)
+    status, state = standing(path)
     about = about_in(path / IDENTITY, checked(path, IDENTITY, status)[0])
+    identity = Identity.from_json(about.get("identity"), shown(path / IDENTITY))
+    return Run(path, about["name"], about["created"], identity, about, status, state)
+
+
+def standing(path: Path) -> tuple[Status, str]:
+    """What status.json tells, and the state that the run in the folder `path` is in now. Raises NotFoundError."""
+    status = read_status(path)
     state = status.values.get("state", "running")
     if state == "running" and holder(path) is None:
         status = read_status(path)  # its holder may have written the end between our two looks
         state = status.values.get("state", "crashed").replace("running", "crashed")
-    identity = Identity.from_json(about.get("identity"), shown(path / IDENTITY))
-    return Run(path, about["name"], about["created"], identity, about, status, state)
+    return status, state
 
 
 ELSEWHERE = "--runs-dir names another folder (in Python: runs_dir)"
@@ -278,13 +284,25 @@ def folder_called(folder: Path, name: str) -> Path:
 
 
 def is_group(path: Path) -> bool:
-    """Whether `path` holds runs: a family made by train, or any folder with run folders in it."""
-    return not is_run(path) and (os.path.lexists(path / GROUP) or any(is_run(inner) for inner in folders_in(path)))
+    """Whether `path` holds runs: a family made by train, or any folder with run folders in it but a sweep's."""
+    if is_run(path) or is_sweep(path):
+        return False
+    return os.path.lexists(path / GROUP) or any(is_run(inner) for inner in folders_in(path))
+
+
+def is_sweep(path: Path) -> bool:
+    """Whether a folder is a sweep's."""
+    return os.path.lexists(path / SWEEP)
+
+
+def kind_of(path: Path) -> str:
+    """What a folder is: run, sweep, group; "" for what is none of these."""
+    return "run" if is_run(path) else "sweep" if is_sweep(path) else "group" if is_group(path) else ""
 
 
 def headline(path: Path, key: str = IDENTITY) -> tuple[str, str]:
-    """(time of creation, config name) in a folder's run.json, or group.json; two "" (older than any) when it is
-    damaged."""
+    """(time of creation, config name) in a folder's run.json, group.json or sweep.json (`key`); two "" (older than any)
+    when it is damaged."""
     try:
         about = about_in(path / key, read_bytes(path / key, JSON_LIMIT))
     except NotFoundError:

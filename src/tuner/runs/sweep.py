@@ -10,7 +10,6 @@ How far a trial is its run folder tells; that it was pruned, or could not be tra
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,10 +19,12 @@ from typing import Any
 
 from tuner.durable.reading import JSON_LIMIT, damaged, json_bytes, read_bytes, shown
 from tuner.errors import NotFoundError
-from tuner.runs.folder import FORMAT, SWEEP, Run, about_in, folders_in, glance, is_group, is_run
+from tuner.options.metrics import column
+from tuner.runs.files import NOT_BEGUN
+from tuner.runs.folder import FORMAT, SWEEP, Run, about_in, folders_in, glance, is_group, is_run, is_sweep
 from tuner.runs.identity import Identity
 
-PRUNED, FAILED, PLANNED = "pruned", "failed", "not begun"
+PRUNED, FAILED = "pruned", "failed"
 STATES = ("finished", PRUNED, "diverged", "stopped", FAILED)
 """How a trial may stand when nobody trains it."""
 CONFIRM, BASE = "confirm", "base"
@@ -54,9 +55,11 @@ class Trial:
 
     def state_of(self, run: Run | None) -> str:
         """One of `STATES`, ``running`` or ``not begun``; one that died goes on as one that was stopped does."""
-        if self.told in (PRUNED, FAILED):
-            return self.told
-        return PLANNED if run is None else run.state.replace("crashed", "stopped")
+        return self.state_by(NOT_BEGUN if run is None else run.state)
+
+    def state_by(self, state: str) -> str:
+        """The same where that is the state of its run."""
+        return self.told if self.told in (PRUNED, FAILED) else state.replace("crashed", "stopped")
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,11 @@ class SweepHead:
     spaces: tuple[tuple[int, Mapping[str, Any]], ...] = ()
     trials: Mapping[int, Trial] = field(default_factory=dict)
     spent: float = 0.0
+
+    @property
+    def direction(self) -> str:
+        """Which way the searched metric is better."""
+        return column(self.metric).about.direction or "up"
 
     @property
     def space(self) -> Mapping[str, Any]:
@@ -122,9 +130,18 @@ def confirm_folder(number: int | None) -> str:
     return f"{CONFIRM}-{BASE if number is None else f'{number:04d}'}"
 
 
-def is_sweep(path: Path) -> bool:
-    """Whether a folder is a sweep's."""
-    return os.path.lexists(path / SWEEP)
+def in_sweep(path: Path) -> Path:
+    """``trial-7`` and ``confirm-7`` in the folder of a sweep as their folders are called; every other path itself."""
+    found = re.fullmatch(rf"(trial|{CONFIRM})-([0-9]{{1,9}})", path.name)
+    if found is None or not is_sweep(path.parent):
+        return path
+    return path.parent / (trial_folder if found[1] == "trial" else confirm_folder)(int(found[2]))
+
+
+def ranked(values: Mapping[int, float | None], direction: str) -> list[int]:
+    """The trials, the best first; of equal ones that of the lower number, and without a value last."""
+    sign = -1.0 if direction == "up" else 1.0
+    return sorted(values, key=lambda number: (values[number] is None, sign * (values[number] or 0.0), number))
 
 
 _ASKED = ("planner", "prune", "keep", "confirm", "space")

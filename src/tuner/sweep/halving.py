@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tuner.options.pruners import Halving, Pruner
+from tuner.runs.sweep import ranked
 
 ENDED = ("finished", "diverged", "pruned", "failed")
 
@@ -71,9 +72,3 @@ def due(trials: Mapping[int, Progress], prune: Pruner, direction: str) -> Due:
 def takes_part(trial: Progress, rung: int) -> bool:
     """Whether a trial is held against others at a rung: it got there, or finished before."""
     return trial.state == "finished" or trial.done >= rung
-
-
-def ranked(values: Mapping[int, float | None], direction: str) -> list[int]:
-    """The trials, the best first; of equal ones that of the lower number, and without a value last."""
-    sign = -1.0 if direction == "up" else 1.0
-    return sorted(values, key=lambda number: (values[number] is None, sign * (values[number] or 0.0), number))

@@ -12,13 +12,12 @@ from typing import Any
 from tuner.durable.writing import write_file
 from tuner.errors import NotFoundError
 from tuner.monitor import oriented
-from tuner.options.metrics import column
 from tuner.options.pruners import Pruner
 from tuner.runs.files import ENDED, Row
 from tuner.runs.folder import SWEEP, Run
 from tuner.runs.lock import Lock
-from tuner.runs.sweep import FAILED, PRUNED, SweepHead, Trial, read_sweep
-from tuner.sweep.halving import Due, Progress, due, ranked
+from tuner.runs.sweep import FAILED, PRUNED, SweepHead, Trial, ranked, read_sweep
+from tuner.sweep.halving import Due, Progress, due
 
 TURN = 60.0
 """Seconds to wait for another process that writes sweep.json: it takes a fraction of one."""
@@ -65,7 +64,7 @@ class Ledger:
     @property
     def direction(self) -> str:
         """Which way the searched metric is better."""
-        return column(self.head.metric).about.direction or "up"
+        return self.head.direction
 
     @property
     def generation(self) -> int:

@@ -17,9 +17,9 @@ from tuner.errors import NotFoundError, UsageError
 from tuner.opening import Request, Session, identified
 from tuner.runs.creating import create_held, now
 from tuner.runs.files import CONFIG, ORIGINS, SOURCE
-from tuner.runs.folder import SWEEP, folders_in
+from tuner.runs.folder import SWEEP, folders_in, is_sweep
 from tuner.runs.lock import Lock, making
-from tuner.runs.sweep import SweepHead, is_sweep, read_sweep
+from tuner.runs.sweep import SweepHead, read_sweep
 
 AGAIN = "--again begins another sweep."
 

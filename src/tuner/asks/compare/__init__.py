@@ -24,6 +24,7 @@ from tuner.asks.compare.words import (
     verdict_line,
     written,
 )
+from tuner.asks.sweep.groups import compared
 from tuner.choice import nearest_of
 from tuner.config import varied
 from tuner.errors import UsageError
@@ -45,15 +46,17 @@ def ask(
     fail_on: Sequence[str] = (),
     by: str | None = None,
 ) -> Answer:
-    """Every seed's value, the statistics, what they say; `by` data: a table of ideas and data sets. The exit code is 1
-    where a verdict is among those of `fail_on`, each one or several with commas. Raises UsageError, NotFoundError."""
+    """Every seed's value, the statistics, what they say, of a sweep as its verdict does; `by` data: a table of ideas
+    and data sets. The exit code is 1 where a verdict is among those of `fail_on`, each one or several with commas.
+    Raises UsageError, NotFoundError."""
     if by not in (None, "data"):
         raise UsageError(f"--by takes data, not {by}", fix="--by data: a table of ideas and data sets.")
     failing = [word.strip().lower() for each in fail_on for word in each.split(",")]
     for word in failing:
         if word not in VERDICTS:
             raise UsageError(f"--fail-on {word or repr(word)} is no verdict", fix=nearest_of(word, VERDICTS))
-    groups = [find_group(reference, runs_dir) for reference in references]
+    groups, judged_by = compared(references, runs_dir)
+    metric = metric or judged_by
     if baseline is not None:  # one of the groups, or one that --baseline alone names
         base = find_group(baseline, runs_dir)
         base = next((group for group in groups if group.path.samefile(base.path)), base)

@@ -44,7 +44,7 @@ from tuner.figures import deviation, mean, some
 from tuner.options.metrics import column as column_of
 from tuner.runs.family import Group
 from tuner.runs.files import CONFIG
-from tuner.runs.folder import GROUP
+from tuner.runs.folder import GROUP, is_sweep
 from tuner.runs.identity import NAMES, Identity
 from tuner.runs.values import Metric
 
@@ -263,6 +263,7 @@ def _command(side: Side, count: int) -> str:
     looked for; "" where it lacks none."""
     config = str(side.group.first.path / CONFIG)
     is_single, parent = side.group.is_single, side.group.path.parent
+    parent = parent.parent if is_sweep(parent) else parent  # nothing else is made in its folder
     if is_single and (parent / GROUP).is_file():
         return ""  # one of several seeds: its group is what has more pairs
     varies, what = side.group.varies, side.group.column

@@ -3,7 +3,7 @@ many seeds a mean is, what is not drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import zip_longest
@@ -42,6 +42,7 @@ TITLE = 60
 MOST_CHANGES = 5
 LOG_FROM = 30.0
 MOST_LINES = 24
+OTHERS = "other trials"
 PLAIN = View()
 
 
@@ -54,11 +55,11 @@ def ask(
     members: bool = False,
     file: Path | None = None,
     drawn: bool = True,
+    behind: Collection[Path] = (),
 ) -> Answer:
-    """The curves of runs and groups over an axis; a picture of them is kept in `file`. Without `drawn` there are the
-    data alone, of however many runs.
-
-    Raises UsageError, and NotFoundError where a run that was named is damaged or nothing is left to draw.
+    """The curves of runs and groups over an axis, those of `behind` faint; a picture of them is kept in `file`. Without
+    `drawn` there are the data alone, of however many runs. Raises UsageError, and NotFoundError where a run that was
+    named is damaged or nothing is left to draw.
     """
     if axis not in AXES:
         raise UsageError(f"there is no x axis {axis}", fix=nearest_of(axis, AXES))
@@ -66,6 +67,7 @@ def ask(
         raise UsageError(f"cannot smooth by {smooth:g}", fix="--smooth takes a number from 0 (not at all) to below 1")
     asked = metrics_on(axis, metrics)
     tracks, remarks = tracks_of(groups, axis, asked, members)
+    tracks = [replace(track, is_faint=Path(track.family) in behind) for track in tracks]
     for metric in asked:
         if not columns_of(tracks, metric):
             of_layers = "it is measured layer by layer: --x layer draws it"
@@ -104,8 +106,10 @@ def chart_of(tracks: Sequence[Track], metrics: Sequence[str], view: View, file: 
         panels = [shared_panel(tracks, name, view) for name in wanted or usual_metrics(tracks)]
     else:
         panels = [metric_panel(tracks[0], name, view) for name in wanted] or run_panels(tracks[0], view)
-    names = ", ".join(track.name for track in tracks)
-    title = names if len(names) <= TITLE or len(tracks) == 1 else plural(len(tracks), "run")
+    named = [track.name for track in tracks if not track.is_faint]
+    names = ", ".join(named)
+    title = names if len(names) <= TITLE or len(tracks) == 1 else plural(len(named), "run")
+    title += f" and {plural(len(tracks) - len(named), 'other trial')}" * (len(named) < len(tracks))
     return Chart(title, panels, captions(tracks, drawn_in(panels), view), legend=len(tracks) > 1, file=file)
 
 
@@ -203,21 +207,29 @@ def shared_panel(tracks: Sequence[Track], metric: str, view: View = PLAIN) -> Pa
     Raises UsageError where the lines are too many to tell apart.
     """
     columns = columns_of(tracks, metric)
-    if len(tracks) * len(columns) > MOST_LINES:
+    told_apart = sum(not track.is_faint for track in tracks) * len(columns)
+    if told_apart > MOST_LINES:
         raise UsageError(
-            f"{len(tracks) * len(columns)} lines of {metric} cannot be told apart: {MOST_LINES} at most in one panel",
+            f"{told_apart} lines of {metric} cannot be told apart: {MOST_LINES} at most in one panel",
             fix="draw fewer runs, groups without --members, or one part only, such as --metric val_loss",
         )
     parts = {name: f", {PARTS[column_of(name).part]}" if len(columns) > 1 else "" for name in columns}
     lines = []
     for track, pens in zip(tracks, _pens(tracks, len(columns)), strict=True):
         label = f"{track.name} ({track.about})" if track.about else track.name
+        label = OTHERS if track.is_faint else label
         lines += lines_of(track, {name: label + part for name, part in parts.items()}, view, pens)
     return _panel(metric, lines, view)
 
 
 def _pens(tracks: Sequence[Track], parts: int) -> list[list[Pen]]:
-    """A pen for each part of each track. Families, where there are several, have a colour each."""
+    """A pen for each part of each track. Families, where there are several, have a colour each; what is faint has
+    none."""
+    named = [track for track in tracks if not track.is_faint]
+    if len(named) < len(tracks):
+        faint = [replace(Pen.number(0), faint=True)] * parts
+        own = iter(_pens(named, parts) if named else [])
+        return [faint if track.is_faint else next(own) for track in tracks]
     families: dict[str, list[int]] = {}
     for index, track in enumerate(tracks):
         families.setdefault(track.family, []).append(index)

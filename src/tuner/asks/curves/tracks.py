@@ -55,6 +55,7 @@ class Track:
     monitor: str = "val_loss"
     best: int | None = None  # a single run's best epoch
     member: str = "seed"  # what each of the members of a group is
+    is_faint: bool = False  # it stands behind the others, and has no name of its own
 
     def epochs(self) -> list[int]:
         return sorted({epoch for member in self.members for epoch, _ in member.by_epoch()})

@@ -13,6 +13,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from tuner import shipped
+from tuner.asks.sweep.groups import differing, sweep_named
 from tuner.config.comparison import ABSENT, STAYED, Setting, side_by_side
 from tuner.config.varied import Key, shared
 from tuner.durable.reading import shown
@@ -22,6 +23,7 @@ from tuner.runs.family import Group, read_group
 from tuner.runs.files import CONFIG
 from tuner.runs.find import resolve
 from tuner.runs.folder import Run, read
+from tuner.runs.trials import one_of
 
 STDIN = "-"
 DEFAULT = "default"
@@ -69,7 +71,10 @@ class Side:
 
 
 def find_sides(references: Sequence[str], runs_dir: Path) -> list[Side]:
-    """The sides that the command line names. Raises UsageError, NotFoundError, ConfigError."""
+    """The sides that the command line names, of a sweep alone its config as it was and what is best. Raises UsageError,
+    NotFoundError, ConfigError."""
+    if len(references) == 1 and references[0] != STDIN and (path := _sweep(references[0], runs_dir)):
+        references = differing(path)
     if not 2 <= len(references) <= len(ascii_uppercase):
         fix = "Give two or more runs, groups or configs: tuner diff digits-1 digits-2."
         raise UsageError(f"diff compares 2 to {len(ascii_uppercase)} sides, {len(references)} given", fix=fix)
@@ -86,6 +91,12 @@ def find_sides(references: Sequence[str], runs_dir: Path) -> list[Side]:
     return sides
 
 
+def _sweep(reference: str, runs_dir: Path) -> Path | None:
+    with suppress(NotFoundError):
+        return sweep_named(reference, runs_dir)
+    return None
+
+
 def _found(reference: str, runs_dir: Path) -> Side:
     """A config by its file or ``-``, else a run or group as `run.resolve` finds it, else a shipped config by its name.
 
@@ -98,7 +109,7 @@ def _found(reference: str, runs_dir: Path) -> Side:
         return _config(shipped.find_config(reference))
     configs = shipped.configs()
     try:
-        path = resolve(reference, runs_dir)
+        path = one_of(resolve(reference, runs_dir))
     except NotFoundError as error:
         if reference in configs:
             return _config(str(configs[reference]))

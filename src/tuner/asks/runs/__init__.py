@@ -29,11 +29,13 @@ from tuner.document.writing import flow, word
 from tuner.durable.reading import shown
 from tuner.figures import in_one_notation, plural
 from tuner.options.metrics import column as measured
-from tuner.runs.family import DAMAGED, average, key_of
+from tuner.runs.family import average, key_of
+from tuner.runs.files import DAMAGED
 from tuner.runs.folder import is_run
+from tuner.runs.sweep import FAILED
 
 COLORS = {
-    **dict.fromkeys(("diverged", DAMAGED), "red"),
+    **dict.fromkeys(("diverged", FAILED, DAMAGED), "red"),
     **dict.fromkeys(("crashed", "stopped"), "magenta"),
     "running": "yellow",
     "finished": "green",
@@ -42,7 +44,7 @@ COLORS = {
 UNFINISHED = ("running", "stopped", "crashed")
 SETTING, ASKED = 7, 9
 """How much a setting matters among the columns of a list, and one that it is sorted or filtered by."""
-WEIGHTS = {"time": 1, "best": 2, "seeds": 4, "splits": 4, "folds": 4, "when": 5, "changed": 8}
+WEIGHTS = {"time": 1, "best": 2, "seeds": 4, "splits": 4, "folds": 4, "trials": 4, "when": 5, "changed": 8}
 LEAST = dict.fromkeys(("changed", "state"), 12)
 """Characters to which cells may be cut before a column has to go; those of a setting to 12, too."""
 
@@ -87,11 +89,14 @@ class Listing:
 
     def told(self) -> list[str]:
         """What is wrong with the folders listed."""
-        return [each.problem for row in self.found for each in (row, *row.members) if each.problem]
+        told = [each.problem for row in self.found for each in (row, *row.members) if each.problem]
+        return list(dict.fromkeys(told))
 
     def data(self, entry: Entry) -> dict[str, Any]:
-        """A run; of a group `best` and `test` are means, and its runs are `members`."""
-        status = entry.runs[0].status if entry.runs and not entry.members else {}
+        """A run; of a group `best` and `test` are means, and its runs are `members`; of a sweep they are the best
+        trial's, and its trials are `members` where they are listed."""
+        is_mean = bool(entry.members) and entry.sweep is None
+        status = entry.runs[0].status if entry.runs and not is_mean else {}
         data = {
             "run": str(entry.path),
             "name": entry.name or None,
@@ -99,8 +104,8 @@ class Listing:
             "seed": entry.settings.get("seed"),
             "changed": entry.changed,
             "changed_from_first": entry.changed_from(entry.first),
-            "best": average(entry.runs, "best") if entry.members else status.get("best") or {},
-            "test": average(entry.runs, "test") if entry.members else status.get("test") or {},
+            "best": average(entry.runs, "best") if is_mean else status.get("best") or {},
+            "test": average(entry.runs, "test") if is_mean else status.get("test") or {},
             "created": entry.created or None,
             "epoch": status.get("epoch"),
             "best_epoch": OWN["best"](entry),
@@ -110,8 +115,13 @@ class Listing:
         }
         if self.query.cols is not None or self.query.only_changed:
             data["columns"] = {column.name: column.of(entry, self.problems) for column in self.columns}
-        if entry.members:
+        if entry.sweep is not None:
+            best = entry.sweep.best[0].trial.path if entry.sweep.best else None
+            data |= {"trials": entry.sweep.counts, "best_trial": None if best is None else str(best)}
+            data |= {"metric": entry.sweep.head.metric, "reason": entry.problem or None}
+        elif entry.members:
             data |= labels(entry.varies, [key_of(run, entry.varies) for run in entry.runs])
+        if entry.members:
             data["members"] = [self.data(member) for member in entry.members]
         return data
 
@@ -147,7 +157,7 @@ def _nothing(runs_dir: Path, listing: Listing) -> str:
 
 def list_runs(runs_dir: Path, query: Query) -> Listing:
     """Raises UsageError for a filter or column that cannot be, NotFoundError where `runs_dir` cannot be read."""
-    everything = entries(runs_dir)
+    everything = entries(runs_dir, query.opened)
     problems: Problems = {}
     filters = [parse_filter(text, everything) for text in query.filters]
     found = select(everything, filters, query.opened, problems)
@@ -227,7 +237,7 @@ def _cell(column: Column, value: Any, row: Entry) -> Cell:
         return datetime.fromisoformat(value)
     if column.name == "state":
         epochs = row.settings.get("training.epochs")
-        if row.members or not row.runs or row.state not in UNFINISHED or epochs is None:
+        if row.members or row.sweep or not row.runs or row.state not in UNFINISHED or epochs is None:
             return Brief(value, value)
         return Brief(f"{value} {row.runs[0].status.get('epoch') or 0}/{epochs}", value)  # how far it is
     return Brief(", ".join(value) or "-", word(value)) if column.name == "tags" else value

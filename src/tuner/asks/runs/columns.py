@@ -25,9 +25,9 @@ from tuner.options.metrics import column as column_of
 from tuner.options.metrics import nearest_column, usual
 from tuner.paths import normal
 from tuner.quantities import LAYER
-from tuner.runs.family import DAMAGED
-from tuner.runs.files import STATES
+from tuner.runs.files import DAMAGED, NOT_BEGUN, STATES
 from tuner.runs.folder import Run, natural
+from tuner.runs.sweep import FAILED, PRUNED
 from tuner.runs.values import Condition, Metric, metrics_of_run, parse_condition, parse_metric, seconds, value
 
 Problems = dict[str, None]
@@ -39,9 +39,10 @@ OWN: dict[str, Callable[[Entry], Any]] = {
     "when": lambda entry: entry.created or None,
     "state": lambda entry: entry.state,
     "seed": lambda entry: entry.settings.get("seed"),
-    "seeds": lambda entry: len(entry.runs) if entry.runs and varied.column(entry.varies) == "seed" else None,
-    "splits": lambda entry: len(entry.runs) if varied.column(entry.varies) == "split" else None,
-    "folds": lambda entry: len(entry.runs) if varied.column(entry.varies) == "fold" else None,
+    "seeds": lambda entry: _runs_by(entry, "seed"),
+    "splits": lambda entry: _runs_by(entry, "split"),
+    "folds": lambda entry: _runs_by(entry, "fold"),
+    "trials": lambda entry: len(entry.sweep.outcomes) if entry.sweep else None,
     "changed": lambda entry: entry.changed,
     "best": lambda entry: _mean([run.status.get("best_epoch") for run in entry.runs]),
     "time": lambda entry: _mean([seconds(run) for run in entry.runs]),
@@ -49,9 +50,14 @@ OWN: dict[str, Callable[[Entry], Any]] = {
 }
 """The columns that are neither settings nor metrics. Of a group `best` and `time` are means over its runs."""
 
-NUMBERS = ("seed", "seeds", "splits", "folds", "best", "time")
+NUMBERS = ("seed", "seeds", "splits", "folds", "trials", "best", "time")
 _ALSO = {"tag": "tags", "created": "when", "best_epoch": "best", "status": "state"}
 _DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}([ T][0-9]{2}(:[0-9]{2}){0,2})?)?)?")
+
+
+def _runs_by(entry: Entry, column: str) -> int | None:
+    """How many runs differ in that."""
+    return len(entry.runs) if entry.runs and not entry.sweep and varied.column(entry.varies) == column else None
 
 
 @dataclass(frozen=True)
@@ -152,7 +158,8 @@ def usual_columns(everything: Sequence[Entry]) -> list[Column]:
         for some in (monitors, validation, test)
         for key in sorted(usual(dict.fromkeys(some), *monitors), key=lambda name: (column_of(name).order, name))
     ]
-    kinds = {f"{varied.column(entry.varies)}s" for entry in everything if entry.members}
+    kinds = {f"{varied.column(entry.varies)}s" for entry in everything if entry.members and not entry.sweep}
+    kinds |= {"trials" for entry in everything if entry.sweep}
     names = ["run", "when", "state", *(name for name in OWN if name in kinds), "changed", "best"]
     return [*map(Column, names), *(Column(key, parse_metric(key)) for key in metrics), Column("time")]
 
@@ -160,7 +167,7 @@ def usual_columns(everything: Sequence[Entry]) -> list[Column]:
 def differing(everything: Sequence[Entry]) -> list[Column]:
     """The settings that are not the same in all entries. What a choice has to itself differs only between two runs of
     that choice."""
-    apart = [key for entry in everything if entry.members for key in entry.varies]
+    apart = [key for entry in everything if entry.members and not entry.sweep for key in entry.varies]
     configs = [varied.shared(entry.runs[0].config, apart) for entry in everything if entry.runs]
     return list(map(Column, _differing(side_by_side(configs))))
 
@@ -183,7 +190,7 @@ def _differing(settings: Sequence[Setting]) -> list[str]:
 @dataclass(frozen=True)
 class Filter:
     """A condition on a column. Whoever has nothing in that column does not fulfil it. Of a group, `state` and `seed`
-    ask whether any of its runs does, a metric asks their mean."""
+    ask whether any of its runs does, a metric asks their mean; of a sweep, all but `state` ask its best trial."""
 
     condition: Condition
     column: Column
@@ -201,7 +208,7 @@ class Filter:
             return bool(entry.created) and condition.compare(entry.created[: len(date)], date)
         if name in ("tags", "changed"):
             return (condition.right in (self.column.of(entry, problems) or ())) == (condition.operator == "=")
-        texts = [each.state for each in entry.members or (entry,)] if name == "state" else [self.column.of(entry, {})]
+        texts = entry.states if name == "state" else [self.column.of(entry, {})]
         return any(condition.compare(normal(text), normal(condition.right)) for text in texts if text is not None)
 
     def choices(self, everything: Sequence[Entry]) -> list[str]:
@@ -232,7 +239,7 @@ def parse_filter(text: str, everything: Sequence[Entry]) -> Filter:
             raise UsageError(f"in {shown(text)} the right side is no date", fix="when>=2026-11-01 is such a filter")
     elif not equality:
         raise UsageError(f"in {shown(text)} the left side is text", fix="Only = and != compare texts.")
-    states = (*STATES, DAMAGED)
+    states = (*STATES, PRUNED, FAILED, NOT_BEGUN, DAMAGED)
     if found.column.name == "state" and condition.right not in states:
         raise UsageError(f"no run can be {shown(condition.right)}", fix=nearest_of(condition.right, states))
     return found

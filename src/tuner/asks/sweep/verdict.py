@@ -9,13 +9,12 @@ from typing import Any
 
 from tuner.asks.compare.comparison import Comparison, Difference, compare
 from tuner.asks.compare.words import BETTER, p_text, written
-from tuner.errors import NotFoundError
+from tuner.asks.sweep.groups import confirming, measured_by
 from tuner.figures import mean, number
-from tuner.options.metrics import Column, column
-from tuner.runs.family import Group, read_group
-from tuner.runs.sweep import SweepHead
+from tuner.runs.family import Group
+from tuner.runs.sweep import SweepHead, ranked, read_sweep
+from tuner.runs.trials import one_of
 from tuner.runs.values import parse_metric, value
-from tuner.sweep.halving import ranked
 
 
 @dataclass(frozen=True)
@@ -80,25 +79,16 @@ class Confirmed:
 def confirmed(head: SweepHead) -> Confirmed | None:
     """What the groups that are there say; None where the config's own, or any other, is not there yet. Raises
     NotFoundError where a run of theirs is damaged, UsageError."""
-    there = head.confirmed
-    base = there.pop(None, None)
-    groups = {at: read_group(path) for at, path in there.items() if at is not None and _is_begun(path)}
-    if base is None or not groups or not _is_begun(base):
+    there = confirming(head)
+    base = there.get(None)
+    groups = {at: group for at, group in there.items() if at is not None}
+    if base is None or not groups:
         return None
-    order = ranked({at: _mean(group, head.metric) for at, group in groups.items()}, _direction(head.metric))
-    sides = [read_group(base), *(groups[at] for at in order)]
-    tested = all(
-        (run.status.get("test") or {}) for side in sides for run in side.runs.values() if run.state == "finished"
-    )
-    asked = column(head.metric)
-    metric = str(Column("test", asked.name)) if tested else head.metric
-    comparison = compare(sides, parse_metric(metric))
+    order = ranked({at: _mean(group, head.metric) for at, group in groups.items()}, head.direction)
+    sides = [base, *(groups[at] for at in order)]
+    comparison = compare(sides, parse_metric(measured_by(head, sides)))
     better = [at for at, each in zip(order, comparison.differences, strict=True) if each.verdict == BETTER]
     return Confirmed(head, comparison, order, better[0] if better else None)
-
-
-def _direction(metric: str) -> str:
-    return column(metric).about.direction or "up"
 
 
 def _mean(group: Group, metric: str) -> float | None:
@@ -108,8 +98,8 @@ def _mean(group: Group, metric: str) -> float | None:
     return mean(known) if known else None
 
 
-def _is_begun(path: Path) -> bool:
-    try:
-        return bool(read_group(path).runs)
-    except NotFoundError:
-        return False
+def taken(path: Path) -> Path:
+    """What is put to use of the sweep in a folder: the group of the verdict's winner, or of the config as it was where
+    nothing beats that; before there is a verdict the best trial. Raises NotFoundError, UsageError."""
+    found = confirmed(read_sweep(path))
+    return found.path if found else one_of(path)

@@ -27,14 +27,14 @@ from tuner.render.text import escape, shorten_middle
 # Okabe and Ito's palette, told apart under every common colour blindness; its yellow is too pale on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 STROKES = ("-", "--", "-.", ":")
-MARKERS = "os^Dv"
-GREY = "#555555"
+MARKERS, SPOTS = "os^Dv", "oX*"
+GREY, PALE = "#555555", "#A8A8A8"
 FONT_SIZE = 12
 MARKS = 20
 MARKS_AMONG_MANY = 6
 NAME_GAP = 0.075  # of the plane's height: one line of text
 CHANGE_GAP = 0.09  # of the plane's width: the number of members
-LONG_LABEL = 30
+LONG_LABEL, LETTERS = 30, 44
 SMALL = 11
 DPI = 100
 LONGEST_NAME = 72
@@ -107,7 +107,9 @@ def _legend(figure: Figure, panels: Sequence[Panel]) -> Legend | None:
     found: dict[str, Any] = {}
     for panel in panels:
         for line, pen in zip(panel.lines, panel.pens(), strict=True):
-            sample = Line2D([], [], marker=marker(pen, line), markersize=5, **stroke(pen))
+            sample = Line2D(
+                [], [], **(spot(pen) if line.apart else {"marker": marker(pen, line), "markersize": 5, **stroke(pen)})
+            )
             band = Patch(facecolor=sample.get_color(), alpha=0.18)
             found.setdefault(line.label, (band, sample) if line.band else sample)
     names = [shorten_middle(escape(name), LONGEST_NAME) for name in found]
@@ -134,7 +136,9 @@ def draw_panel(axes: Axes, panel: Panel, *, named: bool) -> None:
     axes.margins(x=0.02)
     bins = 8 if axes.dataLim.xmax < 1000 else 5
     axes.xaxis.set_major_locator(MaxNLocator(nbins=bins, integer=panel.whole, min_n_ticks=1))
-    if panel.log_x:
+    if panel.names:
+        _names_below(axes, panel)
+    elif panel.log_x:
         axes.set_xscale("log")
         _powers(axes.xaxis, [x for x, _ in panel.extent()], bins)
     if panel.log:
@@ -148,6 +152,16 @@ def draw_panel(axes: Axes, panel: Panel, *, named: bool) -> None:
         _name_curves(axes, panel, ends)
 
 
+def _names_below(axes: Axes, panel: Panel) -> None:
+    """The names of the places, slanted where they are too long to stand beside each other."""
+    room = LETTERS // len(panel.names)
+    names = [shorten_middle(escape(name), max(room, LONG_LABEL // 2)) for name in panel.names]
+    axes.set_xticks(range(len(names)), names)
+    if max(map(len, names)) > room:
+        axes.tick_params(axis="x", labelrotation=25)
+    axes.set_xlim(*panel.width())
+
+
 def _powers(axis: Axis, values: Sequence[float], wanted: int) -> None:
     """About so many plain numbers beside a logarithmic axis, in place of powers of ten."""
     scale = Scale.around(values, log=True)
@@ -158,16 +172,27 @@ def _powers(axis: Axis, values: Sequence[float], wanted: int) -> None:
 
 def stroke(pen: Pen) -> dict[str, Any]:
     """How matplotlib draws with this pen, marks aside."""
-    return {"color": _color(pen), "linestyle": STROKES[pen.stroke % len(STROKES)], "linewidth": 1.8}
+    width = 0.9 if pen.faint else 1.8
+    return {"color": _color(pen), "linestyle": STROKES[pen.stroke % len(STROKES)], "linewidth": width}
+
+
+def spot(pen: Pen) -> dict[str, Any]:
+    """How matplotlib draws points that stand for themselves."""
+    size = {"*": 14, "X": 8}.get(SPOTS[pen.mark], 5)
+    edge = {"markeredgecolor": "white", "markeredgewidth": 0.5}
+    return {"color": _color(pen), "linestyle": "none", "marker": SPOTS[pen.mark], "markersize": size, **edge}
 
 
 def marker(pen: Pen, line: Line) -> str | None:
     """The mark on its curve; the first one has none, unless it is a single point."""
-    return MARKERS[pen.mark % len(MARKERS)] if pen.mark > 0 or sum(map(bool, line.points())) == 1 else None
+    is_lonely = sum(map(bool, line.points())) == 1
+    if pen.faint:
+        return "." if is_lonely else None
+    return MARKERS[pen.mark % len(MARKERS)] if pen.mark > 0 or is_lonely else None
 
 
 def _color(pen: Pen) -> str:
-    return PALETTE[pen.color % len(PALETTE)]
+    return PALE if pen.faint else PALETTE[pen.color % len(PALETTE)]
 
 
 def _curve(axes: Axes, panel: Panel, index: int) -> float | None:
@@ -177,6 +202,9 @@ def _curve(axes: Axes, panel: Panel, index: int) -> float | None:
     known = [point for point in points if point]
     if not known:
         return None
+    if line.apart:
+        axes.plot(*_apart(points), **spot(pen), zorder=2 + index / many)
+        return known[-1][1]
     edges = [edge or (float("nan"),) * 3 for edge in line.edges(panel.log)]
     if edges:  # the band of a group
         x, low, high = zip(*edges, strict=True)

@@ -66,7 +66,7 @@ def chart(panel: Panel, look: Drawing | None = None) -> str:
     title = escape(panel.title, look.encoding) + (" (log scale)" if panel.log else "")
     if not known:
         return f"{shorten(title, look.width)}\n  no finite values to draw"
-    x_axis = Scale.around([x for x, _ in known], panel.log_x)
+    x_axis = Scale.around(panel.width(), panel.log_x)
     y_axis = Scale.around([y for _, y in known], panel.log)
     height = max(2, look.height)
     labels = _y_labels(y_axis, height)
@@ -83,13 +83,13 @@ def chart(panel: Panel, look: Drawing | None = None) -> str:
         for point in [] if line.band else filter(None, line.raw_points(panel.log)):
             plane.dot(plane.place(point), pen, faint=True)
     for line, pen in lines:
-        plane.curve(line.points(panel.log), pen)
+        (plane.spots if line.apart else plane.curve)(line.points(panel.log), pen)
     bar, tick = ("|", "+") if look.ascii else ("│", "┤")
     drawn = [paint(shorten(title, look.width), "bold", look.color)]
     for row, text in enumerate(plane.rows()):
         label = labels.get(row, "")
         drawn.append(f"{label:>{margin - 2}} {tick if label else bar}{text}".rstrip())
-    return "\n".join([*drawn, *_x_axis(plane, margin, name, panel.whole), *_legend(panel, look)])
+    return "\n".join([*drawn, *_x_axis(plane, margin, name, panel), *_legend(panel, look)])
 
 
 def _y_labels(axis: Scale, height: int) -> dict[int, str]:
@@ -100,14 +100,18 @@ def _y_labels(axis: Scale, height: int) -> dict[int, str]:
     return dict(zip(rows, axis.labels(ticks), strict=True))
 
 
-def _x_axis(plane: Plane, margin: int, name: str, whole: bool) -> list[str]:
+def _x_axis(plane: Plane, margin: int, name: str, panel: Panel) -> list[str]:
     """The axis with its ticks, and their labels under it."""
     corner, line, tick = "+-+" if plane.look.ascii else "└─┬"
     axis, under = [line] * plane.width, [" "] * plane.width
     ticks = plane.x_axis.ticks(max(2, min(8, plane.width // 12)))
+    shown = [at for at in ticks if at == round(at) or not panel.whole] or [plane.x_axis.low]
+    texts: dict[float, str] = {at: number(int(at) if at == round(at) else at) for at in shown}
+    texts = {float(at): name for at, name in enumerate(panel.names)} or texts
+    room = plane.width // len(texts) - 2 if panel.names else plane.width
     free = 0
-    for at in [at for at in ticks if at == round(at) or not whole] or [plane.x_axis.low]:
-        text, column = number(int(at) if at == round(at) else at), plane.column(at) // plane.wide
+    for at, label in texts.items():
+        text, column = shorten(escape(label, plane.look.encoding), room), plane.column(at) // plane.wide
         start = max(0, min(column - len(text) // 2, plane.width - len(text)))
         if start >= free:
             axis[column] = tick
@@ -118,10 +122,12 @@ def _x_axis(plane: Plane, margin: int, name: str, whole: bool) -> list[str]:
 
 def _legend(panel: Panel, look: Drawing) -> list[str]:
     """What the signs are, as many beside each other as fit; nothing for a single curve that is called as its panel."""
-    entries = []
+    entries: list[tuple[str, str]] = []
     for line, pen in zip(panel.lines, panel.pens(), strict=True):
         sign = letter_of(pen) * 3 if look.ascii else f"─{mark_of(pen) or '─'}─"
-        entries.append((f"{sign} {escape(line.label, look.encoding)}", style_of(pen)))
+        sign = (letter_of(pen) if look.ascii else mark_of(pen) or "⠂") if line.apart else sign
+        entry = f"{sign} {escape(line.label, look.encoding)}", style_of(pen)
+        entries += [entry] if entry not in entries else []
     if any(line.raw and not line.band for line in panel.lines):
         entries.append((f"{FAINT if look.ascii else '⠂'} before smoothing", "dim"))
     if panel.best is not None:
@@ -145,12 +151,12 @@ def mark_of(pen: Pen) -> str:
 
 def letter_of(pen: Pen) -> str:
     """What a curve without braille is made of."""
-    return ASCII_MARKS[pen.sign % len(ASCII_MARKS)]
+    return FAINT if pen.faint else ASCII_MARKS[pen.sign % len(ASCII_MARKS)]
 
 
 def style_of(pen: Pen) -> str:
     """What a curve is painted in."""
-    return STYLES[pen.color % len(STYLES)]
+    return "dim" if pen.faint else STYLES[pen.color % len(STYLES)]
 
 
 class Plane:
@@ -197,6 +203,13 @@ class Plane:
                 if since < 0 or cell[0] >= since + distance or cell == known[-1]:
                     self.letters[cell], self.styles[cell] = mark_of(pen), style_of(pen)
                     since = cell[0]
+
+    def spots(self, points: Points, pen: Pen) -> None:
+        """A dot for each point, and its sign."""
+        for place in [self.place(point) for point in points if point]:
+            self.dot(place, pen)
+            if pen.sign and not self.look.ascii:
+                self.letters[place[0] // 2, place[1] // 4] = mark_of(pen)
 
     def rows(self) -> Iterator[str]:
         for row in range(self.height):

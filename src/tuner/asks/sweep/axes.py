@@ -1,0 +1,206 @@
+"""What a sweep searches, as axes: each parameter with what its trials had of it, and which of the best lie at an end of
+what was allowed."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from itertools import pairwise
+from typing import Any
+
+from tuner.config.space import DIGITS, Dimension, Range, Space, Value, space_of
+from tuner.document.nodes import core_value
+from tuner.document.writing import flow
+from tuner.figures import number
+from tuner.runs.sweep import SweepHead, Trial
+from tuner.runs.trials import Sweep
+
+LOG_FROM = 30.0
+"""Positive values of a list that reach so many times as far as its least one are looked at by their logarithms."""
+NEAR = 0.05
+"""A value so far from an end, as a share of its range, is at the end."""
+
+STEPS = (1.0, 0.5, 0.25, 0.125, 0.0625)
+"""How far beyond an end is tried, the first of these that the language takes: parts of a step."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A parameter of a sweep: numbers, even in their logarithms with `log`, or `labels` in their order."""
+
+    name: str
+    labels: tuple[str, ...] = ()
+    log: bool = False
+
+    def of(self, trial: Trial) -> float | str | None:
+        """What a trial has of it; None of one that does not have it."""
+        value = trial.values.get(self.name)
+        if value is None or (isinstance(value, str) and self.labels):
+            return value
+        return number_of(value)
+
+    def text(self, trial: Trial) -> str | None:
+        """The same in a column."""
+        value = trial.values.get(self.name)
+        return number(value) if isinstance(value, float) else None if value is None else str(value)
+
+
+def number_of(value: Any) -> float | None:
+    """A number of a range, or one of a list, which sweep.json knows by how it is written; None of all else."""
+    found = core_value(value) if isinstance(value, str) else value
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    return float(found) if math.isfinite(found) else None
+
+
+def plain_space(head: SweepHead, space: Mapping[str, Any] | None = None) -> Space:
+    """The space of a sweep, to look at: which of its ranges are of whole numbers alone is left open."""
+    return space_of(head.space if space is None else space, lambda _: False)
+
+
+def axes_of(head: SweepHead) -> list[Axis]:
+    """The parameters that trials differ in, in the order of the space; those of before it was extended, too."""
+    spaces = [plain_space(head), *(plain_space(head, space) for _, space in reversed(head.spaces))]
+    known: dict[str, list[Range | tuple[str, ...]]] = {}
+    for space in spaces:
+        for name, values in space.parameters.items():
+            known.setdefault(name, []).append(values)
+    return [_axis(name, found, [trial.values.get(name) for trial in head.trials.values()])
+            for name, found in known.items()]  # fmt: skip
+
+
+def _axis(name: str, known: Sequence[Range | tuple[str, ...]], values: Sequence[Any]) -> Axis:
+    labels = dict.fromkeys(label for each in known if not isinstance(each, Range) for label in each)
+    there = [*labels, *(value for value in values if value is not None)]
+    numbers = [number_of(value) for value in there]
+    if None in numbers:
+        return Axis(name, tuple(dict.fromkeys(map(str, there))))
+    found = [each for each in numbers if each is not None]
+    goes_far = bool(labels) and min(found) > 0 and max(found) >= LOG_FROM * min(found)
+    return Axis(name, (), goes_far or any(isinstance(each, Range) and each.log for each in known))
+
+
+# ---- at the end of what was allowed ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A parameter of which the best trial has nearly the least (`is_low`) or the largest value that was allowed, and
+    the option that allows more."""
+
+    name: str
+    value: float
+    is_low: bool
+    option: str
+
+    @property
+    def words(self) -> str:
+        """In a sentence."""
+        end = "smallest" if self.is_low else "largest"
+        return f"the best {self.name}, {number(self.value)}, is the {end} you allowed, or close to it: widen it"
+
+    def as_data(self) -> dict[str, Any]:
+        return {"name": self.name, "value": self.value, "end": "low" if self.is_low else "high", "option": self.option}
+
+
+def edges_of(sweep: Sweep, names: Sequence[str]) -> list[Edge]:
+    """The ends that the best trial has come to, of the parameters `names`, where the language allows more."""
+    return (
+        [edge for each in plain_space(sweep.head).dimensions for edge in _edges(sweep, each, names)]
+        if sweep.best
+        else []
+    )
+
+
+def _edges(sweep: Sweep, dimension: Dimension, names: Sequence[str]) -> Iterator[Edge]:
+    best = sweep.best[0].trial.values
+    values = dimension.values
+    if isinstance(values, Range):
+        if dimension.key in names and (wider := _wider(dimension.key, values, best.get(dimension.key))):
+            yield _edge(dimension.key, best, values, wider, _written(dimension.key, wider))
+        return
+    listed = [number_of(flow(value.plain)) for value in values]
+    found = number_of(best.get(dimension.key))
+    if dimension.key in names and found is not None and len(values) > 1 and None not in listed:
+        more = _beyond(dimension.key, sorted(each for each in listed if each is not None), found)
+        if more is not None:
+            option = _listed(dimension.key, [*(value.plain for value in values), more])
+            yield Edge(dimension.key, found, more < found, option)
+    for at, value in enumerate(values):
+        for keys, name, inner in value.inner:
+            if name in names and (wider := _wider(".".join((dimension.key, *keys)), inner, best.get(name))):
+                plain = _with(value, name, wider)
+                option = _listed(dimension.key, [*(each.plain for each in values[:at]), plain,
+                                                 *(each.plain for each in values[at + 1 :])])  # fmt: skip
+                yield _edge(name, best, inner, wider, option)
+
+
+def _edge(name: str, best: Mapping[str, Any], values: Range, wider: Range, option: str) -> Edge:
+    return Edge(name, float(best[name]), wider.low < values.low, option)
+
+
+def _wider(key: str, values: Range, found: Any) -> Range | None:
+    """The range with more room at the end that `found` is at; None where it is at none, or the language has no more."""
+    if type(found) not in (int, float) or not values.low <= found <= values.high:
+        return None
+    share = values.share(found)
+    if NEAR < share < 1 - NEAR:
+        return None
+    is_low = share <= NEAR
+    for part in STEPS:  # of a factor of ten, or of half of the range
+        end = values.low if is_low else values.high
+        step = part * (values.high - values.low) / 2
+        more = end * 10 ** (-part if is_low else part) if values.log else end - step if is_low else end + step
+        more = round(more) if type(values.low) is int and type(values.high) is int else float(f"{more:.{DIGITS}g}")
+        if more != end and _allows(key, more):
+            return replace(values, low=more) if is_low else replace(values, high=more)
+    return None
+
+
+def _beyond(key: str, values: Sequence[float], found: float) -> float | None:
+    """The value that a list would have next, beyond the one that was best, where that is its first or last."""
+    if found not in (values[0], values[-1]):
+        return None
+    near = values[1] if found == values[0] else values[-2]
+    by_factor = values[0] > 0 and max(after / before for before, after in pairwise(values)) >= 2
+    for part in STEPS:
+        more = found * (found / near) ** part if by_factor else found + part * (found - near)
+        more = round(more) if all(value == round(value) for value in values) else float(f"{more:.{DIGITS}g}")
+        if more != found and _allows(key, more):
+            return more
+    return None
+
+
+def _allows(key: str, value: float) -> bool:
+    """Whether the config language takes the number for the setting, under some choice."""
+    choice, bounds = import_module("tuner.choice"), import_module("tuner.bounds")
+    config = import_module("tuner.config.settings").Config  # slow, and needed for the ends of ranges alone
+    for setting in choice.settings_below(config):
+        if setting.path == key:
+            try:
+                setting.field.bound.check(value)
+            except bounds.RefusedError:
+                continue
+            return True
+    return False
+
+
+def _with(value: Value, name: str, wider: Range) -> Any:
+    """The value as the language writes it, with another range for the parameter `name`."""
+    return value.filled({called: (wider if called == name else known).plain() for _, called, known in value.inner})
+
+
+def _written(key: str, values: Range) -> str:
+    more = " log" * values.log + (f" points={values.points}" if values.points else "")
+    return f"--space {shlex.quote(f'{key}={_short(values.low)}..{_short(values.high)}{more}')}"
+
+
+def _short(value: float) -> str:
+    return number(value).replace(",", "") if float(number(value).replace(",", "")) == value else repr(value)
+
+
+def _listed(key: str, values: Sequence[Any]) -> str:
+    return f"--space {shlex.quote(f'{key}={flow(list(values))[1:-1]}')}"

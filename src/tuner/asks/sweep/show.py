@@ -1,0 +1,323 @@
+"""What does a sweep tell? How far it is, what is best, what matters, what lies at the end of what was allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuner.answer import Answer, Block, Cell, Column, Command, Note, Pairs, Table, Text
+from tuner.asks.sweep.axes import Axis, Edge, axes_of, edges_of
+from tuner.asks.sweep.effects import chart_of
+from tuner.document.writing import flow
+from tuner.durable.reading import read_bytes, shown
+from tuner.errors import NotFoundError, TunerError, UsageError
+from tuner.figures import number, plural, some
+from tuner.options.metrics import column
+from tuner.paths import reference, typed
+from tuner.runs.files import CONFIG, DAMAGED, NOT_BEGUN
+from tuner.runs.find import afterwards
+from tuner.runs.folder import glance, members, standing
+from tuner.runs.sweep import FAILED, PRUNED, confirm_folder
+from tuner.runs.trials import Outcome, Sweep, read_trials
+
+if TYPE_CHECKING:
+    from tuner.asks.sweep.importance import Importances
+    from tuner.asks.sweep.verdict import Confirmed
+
+PARTS = ("summary", "trials", "effects", "space", "config")
+MOST = 10
+"""Trials that a summary shows."""
+STYLES = {"finished": "green", "running": "yellow", "stopped": "magenta", PRUNED: "dim", NOT_BEGUN: "dim",
+          **dict.fromkeys(("diverged", FAILED, DAMAGED), "red")}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is found out of a sweep, each when it is first asked for."""
+
+    sweep: Sweep
+
+    @cached_property
+    def axes(self) -> list[Axis]:
+        return axes_of(self.sweep.head)
+
+    @cached_property
+    def importances(self) -> Importances | None:
+        """By all trials that have ended with a value or diverged; None where they are too few."""
+        judged = [each for each in self.sweep.ordered if each.value is not None or each.state == "diverged"]
+        judged = [each for each in judged if each.state in ("finished", PRUNED, "diverged")]
+        if len(judged) < 2 or not self.axes:
+            return None
+        from_worst = {each.number: -place for place, each in enumerate(reversed(judged))}
+        values = [0.0 if each.state == "diverged" else from_worst[each.number] for each in judged]
+        points = {axis.name: [axis.of(each.trial) for each in judged] for axis in self.axes}
+        found: Importances | None = import_module("tuner.asks.sweep.importance").importances(points, values)
+        return found
+
+    @property
+    def by_importance(self) -> list[Axis]:
+        """The axes, that of the setting that matters most first."""
+        order = [each.name for each in self.importances.settings] if self.importances else []
+        return sorted(self.axes, key=lambda axis: order.index(axis.name)) if order else self.axes
+
+    @cached_property
+    def edges(self) -> list[Edge]:
+        """Of the settings that matter, as far as that is known."""
+        found = self.importances
+        names = [each.name for each in found.settings if each.low > 0] if found else [axis.name for axis in self.axes]
+        return edges_of(self.sweep, names)
+
+    @cached_property
+    def verdict(self) -> Confirmed | None:
+        """What the confirmation says; None where there is none yet. Raises NotFoundError, UsageError."""
+        if not self.sweep.head.confirmed:
+            return None
+        found: Confirmed | None = import_module("tuner.asks.sweep.verdict").confirmed(self.sweep.head)
+        return found
+
+    @cached_property
+    def confirming(self) -> tuple[int, int]:
+        """How many of the trainings that confirm have ended, of how many."""
+        asked = self.sweep.head.asked.get("confirm")
+        if not isinstance(asked, dict) or not self.sweep.best:
+            return 0, 0
+        numbers = [None, *(each.number for each in self.sweep.best[: asked["top"]])]
+        there = [path for at in numbers for path in _members(self.sweep.path / confirm_folder(at))]
+        return sum(standing(path)[1] in ("finished", "diverged") for path in there), len(numbers) * asked["seeds"]
+
+    @property
+    def next(self) -> str:
+        """The command to type: what goes on, confirms, widens, or puts to use."""
+        sweep, path = self.sweep, typed(self.sweep.path)
+        done, wanted = self.confirming
+        if not sweep.is_over or done < wanted or not sweep.best:
+            return f"tuner sweep {path}"
+        if self.edges:
+            more = (sweep.wanted or 0) + max(sweep.head.asked["planner"]["generation"], (sweep.wanted or 0) // 2)
+            trials = f" --trials {more}" * (sweep.head.asked["planner"]["name"] != "grid" and sweep.wanted is not None)
+            return f"tuner sweep {path} --extend {' '.join(edge.option for edge in self.edges)}{trials}"
+        if self.verdict is None:
+            return f"tuner sweep {path} sweep.confirm.seeds=8"
+        taken = afterwards(sweep.path, glance(sweep.best[0].trial.path).config)
+        is_better = self.verdict.winner is not None
+        return f"tuner sweep {path} --write best.yaml" if is_better and taken.startswith("tuner curves") else taken
+
+
+def ask(path: Path, part: str, *, file: Path | None = None, drawn: bool = False) -> Answer:
+    """The sweep in the folder `path`, or one part of what it tells; a picture of the effects of its settings is kept in
+    `file`, and shown where it is `drawn`. Raises UsageError, NotFoundError."""
+    told = Told(read_trials(path))
+    if part not in PARTS:
+        one = told.sweep.best[0].trial.path if told.sweep.best else path / "trial-0000"
+        fix = f"tuner show {reference(one)} {part}"
+        raise UsageError(f"{shown(path)} is a sweep, and {part} is a part of one run", fix=fix)
+    notes = [Note(each.problem, problem=True) for each in told.sweep.outcomes.values() if each.state == DAMAGED]
+    blocks: list[Block] = []
+    data: Any = None
+    if part == "config":
+        text = read_bytes(path / CONFIG, 1 << 20).decode("utf-8", "backslashreplace").removesuffix("\n")
+        blocks, data = [Text(text, code=True)], text
+    elif part == "trials":
+        blocks, data = [trials_table(told, told.sweep.ordered)], [trial_data(told, each) for each in told.sweep.ordered]
+    elif part == "space":
+        blocks, data = [space_table(told)], dict(told.sweep.head.space)
+    elif part == "summary":
+        blocks, data = list(summary(told, notes)), summary_data(told)
+    if part == "effects" or file is not None or (part == "summary" and drawn):
+        chart = chart_of(told.sweep, told.by_importance, file)
+        if chart is None:
+            raise NotFoundError(f"no trial of {shown(path)} has a value yet", fix=f"tuner show {reference(path)}")
+        at = len(blocks) - 1 if part == "summary" else len(blocks)  # what to type stays last
+        blocks.insert(at, chart)
+        data = [trial_data(told, each) for each in told.sweep.ordered] if part == "effects" else data
+    result = f"{file}\n" if file else f"{path}\n" if part == "summary" else _plain(blocks)
+    return Answer([*notes, *blocks], data, result)
+
+
+def _plain(blocks: Sequence[Block]) -> str:
+    """What ``-q`` leaves of a part: the text, or the folders of the trials."""
+    lines = [block.text for block in blocks if isinstance(block, Text)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _members(path: Path) -> list[Path]:
+    try:
+        return members(path)
+    except NotFoundError:
+        return []
+
+
+# ---- the summary -----------------------------------------------------------------------------------------------------
+
+
+def summary(told: Told, notes: list[Note]) -> Iterator[Block]:
+    """How far it is and what is best; the best trials; what matters; the verdict, and what to type."""
+    sweep = told.sweep
+    yield Pairs([*_head(told), *_best(told)])
+    if sweep.outcomes:
+        shown_here = sweep.ordered[:MOST]
+        title = f"the best {len(shown_here)} of {plural(len(sweep.outcomes), 'trial')}"
+        yield trials_table(told, shown_here, title if len(sweep.outcomes) > MOST else "")
+    if told.axes and sweep.best:
+        yield matter_table(told)
+        yield Text(_how_sure(told.importances), "dim")
+    ends: list[tuple[str, Cell]] = [("edge", edge.words) for edge in told.edges]
+    try:
+        if told.verdict is not None:
+            ends.append(("verdict", told.verdict.words))
+    except TunerError as error:
+        notes.append(Note(error.line, problem=True))
+    yield Pairs([*ends, ("next", Command(told.next))])
+
+
+def _head(told: Told) -> Iterator[tuple[str, Cell]]:
+    sweep, head = told.sweep, told.sweep.head
+    asked, prune = head.asked["planner"], head.asked.get("prune")
+    pruned = prune["name"] if isinstance(prune, dict) else prune
+    by = f", pruned by {pruned}" if pruned not in (None, "none") else ""
+    trials = plural(sweep.wanted, "trial") if sweep.wanted is not None else f"{len(sweep.outcomes)} trials so far"
+    yield "sweep", f"{sweep.path}, {trials} by {asked['name']}{by}"
+    yield "state", sweep.state or NOT_BEGUN
+    best = "highest" if head.direction == "up" else "lowest"
+    yield "search", f"{best} {head.metric} over {', '.join(head.space)}"
+    running = [f"trial {each.number}: epoch {each.epoch} of {each.trial.epochs}"
+               for each in sweep.outcomes.values() if each.state == "running"]  # fmt: skip
+    if running:
+        yield "running", some(running, 4)
+    for reason, numbers in _failures(sweep).items():
+        yield FAILED, f"{reason} ({'trial' if len(numbers) == 1 else 'trials'} {some(numbers, 6)})"
+    done, wanted = told.confirming
+    if 0 < done < wanted:
+        yield "confirm", f"{done} of {plural(wanted, 'training')}"
+
+
+def _failures(sweep: Sweep) -> dict[str, list[int]]:
+    """Reason -> the trials that could not be trained for it."""
+    found: dict[str, list[int]] = {}
+    for each in sweep.outcomes.values():
+        if each.state == FAILED:
+            found.setdefault(each.problem or "no reason is told", []).append(each.number)
+    return found
+
+
+def _best(told: Told) -> Iterator[tuple[str, Cell]]:
+    """What is best so far, and by how much it leads."""
+    sweep = told.sweep
+    if not sweep.best:
+        return
+    first, metric = sweep.best[0], sweep.head.metric
+    settings = " ".join(first.trial.overrides)
+    yield "best", f"trial {first.number}: {settings}: {metric} {number(first.value)}"
+    if (lead := lead_of(sweep)) is not None:
+        second = sweep.best[1]
+        yield (
+            "leads",
+            f"by {number(lead)} over trial {second.number}: one seed each, and the best of many is lucky, too",
+        )
+
+
+def lead_of(sweep: Sweep) -> float | None:
+    """How much better the best trial is than the second."""
+    values = [each.value for each in sweep.best[:2] if each.value is not None]
+    return abs(values[0] - values[1]) if len(values) == 2 else None
+
+
+def trials_table(told: Told, outcomes: Sequence[Outcome], title: str = "") -> Table:
+    """A row a trial."""
+    sweep, metric = told.sweep, told.sweep.head.metric
+    columns = [Column("trial", side="r"), Column("state"), Column("epochs", side="r", weight=2)]
+    columns += [Column(axis.name, side="r", weight=1 + len(told.axes) - at) for at, axis in enumerate(told.axes)]
+    columns.append(Column(metric, "figure" if column(metric).part else "number"))
+    rows: list[list[Cell]] = [
+        [each.number, each.state, each.epoch, *(axis.text(each.trial) for axis in told.axes), each.value]
+        for each in outcomes
+    ]
+    best = {(at, len(columns) - 1): "bold green" for at, each in enumerate(outcomes) if each in sweep.best[:1]}
+    styles = {(at, 1): STYLES.get(each.state, "") for at, each in enumerate(outcomes)} | best
+    return Table(columns, rows, title, styles, more=f"tuner show {reference(sweep.path)} trials --csv has all of it")
+
+
+def matter_table(told: Told) -> Table:
+    """A row a setting: how much it matters, its value in the best trial."""
+    found = {each.name: each for each in told.importances.settings} if told.importances else {}
+    best, edges = told.sweep.best[0].trial, {edge.name: edge for edge in told.edges}
+    rows: list[list[Cell]] = []
+    for axis in told.by_importance:
+        known = found.get(axis.name)
+        interval = f"[{known.low:.2f}, {known.high:.2f}]".replace("-0.00", "0.00") if known else None
+        edge = edges.get(axis.name)
+        at = "" if edge is None else "smallest allowed" if edge.is_low else "largest allowed"
+        rows.append([axis.name, max(0.0, known.mean) if known else None, interval, axis.text(best), at])
+    columns = [Column("setting"), Column("importance", "{:.2f}".format), Column("95 % interval", side="r")]
+    columns += [Column("best", side="r"), Column("")]
+    if not found:
+        columns, rows = [columns[0], *columns[3:]], [[row[0], *row[3:]] for row in rows]
+    if not edges:
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    return Table(columns, rows)
+
+
+def _how_sure(found: Importances | None) -> str:
+    """What the importances are, and how far they can be trusted."""
+    if found is None:
+        fewest = import_module("tuner.asks.sweep.importance").FEWEST
+        return f"how much each setting matters takes {fewest} trials that finished, were pruned or diverged"
+    share = max(0.0, found.explained)
+    text = (
+        f"importance: the share of the variance of {found.trials} trials' ranks that goes with a setting, alone and "
+        f"with others; the fits foretell {share:.0%} of that of trials they have not seen"
+    )
+    return text if share >= 0.25 else f"{text}: too little to build on"
+
+
+def space_table(told: Told) -> Table:
+    """What each setting may be, now and before the space was extended."""
+    head = told.sweep.head
+    heads = [f"before trial {number}" for number, _ in head.spaces]
+    spaces = [head.space, *(space for _, space in head.spaces)]
+    keys = dict.fromkeys(key for space in spaces for key in space)
+    rows = [[key, *(flow(space[key]) if key in space else None for space in spaces)] for key in keys]
+    return Table([Column("setting", code=True), *(Column(name, code=True) for name in ("may be", *heads))], rows)
+
+
+# ---- for programs ----------------------------------------------------------------------------------------------------
+
+
+def summary_data(told: Told) -> dict[str, Any]:
+    """What ``--json`` tells of a sweep."""
+    sweep, head = told.sweep, told.sweep.head
+    best, found = sweep.best[:1], told.importances
+    done, wanted = told.confirming
+    return {
+        "run": str(sweep.path),
+        "name": head.name,
+        "created": head.created,
+        "state": sweep.state,
+        "trials": sweep.counts,
+        "metric": head.metric,
+        **{key: head.asked.get(key) for key in ("planner", "prune", "keep", "space")},
+        "best": {**trial_data(told, best[0]), "lead": lead_of(sweep)} if best else None,
+        "running": [trial_data(told, each) for each in sweep.outcomes.values() if each.state == "running"],
+        "failed": [{"reason": why, "trials": numbers} for why, numbers in _failures(sweep).items()],
+        "importance": {
+            "explained": found.explained,
+            "trials": found.trials,
+            "settings": [vars(each) for each in found.settings],
+        } if found else None,
+        "edges": [edge.as_data() for edge in told.edges],
+        "confirm": {"ended": done, "trainings": wanted},
+        "verdict": told.verdict.as_data() if told.verdict else None,
+        "next": told.next,
+    }  # fmt: skip
+
+
+def trial_data(told: Told, outcome: Outcome) -> dict[str, Any]:
+    """A trial, as the end of `sweep --json` has it."""
+    trial, about = outcome.trial, {"trial": outcome.number, "run": str(outcome.trial.path)}
+    more = {"values": dict(trial.values), "overrides": list(trial.overrides), told.sweep.head.metric: outcome.value}
+    ended = {"state": outcome.state, "epochs": outcome.epoch}
+    return {**about, **ended, **more, **({"reason": outcome.problem} if outcome.problem else {})}

@@ -92,20 +92,24 @@ class Sweep:
 
     @cached_property
     def wanted(self) -> int | None:
-        """How many trials there are to be; None: as many as there is time for. Of a grid that was extended those
-        outside of it count, too."""
-        head = self.head
-        wanted: int | None = head.asked["planner"].get("trials")
-        if head.asked["planner"].get("name") != "grid" or not head.spaces:
-            return wanted
-        space = space_of(head.space, import_module("tuner.config.searched").takes_whole)  # slow, and seldom needed
-        grid = [space.nth(number) for number in range(space.size or 0)]
-        return len(grid) + sum(trial.values not in grid for trial in head.trials.values())
+        """How many trials there are to be; None: as many as there is time for."""
+        return wanted(self.head)
 
     @property
     def is_over(self) -> bool:
         """Whether every trial that there is to be has ended."""
         return self.counts.keys() <= {*OVER, DAMAGED}
+
+
+def wanted(head: SweepHead) -> int | None:
+    """How many trials there are to be; None: as many as there is time for. Of a grid that was extended those outside of
+    it count, too."""
+    count: int | None = head.asked["planner"].get("trials")
+    if head.asked["planner"].get("name") != "grid" or not head.spaces:
+        return count
+    space = space_of(head.space, import_module("tuner.config.searched").takes_whole)  # slow, and seldom needed
+    grid = [space.nth(number) for number in range(space.size or 0)]
+    return len(grid) + sum(trial.values not in grid for trial in head.trials.values())
 
 
 def read_trials(path: Path) -> Sweep:

@@ -20,6 +20,7 @@ from tuner.members.opening import Alone
 from tuner.runs.files import CONFIG
 from tuner.runs.lock import holder, is_seen_by_others
 from tuner.runs.sweep import FAILED, PRUNED, Trial, trial_folder
+from tuner.runs.trials import wanted
 from tuner.stopping import StopRequests
 from tuner.sweep.ledger import Ledger
 from tuner.sweep.opening import SweepSession, made
@@ -105,13 +106,8 @@ class Searching:
 
     @cached_property
     def trials(self) -> int | None:
-        """How many trials there are to be; None: no end of them. Of a grid that was extended those outside of it count,
-        too."""
-        head, space = self.ledger.head, self.search.space
-        if self.search.planner != "grid" or not head.spaces:
-            return self.search.trials
-        grid = [space.nth(number) for number in range(space.size or 0)]
-        return len(grid) + sum(trial.values not in grid for trial in head.trials.values())
+        """How many trials there are to be; None: no end of them."""
+        return wanted(self.ledger.head)
 
     # ---- what is due -------------------------------------------------------------------------------------------------
 

@@ -137,3 +137,21 @@ def test_the_afternoon_of_learning(tmp_path: Path) -> None:
     (tmp_path / "ask.sh").write_text(commands[-1] + " --json")
     verdicts = {each["group"]: each["verdict"] for each in json.loads(run(tmp_path, "ask.sh")[1])["differences"]}
     assert verdicts == {"third": "worse", "fourth": "better"}
+
+
+def test_a_search_in_three_commands(tmp_path: Path) -> None:
+    """A grid of learning rate and dropout, the best, confirmed; a report; the config to go on with."""
+    section = README.read_text().split("\n## Search\n")[1].split("\n## ")[0]
+    commands = re.findall(r"```\n(.*?)```", section, re.DOTALL)[0]
+    assert [line.split()[1] for line in commands.splitlines()] == ["sweep", "show", "train"]
+    (tmp_path / "my.yaml").write_text(SMALL.replace("{lr: 0.01}", "adam"))
+    (tmp_path / "three.sh").write_text(f"set -e\n{commands}")
+    code, said, errors = run(tmp_path, "three.sh")
+    assert code == 0, errors
+    assert "verdict trial 4: optimizer.lr=0.01 model.dropout=0 is better on this split, 359 test samples" in errors
+    assert said.splitlines()[0] == "runs/my-1/confirm-0004"
+    report = (tmp_path / "report.md").read_text()
+    assert "| trial | state | epochs | optimizer.lr | model.dropout | val_loss |" in report
+    assert "trial 4: optimizer.lr=0.01 model.dropout=0 is better" in report
+    assert "optimizer:\n  name: adam\n  lr: 0.01\n" in (tmp_path / "best.yaml").read_text()
+    assert len(list(tmp_path.glob("runs/my-2/seed-*"))) == 6

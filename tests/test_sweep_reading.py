@@ -256,12 +256,26 @@ def test_the_parts_of_a_sweep(place: Path, say: Callable[..., Said]) -> None:
     told = data(say("show", "bad-1", "trials", "--json"))
     reasons = [each["reason"] for each in told if each["state"] == "failed"]
     assert reasons == ["nesterov needs a momentum above 0, e.g. momentum: 0.9"] * 3
+    folders = say("show", "c-1", "trials", "-q")[1].split()
+    assert (len(folders), folders[0]) == (12, f"runs/c-1/{best(place)}")
     assert data(say("show", "c-1", "space", "--json"))["optimizer.lr"] == {"low": 1e-4, "high": 0.1, "log": True}
     assert "sweep:" in say("show", "c-1", "config")[1]
     code, _, err = say("show", "c-1", "metrics")
     assert (code, f"tuner show c-1/{best(place)} metrics" in err) == (2, True)
     code, _, err = say("show", "c-1/trial-0", "trials")
     assert (code, "trials is a part of a sweep" in err) == (2, True)
+
+
+def test_what_is_damaged_is_told_and_the_rest_is_shown(copied: Path, say: Callable[..., Said]) -> None:
+    lost = pruned(copied)
+    (copied / "runs/c-1" / lost / "status.json").write_text("{")
+    (copied / "runs/c-1/confirm-base/seed-1/status.json").write_text("{")
+    code, out, err = say("show", "c-1", "--json")
+    told = json.loads(out)
+    assert (code, told["trials"], told["verdict"]) == (0, {"finished": 2, "pruned": 9, "damaged": 1}, None)
+    assert err.count("status.json") == 2
+    _, out, _ = say("runs")
+    assert "2 finished, 9 pruned, 1 damaged" in out
 
 
 def test_the_effects_are_a_picture_kept_and_in_html(place: Path, say: Callable[..., Said], tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def ask(
         if word not in VERDICTS:
             raise UsageError(f"--fail-on {word or repr(word)} is no verdict", fix=nearest_of(word, VERDICTS))
     groups, judged_by = compared(references, runs_dir)
-    metric = metric or judged_by
+    metric = judged_by if metric is None else metric
     if baseline is not None:  # one of the groups, or one that --baseline alone names
         base = find_group(baseline, runs_dir)
         base = next((group for group in groups if group.path.samefile(base.path)), base)

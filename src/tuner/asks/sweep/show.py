@@ -18,9 +18,9 @@ from tuner.errors import NotFoundError, TunerError, UsageError
 from tuner.figures import number, plural, some
 from tuner.options.metrics import column
 from tuner.paths import reference, typed
-from tuner.runs.files import CONFIG, DAMAGED, NOT_BEGUN
+from tuner.runs.files import CONFIG, DAMAGED, ENDED, NOT_BEGUN
 from tuner.runs.find import afterwards
-from tuner.runs.folder import glance, members, standing
+from tuner.runs.folder import glance, is_run, members, standing
 from tuner.runs.sweep import FAILED, PRUNED, confirm_folder
 from tuner.runs.trials import Outcome, Sweep, read_trials
 
@@ -71,13 +71,26 @@ class Told:
         names = [each.name for each in found.settings if each.low > 0] if found else [axis.name for axis in self.axes]
         return edges_of(self.sweep, names)
 
-    @cached_property
+    @property
     def verdict(self) -> Confirmed | None:
-        """What the confirmation says; None where there is none yet. Raises NotFoundError, UsageError."""
+        """What the confirmation says; None where there is none yet, or a run of it is damaged."""
+        return self._judged[0]
+
+    @cached_property
+    def _judged(self) -> tuple[Confirmed | None, str]:
+        """The verdict, or why there is none."""
         if not self.sweep.head.confirmed:
-            return None
-        found: Confirmed | None = import_module("tuner.asks.sweep.verdict").confirmed(self.sweep.head)
-        return found
+            return None, ""
+        try:
+            return import_module("tuner.asks.sweep.verdict").confirmed(self.sweep.head), ""
+        except TunerError as error:
+            return None, error.line
+
+    @property
+    def problems(self) -> list[str]:
+        """What is damaged: trials, and what confirms."""
+        lost = [each.problem for each in self.sweep.outcomes.values() if each.state == DAMAGED]
+        return [*lost, *filter(None, [self._judged[1]])]
 
     @cached_property
     def confirming(self) -> tuple[int, int]:
@@ -87,7 +100,7 @@ class Told:
             return 0, 0
         numbers = [None, *(each.number for each in self.sweep.best[: asked["top"]])]
         there = [path for at in numbers for path in _members(self.sweep.path / confirm_folder(at))]
-        return sum(standing(path)[1] in ("finished", "diverged") for path in there), len(numbers) * asked["seeds"]
+        return sum(map(_has_ended, there)), len(numbers) * asked["seeds"]
 
     @property
     def next(self) -> str:
@@ -115,7 +128,7 @@ def ask(path: Path, part: str, *, file: Path | None = None, drawn: bool = False)
         one = told.sweep.best[0].trial.path if told.sweep.best else path / "trial-0000"
         fix = f"tuner show {reference(one)} {part}"
         raise UsageError(f"{shown(path)} is a sweep, and {part} is a part of one run", fix=fix)
-    notes = [Note(each.problem, problem=True) for each in told.sweep.outcomes.values() if each.state == DAMAGED]
+    notes = [Note(problem, problem=True) for problem in told.problems]
     blocks: list[Block] = []
     data: Any = None
     if part == "config":
@@ -126,7 +139,7 @@ def ask(path: Path, part: str, *, file: Path | None = None, drawn: bool = False)
     elif part == "space":
         blocks, data = [space_table(told)], dict(told.sweep.head.space)
     elif part == "summary":
-        blocks, data = list(summary(told, notes)), summary_data(told)
+        blocks, data = list(summary(told)), summary_data(told)
     if part == "effects" or file is not None or (part == "summary" and drawn):
         chart = chart_of(told.sweep, told.by_importance, file)
         if chart is None:
@@ -134,14 +147,26 @@ def ask(path: Path, part: str, *, file: Path | None = None, drawn: bool = False)
         at = len(blocks) - 1 if part == "summary" else len(blocks)  # what to type stays last
         blocks.insert(at, chart)
         data = [trial_data(told, each) for each in told.sweep.ordered] if part == "effects" else data
-    result = f"{file}\n" if file else f"{path}\n" if part == "summary" else _plain(blocks)
-    return Answer([*notes, *blocks], data, result)
+    lines = [str(file)] if file else {"summary": [str(path)], "trials": _folders(told)}.get(part, _texts(blocks))
+    return Answer([*notes, *blocks], data, "".join(f"{line}\n" for line in lines))
 
 
-def _plain(blocks: Sequence[Block]) -> str:
-    """What ``-q`` leaves of a part: the text, or the folders of the trials."""
-    lines = [block.text for block in blocks if isinstance(block, Text)]
-    return "".join(f"{line}\n" for line in lines)
+def _folders(told: Told) -> list[str]:
+    """The folders of the trials, the best first."""
+    return [str(each.trial.path) for each in told.sweep.ordered if is_run(each.trial.path)]
+
+
+def _texts(blocks: Sequence[Block]) -> list[str]:
+    """What ``-q`` leaves of a part that is a text."""
+    return [block.text for block in blocks if isinstance(block, Text)]
+
+
+def _has_ended(run: Path) -> bool:
+    """Whether a run is over; one that is damaged is told elsewhere."""
+    try:
+        return standing(run)[1] in ENDED
+    except NotFoundError:
+        return True
 
 
 def _members(path: Path) -> list[Path]:
@@ -154,7 +179,7 @@ def _members(path: Path) -> list[Path]:
 # ---- the summary -----------------------------------------------------------------------------------------------------
 
 
-def summary(told: Told, notes: list[Note]) -> Iterator[Block]:
+def summary(told: Told) -> Iterator[Block]:
     """How far it is and what is best; the best trials; what matters; the verdict, and what to type."""
     sweep = told.sweep
     yield Pairs([*_head(told), *_best(told)])
@@ -166,11 +191,8 @@ def summary(told: Told, notes: list[Note]) -> Iterator[Block]:
         yield matter_table(told)
         yield Text(_how_sure(told.importances), "dim")
     ends: list[tuple[str, Cell]] = [("edge", edge.words) for edge in told.edges]
-    try:
-        if told.verdict is not None:
-            ends.append(("verdict", told.verdict.words))
-    except TunerError as error:
-        notes.append(Note(error.line, problem=True))
+    if told.verdict is not None:
+        ends.append(("verdict", told.verdict.words))
     yield Pairs([*ends, ("next", Command(told.next))])
 
 

@@ -17,15 +17,19 @@ import json
 import math
 import os
 import statistics
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from sweep_here import made
+from sweeping import searching
 
+from tuner.document.writing import to_yaml
 from tuner.events import EpochDone, TrialEnded, TrialTold
+from tuner.sweep.search import Searching
 
 TRIALS, MOST, GOAL = 40, 2.0, 0.6
 EPOCHS = 30
@@ -62,12 +66,21 @@ def config(problem: str, sweep: dict[str, Any]) -> dict[str, Any]:
     return {**own, **SHAPE, "data": data, "sweep": {"space": space, "confirm": None, "keep": 0, **sweep}}
 
 
-def searched(problem: str, sweep: dict[str, Any], overrides: Sequence[str], goal: float, most: float) -> dict[str, Any]:
+@contextmanager
+def made(config: Mapping[str, Any], overrides: Sequence[str]) -> Iterator[Searching]:
+    """The sweep that a YAML file with `config` stands for, in a folder that goes away."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as folder:  # noqa: S108
+        file = Path(folder) / "bench.yaml"
+        file.write_text(to_yaml(dict(config)))
+        yield searching(file, Path(folder), *overrides)
+
+
+def searched(problem: str, asked: dict[str, Any], overrides: Sequence[str], goal: float, most: float) -> dict[str, Any]:
     """A sweep until it is over, one of its trials has a loss of `goal`, or it has trained `most` epochs: the best loss,
     the epochs, and what came of each trial."""
-    with made(config(problem, sweep), overrides) as searching:
-        ledger, spent, best = searching.ledger, 0, math.inf
-        for event in searching.course():
+    with made(config(problem, asked), overrides) as sweep:
+        ledger, spent, best = sweep.ledger, 0, math.inf
+        for event in sweep.course():
             if isinstance(event, TrialTold) and isinstance(event.event, EpochDone):
                 spent += 1
             elif isinstance(event, TrialEnded) and event.state == "finished" and event.value is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,13 +30,15 @@ def points(space: Space, seed: int, numbers: Sequence[int], before: Before, dire
     are not known; trials `before` that lie outside the space, which was another one then, do not count."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     drawn = int.from_bytes(hashlib.sha256(f"{seed} {numbers[0]}".encode()).digest()[:4])
-    told = [_told(space, point, trial) for point, trial in before.values() if space.holds(point)]
+    known = {name: _distribution(values) for name, values in space.parameters.items()}
+    told = [_told(known, point, trial) for point, trial in before.values() if space.holds(point)]
+    told = [trial for trial in told if trial is not None]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what its authors may still change
         sampler = TPESampler(seed=drawn, n_startup_trials=1, multivariate=True, constant_liar=True)
         study = optuna.create_study(sampler=sampler, direction="maximize" if direction == "up" else "minimize")
-        study.add_trials([trial for trial in told if trial is not None])
-        found = [space.chosen(Asked(study.ask())) for _ in numbers] if study.trials else []
+        study.add_trials(told)
+        found = [space.chosen(Asked(study.ask())) for _ in numbers] if told else []
     yield from found
 
 
@@ -55,20 +57,18 @@ class Asked:
         return str(self.trial.suggest_categorical(name, list(labels)))
 
 
-def _told(space: Space, point: Point, trial: Progress) -> FrozenTrial | None:
-    """A trial with its result: one that was pruned counts by how far it got, one that diverged as the worst of them;
-    None of one that could not be trained."""
+def _told(known: Mapping[str, BaseDistribution], point: Point, trial: Progress) -> FrozenTrial | None:
+    """A trial with its result, of a space with the parameters `known`: one that was pruned counts by how far it got,
+    one that diverged as the worst of them; None of one that could not be trained."""
     if trial.state == "failed":
         return None
-    known = space.parameters
-    given: dict[str, BaseDistribution] = {name: _distribution(known[name]) for name in point}
     is_whole = trial.state == "finished" and trial.value is not None
     course = {} if trial.state == "diverged" or trial.value is None else {trial.done: trial.value}
     return optuna.create_trial(
         state=TrialState.COMPLETE if is_whole else TrialState.PRUNED,
         value=trial.value if is_whole else None,
         params=dict(point),
-        distributions=given,
+        distributions={name: known[name] for name in point},
         intermediate_values=course,
     )
 

@@ -81,7 +81,7 @@ def run(*commands: list[str]) -> None:
         for process, log in zip(started, logs, strict=True):
             if process.wait():
                 log.seek(0)
-                sys.exit(f"{' '.join(process.args)[:200]}: {log.read().decode()[-2000:]}")
+                sys.exit(f"{str(process.args)[:200]}: {log.read().decode()[-2000:]}")
 
 
 @dataclass(frozen=True)

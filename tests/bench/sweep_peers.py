@@ -35,7 +35,7 @@ def objective(lr: float) -> float:
     optimizer, accuracy = adam(model, work), 0.0
     for _ in range(EPOCHS):
         model.train()
-        for rows in torch.randperm(len(x)).split(work.batch_size):
+        for rows in torch.split(torch.randperm(len(x)), work.batch_size):
             take_step(model, optimizer, x[rows], y[rows], work.clip)
         accuracy = max(accuracy, accuracy_of(model, *held))
     return accuracy

@@ -31,15 +31,15 @@ def points(space: Space, seed: int, numbers: Sequence[int], before: Before, dire
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     drawn = int.from_bytes(hashlib.sha256(f"{seed} {numbers[0]}".encode()).digest()[:4])
     known = {name: _distribution(values) for name, values in space.parameters.items()}
-    told = [_told(known, point, trial) for point, trial in before.values() if space.holds(point)]
-    told = [trial for trial in told if trial is not None]
+    found = (_told(known, point, trial) for point, trial in before.values() if space.holds(point))
+    told = [trial for trial in found if trial is not None]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what its authors may still change
         sampler = TPESampler(seed=drawn, n_startup_trials=1, multivariate=True, constant_liar=True)
         study = optuna.create_study(sampler=sampler, direction="maximize" if direction == "up" else "minimize")
         study.add_trials(told)
-        found = [space.chosen(Asked(study.ask())) for _ in numbers] if told else []
-    yield from found
+        asked = [space.chosen(Asked(study.ask())) for _ in numbers] if told else []
+    yield from asked
 
 
 @dataclass

@@ -23,7 +23,7 @@ from tuner.cli.shared import present
 from tuner.config.load import load
 from tuner.diagnosis import LEAD, MOST, Diagnosis, diagnose, evidence_of, expected, folded
 from tuner.errors import NotFoundError, UsageError
-from tuner.rules import Finding, Rule
+from tuner.rules import Finding, Rule, proposals, together
 from tuner.runs.family import find_group
 from tuner.runs.files import CARD, CONFIG, IDENTITY, LAYERS, METRICS, STATUS, write_status
 from tuner.runs.folder import read
@@ -60,6 +60,37 @@ def test_the_surer_of_two_that_explain_each_other_is_told() -> None:
     assert [(each.rule, each.folds) for each in told] == [("learning-rate-too-high", ("dead-units",))]
     told = folded([Finding("dead-units", 0.9, "", []), Finding("learning-rate-too-high", 0.7, "", [])])
     assert [each.rule for each in told] == list(reversed(names))
+
+
+@pytest.mark.parametrize(
+    ("changes", "whole"),
+    [
+        ([], {}),
+        ([{"seed": 1}, {"loss": "mse"}], {"seed": 1, "loss": "mse"}),
+        ([{"seed": 1}, {"seed": 2, "loss": "mse"}, {"name": "a"}], {"seed": 1, "name": "a"}),
+        ([{"optimizer.lr": 1}, {"optimizer": "adam"}], {"optimizer.lr": 1}),
+        ([{"optimizer": "adam"}, {"optimizer.lr": 1}], {"optimizer": "adam"}),
+        ([{"optimizer": "adam", "optimizer.lr": 1}], {"optimizer": "adam", "optimizer.lr": 1}),
+        ([{"model.in": 1}, {"model.input": 2}], {"model.in": 1, "model.input": 2}),
+    ],
+)
+def test_changes_together_set_nothing_twice(changes: list[dict[str, Any]], whole: dict[str, Any]) -> None:
+    assert together(changes) == whole
+
+
+CHANGES = st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(0, 2), min_size=1), max_size=3)
+
+
+@given(st.lists(CHANGES, max_size=3))
+def test_what_is_tried_first(changes: list[list[dict[str, int]]]) -> None:
+    findings = [Finding(str(at), 0.9, "", (), each) for at, each in enumerate(changes)]
+    tried = [(found.rule, change) for found, change in proposals(findings)]
+    firsts = [(str(at), each[0]) for at, each in enumerate(changes) if each]
+    others = [(str(at), change) for at, each in enumerate(changes) for change in each[1:]]
+    assert tried[: len(firsts)] == firsts
+    assert tried[len(tried) - len(others) :] == others
+    both = [(firsts[0][0], together([change for _, change in firsts]))] if len(firsts) > 1 else []
+    assert tried[len(firsts) : len(tried) - len(others)] == both
 
 
 # ---- the outcome -----------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ class CapacityTooSmall(Rule, name="capacity-too-small"):
 
     Seen by: a training metric that has stopped rising below what simple models reach, in a network whose narrowest
     layer has few units, or fewer than there are classes.
-    Change: wider layers: 128 units, or four times as many.
+    Change: wider layers: 128 units, or four times as many; else another layer, too.
     Not when: the curve still rises, or there is any other reason: those are cheaper to mend.
     Source: Goodfellow, Bengio, Courville (2016), "Deep Learning", section 5.2.
     """

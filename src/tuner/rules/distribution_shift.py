@@ -38,7 +38,8 @@ class DistributionShift(Rule, name="distribution-shift"):
             told = ", ".join(each.name for each in shift)
             words = f"data.shift changes validation and test data ({told}), and training data do not have it"
             same: dict[str, Any] = {"data.augment": [each.plain() for each in (*evidence.config.data.augment, *shift)]}
-            return self.found(0.95, words, [Signal("data.shift", told, "none", CONFIG)], same)
+            longer = {"training.epochs": min(1000, evidence.planned * 4)}
+            return self.found(0.95, words, [Signal("data.shift", told, "none", CONFIG)], same, same | longer)
         signs: list[Sign] = []
         for part, moved in (evidence.card.shift if evidence.card is not None else {}).items():
             if moved.z is None or not moved.chance or moved.difference is None:

@@ -298,7 +298,7 @@ class Evidence:
 
     @property
     def wider(self) -> list[dict[str, Any]]:
-        """Changes that give the network more units."""
+        """Changes that give the network more units, and another layer."""
         model = self.config.model.plain()
         if "layers" in model:
             wider = [
@@ -308,11 +308,17 @@ class Evidence:
             ]  # fmt: skip
             return [{"model.layers": wider}]
         key = next((key for key in ("hidden", "units") if model.get(key)), "hidden")
-        widths = model.get(key) or []
-        changes: list[dict[str, Any]] = [{f"model.{key}": [max(128, 4 * width) for width in widths] or [128]}]
-        if "channels" in model:
-            changes[0]["model.channels"] = [max(16, 4 * width) for width in model["channels"]]
-        return [*changes, {f"model.{key}": [128]}] if widths != [128] else changes
+        units = [max(128, 4 * width) for width in model.get(key) or []] or [128]
+        pictures = (
+            {"model.channels": [max(16, 4 * width) for width in model["channels"]]} if "channels" in model else {}
+        )
+        return [{f"model.{key}": units, **pictures}, {f"model.{key}": [*units, 128], **pictures}]
+
+    @property
+    def shallower(self) -> list[dict[str, Any]]:
+        """The change that leaves the first three of many dense layers; [] where there are no more."""
+        units = self.config.model.plain().get("hidden", [])
+        return [{"model.hidden": units[:3]}] if len(units) > 3 else []
 
     @property
     def is_of_classes(self) -> bool:

@@ -13,7 +13,8 @@ class DeadUnits(Rule, name="dead-units"):
 
     Seen by: the share of a layer's units that are 0 on all of 256 training samples, the last time it was measured. A
     unit that is zero on most samples is sparse, not dead, and does no harm.
-    Change: initializer he_normal and a smaller learning rate; else leaky_relu; else model.batch_norm true.
+    Change: leaky_relu with batch norm; else fewer layers where the units began dead, and the usual learning rate where
+    they died under a higher one; else he_normal.
     Not when: the layer is wide enough without them and the run is good.
     Source: Lu, Shin, Su, Karniadakis (2020), "Dying ReLU and Initialization: Theory and Numerical Examples".
     """

@@ -16,7 +16,7 @@ class DistributionShift(Rule, name="distribution-shift"):
 
     Seen by: data.shift, which puts noise on validation and test data alone; or a column whose mean differs between the
     parts by more than chance allows (card.json), in a run that is good on training data and bad on the others.
-    Change: the same augmentation on training data; else more varied training data.
+    Change: the same augmentation on training data; else more epochs with it; else more varied training data.
     Not when: the difference is within what chance allows for so few samples.
     Source: Quiñonero-Candela, Sugiyama, Schwaighofer, Lawrence (2009), "Dataset Shift in Machine Learning".
     """

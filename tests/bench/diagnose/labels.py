@@ -160,7 +160,7 @@ def same_measure(case: Case, twin: Sequence[Result]) -> list[float]:
 
 def bad_on_training(found: Iterable[Result]) -> set[tuple[str, int]]:
     """(case, seed) of the faulty runs that are clearly worse on training data than the twin's: by more than two points
-    and three standard deviations of its seeds, in the best epoch and at the end: one that learned them in the end is good
+    and three standard deviations of its seeds, in the best epoch and at the end: one that learned them late is good
     on them, however early its best epoch was. To call one of them overfitting first is wrong, whatever its fault."""
     groups = by_case(found)
     bad = set()

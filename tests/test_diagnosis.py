@@ -117,6 +117,26 @@ def test_a_run_bad_on_its_training_data_is_never_told_overfitting(path: Path, sh
         assert not GOOD & set(told_of(told)[:1])
 
 
+def test_what_is_lost_on_training_data_too_is_nothing_learned_by_heart() -> None:
+    evidence, rule = named("needs-early-stopping"), Rule.members["needs-early-stopping"]()
+    assert rule.check(evidence) is not None
+    fallen = [{**row, "train_accuracy": row["val_accuracy"]} for row in evidence.run.rows]
+    assert rule.check(changed(evidence, rows=fallen)) is None
+
+
+@pytest.mark.parametrize(("end", "stage"), [(0.5, "training"), (0.97, "healthy")])
+def test_a_run_that_loses_what_it_had_learned_is_not_good_for_its_best_epoch(end: float, stage: str) -> None:
+    evidence = named("learning-rate-too-high")
+    courses = {"train_accuracy": [0.99] * 2 + [end] * 6, "val_accuracy": [0.98] * 2 + [end] * 6}
+    rows = [
+        {**row, "val_loss": 0.1 + at} | {column: values[at] for column, values in courses.items()}
+        for at, row in enumerate(evidence.run.rows)
+    ]
+    told = diagnose(changed(evidence, rows=rows))
+    assert told.outcome.stage == stage, told.outcome
+    assert [found.rule for found in told.findings] == (["learning-rate-too-high"] if stage == "training" else [])
+
+
 @pytest.mark.parametrize("path", RUNS, ids=called)
 def test_findings_are_of_the_stage(path: Path) -> None:
     told = diagnose(recorded(path))

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from tuner.config.load import load_config, settings_of
 from tuner.errors import ConfigError
-from tuner.figures import figure
+from tuner.figures import figure, finite
 from tuner.rules import Finding, Rule, overrides
 from tuner.runs.card import read_card
 from tuner.runs.data import read_data
@@ -47,6 +47,9 @@ as known could give."""
 
 KNOWN = 0.94
 """How sure a rule is of such a reason."""
+
+LOST = 0.1
+"""Of a metric on training data, what a good run does not lose again by its end."""
 
 TELLING = {
     "class-imbalance": "good on the large classes alone",
@@ -202,10 +205,16 @@ def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | No
     is_near = says_little(evidence) and reached < within + NEAR * (1 - within)
     certain = sure_of(noticed, "training", LIKELY if is_near else CERTAIN)
     is_known = any(found.confidence >= KNOWN for found in certain)
+    has_lost = evidence.train[-1] < max(finite(evidence.train)) - LOST
     is_good = reached >= (PERFECT if is_known else GOOD) or (reached > within + MARGIN and not says_little(evidence))
     is_other = any(found.rule == "needs-early-stopping" for found in sure_of(noticed, "generalization", CERTAIN))
-    if not certain or is_good or is_other or evidence.gap > max(0.1, 1 - reached):
+    if not certain or (is_good and not has_lost) or is_other or evidence.gap > max(0.1, 1 - reached):
         return None
+    if has_lost:
+        words = f"{column} fell from {figure(max(finite(evidence.train)))} to {figure(evidence.train[-1])}"
+        start = f"what it had learned of its own training data, so this is not overfitting: {words}"
+        last = evidence.of_epoch(column, -1, max(finite(evidence.train)) - LOST)
+        return Outcome("training", f"lost again {start}; {certain[0].words}", [last])
     return Outcome("training", f"not as good as it could be {start}; {certain[0].words}", signals[:1])
 
 

@@ -48,5 +48,5 @@ class BatchTooSmall(Rule, name="batch-too-small"):
         column = f"train_{evidence.metric}"
         signals = [evidence.of_setting("training.batch_size", 32), evidence.of_epoch(column, -1, None)]
         larger = {"training.batch_size": 32}
-        as_many_steps = {"training.epochs": min(1000, evidence.planned * min(10, 32 // batch))}
+        as_many_steps = {"training.epochs": min(1000, evidence.planned * min(10, 32 // max(1, batch)))}
         return self.found(confidence, words, signals, larger, larger | as_many_steps, {"training.batch_size": 64})

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def case(name: str, kind: str, cause: tuple[str, ...] = (), twin: str = "") -> s
 
 def results(named: suite.Case, measured: list[float], train: list[float] | None = None) -> list[Result]:
     rows = zip(measured, train or measured, strict=True)
-    return [Result(named, seed, Path(), value, other, value) for seed, (value, other) in enumerate(rows)]
+    return [Result(named, seed, Path(), value, other, value, other) for seed, (value, other) in enumerate(rows)]
 
 
 def test_p_is_that_of_all_ways_to_deal_the_values_out() -> None:
@@ -60,6 +61,19 @@ def test_a_config_far_below_its_peers_is_not_healthy_and_a_run_far_below_its_twi
     assert set(unhealthy(runs)) == {"bad"}
     faulty = results(case("fault", "fault", ("overfitting",), "twin"), [0.7, 0.7], [0.96, 0.5])
     assert bad_on_training([*runs, *faulty]) == {("fault", 1)}
+    late = [replace(run, train=0.5) for run in faulty]  # their best epoch came before they had learned much
+    assert bad_on_training([*runs, *late]) == {("fault", 1)}
+
+
+def test_a_fault_of_the_samples_has_others_than_its_twin() -> None:
+    other = "data.path=other.npz"
+    of_samples = {
+        cause: [
+            replace(case("fault", "fault", (cause,)), overrides=(each,)).is_of_samples for each in (other, "seed=1")
+        ]
+        for cause in ("leakage", "input-scale")
+    }
+    assert of_samples == {"leakage": [True, False], "input-scale": [False, False]}
 
 
 def test_measures_count_what_they_say() -> None:

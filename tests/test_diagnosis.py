@@ -21,9 +21,10 @@ from tuner.asks.diagnose import ask, in_a_line
 from tuner.cli.shared import present
 from tuner.config.load import load
 from tuner.data.card.facts import Shift
-from tuner.diagnosis import LEAD, MOST, Diagnosis, diagnose, evidence_of, expected, folded
+from tuner.diagnosis import LEAD, MOST, Diagnosis, diagnose, evidence_of, folded
 from tuner.errors import NotFoundError, UsageError
-from tuner.rules import Finding, Rule
+from tuner.reach import expected
+from tuner.rules import Finding, Rule, proposals, together
 from tuner.runs.family import find_group
 from tuner.runs.files import CARD, CONFIG, IDENTITY, LAYERS, METRICS, STATUS, write_status
 from tuner.runs.folder import read
@@ -62,6 +63,37 @@ def test_the_surer_of_two_that_explain_each_other_is_told() -> None:
     assert [each.rule for each in told] == list(reversed(names))
 
 
+@pytest.mark.parametrize(
+    ("changes", "whole"),
+    [
+        ([], {}),
+        ([{"seed": 1}, {"loss": "mse"}], {"seed": 1, "loss": "mse"}),
+        ([{"seed": 1}, {"seed": 2, "loss": "mse"}, {"name": "a"}], {"seed": 1, "name": "a"}),
+        ([{"optimizer.lr": 1}, {"optimizer": "adam"}], {"optimizer.lr": 1}),
+        ([{"optimizer": "adam"}, {"optimizer.lr": 1}], {"optimizer": "adam"}),
+        ([{"optimizer": "adam", "optimizer.lr": 1}], {"optimizer": "adam", "optimizer.lr": 1}),
+        ([{"model.in": 1}, {"model.input": 2}], {"model.in": 1, "model.input": 2}),
+    ],
+)
+def test_changes_together_set_nothing_twice(changes: list[dict[str, Any]], whole: dict[str, Any]) -> None:
+    assert together(changes) == whole
+
+
+CHANGES = st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(0, 2), min_size=1), max_size=3)
+
+
+@given(st.lists(CHANGES, max_size=3))
+def test_what_is_tried_first(changes: list[list[dict[str, int]]]) -> None:
+    findings = [Finding(str(at), 0.9, "", (), each) for at, each in enumerate(changes)]
+    tried = [(found.rule, change) for found, change in proposals(findings)]
+    firsts = [(str(at), each[0]) for at, each in enumerate(changes) if each]
+    others = [(str(at), change) for at, each in enumerate(changes) for change in each[1:]]
+    assert tried[: len(firsts)] == firsts
+    assert tried[len(tried) - len(others) :] == others
+    both = [(firsts[0][0], together([change for _, change in firsts]))] if len(firsts) > 1 else []
+    assert tried[len(firsts) : len(tried) - len(others)] == both
+
+
 # ---- the outcome -----------------------------------------------------------------------------------------------------
 
 
@@ -84,6 +116,26 @@ def test_a_run_bad_on_its_training_data_is_never_told_overfitting(path: Path, sh
     if worse.train and max(worse.reached(worse.train), worse.reached(worse.val or worse.train)) < bound:
         assert told.outcome.stage in ("training", "invalid"), told.outcome
         assert not GOOD & set(told_of(told)[:1])
+
+
+def test_what_is_lost_on_training_data_too_is_nothing_learned_by_heart() -> None:
+    evidence, rule = named("needs-early-stopping"), Rule.members["needs-early-stopping"]()
+    assert rule.check(evidence) is not None
+    fallen = [{**row, "train_accuracy": row["val_accuracy"]} for row in evidence.run.rows]
+    assert rule.check(changed(evidence, rows=fallen)) is None
+
+
+@pytest.mark.parametrize(("end", "stage"), [(0.5, "training"), (0.97, "healthy")])
+def test_a_run_that_loses_what_it_had_learned_is_not_good_for_its_best_epoch(end: float, stage: str) -> None:
+    evidence = named("learning-rate-too-high")
+    courses = {"train_accuracy": [0.99] * 2 + [end] * 6, "val_accuracy": [0.98] * 2 + [end] * 6}
+    rows = [
+        {**row, "val_loss": 0.1 + at} | {column: values[at] for column, values in courses.items()}
+        for at, row in enumerate(evidence.run.rows)
+    ]
+    told = diagnose(changed(evidence, rows=rows))
+    assert told.outcome.stage == stage, told.outcome
+    assert [found.rule for found in told.findings] == (["learning-rate-too-high"] if stage == "training" else [])
 
 
 @pytest.mark.parametrize("path", RUNS, ids=called)

@@ -23,7 +23,7 @@ for _rank, _names in enumerate(
         "config",
         "events runs",
         "shipped",
-        "rules",
+        "rules reach",
         "diagnosis",
         "explain opening refit",
         "measured network",

@@ -314,7 +314,7 @@ def test_which_changes_are_tried(runs: Path) -> None:
     stop = Finding("needs-early-stopping", 0.6, "", (), [{"early_stopping": {"patience": 5}}])
     chosen, notes = candidates_of(base, found(first, leak, stop, odd, later))
     assert [each.words for each in chosen] == [
-        "optimizer.lr=0.1", "training.epochs=9", "seed=7", "training.epochs=99"
+        "optimizer.lr=0.1", "training.epochs=9", "optimizer.lr=0.1 training.epochs=9", "seed=7"
     ], "what the config has already is no change"  # fmt: skip
     assert [note.partition(" is not tried")[0] for note in notes] == [
         "data.duplicates=together", "early_stopping={patience: 5}", "model.dropout=2"

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tuner.config.load import kept_config, settings_of
-from tuner.data.card.facts import Reference
 from tuner.errors import ConfigError
-from tuner.figures import figure
+from tuner.figures import figure, finite
+from tuner.reach import MARGIN, expected, is_below_reference, of_reference, reference, says_little
 from tuner.rules import Finding, Rule, overrides
 from tuner.rules.distribution_shift import DistributionShift
 from tuner.runs.card import read_card
@@ -34,9 +34,6 @@ CERTAIN, LIKELY = 0.85, 0.7
 """How sure it has to be where the outcome alone does not tell that it is bad: at all, and where a run is hardly better
 than simple models."""
 
-PICTURE = 12
-"""Pixels of the shorter side from which on a picture is one."""
-
 NEAR = 0.2
 """Of the way from what simple models reach to a perfect metric, up to which a run is hardly better than they are."""
 
@@ -50,6 +47,9 @@ as known could give."""
 KNOWN = 0.94
 """How sure a rule is of such a reason."""
 
+LOST = 0.1
+"""Of a metric on training data, what a good run does not lose again by its end."""
+
 TELLING = {
     "class-imbalance": "good on the large classes alone",
     "data-label-link": "no better than chance on new samples",
@@ -58,12 +58,6 @@ TELLING = {
 
 FAIR = 0.9
 """Of a metric on training data, from which on a run is called healthy although nothing is known of its data."""
-
-MARGIN = 0.02
-"""Of a share of right answers, or of variance, within which two results are the same."""
-
-APART = 3.0
-"""Standard deviations of the runs of a reference within which another run is as good."""
 
 
 @dataclass(frozen=True)
@@ -157,60 +151,7 @@ def outcome_of(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome:
     if not evidence.train or not math.isfinite(evidence.reached(evidence.train)):
         return Outcome("unknown", "no metric of training data is there to judge by")
     outcome = _on_training(evidence, noticed) or _on_others(evidence, noticed) or _healthy(evidence)
-    return replace(outcome, evidence=[*outcome.evidence, *_of_reference(evidence)])
-
-
-def expected(evidence: Evidence) -> tuple[float, str]:
-    """What is within reach on samples that a model was not fitted on, and who reaches it: the best of chance, a linear
-    and a kernel model, fitted on few of the training samples. -inf where nothing is known."""
-    if evidence.metric == "balanced_accuracy" and evidence.data is not None:
-        return 1 / len(evidence.data.classes), "a guess"
-    if evidence.card is None:
-        counts = evidence.data.parts.get("train", {}).get("classes") if evidence.data is not None else None
-        return (max(counts) / sum(counts), "always the largest class") if counts else (-math.inf, "")
-    scores = evidence.card.scores
-    known = {
-        "always the same answer": scores.chance.validation,
-        "a linear model": scores.linear.validation,
-        "a kernel model": scores.kernel.validation,
-    }
-    there = {name: value for name, value in known.items() if value is not None}
-    best = max(there, key=there.__getitem__, default="")
-    return (there[best], best) if there else (-math.inf, "")
-
-
-def says_little(evidence: Evidence) -> bool:
-    """Whether a network should do better than simple models: on pictures, for these know nothing of neighbours."""
-    shape = evidence.data.shape if evidence.data is not None else ()
-    return len(shape) == 3 and min(shape[1:]) >= PICTURE
-
-
-def reference(evidence: Evidence) -> Reference | None:
-    """What a ready config gets on the same data by the metric that the run is judged by."""
-    known = evidence.card.reference if evidence.card is not None else None
-    return known if known is not None and known.metric == evidence.metric else None
-
-
-def is_below_reference(evidence: Evidence, part: Literal["train", "validation"], reached: float) -> bool | None:
-    """Whether a metric on a part is clearly below what the reference gets there; False where it is as good, None where
-    chance may be the reason, or there is no reference."""
-    known = reference(evidence)
-    if known is None:
-        return None
-    there = known.train if part == "train" else known.validation
-    is_chance = there.mean - max(MARGIN, APART * there.std) <= reached < there.mean - MARGIN
-    return None if is_chance else reached < there.mean - MARGIN
-
-
-def _of_reference(evidence: Evidence) -> list[Signal]:
-    known = reference(evidence)
-    if known is None:
-        return []
-    parts = {"train": known.train, "val": known.validation}
-    return [
-        Signal(f"{part}_{known.metric} of {known.config}, {known.runs} splits", there.mean, None, CARD)
-        for part, there in parts.items()
-    ]
+    return replace(outcome, evidence=[*outcome.evidence, *of_reference(evidence)])
 
 
 def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | None:
@@ -237,11 +178,17 @@ def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | No
     is_near = says_little(evidence) and reached < within + NEAR * (1 - within)
     certain = sure_of(noticed, "training", LIKELY if is_near or is_below else CERTAIN)
     is_known = any(found.confidence >= KNOWN for found in certain)
+    has_lost = evidence.train[-1] < max(finite(evidence.train)) - LOST
     is_good = reached >= (PERFECT if is_known else GOOD) or (reached > within + MARGIN and not says_little(evidence))
     is_good |= is_below is False and not is_known
     is_other = any(found.rule == "needs-early-stopping" for found in sure_of(noticed, "generalization", CERTAIN))
-    if not certain or is_good or is_other or evidence.gap > max(0.1, 1 - reached):
+    if not certain or (is_good and not has_lost) or is_other or evidence.gap > max(0.1, 1 - reached):
         return None
+    if has_lost:
+        words = f"{column} fell from {figure(max(finite(evidence.train)))} to {figure(evidence.train[-1])}"
+        start = f"what it had learned of its own training data, so this is not overfitting: {words}"
+        last = evidence.of_epoch(column, -1, max(finite(evidence.train)) - LOST)
+        return Outcome("training", f"lost again {start}; {certain[0].words}", [last])
     known = reference(evidence)
     other = f", and the ready config {known.config} gets {figure(known.train.mean)}" if known and is_below else ""
     return Outcome("training", f"not as good as it could be {start}{other}; {certain[0].words}", signals[:1])

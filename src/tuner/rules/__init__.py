@@ -81,6 +81,25 @@ class Rule(Choice, kind="rule"):
         return self.found(confidence, ranked[0].words, [sign.signal for sign in ranked], *changes)
 
 
+def together(changes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """All changes in one, without those that set what one before them sets, a part of it, or the whole of it."""
+    merged: dict[str, Any] = {}
+    for change in changes:
+        pairs = [(key, other) for key in change for other in merged]
+        if not any(f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.") for key, other in pairs):
+            merged |= change
+    return merged
+
+
+def proposals(findings: Sequence[Finding]) -> list[tuple[Finding, Mapping[str, Any]]]:
+    """The changes to try, in this order, each with its finding: the first of each, these together, the others."""
+    able = [found for found in findings if found.changes]
+    firsts = [(found, found.change) for found in able]
+    others = [(found, change) for found in able for change in found.changes[1:]]
+    both = [(able[0], together([change for _, change in firsts]))] if len(able) > 1 else []
+    return [*firsts, *both, *others]
+
+
 def overrides(*changes: Mapping[str, Any]) -> list[str]:
     """Changes as the command line has them."""
     return [f"{key}={flow(value)}" for change in changes for key, value in change.items()]

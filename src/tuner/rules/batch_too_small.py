@@ -12,7 +12,7 @@ class BatchTooSmall(Rule, name="batch-too-small"):
     """A batch holds so few samples that its gradient is mostly noise, or that batch norm measures nothing.
 
     Seen by: a batch of a few samples, with batch norm, or with metrics that go up and down from epoch to epoch.
-    Change: a batch of 32 or 64.
+    Change: a batch of 32; else that with more epochs, for as many steps; else a batch of 64.
     Not when: the curves are steady: small batches are slow, but learn well.
     Source: Ioffe (2017), "Batch Renormalization", section 1; Wu, He (2018), "Group Normalization", section 1.
     """
@@ -47,4 +47,6 @@ class BatchTooSmall(Rule, name="batch-too-small"):
             return None
         column = f"train_{evidence.metric}"
         signals = [evidence.of_setting("training.batch_size", 32), evidence.of_epoch(column, -1, None)]
-        return self.found(confidence, words, signals, {"training.batch_size": 32}, {"training.batch_size": 64})
+        larger = {"training.batch_size": 32}
+        as_many_steps = {"training.epochs": min(1000, evidence.planned * min(10, 32 // max(1, batch)))}
+        return self.found(confidence, words, signals, larger, larger | as_many_steps, {"training.batch_size": 64})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from tuner.bounds import Integer, Number
 from tuner.choice import setting
@@ -16,7 +17,7 @@ class CapacityTooSmall(Rule, name="capacity-too-small"):
 
     Seen by: a training metric that has stopped rising below what simple models reach, in a network whose narrowest
     layer has few units, or fewer than there are classes.
-    Change: wider layers: 128 units, or four times as many.
+    Change: wider layers: 128 units, or four times as many; else another layer, too.
     Not when: the curve still rises, or there is any other reason: those are cheaper to mend.
     Source: Goodfellow, Bengio, Courville (2016), "Deep Learning", section 5.2.
     """
@@ -49,4 +50,19 @@ class CapacityTooSmall(Rule, name="capacity-too-small"):
         sure = grade(max(1, narrow), max(self.units, classes) + 1, 2, 0.5, 0.9)
         signals = [Signal("units of the narrowest layer", narrow, self.units, where)]
         signals.append(evidence.of_epoch(f"train_{evidence.metric}", -1, None))
-        return self.found(sure if not math.isnan(gain) else 0.5, words, signals, *evidence.wider)
+        return self.found(sure if not math.isnan(gain) else 0.5, words, signals, *wider(evidence.config.model.plain()))
+
+
+def wider(model: Any) -> list[dict[str, Any]]:
+    """The changes that give a network, as config.yaml holds it, more units, and another layer."""
+    if "layers" in model:
+        layers = [
+            {key: max(64, 4 * value) if key in ("dense", "conv", "rnn") and isinstance(value, int) else value
+             for key, value in layer.items()}
+            for layer in model["layers"]
+        ]  # fmt: skip
+        return [{"model.layers": layers}]
+    key = next((key for key in ("hidden", "units") if model.get(key)), "hidden")
+    units = [max(128, 4 * width) for width in model.get(key) or []] or [128]
+    channels = {"model.channels": [max(16, 4 * width) for width in model["channels"]]} if "channels" in model else {}
+    return [{f"model.{key}": units, **channels}, {f"model.{key}": [*units, 128], **channels}]

@@ -13,7 +13,8 @@ class DeadUnits(Rule, name="dead-units"):
 
     Seen by: the share of a layer's units that are 0 on all of 256 training samples, the last time it was measured. A
     unit that is zero on most samples is sparse, not dead, and does no harm.
-    Change: initializer he_normal and a smaller learning rate; else leaky_relu; else model.batch_norm true.
+    Change: leaky_relu with batch norm; else fewer layers where the units began dead, and the usual learning rate where
+    they died under a higher one; else he_normal.
     Not when: the layer is wide enough without them and the run is good.
     Source: Lu, Shin, Su, Karniadakis (2020), "Dying ReLU and Initialization: Theory and Numerical Examples".
     """
@@ -40,15 +41,17 @@ class DeadUnits(Rule, name="dead-units"):
         worst = max(zero, key=zero.__getitem__)
         was = evidence.of_layers(evidence.first, "zero_units").get(worst, 0.0)
         confidence = grade(zero[worst], self.share, 0.95, 0.6)
-        if was < self.share and (evidence.lr_factor > self.times or evidence.epochs < 3):
+        has_died = was < self.share
+        if has_died and (evidence.lr_factor > self.times or evidence.epochs < 3):
             confidence -= 0.3  # they died of long steps, or had no time to come back
-        since = "from the start" if was >= self.share else f"{was:.0%} before the first step"
+        since = f"{was:.0%} before the first step" if has_died else "from the start"
         words = f"{zero[worst]:.0%} of the units of {worst} are zero on every sample ({since})"
         signals = [evidence.of_layer(evidence.last, worst, "zero_units", self.share)]
-        anew = evidence.changed_layers(initializer="he_normal")
-        calmer = {"optimizer.lr": evidence.usual_lr} if evidence.lr_factor > 1 else {}
+        calmer = {"optimizer.lr": evidence.usual_lr} if has_died and evidence.lr_factor > 1 else {}
         leaky = evidence.changed_layers(activation="leaky_relu", initializer="he_normal")
         norm = evidence.changed_layers(batch_norm=True)
-        return self.found(
-            confidence, words, signals, leaky | norm | calmer, anew | calmer, leaky | calmer, norm | calmer
-        )
+        fewer = [] if has_died else [leaky | change for change in evidence.shallower]
+        is_new = calmer or evidence.config.model.initializer.name != "he_normal"
+        anew = [evidence.changed_layers(initializer="he_normal") | calmer] if is_new else []
+        changes = [leaky | norm | calmer, *fewer, *anew, leaky | calmer, norm | calmer]
+        return self.found(confidence, words, signals, *changes)

@@ -20,7 +20,7 @@ class DistributionShift(Rule, name="distribution-shift"):
     Seen by: data.shift, which puts noise on validation and test data alone; or a column whose mean differs between the
     parts by more than chance allows (card.json), in a run that is good on training data and bad on the others; of test
     data alone, in one that is worse on them than on validation data.
-    Change: the same augmentation on training data; else more varied training data.
+    Change: the same augmentation on training data; else more epochs with it; else more varied training data.
     Not when: the difference is within what chance allows for so few samples.
     Source: Quiñonero-Candela, Sugiyama, Schwaighofer, Lawrence (2009), "Dataset Shift in Machine Learning".
     """
@@ -47,7 +47,8 @@ class DistributionShift(Rule, name="distribution-shift"):
             told = ", ".join(each.name for each in shift)
             words = f"data.shift changes validation and test data ({told}), and training data do not have it"
             same: dict[str, Any] = {"data.augment": [each.plain() for each in (*evidence.config.data.augment, *shift)]}
-            return self.found(0.95, words, [Signal("data.shift", told, "none", CONFIG)], same)
+            longer = {"training.epochs": min(1000, evidence.planned * 4)}
+            return self.found(0.95, words, [Signal("data.shift", told, "none", CONFIG)], same, same | longer)
         signs: list[Sign] = []
         for part, moved in (evidence.card.shift if evidence.card is not None else {}).items():
             most = HARMLESS if part == "test" and not self.is_worse(evidence) else 1.0

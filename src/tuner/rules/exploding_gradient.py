@@ -14,7 +14,8 @@ class ExplodingGradient(Rule, name="exploding-gradient"):
 
     Seen by: before the first step, a gradient of the first hidden layer many times the last one's, or activations that
     grow from layer to layer; while training, a gradient's norm far above its usual size.
-    Change: model.activation relu with he_normal; else model.batch_norm true; else training.gradient_clip 1.
+    Change: model.activation relu with he_normal; else batch norm, too; else fewer layers, too; else
+    training.gradient_clip 1.
     Not when: a large norm is steady and the loss falls: adam does not mind its size.
     Source: Pascanu, Mikolov, Bengio (2013), "On the Difficulty of Training Recurrent Neural Networks", section 2.
     """
@@ -66,4 +67,5 @@ class ExplodingGradient(Rule, name="exploding-gradient"):
         relu = evidence.changed_layers(activation="relu", initializer="he_normal")
         norm = evidence.changed_layers(batch_norm=True)
         clip = {"training.gradient_clip": 1.0}
-        return self.of_signs(signs, relu, relu | norm, norm, clip)
+        fewer = [relu | change for change in evidence.shallower]
+        return self.of_signs(signs, relu, relu | norm, *fewer, norm, clip)

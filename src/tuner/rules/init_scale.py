@@ -16,7 +16,7 @@ class InitScale(Rule, name="init-scale"):
 
     Seen by: the weights' root mean square times the root of the fan-in, which is 1 under lecun_normal and 1.41 under
     he_normal; and a loss before the first step far above that of a guess.
-    Change: he_normal for relu, glorot_normal for sigmoid and tanh.
+    Change: he_normal for relu, glorot_normal for sigmoid and tanh; else batch norm, too; else fewer layers, too.
     Not when: every layer has batch norm, which undoes the scale of what comes before it.
     Source: He, Zhang, Ren, Sun (2015), "Delving Deep into Rectifiers", section 2.2.
     """
@@ -56,4 +56,5 @@ class InitScale(Rule, name="init-scale"):
                 signs.append(Sign(sure, words, Signal(f"gain({name})@0", gain, self.small, source)))
         anew = evidence.changed_layers(initializer=evidence.fitting_initializer)
         norm_too = evidence.changed_layers(batch_norm=True)
-        return self.of_signs(signs, anew, anew | norm_too)
+        fewer = [anew | change for change in evidence.shallower]
+        return self.of_signs(signs, anew, anew | norm_too, *fewer)

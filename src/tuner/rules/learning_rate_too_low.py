@@ -8,13 +8,17 @@ from tuner.figures import finite, mean
 from tuner.rules import Finding, Rule, grade
 from tuner.runs.evidence import Evidence
 
+SLOW = ("sgd", "adagrad", "adadelta")
+"""Optimizers with which another one may be what is missing."""
+
 
 class LearningRateTooLow(Rule, name="learning-rate-too-low"):
     """The steps are so short that the weights hardly leave where they began.
 
     Seen by: a learning rate far below the optimizer's usual one, or weights that are nearly where they began, while
     the training loss falls steadily and slowly and was still falling at the end.
-    Change: ten times the learning rate; else the optimizer's default; else a hundred times.
+    Change: ten times the learning rate; else the optimizer's default; else a hundred times; adam instead of sgd,
+    adagrad or adadelta.
     Not when: the loss lies flat: then shorter or longer steps change little, and something else holds it.
     Source: Bengio (2012), "Practical Recommendations for Gradient-Based Training of Deep Architectures", section 3.1;
     Smith (2017), "Cyclical Learning Rates for Training Neural Networks", section 3.3, for how to find a better one.
@@ -69,4 +73,5 @@ class LearningRateTooLow(Rule, name="learning-rate-too-low"):
         tries = [evidence.lr_times(10), evidence.lr_times(100)]
         if factor < 0.05:
             tries = [{"optimizer.lr": evidence.usual_lr}, *tries]
-        return self.found(confidence, words, signals, *tries, evidence.lr_times(3))
+        adam = [{"optimizer": "adam"}] if evidence.config.optimizer.name in SLOW else []
+        return self.found(confidence, words, signals, tries[0], *adam, *tries[1:], evidence.lr_times(3))

@@ -13,7 +13,7 @@ class MissingBatchNorm(Rule, name="missing-batch-norm"):
     """A network of many layers without batch norm.
 
     Seen by: the number of hidden layers, none of which has batch norm, in a run that is bad on its training data.
-    Change: model.batch_norm true.
+    Change: model.batch_norm true; else fewer layers.
     Not when: batches are of a few samples, or the network is shallow.
     Source: Ioffe, Szegedy (2015), "Batch Normalization: Accelerating Deep Network Training by Reducing Internal
     Covariate Shift".
@@ -35,5 +35,5 @@ class MissingBatchNorm(Rule, name="missing-batch-norm"):
             return None
         signal = Signal("hidden layers without batch norm", depth, self.layers, CONFIG)
         words = f"{depth} hidden layers, and none has batch norm"
-        change = evidence.changed_layers(batch_norm=True)
-        return self.found(grade(depth, self.layers, 20, 0.5, 0.75), words, [signal], change)
+        changes = [evidence.changed_layers(batch_norm=True), *evidence.shallower]
+        return self.found(grade(depth, self.layers, 20, 0.5, 0.75), words, [signal], *changes)

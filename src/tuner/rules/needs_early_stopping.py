@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tuner.bounds import Number
 from tuner.choice import setting
-from tuner.figures import finite
+from tuner.figures import finite, mean
 from tuner.rules import Finding, Rule, grade
 from tuner.runs.evidence import Evidence
 
@@ -15,7 +15,8 @@ class NeedsEarlyStopping(Rule, name="needs-early-stopping"):
     Seen by: a best epoch in the first part of the run, and a metric on validation data that fell after it, or a loss
     that rose by a third or more.
     Change: early_stopping with a patience of 5; it ends the run soon after its best epoch.
-    Not when: the metric stays as it was and only the loss rises a little: the network grows too sure, and that is all.
+    Not when: the metric on training data fell as far: that is no learning by heart. Nor when the metric stays as it was
+    and only the loss rises a little: the network grows too sure, and that is all.
     Source: Prechelt (1998), "Early Stopping - But When?"; Goodfellow, Bengio, Courville (2016), "Deep Learning",
     section 7.8.
     """
@@ -40,8 +41,9 @@ class NeedsEarlyStopping(Rule, name="needs-early-stopping"):
             return None
         best = max(range(len(evidence.val)), key=lambda place: (evidence.val[place], -place))
         lowest = min(range(len(losses)), key=losses.__getitem__)
-        tail = evidence.val[-max(1, len(losses) // 10) :]
-        fall = evidence.val[best] - sum(tail) / len(tail)
+        tail = slice(-max(1, len(losses) // 10), None)
+        fall, lost = (course[best] - mean(course[tail]) for course in (evidence.val, evidence.train))
+        fall -= max(0.0, lost)  # what is lost on training data, too, is nothing learned by heart
         rise = losses[-1] / losses[lowest] if losses[lowest] > 0 else 1.0
         is_early = lowest < self.share * len(losses)
         is_steep = rise > self.rise and lowest < len(losses) / 3 and evidence.widest_gap > self.gap

@@ -6,7 +6,7 @@ from typing import Any
 
 from tuner.bounds import Number
 from tuner.choice import setting
-from tuner.rules import Finding, Rule, grade
+from tuner.rules import Finding, Rule, grade, together
 from tuner.runs.evidence import Evidence
 
 
@@ -15,7 +15,7 @@ class Overfitting(Rule, name="overfitting"):
 
     Seen by: a metric that is good on training data and clearly worse on validation data, below what simple models reach
     there. Only a run that is good on its training data can overfit.
-    Change: weight decay; dropout; augmentation for pictures; early stopping; fewer units; more data.
+    Change: augmentation for pictures; dropout; weight decay; early stopping; or all of these; more data.
     Not when: training data are bad, too: nothing that fights overfitting helps there.
     Source: Goodfellow, Bengio, Courville (2016), "Deep Learning", sections 5.2 and 7.
     """
@@ -56,8 +56,8 @@ class Overfitting(Rule, name="overfitting"):
         if getattr(config.model, "dropout", None) == 0:
             changes.append({"model.dropout": 0.5})
         if config.optimizer.weight_decay < 1e-3:
-            changes.append({"optimizer": "adamw", "optimizer.weight_decay": 0.1} if config.optimizer.name == "adam"
+            changes.append({"optimizer.name": "adamw", "optimizer.weight_decay": 0.1} if config.optimizer.name == "adam"
                            else {"optimizer.weight_decay": 1e-3})  # fmt: skip
         if config.early_stopping is None:
             changes.append({"early_stopping": {"patience": 5}})
-        return changes
+        return [*changes[:1], together(changes), *changes[1:]] if len(changes) > 1 else changes

@@ -14,7 +14,7 @@ class StructureMismatch(Rule, name="structure-mismatch"):
 
     Seen by: pictures of some size, a model without convolutions, and a metric on validation data far below that on
     training data.
-    Change: model cnn.
+    Change: model.name cnn; what else is set of the model stays.
     Not when: the pictures are small and of one kind in one place, as digits of 8 x 8 are: there it costs little.
     Source: LeCun et al. (1998), "Gradient-Based Learning Applied to Document Recognition", section II.
     """
@@ -47,5 +47,5 @@ class StructureMismatch(Rule, name="structure-mismatch"):
             evidence.of_epoch(f"val_{evidence.metric}", evidence.best, None),
             evidence.of_epoch(f"train_{evidence.metric}", evidence.best, None),
         ]
-        cnn = {"model": {"name": "cnn", "channels": [32, 64], "hidden": [128]}}
+        cnn = {"model.name": "cnn", "model.channels": [32, 64], "model.hidden": [128]}
         return self.found(grade(gap, self.gap, 0.45, 0.5, 0.95), words, signals, cnn)

@@ -46,7 +46,8 @@ class TooFewEpochs(Rule, name="too-few-epochs"):
             confidence = grade(gain, self.gain, 0.12, 0.6, 0.9)
             words = f"{column} grew by {gain:.3f} in the last of its {evidence.epochs} epochs"
         signals = [evidence.of_epoch(column, -1, None), evidence.of_setting("training.epochs")]
-        more = [{"training.epochs": min(10_000, evidence.planned * times)} for times in (4, 10, 30)]
+        factors = (4, 10, 30) if is_short else (4, 10)
+        more = [{"training.epochs": min(10_000, evidence.planned * times)} for times in factors]
         if evidence.epochs == 1:
             more = [more[1], more[2], more[0]]
         return self.found(confidence, words, signals, *more)

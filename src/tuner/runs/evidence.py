@@ -303,22 +303,10 @@ class Evidence:
         return {"model.layers": [layer for layer in model["layers"] if "dropout" not in layer]}
 
     @property
-    def wider(self) -> list[dict[str, Any]]:
-        """Changes that give the network more units."""
-        model = self.config.model.plain()
-        if "layers" in model:
-            wider = [
-                {key: max(64, 4 * value) if key in ("dense", "conv", "rnn") and isinstance(value, int) else value
-                 for key, value in layer.items()}
-                for layer in model["layers"]
-            ]  # fmt: skip
-            return [{"model.layers": wider}]
-        key = next((key for key in ("hidden", "units") if model.get(key)), "hidden")
-        widths = model.get(key) or []
-        changes: list[dict[str, Any]] = [{f"model.{key}": [max(128, 4 * width) for width in widths] or [128]}]
-        if "channels" in model:
-            changes[0]["model.channels"] = [max(16, 4 * width) for width in model["channels"]]
-        return [*changes, {f"model.{key}": [128]}] if widths != [128] else changes
+    def shallower(self) -> list[dict[str, Any]]:
+        """The change that leaves the first three of many dense layers; [] where there are no more."""
+        units = self.config.model.plain().get("hidden", [])
+        return [{"model.hidden": units[:3]}] if len(units) > 3 else []
 
     @property
     def is_of_classes(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from tuner.config.comparison import moves_the_measure
 from tuner.config.load import load
 from tuner.errors import ConfigError
 from tuner.options.metrics import Column
-from tuner.rules import overrides
+from tuner.rules import overrides, proposals
 
 if TYPE_CHECKING:
     from tuner.config.loaded import Loaded
@@ -65,33 +66,32 @@ class Candidate:
 
 
 def candidates_of(base: Base, diagnosis: Diagnosis) -> tuple[list[Candidate], list[str]]:
-    """The first change of each finding, then the others, finding by finding: at most `MOST` that differ; and why others
-    are left out. Raises NotFoundError where the data is missing."""
-    findings = [found for found in diagnosis.findings if found.changes]
-    asked = [(found, found.change) for found in findings]
-    asked += [(found, change) for found in findings for change in found.changes[1:]]
-    if not asked:
+    """The proposals of a diagnosis that can be judged: at most `MOST` that differ; and why others are left out. Raises
+    NotFoundError where the data is missing."""
+    if not any(found.changes for found in diagnosis.findings):
         return [], []
     before = base.load()
+    reasons = {" ".join(overrides(change)): no_use(base, change, before)
+               for found in diagnosis.findings for change in found.changes}  # fmt: skip
+    able = [replace(found, changes=[change for change in found.changes if not reasons[" ".join(overrides(change))]])
+            for found in diagnosis.findings]  # fmt: skip
     chosen: list[Candidate] = []
-    notes: list[str] = []
     known = {before.hash}
-    for finding, change in asked:
-        try:
+    for finding, change in proposals(able):
+        with suppress(ConfigError):  # each may fit, and all together may not
             loaded = base.load(change)
-            reason = no_use(change, before)
-        except ConfigError as error:
-            reason = error.faults[0].message
-        if reason:
-            notes.append(f"{' '.join(overrides(change))} is not tried: {reason}")
-        elif loaded.hash not in known and len(chosen) < MOST:
-            known.add(loaded.hash)
-            chosen.append(Candidate(finding, change, loaded))
-    return chosen, list(dict.fromkeys(notes))
+            if loaded.hash not in known and len(chosen) < MOST:
+                known.add(loaded.hash)
+                chosen.append(Candidate(finding, change, loaded))
+    return chosen, [f"{words} is not tried: {reason}" for words, reason in reasons.items() if reason]
 
 
-def no_use(change: Change, before: Loaded) -> str:
-    """Why a change of this config cannot be judged, or cannot be better; "" where it may."""
+def no_use(base: Base, change: Change, before: Loaded) -> str:
+    """Why a change of this config does not fit, cannot be judged, or cannot be better; "" where it may."""
+    try:
+        base.load(change)
+    except ConfigError as error:
+        return error.faults[0].message
     moved = [key for key in change if moves_the_measure(key)]
     if moved:
         return f"{', '.join(moved)} changes what is measured, and values of different samples would be compared"

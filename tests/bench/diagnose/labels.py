@@ -36,8 +36,8 @@ WORST = {"r2": -1.0}
 
 @dataclass(frozen=True)
 class Result:
-    """A run that came to an end: its case's measure, and the same metric of its best epoch on training and validation
-    data."""
+    """A run that came to an end: its case's measure, the same metric of its best epoch on training and validation data,
+    and that on training data in its best or its last epoch, whichever is better: what it has learned of them."""
 
     case: Case
     seed: int
@@ -45,8 +45,9 @@ class Result:
     measured: float
     train: float
     validation: float
+    learned: float
     sizes: Mapping[str, int] = field(default_factory=dict)
-    """How many samples the last two are measured on."""
+    """How many samples training and validation are measured on."""
 
     def spread(self, part: str) -> float:
         """The standard error of what is measured on a part, of its samples: of an accuracy by the binomial, of r2 by
@@ -72,11 +73,12 @@ def results(work: Path, found: Iterable[Case]) -> list[Result]:
 def result(case: Case, row: Mapping[str, Any], folder: Path) -> Result:
     run = read(folder)
     metric = "r2" if "r2" in case.measure else "accuracy"
-    measured, train, validation = (number(run, asked) for asked in (case.measure, f"train_{metric}", f"val_{metric}"))
+    asked = (case.measure, f"train_{metric}", f"val_{metric}", f"train_{metric}@last")
+    measured, train, validation, last = (number(run, each) for each in asked)
     parts = read_json(folder / DATA)["parts"]
     held = parts.get("validation", {}).get("samples", 0)
     sizes = {"train": min(parts["train"]["samples"], max(held, EVALUATED_AT_LEAST)), "validation": held}
-    return Result(case, row["seed"], folder, measured, train, validation, sizes)
+    return Result(case, row["seed"], folder, measured, train, validation, max(train, last), sizes)
 
 
 def number(run: Run, asked: str) -> float:
@@ -158,14 +160,15 @@ def same_measure(case: Case, twin: Sequence[Result]) -> list[float]:
 
 def bad_on_training(found: Iterable[Result]) -> set[tuple[str, int]]:
     """(case, seed) of the faulty runs that are clearly worse on training data than the twin's: by more than two points
-    and three standard deviations of its seeds. To call one of them overfitting first is wrong, whatever its fault."""
+    and three standard deviations of its seeds, in the best epoch and at the end: one that learned them late is good
+    on them, however early its best epoch was. To call one of them overfitting first is wrong, whatever its fault."""
     groups = by_case(found)
     bad = set()
     for runs in groups.values():
-        twin = [run.train for run in groups.get(runs[0].case.twin, [])]
+        twin = [run.learned for run in groups.get(runs[0].case.twin, [])]
         if runs[0].case.kind == "fault" and len(twin) > 1:
             least = mean(twin) - max(TRAIN_POINTS, SPREADS * deviation(twin))
-            bad |= {(run.case.name, run.seed) for run in runs if run.train < least}
+            bad |= {(run.case.name, run.seed) for run in runs if run.learned < least}
     return bad
 
 

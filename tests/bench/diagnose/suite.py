@@ -27,6 +27,8 @@ SALT, TUNED = 1, 0.6
 LEAST_FAULTS, LEAST_HEALTHY = 20, 120
 SEEDS = 5
 COMMON: dict[str, Any] = {"training.threads": 1, "checkpoint": {"every": 1000, "keep": 1}}
+OF_SAMPLES = ("data-label-link", "distribution-shift", "leakage")
+"""The causes that lie in the samples where a fault has others than its twin."""
 RULES = (
     "invalid-run", "data-label-link", "loss-output-mismatch", "wrong-loss-for-task", "missing-nonlinearity",
     "input-scale", "not-shuffled", "batch-too-large", "batch-too-small", "vanishing-gradient",
@@ -74,6 +76,12 @@ class Case:
         """What its result can be measured by: configs with the same samples and the same kind of network."""
         limits = [each for each in self.overrides if each.startswith("data.limit")]
         return json.dumps([self.base["data"], limits]), self.family
+
+    @property
+    def is_of_samples(self) -> bool:
+        """Whether what is wrong are the samples themselves, which no setting puts right."""
+        is_other = any(each.startswith("data.path=") for each in self.overrides)
+        return is_other and self.cause[0] in OF_SAMPLES
 
     @property
     def is_tuned(self) -> bool:

@@ -14,13 +14,13 @@ from tuner.asks.diagnose.writing import command, write_next
 from tuner.choice import nearest_of
 from tuner.data.card.facts import Reference
 from tuner.diagnosis import Diagnosis, diagnose, evidence_of
-from tuner.diagnosis import reference as reference_in
 from tuner.document.writing import flow
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, TunerError, UsageError
 from tuner.figures import figure, plural
 from tuner.options.losses import Loss
 from tuner.paths import reference as reference_to
+from tuner.reach import reference as reference_in
 from tuner.rules import Finding, Rule
 from tuner.runs.evidence import Evidence, Signal
 from tuner.runs.family import Group, find_group

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from tuner.answer import Chart
 from tuner.chart import Line, Panel, Pen
-from tuner.diagnosis import Diagnosis, expected, reference
+from tuner.diagnosis import Diagnosis
 from tuner.quantities import LAYER
+from tuner.reach import expected, reference
 from tuner.runs.evidence import Evidence
 from tuner.runs.files import LayerRow
 

@@ -13,8 +13,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from tuner import shipped
-from tuner.asks.sweep.groups import sweep_named
-from tuner.asks.sweep.verdict import differing
+from tuner.asks.sweep.groups import differing, sweep_named
 from tuner.config.comparison import ABSENT, STAYED, Setting, side_by_side
 from tuner.config.varied import Key, shared
 from tuner.durable.reading import shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 from tuner.durable.reading import shown
@@ -11,10 +12,11 @@ from tuner.errors import NotFoundError, UsageError
 from tuner.options.metrics import Column, column
 from tuner.paths import typed
 from tuner.runs.family import Group, read_group
+from tuner.runs.files import CONFIG
 from tuner.runs.find import resolve
 from tuner.runs.folder import is_run, is_sweep
-from tuner.runs.sweep import SweepHead, read_sweep
-from tuner.runs.trials import read_trials
+from tuner.runs.sweep import SweepHead, confirm_folder, read_sweep
+from tuner.runs.trials import one_of, read_trials
 
 
 def confirming(head: SweepHead) -> dict[int | None, Group]:
@@ -70,3 +72,17 @@ def drawn(path: Path, most: int | None) -> tuple[list[Group], str, str]:
     some = begun[:most]
     left = f"the best {len(some)} of {len(begun)} trials of {sweep.path.name} are drawn" * (len(some) < len(begun))
     return [read_group(each.trial.path) for each in reversed(some)], sweep.head.metric, left
+
+
+def differing(path: Path) -> tuple[str, str]:
+    """The two sides of a sweep: its config as it was, and what it found best, by the verdict or by the search alone;
+    the groups that confirm where both are there. Raises NotFoundError where no trial has finished, UsageError."""
+    head, best = read_sweep(path), one_of(path)
+    number = next(number for number, trial in head.trials.items() if trial.path == best)
+    verdict = import_module("tuner.asks.sweep.verdict").confirmed(head)
+    if verdict is not None and verdict.winner is not None:
+        number = verdict.winner
+    there = head.confirmed
+    if None in there and number in there:
+        return str(path / confirm_folder(None)), str(path / confirm_folder(number))
+    return str(path / CONFIG), str(best)

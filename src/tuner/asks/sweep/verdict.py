@@ -12,8 +12,7 @@ from tuner.asks.compare.words import BETTER, p_text, written
 from tuner.asks.sweep.groups import confirming, measured_by
 from tuner.figures import mean, number
 from tuner.runs.family import Group
-from tuner.runs.files import CONFIG
-from tuner.runs.sweep import SweepHead, confirm_folder, ranked, read_sweep
+from tuner.runs.sweep import SweepHead, ranked, read_sweep
 from tuner.runs.trials import one_of
 from tuner.runs.values import parse_metric, value
 
@@ -104,17 +103,3 @@ def taken(path: Path) -> Path:
     nothing beats that; before there is a verdict the best trial. Raises NotFoundError, UsageError."""
     found = confirmed(read_sweep(path))
     return found.path if found else one_of(path)
-
-
-def differing(path: Path) -> tuple[str, str]:
-    """The two sides of a sweep: its config as it was, and what it found best, by the verdict or by the search alone;
-    the groups that confirm where both are there. Raises NotFoundError where no trial has finished, UsageError."""
-    head, best = read_sweep(path), one_of(path)
-    number = next(number for number, trial in head.trials.items() if trial.path == best)
-    verdict = confirmed(head)
-    if verdict is not None and verdict.winner is not None:
-        number = verdict.winner
-    there = head.confirmed
-    if None in there and number in there:
-        return str(path / confirm_folder(None)), str(path / confirm_folder(number))
-    return str(path / CONFIG), str(best)

@@ -65,6 +65,7 @@ OWNERS = {
     "config/checks.py": "opens a data source that reads no file to be opened",
     "recipe/reading.py": "lists the configs of a recipe",
     "shipped.py": "lists the configs and recipes that come with tuner",
+    "data/card/reference.py": "reads the package's own figures",
     "explain/texts.py": "reads the package's own texts, and the recipes that come with tuner",
     "cli/fetching.py": "copies configs and recipes that come with tuner",
     "asks/list.py": "reads the configs that come with tuner",

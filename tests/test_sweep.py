@@ -13,13 +13,18 @@ from typing import Any
 import pytest
 from sweeping import SWEEP, left, searching, sweep
 
+from tuner.config.sweep import load_search
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.events import Ended, EpochDone, SweepBegun, TrialEnded, TrialTold
+from tuner.members import staying
+from tuner.opening import Request
 from tuner.runs.folder import read
 from tuner.runs.lock import Lock, is_seen_by_others
 from tuner.runs.sweep import read_sweep
 from tuner.stopping import Stop, StopRequests
 from tuner.sweep.ledger import Ledger
+from tuner.sweep.opening import open_sweep
+from tuner.sweep.search import Searching
 
 GRID = """
 data: {name: digits, limit: 100}
@@ -246,3 +251,33 @@ def test_whether_others_see_a_lock(tmp_path: Path) -> None:
     with lock:
         assert is_seen_by_others(tmp_path)
     assert not is_seen_by_others(tmp_path)
+
+
+def test_a_damaged_trial_has_failed_and_is_trained_anew_when_asked(workplace: Any) -> None:
+    file = written(workplace)
+    found, _ = sweep(file, workplace.runs)
+    whole = left(found.ledger.path)
+    best = found.ledger.best(1)[0]
+    for name in ("metrics.csv", "status.json"):
+        (found.ledger.path / f"trial-{best:04d}" / name).write_text("")
+        again, events = sweep(file, workplace.runs)
+        assert (states(again)[best], events[-1]) == ("failed", Ended(found.ledger.path, {"exit_code": 0}))
+        assert "--retry failed trains it anew" in again.ledger.head.trials[best].reason
+        assert left(sweep(file, workplace.runs, retry=True)[0].ledger.path) == whole
+
+
+def test_workers_that_were_asked_to_stop_are_not_asked_to_train(workplace: Any) -> None:
+    file = written(workplace, GRID.replace("epochs: 2", "epochs: 60"))
+    loaded, search = load_search(str(file), [], {})
+    session = open_sweep(str(file), (), {}, loaded, search, Request(workplace.runs, argv=("tuner", "sweep")))
+    with staying() as by:
+        found = Searching(session, StopRequests(), by)
+        begun: list[int] = []
+        found.enough = lambda: len(begun) >= 2
+        for event in found.course():
+            if isinstance(event, TrialTold) and isinstance(event.event, EpochDone):
+                begun.append(event.number)
+        assert "" in states(found)
+        found.enough = bool
+        list(found.course())
+    assert states(found) == ["finished"] * 3

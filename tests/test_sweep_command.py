@@ -52,7 +52,10 @@ def test_a_grid_the_best_confirmed_and_its_config(workplace: Any) -> None:
     assert "trial 2: optimizer.lr=0.01 model.dropout=0" in verdict
     assert "is better on this split, 359 test samples: test_loss" in verdict
     assert first.stdout == "runs/my-1/confirm-0002\n"
-    assert "# my-1, trial 2: optimizer.lr=0.01 model.dropout=0\n# trial 2: " in (folder / "best.yaml").read_text()
+    assert (  # noqa: E501
+        "# tuner sweep: my-1, trial 2: optimizer.lr=0.01 model.dropout=0\n# trial 2: "
+        in (folder / "best.yaml").read_text()
+    )
     assert lines[-2] == "next    tuner train best.yaml"
 
     quiet = command(folder, "my.yaml", *GRID, small, "-q")
@@ -64,7 +67,10 @@ def test_a_grid_the_best_confirmed_and_its_config(workplace: Any) -> None:
     assert (events[-1]["verdict"]["winner"], events[-1]["verdict"]["verdict"]) == (2, "better")
     assert events[-1]["trials"] == {"finished": 4}
     again = command(folder, "my.yaml", *GRID, small, "--write", "best.yaml")
-    assert (again.returncode, "best.yaml" in again.stderr) == (2, True)
+    assert (again.returncode, again.stdout) == (0, first.stdout)
+    (folder / "mine.yaml").write_text("data: digits\n")
+    mine = command(folder, "my.yaml", *GRID, small, "--write", "mine.yaml")
+    assert (mine.returncode, "mine.yaml" in mine.stderr) == (2, True)
 
 
 def test_nothing_beats_a_config_that_is_as_good(workplace: Any) -> None:
@@ -96,10 +102,17 @@ def test_a_dry_run_says_what_would_be_trained_and_leaves_nothing(workplace: Any)
             ("--grid", "lr=0.1,fast"),
             "--grid lr: sweep.space.optimizer.lr: expected a number in (0, 3e+38], got the text fast",
         ),
-        (("--grid", "lr"), "--grid lr is no setting with values"),
+        (("--grid", "lr"), "--grid lr is no setting with values"),  # noqa: E501
         (("--space", "lr=1e-4..x"), "--space lr=1e-4..x is no range"),
         (("--space", "lr=1e-4..1 log"), "--space lr: sweep.trials: it is not said how many configs are to be trained"),
-        (("--space", "lr=1e-4..1 log", "--trials", "4"), "4 trials are too few for a generation of 8"),
+        (
+            ("--grid", "lr=0.1,0.2", "--space", "optimizer.lr=1e-4..1"),
+            "optimizer.lr is searched twice on the command line",
+        ),
+        (
+            ("--space", "lr=1e-4..1 log", "--trials", "4", "sweep.generation=8"),
+            "4 trials are too few for a generation of 8",
+        ),
         (("--grid", "lr=0.1,0.2", "--metric", "val_r2"), "--metric: sweep.metric: val_r2 cannot be searched for"),
         (
             ("--grid", "lr=0.1,0.2", "--planner", "bayes"),
@@ -161,5 +174,5 @@ def test_a_signal_saves_and_the_same_command_goes_on(workplace: Any) -> None:
 def test_a_budget_that_is_too_small_for_one_trial_says_so(workplace: Any) -> None:
     words = ("my.yaml", "--space", "lr=1e-4..1e-1 log", "--budget", "1s", "sweep.confirm=none")
     told = command(workplace.folder, *words)
-    assert (told.returncode, told.stdout) == (75, "runs/my-1\n")
+    assert (told.returncode, told.stdout) == (1, "runs/my-1\n")
     assert "end     no trial ended within the budget" in told.stderr

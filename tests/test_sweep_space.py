@@ -47,6 +47,7 @@ def faults(folder: Path, sweep: str, *overrides: str) -> list[tuple[int, str, st
 # ---- the language ----------------------------------------------------------------------------------------------------
 
 REFUSED = [
+    ("optimizer.name: [adam]", "optimizer.name", "a choice is searched under its own key"),
     ("optimizer.lrr: [1]", "optimizer.lrr", "there is no setting optimizer.lrr"),
     ("lr: 0.1", "optimizer.lr", "one value is nothing to search in optimizer.lr"),
     ("lr: []", "optimizer.lr", "an empty list is nothing to search in optimizer.lr"),
@@ -92,8 +93,16 @@ AGAINST = [
     ("  space: {lr: {low: 0.1, high: 1}}\n", "sweep.trials", "it is not said how many configs are to be trained"),
     ("  planner: grid\n  space: {lr: {low: 0.1, high: 1}}\n", "sweep.space.optimizer.lr", "a grid has no end of this"),
     ("  planner: grid\n  trials: 3\n  space: {lr: [0.1, 1]}\n", "sweep.trials", "a grid trains all its 2 points"),
-    ("  trials: 4\n  space: {lr: {low: 0.1, high: 1}}\n", "sweep.generation", "4 trials are too few for a generation"),
-    ("  prune: halving\n  space: {lr: [0.1, 1]}\n", "sweep.generation", "2 trials are too few for a generation of 8"),
+    (  # noqa: E501
+        "  trials: 4\n  generation: 8\n  space: {lr: {low: 0.1, high: 1}}\n",  # noqa: E501
+        "sweep.generation",
+        "4 trials are too few for a generation",
+    ),
+    (
+        "  prune: halving\n  generation: 8\n  space: {lr: [0.1, 1]}\n",
+        "sweep.generation",
+        "2 trials are too few for a generation of 8",
+    ),
     ("  trials: 8\n", "sweep.space", "there is nothing to search"),
     ("  metric: epoch\n  space: {lr: [0.1, 1]}\n", "sweep.metric", "epoch cannot be searched for"),
     ("  metric: val_r2\n  space: {lr: [0.1, 1]}\n", "sweep.metric", "val_r2 cannot be searched for"),

@@ -14,17 +14,21 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
+from tuner.choice import key_paths, keys_meant
 from tuner.cli.shared import EMPTY, Manner, Overrides, given_as, offers, seconds, training
 from tuner.config.loaded import Loaded
+from tuner.config.settings import Config
 from tuner.config.sweep import Search, load_search
 from tuner.durable.reading import json_line, shown
-from tuner.errors import ConfigError, UsageError
+from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.opening import Request, command_line
 from tuner.paths import expanded, normal, path_of
 from tuner.render.text import write
 from tuner.runs.files import CONFIG as CONFIG_FILE
 from tuner.runs.find import instead_of_config
+from tuner.runs.folder import SWEEP as SWEEP_FILE
 from tuner.runs.folder import is_sweep
+from tuner.runs.sweep import trial_folder
 from tuner.shipped import check_target, find_config
 from tuner.stopping import StopRequests
 
@@ -32,13 +36,15 @@ CONFIG = "A YAML file, a shipped config's name, a sweep's folder, or - for stdin
 GRID = "Values of a setting; repeatable. Every combination is trained."
 SPACE = "A range of a setting, 'optimizer.lr=1e-4..1e-1 log', or its values; repeatable."
 TRIALS = "Train so many configs of the space."
-PLANNER = "grid, random or tpe (points near the good ones)."
+PLANNER = "grid, random, tpe (points near the good ones); auto: grid, or tpe with --trials."
 METRIC = "What is searched for; training.monitor by default."
 BUDGET = "Search for so long, the confirmation inside; then the verdict."
 MAX_TIME = "Stop after this long with exit 75; the same command goes on."
 EXTEND = "Go on with another space than before; the trials stay."
 RETRY = "failed: train the trials again that could not be trained."
 WRITE = "Write the config of the best."
+WRITTEN = "# tuner sweep: "
+"""How a config begins that it wrote."""
 MANY = 10_000
 """More trials than that are asked for twice."""
 
@@ -66,14 +72,19 @@ class Options:
         """Raises UsageError for values that no option takes."""
         if self.retry not in (None, "failed"):
             raise UsageError(f"--retry takes failed, not {shown(self.retry)}", fix="--retry failed")
-        if self.write is not None:
+        if self.write is not None and not is_written(self.write):
             check_target(self.write, "another name, or remove it first")
 
     @property
     def settings(self) -> dict[str, str]:
         """What they stand for in the language: overrides, each with its option. Raises UsageError."""
-        found = {f"sweep.space.{key}={values}": f"--grid {key}" for key, values in map(_listed, self.grid)}
-        found |= {f"sweep.space.{key}={values}": f"--space {key}" for key, values in map(_ranged, self.space)}
+        given = [("--grid", *_listed(each, "--grid")) for each in self.grid]
+        given += [("--space", *_ranged(each)) for each in self.space]
+        keys = [(keys_meant(key, key_paths(Config)) or [key])[0] for _, key, _ in given]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise UsageError(f"{shown(key)} is searched twice on the command line", fix="Give it once.")
+        found = {f"sweep.space.{key}={values}": f"{option} {key}" for option, key, values in given}
         more = {"trials": self.trials, "planner": self.planner, "metric": self.metric}
         return found | {f"sweep.{key}={value}": f"--{key}" for key, value in more.items() if value is not None}
 
@@ -142,6 +153,15 @@ def sweep(
         raise typer.Exit(sweeping.searched(asked, stop, began))
 
 
+def is_written(file: Path) -> bool:
+    """Whether `tuner sweep` wrote a file: the same command may write it again."""
+    try:
+        with file.open() as text:
+            return text.readline().startswith(WRITTEN)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
 def found_source(config: str, runs_dir: Path, run: str | None) -> tuple[str, Path, str | None]:
     """The config file, the folder of the runs and the sweep's name: of a sweep's folder, or its name, its own."""
     if run is not None:
@@ -151,17 +171,21 @@ def found_source(config: str, runs_dir: Path, run: str | None) -> tuple[str, Pat
         if run is None and is_sweep(place):
             path = place if place.name not in ("", ".", "..") else place.resolve()
             return str(path / CONFIG_FILE), path.parent, path.name
+        if (place / CONFIG_FILE).is_file() and (place / trial_folder(0)).is_dir():
+            fix = "Put it back: a sweep is what it says, and its trials lie there."
+            raise NotFoundError(f"{shown(place / SWEEP_FILE)} is missing", fix=fix)
     try:
         return find_config(config), runs_dir, run
     except ConfigError as error:
         raise instead_of_config(config, runs_dir) or error from None
 
 
-def _listed(text: str) -> tuple[str, str]:
+def _listed(text: str, option: str) -> tuple[str, str]:
     """``lr=0.1,0.01`` as key and list."""
     key, equals, values = text.partition("=")
     if not equals or not values.strip() or not all(key.strip().split(".")):
-        raise UsageError(f"--grid {shown(text)} is no setting with values", fix="--grid optimizer.lr=0.1,0.01 is one.")
+        fix = f"{option} optimizer.lr=0.1,0.01 is one."
+        raise UsageError(f"{option} {shown(text)} is no setting with values", fix=fix)
     return key.strip(), f"[{values.strip()}]"
 
 
@@ -173,7 +197,7 @@ def _ranged(text: str) -> tuple[str, str]:
         if ".." in text or "=" not in text:
             fix = "--space 'optimizer.lr=1e-4..1e-1 log' is one; also 'model.dropout=0..0.6', '... points=5'."
             raise UsageError(f"--space {shown(text)} is no range", fix=fix)
-        return _listed(text)
+        return _listed(text, "--space")
     key, low, high, more = found.groups()
     words = "".join(", log: true" if word == "log" else f", points: {word[7:]}" for word in more.split())
     return key, f"{{low: {low}, high: {high}{words}}}"

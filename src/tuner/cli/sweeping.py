@@ -9,16 +9,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tuner.asks.compare.statistics import least_units
 from tuner.asks.sweep.verdict import Confirmed, confirmed
+from tuner.cli.sweep import WRITTEN
 from tuner.config.load import load
 from tuner.config.space import Range
 from tuner.document.writing import to_yaml
 from tuner.durable.reading import json_line
 from tuner.durable.writing import write_file
-from tuner.errors import STOPPED
+from tuner.errors import NO
 from tuner.events import Ended, Failed, MemberTold, SweepBegun, SweepEvent, TrialEnded, TrialTold, as_data
 from tuner.figures import number, plural
 from tuner.members import staying
+from tuner.options.pruners import Halving
 from tuner.paths import reference, typed
 from tuner.render.running import say
 from tuner.render.sweep import ConfirmView, SweepView
@@ -51,7 +54,7 @@ def dry(asked: Asked) -> int:
     search, trials = asked.search, ledger.head.trials if ledger else {}
     with staying() as by:  # nobody is started
         told = cost(session, by.at_once(session.identity), ledger)
-    size = search.settings.generation
+    size = search.generation
     count = size if search.trials is None else min(size, max(0, search.trials - len(trials)))
     before = {at: (trial.values, ledger.progress[at]) for at, trial in trials.items()} if ledger else {}
     ready = not search.is_by_result or all(each.state for _, each in before.values())
@@ -82,11 +85,23 @@ def searched(asked: Asked, stop: StopRequests, began: float) -> int:
             within(asked.budget, searching, at_once, began)
         session = replace(session, path=searching.ledger.path)
         with Talk(talk_to) as talk:
-            say(talk, [("plan", f"{cost(session, at_once, searching.ledger).words}")])
+            planned = cost(session, at_once, searching.ledger)
+            if planned.trials != 0 or planned.confirming:
+                say(talk, [("plan", planned.words), *(("note", each) for each in doubts(asked))])
             code = search_for(asked, searching, talk)
             if stop.asked is None and code == 0:
                 code = confirm_best(asked, session, searching.ledger, stop, by, talk)
         return finish(asked, session, code, talk_to)
+
+
+def doubts(asked: Asked) -> Iterator[str]:
+    """What of the search cannot do what it is for."""
+    confirm, prune = asked.search.settings.confirm, asked.search.settings.prune
+    if confirm is not None and confirm.seeds < (least := least_units(True, confirm.top)):
+        told = f"a verdict on {plural(confirm.top, 'trial')} takes {plural(least, 'seed')} each"
+        yield f"{told}, and sweep.confirm.seeds is {confirm.seeds}"
+    if isinstance(prune, Halving) and prune.first >= asked.loaded.epochs:
+        yield f"nothing is pruned: the first epoch to prune after is {prune.first}, of {asked.loaded.epochs}"
 
 
 def within(budget: float, searching: Searching, at_once: int, began: float) -> None:
@@ -184,7 +199,7 @@ def ended_pairs(asked: Asked, ledger: Ledger, verdict: Confirmed | None, code: i
     """How it ended, what is best, whether that is sure, what to type next."""
     known = summary(ledger, verdict)
     states = ", ".join(f"{count} {state}" for state, count in known["trials"].items())
-    is_short = code == STOPPED and asked.budget is not None and not ledger.best(1)
+    is_short = code == NO and asked.budget is not None and not ledger.best(1)
     pairs = [("end", "no trial ended within the budget: a larger --budget goes on" if is_short else states)]
     best = ledger.best(1)
     if best:
@@ -193,7 +208,11 @@ def ended_pairs(asked: Asked, ledger: Ledger, verdict: Confirmed | None, code: i
         pairs.append(("best", f"trial {best[0]}: {' '.join(trial.overrides)}: {ledger.head.metric} {value}"))
     if verdict is not None:
         pairs.append(("verdict", verdict.words))
-    if code != 0:
+    if is_short:
+        pairs.append(("next", "the same command with a larger --budget"))
+    elif verdict is not None and verdict.lacks:
+        pairs.append(("next", f"tuner sweep {typed(ledger.path)} sweep.confirm.seeds={verdict.lacks}"))
+    elif code != 0:
         pairs.append(("next", shlex.join(asked.request.going_on(ledger.path, ("tuner", "sweep", str(ledger.path))))))
     elif asked.options.write is not None and best:
         pairs.append(("next", f"tuner train {typed(asked.options.write)}"))
@@ -207,8 +226,8 @@ def write_best(asked: Asked, ledger: Ledger, verdict: Confirmed | None) -> None:
     at = verdict.winner if verdict else ledger.best(1)[0]
     overrides = ledger.head.trials[at].overrides if at is not None else ()
     loaded = load(str(ledger.path / CONFIG), overrides)
-    head = [f"# {ledger.path.name}, trial {at}: {' '.join(overrides)}" if at is not None
-            else f"# {ledger.path.name}: the config as it was"]  # fmt: skip
+    what = f"trial {at}: {' '.join(overrides)}" if at is not None else "the config as it was"
+    head = [f"{WRITTEN}{ledger.path.name}, {what}"]
     head.append(
         f"# {verdict.words}" if verdict else f"# the best of {plural(len(ledger.progress), 'trial')}; not confirmed"
     )

@@ -40,6 +40,9 @@ def _below(node: Map, prefix: str, reader: Reader) -> Iterator[tuple[str, Node]]
         meant = [path] if prefix else keys_meant(path, known)
         if len(meant) > 1:
             reader.fault(place, f"{SPACE}.{path}", f"it may be {' or '.join(meant)}", given=path)
+        elif path.endswith(".name") and path.removesuffix(".name") in known:
+            told = "a choice is searched under its own key"
+            reader.fault(place, f"{SPACE}.{path}", told, given=path, suggestion=path.removesuffix(".name"))
         elif isinstance(value, Map) and not is_range(value.entries):
             yield from _below(value, f"{path}.", reader)
         elif not meant or meant[0] not in known:

@@ -19,6 +19,9 @@ from tuner.monitor import EPOCH
 from tuner.options.metrics import Column, column
 from tuner.options.pruners import Halving
 
+GENERATION = 8
+"""Trials that are planned together where nobody says how many."""
+
 
 @dataclass(frozen=True)
 class Search:
@@ -30,6 +33,11 @@ class Search:
     planner: str
     metric: str
     trials: int | None
+
+    @property
+    def generation(self) -> int:
+        """How many trials are planned together."""
+        return self.settings.generation or GENERATION
 
     @property
     def is_by_result(self) -> bool:
@@ -116,7 +124,7 @@ def _check_search(search: Search, found: dict[str, Node], reader: Reader, endles
         reader.fault(reader.top, f"{SWEEP}.trials", told, allowed=Sweep.fields["trials"].bound.words,
                      suggestion="--trials 40, or a time: --budget 2h")  # fmt: skip
     count = space.size if search.planner == "grid" else settings.trials
-    if search.is_by_result and count is not None and count < settings.generation:
+    if search.is_by_result and count is not None and count < (settings.generation or 1):
         place = reader.origins.get(f"{SWEEP}.generation", reader.origins.get(f"{SWEEP}.trials", reader.top))
         told = f"{count} trials are too few for a generation of {settings.generation}"
         reader.fault(place, f"{SWEEP}.generation", told, suggestion=f"{SWEEP}.generation={count}, or more trials")

@@ -40,10 +40,10 @@ class Sweep(Section):
     trials: int | None = setting(
         Null(Integer(ge=1, le=100_000)), "how many configs are trained; not with grid", default=None
     )
-    generation: int = setting(
-        Integer(ge=1, le=10_000),
-        "trials that are planned, and pruned, together, however many are trained at once",
-        default=8,
+    generation: int | None = setting(
+        Null(Integer(ge=1, le=10_000)),
+        "trials that are planned, and pruned, together, however many are trained at once; null: 8",
+        default=None,
     )
     metric: str | None = setting(Null(Text()), "what is searched for; null: training.monitor", default=None)
     space: dict[str, Any] = setting(Anything(), "the settings that are searched, and what each may be", default={})

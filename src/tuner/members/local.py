@@ -48,6 +48,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.member: str | None = None
+        self.leaves = False  # it was asked to stop, and ends after what it trains
         ignore_here_alone(signal.SIGUSR1)  # what a worker is told at the end of --max-time
         self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self.connection, theirs = Pipe()
@@ -134,6 +135,7 @@ class Pool:
                 told = True
                 for worker in self.busy():
                     worker.process.send_signal(asked.signal or signal.SIGUSR1)
+                    worker.leaves = True
 
     def busy(self) -> list[Worker]:
         """The workers that train."""
@@ -157,7 +159,9 @@ class Pool:
         assert worker.member is not None  # noqa: S101 - a worker speaks of its member
         told = worker.member, message
         if isinstance(message, Ended | Failed):
-            worker.give(self.next_member())
+            worker.give(None if worker.leaves else self.next_member())
+            if worker.leaves:
+                self.end(worker)
         yield told
 
     def gone(self, worker: Worker) -> Iterator[Told]:

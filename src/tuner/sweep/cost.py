@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from tuner.errors import NotFoundError
 from tuner.figures import duration, mean, plural, scaled
 from tuner.options.pruners import Halving
-from tuner.runs.folder import Run, glance, runs_in
+from tuner.runs.files import ENDED
+from tuner.runs.folder import Run, glance, members, runs_in, standing
 from tuner.runs.values import parse_metric, value
 from tuner.sweep.ledger import Ledger
 from tuner.sweep.opening import SweepSession
@@ -53,7 +55,7 @@ class Cost:
 
 def epochs_of(session: SweepSession, trials: int) -> int:
     """The epochs of so many trials, each of as many as the config has, when none ends early."""
-    whole, prune, size = session.loaded.epochs, session.search.settings.prune, session.search.settings.generation
+    whole, prune, size = session.loaded.epochs, session.search.settings.prune, session.search.generation
     if not isinstance(prune, Halving):
         return trials * whole
     found = 0
@@ -73,7 +75,9 @@ def cost(session: SweepSession, at_once: int, ledger: Ledger | None = None) -> C
     done = 0 if ledger is None else sum(bool(each.state) for each in ledger.progress.values())
     left = None if trials is None else max(0, trials - done)
     epochs = None if left is None else epochs_of(session, left)
-    confirming = (1 + confirm.top) * confirm.seeds if confirm else 0
+    confirming = (1 + min(confirm.top, trials or confirm.top)) * confirm.seeds if confirm else 0
+    if ledger is not None:
+        confirming = max(0, confirming - sum(map(_ended, ledger.head.confirmed.values())))
     pace, is_rough = seconds_an_epoch(session, ledger)
     runs = confirming + (left or 0)
     seconds = None
@@ -101,6 +105,11 @@ def seconds_an_epoch(session: SweepSession, ledger: Ledger | None) -> tuple[floa
     plan, sizes = session.loaded.plan, session.splits.sizes
     evaluated = 2 * sizes.get("validation", 0)
     return (plan.train_flops * sizes["train"] + plan.flops * evaluated) / RATE, True
+
+
+def _ended(group: Path) -> int:
+    """How many members of a group have come to their end."""
+    return sum(standing(path)[1] in ENDED for path in members(group))
 
 
 def _timed(session: SweepSession, ledger: Ledger | None) -> Iterator[Run]:

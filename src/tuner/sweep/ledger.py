@@ -45,6 +45,8 @@ class Ledger:
     clock: Callable[[], float] | None = None
     """Seconds that went by for the sweep, where there is a budget of them."""
 
+    damaged: dict[int, str] = field(default_factory=dict)
+    """Why trials cannot be read."""
     _read: tuple[int, ...] = ()
 
     def _sign(self) -> tuple[int, ...]:
@@ -85,7 +87,8 @@ class Ledger:
             run = trial.run
             state = trial.state_of(run)
             course = [] if run is None else course_of(run.rows, self.head.monitor, self.head.metric)
-        except NotFoundError:  # its reader says so; the others go on
+        except NotFoundError as error:  # the others go on
+            self.damaged[trial.number] = f"{error.message}; --retry failed trains it anew"
             return Progress(trial.epochs, FAILED)
         return Progress(trial.epochs, state if state in (*ENDED, PRUNED, FAILED) else "", course)
 

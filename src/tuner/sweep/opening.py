@@ -42,7 +42,7 @@ class SweepSession(Session):
         """The settings of the sweep, as sweep.json has them."""
         settings = self.search.settings
         return {
-            "planner": {"name": self.search.planner, "seed": settings.seed, "generation": settings.generation,
+            "planner": {"name": self.search.planner, "seed": settings.seed, "generation": self.search.generation,
                         "trials": self.search.trials},
             "prune": settings.prune.plain(),
             "keep": settings.keep,

@@ -12,8 +12,8 @@ from typing import Any
 
 from tuner.config.load import documents_of, read
 from tuner.config.loaded import Loaded
-from tuner.durable.writing import write_file
-from tuner.errors import STOPPED, ConfigError, HeldError, NotFoundError, ResourceError
+from tuner.durable.writing import remove_folder, write_file
+from tuner.errors import NO, ConfigError, HeldError, NotFoundError, ResourceError
 from tuner.events import Ended, Event, Failed, SweepBegun, SweepEvent, TrialEnded, TrialTold
 from tuner.members import Executor, group_code, train_alone
 from tuner.members.opening import Alone
@@ -101,8 +101,21 @@ class Searching:
             self.ledger.write({}, asked=asked, spaces=spaces)
         if retry:
             failed = [number for number, trial in head.trials.items() if trial.told == FAILED]
+            for number in {*failed, *self.ledger.damaged}:
+                if not self.is_readable(number):
+                    remove_folder(self.ledger.path / trial_folder(number))  # nothing can go on from it
+            self.ledger.damaged.clear()
+            self.ledger.progress.clear()
             self.ledger.note(dict.fromkeys(failed, ("", "")))
             self.ledger.refresh()
+
+    def is_readable(self, number: int) -> bool:
+        """Whether what there is of a trial is whole."""
+        try:
+            run = self.ledger.head.trials[number].run
+            return run is None or run.rows is not None
+        except NotFoundError:
+            return False
 
     @cached_property
     def trials(self) -> int | None:
@@ -127,6 +140,7 @@ class Searching:
         """Notes what was given up, plans what may be planned; what is due then. sweep.json is held."""
         ledger = self.ledger
         while True:
+            ledger.note({number: (FAILED, reason) for number, reason in ledger.damaged.items()})
             due = ledger.due(self.search.settings.prune)
             if due.pruned:
                 ledger.note(dict.fromkeys(due.pruned, (PRUNED, "")))
@@ -145,8 +159,8 @@ class Searching:
         ledger, search = self.ledger, self.search
         trials = ledger.head.trials
         size, target = ledger.generation, self.trials
-        count = size if target is None else min(size, target - len(trials))
-        numbers = range(len(trials), len(trials) + max(0, count))
+        end = (len(trials) // size + 1) * size  # a generation that was cut short is filled up
+        numbers = range(len(trials), end if target is None else min(end, target))
         if not numbers or self.enough():
             return False
         before = {number: (trial.values, ledger.progress[number]) for number, trial in trials.items()}
@@ -219,7 +233,7 @@ class Searching:
         for number, each in ended.items():
             self.told.add(number)
             trial = self.ledger.head.trials[number]
-            leads = best[:1] == [number]
+            leads = [at for at in best if at in self.told][:1] == [number]
             yield TrialEnded(
                 number, trial.path, each.state, dict(trial.values), each.value, each.done, leads, trial.reason
             )
@@ -232,7 +246,7 @@ class Searching:
         kept = self.ledger.best(self.search.settings.keep)
         over = {number for number, each in self.ledger.progress.items() if each.state}
         for number in over.difference(kept, self._without):
-            with suppress(HeldError):
+            with suppress(HeldError, NotFoundError):
                 let_go(self.ledger.path / trial_folder(number), wait)
                 self._without.add(number)
 
@@ -244,5 +258,5 @@ class Searching:
         if any(each.state == "finished" for each in progress.values()):
             return 0
         if not all(each.state for each in progress.values()):
-            return STOPPED  # the budget was too small for one
+            return NO  # the budget was too small for one
         return group_code([3 if each.state == "diverged" else 4 for each in progress.values()])

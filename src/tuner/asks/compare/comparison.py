@@ -255,12 +255,14 @@ def training(differences: Sequence[Difference]) -> list[str]:
             for side in sides:
                 wanted[side.name] = side, max(difference.seeds, wanted.get(side.name, (side, 0))[1])
     commands = [_command(side, count) for side, count in wanted.values()]
-    return [command for command in commands if command]
+    return list(dict.fromkeys(command for command in commands if command))
 
 
 def _command(side: Side, count: int) -> str:
     """Trains the seeds below `count` that `side` lacks, or that did not come to their end in the folder they would be
     looked for; "" where it lacks none."""
+    if is_sweep(side.group.path.parent):  # its groups have the seeds that its search had not
+        return shlex.join(["tuner", "sweep", str(side.group.path.parent), f"sweep.confirm.seeds={count}"])
     config = str(side.group.first.path / CONFIG)
     is_single, parent = side.group.is_single, side.group.path.parent
     parent = parent.parent if is_sweep(parent) else parent  # nothing else is made in its folder

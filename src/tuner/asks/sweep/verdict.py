@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tuner.asks.compare.comparison import Comparison, Difference, compare
-from tuner.asks.compare.words import BETTER, p_text, written
+from tuner.asks.compare.words import BETTER, WORSE, p_text, verdict_line, written
 from tuner.asks.sweep.groups import confirming, measured_by
-from tuner.figures import mean, number
+from tuner.figures import mean, number, plural
 from tuner.runs.family import Group
 from tuner.runs.sweep import SweepHead, ranked, read_sweep
 from tuner.runs.trials import one_of
@@ -53,11 +53,18 @@ class Confirmed:
         return f"{head} is better{where}: {by} ({sure}, {found.pairs} seeds)"
 
     @property
+    def lacks(self) -> int:
+        """How many seeds each group would need for a verdict on any; 0 where there are enough."""
+        return max((each.least for each in self.comparison.differences if each.missing), default=0)
+
+    @property
     def _nearest(self) -> str:
         """What came of the best trial."""
         first = self.comparison.differences[0]
         if first.missing:
-            return f"{first.pairs} pairs of seeds are too few for a verdict, {first.least} would do"
+            return f"{plural(first.pairs, 'pair')} of seeds, too few for a verdict: {first.least} would do"
+        if first.verdict == WORSE:
+            return verdict_line(self.comparison, first)
         sign = written(self.comparison, "+")
         sure = f"p {p_text(first.p or 0.0)}" if first.p is not None else "not one pair"
         mean = "" if first.mean is None else f" {sign(first.mean)} in {self.comparison.metric} with"

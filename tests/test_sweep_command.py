@@ -52,7 +52,7 @@ def test_a_grid_the_best_confirmed_and_its_config(workplace: Any) -> None:
     assert "trial 2: optimizer.lr=0.01 model.dropout=0" in verdict
     assert "is better on this split, 359 test samples: test_loss" in verdict
     assert first.stdout == "runs/my-1/confirm-0002\n"
-    assert (  # noqa: E501
+    assert (
         "# tuner sweep: my-1, trial 2: optimizer.lr=0.01 model.dropout=0\n# trial 2: "
         in (folder / "best.yaml").read_text()
     )
@@ -102,7 +102,7 @@ def test_a_dry_run_says_what_would_be_trained_and_leaves_nothing(workplace: Any)
             ("--grid", "lr=0.1,fast"),
             "--grid lr: sweep.space.optimizer.lr: expected a number in (0, 3e+38], got the text fast",
         ),
-        (("--grid", "lr"), "--grid lr is no setting with values"),  # noqa: E501
+        (("--grid", "lr"), "--grid lr is no setting with values"),
         (("--space", "lr=1e-4..x"), "--space lr=1e-4..x is no range"),
         (("--space", "lr=1e-4..1 log"), "--space lr: sweep.trials: it is not said how many configs are to be trained"),
         (

@@ -93,8 +93,8 @@ AGAINST = [
     ("  space: {lr: {low: 0.1, high: 1}}\n", "sweep.trials", "it is not said how many configs are to be trained"),
     ("  planner: grid\n  space: {lr: {low: 0.1, high: 1}}\n", "sweep.space.optimizer.lr", "a grid has no end of this"),
     ("  planner: grid\n  trials: 3\n  space: {lr: [0.1, 1]}\n", "sweep.trials", "a grid trains all its 2 points"),
-    (  # noqa: E501
-        "  trials: 4\n  generation: 8\n  space: {lr: {low: 0.1, high: 1}}\n",  # noqa: E501
+    (
+        "  trials: 4\n  generation: 8\n  space: {lr: {low: 0.1, high: 1}}\n",
         "sweep.generation",
         "4 trials are too few for a generation",
     ),

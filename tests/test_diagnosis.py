@@ -21,7 +21,7 @@ from tuner.asks.diagnose import ask, in_a_line
 from tuner.cli.shared import present
 from tuner.config.load import load
 from tuner.data.card.facts import Shift
-from tuner.diagnosis import LEAD, MOST, Diagnosis, diagnose, evidence_of, folded
+from tuner.diagnosis import LEAD, MOST, Diagnosis, diagnose, evidence_of, folded, with_lr
 from tuner.errors import NotFoundError, UsageError
 from tuner.reach import expected
 from tuner.rules import Finding, Rule, proposals, together
@@ -77,6 +77,44 @@ def test_the_surer_of_two_that_explain_each_other_is_told() -> None:
 )
 def test_changes_together_set_nothing_twice(changes: list[dict[str, Any]], whole: dict[str, Any]) -> None:
     assert together(changes) == whole
+
+
+@pytest.mark.parametrize(
+    ("rule", "sure", "folds", "order"),
+    [
+        ("dead-units", 0.6, ("learning-rate-too-high",), "first other"),
+        ("dead-units", 0.9, ("oscillation",), "first other"),
+        ("dead-units", 0.9, ("learning-rate-too-high",), "first both other"),
+        ("learning-rate-too-high", 0.9, ("learning-rate-too-high",), "both first other"),
+    ],
+)
+def test_a_lower_rate_goes_along_with_what_lies_upstream(rule: str, sure: float, folds: Any, order: str) -> None:
+    """In a run under five times the usual rate, and in one under a thousand times."""
+    changes = {"first": {"seed": 1}, "both": {"seed": 1, "optimizer.lr": 0.001}, "other": {"seed": 2}}
+    high = Finding("learning-rate-too-high", sure, "", [], [{"optimizer.lr": 0.001}, {"optimizer.lr": 0.1}])
+    found = Finding("input-scale", 0.95, "", [], [changes["first"], changes["other"]], folds)
+    assert with_lr(named(rule), found, [found, high]) == [changes[name] for name in order.split()]
+    assert with_lr(named(rule), replace(found, changes=()), [found, high]) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "wider", "shallower"),
+    [
+        ("{hidden: [2]}", [{"model.hidden": [128]}, {"model.hidden": [128, 128]}], []),
+        ("{hidden: [99, 4, 3, 2]}", None, [{"model.hidden": [99, 4, 3]}]),
+        ("{name: rnn, units: [40]}", [{"model.units": [160]}, {"model.units": [160, 128]}], []),
+        (
+            "{name: cnn, channels: [1, 8], hidden: []}",
+            [{"model.hidden": units, "model.channels": [16, 32]} for units in ([128], [128, 128])],
+            [],
+        ),
+    ],
+)
+def test_a_network_made_larger_and_less_deep(model: str, wider: Any, shallower: Any) -> None:
+    config = load("bench", given=f"{{data: digits, model: {model}}}".encode()).config
+    evidence = replace(named("dead-units"), config=config)
+    assert evidence.wider == wider or wider is None
+    assert evidence.shallower == shallower
 
 
 CHANGES = st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(0, 2), min_size=1), max_size=3)

@@ -16,8 +16,9 @@ from tuner.config.load import kept_config, settings_of
 from tuner.errors import ConfigError
 from tuner.figures import figure, finite
 from tuner.reach import MARGIN, expected, is_below_reference, of_reference, reference, says_little
-from tuner.rules import Finding, Rule, overrides
+from tuner.rules import Finding, Rule, overrides, together
 from tuner.rules.distribution_shift import DistributionShift
+from tuner.rules.learning_rate_too_high import FAR
 from tuner.runs.card import read_card
 from tuner.runs.data import read_data
 from tuner.runs.evidence import Evidence, Signal
@@ -96,9 +97,21 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         able += [
             found for found in sure_of(noticed, "training", CERTAIN) if signs & set(Rule.members[found.rule].folds)
         ]
-    findings = [replace(found, changes=fitting(evidence, found.changes)) for found in folded(able)[:MOST]]
+    findings = [
+        replace(found, changes=fitting(evidence, with_lr(evidence, found, able))) for found in folded(able)[:MOST]
+    ]
     told = {name for found in findings for name in (found.rule, *found.folds)}
     return Diagnosis(outcome, findings, [found for found in noticed if found.rule not in told])
+
+
+def with_lr(evidence: Evidence, finding: Finding, able: Sequence[Finding]) -> list[Mapping[str, Any]]:
+    """The changes of a finding; where a learning rate that is likely too high is told under it, the first one is there
+    with a lower rate, too, for long steps may be a fault of their own: before the others where it is far too high."""
+    high = [found for found in able if found.rule == "learning-rate-too-high" and found.rule in finding.folds]
+    if not finding.changes or not high or high[0].confidence < LIKELY:
+        return list(finding.changes)
+    first, both = finding.change, together([finding.change, high[0].change])
+    return [*([both, first] if evidence.lr_factor >= FAR else [first, both]), *finding.changes[1:]]
 
 
 def fitting(evidence: Evidence, changes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -107,7 +120,7 @@ def fitting(evidence: Evidence, changes: Sequence[Mapping[str, Any]]) -> list[Ma
     for change in changes:
         with suppress(ConfigError):
             config, _ = settings_of(str(source), overrides(change), text)
-            if config != evidence.config:
+            if config != evidence.config and change not in kept:
                 kept.append(change)
     return kept
 

@@ -50,7 +50,7 @@ class DeadUnits(Rule, name="dead-units"):
         calmer = {"optimizer.lr": evidence.usual_lr} if has_died and evidence.lr_factor > 1 else {}
         leaky = evidence.changed_layers(activation="leaky_relu", initializer="he_normal")
         norm = evidence.changed_layers(batch_norm=True)
-        fewer = [] if has_died else [leaky | change for change in evidence.shallower]
+        fewer = [] if has_died else [leaky | norm | change for change in evidence.shallower]
         is_new = calmer or evidence.config.model.initializer.name != "he_normal"
         anew = [evidence.changed_layers(initializer="he_normal") | calmer] if is_new else []
         changes = [leaky | norm | calmer, *fewer, *anew, leaky | calmer, norm | calmer]

@@ -67,5 +67,5 @@ class ExplodingGradient(Rule, name="exploding-gradient"):
         relu = evidence.changed_layers(activation="relu", initializer="he_normal")
         norm = evidence.changed_layers(batch_norm=True)
         clip = {"training.gradient_clip": 1.0}
-        fewer = [relu | change for change in evidence.shallower]
+        fewer = [relu | norm | change for change in evidence.shallower]
         return self.of_signs(signs, relu, relu | norm, *fewer, norm, clip)

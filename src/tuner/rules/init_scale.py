@@ -16,7 +16,8 @@ class InitScale(Rule, name="init-scale"):
 
     Seen by: the weights' root mean square times the root of the fan-in, which is 1 under lecun_normal and 1.41 under
     he_normal; and a loss before the first step far above that of a guess.
-    Change: he_normal for relu, glorot_normal for sigmoid and tanh; else batch norm, too; else fewer layers, too.
+    Change: he_normal for relu, glorot_normal for sigmoid and tanh; else batch norm, too; else fewer layers, too; else
+    relu where the activation is flat at its ends.
     Not when: every layer has batch norm, which undoes the scale of what comes before it.
     Source: He, Zhang, Ren, Sun (2015), "Delving Deep into Rectifiers", section 2.2.
     """
@@ -56,5 +57,7 @@ class InitScale(Rule, name="init-scale"):
                 signs.append(Sign(sure, words, Signal(f"gain({name})@0", gain, self.small, source)))
         anew = evidence.changed_layers(initializer=evidence.fitting_initializer)
         norm_too = evidence.changed_layers(batch_norm=True)
-        fewer = [anew | change for change in evidence.shallower]
-        return self.of_signs(signs, anew, anew | norm_too, *fewer)
+        fewer = [anew | norm_too | change for change in evidence.shallower]
+        is_flat = evidence.config.model.activation.limits is not None
+        relu = [evidence.changed_layers(activation="relu", initializer="he_normal")] if is_flat else []
+        return self.of_signs(signs, anew, anew | norm_too, *fewer, *relu)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tuner.bounds import Number
 from tuner.choice import setting
 from tuner.rules import Finding, Rule, grade
@@ -14,7 +16,7 @@ class InputScale(Rule, name="input-scale"):
 
     Seen by: data.normalize none, and a largest number, or columns that spread far more than others, for which the first
     layer's weights were not made; or a target far from 1 under data.standardize_target false.
-    Change: data.normalize standard; data.standardize_target true.
+    Change: data.normalize standard, and no more than the usual learning rate; data.standardize_target true.
     Not when: the first layer has batch norm, which scales by itself, or the numbers lie about in -1 to 1 already.
     Source: LeCun, Bottou, Orr, Müller (1998), "Efficient BackProp", section 4.3.
     """
@@ -81,4 +83,6 @@ class InputScale(Rule, name="input-scale"):
             signals.append(Signal("largest spread of a column by the smallest", uneven, self.uneven, CARD))
         else:
             return None
-        return self.found(confidence, words, signals, {"data.normalize": "standard"})
+        scaled: dict[str, Any] = {"data.normalize": "standard"}
+        calmer = [scaled | {"optimizer.lr": evidence.usual_lr}] if evidence.lr_factor > 1 else []
+        return self.found(confidence, words, signals, scaled, *calmer)

@@ -8,6 +8,9 @@ from tuner.rules import Finding, Rule, Sign, grade
 from tuner.runs.evidence import Evidence, Signal
 from tuner.runs.files import METRICS, STATUS
 
+FAR = 30.0
+"""Times the usual learning rate from which on nothing but the usual one is tried first."""
+
 
 class LearningRateTooHigh(Rule, name="learning-rate-too-high"):
     """The steps are so long that they jump over what they are to find.
@@ -64,5 +67,5 @@ class LearningRateTooHigh(Rule, name="learning-rate-too-high"):
             return None
         tenth = evidence.lr_times(0.1)
         usual = {"optimizer.lr": evidence.usual_lr}
-        first = [usual, tenth] if factor >= 30 else [tenth, *[usual] * (usual != tenth and factor > 1)]
+        first = [usual, tenth] if factor >= FAR else [tenth, *[usual] * (usual != tenth and factor > 1)]
         return self.of_signs(signs, *first, evidence.lr_times(0.01))

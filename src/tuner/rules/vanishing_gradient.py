@@ -60,5 +60,5 @@ class VanishingGradient(Rule, name="vanishing-gradient"):
                 signs.append(Sign(grade(max(share, 1e-9), self.flat, 1e-3, 0.6), words, signal))
         relu = evidence.changed_layers(activation="relu", initializer="he_normal")
         norm = evidence.changed_layers(batch_norm=True)
-        fewer = [relu | change for change in evidence.shallower]
+        fewer = [relu | norm | change for change in evidence.shallower]
         return self.of_signs(signs, relu | norm, relu, *fewer, norm)

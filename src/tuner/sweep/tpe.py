@@ -8,6 +8,7 @@ at once: Falkner, Klein, Hutter (2018), "BOHB", ICML.
 from __future__ import annotations
 
 import hashlib
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from tuner.sweep.halving import Progress
     from tuner.sweep.planner import Before
 
+GOOD, MOST_GOOD = 0.05, 25
+"""The share of the trials that count as good, and how many at most. Halving ends one trial of a generation, also where
+all of it were poor: of the usual tenth most are such winners, and the search stays where its first generation was."""
+
 
 def points(space: Space, seed: int, numbers: Sequence[int], before: Before, direction: str) -> Iterator[dict[str, Any]]:
     """The points of the trials `numbers`. Those that were planned beside a point count as bad ones, for their results
@@ -36,7 +41,13 @@ def points(space: Space, seed: int, numbers: Sequence[int], before: Before, dire
             if trial.state != "failed" and space.holds(point)]  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what its authors may still change
-        sampler = TPESampler(seed=drawn, n_startup_trials=1, multivariate=True, constant_liar=True)
+        sampler = TPESampler(
+            seed=drawn,
+            n_startup_trials=1,
+            gamma=lambda trials: min(math.ceil(GOOD * trials), MOST_GOOD),
+            multivariate=True,
+            constant_liar=True,
+        )
         study = optuna.create_study(sampler=sampler, direction="maximize" if direction == "up" else "minimize")
         study.add_trials(told)
         found = [space.chosen(Asked(study.ask())) for _ in numbers] if told else []

@@ -2,13 +2,14 @@
 
     TUNER_DATA=... python tests/bench/sweep_members.py [--members 100] [--loop 10] [--rounds 3]
 
-`tuner sweep` is held against what its trials took in their epochs, by their timing.csv, shared by the cores, and one
-start-up, from the command to the first trial's folder. Beside it the loop over learning rates that the README shows,
-with fewer of them, for each is a process; Optuna with a torch objective written by hand, a process for each core on one
-journal; Ray Tune with the same objective, its processes used again. All train the same network on the same samples with
-the same learning rates, one thread each; the objective measures the validation part after each epoch, and keeps
-nothing. They take turns within a round. Which share of the machine other programs had meanwhile is printed (on Linux).
-`pip install -e '.[bench]'` installs Ray; where it is missing, that is said.
+`tuner sweep` is held against what its trials took from the first step to the last epoch, by the times of their files,
+shared by the cores, and one start-up, from the command to the first trial's folder. Beside it the loop over learning
+rates that the README shows, with fewer of them, for each is a process; Optuna with a torch objective written by hand, a
+process for each core on one journal; Ray Tune with the same objective, its processes used again. All train the same
+network on the same samples with the same learning rates, one thread each; the objective measures the validation part
+after each epoch, and keeps nothing. They take turns within a round. Which share of the machine other programs had
+meanwhile is printed (on Linux). `pip install -e '.[bench]'` installs Ray; what is missing, or fails, is named and left
+out.
 """
 
 from __future__ import annotations
@@ -72,6 +73,10 @@ def child(function: str, members: int, folder: Path, core: int) -> list[str]:
     ]
 
 
+class FailedError(Exception):
+    """A process failed; its message is the last line that it wrote."""
+
+
 def run(*commands: list[str]) -> None:
     """All of them at once, until the last one has ended."""
     with ExitStack() as held:
@@ -81,7 +86,11 @@ def run(*commands: list[str]) -> None:
         for process, log in zip(started, logs, strict=True):
             if process.wait():
                 log.seek(0)
+<<<<<<< HEAD
                 sys.exit(f"{str(process.args)[:200]}: {log.read().decode()[-2000:]}")
+=======
+                raise FailedError((log.read().decode(errors="replace").strip().splitlines() or ["no word"])[-1])
+>>>>>>> sweepbench
 
 
 @dataclass(frozen=True)
@@ -111,12 +120,19 @@ class Turn:
     others: float
 
 
-def turn(way: Way, members: int, folder: Path) -> tuple[Turn, float]:
-    """How long a way takes, and when it began, on the clock of files."""
-    at, began, before = time.time(), time.perf_counter(), busy_elsewhere()
-    way.train(members, folder)
-    seconds = time.perf_counter() - began
-    return Turn(members, seconds, (busy_elsewhere() - before) / seconds / (os.cpu_count() or 1)), at
+def measured(way: Way, members: int, limits: list[float]) -> Turn:
+    """A turn of a way; that of tuner adds to the `limits`, the least that a member could take."""
+    with tempfile.TemporaryDirectory() as folder:
+        at, began, before = time.time(), time.perf_counter(), busy_elsewhere()
+        way.train(members, Path(folder))
+        seconds = time.perf_counter() - began
+        others = (busy_elsewhere() - before) / seconds / (os.cpu_count() or 1)
+        if way.title == TUNER:
+            training, epochs, start = ideal(Path(folder) / "sweep", at)
+            limits.append((training / machine.cores() + start) / members)
+            told = f"training {training:.1f} s (epochs {epochs:.1f} s), start-up {start:.1f} s"
+            print(f"{told}, the sweep {seconds:.1f} s", flush=True)
+    return Turn(members, seconds, others)
 
 
 def busy_elsewhere() -> float:
@@ -128,11 +144,14 @@ def busy_elsewhere() -> float:
     return sum(map(int, (user, nice, system, *rest[:3]))) / os.sysconf("SC_CLK_TCK") - sum(ours[:4])
 
 
-def ideal(sweep: Path, began: float) -> tuple[float, float]:
-    """What the trials of a sweep took in their epochs, and how long it was to the first of them."""
+def ideal(sweep: Path, began: float) -> tuple[float, float, float]:
+    """What the trials of a sweep took from the first step to the last epoch, what of it were the epochs, and how long
+    it was to the first of them."""
     timings = [list(csv.DictReader(file.open())) for file in sweep.glob("trial-*/timing.csv")]
-    first = min(file.stat().st_mtime for file in sweep.glob("trial-*/run.json"))
-    return sum(float(row["seconds"]) for rows in timings for row in rows), first - began
+    begins, ends = ([file.stat().st_mtime for file in sorted(sweep.glob(f"trial-*/{name}"))]
+                    for name in ("run.json", "metrics.csv"))  # fmt: skip
+    trained = sum(end - begin for begin, end in zip(begins, ends, strict=True))
+    return trained, sum(float(row["seconds"]) for rows in timings for row in rows), min(begins) - began
 
 
 def table(taken: dict[str, list[Turn]], limits: Sequence[float]) -> Iterator[str]:
@@ -160,21 +179,18 @@ def main() -> None:
         if find_spec(way.needs) is None:
             print(f"{way.title} is missing: pip install '{way.needs}'")
     ways = [way for way in ways if find_spec(way.needs)]
+    print(f"{machine.cpu_model()}, {machine.cores()} cores, torch {machine.versions()['torch']}")
     taken: dict[str, list[Turn]] = {way.title: [] for way in ways}
     limits: list[float] = []
-    print(f"{machine.cpu_model()}, {machine.cores()} cores, torch {machine.versions()['torch']}")
     for number in range(asked.rounds):
         for way in [*ways[number % len(ways) :], *ways[: number % len(ways)]]:
-            with tempfile.TemporaryDirectory() as folder:
-                members = asked.loop if way.train is by_loop else asked.members
-                found, began = turn(way, members, Path(folder))
-                taken[way.title].append(found)
-                if way.title == TUNER:
-                    training, start = ideal(Path(folder) / "sweep", began)
-                    limits.append((training / machine.cores() + start) / members)
-                    told = f"training {training:.1f} s, {training / members:.3f} s a trial, start-up {start:.1f} s"
-                    print(f"round {number + 1}: {told}, the sweep {found.seconds:.1f} s", flush=True)
-    print("\n".join(table(taken, limits)))
+            members = asked.loop if way.train is by_loop else asked.members
+            try:
+                taken[way.title].append(measured(way, members, limits))
+            except FailedError as error:
+                print(f"round {number + 1}: {way.title} failed: {error}", flush=True)
+                ways.remove(way)
+    print("\n".join(table({way.title: taken[way.title] for way in ways}, limits)))
 
 
 if __name__ == "__main__":

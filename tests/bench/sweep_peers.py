@@ -61,7 +61,7 @@ def with_ray(members: int, folder: Path) -> None:
     import ray
     from ray import tune
 
-    class Trial(tune.Trainable):  # type: ignore[misc]
+    class Trial(tune.Trainable):
         """As a class, so that its process can be used again."""
 
         def setup(self, config: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ at once: Falkner, Klein, Hutter (2018), "BOHB", ICML.
 from __future__ import annotations
 
 import hashlib
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,18 +25,34 @@ if TYPE_CHECKING:
     from tuner.sweep.halving import Progress
     from tuner.sweep.planner import Before
 
+GOOD, MOST_GOOD = 0.05, 25
+"""The share of the trials that count as good, and how many at most. Halving ends one trial of a generation, also where
+all of it were poor: of the usual tenth most are such winners, and the search stays where its first generation was."""
+
 
 def points(space: Space, seed: int, numbers: Sequence[int], before: Before, direction: str) -> Iterator[dict[str, Any]]:
     """The points of the trials `numbers`. Those that were planned beside a point count as bad ones, for their results
-    are not known; trials `before` that lie outside the space, which was another one then, do not count."""
+    are not known; trials `before` that could not be trained, or lie outside the space, which was another one then, do
+    not count."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     drawn = int.from_bytes(hashlib.sha256(f"{seed} {numbers[0]}".encode()).digest()[:4])
     known = {name: _distribution(values) for name, values in space.parameters.items()}
+<<<<<<< HEAD
     found = (_told(known, point, trial) for point, trial in before.values() if space.holds(point))
     told = [trial for trial in found if trial is not None]
+=======
+    told = [_told(known, point, trial) for point, trial in before.values()
+            if trial.state != "failed" and space.holds(point)]  # fmt: skip
+>>>>>>> sweepbench
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what its authors may still change
-        sampler = TPESampler(seed=drawn, n_startup_trials=1, multivariate=True, constant_liar=True)
+        sampler = TPESampler(
+            seed=drawn,
+            n_startup_trials=1,
+            gamma=lambda trials: min(math.ceil(GOOD * trials), MOST_GOOD),
+            multivariate=True,
+            constant_liar=True,
+        )
         study = optuna.create_study(sampler=sampler, direction="maximize" if direction == "up" else "minimize")
         study.add_trials(told)
         asked = [space.chosen(Asked(study.ask())) for _ in numbers] if told else []
@@ -57,11 +74,9 @@ class Asked:
         return str(self.trial.suggest_categorical(name, list(labels)))
 
 
-def _told(known: Mapping[str, BaseDistribution], point: Point, trial: Progress) -> FrozenTrial | None:
+def _told(known: Mapping[str, BaseDistribution], point: Point, trial: Progress) -> FrozenTrial:
     """A trial with its result, of a space with the parameters `known`: one that was pruned counts by how far it got,
-    one that diverged as the worst of them; None of one that could not be trained."""
-    if trial.state == "failed":
-        return None
+    one that diverged as the worst of them."""
     is_whole = trial.state == "finished" and trial.value is not None
     course = {} if trial.state == "diverged" or trial.value is None else {trial.done: trial.value}
     return optuna.create_trial(

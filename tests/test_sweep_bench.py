@@ -1,0 +1,33 @@
+"""The benches of the sweep: what they compute of their figures."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import sweep_null
+import sweep_search
+
+
+@pytest.mark.parametrize(("count", "inside"), [(5, (0, 4)), (10, (1, 8)), (50, (17, 32))])
+def test_the_interval_of_a_median_holds_it_as_often_as_said(count: int, inside: tuple[int, int]) -> None:
+    low, high = inside
+    assert list(sweep_search.interval([float(each) for each in range(count)])) == [low, high]
+    outside = sum(math.comb(count, each) for each in range(count + 1) if not low < each <= high) / 2**count
+    narrower = sum(math.comb(count, each) for each in range(count + 1) if not low + 1 < each < high) / 2**count
+    assert (outside <= 0.05 or low == 0) and narrower > 0.05
+
+
+def test_a_share_is_told_with_the_interval_of_clopper_and_pearson() -> None:
+    low, high = sweep_null.interval(5, 100)
+    tail = [math.comb(100, each) * high**each * (1 - high) ** (100 - each) for each in range(6)]
+    assert sum(tail) == pytest.approx(0.025, rel=1e-6)
+    assert 1 - sum(math.comb(100, each) * low**each * (1 - low) ** (100 - each) for each in range(5)) == pytest.approx(
+        0.025, rel=1e-6
+    )
+
+
+def test_equals_are_trained_another_way_and_differ_from_the_config_in_nothing_but_numbers_drawn() -> None:
+    base, spaces = sweep_null.CONFIG["data"]["augment"], sweep_null.CONFIG["sweep"]["space"]["data"]["augment"]
+    assert all(trial[-1:] == base and set(map(str, trial[:-1])) == {str(sweep_null.NOTHING)} for trial in spaces)
+    assert len({len(trial) for trial in spaces}) == len(spaces) == sweep_null.CONFIG["sweep"]["trials"]

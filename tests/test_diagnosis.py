@@ -25,6 +25,7 @@ from tuner.diagnosis import LEAD, MOST, Diagnosis, diagnose, evidence_of, folded
 from tuner.errors import NotFoundError, UsageError
 from tuner.reach import expected
 from tuner.rules import Finding, Rule, proposals, together
+from tuner.rules.capacity_too_small import wider as made_wider
 from tuner.runs.family import find_group
 from tuner.runs.files import CARD, CONFIG, IDENTITY, LAYERS, METRICS, STATUS, write_status
 from tuner.runs.folder import read
@@ -90,7 +91,11 @@ def test_changes_together_set_nothing_twice(changes: list[dict[str, Any]], whole
 )
 def test_a_lower_rate_goes_along_with_what_lies_upstream(rule: str, sure: float, folds: Any, order: str) -> None:
     """In a run under five times the usual rate, and in one under a thousand times."""
-    changes = {"first": {"seed": 1}, "both": {"seed": 1, "optimizer.lr": 0.001}, "other": {"seed": 2}}
+    changes: dict[str, dict[str, Any]] = {
+        "first": {"seed": 1},
+        "both": {"seed": 1, "optimizer.lr": 0.001},
+        "other": {"seed": 2},
+    }
     high = Finding("learning-rate-too-high", sure, "", [], [{"optimizer.lr": 0.001}, {"optimizer.lr": 0.1}])
     found = Finding("input-scale", 0.95, "", [], [changes["first"], changes["other"]], folds)
     assert with_lr(named(rule), found, [found, high]) == [changes[name] for name in order.split()]
@@ -113,7 +118,7 @@ def test_a_lower_rate_goes_along_with_what_lies_upstream(rule: str, sure: float,
 def test_a_network_made_larger_and_less_deep(model: str, wider: Any, shallower: Any) -> None:
     config = load("bench", given=f"{{data: digits, model: {model}}}".encode()).config
     evidence = replace(named("dead-units"), config=config)
-    assert evidence.wider == wider or wider is None
+    assert wider is None or made_wider(config.plain()["model"]) == wider
     assert evidence.shallower == shallower
 
 

@@ -86,11 +86,7 @@ def run(*commands: list[str]) -> None:
         for process, log in zip(started, logs, strict=True):
             if process.wait():
                 log.seek(0)
-<<<<<<< HEAD
-                sys.exit(f"{str(process.args)[:200]}: {log.read().decode()[-2000:]}")
-=======
                 raise FailedError((log.read().decode(errors="replace").strip().splitlines() or ["no word"])[-1])
->>>>>>> sweepbench
 
 
 @dataclass(frozen=True)

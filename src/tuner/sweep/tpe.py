@@ -37,13 +37,8 @@ def points(space: Space, seed: int, numbers: Sequence[int], before: Before, dire
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     drawn = int.from_bytes(hashlib.sha256(f"{seed} {numbers[0]}".encode()).digest()[:4])
     known = {name: _distribution(values) for name, values in space.parameters.items()}
-<<<<<<< HEAD
-    found = (_told(known, point, trial) for point, trial in before.values() if space.holds(point))
-    told = [trial for trial in found if trial is not None]
-=======
     told = [_told(known, point, trial) for point, trial in before.values()
             if trial.state != "failed" and space.holds(point)]  # fmt: skip
->>>>>>> sweepbench
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what its authors may still change
         sampler = TPESampler(

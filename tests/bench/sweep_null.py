@@ -5,8 +5,8 @@
 The config adds a noise to its samples. The sweep searches how many noises of 1e-9 are added before it, which are
 nothing but numbers drawn: each trial has another noise of the same law than the config without a change, and its
 training goes another way, no better and no worse. As all sweeps confirm with the same seeds, each has a split of the
-data, a batch size and noises of 1e-9 of its own, so that no two see the same numbers. Of its 8 trials the three best are
-confirmed with eight other seeds on test data, as by default. Each sweep in which a trial is said to be better is wrong.
+data, a batch size and noises of 1e-9 of its own, so that no two see the same numbers. Of 8 trials the best three are
+confirmed with eight other seeds on test data, as by default. A sweep in which a trial is said to be better is wrong.
 What was measured is kept in the file that `--keep` names, so that the same command goes on where it was.
 """
 

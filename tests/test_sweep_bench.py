@@ -27,7 +27,12 @@ def test_a_share_is_told_with_the_interval_of_clopper_and_pearson() -> None:
     )
 
 
-def test_equals_are_trained_another_way_and_differ_from_the_config_in_nothing_but_numbers_drawn() -> None:
-    base, spaces = sweep_null.CONFIG["data"]["augment"], sweep_null.CONFIG["sweep"]["space"]["data"]["augment"]
-    assert all(trial[-1:] == base and set(map(str, trial[:-1])) == {str(sweep_null.NOTHING)} for trial in spaces)
-    assert len({len(trial) for trial in spaces}) == len(spaces) == sweep_null.CONFIG["sweep"]["trials"]
+def test_equals_differ_in_nothing_but_numbers_drawn() -> None:
+    drawn = set()
+    for config in map(sweep_null.config, range(100)):
+        base, trials = config["data"]["augment"], config["sweep"]["space"]["data"]["augment"]
+        assert all(trial[-1] == sweep_null.NOISE and set(map(str, trial[:-1])) == {str(sweep_null.NOTHING)}
+                   for trial in trials)  # fmt: skip
+        assert sorted(map(len, trials)) == list(range(len(base) + 1, len(base) + 1 + config["sweep"]["trials"]))
+        drawn.add((len(base), config["training"]["batch_size"]))
+    assert len(drawn) == 100

@@ -2,12 +2,12 @@
 
     python tests/bench/sweep_null.py [--sweeps 100] [--keep FILE]
 
-The config adds a noise to its samples. The sweep searches how many noises of 1e-9 are added before it, one to eight,
-which are nothing but numbers drawn: each trial has another noise of the same law than the config without a change, and
-its training goes another way, no better and no worse. Every sweep has a split of the data and a seed of its own; of its
-8 trials the three best are confirmed with eight other seeds on test data, as by default. Each sweep in which a trial is
-said to be better is wrong. What was measured is kept in the file that `--keep` names, so that the same command goes on
-where it was.
+The config adds a noise to its samples. The sweep searches how many noises of 1e-9 are added before it, which are
+nothing but numbers drawn: each trial has another noise of the same law than the config without a change, and its
+training goes another way, no better and no worse. As all sweeps confirm with the same seeds, each has a split of the
+data, a batch size and noises of 1e-9 of its own, so that no two see the same numbers. Of 8 trials the best three are
+confirmed with eight other seeds on test data, as by default. A sweep in which a trial is said to be better is wrong.
+What was measured is kept in the file that `--keep` names, so that the same command goes on where it was.
 """
 
 from __future__ import annotations
@@ -27,18 +27,22 @@ from tuner.asks.sweep.verdict import confirmed
 from tuner.sweep.confirm import confirm
 
 NOISE, NOTHING = {"name": "noise", "std": 0.5}, {"name": "noise", "std": 1e-9}
-CONFIG: dict[str, Any] = {
-    "data": {"name": "iris", "augment": [NOISE]},
-    "model": {"hidden": [16]},
-    "optimizer": {"name": "adam", "lr": 0.02},
-    "training": {"epochs": 6, "batch_size": 32, "threads": 1},
-    "layer_stats": "none",
-    "sweep": {
-        "trials": 8,
-        "planner": "random",
-        "space": {"data": {"augment": [[*[NOTHING] * count, NOISE] for count in range(1, 9)]}},
-    },
-}
+TRIALS, OFFSETS = 8, 25
+
+
+def config(number: int) -> dict[str, Any]:
+    """What the YAML file of a sweep holds."""
+    first, batch = number % OFFSETS, 24 + 4 * (number // OFFSETS)
+    base, *others = [[*[NOTHING] * (first + count), NOISE] for count in range(TRIALS + 1)]
+    return {
+        "seed": number,
+        "data": {"name": "iris", "split_seed": number, "augment": base},
+        "model": {"hidden": [16]},
+        "optimizer": {"name": "adam", "lr": 0.02},
+        "training": {"epochs": 6, "batch_size": batch, "threads": 1},
+        "layer_stats": "none",
+        "sweep": {"trials": TRIALS, "planner": "random", "seed": number, "space": {"data": {"augment": others}}},
+    }
 
 
 def job(number: int) -> dict[str, Any]:
@@ -46,7 +50,7 @@ def job(number: int) -> dict[str, Any]:
     import torch
 
     torch.set_num_threads(1)
-    with made(CONFIG, [f"sweep.seed={number}", f"seed={number}", f"data.split_seed={number}"]) as sweep:
+    with made(config(number), ()) as sweep:
         for _ in sweep.course():
             pass
         for _ in confirm(sweep.session, sweep.ledger, sweep.stop, sweep.by):

@@ -19,6 +19,7 @@ from tuner.cli.shared import EMPTY, Manner, Overrides, given_as, offers, seconds
 from tuner.config.loaded import Loaded
 from tuner.config.settings import Config
 from tuner.config.sweep import Search, load_search
+from tuner.document.files import read_bytes
 from tuner.durable.reading import json_line, shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.opening import Request, command_line
@@ -156,9 +157,8 @@ def sweep(
 def is_written(file: Path) -> bool:
     """Whether `tuner sweep` wrote a file: the same command may write it again."""
     try:
-        with file.open() as text:
-            return text.readline().startswith(WRITTEN)
-    except (OSError, UnicodeDecodeError):
+        return read_bytes(file).startswith(WRITTEN.encode())
+    except (OSError, ConfigError):
         return False
 
 

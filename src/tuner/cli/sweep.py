@@ -141,12 +141,13 @@ def sweep(
     source, runs_dir, run = found_source(expanded(config), manner.runs_dir, options.run)
     limit = None if options.max_time is None else seconds(options.max_time)
     endless = options.budget is not None or limit is not None
-    loaded, search = load_search(source, overrides, options.settings, endless=endless)
+    settings = options.settings
+    loaded, search = load_search(source, overrides, settings, endless=endless)
     if search.trials is not None and search.trials > MANY and not (options.yes or options.dry_run):
         fix = "--yes trains them; --planner random --trials 40 some of them."
         raise UsageError(f"these are {search.trials:,} trials", fix=fix)
     request = Request(runs_dir, run, options.again, manner.wait, command_line())
-    asked = Asked(source, tuple(overrides), options.settings, loaded, search, request, options, manner)
+    asked = Asked(source, tuple(overrides), settings, loaded, search, request, options, manner)
     sweeping = import_module("tuner.cli.sweeping")  # what help and mistakes do not need
     if options.dry_run:
         raise typer.Exit(sweeping.dry(asked))

@@ -14,7 +14,7 @@ from tuner.errors import NotFoundError
 from tuner.monitor import oriented
 from tuner.options.pruners import Pruner
 from tuner.runs.files import ENDED, Row
-from tuner.runs.folder import SWEEP, Run
+from tuner.runs.folder import SWEEP
 from tuner.runs.lock import Lock
 from tuner.runs.sweep import FAILED, PRUNED, SweepHead, Trial, ranked, read_sweep
 from tuner.sweep.halving import Due, Progress, due
@@ -91,14 +91,6 @@ class Ledger:
             self.damaged[trial.number] = f"{error.message}; --retry failed trains it anew"
             return Progress(trial.epochs, FAILED)
         return Progress(trial.epochs, state if state in (*ENDED, PRUNED, FAILED) else "", course)
-
-    def runs(self) -> Iterator[tuple[Trial, Run | None]]:
-        """Every trial with its run, damaged ones left out."""
-        for trial in self.head.trials.values():
-            try:
-                yield trial, trial.run
-            except NotFoundError:
-                continue
 
     def generations(self) -> Iterator[dict[int, Progress]]:
         """The trials generation by generation."""

@@ -97,7 +97,7 @@ class Training:
                 where = inside if state.batch else f"after epoch {state.epoch - 1}"
                 yield recorder.end("stopped", f"{asked.reason} {where}", state.step, asked.exit_code)
                 return
-            if reason is None:
+            if reason is None and not self.is_put_aside:
                 recorder.status("running", "", state.step)
         if reason is None:
             yield recorder.end("stopped", f"put aside after epoch {state.epoch - 1}", state.step, STOPPED)

@@ -7,15 +7,16 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sweeping import SWEEP, left, searching, sweep
+from sweeping import SWEEP, Here, left, searching, sweep
 
 from tuner.config.sweep import load_search
-from tuner.errors import ConfigError, NotFoundError, UsageError
-from tuner.events import Ended, EpochDone, SweepBegun, TrialEnded, TrialTold
+from tuner.errors import BUG, ConfigError, NotFoundError, UsageError
+from tuner.events import Ended, EpochDone, Failed, SweepBegun, TrialEnded, TrialTold
 from tuner.members import staying
 from tuner.opening import Request
 from tuner.runs.folder import read
@@ -24,6 +25,7 @@ from tuner.runs.sweep import read_sweep
 from tuner.stopping import Stop, StopRequests
 from tuner.sweep.ledger import Ledger
 from tuner.sweep.opening import open_sweep
+from tuner.sweep.planner import next_generation
 from tuner.sweep.search import Searching
 
 GRID = """
@@ -226,7 +228,8 @@ def test_only_the_best_keep_their_weights(workplace: Any) -> None:
     best = found.ledger.best(1)
     kept = [path.parent.name for path in found.ledger.path.glob("trial-*/best.safetensors")]
     assert kept == [f"trial-{best[0]:04d}"]
-    for trial, run in found.ledger.runs():
+    for trial in found.ledger.head.trials.values():
+        run = trial.run
         assert run is not None
         assert (run.state, len(run.rows)) == ("finished", 2)
         assert (trial.path / "checkpoints").exists() == (trial.number == best[0])
@@ -281,3 +284,42 @@ def test_workers_that_were_asked_to_stop_are_not_asked_to_train(workplace: Any) 
         found.enough = bool
         list(found.course())
     assert states(found) == ["finished"] * 3
+
+
+def test_a_damaged_sweep_of_another_name_is_in_nobodys_way(workplace: Any) -> None:
+    file = written(workplace)
+    found, _ = sweep(file, workplace.runs)
+    found.ledger.path.rename(workplace.runs / "other")
+    (workplace.runs / "other" / "sweep.json").write_text("{")
+    assert searching(file, workplace.runs).ledger.path.name == "c-1"
+
+
+def test_a_generation_that_was_cut_short_is_filled_up() -> None:
+    assert [list(next_generation(8, done, 20)) for done in (0, 4, 16, 20)] == [
+        list(range(8)), list(range(4, 8)), list(range(16, 20)), [],
+    ]  # fmt: skip
+    assert next_generation(8, 24, 20) == range(24, 24)
+    assert next_generation(8, 8, None) == range(8, 16)
+
+
+class Stumbling(Here):
+    """An executor in which a bug ends the second trial."""
+
+    def run(self, members: Iterator[Any], at_once: int, stop: StopRequests) -> Generator[Any]:
+        def others() -> Iterator[Any]:
+            for member in members:
+                if member.name == "trial-0001":
+                    stumbled.append((member.name, Failed("a bug in tuner: see crash.txt", "", BUG)))
+                else:
+                    yield member
+
+        stumbled: list[tuple[str, Failed]] = []
+        yield from super().run(others(), at_once, stop)
+        yield from stumbled
+
+
+def test_a_bug_in_one_trial_ends_the_sweep_as_a_bug_once_the_others_are_trained(workplace: Any) -> None:
+    found = searching(written(workplace), workplace.runs)
+    found.by = Stumbling()
+    assert list(found.course())[-1] == Ended(found.ledger.path, {"exit_code": BUG})
+    assert states(found) == ["finished", "failed", "finished"]

@@ -176,3 +176,13 @@ def test_a_budget_that_is_too_small_for_one_trial_says_so(workplace: Any) -> Non
     told = command(workplace.folder, *words)
     assert (told.returncode, told.stdout) == (1, "runs/my-1\n")
     assert "end     no trial ended within the budget" in told.stderr
+
+
+def test_a_dry_run_of_a_sweep_that_is_there_says_what_comes_next(workplace: Any) -> None:
+    """The points that tpe chooses near the best: which way is better counts."""
+    words = ["my.yaml", "--space", "lr=1e-4..1e-1 log", "sweep.confirm=none", "sweep.generation=4", "training.epochs=1"]
+    assert command(workplace.folder, *words, "--trials", "8", "-q").returncode == 0
+    told = json.loads(command(workplace.folder, *words, "--trials", "12", "--dry-run", "--json").stdout)
+    assert command(workplace.folder, *words, "--trials", "12", "-q").returncode == 0
+    trials = json.loads((workplace.folder / "runs/my-1/sweep.json").read_text())["trials"]
+    assert told["next"] == [trials[str(number)]["overrides"] for number in range(8, 12)]

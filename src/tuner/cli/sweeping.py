@@ -29,11 +29,12 @@ from tuner.render.talk import Talk
 from tuner.render.text import write as write_out
 from tuner.runs.files import CONFIG
 from tuner.runs.sweep import confirm_folder, trial_folder
+from tuner.runs.trials import wanted
 from tuner.sweep.confirm import confirm, keys_of, numbers_of
 from tuner.sweep.cost import confirming_seconds, cost
 from tuner.sweep.ledger import Ledger
 from tuner.sweep.opening import SweepSession, open_sweep
-from tuner.sweep.planner import plan
+from tuner.sweep.planner import next_generation, plan
 from tuner.sweep.search import Searching
 
 if TYPE_CHECKING:
@@ -54,12 +55,13 @@ def dry(asked: Asked) -> int:
     search, trials = asked.search, ledger.head.trials if ledger else {}
     with staying() as by:  # nobody is started
         told = cost(session, by.at_once(session.identity), ledger)
-    size = search.generation
-    count = size if search.trials is None else min(size, max(0, search.trials - len(trials)))
     before = {at: (trial.values, ledger.progress[at]) for at, trial in trials.items()} if ledger else {}
     ready = not search.is_by_result or all(each.state for _, each in before.values())
-    numbers = range(len(trials), len(trials) + count) if ready else range(0)
-    points = plan(search.planner, search.space, search.settings.seed, numbers, before, "up") if numbers else []
+    target = wanted(ledger.head.under(session.asked)) if ledger else search.trials
+    due = next_generation(search.generation, len(trials), target)
+    numbers = due if ready else range(0)
+    direction = ledger.direction if ledger else "up"  # without results it is all the same
+    points = plan(search.planner, search.space, search.settings.seed, numbers, before, direction) if numbers else []
     data = {"trials": told.trials, "epochs": told.epochs, "confirming": told.confirming, "seconds": told.seconds,
             "bytes": told.bytes, "planner": search.planner, "metric": search.metric,
             "next": [search.space.overrides(point) for point in points]}  # fmt: skip

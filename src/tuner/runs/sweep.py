@@ -13,9 +13,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tuner.durable.reading import JSON_LIMIT, damaged, json_bytes, read_bytes, shown
 from tuner.errors import NotFoundError
@@ -90,6 +90,11 @@ class SweepHead:
     def space(self) -> Mapping[str, Any]:
         space: Mapping[str, Any] = self.asked["space"]
         return space
+
+    def under(self, asked: Mapping[str, Any]) -> Self:
+        """The same sweep under other settings; a space that it had before is kept."""
+        before = () if asked["space"] == self.space else ((len(self.trials), self.space),)
+        return replace(self, asked=asked, spaces=(*self.spaces, *before))
 
     def as_bytes(self) -> bytes:
         """sweep.json."""

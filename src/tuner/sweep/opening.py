@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from tuner.errors import NotFoundError, UsageError
 from tuner.opening import Request, Session, identified
 from tuner.runs.creating import create_held, now
 from tuner.runs.files import CONFIG, ORIGINS, SOURCE
-from tuner.runs.folder import SWEEP, folders_in, is_sweep
+from tuner.runs.folder import SWEEP, folders_in, is_sweep, number_of
 from tuner.runs.lock import Lock, making
 from tuner.runs.sweep import SweepHead, read_sweep
 
@@ -84,9 +83,8 @@ def open_sweep(
     session = SweepSession(
         **vars(one), source=source, overrides=overrides, options=options, search=search, extend=extend
     )
-    known = frozenset(path.name for path in _sweeps_in(request.runs_dir))
     path = find(session)
-    return replace(session, known=known, path=path, notes=() if path else _why_new(session))
+    return replace(session, path=path, notes=() if path else _why_new(session))
 
 
 def find(session: SweepSession) -> Path | None:
@@ -103,8 +101,7 @@ def find(session: SweepSession) -> Path | None:
             raise NotFoundError(f"{shown(path)} is a sweep of another {differences}", fix="Choose another name.")
         _check_search(session, head)
         return path
-    heads = [read_sweep(path) for path in _sweeps_in(request.runs_dir)]
-    same = [head for head in heads if head.name == session.loaded.config.name and not _differences(session, head)]
+    same = [head for head in _of_name(session) if not _differences(session, head)]
     alike = [head for head in same if not _apart(session, head)]
     for head in (alike or same)[:1]:
         _check_search(session, head)
@@ -118,25 +115,27 @@ def made(session: SweepSession) -> Path:
     if session.path is not None:
         return session.path
     with making(request.runs_dir):
-        path = None if request.again else find(session)
-        if path is not None and (path.name not in session.known or request.run_name):
+        path = find(session)  # another process may have made it since
+        if path is not None:
             return path
         lock: Lock = create_held(request.runs_dir, session.loaded.config.name, request.run_name, session.files())
     lock.release()  # several processes may go on with it
     return lock.path
 
 
-def _sweeps_in(runs_dir: Path) -> list[Path]:
-    """The sweeps right in `runs_dir`, newest first."""
-    found = [(path, _created(path)) for path in folders_in(runs_dir) if is_sweep(path)] if runs_dir.is_dir() else []
-    return [path for path, _ in sorted(found, key=lambda each: each[1], reverse=True)]
-
-
-def _created(path: Path) -> str:
-    try:
-        return read_sweep(path).created
-    except NotFoundError:
-        return "9"  # later than any: its damage is told, not passed over
+def _of_name(session: SweepSession) -> list[SweepHead]:
+    """The sweeps of the config's name, newest first. Raises NotFoundError for one that is damaged and may be one."""
+    runs_dir, name = session.request.runs_dir, session.loaded.config.name
+    found = []
+    for path in filter(is_sweep, folders_in(runs_dir) if runs_dir.is_dir() else ()):
+        try:
+            head = read_sweep(path)
+        except NotFoundError:
+            if number_of(path.name, name):
+                raise
+        else:
+            found += [head] if head.name == name else []
+    return sorted(found, key=lambda head: head.created, reverse=True)
 
 
 def _differences(session: SweepSession, head: SweepHead) -> str:
@@ -180,12 +179,8 @@ def _why_new(session: SweepSession) -> tuple[str, ...]:
     """Why a new sweep begins, where there is one of the same config under another identity."""
     if session.request.again or session.request.run_name:
         return ()
-    for path in _sweeps_in(session.request.runs_dir):
-        with suppress(NotFoundError):
-            head = read_sweep(path)
-            differences = _differences(session, head)
-            if head.name == session.loaded.config.name and differences.startswith("identity"):
-                return (f"{path.name} was begun under another {differences}; this is a new sweep",)
-            if head.name == session.loaded.config.name:
-                return ()
+    for head in _of_name(session)[:1]:
+        differences = _differences(session, head)
+        if differences.startswith("identity"):
+            return (f"{head.path.name} was begun under another {differences}; this is a new sweep",)
     return ()

@@ -22,6 +22,13 @@ Before = Mapping[int, tuple[Point, "Progress"]]
 """The trials with lower numbers: their points, and how far they are."""
 
 
+def next_generation(size: int, done: int, target: int | None) -> range:
+    """The trials that are planned next, where so many are: to the end of a generation, which may have been cut short,
+    and to the last of the `target` that are wanted."""
+    end = (done // size + 1) * size
+    return range(done, end if target is None else max(done, min(end, target)))
+
+
 def plan(
     planner: str, space: Space, seed: int, numbers: Sequence[int], before: Before, direction: str
 ) -> list[dict[str, Any]]:

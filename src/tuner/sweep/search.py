@@ -13,7 +13,7 @@ from typing import Any
 from tuner.config.load import documents_of, read
 from tuner.config.loaded import Loaded
 from tuner.durable.writing import remove_folder, write_file
-from tuner.errors import NO, ConfigError, HeldError, NotFoundError, ResourceError
+from tuner.errors import BUG, NO, ConfigError, HeldError, NotFoundError, ResourceError
 from tuner.events import Ended, Event, Failed, SweepBegun, SweepEvent, TrialEnded, TrialTold
 from tuner.members import Executor, group_code, train_alone
 from tuner.members.opening import Alone
@@ -24,7 +24,7 @@ from tuner.runs.trials import wanted
 from tuner.stopping import StopRequests
 from tuner.sweep.ledger import Ledger
 from tuner.sweep.opening import SweepSession, made
-from tuner.sweep.planner import plan
+from tuner.sweep.planner import next_generation, plan
 from tuner.sweep.weights import let_go
 
 LETTING_GO = 5.0
@@ -34,12 +34,12 @@ LOOK = 0.2
 
 
 class Searching:
-    """What one process does for a sweep. `enough` says whether no more is to be trained although more is due."""
+    """What one process does for a sweep."""
 
-    def __init__(
-        self, session: SweepSession, stop: StopRequests, by: Executor, enough: Callable[[], bool] = bool
-    ) -> None:
-        self.session, self.stop, self.by, self.enough = session, stop, by, enough
+    def __init__(self, session: SweepSession, stop: StopRequests, by: Executor) -> None:
+        self.session, self.stop, self.by = session, stop, by
+        self.enough: Callable[[], bool] = bool  # whether no more is to be trained although more is due
+        self.has_bug = False  # a trial ended by one of tuner's own
         self.search, self.loaded = session.search, session.loaded
         self.ledger = Ledger.read(made(session))
         self.told: set[int] = set()
@@ -93,12 +93,9 @@ class Searching:
         """Records what the command asks for anew: more trials, another space, what is kept and confirmed."""
         head = self.ledger.head
         asked = self.session.asked
-        spaces = head.spaces
-        if asked["space"] != head.space:
-            spaces = (*spaces, (len(head.trials), head.space))
         if asked != head.asked:
             write_file(self.ledger.path / CONFIG, self.session.config_file())
-            self.ledger.write({}, asked=asked, spaces=spaces)
+            self.ledger.write({}, asked=asked, spaces=head.under(asked).spaces)
         if retry:
             failed = [number for number, trial in head.trials.items() if trial.told == FAILED]
             for number in {*failed, *self.ledger.damaged}:
@@ -158,9 +155,7 @@ class Searching:
         """Plans the next generation; False where there is none."""
         ledger, search = self.ledger, self.search
         trials = ledger.head.trials
-        size, target = ledger.generation, self.trials
-        end = (len(trials) // size + 1) * size  # a generation that was cut short is filled up
-        numbers = range(len(trials), end if target is None else min(end, target))
+        numbers = next_generation(ledger.generation, len(trials), self.trials)
         if not numbers or self.enough():
             return False
         before = {number: (trial.values, ledger.progress[number]) for number, trial in trials.items()}
@@ -216,6 +211,7 @@ class Searching:
     def heard(self, number: int, event: Event | Failed) -> Iterator[SweepEvent]:
         """What a trial tells, and what follows from its end."""
         yield TrialTold(number, event)
+        self.has_bug |= isinstance(event, Failed) and event.exit_code == BUG
         if isinstance(event, Failed) and event.exit_code != HeldError.exit_code:
             with self.ledger.writing():
                 self.ledger.note({number: (FAILED, event.message)})
@@ -241,20 +237,23 @@ class Searching:
             self.let_go()
 
     def let_go(self, wait: float = 0.0) -> None:
-        """Takes away the weights of the trials that are over and not among the best; `wait` is how long for those that
+        """Takes away the weights of the trials that are over and not among the best, but for those that failed, which
+        may come again; `wait` is how long for those that
         are still held by whoever trained them."""
         kept = self.ledger.best(self.search.settings.keep)
-        over = {number for number, each in self.ledger.progress.items() if each.state}
+        over = {number for number, each in self.ledger.progress.items() if each.state not in ("", FAILED)}
         for number in over.difference(kept, self._without):
             with suppress(HeldError, NotFoundError):
                 let_go(self.ledger.path / trial_folder(number), wait)
                 self._without.add(number)
 
     def exit_code(self) -> int:
-        """0 where all have ended and one has finished; else as of a group."""
+        """0 where all have ended and one has finished, unless a bug of tuner ended one; else as of a group."""
         asked, progress = self.stop.asked, self.ledger.progress
         if asked is not None:
             return asked.exit_code
+        if self.has_bug:
+            return BUG
         if any(each.state == "finished" for each in progress.values()):
             return 0
         if not all(each.state for each in progress.values()):

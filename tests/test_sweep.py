@@ -323,3 +323,10 @@ def test_a_bug_in_one_trial_ends_the_sweep_as_a_bug_once_the_others_are_trained(
     found.by = Stumbling()
     assert list(found.course())[-1] == Ended(found.ledger.path, {"exit_code": BUG})
     assert states(found) == ["finished", "failed", "finished"]
+
+
+def test_a_trial_that_is_the_config_without_a_change_is_not_confirmed_beside_it(workplace: Any) -> None:
+    text = GRID.replace("[0.1, 0.01, 0.001]", "[0.001, 0.01]").replace("confirm: none", "confirm: {top: 2, seeds: 1}")
+    found, _ = sweep(written(workplace, text), workplace.runs)
+    assert [trial.is_base for trial in read_sweep(found.ledger.path).trials.values()] == [True, False]
+    assert list(read_sweep(found.ledger.path).confirmed) == [None, 1]

@@ -29,8 +29,8 @@ from tuner.render.talk import Talk
 from tuner.render.text import write as write_out
 from tuner.runs.files import CONFIG
 from tuner.runs.sweep import confirm_folder, trial_folder
-from tuner.runs.trials import wanted
-from tuner.sweep.confirm import confirm, keys_of, numbers_of
+from tuner.runs.trials import read_trials, wanted
+from tuner.sweep.confirm import confirm, keys_of
 from tuner.sweep.cost import confirming_seconds, cost
 from tuner.sweep.ledger import Ledger
 from tuner.sweep.opening import SweepSession, open_sweep
@@ -147,7 +147,7 @@ def told(event: SweepEvent, metric: str) -> Iterator[dict[str, Any]]:
 
 def confirm_best(asked: Asked, session: SweepSession, ledger: Ledger, stop: StopRequests, by: Any, talk: Talk) -> int:
     """Trains what confirms; the exit code."""
-    numbers = numbers_of(session, ledger)
+    numbers = ledger.head.confirms(ledger.best())
     if not numbers:
         return 0
     names = {at: confirm_folder(at) for at in numbers}
@@ -186,9 +186,8 @@ def finish(asked: Asked, session: SweepSession, code: int, talk_to: Any) -> int:
 
 def summary(ledger: Ledger, verdict: Confirmed | None) -> dict[str, Any]:
     """What a program is told at the end."""
-    states = [each.state or "stopped" for each in ledger.progress.values()]
     best = ledger.best(1)
-    found: dict[str, Any] = {"trials": {state: states.count(state) for state in dict.fromkeys(states)}, "best": None}
+    found: dict[str, Any] = {"trials": read_trials(ledger.path).counts, "best": None}
     if best:
         trial = ledger.head.trials[best[0]]
         value, about = ledger.progress[best[0]].value, {"trial": best[0], "run": str(trial.path)}

@@ -60,7 +60,8 @@ class SweepView:
                 self._row(event)
             case Ended():
                 self._talk.bar(None)
-                self._talk.line("")
+                if self._table is not None:
+                    self._talk.line("")
 
     def _row(self, event: TrialEnded) -> None:
         metric = self._begun.metric if self._begun else ""
@@ -119,7 +120,8 @@ class ConfirmView:
 
     def end(self) -> None:
         self._talk.bar(None)
-        self._talk.line("")
+        if self._done:
+            self._talk.line("")
 
     def _member(self, at: int | None, status: Mapping[str, Any]) -> None:
         self._done += 1

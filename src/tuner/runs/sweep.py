@@ -11,7 +11,7 @@ How far a trial is its run folder tells; that it was pruned, or could not be tra
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,7 +33,8 @@ CONFIRM, BASE = "confirm", "base"
 @dataclass(frozen=True)
 class Trial:
     """A trial as it was planned: `values` of the parameters that are searched by name, and the overrides they make.
-    `told` is how it stood, one of `STATES` or "", when sweep.json was written, with the `reason` why it failed."""
+    `told` is how it stood, one of `STATES` or "", when sweep.json was written, with the `reason` why it failed;
+    `is_base` that its overrides change nothing."""
 
     number: int
     path: Path
@@ -42,10 +43,14 @@ class Trial:
     epochs: int
     told: str = ""
     reason: str = ""
+    is_base: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Its entry in sweep.json."""
-        told = {"state": self.told, **({"reason": self.reason} if self.reason else {})} if self.told else {}
+        told: dict[str, Any] = (
+            {"state": self.told, **({"reason": self.reason} if self.reason else {})} if self.told else {}
+        )
+        told |= {"base": True} if self.is_base else {}
         return {**told, "epochs": self.epochs, "values": dict(self.values), "overrides": list(self.overrides)}
 
     @property
@@ -90,6 +95,13 @@ class SweepHead:
     def space(self) -> Mapping[str, Any]:
         space: Mapping[str, Any] = self.asked["space"]
         return space
+
+    def confirms(self, best: Sequence[int]) -> list[int | None]:
+        """What is confirmed of the trials, of which these are the best, the best first: None, the config without a
+        change, and the first so many that are not that very config."""
+        asked = self.asked.get("confirm")
+        others = [number for number in best if not self.trials[number].is_base]
+        return [None, *others[: asked["top"]]] if isinstance(asked, dict) and others else []
 
     def under(self, asked: Mapping[str, Any]) -> Self:
         """The same sweep under other settings; a space that it had before is kept."""
@@ -167,7 +179,8 @@ def read_sweep(path: Path) -> SweepHead:
             if not isinstance(values, dict) or type(epochs) is not int or state not in ("", *STATES):
                 raise ValueError("no trial")
             place = path / trial_folder(number)
-            trials[number] = Trial(number, place, values, tuple(map(str, overrides)), epochs, state, reason)
+            given, is_base = tuple(map(str, overrides)), told.get("base") is True
+            trials[number] = Trial(number, place, values, given, epochs, state, reason, is_base)
         spaces += [(int(each["before"]), dict(each["space"])) for each in about.get("spaces", [])]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise damaged(file, "its trials are not told with their overrides and values") from error

@@ -32,16 +32,9 @@ def keys_of(session: SweepSession) -> Sequence[Key]:
     return [(seed,) for seed in range(count + 1) if seed != own][:count]
 
 
-def numbers_of(session: SweepSession, ledger: Ledger) -> list[int | None]:
-    """What is confirmed: None, which is the config without a change, and the best trials."""
-    confirm = session.search.settings.confirm
-    best = ledger.best(confirm.top) if confirm else []
-    return [None, *best] if best else []
-
-
 def groups_of(session: SweepSession, ledger: Ledger) -> dict[int | None, GroupSession]:
     """The groups there are to be, in the sweep's folder."""
-    return {number: _group(session, ledger, number) for number in numbers_of(session, ledger)}
+    return {number: _group(session, ledger, number) for number in ledger.head.confirms(ledger.best())}
 
 
 def is_whole(group: GroupSession) -> bool:

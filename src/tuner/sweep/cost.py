@@ -77,6 +77,8 @@ def cost(session: SweepSession, at_once: int, ledger: Ledger | None = None) -> C
     epochs = None if left is None else epochs_of(session, left)
     confirming = (1 + min(confirm.top, trials or confirm.top)) * confirm.seeds if confirm else 0
     if ledger is not None:
+        if left == 0 and confirm is not None:
+            confirming = len(ledger.head.confirms(ledger.best())) * confirm.seeds
         confirming = max(0, confirming - sum(map(_ended, ledger.head.confirmed.values())))
     pace, is_rough = seconds_an_epoch(session, ledger)
     runs = confirming + (left or 0)

@@ -176,7 +176,7 @@ class Searching:
             loaded = self.config(number, overrides)
         except ConfigError as error:
             return Trial(number, path, point, overrides, 0, FAILED, error.faults[0].message)
-        return Trial(number, path, point, overrides, loaded.epochs)
+        return Trial(number, path, point, overrides, loaded.epochs, is_base=loaded.hash == self.loaded.hash)
 
     def config(self, number: int, overrides: tuple[str, ...]) -> Loaded:
         """The config of a trial. Raises ConfigError."""

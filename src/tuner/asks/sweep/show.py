@@ -95,12 +95,11 @@ class Told:
     @cached_property
     def confirming(self) -> tuple[int, int]:
         """How many of the trainings that confirm have ended, of how many."""
-        asked = self.sweep.head.asked.get("confirm")
-        if not isinstance(asked, dict) or not self.sweep.best:
+        numbers = self.sweep.head.confirms([each.number for each in self.sweep.best])
+        if not numbers:
             return 0, 0
-        numbers = [None, *(each.number for each in self.sweep.best[: asked["top"]])]
         there = [path for at in numbers for path in _members(self.sweep.path / confirm_folder(at))]
-        return sum(map(_has_ended, there)), len(numbers) * asked["seeds"]
+        return sum(map(_has_ended, there)), len(numbers) * self.sweep.head.asked["confirm"]["seeds"]
 
     @property
     def next(self) -> str:
@@ -113,10 +112,10 @@ class Told:
             more = (sweep.wanted or 0) + max(sweep.head.asked["planner"]["generation"], (sweep.wanted or 0) // 2)
             trials = f" --trials {more}" * (sweep.head.asked["planner"]["name"] != "grid" and sweep.wanted is not None)
             return f"tuner sweep {path} --extend {' '.join(edge.option for edge in self.edges)}{trials}"
-        if self.verdict is None:
+        if self.verdict is None and not isinstance(sweep.head.asked.get("confirm"), dict):
             return f"tuner sweep {path} sweep.confirm.seeds=8"
         taken = afterwards(sweep.path, glance(sweep.best[0].trial.path).config)
-        is_better = self.verdict.winner is not None
+        is_better = self.verdict is not None and self.verdict.winner is not None
         return f"tuner sweep {path} --write best.yaml" if is_better and taken.startswith("tuner curves") else taken
 
 

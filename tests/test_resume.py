@@ -16,7 +16,7 @@ import pytest
 
 from tuner.durable.writing import read_folder
 from tuner.errors import NotFoundError
-from tuner.events import Ended, Started
+from tuner.events import Ended, EpochDone, Started
 from tuner.runs.files import parse_rows
 from tuner.runs.folder import read
 from tuner.stopping import Stop, StopRequests
@@ -92,17 +92,28 @@ def test_stopped_at_every_event(workplace: Any, name: str) -> None:
     assert stopped >= count - 4  # the last events come too late for a stop
 
 
-@pytest.mark.parametrize("name", TEXTS)
-def test_crashed_at_every_event(workplace: Any, name: str) -> None:
+@pytest.mark.parametrize(("name", "between"), [("cnn", 0.0), ("mlp", 0.0), ("cnn", 1e9)])
+def test_crashed_at_every_event(workplace: Any, name: str, between: float) -> None:
     expected, count = whole(workplace, TEXTS[name])
     for number in range(1, count):
-        events = workplace.begin(TEXTS[name], again=True)
+        events = workplace.begin(TEXTS[name], again=True, between=between)
         run = next(events).run
         list(islice(events, number - 1))
         events.close()  # nothing more is written, as when the process is killed
         assert read(run).state == "crashed"
         assert workplace.train(TEXTS[name]).run == run
         assert result(run) == expected, number
+
+
+def test_checkpoints_that_come_too_soon_are_left_out_and_one_stays(workplace: Any) -> None:
+    expected, _ = whole(workplace, CNN)
+    saved = []
+    for event in workplace.begin(CNN, again=True, between=1e9):
+        saved.append(len(list(event.run.glob("checkpoints/epoch-*"))) if isinstance(event, Started | Ended) else None)
+        if isinstance(event, EpochDone):
+            assert not list(workplace.runs.glob("*-2/checkpoints/*"))
+    assert (saved[0], saved[-1]) == (0, 1)
+    assert result(event.run) == expected
 
 
 def test_a_chain_of_interruptions(workplace: Any) -> None:

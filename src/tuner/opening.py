@@ -55,6 +55,8 @@ class Request:
     """What `training.threads: auto` stands for; None: as many as the work keeps busy."""
     until: int | None = None
     """The epoch after which the run is put aside, as one that was asked to stop; None: it goes to its end."""
+    between: float = 0.0
+    """Seconds that lie between two checkpoints at least, of which the newest stays alone; 0: as the config says."""
 
     @property
     def named_folder(self) -> Path:

@@ -30,7 +30,7 @@ from pathlib import Path
 
 from tuner import machine
 
-CONFIG, EPOCHS = "digits", 10
+CONFIG, EPOCHS = "digits", 20
 SETTINGS = ["training.batch_size=64", "training.threads=1"]
 LOOP = 'for lr in $3; do "$1" -m tuner train digits training.epochs=$2 $4 optimizer.lr=$lr -q || [ $? -eq 3 ]; done'
 

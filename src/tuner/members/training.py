@@ -18,6 +18,9 @@ from tuner.members import Member
 from tuner.opening import Answered, Request, open_session
 from tuner.stopping import StopRequests
 
+BETWEEN = 1.0
+"""Seconds between two checkpoints of a run that is one of many and a member of nothing: few of them are kept."""
+
 
 class Data:
     """What the members before have read: it is read again only for a member that sees other data, and files not even
@@ -53,7 +56,7 @@ def trained(member: Member, stop: StopRequests, data: Data) -> Iterator[Event | 
             message = f"a file that {member.source} extends was changed while its group was training"
             raise NotFoundError(message, fix="put it back and run the same command again, or train a new group")
         request = Request(Path(member.folder), member.name, wait=member.wait, argv=tuple(member.argv), auto_threads=1,
-                          until=member.until)  # fmt: skip
+                          until=member.until, between=0.0 if varies else BETWEEN)  # fmt: skip
         opened = open_session(loaded, request, data.of(loaded.dataset, varies))
         if isinstance(opened, Answered):
             yield Ended(opened.run.path, opened.run.status)

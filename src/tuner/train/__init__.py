@@ -76,7 +76,7 @@ class Training:
     def course(self) -> Iterator[Event]:
         """Trains to the end, a stop or divergence; Started comes first and Ended last."""
         yield self.begin()
-        history, recorder, state = self.history, self.recorder, self.state
+        session, history, recorder, state = self.session, self.history, self.recorder, self.state
         if state.step == 0:
             self.measure_layers(0)
         self.snapshot = state.capture(recorder.beside())
@@ -91,13 +91,13 @@ class Training:
                 return
             reason = None if state.batch else history.reason_to_end()
             asked = self.stop.asked
-            self.save_if_due(reason is not None, asked is not None or self.is_put_aside)
+            is_saved = self.save_if_due(reason is not None, asked is not None or self.is_put_aside)
             if reason is None and asked is not None:
                 inside = f"in epoch {state.epoch}, batch {state.batch:,} of {self.steps:,}"
                 where = inside if state.batch else f"after epoch {state.epoch - 1}"
                 yield recorder.end("stopped", f"{asked.reason} {where}", state.step, asked.exit_code)
                 return
-            if reason is None and not self.is_put_aside:
+            if reason is None and not self.is_put_aside and (is_saved or not session.request.between):
                 recorder.status("running", "", state.step)
         if reason is None:
             yield recorder.end("stopped", f"put aside after epoch {state.epoch - 1}", state.step, STOPPED)
@@ -120,7 +120,8 @@ class Training:
         if size != "full" and stop - start > size:
             notes.append("the lone last sample of an epoch joins the batch before it: batch norm needs two")
         recorder.begin(found, notes, state.step)
-        self.began, self.first = time.monotonic(), state.step
+        self.began = self.saved = time.monotonic()
+        self.first = state.step
         return Started(
             run=recorder.path,
             notes=tuple(notes),
@@ -174,14 +175,18 @@ class Training:
         left = self.history.epochs * self.steps - self.state.step
         return elapsed / done * max(0, left) if done and elapsed >= 0.2 else None
 
-    def save_if_due(self, is_over: bool, is_asked: bool) -> None:
+    def save_if_due(self, is_over: bool, is_asked: bool) -> bool:
         """Commits a checkpoint on schedule, at the end and at a stop."""
-        state = self.state
+        state, between = self.state, self.session.request.between
         is_due = state.batch == 0 and (state.epoch - 1) % self.config.checkpoint.every == 0
-        if is_due or is_over or is_asked:
+        is_due = is_due and time.monotonic() - self.saved >= between
+        is_saved = is_due or is_over or is_asked
+        if is_saved:
+            self.saved = time.monotonic()
             files = state.capture(self.recorder.beside())
             self.recorder.checkpoint(checkpoint_name(state.epoch - 1, state.batch), files, is_due or is_over)
             self.snapshot = files if is_due else self.snapshot
+        return is_saved
 
     def diverged(self) -> Ended:
         """Looks for the step at fault, and closes the run, whose last finite checkpoint on schedule stands."""

@@ -218,11 +218,12 @@ class Recorder:
         and deletions go, too.
         """
         setting = self.session.loaded.config.checkpoint
+        keep = 1 if self.session.request.between else setting.keep
         names = [folder.name for folder in checkpoints(self.path)]
         older = names[: names.index(newest)] if newest else names
         positions = {name: checkpoint_position(name) for name in older}
         regular = [name for name, (epochs, batch) in positions.items() if batch == 0 and epochs % setting.every == 0]
-        room = setting.keep - (1 if newest and scheduled else 0)
+        room = keep - (1 if newest and scheduled else 0)
         kept = {newest, *regular[max(0, len(regular) - room) :]}
         for name in names:
             if name not in kept:

@@ -303,7 +303,7 @@ def test_a_trial_without_weights_says_so_in_words(place: Path, say: Callable[...
     assert let_go(glance(place / "runs/c-1" / best(place))) == ""
     _, out, _ = say("show", gone)
     assert "\nstate     pruned (" in out
-    assert "it keeps those of its 2 best trials (sweep.keep)" in out
+    assert "which keeps those of the 2 best trials (sweep.keep)" in out
     assert out.splitlines()[-1] == "next      tuner show c-1"
     code, out, _ = say("check", gone)
     assert (code, "pruned, " in out, "its weights were let go" in out) == (0, True, True)
@@ -412,7 +412,10 @@ RANGE = {"low": 1e-4, "high": 1e-2, "log": True}
         ({"model.dropout": {"low": 0, "high": 0.9}}, {"model.dropout": 0.9},
          [("model.dropout", False, "--space model.dropout=0..0.9563")]),
         ({"training.batch_size": {"low": 16, "high": 64, "points": 3}}, {"training.batch_size": 64},
-         [("training.batch_size", False, "--space 'training.batch_size=16..88 points=3'")]),
+         [("training.batch_size", False, "--space 'training.batch_size=16..88 points=4'")]),  # one more
+        ({"optimizer.lr": {**RANGE, "points": 3}}, {"optimizer.lr": 1e-4},
+         [("optimizer.lr", True, "--space 'optimizer.lr=1e-5..0.01 log points=4'")]),
+        ({"model.dropout": {"low": 0, "high": 0.9, "points": 4}}, {"model.dropout": 0.9}, []),
         ({"optimizer.lr": [0.01, 0.1, 0.001]}, {"optimizer.lr": "0.1"},
          [("optimizer.lr", False, "--space 'optimizer.lr=0.01, 0.1, 0.001, 1.0'")]),
         ({"model.hidden": [[8], [16]]}, {"model.hidden": "[16]"}, []),

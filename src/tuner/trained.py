@@ -175,7 +175,7 @@ def model_of(run: Path) -> Model:
     config = kept_config(run / CONFIG, found.content(CONFIG))
     if gone := let_go(found):
         again = f"`tuner train {typed(run / CONFIG)}` trains it for itself"
-        raise NotFoundError(f"{shown(run)} has no weights: {gone}", fix=f"{again}; the best trials have theirs.")
+        raise NotFoundError(f"{shown(run)} has no weights: {gone}", fix=f"{again}.")
     weights, data = found.content(BEST), read_data(found)
     try:
         planned = plan(config.model, data.shape, config.loss.units(len(data.classes)), features(data.columns))

@@ -13,7 +13,6 @@ from tuner.asks.compare.statistics import least_units
 from tuner.asks.sweep.verdict import Confirmed, confirmed
 from tuner.cli.sweep import WRITTEN
 from tuner.config.load import load
-from tuner.config.space import Range
 from tuner.document.writing import to_yaml
 from tuner.durable.reading import json_line
 from tuner.durable.writing import write_file
@@ -120,9 +119,7 @@ def within(budget: float, searching: Searching, at_once: int, began: float) -> N
 
 def search_for(asked: Asked, searching: Searching, talk: Talk) -> int:
     """Trains the trials; the exit code."""
-    names = {name: () if isinstance(values, Range) else values
-             for name, values in asked.search.space.parameters.items()}  # fmt: skip
-    view = SweepView(talk, names, asked.loaded.epochs)
+    view = SweepView(talk, asked.search.space.parameters, asked.loaded.epochs)
     for event in searching.course(retry=asked.options.retry is not None):
         view.show(event)
         for data in told(event, asked.search.metric):

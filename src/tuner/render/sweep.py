@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuner.answer import Cell, Column
+from tuner.config.space import Range
 from tuner.events import (
     Ended,
     EpochDone,
@@ -20,7 +21,7 @@ from tuner.events import (
     TrialEnded,
     TrialTold,
 )
-from tuner.figures import deviation, mean, number, plural
+from tuner.figures import deviation, in_notation, mean, number, plural
 from tuner.options.metrics import column
 from tuner.render.running import Pairs, RunningTable, remaining, say
 from tuner.render.talk import Talk
@@ -28,13 +29,14 @@ from tuner.render.talk import Talk
 STYLES = {"diverged": "red", "failed": "red", "pruned": "dim"}
 LONGEST = 24
 """Characters of a label in a column."""
+EXPONENT_BELOW = 0.01
 
 
 class SweepView:
-    """A sweep on `talk`. `names` are its parameters, `epochs` the most that a trial has."""
+    """A sweep on `talk`, of a space with these `parameters`; `epochs` are the most that a trial has."""
 
-    def __init__(self, talk: Talk, names: Mapping[str, Iterable[str]], epochs: int) -> None:
-        self._talk, self._names, self._epochs = talk, names, max(1, epochs)
+    def __init__(self, talk: Talk, parameters: Mapping[str, Range | tuple[str, ...]], epochs: int) -> None:
+        self._talk, self._parameters, self._epochs = talk, parameters, max(1, epochs)
         self._begun: SweepBegun | None = None
         self._table: RunningTable | None = None
         self._ended, self._first = 0, 0
@@ -66,10 +68,11 @@ class SweepView:
     def _row(self, event: TrialEnded) -> None:
         metric = self._begun.metric if self._begun else ""
         if self._table is None:
-            longest = {name: max(map(len, labels), default=9) for name, labels in self._names.items()}
+            longest = {name: 0 if isinstance(values, Range) else max(map(len, values))
+                       for name, values in self._parameters.items()}  # fmt: skip
             widths = {"state": 8, **{name: max(9, min(LONGEST, width)) for name, width in longest.items()}}
             columns = [Column("trial", side="r"), Column("state"), Column("epochs", side="r", weight=2)]
-            columns += [*(Column(name, side="r", weight=1) for name in self._names), Column(metric, "figure")]
+            columns += [*(Column(name, side="r", weight=1) for name in self._parameters), Column(metric, "figure")]
             self._table = RunningTable(self._talk, [*columns, Column("best")], widths)
         if event.leads:
             self._best = f"  best {number(event.value)}"
@@ -77,7 +80,7 @@ class SweepView:
             event.number,
             event.state,
             event.epochs,
-            *(shown(event.values.get(name)) for name in self._names),
+            *(shown(event.values.get(name), values) for name, values in self._parameters.items()),
         ]
         self._table.add([*cells, event.value, "best" if event.leads else ""], STYLES.get(event.state, ""), last="green")
         if event.reason:
@@ -139,11 +142,15 @@ class ConfirmView:
         return self._done / max(1, self._members), f"the best are confirmed: {self._done} of {self._members} trainings"
 
 
-def shown(value: Any) -> str | None:
-    """The value of a parameter in a column."""
+def shown(value: Any, values: Range | tuple[str, ...]) -> str | None:
+    """The value of a parameter in a column, one of its `values`; the small ones of a range have an exponent, and then
+    all of it."""
     if value is None:
         return None
-    text = number(value) if isinstance(value, float) else str(value)
+    if isinstance(values, Range) and values.log and not values.whole and values.low < EXPONENT_BELOW:
+        text = in_notation(value, exponent=True)
+    else:
+        text = number(value) if isinstance(value, float) else str(value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 

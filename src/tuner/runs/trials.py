@@ -185,5 +185,6 @@ def let_go(run: Run) -> str:
     found = trial_of(run.path)
     if found is None or found[1].state_of(run) not in OVER:
         return ""
-    kept = f"it keeps those of its {plural(found[0].asked.get('keep') or 0, 'best trial')} (sweep.keep)"
-    return f"its weights were let go by the sweep {shown(found[0].path)}: {kept}"
+    keep = found[0].asked.get("keep") or 0
+    kept = {0: "no trial", 1: "the best trial"}.get(keep, f"the {keep} best trials")
+    return f"its weights were let go by the sweep {shown(found[0].path)}, which keeps those of {kept} (sweep.keep)"

@@ -24,7 +24,8 @@ NEAR = 0.05
 """A value so far from an end, as a share of its range, is at the end."""
 
 STEPS = (1.0, 0.5, 0.25, 0.125, 0.0625)
-"""How far beyond an end is tried, the first of these that the language takes: parts of a step."""
+"""How far beyond an end is tried, the first of these that the language takes: parts of a factor of ten, or of half of
+the range."""
 
 
 @dataclass(frozen=True)
@@ -150,13 +151,16 @@ def _wider(key: str, values: Range, found: Any) -> Range | None:
     if NEAR < share < 1 - NEAR:
         return None
     is_low = share <= NEAR
-    for part in STEPS:  # of a factor of ten, or of half of the range
-        end = values.low if is_low else values.high
-        step = part * (values.high - values.low) / 2
-        more = end * 10 ** (-part if is_low else part) if values.log else end - step if is_low else end + step
+    gaps = (values.points or 0) - 1  # of a grid: one more of them, so that its points stay
+    factor = (values.high / values.low) ** (1 / gaps) if values.log and gaps > 0 else 10.0
+    step = (values.high - values.low) / (gaps if gaps > 0 else 2)
+    end, sign = (values.low, -1) if is_low else (values.high, 1)
+    for part in STEPS[:1] if gaps > 0 else STEPS:
+        more = end * factor ** (sign * part) if values.log else end + sign * part * step
         more = round(more) if type(values.low) is int and type(values.high) is int else float(f"{more:.{DIGITS}g}")
         if more != end and _allows(key, more):
-            return replace(values, low=more) if is_low else replace(values, high=more)
+            wider = replace(values, low=more) if is_low else replace(values, high=more)
+            return replace(wider, points=gaps + 2) if gaps > 0 else wider
     return None
 
 

@@ -251,10 +251,10 @@ def trials_table(told: Told, outcomes: Sequence[Outcome], title: str = "") -> Ta
     """A row a trial."""
     sweep, metric = told.sweep, told.sweep.head.metric
     columns = [Column("trial", side="r"), Column("state"), Column("epochs", side="r", weight=2)]
-    columns += [Column(axis.name, side="r", weight=1 + len(told.axes) - at) for at, axis in enumerate(told.axes)]
+    columns += [Column(axis.name, "exact", "r", 1 + len(told.axes) - at) for at, axis in enumerate(told.axes)]
     columns.append(Column(metric, "figure" if column(metric).part else "number"))
     rows: list[list[Cell]] = [
-        [each.number, each.state, each.epoch, *(axis.text(each.trial) for axis in told.axes), each.value]
+        [each.number, each.state, each.epoch, *(each.trial.values.get(axis.name) for axis in told.axes), each.value]
         for each in outcomes
     ]
     best = {(at, len(columns) - 1): "bold green" for at, each in enumerate(outcomes) if each in sweep.best[:1]}

@@ -79,6 +79,43 @@ def test_of_an_older_run_there_is_none(tmp_path: Path) -> None:
     assert read_card(glance(tmp_path / "finished")) is None
 
 
+TABLE = "y,colour,size\n" + "".join(f"{'ab'[row % 2]},{'red' if row % 3 else ''},{row % 2 * 10 + row % 7}\n"
+                                    for row in range(60))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("data", "lines"),
+    [
+        ("digits", ["- data: digits: 1,294 train, 144 validation, 359 test", "- sample: 1 x 8 x 8",
+                    "- target: class, 10 classes: 6 is 10.1% of the training samples, 8 9.7%",
+                    "- inputs: from 0 to 16 as stored, sd 6.011",
+                    "- equal: samples held out that stand among the training samples, too: none",
+                    "- shift: test: pixel 0,2,1 lies 0.1683 sd from the training part, as it may by chance",
+                    "| a linear model | 0.9629 | 0.9167 |", "| digits-cnn, mean of 5 runs | 1.0000 | 0.9972 |"]),
+        ("diabetes", ["- sample: 10 inputs of 10 columns", "- target: number: mean 150.3, sd 76.65",
+                      "| model | train_r2 | val_r2 |", "| always the same answer | 0.0000 | -0.0268 |"]),
+        ("{name: table, path: FILE, target: y, duplicates: keep}",
+         ["- data: table: 43 train, 5 validation, 12 test", "- sample: 3 inputs of 2 columns",
+          "- inputs: from 0 to 16 as stored, sd 5.374; 1 column with missing values",
+          "- equal: samples held out that stand among the training samples, too: 4 of validation, 9 of test",
+          "- equal: 18 training samples repeat an earlier one",
+          "- caution: size alone tells the target: 1", "| colour | category | 2 | 20 |"]),
+    ],
+)  # fmt: skip
+def test_what_it_says_is_shown(workplace: Any, data: str, lines: list[str]) -> None:
+    from tuner.asks.show import ask
+    from tuner.render.forms.md import show
+
+    file = workplace.folder / "my.csv"
+    file.write_text(TABLE)
+    loss = "\nloss: mse" if data == "diabetes" else ""
+    run = workplace.train(f"data: {data.replace('FILE', str(file))}{loss}{SHORT}").run
+    answer = ask(str(run), "data", workplace.runs)
+    assert answer.data["card"]["scores"]["metric"] == ("r2" if loss else "accuracy")
+    there = show(answer).replace("**", "").splitlines()
+    assert [line for line in lines if line not in there] == []
+
+
 def test_a_run_without_one_that_goes_on_gets_one(workplace: Any) -> None:
     text, stop = "data: iris\nmodel: {hidden: [8]}\ntraining: {epochs: 4, batch_size: 32}\n", StopRequests()
     for event in workplace.begin(text, stop=stop):

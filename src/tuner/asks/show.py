@@ -21,7 +21,7 @@ from tuner.runs.folder import Run, kind_of, read
 from tuner.runs.trials import as_told, let_go
 
 FILES = {"config": CONFIG, "metrics": METRICS, "timing": TIMING, "log": LOG}
-PARTS = ("summary", *FILES, "origins", "identity", "files")
+PARTS = ("summary", *FILES, "data", "origins", "identity", "files")
 OF_SWEEP = ("trials", "effects", "space")
 """Parts that a sweep has beside its summary and its config."""
 
@@ -43,6 +43,9 @@ def ask(reference: str, part: str, runs_dir: Path, *, file: Path | None = None, 
     if kind != "run":
         return _of_group(read_group(path, read), part)
     run = as_told(read(path))
+    if part == "data":
+        told: Answer = import_module("tuner.asks.data").ask(run)
+        return told
     data, shown = run_data(run), {"summary": f"{path}\n"}
     if part in FILES:
         blocks = text_of(run, FILES[part])

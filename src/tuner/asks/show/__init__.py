@@ -44,7 +44,7 @@ def ask(reference: str, part: str, runs_dir: Path, *, file: Path | None = None, 
         return _of_group(read_group(path, read), part)
     run = as_told(read(path))
     if part == "data":
-        told: Answer = import_module("tuner.asks.data").ask(run)
+        told: Answer = import_module("tuner.asks.show.data").told(run)
         return told
     data, shown = run_data(run), {"summary": f"{path}\n"}
     if part in FILES:

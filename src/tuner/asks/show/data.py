@@ -18,7 +18,7 @@ from tuner.runs.folder import Run
 PARTS = ("train", "validation", "test")
 
 
-def ask(run: Run) -> Answer:
+def told(run: Run) -> Answer:
     """What data.json and card.json of a run tell. Raises NotFoundError."""
     data, card = read_data(run), read_card(run)
     blocks: list[Block] = [Pairs([*_about(run, data), *(_found(card, data) if card else [])])]
@@ -26,8 +26,8 @@ def ask(run: Run) -> Answer:
         blocks.append(scores_table(run, card))
     if data.columns:
         blocks.append(columns_table(data))
-    told = {**asdict(data), "card": asdict(card) if card else None}
-    return Answer(blocks, told, f"{run.path / DATA}\n")
+    plain = {**asdict(data), "card": asdict(card) if card else None}
+    return Answer(blocks, plain, f"{run.path / DATA}\n")
 
 
 def _about(run: Run, data: Data) -> Iterator[tuple[str, Cell]]:

@@ -121,10 +121,10 @@ def interval(values: list[float]) -> tuple[float, float]:
 def line(name: str, rows: list[dict[str, Any]]) -> str:
     """One of the table's: how many reached the goal, and with which share of the random search's epochs."""
     shares = [row["share"] for row in rows]
-    low, high = interval(shares)
+    middle, (low, high) = statistics.median(shares), interval(shares)
     there = sum(map(math.isfinite, shares))
     trials = statistics.median(len(row["tpe"]["trials"]) for row in rows)
-    told = f"{statistics.median(shares):.0%} | {low:.0%} to {high:.0%}"
+    told = "{} | {} to {}".format(*(f"{each:.0%}" if math.isfinite(each) else "never" for each in (middle, low, high)))
     return f"| {name} | {there} of {len(rows)} | {told} | {sum(share <= GOAL for share in shares)} | {trials:g} |"
 
 

@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,6 +16,7 @@ from typing import Any, TextIO
 import pytest
 
 from tuner.answer import Column
+from tuner.config.space import Range
 from tuner.config.varied import SEEDS
 from tuner.events import (
     Ended,
@@ -24,8 +27,12 @@ from tuner.events import (
     MemberTold,
     Started,
     StepsDone,
+    SweepBegun,
+    TrialEnded,
+    TrialTold,
 )
 from tuner.render.running import RunningTable
+from tuner.render.sweep import ConfirmView, SweepView
 from tuner.render.talk import Talk, bar_text
 from tuner.render.training import EpochTable, GroupView, RunView, Trend, ended_pairs
 
@@ -404,6 +411,48 @@ def test_a_group_fits_eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     stream.seek(0)
     assert stream.read() == GROUP
     assert max(map(len, GROUP.splitlines())) <= 80
+
+
+def told(event: Event, key: int = 0) -> dict[str, Any]:
+    """The same, of a trial and of a member of a group."""
+    return {"trial": TrialTold(key, event), "member": MemberTold((key,), event)}
+
+
+COURSE = [told(StepsDone(2, 1, 2)), told(EpochDone(row(2, 1e-3, 0.6, 0.8, 0.9, 0.75), True, 1.0, 1.0))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "shares"),
+    [("sweep", ["25%", "34%", "38%", "50%"]), ("group", ["25%", "34%", "38%", "50%"]),
+     ("confirm", ["0%", "5%", "6%", "12%"])],
+)  # fmt: skip
+def test_the_bar_of_many_trainings_moves_with_each_of_them(
+    kind: str, shares: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"TERM": "xterm", "LINES": "20", "COLUMNS": "120", "NO_COLOR": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("tuner.render.talk.SECONDS_BETWEEN_DRAWS", 0)
+    group = group_events()[0]
+    assert isinstance(group, Started)
+    over = MemberTold((0,), Ended(Path("runs/s/seed-0"), group.ended[(0,)]))
+    with Talk(stream := Window()) as talk:
+        confirm = partial(ConfirmView(talk, {None: "confirm-base", 3: "confirm-0003"}, 4, "val_loss").show, 3)
+        show: Any
+        show, events = {
+            "sweep": (SweepView(talk, {"optimizer.lr": Range(0, 1)}, 4).show, [
+                SweepBegun(run=Path("runs/s"), device="cpu", device_model="Xeon", threads=1, at_once=2, ended=1,
+                           samples={"train": 9}, planner="random", metric="val_loss", trials=4),
+                *(each["trial"] for each in COURSE),
+                TrialEnded(0, Path("runs/s/trial-0000"), "pruned", {"optimizer.lr": 0.1}, 0.6, 2, leads=True),
+            ]),
+            "group": (GroupView(talk).show, [replace(group, epochs=4), *(each["member"] for each in COURSE), over]),
+            "confirm": (confirm, [replace(group, epochs=4, ended={}), *(each["member"] for each in COURSE), over]),
+        }[kind]  # fmt: skip
+        seen = []
+        for event in events:
+            show(event)
+            seen.append(re.findall(r"(\d+%)  ", stream.getvalue())[-1])
+    assert seen == shares
 
 
 def test_a_trend_keeps_the_course_of_any_number_of_epochs() -> None:

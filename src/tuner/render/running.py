@@ -4,9 +4,11 @@ laid out before all of it is known."""
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 
 from tuner.answer import Cell, Column, Spark
+from tuner.events import EpochDone, StepsDone
 from tuner.figures import duration, in_notation, spark
 from tuner.render.talk import Talk
 from tuner.render.text import GAP, fitting
@@ -18,6 +20,36 @@ WIDTHS: dict[object, int] = {"figure": 9, "duration": 10}
 
 EXPONENT_BELOW = {"figure": 1e-3, "number": 1e-2}
 EXPONENT_FROM = 1e6
+
+
+class Work:
+    """So many `units` (None: nobody knows) of which some are `ended`, and the rest is done from now on."""
+
+    def __init__(self, units: int | None, ended: int = 0) -> None:
+        self.units, self.ended = units, ended
+        self.shares: dict[object, float] = {}  # how much is done of those that are under way
+        self._before, self._began = ended, time.monotonic()
+
+    def hear(self, unit: object, event: StepsDone | EpochDone, epochs: int) -> None:
+        """How far the training of a unit is."""
+        if isinstance(event, EpochDone):
+            done = float(event.row.get("epoch") or 0)
+        else:
+            done = event.epoch - 1 + event.step / max(1, event.steps)
+        self.shares[unit] = done / max(1, epochs)
+
+    def end(self, unit: object) -> None:
+        self.shares.pop(unit, None)
+        self.ended += 1
+
+    def told(self, words: str) -> tuple[float | None, str]:
+        """The share that is done, and `words` with how long the rest is going to take, once that is known."""
+        if self.units is None:
+            return None, words
+        done, elapsed = self.ended + sum(self.shares.values()), time.monotonic() - self._began
+        new, left = done - self._before, max(0.0, self.units - done)
+        is_known = elapsed > 1 and new > max(0.05, 0.005 * self.units)
+        return done / max(1, self.units), words + remaining(elapsed / new * left if is_known else None)
 
 
 class RunningTable:

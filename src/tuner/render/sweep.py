@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuner.answer import Cell, Column
 from tuner.config.space import Range
+from tuner.config.varied import Key
 from tuner.events import (
     Ended,
     EpochDone,
@@ -23,7 +23,7 @@ from tuner.events import (
 )
 from tuner.figures import deviation, in_notation, mean, number, plural
 from tuner.options.metrics import column
-from tuner.render.running import Pairs, RunningTable, remaining, say
+from tuner.render.running import Pairs, RunningTable, Work, say
 from tuner.render.talk import Talk
 
 STYLES = {"diverged": "red", "failed": "red", "pruned": "dim"}
@@ -39,31 +39,27 @@ class SweepView:
         self._talk, self._parameters, self._epochs = talk, parameters, max(1, epochs)
         self._begun: SweepBegun | None = None
         self._table: RunningTable | None = None
-        self._ended, self._first = 0, 0
-        self._shares: dict[int, float] = {}
+        self._work = Work(None)
         self._best = ""
-        self._since = time.monotonic()
 
     def show(self, event: SweepEvent) -> None:
         match event:
             case SweepBegun():
-                self._begun, self._ended, self._first = event, event.ended, event.ended
+                self._begun, self._work = event, Work(event.trials, event.ended)
                 say(self._talk, begun_pairs(event))
                 self._talk.line("")
-                self._talk.bar(self._where)
                 self._talk.draw()
-            case TrialTold(number=at, event=EpochDone(row=row)):
-                self._shares[at] = int(row.get("epoch") or 0) / self._epochs
-            case TrialTold(number=at, event=StepsDone() as told):
-                self._shares[at] = (told.epoch - 1 + told.step / max(1, told.steps)) / self._epochs
+            case TrialTold(number=at, event=StepsDone() | EpochDone() as told):
+                self._work.hear(at, told, self._epochs)
             case TrialEnded():
-                self._shares.pop(event.number, None)
-                self._ended += 1
+                self._work.end(event.number)
                 self._row(event)
             case Ended():
                 self._talk.bar(None)
                 if self._table is not None:
                     self._talk.line("")
+                return
+        self._talk.bar(self._where)
 
     def _row(self, event: TrialEnded) -> None:
         metric = self._begun.metric if self._begun else ""
@@ -87,14 +83,9 @@ class SweepView:
             self._talk.line(event.reason, STYLES.get(event.state, ""), label="")
 
     def _where(self) -> tuple[float | None, str]:
-        trials = self._begun.trials if self._begun else None
-        done = self._ended + sum(self._shares.values())
-        if trials is None:
-            return None, f"{plural(self._ended, 'trial')}{self._best}"
-        left, elapsed = None, time.monotonic() - self._since
-        if done - self._first > 0.05 and elapsed > 1:
-            left = elapsed / (done - self._first) * max(0.0, trials - done)
-        return done / max(1, trials), f"{self._ended} of {plural(trials, 'trial')}{self._best}{remaining(left)}"
+        done, trials = self._work.ended, self._work.units
+        counted = plural(done, "trial") if trials is None else f"{done} of {plural(trials, 'trial')}"
+        return self._work.told(f"{counted}{self._best}")
 
 
 class ConfirmView:
@@ -103,31 +94,34 @@ class ConfirmView:
 
     def __init__(self, talk: Talk, names: Mapping[int | None, str], seeds: int, metric: str) -> None:
         self._talk, self._names, self._metric = talk, names, column(metric).name
-        self._members = len(names) * seeds
+        self._work, self._epochs = Work(len(names) * seeds), 1
         self._values: dict[int | None, list[float]] = {}
-        self._done = 0
         self._talk.bar(self._where)
 
     def show(self, at: int | None, event: GroupEvent) -> None:
         match event:
             case Started():
-                for status in event.ended.values():
-                    self._member(at, status)
-            case MemberTold(event=Ended(status=status)):
-                self._member(at, status)
-            case MemberTold(event=Failed() as failed):
-                self._done += 1
+                self._epochs = event.epochs
+                for key, status in event.ended.items():
+                    self._member(at, key, status)
+            case MemberTold(key=key, event=StepsDone() | EpochDone() as told):
+                self._work.hear((at, key), told, self._epochs)
+            case MemberTold(key=key, event=Ended(status=status)):
+                self._member(at, key, status)
+            case MemberTold(key=key, event=Failed() as failed):
+                self._work.end((at, key))
                 say(self._talk, [("failed", f"{self._names[at]}: {failed.message}")])
             case Ended():
                 self._talk.line(f"{self._names[at]}: {self._told(self._values.get(at, []))}")
+        self._talk.bar(self._where)
 
     def end(self) -> None:
         self._talk.bar(None)
-        if self._done:
+        if self._work.ended:
             self._talk.line("")
 
-    def _member(self, at: int | None, status: Mapping[str, Any]) -> None:
-        self._done += 1
+    def _member(self, at: int | None, key: Key, status: Mapping[str, Any]) -> None:
+        self._work.end((at, key))
         known = status.get("test") or {}
         if status.get("state") == "finished" and (found := known.get(self._metric)) is not None:
             self._values.setdefault(at, []).append(found)
@@ -138,8 +132,8 @@ class ConfirmView:
         spread = f", sd {number(deviation(values))}" if len(values) > 1 else ""
         return f"test {self._metric} {number(mean(values))}{spread}, {plural(len(values), 'seed')}"
 
-    def _where(self) -> tuple[float, str]:
-        return self._done / max(1, self._members), f"the best are confirmed: {self._done} of {self._members} trainings"
+    def _where(self) -> tuple[float | None, str]:
+        return self._work.told(f"the best are confirmed: {self._work.ended} of {self._work.units} trainings")
 
 
 def shown(value: Any, values: Range | tuple[str, ...]) -> str | None:

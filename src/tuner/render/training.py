@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ from tuner.errors import ResourceError, TunerError
 from tuner.events import Ended, EpochDone, Event, Failed, GroupEvent, MemberTold, Started, StepsDone
 from tuner.figures import number, plural
 from tuner.options.metrics import column, usual
-from tuner.render.running import Pairs, RunningTable, remaining, say
+from tuner.render.running import Pairs, RunningTable, Work, remaining, say
 from tuner.render.talk import Talk
 from tuner.runs.family import TREND, averages, find_group, member_row, members_columns
 from tuner.runs.files import ENDED
@@ -136,34 +135,31 @@ class GroupView:
         self._talk = talk
         self._epochs, self._monitor = 1, ""
         self._varies: tuple[str, ...] = varied.SEEDS
-        self._shares: dict[Key, float] = {}
+        self._work = Work(None)
         self._courses: dict[Key, list[float | None]] = {}
         self._names: list[str] = []
         self._table: RunningTable | None = None
         self._statuses: dict[Key, Mapping[str, Any]] = {}
-        self._began, self._share_before = time.monotonic(), 0.0
 
     def show(self, event: GroupEvent) -> None:
         match event:
             case Started():
                 self._epochs, self._monitor, self._varies = event.epochs, event.monitor, event.varies
-                self._shares = dict.fromkeys(event.members, 0.0) | dict.fromkeys(event.ended, 1.0)
-                self._share_before = self._share()
+                self._work = Work(len(event.members), len(event.ended))
                 say(self._talk, started_pairs(event))
                 self._talk.line("")
                 for key, status in event.ended.items():
                     self._end_member(key, status)
                 self._talk.draw()
-            case MemberTold(key, StepsDone() as told):
-                self._shares[key] = (told.epoch - 1 + told.step / max(1, told.steps)) / self._epochs
-            case MemberTold(key, EpochDone(row=row)):
-                self._shares[key] = int(row.get("epoch") or 0) / self._epochs
-                self._courses.setdefault(key, []).append(row.get(self._monitor))
+            case MemberTold(key, StepsDone() | EpochDone() as told):
+                self._work.hear(key, told, self._epochs)
+                if isinstance(told, EpochDone):
+                    self._courses.setdefault(key, []).append(told.row.get(self._monitor))
             case MemberTold(key, Ended(status=status)):
-                self._shares[key] = 1.0
+                self._work.end(key)
                 self._end_member(key, status)
             case MemberTold(key, Failed(message, fix)):
-                self._shares[key] = 1.0
+                self._work.end(key)
                 member = varied.named(self._varies, key)
                 say(self._talk, [("failed", f"{member}: {message}" + (f"\n{fix}" if fix else ""))])
         self._talk.bar(self._where)
@@ -191,7 +187,7 @@ class GroupView:
         """The member's row, and why it ended where it did not finish."""
         if self._table is None:
             self._names, columns = members_columns(self._varies, status, self._monitor)
-            columns = columns if self._shares else columns[:-1]  # no course is known
+            columns = columns if self._work.units else columns[:-1]  # no course is known
             self._table = RunningTable(self._talk, columns, MEMBER_WIDTHS)
         self._statuses[key] = status
         style = STATE_STYLES.get(str(status["state"]), "")
@@ -200,15 +196,9 @@ class GroupView:
         if status["state"] != "finished" and status.get("reason"):
             self._talk.line(str(status["reason"]), style, label="")
 
-    def _share(self) -> float:
-        return sum(self._shares.values()) / max(1, len(self._shares))
-
-    def _where(self) -> tuple[float, str]:
-        share, elapsed = self._share(), time.monotonic() - self._began
-        known = share - self._share_before > 0.005 and elapsed > 1
-        left = elapsed * (1 - share) / (share - self._share_before) if known else None
-        members = varied.counted(self._varies, len(self._shares))
-        return share, f"{len(self._statuses)} of {members}{remaining(left)}"
+    def _where(self) -> tuple[float | None, str]:
+        members = varied.counted(self._varies, self._work.units or 0)
+        return self._work.told(f"{len(self._statuses)} of {members}")
 
 
 def started_pairs(event: Started) -> Pairs:

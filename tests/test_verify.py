@@ -98,7 +98,7 @@ def test_a_learning_rate_is_repaired_and_the_repair_verified(chain: tuple[Path, 
     judged, chosen = first.judged, first.chosen
     assert judged is not None
     assert chosen is not None
-    assert chosen.finding.rule == "learning-rate-too-low"
+    assert chosen.rule == "learning-rate-too-low"
     assert first.verdict == "better"
     assert judged.difference.pairs == PAIRS
     assert judged.difference.p == 2 / 2**PAIRS, "all pairs are better"
@@ -156,7 +156,7 @@ def test_what_is_told(chain: tuple[Path, Chain]) -> None:
     assert [block.text for block in told if isinstance(block, Verdict)] == [found.rounds[1].judged.words]  # type: ignore[union-attr]
     lines = result(found).splitlines()
     assert [line.split()[:2] for line in lines] == [
-        ["better", each.chosen.finding.rule] for each in found.rounds if each.chosen
+        ["better", each.chosen.rule] for each in found.rounds if each.chosen
     ]
     data = json.loads(json.dumps(as_data(found)))
     assert [each["verdict"] for each in data["rounds"]] == ["better", "better"]
@@ -178,6 +178,9 @@ def test_the_command_prints_the_verdict_and_writes_the_config(chain: tuple[Path,
     done = tuner("diagnose", "slow", "--verify", "--rounds", "2", "-q", "--write", str(file), cwd=runs.parent)
     assert (done.stdout, done.returncode) == (result(found), 0), done.stderr
     assert load(str(file)).hash == found.base.load().hash
+    again = tuner("diagnose", "slow", "--verify", "--rounds", "2", "-q", "--write", str(file), cwd=runs.parent)
+    assert (again.stdout, again.returncode) == (done.stdout, 0), again.stderr  # the same command goes on
+    file.write_text("name: mine\n")
     refused = tuner("diagnose", "slow", "--verify", "--write", str(file), cwd=runs.parent)
     assert (refused.returncode, "is there already" in refused.stderr) == (2, True)
 

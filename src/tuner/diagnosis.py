@@ -1,7 +1,8 @@
 """The diagnosis of a run, in the article's order: is it valid, is it good on its training data, is it good on others?
 
 Only a run whose outcome is bad has findings. Of two reasons the one upstream is told, and what it explains is folded
-under it; whatever else a rule noticed is a risk.
+under it; whatever else a rule noticed is a risk, but for what is asked later: of a run that is bad on its own training
+data nothing is said of others.
 """
 
 from __future__ import annotations
@@ -101,7 +102,9 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         replace(found, changes=fitting(evidence, with_lr(evidence, found, able))) for found in folded(able)[:MOST]
     ]
     told = {name for found in findings for name in (found.rule, *found.folds)}
-    return Diagnosis(outcome, findings, [found for found in noticed if found.rule not in told])
+    later = "generalization" if outcome.stage in ("invalid", "training") else ""
+    risks = [found for found in noticed if found.rule not in told and Rule.members[found.rule].stage != later]
+    return Diagnosis(outcome, findings, risks)
 
 
 def with_lr(evidence: Evidence, finding: Finding, able: Sequence[Finding]) -> list[Mapping[str, Any]]:

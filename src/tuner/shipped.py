@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from tuner.choice import nearest
+from tuner.document.files import read_bytes
 from tuner.errors import ConfigError, Fault, NotFoundError, UsageError
 from tuner.paths import expanded
 from tuner.runs.files import CONFIG
@@ -46,8 +48,12 @@ def own_text(config: Path) -> str:
     return "".join(line for line in lines if not line.startswith(MODELINE))
 
 
-def check_target(target: Path, fix: str) -> None:
-    """Raises UsageError where a new file cannot be put at `target`; `fix` is what to do about one that is there."""
+def check_target(target: Path, fix: str, own: str = "") -> None:
+    """Raises UsageError where a new file cannot be put at `target`; `fix` is what to do about one that is there. One
+    that begins with `own` was written by the same command, which may write it again."""
+    with suppress(OSError, ConfigError):
+        if own and read_bytes(target).startswith(own.encode()):
+            return
     if not target.parent.is_dir():
         raise UsageError(f"there is no folder {target.parent}", fix=f"mkdir -p {target.parent}")
     if target.exists() or target.is_symlink():

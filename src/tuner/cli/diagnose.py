@@ -12,6 +12,7 @@ from typer import Option
 
 from tuner.answer import Answer, Command
 from tuner.asks.diagnose import of_group
+from tuner.asks.diagnose.writing import WRITTEN
 from tuner.cli.shared import EMPTY, RUNS, RunsArgument, RunsDir, ask, reading, seconds
 from tuner.errors import STOPPED, UsageError
 from tuner.paths import path_of
@@ -20,8 +21,8 @@ from tuner.runs.family import find_group
 from tuner.shipped import check_target
 from tuner.stopping import StoppedError, StopRequests
 
-FOUND = "Exit with 1 where there is a finding, or a risk."
-NEXT = "Write the config to try next, the run's own with one change; with --verify what helped."
+FOUND = "Exit with 1 where there is a finding; with risk also where there is a risk alone."
+NEXT = "Write the config to try next: the run's own, changed as its findings say; with --verify by what helped."
 EVIDENCE = "Draw the evidence: curves, gradients and units layer by layer."
 VERIFY = "Train the changes that it proposes, and judge the best of them with 8 seeds."
 ROUNDS = "With --verify: diagnose what helped anew, up to N times in all (1 to 4)."
@@ -86,7 +87,7 @@ def check_options(
     if len(references) > 1 and (verify or probe):
         raise UsageError(f"{'--verify' if verify else '--probe'} is of one run", fix="Name one run or group.")
     if verify and write is not None:
-        check_target(write, "another name, or remove it first")
+        check_target(write, "another name, or remove it first", own=WRITTEN)
 
 
 def with_tests(found: Answer, reference: str, runs_dir: Path, stop: StopRequests, talks: bool) -> Answer:

@@ -19,7 +19,6 @@ from tuner.cli.shared import EMPTY, Manner, Overrides, given_as, offers, seconds
 from tuner.config.loaded import Loaded
 from tuner.config.settings import Config
 from tuner.config.sweep import Search, load_search
-from tuner.document.files import read_bytes
 from tuner.durable.reading import json_line, shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.opening import Request, command_line
@@ -73,8 +72,8 @@ class Options:
         """Raises UsageError for values that no option takes."""
         if self.retry not in (None, "failed"):
             raise UsageError(f"--retry takes failed, not {shown(self.retry)}", fix="--retry failed")
-        if self.write is not None and not is_written(self.write):
-            check_target(self.write, "another name, or remove it first")
+        if self.write is not None:
+            check_target(self.write, "another name, or remove it first", own=WRITTEN)
 
     @property
     def settings(self) -> dict[str, str]:
@@ -153,14 +152,6 @@ def sweep(
         raise typer.Exit(sweeping.dry(asked))
     with StopRequests(limit) as stop:
         raise typer.Exit(sweeping.searched(asked, stop, began))
-
-
-def is_written(file: Path) -> bool:
-    """Whether `tuner sweep` wrote a file: the same command may write it again."""
-    try:
-        return read_bytes(file).startswith(WRITTEN.encode())
-    except (OSError, ConfigError):
-        return False
 
 
 def found_source(config: str, runs_dir: Path, run: str | None) -> tuple[str, Path, str | None]:

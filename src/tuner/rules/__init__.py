@@ -91,12 +91,13 @@ def together(changes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return merged
 
 
-def proposals(findings: Sequence[Finding]) -> list[tuple[Finding, Mapping[str, Any]]]:
-    """The changes to try, in this order, each with its finding: the first of each, these together, the others."""
-    able = [found for found in findings if found.changes]
-    firsts = [(found, found.change) for found in able]
-    others = [(found, change) for found in able for change in found.changes[1:]]
-    both = [(able[0], together([change for _, change in firsts]))] if len(able) > 1 else []
+def proposals(findings: Sequence[Finding]) -> list[tuple[tuple[Finding, ...], Mapping[str, Any]]]:
+    """The changes to try, in this order, each with what it is for: the first of each finding, these together, the
+    others."""
+    able = tuple(found for found in findings if found.changes)
+    firsts = [((found,), found.change) for found in able]
+    others = [((found,), change) for found in able for change in found.changes[1:]]
+    both = [(able, together([change for _, change in firsts]))] if len(able) > 1 else []
     return [*firsts, *both, *others]
 
 

@@ -49,11 +49,16 @@ class Base:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A change of a finding, and the config with it."""
+    """A change of one finding or several, and the config with it."""
 
-    finding: Finding
+    findings: tuple[Finding, ...]
     change: Change
     loaded: Loaded
+
+    @property
+    def rule(self) -> str:
+        """What it is for, as the output has it."""
+        return "+".join(found.rule for found in self.findings)
 
     @property
     def words(self) -> str:
@@ -77,12 +82,12 @@ def candidates_of(base: Base, diagnosis: Diagnosis) -> tuple[list[Candidate], li
             for found in diagnosis.findings]  # fmt: skip
     chosen: list[Candidate] = []
     known = {before.hash}
-    for finding, change in proposals(able):
+    for findings, change in proposals(able):
         with suppress(ConfigError):  # each may fit, and all together may not
             loaded = base.load(change)
             if loaded.hash not in known and len(chosen) < MOST:
                 known.add(loaded.hash)
-                chosen.append(Candidate(finding, change, loaded))
+                chosen.append(Candidate(findings, change, loaded))
     return chosen, [f"{words} is not tried: {reason}" for words, reason in reasons.items() if reason]
 
 

@@ -49,12 +49,13 @@ def why_none(one: Round) -> str:
 def _round(number: int, one: Round, rounds: int) -> Iterator[Block]:
     """What was found, what was tried, what came of it, seed by seed."""
     yield from (Note(f"note: {note}") for note in notes_on(one))
-    found = one.chosen.finding if one.chosen else one.diagnosis.findings[0]
-    says = [f"In {one.path}: {found.words} ({found.rule}, {found.confidence:.0%} sure)."]
+    findings = one.chosen.findings if one.chosen else one.diagnosis.findings[:1]
+    found = "; ".join(f"{each.words} ({each.rule}, {each.confidence:.0%} sure)" for each in findings)
+    says = [f"In {one.path}: {found}."]
     if one.chosen is not None:
         others = f", the best of {len(one.candidates)} changes" if len(one.candidates) > 1 else ""
         says.append(f"Changed: {one.chosen.words}{others}.")
-    title = Rule.members[found.rule].title
+    title = " and ".join(Rule.members[each.rule].title for each in findings)
     yield Text("\n\n".join(says), title=f"Round {number}: {title}" if rounds > 1 else f"Verify: {title}")
     if one.trials:
         yield _trials(one)
@@ -72,7 +73,7 @@ def _trials(one: Round) -> Table:
     columns = [Column("change"), Column("rule"), Column("run"), Column("epochs", side="r")]
     columns += [Column(one.metric, "figure", "r"), Column("before", "figure", "r"), Column("")]
     rows: list[list[Cell]] = [
-        [each.candidate.words, each.candidate.finding.rule, each.path.name, each.epochs or None, each.value,
+        [each.candidate.words, each.candidate.rule, each.path.name, each.epochs or None, each.value,
          each.base_value, "chosen" if each.candidate is one.chosen else each.reason]
         for each in one.trials
     ]  # fmt: skip
@@ -104,7 +105,7 @@ def _steps(chain: Chain) -> Table:
     rows: list[list[Cell]] = []
     for number, each in enumerate(chain.rounds, 1):
         chosen, judged = each.chosen, each.judged
-        about = [chosen.finding.rule, chosen.words] if chosen else [each.diagnosis.findings[0].rule, None]
+        about = [chosen.rule, chosen.words] if chosen else [each.diagnosis.findings[0].rule, None]
         rows.append([number, *about, *(_statistics(judged) if judged else [None] * 4), each.verdict,
                      judged.seconds if judged else None])  # fmt: skip
     return Table(columns, rows, "What it brought")
@@ -113,9 +114,9 @@ def _steps(chain: Chain) -> Table:
 def _statistics(judged: Judged) -> list[Cell]:
     """Pairs, mean difference, interval, p; where it was given up no p, for it was looked at too early."""
     found = judged.difference
-    sign = written(judged.comparison, "+") if not judged.by_finishing else "{:+.2f}".format
+    sign = written(judged.comparison, "+") if not judged.by_finishing else "{:+.0%} finish".format
     interval = None
-    if found.low is not None and found.high is not None:
+    if found.low is not None and found.high is not None and not judged.by_finishing:
         interval = Brief(f"[{sign(found.low)}, {sign(found.high)}]", f"[{found.low!r}, {found.high!r}]")
     mean = None if found.mean is None else Brief(sign(found.mean), repr(found.mean))
     return [found.pairs, mean, interval, None if judged.gave_up else found.p]
@@ -127,7 +128,7 @@ def _statistics(judged: Judged) -> list[Cell]:
 def result(chain: Chain) -> str:
     """A line a round: ``better learning-rate-too-high optimizer.lr=0.001``."""
     told = [
-        f"{each.verdict} {each.chosen.finding.rule} {each.chosen.words}\n" if each.chosen else f"{each.verdict}\n"
+        f"{each.verdict} {each.chosen.rule} {each.chosen.words}\n" if each.chosen else f"{each.verdict}\n"
         for each in chain.rounds
     ]
     return "".join(told) or f"{NOTHING}\n"
@@ -151,9 +152,9 @@ def _round_data(one: Round) -> dict[str, Any]:
         "stage": one.diagnosis.outcome.stage,
         "metric": one.metric,
         "notes": notes_on(one),
-        "candidates": [{"rule": each.finding.rule, "change": dict(each.change)} for each in one.candidates],
+        "candidates": [{"rule": each.rule, "change": dict(each.change)} for each in one.candidates],
         "trials": [_trial_data(each) for each in one.trials],
-        "rule": one.chosen.finding.rule if one.chosen else None,
+        "rule": one.chosen.rule if one.chosen else None,
         "change": dict(one.chosen.change) if one.chosen else None,
         "verdict": one.verdict,
     }

@@ -65,7 +65,7 @@ def ask(
         told.append(data)
         first = diagnosis.findings[0].rule if diagnosis.findings else "-"
         lines.append(f"{diagnosis.outcome.stage} {first} {shown(str(group.path))}\n")
-        is_met |= bool(("finding" in fail_on and diagnosis.findings) or ("risk" in fail_on and diagnosis.risks))
+        is_met |= bool((fail_on and diagnosis.findings) or ("risk" in fail_on and diagnosis.risks))
         if write is not None:
             blocks.append(write_next(run, diagnosis, write))
         if png is not None:

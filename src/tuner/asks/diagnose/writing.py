@@ -20,6 +20,9 @@ from tuner.shipped import check_target
 if TYPE_CHECKING:
     from tuner.diagnosis import Diagnosis
 
+WRITTEN = "# tuner diagnose: "
+"""How a config begins that it wrote."""
+
 
 def command(run: Run, *changes: Mapping[str, Any]) -> str:
     """What to type to train the run's config with changes."""
@@ -32,7 +35,7 @@ def write_next(run: Run, diagnosis: Diagnosis, file: Path) -> Note | Command:
     found = next((each for each in diagnosis.findings if each.change), None)
     if found is None:
         return Note("there is nothing to change: no config was written", problem=True)
-    check_target(file, "another name, or remove it first")
+    check_target(file, "another name, or remove it first", own=WRITTEN)
     return write_config(run, [found.change], f"{found.rule}: {found.words}", file)
 
 
@@ -40,6 +43,6 @@ def write_config(run: Run, changes: Sequence[Mapping[str, Any]], why: str, file:
     """Writes the config of `run` with `changes` into `file`. Raises ConfigError where one does not fit."""
     settings = overrides(*changes)
     loaded = load(str(run.path / CONFIG), settings)
-    head = [f"# {run.path.name} with {', '.join(settings)}", f"# {why}"]
+    head = [f"{WRITTEN}{run.path.name} with {', '.join(settings)}", f"# {why}"]
     write_file(file, "\n".join([*head, to_yaml(loaded.resolved)]).encode())
     return Command(f"tuner train {typed(file)}")

@@ -151,7 +151,7 @@ def test_train_says_that_a_sweep_is_none_of_its_business(workplace: Any) -> None
 
 def test_a_signal_saves_and_the_same_command_goes_on(workplace: Any) -> None:
     folder: Path = workplace.folder
-    words = ("my.yaml", *GRID, "training.epochs=1200", "checkpoint.every=20", "sweep.confirm=none", "-q")
+    words = ("my.yaml", *GRID, "training.epochs=500", "checkpoint.every=20", "sweep.confirm=none", "-q")
     (folder / "my.yaml").write_text(CONFIG)
     process = subprocess.Popen([sys.executable, "-m", "tuner", "sweep", *words], cwd=folder, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)  # fmt: skip
@@ -165,10 +165,10 @@ def test_a_signal_saves_and_the_same_command_goes_on(workplace: Any) -> None:
     assert (process.returncode, said, errors) == (-signal.SIGTERM, "runs/my-1\n", "")
     assert holder(trial) is None
     epochs = len(read(trial).rows)
-    assert (read(trial).state, 0 < epochs < 1200) == ("stopped", True)
+    assert (read(trial).state, 0 < epochs < 500) == ("stopped", True)
     done = command(folder, *words)
     assert (done.returncode, done.stdout.startswith("runs/my-1/trial-000")) == (0, True)
-    assert [len(read(path).rows) for path in sorted((folder / "runs" / "my-1").glob("trial-*"))] == [120] * 4
+    assert [len(read(path).rows) for path in sorted((folder / "runs" / "my-1").glob("trial-*"))] == [500] * 4
 
 
 def test_a_budget_that_is_too_small_for_one_trial_says_so(workplace: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import csv
 import json
 import os
 import shutil
@@ -337,7 +338,9 @@ def test_check_looks_at_all_of_it_and_tells_real_damage(copied: Path, say: Calla
 def test_curves_draw_the_best_before_the_others(place: Path, say: Callable[..., Said], tmp_path: Path) -> None:
     code, out, _ = say("curves", "c-1", "-o", str(tmp_path / "c.svg"))
     assert (code, out.splitlines()[0]) == (0, "val_loss")
-    assert f"─── other trials   ─── {best(place)}" in out
+    assert f"─── other trials   ─o─ {best(place)}" in out  # told apart without colour
+    rows = csv.DictReader(say("curves", "c-1", "--csv")[1].splitlines())
+    assert {row["curve"] for row in rows} == {path.name for path in (place / "runs/c-1").glob("trial-*")}
     assert (tmp_path / "c.svg").stat().st_size > 5_000
     runs = data(say("curves", "c-1", "--json"))["runs"]
     assert (len(runs), Path(runs[-1]["run"]).name) == (12, best(place))

@@ -18,6 +18,7 @@ from tuner.config.space import Range, Space, space_of
 from tuner.config.sweep import Search, load_search
 from tuner.errors import ConfigError
 from tuner.options.pruners import Halving, NoPruner
+from tuner.runs.sweep import settings_of
 from tuner.sweep.halving import Progress, due
 from tuner.sweep.planner import Drawn, plan
 
@@ -191,6 +192,25 @@ def test_a_number_of_a_range_is_kept_in_it_with_few_digits(low: float, factor: f
     assert values.low <= found <= values.high
     assert len(f"{found:e}".partition("e")[0].rstrip("0")) <= 6 or found in (values.low, values.high)
     assert values.share(found) == pytest.approx(share, abs=0.02 if factor > 1.2 else 1)
+
+
+LISTED = st.one_of(
+    st.booleans(),
+    st.none(),
+    st.integers(-1000, 1000),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["relu", "null", "1e-3", "yes", "a: b", "[8]", ""]),
+    st.lists(st.integers(1, 512), max_size=3),
+)
+
+
+@given(st.lists(LISTED, min_size=2, max_size=4, unique_by=repr))
+def test_programs_are_told_a_listed_value_as_what_it_is(values: list[Any]) -> None:
+    space = space_of({"model.hidden": values}, takes_whole)
+    labels = space.parameters["model.hidden"]
+    assert not isinstance(labels, Range)
+    told = [settings_of({"model.hidden": label})["model.hidden"] for label in labels]
+    assert [(type(each), each) for each in told] == [(type(each), each) for each in values]
 
 
 def test_a_space_survives_its_own_writing() -> None:

@@ -47,6 +47,7 @@ class Line:
     changes: Sequence[tuple[float, float, int]] = ()  # x, y, members
     pen: Pen | None = None
     apart: bool = False
+    name: str = ""  # where others have its label, too
 
     def points(self, log: bool = False) -> Points:
         """The points in order, None for a gap; on a log axis what is outside 1e-100 to 1e100 is one too."""

@@ -27,7 +27,7 @@ from tuner.render.sweep import ConfirmView, SweepView
 from tuner.render.talk import Talk
 from tuner.render.text import write as write_out
 from tuner.runs.files import CONFIG
-from tuner.runs.sweep import confirm_folder, trial_folder
+from tuner.runs.sweep import confirm_folder, settings_of, trial_folder
 from tuner.runs.trials import read_trials, wanted
 from tuner.sweep.confirm import confirm, keys_of
 from tuner.sweep.cost import confirming_seconds, cost
@@ -136,7 +136,8 @@ def told(event: SweepEvent, metric: str) -> Iterator[dict[str, Any]]:
                    "planner": event.planner, "metric": event.metric}  # fmt: skip
         case TrialEnded():
             yield {"event": "trial", "trial": event.number, "run": str(event.run), "state": event.state,
-                   "values": event.values, metric: event.value, "epochs": event.epochs, "leads": event.leads,
+                   "values": settings_of(event.values), metric: event.value, "epochs": event.epochs,
+                   "leads": event.leads,
                    **({"reason": event.reason} if event.reason else {})}  # fmt: skip
         case TrialTold(event=Failed() as failed):
             yield as_data(failed, {"trial": event.number})
@@ -188,7 +189,7 @@ def summary(ledger: Ledger, verdict: Confirmed | None) -> dict[str, Any]:
     if best:
         trial = ledger.head.trials[best[0]]
         value, about = ledger.progress[best[0]].value, {"trial": best[0], "run": str(trial.path)}
-        found["best"] = {**about, "values": dict(trial.values), "overrides": list(trial.overrides),
+        found["best"] = {**about, "values": settings_of(trial.values), "overrides": list(trial.overrides),
                          ledger.head.metric: value}  # fmt: skip
     return {**found, "verdict": verdict.as_data() if verdict else None}
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
+from tuner.document.files import quick_map
 from tuner.durable.reading import JSON_LIMIT, damaged, json_bytes, read_bytes, shown
 from tuner.errors import NotFoundError
 from tuner.options.metrics import column
@@ -28,6 +29,12 @@ PRUNED, FAILED = "pruned", "failed"
 STATES = ("finished", PRUNED, "diverged", "stopped", FAILED)
 """How a trial may stand when nobody trains it."""
 CONFIRM, BASE = "confirm", "base"
+
+
+def settings_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The `values` of a trial for a program: of one that was listed, which is known by how it is written, itself."""
+    return {name: (quick_map(f"v: {value}") or {"v": value})["v"] if isinstance(value, str) else value
+            for name, value in values.items()}  # fmt: skip
 
 
 @dataclass(frozen=True)

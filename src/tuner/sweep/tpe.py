@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 GOOD, MOST_GOOD = 0.05, 25
 """The share of the trials that count as good, and how many at most. Halving ends one trial of a generation, also where
 all of it were poor: of the usual tenth most are such winners, and the search stays where its first generation was."""
-PRIOR = 4.0
-"""How many trials the even prior counts for. By the usual one the many bad trials leave holes between them that look
-better than any other label, and nearly all trials have the labels of the first ones that were good."""
 
 
 def points(space: Space, seed: int, numbers: Sequence[int], before: Before, direction: str) -> Iterator[dict[str, Any]]:
@@ -42,13 +39,14 @@ def points(space: Space, seed: int, numbers: Sequence[int], before: Before, dire
     known = {name: _distribution(values) for name, values in space.parameters.items()}
     told = [_told(known, point, trial) for point, trial in before.values()
             if trial.state != "failed" and space.holds(point)]  # fmt: skip
+    good = min(math.ceil(GOOD * len(told)), MOST_GOOD)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what its authors may still change
         sampler = TPESampler(
             seed=drawn,
             n_startup_trials=1,
-            gamma=lambda trials: min(math.ceil(GOOD * trials), MOST_GOOD),
-            prior_weight=PRIOR,
+            gamma=lambda _: good,
+            prior_weight=max(1.0, good),  # with less the labels of the first good trials are hardly ever left
             multivariate=True,
             constant_liar=True,
         )

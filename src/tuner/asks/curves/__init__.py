@@ -216,19 +216,21 @@ def shared_panel(tracks: Sequence[Track], metric: str, view: View = PLAIN) -> Pa
     parts = {name: f", {PARTS[column_of(name).part]}" if len(columns) > 1 else "" for name in columns}
     lines = []
     for track, pens in zip(tracks, _pens(tracks, len(columns)), strict=True):
-        label = f"{track.name} ({track.about})" if track.about else track.name
-        label = OTHERS if track.is_faint else label
-        lines += lines_of(track, {name: label + part for name, part in parts.items()}, view, pens)
+        known = f"{track.name} ({track.about})" if track.about else track.name
+        label = OTHERS if track.is_faint else known
+        drawn = lines_of(track, {name: label + part for name, part in parts.items()}, view, pens)
+        lines += [replace(line, name=line.label.replace(label, known, 1)) for line in drawn]
     return _panel(metric, lines, view)
 
 
 def _pens(tracks: Sequence[Track], parts: int) -> list[list[Pen]]:
     """A pen for each part of each track. Families, where there are several, have a colour each; what is faint has
-    none."""
+    none, and the others have marks then."""
     named = [track for track in tracks if not track.is_faint]
     if len(named) < len(tracks):
         faint = [replace(Pen.number(0), faint=True)] * parts
-        own = iter(_pens(named, parts) if named else [])
+        own = iter([[replace(pen, mark=pen.mark + 1, sign=pen.sign + 1) for pen in pens]
+                    for pens in (_pens(named, parts) if named else [])])  # fmt: skip
         return [faint if track.is_faint else next(own) for track in tracks]
     families: dict[str, list[int]] = {}
     for index, track in enumerate(tracks):

@@ -45,10 +45,11 @@ OWN: dict[str, Callable[[Entry], Any]] = {
     "trials": lambda entry: len(entry.sweep.outcomes) if entry.sweep else None,
     "changed": lambda entry: entry.changed,
     "best": lambda entry: _mean([run.status.get("best_epoch") for run in entry.runs]),
-    "time": lambda entry: _mean([seconds(run) for run in entry.runs]),
+    "time": lambda entry: None if entry.sweep else _mean([seconds(run) for run in entry.runs]),
     "tags": lambda entry: entry.settings.get("tags"),
 }
-"""The columns that are neither settings nor metrics. Of a group `best` and `time` are means over its runs."""
+"""The columns that are neither settings nor metrics. Of a group `best` and `time` are means over its runs; how long a
+sweep takes is not that of its best trial."""
 
 NUMBERS = ("seed", "seeds", "splits", "folds", "trials", "best", "time")
 _ALSO = {"tag": "tags", "created": "when", "best_epoch": "best", "status": "state"}
@@ -150,6 +151,7 @@ def usual_columns(everything: Sequence[Entry]) -> list[Column]:
     runs = [run for entry in everything for run in entry.runs]
     best = {key for run in runs for key in run.status.get("best") or {}}
     watched = {entry.settings.get("training.monitor") for entry in everything}
+    watched |= {entry.sweep.head.metric for entry in everything if entry.sweep}
     monitors = {key for key in best & watched if column_of(key).part}
     validation = {key for key in best if column_of(key).part == "val"} - monitors
     test = {str(Measured("test", key)) for run in runs for key in run.status.get("test") or {}}

@@ -21,7 +21,7 @@ from tuner.paths import reference, typed
 from tuner.runs.files import CONFIG, DAMAGED, ENDED, NOT_BEGUN
 from tuner.runs.find import afterwards
 from tuner.runs.folder import glance, is_run, members, standing
-from tuner.runs.sweep import FAILED, PRUNED, confirm_folder
+from tuner.runs.sweep import FAILED, PRUNED, confirm_folder, settings_of
 from tuner.runs.trials import Outcome, Sweep, read_trials
 
 if TYPE_CHECKING:
@@ -251,7 +251,8 @@ def trials_table(told: Told, outcomes: Sequence[Outcome], title: str = "") -> Ta
     """A row a trial."""
     sweep, metric = told.sweep, told.sweep.head.metric
     columns = [Column("trial", side="r"), Column("state"), Column("epochs", side="r", weight=2)]
-    columns += [Column(axis.name, "exact", "r", 1 + len(told.axes) - at) for at, axis in enumerate(told.axes)]
+    weights = {axis.name: 1 + len(told.axes) - at for at, axis in enumerate(told.by_importance)}
+    columns += [Column(axis.name, "exact", "r", weights[axis.name]) for axis in told.axes]
     columns.append(Column(metric, "figure" if column(metric).part else "number"))
     rows: list[list[Cell]] = [
         [each.number, each.state, each.epoch, *(each.trial.values.get(axis.name) for axis in told.axes), each.value]
@@ -339,6 +340,6 @@ def summary_data(told: Told) -> dict[str, Any]:
 def trial_data(told: Told, outcome: Outcome) -> dict[str, Any]:
     """A trial, as the end of `sweep --json` has it."""
     trial, about = outcome.trial, {"trial": outcome.number, "run": str(outcome.trial.path)}
-    more = {"values": dict(trial.values), "overrides": list(trial.overrides), told.sweep.head.metric: outcome.value}
-    ended = {"state": outcome.state, "epochs": outcome.epoch}
+    more = {"overrides": list(trial.overrides), told.sweep.head.metric: outcome.value}
+    ended = {"state": outcome.state, "epochs": outcome.epoch, "values": settings_of(trial.values)}
     return {**about, **ended, **more, **({"reason": outcome.problem} if outcome.problem else {})}

@@ -28,7 +28,7 @@ def _table(block: Table | Chart | Pairs) -> Table:
     if isinstance(block, Pairs):
         return Table([Column("key"), Column("value")], [pair for pair in block.pairs if not isinstance(pair[1], Spark)])
     rows = [
-        [panel.title, line.label, x, y, *(band or (None, None))]
+        [panel.title, line.name or line.label, x, y, *(band or (None, None))]
         for panel in block.panels
         for line in panel.lines
         for x, y, band in zip(line.x, line.y, line.band or [None] * len(line.x), strict=True)

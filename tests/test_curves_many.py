@@ -484,8 +484,6 @@ def test_times_that_are_missing_are_said(draw: Draw, two_groups: Path, capsys: p
         ({"smooth": 1.0}, "cannot smooth by 1"),
         ({"smooth": -0.1}, "cannot smooth by -0.1"),
         ({"smooth": math.nan}, "cannot smooth by nan"),
-        ({"output": Path("a.pdf")}, "end in .png or .svg"),
-        ({"output": Path("gone/a.png")}, "there is no folder gone"),
     ],
 )
 def test_bad_options_are_refused(draw: Draw, options: dict[str, Any], message: str, two_groups: Path) -> None:

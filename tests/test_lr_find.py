@@ -195,8 +195,6 @@ def test_a_run_is_tested_by_its_name(workplace: Any, capsys: pytest.CaptureFixtu
         ({"low": 0.0}, "--from cannot be 0"),
         ({"high": math.nan}, "--to cannot be nan"),
         ({"low": 1.0, "high": 0.5}, "--from 1 is not below --to 0.5"),
-        ({"output": Path("lr.jpg")}, "has to end in .png or .svg"),
-        ({"output": Path("none/lr.png")}, "there is no folder none"),
     ],
 )
 def test_what_cannot_be(config: str, options: dict[str, Any], said: str) -> None:

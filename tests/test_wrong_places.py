@@ -85,3 +85,12 @@ def test_a_folder_that_never_was_is_named(tmp_path: Path) -> None:
     done = program.run("schema", "-o", str(tmp_path / "absent/s.json"))
     assert (done.returncode, done.stdout) == (4, "")
     assert f"s.json: there is no folder {tmp_path / 'absent'}\nMake it" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["show", "one-1", "-o"], ["curves", "one-1", "-o"], ["diagnose", "one-1", "--png"],
+                                   ["lr-find", "digits", "-o"]])  # fmt: skip
+@pytest.mark.parametrize(("file", "why"), [("a.pdf", "its name has to end in .png or .svg"),
+                                           ("gone/a.png", "there is no folder gone")])  # fmt: skip
+def test_a_picture_is_refused_before_anything_is_printed(runs: Path, words: list[str], file: str, why: str) -> None:
+    done = program.run(*words, file)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: cannot draw {file}: {why}\n")

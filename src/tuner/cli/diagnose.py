@@ -13,7 +13,7 @@ from typer import Option
 from tuner.answer import Answer, Command
 from tuner.asks.diagnose import of_group
 from tuner.asks.diagnose.writing import WRITTEN
-from tuner.cli.shared import EMPTY, RUNS, RunsArgument, RunsDir, ask, reading, seconds
+from tuner.cli.shared import EMPTY, RUNS, RunsArgument, RunsDir, ask, picture_of, reading, seconds
 from tuner.errors import STOPPED, UsageError
 from tuner.paths import path_of
 from tuner.render.text import say_error
@@ -35,7 +35,7 @@ def diagnose(
     references: RunsArgument,
     fail_on: Annotated[list[str], Option(metavar="finding|risk", help=FOUND)] = EMPTY,
     write: Annotated[Path | None, Option(parser=path_of, metavar="FILE", help=NEXT)] = None,
-    png: Annotated[Path | None, Option(parser=path_of, metavar="FILE", help=EVIDENCE)] = None,
+    png: Annotated[Path | None, Option(parser=picture_of, metavar="FILE", help=EVIDENCE)] = None,
     verify: Annotated[bool, Option("--verify", help=VERIFY)] = False,
     rounds: Annotated[int, Option(metavar="N", min=1, max=4, help=ROUNDS)] = 1,
     probe: Annotated[bool, Option("--probe", help=PROBE)] = False,

@@ -9,12 +9,12 @@ from typing import Annotated
 from typer import Argument, Option
 
 from tuner.answer import Answer
-from tuner.cli.shared import EMPTY, RUNS, Overrides, RunsDir, ask, check_picture, offers, reading
+from tuner.cli.shared import EMPTY, RUNS, Overrides, RunsDir, ask, offers, picture_of, reading
 from tuner.config.load import load
 from tuner.data.tabular.asked import check_config
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.notebook import find_settings
-from tuner.paths import expanded, path_of
+from tuner.paths import expanded
 from tuner.runs.family import find_group
 
 CONFIG = "A config as for `train`, or a run, whose config is tested."
@@ -30,7 +30,7 @@ def lr_find(
     low: Annotated[float | None, Option("--from", metavar="LR", help=LOWEST)] = None,
     high: Annotated[float | None, Option("--to", metavar="LR", help=HIGHEST)] = None,
     output: Annotated[
-        Path | None, Option("-o", "--output", parser=path_of, metavar="FILE", help="Draw a PNG or SVG, too.")
+        Path | None, Option("-o", "--output", parser=picture_of, metavar="FILE", help="Draw a PNG or SVG, too.")
     ] = None,
     runs_dir: RunsDir = RUNS,
 ) -> Answer:
@@ -45,7 +45,6 @@ def lr_find(
     fastest: a start, around which a few trainings tell more. Where the loss hardly falls, as in deep networks that are
     slow to begin, usual rates are held for as many steps each.
     """
-    check_picture(output)
     check_ends(low, high)
     named = named_config(expanded(config), runs_dir)
     return ask("lr_find", load(find_settings(named), overrides), [named, *overrides], steps, low, high, output)

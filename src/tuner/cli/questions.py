@@ -23,8 +23,8 @@ from tuner.cli.shared import (
     RunsArgument,
     RunsDir,
     ask,
-    check_picture,
     offers,
+    picture_of,
     reading,
 )
 from tuner.paths import path_of
@@ -159,7 +159,7 @@ def runs(
 def show(
     reference: RunArgument,
     part: Annotated[str, Argument(metavar="PART", help=PART)] = "summary",
-    file: Annotated[Path | None, Option("-o", "--output", parser=path_of, metavar="FILE", help=EFFECTS)] = None,
+    file: Annotated[Path | None, Option("-o", "--output", parser=picture_of, metavar="FILE", help=EFFECTS)] = None,
     runs_dir: RunsDir = RUNS,
     form: str = "",
 ) -> None:
@@ -178,7 +178,7 @@ def show(
 @reading
 def curves(
     runs: RunsArgument,
-    output: Annotated[Path | None, Option("-o", "--output", parser=path_of, metavar="FILE", help=OUTPUT)] = None,
+    output: Annotated[Path | None, Option("-o", "--output", parser=picture_of, metavar="FILE", help=OUTPUT)] = None,
     metric: Annotated[list[str], Option(metavar="M", help="A metric, e.g. loss or val_accuracy; repeatable.")] = EMPTY,
     axis: Annotated[str, Option("--x", metavar="epoch|step|time|layer", help="The axis that runs share.")] = "epoch",
     smooth: Annotated[float, Option(metavar="S", help="Moving average with weight S (0 to below 1).")] = 0.0,
@@ -202,7 +202,6 @@ def curves(
     metric = metric or searched if axis != "layer" else metric
     if output is None and is_plain and form in ("", "quiet") and len(groups) == 1 and groups[0].is_single:
         output = groups[0].path / CURVES
-    check_picture(output)
     drawn = form != "json" or output is not None
     found = ask("curves", groups, metric, axis, smooth, log, members, output, drawn, behind)
     return replace(found, blocks=[*map(Note, left), *found.blocks])

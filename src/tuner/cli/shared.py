@@ -66,13 +66,13 @@ def seconds(text: str) -> float:
     return sum(float(amount) * units[unit] for amount, unit in re.findall(r"([0-9.]+)([smhd]?)", text))
 
 
-def check_picture(output: Path | None) -> None:
-    """Raises UsageError where no picture can be kept in that file."""
-    if output is None:
-        return
+def picture_of(text: str) -> Path:
+    """The file of a picture. Raises UsageError where none can be kept in it."""
+    output = path_of(text)
     kind_of(output)
     if not output.parent.is_dir():
         raise UsageError(f"cannot draw {output}: there is no folder {output.parent}")
+    return output
 
 
 def ask(question: str, *given: Any, **named: Any) -> Answer:

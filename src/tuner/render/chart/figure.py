@@ -37,6 +37,7 @@ CHANGE_GAP = 0.09  # of the plane's width: the number of members
 LONG_LABEL, LETTERS = 30, 44
 SMALL = 11
 DPI = 100
+TICKS = [1, 2, 2.5, 5, 10]  # and ten times as far: numbers that people count in
 LONGEST_NAME = 72
 BEFORE = "Thin and pale: before smoothing."
 STYLE: dict[Any, Any] = {
@@ -133,9 +134,9 @@ def draw_panel(axes: Axes, panel: Panel, *, named: bool) -> None:
         axes.text(0.5, 0.5, "no finite values to draw", transform=axes.transAxes, ha="center", color=GREY)
         axes.set(xticks=[], yticks=[])
         return
-    axes.margins(x=0.02)
+    axes.margins(x=0.05 if any(line.apart for line in panel.lines) else 0.02)
     bins = 8 if axes.dataLim.xmax < 1000 else 5
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=bins, integer=panel.whole, min_n_ticks=1))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=bins, steps=TICKS, integer=panel.whole, min_n_ticks=1))
     if panel.names:
         _names_below(axes, panel)
     elif panel.log_x:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -17,7 +17,9 @@ from typer import Argument, Option
 from tuner.choice import key_paths, keys_meant
 from tuner.cli.shared import EMPTY, Manner, Overrides, given_as, offers, seconds, training
 from tuner.config.loaded import Loaded
+from tuner.config.searched import as_listed
 from tuner.config.settings import Config
+from tuner.config.space import range_in
 from tuner.config.sweep import Search, load_search
 from tuner.document.files import read_bytes
 from tuner.durable.reading import json_line, shown
@@ -187,18 +189,19 @@ def _listed(text: str, option: str) -> tuple[str, str]:
     if not equals or not values.strip() or not all(key.strip().split(".")):
         fix = f"{option} optimizer.lr=0.1,0.01 is one."
         raise UsageError(f"{option} {shown(text)} is no setting with values", fix=fix)
-    return key.strip(), f"[{values.strip()}]"
+    if range_in(values) is not None:
+        fix = f"--space {shlex.quote(text)} draws from it, with --trials 40; points=5 behind it makes a grid of it."
+        raise UsageError(f"{option} {shown(text)} is a range, and {option} takes values", fix=fix)
+    return key.strip(), as_listed(key.strip(), values.strip())
 
 
 def _ranged(text: str) -> tuple[str, str]:
     """``lr=1e-4..1e-1 log`` as key and range, or a list as --grid has it."""
-    number = r"[-+0-9.eE]*[0-9.]"
-    found = re.fullmatch(rf"\s*([^=\s]+)\s*=\s*({number}?)\.\.({number})((?:\s+(?:log|points=[0-9]+))*)\s*", text)
-    if found is None:
-        if ".." in text or "=" not in text:
-            fix = "--space 'optimizer.lr=1e-4..1e-1 log' is one; also 'model.dropout=0..0.6', '... points=5'."
-            raise UsageError(f"--space {shown(text)} is no range", fix=fix)
-        return _listed(text, "--space")
-    key, low, high, more = found.groups()
-    words = "".join(", log: true" if word == "log" else f", points: {word[7:]}" for word in more.split())
-    return key, f"{{low: {low}, high: {high}{words}}}"
+    key, equals, values = text.partition("=")
+    found = range_in(values)
+    if key.strip() and found is not None:
+        return key.strip(), found
+    if ".." in text or not equals:
+        fix = "--space 'optimizer.lr=1e-4..1e-1 log' is one; also 'model.dropout=0..0.6', '... points=5'."
+        raise UsageError(f"--space {shown(text)} is no range", fix=fix)
+    return _listed(text, "--space")

@@ -84,6 +84,12 @@ def read(
     return replace(loaded, origins=kept, notes=notes, source=data, sweep=tuple(documents.sweep))
 
 
+def read_settings(documents: Documents, source: str, above: Node | None = None) -> tuple[Config, Faults]:
+    """What the language alone tells of the config that these documents make, under `above`, and its faults."""
+    reader, config = _config(documents, source, None, above or Map(Place(_shown_as(source)), {}))
+    return config, reader.faults
+
+
 def kept_config(file: Path, content: bytes) -> Config:
     """What the language alone tells of the config.yaml of a run, which holds that. Raises NotFoundError where it is
     damaged: nobody wrote it by hand."""

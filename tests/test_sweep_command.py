@@ -184,6 +184,21 @@ def test_a_setting_on_the_command_line_takes_the_place_of_the_files_space(workpl
     assert len(list((folder / "runs" / "my-2").glob("trial-*"))) == 2
 
 
+def test_a_folder_goes_on_as_itself_and_what_to_type_for_another_is_told(workplace: Any) -> None:
+    folder = workplace.folder
+    small = ("my.yaml", "--grid", "lr=0.1,0.2", "sweep.confirm=none", "training.epochs=1", "-q")
+    assert command(folder, *small).returncode == 0
+    for named in ("runs/my-1", "my-1"):
+        told = command(folder, named, "--run", "other", "--dry-run")
+        said = "error: runs/my-1 is a sweep, which goes on as itself: --run names another\n"
+        fix = "tuner sweep runs/my-1/config.yaml --run other begins another of its config.\n"
+        assert (told.returncode, told.stderr.startswith(said + fix)) == (2, True), told.stderr
+    assert command(folder, "runs/my-1/config.yaml", "--run", "other", "-q").returncode == 0
+    assert command(folder, "runs/my-1", "--again", "-q").returncode == 0
+    assert command(folder, "runs/my-1/config.yaml", "-q").returncode == 0  # its own: it goes on
+    assert sorted(path.name for path in (folder / "runs").iterdir() if path.is_dir()) == ["my-1", "my-2", "other"]
+
+
 def test_train_says_that_a_sweep_is_none_of_its_business(workplace: Any) -> None:
     (workplace.folder / "my.yaml").write_text(f"{CONFIG}sweep: {{space: {{lr: [0.1, 0.2]}}}}\n")
     told, good = (

@@ -25,7 +25,7 @@ from tuner.document.files import read_bytes
 from tuner.durable.reading import json_line, shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.opening import Request, command_line
-from tuner.paths import expanded, normal, path_of
+from tuner.paths import expanded, normal, path_of, typed
 from tuner.render.text import write
 from tuner.runs.files import CONFIG as CONFIG_FILE
 from tuner.runs.find import instead_of_config
@@ -140,7 +140,7 @@ def sweep(
     """
     began = time.monotonic()
     options.check()
-    source, runs_dir, run = found_source(expanded(config), manner.runs_dir, options.run)
+    source, runs_dir, run = found_source(expanded(config), manner.runs_dir, options)
     limit = None if options.max_time is None else seconds(options.max_time)
     endless = options.budget is not None or limit is not None
     settings = options.settings
@@ -148,7 +148,8 @@ def sweep(
     if search.trials is not None and search.trials > MANY and not (options.yes or options.dry_run):
         fix = "--yes trains them; --planner random --trials 40 some of them."
         raise UsageError(f"these are {search.trials:,} trials", fix=fix)
-    request = Request(runs_dir, run, options.again, manner.wait, command_line())
+    by_folder = run is not None and options.run is None
+    request = Request(runs_dir, run, options.again, manner.wait, command_line(), by_folder=by_folder)
     asked = Asked(source, tuple(overrides), settings, loaded, search, request, options, manner)
     sweeping = import_module("tuner.cli.sweeping")  # what help and mistakes do not need
     if options.dry_run:
@@ -165,16 +166,19 @@ def is_written(file: Path) -> bool:
         return False
 
 
-def found_source(config: str, runs_dir: Path, run: str | None) -> tuple[str, Path, str | None]:
-    """The config file, the folder of the runs and the sweep's name: of a sweep's folder, or its name, its own."""
-    if run is not None:
-        run = normal(run)
-    named = Path(config).parent if Path(config).name == CONFIG_FILE else Path(config)
-    for place in (named, runs_dir / config):
-        if run is None and is_sweep(place):
-            path = place if place.name not in ("", ".", "..") else place.resolve()
-            return str(path / CONFIG_FILE), path.parent, path.name
-        if (place / CONFIG_FILE).is_file() and (place / trial_folder(0)).is_dir():
+def found_source(config: str, runs_dir: Path, options: Options) -> tuple[str, Path, str | None]:
+    """The config file, the folder of the runs and the sweep's name: of a sweep's folder, or its name, its own, unless
+    --again begins another. Raises UsageError for a folder with a name for another."""
+    run = None if options.run is None else normal(options.run)
+    is_file = Path(config).name == CONFIG_FILE
+    for place in (Path(config).parent if is_file else Path(config), runs_dir / config):
+        path = place if place.name not in ("", ".", "..") else place.resolve()
+        if is_sweep(place) and (run is None or not is_file):
+            if run is not None:
+                fix = f"tuner sweep {typed(path / CONFIG_FILE)} --run {typed(Path(run))} begins another of its config."
+                raise UsageError(f"{shown(place)} is a sweep, which goes on as itself: --run names another", fix=fix)
+            return str(path / CONFIG_FILE), path.parent, None if options.again else path.name
+        if not is_sweep(place) and (place / CONFIG_FILE).is_file() and (place / trial_folder(0)).is_dir():
             fix = "Put it back: a sweep is what it says, and its trials lie there."
             raise NotFoundError(f"{shown(place / SWEEP_FILE)} is missing", fix=fix)
     try:

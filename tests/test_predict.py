@@ -187,8 +187,8 @@ def test_cells_that_cannot_be_read_are_told_with_all_their_rows_and_what_can_be_
     (place / "odd.csv").write_text("\n".join(lines) + f"\n{bulk}p4,3,wide,red,2024-01-11\np5,3,wide,red,soon\n")
     done = command(place, "predict", "runs/c-1", "odd.csv")
     assert (done.returncode, done.stdout, done.stderr.splitlines()) == (4, "", [
-        "error: ./odd.csv line 4, column 'height': 'tall' is no finite number; line 4, column 'day': 'soon' is no date "
-        "like %Y-%m-%d, and 2 more; line 220,022, column 'width': 'wide' is no finite number, and 1 more; "
+        "error: ./odd.csv line 4, column 'day': 'soon' is no date like %Y-%m-%d, and 2 more; line 4, column 'height': "
+        "'tall' is no finite number; line 220,022, column 'width': 'wide' is no finite number, and 1 more; "
         "4 rows cannot be read",
         "Mend these cells, or leave them empty: a row is answered for without them.",
     ])  # fmt: skip
@@ -198,9 +198,9 @@ def test_cells_that_cannot_be_read_are_told_with_all_their_rows_and_what_can_be_
     words = "data.missing=[none]"  # an empty cell is no missing one there
     filled = [",".join(cell or "none" for cell in row) for row in [HEAD, *map(flower, range(90))]]
     (place / "none.csv").write_text("\n".join(filled))
-    trained = command(place, "train", "c.yaml", "data.path=none.csv", words, "-q", "--run", "none")
+    trained = command(place, "train", "c.yaml", "data.path=none.csv", words, "-q", "--run", "x", "--runs-dir", "others")
     assert trained.returncode == 0, trained.stderr
-    refused = command(place, "predict", "runs/none", "-", given="\n".join(lines[:4]))
+    refused = command(place, "predict", "others/x", "-", given="\n".join(lines[:4]))
     assert "Mend these cells, or write none: a row is answered for without them." in refused.stderr
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tuner import machine, products
-from tuner.apart import Apart, apart, changes
 from tuner.config.comparison import brief, meaning, side_by_side
 from tuner.config.loaded import Loaded
 from tuner.document.files import is_handed_over
@@ -20,6 +19,7 @@ from tuner.document.writing import to_yaml
 from tuner.durable.reading import json_bytes, shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.packages import used_by
+from tuner.runs.apart import Apart, apart, changes
 from tuner.runs.card import card_bytes
 from tuner.runs.creating import check_name, create_held, now
 from tuner.runs.data import data_bytes

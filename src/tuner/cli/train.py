@@ -102,14 +102,13 @@ def train(
     config, runs_dir = expanded(config), manner.runs_dir
     refitted = read_group(resolve(config, runs_dir), read) if refit else None
     config = str(refitted.first.path / CONFIG_FILE) if refitted else config
-    by_folder, is_run = False, os.path.isfile(Path(config, IDENTITY))  # noqa: PTH113 - Path's own raises for what cannot be read
+    by_folder = not (run or overrides or again) and os.path.isfile(Path(config, IDENTITY))  # noqa: PTH113 - never raises
     if run is not None:
         run = normal(run)
-    elif not overrides and not again and is_run:
+    elif by_folder:
         if trial_of(Path(config)) and (instead := instead_of_config(config, runs_dir)):
             raise instead
         run, runs_dir = Path(config).resolve().name, Path(config).parent  # a run folder: that very run goes on
-        by_folder = True
     check_config(config)
     try:
         source = find_settings(config)

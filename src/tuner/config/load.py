@@ -13,6 +13,7 @@ from typing import Any
 
 from tuner.choice import key_paths, keys_meant, nearest
 from tuner.config.checks import Contradiction, contradicted, contradictions, may_open
+from tuner.config.comparison import SWEEP
 from tuner.config.loaded import Loaded
 from tuner.config.notes import notes_on
 from tuner.config.reader import Reader
@@ -27,8 +28,6 @@ from tuner.packages import packages
 from tuner.paths import run_name
 
 STDIN = "-"
-SWEEP = "sweep"
-"""The key of what `tuner sweep` alone reads."""
 ALSO = ("extends", SWEEP)
 MAX_FILES = 100
 MAX_CHAIN = 16

@@ -8,8 +8,7 @@ from functools import cache
 from typing import Any
 
 from tuner.choice import key_paths, keys_meant, nearest, settings_below
-from tuner.config.comparison import NOT_MEANING, moves_the_measure
-from tuner.config.load import SWEEP
+from tuner.config.comparison import NOT_MEANING, SWEEP, moves_the_measure
 from tuner.config.reader import Reader
 from tuner.config.settings import Config
 from tuner.config.space import is_range, range_in

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tuner.choice import nearest
-from tuner.config.load import SWEEP, Documents, documents_of, read, read_settings, read_source
+from tuner.config.comparison import SWEEP
+from tuner.config.load import Documents, documents_of, read, read_settings, read_source
 from tuner.config.loaded import Loaded
 from tuner.config.reader import Reader
 from tuner.config.searched import SPACE, check_key, check_shape, entries, inside, is_several, ranges, takes_whole

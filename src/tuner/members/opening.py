@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from tuner.apart import apart
 from tuner.config import varied
 from tuner.config.comparison import meaning_hash
 from tuner.config.loaded import Loaded
@@ -17,6 +16,7 @@ from tuner.durable.reading import json_bytes, read_json, shown
 from tuner.durable.writing import write_file
 from tuner.errors import UsageError
 from tuner.opening import Request, Session, identified, look_up, make
+from tuner.runs.apart import apart
 from tuner.runs.creating import now
 from tuner.runs.files import CONFIG, ENDED
 from tuner.runs.find import group_command

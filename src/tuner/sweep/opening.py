@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tuner.apart import Apart, apart
 from tuner.config.comparison import brief
 from tuner.config.loaded import Loaded
 from tuner.config.sweep import Search
@@ -15,6 +14,7 @@ from tuner.document.writing import flow, to_yaml
 from tuner.durable.reading import json_bytes, shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.opening import Request, Session, identified
+from tuner.runs.apart import Apart, apart
 from tuner.runs.creating import create_held, now
 from tuner.runs.files import CONFIG, ORIGINS, SOURCE
 from tuner.runs.folder import SWEEP, folders_in, is_sweep, number_of

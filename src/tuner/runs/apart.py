@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tuner.config.comparison import brief, meaning, side_by_side
-from tuner.config.load import SWEEP
+from tuner.config.comparison import SWEEP, brief, meaning, side_by_side
 from tuner.config.loaded import Loaded
 from tuner.document.files import plain
 from tuner.durable.reading import shown

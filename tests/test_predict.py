@@ -180,6 +180,40 @@ def test_answers_do_not_take_the_place_of_what_is_answered(place: Path) -> None:
     assert (place / "in.csv").read_text() == rows_without("kind")
 
 
+def test_cells_that_cannot_be_read_are_told_with_all_their_rows_and_what_can_be_done(place: Path) -> None:
+    lines = rows_without("kind", count=20).splitlines()
+    lines[3], lines[6] = "p1,tall,4,red,soon", "p2,3,4,red,later"
+    bulk = "p3,3,4,red,2024-01-11\n" * 220_000  # several pieces of 4 MiB
+    (place / "odd.csv").write_text("\n".join(lines) + f"\n{bulk}p4,3,wide,red,2024-01-11\np5,3,wide,red,soon\n")
+    done = command(place, "predict", "runs/c-1", "odd.csv")
+    assert (done.returncode, done.stdout, done.stderr.splitlines()) == (4, "", [
+        "error: ./odd.csv line 4, column 'day': 'soon' is no date like %Y-%m-%d, and 2 more; line 4, column 'height': "
+        "'tall' is no finite number; line 220,022, column 'width': 'wide' is no finite number, and 1 more; "
+        "4 rows cannot be read",
+        "Mend these cells, or leave them empty: a row is answered for without them.",
+    ])  # fmt: skip
+    good = "\n".join(lines).replace("tall", "").replace("soon", "").replace("later", "")
+    assert len(table(command(place, "predict", "runs/c-1", "-", given=good))) == 20
+
+    words = "data.missing=[none]"  # an empty cell is no missing one there
+    filled = [",".join(cell or "none" for cell in row) for row in [HEAD, *map(flower, range(90))]]
+    (place / "none.csv").write_text("\n".join(filled))
+    trained = command(place, "train", "c.yaml", "data.path=none.csv", words, "-q", "--run", "x", "--runs-dir", "others")
+    assert trained.returncode == 0, trained.stderr
+    refused = command(place, "predict", "others/x", "-", given="\n".join(lines[:4]))
+    assert "Mend these cells, or write none: a row is answered for without them." in refused.stderr
+
+
+def test_rows_of_a_program_are_told_the_same_way(place: Path) -> None:
+    rows = pl.read_csv(rows_without("kind").encode()).to_dict(as_series=False)
+    with pytest.raises(UsageError) as raised:
+        tuner.load(place / "runs" / "c-1").predict({**rows, "day": ["soon", None, "later", *rows["day"][3:]]})
+    assert raised.value.message == (
+        "the rows given: row 1, column 'day': 'soon' is no date like %Y-%m-%d, and 1 more; 2 rows cannot be read"
+    )
+    assert raised.value.fix == "Mend these cells, or give None: a row is answered for without them."
+
+
 def test_a_reader_may_leave_early(place: Path) -> None:
     """As `| head` does: no error, and no answer more than it took."""
     (place / "many.csv").write_text(rows_without("kind", count=20_000))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -206,10 +207,10 @@ def test_a_trial_of_another_identity_or_a_damaged_ledger_is_told(workplace: Any)
     ledger.write_text(json.dumps(told))
     another = searching(file, workplace.runs)
     assert another.ledger.path.name == "c-2"
-    assert another.session.notes == (f"c-1 was begun under another identity: torch is {found.session.identity.torch}, "
-                                     "there 1.0; this is a new sweep",)  # fmt: skip
+    said = f"was begun under another identity: torch 1.0 there, {found.session.identity.torch} here"
+    assert another.session.notes == (f"c-1 {said}; this is a new sweep",)
     shutil.rmtree(another.ledger.path)
-    with pytest.raises(NotFoundError, match="is a sweep of another identity: torch"):
+    with pytest.raises(NotFoundError, match=re.escape(said)):
         searching(file, workplace.runs, run_name="c-1")
     for damage in (
         "{",

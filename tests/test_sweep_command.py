@@ -103,6 +103,19 @@ def test_a_dry_run_says_what_would_be_trained_and_leaves_nothing(workplace: Any)
             "--grid lr: sweep.space.optimizer.lr: expected a number in (0, 3e+38], got the text fast",
         ),
         (("--grid", "lr"), "--grid lr is no setting with values"),
+        (
+            ("--grid", "lr=1e-4..1e-1"),
+            "--space lr=1e-4..1e-1 draws from it, with --trials 40; points=5 behind it",
+        ),
+        (("lr=1e-4,1e-3",), "try: --grid lr=1e-4,1e-3 to search them"),
+        (("optimizer=adam,sgd",), "try: adam, or --grid optimizer=adam,sgd to search them"),
+        (("model.hidden=[[8],[16]]",), "--grid 'model.hidden=[[8],[16]]' to search them"),
+        (("lr=1e-4..1e-3 log",), "try: --space 'lr=1e-4..1e-3 log' to search them"),
+        (("--grid", "lr=0.1,0.2", "lr=0.1"), "--grid lr: sweep.space.optimizer.lr: optimizer.lr cannot be searched"),
+        (
+            ("--space", "optimizer=adam,sgd", "--space", "optimizer.momentum=0..0.9"),
+            "try: --space 'optimizer=adam, {name: sgd, momentum: {low: 0, high: 0.9}}'\n1 error",
+        ),
         (("--space", "lr=1e-4..x"), "--space lr=1e-4..x is no range"),
         (("--space", "lr=1e-4..1 log"), "--space lr: sweep.trials: it is not said how many configs are to be trained"),
         (
@@ -131,6 +144,59 @@ def test_bad_input_is_exit_2_and_nothing_is_trained(workplace: Any, words: tuple
     assert (told.returncode, said in told.stderr, told.stdout) == (2, True, ""), told.stderr
     assert told.stderr.splitlines()[-1] == "False False"
     assert not (workplace.folder / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "trials"),
+    [
+        (("--grid", "model.hidden=[[8],[16]]"), ["'model.hidden=[8]'", "'model.hidden=[16]'"]),
+        (("--grid", "model.hidden=[8],[16]"), ["'model.hidden=[8]'", "'model.hidden=[16]'"]),
+        (("--grid", "model.hidden=[8, 16]"), ["'model.hidden=[8, 16]'"]),
+        (("--grid", "lr=[0.1, 0.2]"), ["optimizer.lr=0.1", "optimizer.lr=0.2"]),
+        (("--grid", "optimizer=[adam, {name: sgd}]"), ["optimizer=adam", "'optimizer={name: sgd}'"]),
+        (("--space", "lr={low: 1, high: 3, points: 2}"), ["optimizer.lr=1.0", "optimizer.lr=3.0"]),
+        (("--space", " lr = 1e-3 .. 1e-1   log  points = 3 "), [f"optimizer.lr={lr}" for lr in (0.001, 0.01, 0.1)]),
+    ],
+)
+def test_values_are_taken_in_each_spelling(workplace: Any, words: tuple[str, ...], trials: list[str]) -> None:
+    told = command(workplace.folder, "my.yaml", *words, "--dry-run")
+    assert [line.partition(": ")[2] for line in told.stdout.splitlines()] == trials, told.stderr
+
+
+def test_a_setting_on_the_command_line_takes_the_place_of_the_files_space(workplace: Any) -> None:
+    folder = workplace.folder
+    (folder / "my.yaml").write_text(
+        f"{CONFIG}sweep: {{confirm: none, space: {{lr: [0.01, 0.1], dropout: [0, 0.1]}}}}\n"
+    )
+    told = command(folder, "my.yaml", "dropout=0", "--dry-run")
+    assert [line.partition(": ")[2] for line in told.stdout.splitlines()] == ["optimizer.lr=0.01", "optimizer.lr=0.1"]
+    note = "sweep.space.model.dropout (my.yaml:4) falls away: the command line sets it (override: dropout=0)"
+    assert note in told.stderr
+    assert command(folder, "my.yaml", "-q").returncode == 0
+    for other in (("my.yaml", "dropout=0"), ("runs/my-1", "dropout=0")):  # dropout is 0 in the config, too
+        refused = command(folder, *other)
+        assert (refused.returncode, "my-1 searches another space: model.dropout: [0, 0.1]" in refused.stderr) == (
+            2,
+            True,
+        )
+    again = command(folder, "my.yaml", "dropout=0", "--again")
+    assert (again.returncode, note in again.stderr) == (0, True), again.stderr
+    assert len(list((folder / "runs" / "my-2").glob("trial-*"))) == 2
+
+
+def test_a_folder_goes_on_as_itself_and_what_to_type_for_another_is_told(workplace: Any) -> None:
+    folder = workplace.folder
+    small = ("my.yaml", "--grid", "lr=0.1,0.2", "sweep.confirm=none", "training.epochs=1", "-q")
+    assert command(folder, *small).returncode == 0
+    for named in ("runs/my-1", "my-1"):
+        told = command(folder, named, "--run", "other", "--dry-run")
+        said = "error: runs/my-1 is a sweep, which goes on as itself: --run names another\n"
+        fix = "tuner sweep runs/my-1/config.yaml --run other begins another of its config.\n"
+        assert (told.returncode, told.stderr.startswith(said + fix)) == (2, True), told.stderr
+    assert command(folder, "runs/my-1/config.yaml", "--run", "other", "-q").returncode == 0
+    assert command(folder, "runs/my-1", "--again", "-q").returncode == 0
+    assert command(folder, "runs/my-1/config.yaml", "-q").returncode == 0  # its own: it goes on
+    assert sorted(path.name for path in (folder / "runs").iterdir() if path.is_dir()) == ["my-1", "my-2", "other"]
 
 
 def test_train_says_that_a_sweep_is_none_of_its_business(workplace: Any) -> None:

@@ -53,6 +53,7 @@ REFUSED = [
     ("lr: 0.1", "optimizer.lr", "one value is nothing to search in optimizer.lr"),
     ("lr: []", "optimizer.lr", "an empty list is nothing to search in optimizer.lr"),
     ("lr: [0.1, 0.01, 0.1]", "optimizer.lr", "0.1 is there twice"),
+    ("lr: 1e-4..1e-1 log", "optimizer.lr", "one value is nothing to search in optimizer.lr"),
     ("lr: [0.1, fast]", "optimizer.lr", "expected a number in (0, 3e+38], got the text fast"),
     ("lr: {low: 0.1}", "optimizer.lr", "high is missing"),
     ("lr: {low: 0.1, high: 0.01}", "optimizer.lr", "low is 0.1 and high is 0.01: low has to be below high"),
@@ -65,7 +66,22 @@ REFUSED = [
     ("batch_size: {low: 1.5, high: 8}", "training.batch_size.low", "training.batch_size takes whole numbers, not 1.5"),
     ("model.activation: {low: 1, high: 2}", "model.activation", "model.activation takes no numbers"),
     ("model.activation: [relu, swosh]", "model.activation", "there is no activation called swosh"),
-    ("optimizer: [{name: sgd, momentum: {low: 0, high: 2}}]", "optimizer", "expected a number in [0, 1), got 2"),
+    (
+        "optimizer: [{name: sgd, momentum: {low: 0, high: 2}}]",
+        "optimizer.momentum",
+        "expected a number in [0, 1), got 2",
+    ),
+    (
+        "optimizer: [{name: sgd, momentum: [0, 0.5]}]",
+        "optimizer.momentum",
+        "inside a value only {low: ..., high: ...} is",
+    ),
+    (
+        "optimizer: [{name: adam, betas: [[0.9, 0.99]]}]",
+        "optimizer.betas",
+        "inside a value only {low: ..., high: ...} is",
+    ),
+    ("optimizer: [{name: adam, betas: [0.9, 2]}]", "optimizer.betas[1]", "expected a number in [0, 1), got 2"),
     ("optimizer: [{name: adam, betas: {low: 0, high: 2}}]", "optimizer.betas", "optimizer.betas takes no numbers"),
     ("seed: [1, 2]", "seed", "seed is not searched: the best of several is luck, and no better config"),
     ("data.split_seed: [1, 2]", "data.split_seed", "data.split_seed is not searched: the best of several is luck"),
@@ -88,6 +104,150 @@ def test_all_faults_of_a_space_are_told_at_once(tmp_path: Path) -> None:
     assert [(line, key) for line, key, _ in found] == [
         (1, "sweep.trails"), (2, "sweep.metric"), (4, "sweep.space.optimizer.lr"), (5, "sweep.space.model.dropout"),
     ]  # fmt: skip
+
+
+TYPOS = [
+    ("learning_rate: [0.1, 0.2]", "optimizer.lr"),
+    ("optimizer.learning_rate: [0.1, 0.2]", "optimizer.lr"),
+    ("optimizer: {learning_rate: [0.1, 0.2]}", "optimizer.lr"),
+    ("training.lr: [0.1, 0.2]", "optimizer.lr"),
+    ("optimzer.lr: {low: 0.1, high: 0.2}", "optimizer.lr"),
+    ("optimizer.lrr: {high: 0.2}", "optimizer.lr"),
+    ("hiden: [[32], [64]]", "model.hidden"),
+    ("num_train_epochs: [3, 4]", "training.epochs"),
+    ("num_workers: [1, 2]", "leave it out: the data stays in memory"),
+    ("frobnicate: [1, 2]", None),
+]
+
+
+@pytest.mark.parametrize(("line", "meant"), TYPOS, ids=[line for line, _ in TYPOS])
+def test_a_setting_that_there_is_not_is_answered_as_check_answers_it(
+    tmp_path: Path, line: str, meant: str | None
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        searched(tmp_path, f"  trials: 8\n  space:\n    {line}\n")
+    [fault] = raised.value.faults
+    assert (fault.message.startswith("there is no setting "), fault.suggestion) == (True, meant)
+
+
+def test_a_setting_of_one_choice_is_shown_inside_that_choice(tmp_path: Path) -> None:
+    for values, inner in {
+        "{low: 0, high: 0.9}": "{name: sgd, momentum: {low: 0, high: 0.9}}",
+        "[0.1, 0.2]": "{name: sgd, momentum: 0.1}, {name: sgd, momentum: 0.2}",
+    }.items():
+        for above, others in (("optimizer: [adam, sgd]", "adam, "), ("lr: [0.1, 0.2]", "")):
+            lines = f"  trials: 8\n  space:\n    {above}\n    optimizer.momentum: {values}\n"
+            with pytest.raises(ConfigError) as raised:
+                searched(tmp_path, lines)
+            [fault] = raised.value.faults
+            assert fault.message == "unknown key momentum in optimizer (adam); it belongs to sgd, rmsprop"
+            assert fault.suggestion == f"optimizer: [{others}{inner}]"
+            searched(tmp_path, f"  trials: 8\n  space:\n    {fault.suggestion}\n")
+
+
+def test_faults_of_the_config_and_of_its_space_are_told_at_once(tmp_path: Path) -> None:
+    lines = "  space:\n    hiden: [[3]]\n    lr: [0.1, fast]\n    seed: [1, 2]\n    dropout: [0, 2]\n"
+    found = faults(tmp_path, lines, "optimizer.lrr=3", "epochs=many")
+    keys = ["hiden", "optimizer.lr", "seed", "model.dropout"]
+    assert {key for _, key, _ in found} == {"optimizer.lrr", "training.epochs", *(f"sweep.space.{key}" for key in keys)}
+    assert len(found) == 6  # none of the config's comes again with a value of the space
+
+
+def test_faults_that_data_alone_tells_come_with_those_of_the_space(tmp_path: Path) -> None:
+    found = faults(tmp_path, "  space:\n    hiden: [[3]]\n    lr: {low: 2, high: 1, lug: 3}\n", "data=diabetes")
+    inner = ["hiden", "optimizer.lr", "optimizer.lr.lug"]
+    assert sorted(key for _, key, _ in found) == ["loss.name", *(f"sweep.space.{key}" for key in inner)]
+
+
+# ---- the command line and the file's space ---------------------------------------------------------------------------
+
+FILES = """  trials: 4
+  space:
+    training.batch_size: [16, 32]
+    optimizer: [adam, {name: sgd, momentum: {low: 0.1, high: 0.9}}, {name: sgd, momentum: 0.95}]
+    optimizer.lr: [0.1, 0.2]
+    early_stopping: [none, {patience: 3}, {patience: 5}]
+    model.activation: [relu, {name: leaky_relu, slope: {low: 0.1, high: 0.2}}]
+"""
+WON = [
+    (("training.batch_size=16",), {"training.batch_size": None}),
+    (("batch_size=16",), {"training.batch_size": None}),
+    (("training={batch_size: 16}",), {"training.batch_size": None}),
+    (("lr=0.1", "batch_size=8"), {"optimizer.lr": None, "training.batch_size": None}),
+    (("optimizer=sgd",), {"optimizer": None}),
+    (("optimizer.name=sgd",), {"optimizer": None}),
+    (("optimizer={name: sgd, momentum: 0.5, lr: 0.3}",), {"optimizer": None, "optimizer.lr": None}),
+    (("optimizer={lr: 0.3}",), {"optimizer.lr": None}),
+    (("early_stopping=none",), {"early_stopping": None}),
+    (("early_stopping.patience=4",), {"early_stopping": ["none", {}]}),
+    (("model={activation: tanh}",), {"model.activation": None}),
+    (("model.activation.name=tanh",), {"model.activation": None}),
+    (("epochs=4", "model.dropout=0.1"), {}),
+]
+
+
+@pytest.mark.parametrize(("given", "left"), WON, ids=[" ".join(given) for given, _ in WON])
+def test_what_the_command_line_sets_is_not_searched(tmp_path: Path, given: tuple[str, ...], left: Any) -> None:
+    whole = searched(tmp_path, FILES).space.plain()
+    loaded, search = load_search(str(tmp_path / "c.yaml"), given, {})
+    expected = {key: left.get(key, values) for key, values in whole.items()}
+    assert search.space.plain() == {key: values for key, values in expected.items() if values is not None}
+    told = [note for note in loaded.notes if "falls away: the command line sets it (override: " in note]
+    assert len(told) == len(left)
+    for key in left:
+        assert any(note.startswith(f"sweep.space.{key}") and " (" in note and "c.yaml:" in note for note in told), told
+
+
+def test_a_setting_inside_the_values_of_a_choice_is_not_searched_there_either(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    searched(tmp_path, FILES)
+    _, search = load_search(str(file), ["sweep.space.optimizer=[adam, rmsprop]", "optimizer.lr=0.3"], {})
+    assert search.space.plain()["optimizer"] == ["adam", "rmsprop"]
+    file.write_text(file.read_text().replace("model:", "optimizer: sgd\nmodel:"))
+    loaded, search = load_search(str(file), ["optimizer.momentum=0.5"], {})
+    assert search.space.plain()["optimizer"] == ["adam", {"name": "sgd"}]
+    assert [note for note in loaded.notes if note.startswith("sweep.space.optimizer.momentum (")]
+
+
+def test_a_setting_that_the_choice_of_the_command_line_lacks_falls_away(tmp_path: Path) -> None:
+    lines = "  space:\n    optimizer.momentum: [0.1, 0.2]\n    lr: [0.1, 0.2]\n    early_stopping.patience: [1, 2]\n"
+    (tmp_path / "c.yaml").write_text(f"{BASE}optimizer: sgd\nsweep:\n{lines}")
+    loaded, search = load_search(str(tmp_path / "c.yaml"), ["optimizer=adam", "early_stopping=none"], {})
+    assert search.space.plain() == {"optimizer.lr": [0.1, 0.2]}
+    told = [note for note in loaded.notes if note.startswith("sweep.space.")]
+    assert ["optimizer.momentum" in told[0], "which then has no such setting (override: optimizer=adam)" in told[0]]
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize(
+    ("space", "setting"),
+    [
+        ("lr=[0.1, 0.2]", "lr=0.1"),
+        ("optimizer.lr=[0.1, 0.2]", "optimizer={lr: 0.1}"),
+        ("optimizer=[adam, sgd]", "optimizer.name=adam"),
+        ("optimizer=[{name: adam, lr: {low: 0.1, high: 0.2}}]", "lr=0.1"),
+        ("early_stopping.patience=[1, 2]", "early_stopping=none"),
+        ("model.kernel_size=[3, 5]", "model=rnn"),
+    ],
+)
+def test_a_space_of_the_command_line_against_a_setting_there_is_a_contradiction(
+    tmp_path: Path, space: str, setting: str
+) -> None:
+    for both in ([f"sweep.space.{space}", setting], [setting, f"sweep.space.{space}"]):
+        [(_, key, said)] = faults(tmp_path, FILES, *both)
+        assert (key.startswith("sweep.space."), " cannot be searched: the command line sets " in said) == (True, True)
+
+
+def test_a_space_of_which_the_command_line_leaves_nothing_says_so(tmp_path: Path) -> None:
+    [(_, key, said)] = faults(tmp_path, "  space: {lr: [0.1, 0.2]}\n", "lr=0.1")
+    assert (key, said) == ("sweep.space", "there is nothing to search: the command line sets optimizer.lr")
+
+
+def test_a_setting_of_the_file_is_the_value_to_begin_with(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(f"{BASE}optimizer: {{lr: 0.5}}\n")
+    (tmp_path / "c.yaml").write_text("extends: base.yaml\nseed: 3\nsweep: {space: {lr: [0.1, 0.2]}}\n")
+    loaded, search = load_search(str(tmp_path / "c.yaml"), [], {})
+    assert (search.space.plain(), loaded.config.optimizer.lr) == ({"optimizer.lr": [0.1, 0.2]}, 0.5)
 
 
 AGAINST = [

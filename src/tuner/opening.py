@@ -19,6 +19,7 @@ from tuner.document.writing import to_yaml
 from tuner.durable.reading import json_bytes, shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.packages import used_by
+from tuner.runs.apart import Apart, apart, changes
 from tuner.runs.card import card_bytes
 from tuner.runs.creating import check_name, create_held, now
 from tuner.runs.data import data_bytes
@@ -55,6 +56,8 @@ class Request:
     """What `training.threads: auto` stands for; None: as many as the work keeps busy."""
     until: int | None = None
     """The epoch after which the run is put aside, as one that was asked to stop; None: it goes to its end."""
+    by_folder: bool = False
+    """Whether the command line gives the folder that `run_name` stands for, and no config."""
     between: float = 0.0
     """Seconds that lie between two checkpoints at least, of which the newest stays alone; 0: as the config says."""
 
@@ -144,15 +147,13 @@ class Session:
     def check_named(self, path: Path) -> None:
         """Raises NotFoundError where the run in `path`, which --run names, is one of another config or identity."""
         run = read(path)
-        if run.identity.config_hash != self.identity.config_hash:
-            changes = _changes(meaning(run.config), meaning(self.loaded.resolved), "there", "here")
-            message = f"{path} holds a run of another config: {'; '.join(changes[:5])}"
-            raise NotFoundError(message, fix="choose another name with --run, or leave --run out")
-        differences = self.identity.differences(run.identity, self.ignored)
-        if differences and run.state not in ENDED:
-            said = "; ".join(f"{what} is {here}, there {there}" for what, here, there in differences)
-            fix = "go on where it was begun, or choose another name with --run"
-            raise NotFoundError(f"{path} was begun under another identity: {said}", fix=fix)
+        found = self.apart(run)
+        if found and (found.settings is not None or run.state not in ENDED):
+            raise found.error(by_folder=self.request.by_folder)
+
+    def apart(self, run: Run) -> Apart:
+        """In what a run is another than this one."""
+        return apart(run.path, "run", run.identity, self.identity, self.loaded, ignored=self.ignored)
 
 
 @dataclass(frozen=True)
@@ -245,17 +246,11 @@ def _take_up(session: Session, path: Path) -> Session | Answered:
             run = glance(path)
         if run.state in ENDED:
             run = read(path)
-            return Answered(run, _changes(run.config, {**loaded.resolved, "name": run.name}, "there", "asked for"))
+            return Answered(run, changes(run.config, {**loaded.resolved, "name": run.name}, "there", "asked for"))
         loaded = replace(loaded, config=loaded.config.replace(name=run.name))
-        changed = _changes(run.config, loaded.resolved, "before", "from here on")
+        changed = changes(run.config, loaded.resolved, "before", "from here on")
         held_here.pop_all()
         return replace(session, held=lock, identity=run.identity, loaded=loaded, changed=changed)
-
-
-def _changes(one: dict[str, Any], other: dict[str, Any], where: str, elsewhere: str) -> tuple[str, ...]:
-    """The settings that differ, as ``optimizer.lr: 0.1 there, 0.01 here``."""
-    found = [(each.key, *map(brief, each.values)) for each in side_by_side([one, other]) if each.differs]
-    return tuple(f"{key}: {first} {where}, {second} {elsewhere}" for key, first, second in found)
 
 
 def _why_new(session: Session) -> tuple[str, ...]:
@@ -268,8 +263,7 @@ def _why_new(session: Session) -> tuple[str, ...]:
     namesakes = [run for run in runs if run.name == session.loaded.config.name]
     for run in namesakes:
         if run.state in UNFINISHED and run.identity.config_hash == session.identity.config_hash:
-            what = ", ".join(key for key, *_ in session.identity.differences(run.identity, session.ignored))
-            return (f"{run.path.name} is unfinished, but was begun under another identity ({what}); this is a new run",)
+            return (f"{run.path.name} is unfinished, but {session.apart(run)}; this is a new run",)
     for run in namesakes[:1]:
         with suppress(NotFoundError):
             settings = side_by_side([meaning(run.config), meaning(session.loaded.resolved)])

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from tuner.data.source import Array
 from tuner.data.splits import choose
 from tuner.data.table import Table
 from tuner.data.tabular.blocks import Block, TableFile
-from tuner.data.tabular.reading import check_columns, rows_of
+from tuner.data.tabular.reading import check_columns, rows_of, unread
 from tuner.data.tabular.writing import write_rows
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError, UsageError
@@ -143,8 +144,12 @@ class Predictor:
             beside = dict.fromkeys([*naming, *keep])
             self.check_heads([*(naming or [ROW]), *keep], table)
             row = before + 1
-            for block in table.blocks():
-                rows = rows_of(table, block, columns, None, beside)
+            blocks = table.blocks()
+            for block in blocks:
+                try:
+                    rows = rows_of(table, block, columns, None, beside)
+                except NotFoundError as error:
+                    raise unread(table, chain([block], blocks), columns) or error from None
                 if not self.folds:
                     strange.look(self.first, block, rows.x)
                 numbers = {ROW: np.arange(row, row + len(rows.x))} if not naming else {}

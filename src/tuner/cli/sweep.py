@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -17,12 +17,14 @@ from typer import Argument, Option
 from tuner.choice import key_paths, keys_meant
 from tuner.cli.shared import EMPTY, Manner, Overrides, given_as, offers, seconds, training
 from tuner.config.loaded import Loaded
+from tuner.config.searched import as_listed
 from tuner.config.settings import Config
+from tuner.config.space import range_in
 from tuner.config.sweep import Search, load_search
 from tuner.durable.reading import json_line, shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.opening import Request, command_line
-from tuner.paths import expanded, normal, path_of
+from tuner.paths import expanded, normal, path_of, typed
 from tuner.render.text import write
 from tuner.runs.files import CONFIG as CONFIG_FILE
 from tuner.runs.find import instead_of_config
@@ -137,7 +139,7 @@ def sweep(
     """
     began = time.monotonic()
     options.check()
-    source, runs_dir, run = found_source(expanded(config), manner.runs_dir, options.run)
+    source, runs_dir, run = found_source(expanded(config), manner.runs_dir, options)
     limit = None if options.max_time is None else seconds(options.max_time)
     endless = options.budget is not None or limit is not None
     settings = options.settings
@@ -145,7 +147,8 @@ def sweep(
     if search.trials is not None and search.trials > MANY and not (options.yes or options.dry_run):
         fix = "--yes trains them; --planner random --trials 40 some of them."
         raise UsageError(f"these are {search.trials:,} trials", fix=fix)
-    request = Request(runs_dir, run, options.again, manner.wait, command_line())
+    by_folder = run is not None and options.run is None
+    request = Request(runs_dir, run, options.again, manner.wait, command_line(), by_folder=by_folder)
     asked = Asked(source, tuple(overrides), settings, loaded, search, request, options, manner)
     sweeping = import_module("tuner.cli.sweeping")  # what help and mistakes do not need
     if options.dry_run:
@@ -154,16 +157,19 @@ def sweep(
         raise typer.Exit(sweeping.searched(asked, stop, began))
 
 
-def found_source(config: str, runs_dir: Path, run: str | None) -> tuple[str, Path, str | None]:
-    """The config file, the folder of the runs and the sweep's name: of a sweep's folder, or its name, its own."""
-    if run is not None:
-        run = normal(run)
-    named = Path(config).parent if Path(config).name == CONFIG_FILE else Path(config)
-    for place in (named, runs_dir / config):
-        if run is None and is_sweep(place):
-            path = place if place.name not in ("", ".", "..") else place.resolve()
-            return str(path / CONFIG_FILE), path.parent, path.name
-        if (place / CONFIG_FILE).is_file() and (place / trial_folder(0)).is_dir():
+def found_source(config: str, runs_dir: Path, options: Options) -> tuple[str, Path, str | None]:
+    """The config file, the folder of the runs and the sweep's name: of a sweep's folder, or its name, its own, unless
+    --again begins another. Raises UsageError for a folder with a name for another."""
+    run = None if options.run is None else normal(options.run)
+    is_file = Path(config).name == CONFIG_FILE
+    for place in (Path(config).parent if is_file else Path(config), runs_dir / config):
+        path = place if place.name not in ("", ".", "..") else place.resolve()
+        if is_sweep(place) and (run is None or not is_file):
+            if run is not None:
+                fix = f"tuner sweep {typed(path / CONFIG_FILE)} --run {typed(Path(run))} begins another of its config."
+                raise UsageError(f"{shown(place)} is a sweep, which goes on as itself: --run names another", fix=fix)
+            return str(path / CONFIG_FILE), path.parent, None if options.again else path.name
+        if not is_sweep(place) and (place / CONFIG_FILE).is_file() and (place / trial_folder(0)).is_dir():
             fix = "Put it back: a sweep is what it says, and its trials lie there."
             raise NotFoundError(f"{shown(place / SWEEP_FILE)} is missing", fix=fix)
     try:
@@ -178,18 +184,19 @@ def _listed(text: str, option: str) -> tuple[str, str]:
     if not equals or not values.strip() or not all(key.strip().split(".")):
         fix = f"{option} optimizer.lr=0.1,0.01 is one."
         raise UsageError(f"{option} {shown(text)} is no setting with values", fix=fix)
-    return key.strip(), f"[{values.strip()}]"
+    if range_in(values) is not None:
+        fix = f"--space {shlex.quote(text)} draws from it, with --trials 40; points=5 behind it makes a grid of it."
+        raise UsageError(f"{option} {shown(text)} is a range, and {option} takes values", fix=fix)
+    return key.strip(), as_listed(key.strip(), values.strip())
 
 
 def _ranged(text: str) -> tuple[str, str]:
     """``lr=1e-4..1e-1 log`` as key and range, or a list as --grid has it."""
-    number = r"[-+0-9.eE]*[0-9.]"
-    found = re.fullmatch(rf"\s*([^=\s]+)\s*=\s*({number}?)\.\.({number})((?:\s+(?:log|points=[0-9]+))*)\s*", text)
-    if found is None:
-        if ".." in text or "=" not in text:
-            fix = "--space 'optimizer.lr=1e-4..1e-1 log' is one; also 'model.dropout=0..0.6', '... points=5'."
-            raise UsageError(f"--space {shown(text)} is no range", fix=fix)
-        return _listed(text, "--space")
-    key, low, high, more = found.groups()
-    words = "".join(", log: true" if word == "log" else f", points: {word[7:]}" for word in more.split())
-    return key, f"{{low: {low}, high: {high}{words}}}"
+    key, equals, values = text.partition("=")
+    found = range_in(values)
+    if key.strip() and found is not None:
+        return key.strip(), found
+    if ".." in text or not equals:
+        fix = "--space 'optimizer.lr=1e-4..1e-1 log' is one; also 'model.dropout=0..0.6', '... points=5'."
+        raise UsageError(f"--space {shown(text)} is no range", fix=fix)
+    return _listed(text, "--space")

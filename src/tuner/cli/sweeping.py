@@ -69,7 +69,8 @@ def dry(asked: Asked) -> int:
         return 0
     if not asked.manner.quiet:
         with Talk(sys.stderr) as talk:
-            say(talk, [("dry run", f"nothing is trained; {told.words}")])
+            notes = [("note", each) for each in (*session.loaded.notes, *session.notes)]
+            say(talk, [("dry run", f"nothing is trained; {told.words}"), *notes])
     for at, point in zip(numbers, points, strict=False):
         write_out(sys.stdout, f"trial {at}: {shlex.join(search.space.overrides(point))}")
     return 0

@@ -102,10 +102,10 @@ def train(
     config, runs_dir = expanded(config), manner.runs_dir
     refitted = read_group(resolve(config, runs_dir), read) if refit else None
     config = str(refitted.first.path / CONFIG_FILE) if refitted else config
-    is_run = os.path.isfile(Path(config, IDENTITY))  # noqa: PTH113 - Path's own raises for what cannot be read
+    by_folder = not (run or overrides or again) and os.path.isfile(Path(config, IDENTITY))  # noqa: PTH113 - never raises
     if run is not None:
         run = normal(run)
-    elif not overrides and not again and is_run:
+    elif by_folder:
         if trial_of(Path(config)) and (instead := instead_of_config(config, runs_dir)):
             raise instead
         run, runs_dir = Path(config).resolve().name, Path(config).parent  # a run folder: that very run goes on
@@ -117,7 +117,7 @@ def train(
     family = parse_members(seeds, splits, folds)
     loaded = loaded_for(source, overrides, family, refitted)
     requirements = parse_requirements(require, loaded)
-    request = Request(runs_dir, run, again, manner.wait, command_line())
+    request = Request(runs_dir, run, again, manner.wait, command_line(), by_folder=by_folder)
     with StopRequests(None if max_time is None else seconds(max_time)) as stop:
         asked = Asked(source, overrides, loaded, request, stop, requirements, manner.quiet, manner.as_json)
         raise typer.Exit(train_one(asked) if family is None else train_family(asked, family))

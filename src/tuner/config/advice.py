@@ -344,6 +344,6 @@ def keys(given: str, known: Sequence[str], root: type[Section]) -> Iterator[str]
         yield other.rpartition(".")[2]
     yield from filter(None, (other, given.strip(), nearest(given, known)))
     if not other:
-        same = (path for path in key_paths(root) if fold(path.rpartition(".")[2]) == fold(given))
-        close = OTHER_TOOLS.get(nearest(given, OTHER_TOOLS, 0.8) or "")
-        yield from filter(None, (next(same, close),))
+        lasts = {path.rpartition(".")[2]: path for path in reversed(key_paths(root))}
+        near = lasts.get(nearest(given, lasts, 0.85) or "")
+        yield from filter(None, (near, OTHER_TOOLS.get(nearest(given, OTHER_TOOLS, 0.8) or "")))

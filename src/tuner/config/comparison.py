@@ -36,6 +36,9 @@ OF_TRAINING_DATA = ("normalize", "standardize_target", "shuffle", "order", "augm
 STAYED = "; set for "
 """Stands in the origin of a setting that was set for another choice and stayed, before the name of that one."""
 
+SWEEP = "sweep"
+"""The key of what `tuner sweep` alone reads: no setting of a run."""
+
 ABSENT: Any = object()
 """Stands for the value of a setting in a config that has no such setting."""
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from tuner.choice import key_paths, keys_meant, nearest
 from tuner.config.checks import Contradiction, contradicted, contradictions, may_open
+from tuner.config.comparison import SWEEP
 from tuner.config.loaded import Loaded
 from tuner.config.notes import notes_on
 from tuner.config.reader import Reader
@@ -27,8 +28,6 @@ from tuner.packages import packages
 from tuner.paths import run_name
 
 STDIN = "-"
-SWEEP = "sweep"
-"""The key of what `tuner sweep` alone reads."""
 ALSO = ("extends", SWEEP)
 MAX_FILES = 100
 MAX_CHAIN = 16
@@ -82,6 +81,12 @@ def read(
     notes = (*reader.notes, *loaded.dataset.notes, *notes_on(loaded), *packages())
     kept = dict(sorted({**reader.dropped, **origins}.items()))
     return replace(loaded, origins=kept, notes=notes, source=data, sweep=tuple(documents.sweep))
+
+
+def read_settings(documents: Documents, source: str, above: Node | None = None) -> tuple[Config, Faults]:
+    """What the language alone tells of the config that these documents make, under `above`, and its faults."""
+    reader, config = _config(documents, source, None, above or Map(Place(_shown_as(source)), {}))
+    return config, reader.faults
 
 
 def kept_config(file: Path, content: bytes) -> Config:

@@ -3,20 +3,17 @@ language reads them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
 from tuner.choice import key_paths, keys_meant, nearest, settings_below
-from tuner.config.comparison import NOT_MEANING, moves_the_measure
-from tuner.config.load import SWEEP, Documents, read
-from tuner.config.loaded import Loaded
+from tuner.config.comparison import NOT_MEANING, SWEEP, moves_the_measure
 from tuner.config.reader import Reader
 from tuner.config.settings import Config
-from tuner.config.space import is_range
-from tuner.document.nodes import Items, Map, Node, Scalar, shown, to_plain
-from tuner.errors import ConfigError
+from tuner.config.space import is_range, range_in
+from tuner.document.nodes import Items, Map, Node, Place, Scalar, shown, to_plain
+from tuner.document.parsing import parse_value
 from tuner.options.metrics import column
 
 SPACE = f"{SWEEP}.space"
@@ -25,15 +22,19 @@ MOST_VALUES = 1000
 """Of one setting; a range has as many as one likes."""
 
 
-def entries(layers: Sequence[Node], reader: Reader) -> Iterator[tuple[str, Node]]:
+Meant = Callable[[str, Place, Node], str | None]
+"""The setting that was probably meant by one that there is not, from its key, its place and its values."""
+
+
+def entries(layers: Sequence[Node], reader: Reader, meant: Meant) -> Iterator[tuple[str, Node]]:
     """(dotted key, what it may be) of the spaces of all layers; an upper one comes later."""
     for layer in layers:
         space = layer.entries.get("space") if isinstance(layer, Map) else None
         if space is not None and isinstance(space[1], Map):
-            yield from _below(space[1], "", reader)
+            yield from _below(space[1], "", reader, meant)
 
 
-def _below(node: Map, prefix: str, reader: Reader) -> Iterator[tuple[str, Node]]:
+def _below(node: Map, prefix: str, reader: Reader, like: Meant) -> Iterator[tuple[str, Node]]:
     known = key_paths(Config)
     for key, (place, value) in node.entries.items():
         path = f"{prefix}{key}"
@@ -44,10 +45,10 @@ def _below(node: Map, prefix: str, reader: Reader) -> Iterator[tuple[str, Node]]
             told = "a choice is searched under its own key"
             reader.fault(place, f"{SPACE}.{path}", told, given=path, suggestion=path.removesuffix(".name"))
         elif isinstance(value, Map) and not is_range(value.entries):
-            yield from _below(value, f"{path}.", reader)
+            yield from _below(value, f"{path}.", reader, like)
         elif not meant or meant[0] not in known:
             reader.fault(place, f"{SPACE}.{path}", f"there is no setting {path}", given=path,
-                         suggestion=nearest(path, known))  # fmt: skip
+                         suggestion=like(path, place, value) or nearest(path, known))  # fmt: skip
         else:
             yield meant[0], value
 
@@ -79,7 +80,7 @@ def check_shape(key: str, node: Node, reader: Reader) -> None:
         return
     if not isinstance(node, Items) or not node.nodes:
         what = "an empty list" if isinstance(node, Items) else "one value"
-        given = f"[{shown(node)}, ...]" if isinstance(node, Scalar) else None
+        given = (range_in(node.text) or f"[{shown(node)}, ...]") if isinstance(node, Scalar) else None
         reader.fault(node.place, path, f"{what} is nothing to search in {key}", given=shown(node),
                      allowed="a list of values, or {low: ..., high: ...}", suggestion=given)  # fmt: skip
         return
@@ -93,8 +94,53 @@ def check_shape(key: str, node: Node, reader: Reader) -> None:
         if any(plain == other and type(plain) is type(other) for other in seen):
             reader.fault(item.place, path, f"{shown(item)} is there twice", given=shown(item))
         seen.append(plain)
+        _check_lists(key, item, reader)
         for inner, found in ranges(item, key):
             _check_range(inner, f"{SPACE}.{inner}", found, reader)
+
+
+def _check_lists(key: str, item: Node, reader: Reader) -> None:
+    """Faults a list of values where one value has a setting: there a range alone is searched."""
+    for name, (_, node) in item.entries.items() if isinstance(item, Map) and not is_range(item.entries) else ():
+        path = f"{key}.{name}"
+        if not isinstance(node, Items):
+            _check_lists(path, node, reader)
+        elif node.nodes and _is_values(path, node):
+            ends = [each for each in map(to_plain, node.nodes) if isinstance(each, int | float)]
+            is_range_too = len(set(ends)) == len(node.nodes) > 1 and not any(isinstance(each, bool) for each in ends)
+            fix = f"{{low: {min(ends):g}, high: {max(ends):g}}}" if is_range_too else None
+            told = f"inside a value only {{low: ..., high: ...}} is searched, and {path} takes no {shown(node)}"
+            allowed = f"a range, or one entry of {key} for each value"
+            reader.fault(node.place, f"{SPACE}.{path}", told, given=shown(node), allowed=allowed, suggestion=fix)
+
+
+def _is_values(key: str, node: Items) -> bool:
+    """Whether a list can only be meant as several values of a setting."""
+    is_listed = all(isinstance(each, Items) for each in node.nodes)
+    return bool(_types(key)) and (is_listed or "array" not in _types(key))
+
+
+def as_listed(key: str, text: str) -> str:
+    """The values of a setting on a command line, ``0.1,0.01``, ``[0.1, 0.01]`` or one range, in the language."""
+    only = _only(text)
+    return text if only is not None and is_several(key, text) else f"[{text}]"
+
+
+def is_several(key: str, text: str) -> bool:
+    """Whether what a command line gives to a setting can only be meant as several values, or a range of them."""
+    node, only = parse_value(f"[{text}]", Place(""))[0], _only(text)
+    path = (keys_meant(key, key_paths(Config)) or [key])[0]
+    if isinstance(only, Map):
+        return is_range(only.entries)
+    listed = only if only is not None else node
+    return isinstance(listed, Items) and bool(listed.nodes) and _is_values(path, listed)
+
+
+def _only(text: str) -> Map | Items | None:
+    """The one list or map that a text is; None of everything else."""
+    node, _ = parse_value(f"[{text}]", Place(""))
+    only = node.nodes[0] if isinstance(node, Items) and len(node.nodes) == 1 else None
+    return only if isinstance(only, Map | Items) else None
 
 
 def ranges(node: Node, key: str) -> Iterator[tuple[str, Map]]:
@@ -108,39 +154,43 @@ def ranges(node: Node, key: str) -> Iterator[tuple[str, Map]]:
 
 def _check_range(key: str, path: str, node: Map, reader: Reader) -> None:
     """Faults a range that is none."""
-    before = reader.faults.count
     entries = {name: value for name, (_, value) in node.entries.items()}
     for name, (place, _) in node.entries.items():
         if name not in RANGE_KEYS:
             reader.fault(place, f"{path}.{name}", f"a range has no {name}", given=name, allowed=", ".join(RANGE_KEYS),
                          suggestion=nearest(name, RANGE_KEYS))  # fmt: skip
-    numbers: dict[str, Any] = {name: to_plain(entries[name]) for name in ("low", "high") if name in entries}
-    for name in ("low", "high"):
-        value = numbers.get(name)
-        if name not in numbers:
-            reader.fault(node.place, path, f"{name} is missing", given=shown(node), allowed="{low: ..., high: ...}")
-        elif isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e300:
-            reader.fault(entries[name].place, f"{path}.{name}", f"expected a number, got {shown(entries[name])}")
-        elif _types(key) and not takes_numbers(key):
-            reader.fault(node.place, path, f"{key} takes no numbers", allowed="a list of values")
-            break
-        elif takes_whole(key) and not isinstance(value, int):
-            reader.fault(
-                entries[name].place, f"{path}.{name}", f"{key} takes whole numbers, not {shown(entries[name])}"
-            )
     log, points = (to_plain(entries[name]) if name in entries else None for name in ("log", "points"))
     if log not in (None, True, False):
         reader.fault(entries["log"].place, f"{path}.log", "expected true or false", given=shown(entries["log"]))
     if points is not None and (type(points) is not int or not 2 <= points <= MOST_VALUES):
         told = f"expected an integer from 2 to {MOST_VALUES}, got {shown(entries['points'])}"
         reader.fault(entries["points"].place, f"{path}.points", told)
-    if reader.faults.count > before:
-        return
-    low, high = numbers["low"], numbers["high"]
-    if not low < high:
-        reader.fault(node.place, path, f"low is {low} and high is {high}: low has to be below high", given=shown(node))
-    elif log and not low > 0:
-        reader.fault(entries["low"].place, f"{path}.low", f"a range in logarithms begins above 0, not at {low}")
+    ends = [_end_of(name, key, path, node, reader) for name in ("low", "high")]
+    if _types(key) and not takes_numbers(key):
+        reader.fault(node.place, path, f"{key} takes no numbers", allowed="a list of values")
+    elif None not in ends:
+        low, high = ends
+        if not low < high:
+            told = f"low is {low} and high is {high}: low has to be below high"
+            reader.fault(node.place, path, told, given=shown(node))
+        elif log is True and not low > 0:
+            reader.fault(entries["low"].place, f"{path}.low", f"a range in logarithms begins above 0, not at {low}")
+
+
+def _end_of(name: str, key: str, path: str, node: Map, reader: Reader) -> Any:
+    """The low or high of a range; None where it is none, which is then a fault."""
+    if name not in node.entries:
+        reader.fault(node.place, path, f"{name} is missing", given=shown(node), allowed="{low: ..., high: ...}")
+        return None
+    end = node.entries[name][1]
+    value = to_plain(end)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e300:
+        reader.fault(end.place, f"{path}.{name}", f"expected a number, got {shown(end)}")
+    elif takes_whole(key) and not isinstance(value, int):
+        reader.fault(end.place, f"{path}.{name}", f"{key} takes whole numbers, not {shown(end)}")
+    else:
+        return value
+    return None
 
 
 def inside(node: Node, key: str) -> Iterator[tuple[str, Map]]:
@@ -167,74 +217,3 @@ def takes_numbers(key: str) -> bool:
 def takes_whole(key: str) -> bool:
     """Whether a setting takes whole numbers alone."""
     return takes_numbers(key) and "number" not in _types(key)
-
-
-# ---- every value, read as the config language reads it ---------------------------------------------------------------
-
-
-def check_values(found: Mapping[str, Node], loaded: Loaded, documents: Documents, source: str, reader: Reader) -> None:
-    """Reads the config with each value of each setting, with the ends of each range, and with each value of a setting
-    under each of one above it; what it refuses, whatever another searched setting is, is told at the value's place
-    in the space."""
-
-    def refused(*layers: tuple[str, Node]) -> ConfigError | None:
-        whole = Map(layers[-1][1].place, {})
-        for at, each in layers:
-            whole = _put(whole, at.split("."), each)
-        opened = None if any(at.startswith("data.") for at, _ in layers) else loaded.dataset
-        try:
-            read(documents, source, above=whole, dataset=opened)
-        except ConfigError as error:
-            return error
-        return None
-
-    def look(*layers: tuple[str, Node]) -> None:
-        key, node = layers[-1]
-        error = refused(*layers)
-        others = ((other, each) for other in found if other not in dict(layers) for each in _tried(found[other]))
-        if error is None or not all(refused(other, *layers) for other in others):  # beside another one it is good
-            return
-        for fault in error.faults:
-            is_here = (fault.file, fault.line) == (node.place.file, node.place.line)
-            place = replace(node.place, column=fault.column, width=fault.width) if is_here else node.place
-            said = fault.message if is_here else f"{key} cannot be {shown(node)} here: {fault.message}"
-            told = {"given": fault.given, "allowed": fault.allowed, "suggestion": fault.suggestion}
-            reader.fault(place, f"{SPACE}.{key}", said, **told)
-
-    for key, values in found.items():
-        above = [other for other in found if key.startswith(f"{other}.")]
-        for node in _tried(values):
-            if not above:
-                look((key, node))
-            for other in above:
-                for outer in _tried(found[other]):
-                    look((other, outer), (key, node))
-
-
-def _tried(node: Node) -> list[Node]:
-    """The values of a setting, with both ends of each range."""
-    return [
-        _end(item, which)
-        for item in (node.nodes if isinstance(node, Items) else (node,))
-        for which in (("low", "high") if any(True for _ in ranges(item, "")) else ("low",))
-    ]
-
-
-def _end(node: Node, which: str) -> Node:
-    """The value with this end of each of its ranges."""
-    if isinstance(node, Map) and is_range(node.entries):
-        return node.entries[which][1]
-    if isinstance(node, Map):
-        return Map(node.place, {key: (place, _end(value, which)) for key, (place, value) in node.entries.items()})
-    return node
-
-
-def _put(whole: Map, keys: Sequence[str], node: Node) -> Map:
-    """The map with a value at the end of these keys; what stands on the way as a bare name becomes its map."""
-    key, *rest = keys
-    if rest:
-        there = whole.entries.get(key, (node.place, Map(node.place, {})))[1]
-        if isinstance(there, Scalar):
-            there = Map(there.place, {"name": (there.place, there)})
-        node = _put(there if isinstance(there, Map) else Map(node.place, {}), rest, node)
-    return Map(whole.place, {**whole.entries, key: (node.place, node)})

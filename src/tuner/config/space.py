@@ -7,6 +7,7 @@ values. A value that is a map may hold ranges of its own; they are parameters of
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -209,6 +210,17 @@ def space_of(plain: Mapping[str, Any], is_whole: Callable[[str], bool]) -> Space
         for key, values in plain.items()
     ]
     return Space(tuple(sorted(found, key=lambda each: each.key.count("."))))
+
+
+def range_in(text: str) -> str | None:
+    """``1e-4..1e-1 log``, as a command line has a range, in the language; None of another text."""
+    number = r"[-+0-9.eE]*[0-9.]"
+    found = re.fullmatch(rf"\s*({number}?)\s*\.\.\s*({number})((?:\s+(?:log|points\s*=\s*[0-9]+))*)\s*", text)
+    if found is None:
+        return None
+    low, high, more = found.groups()
+    points = re.search("[0-9]+", more)
+    return f"{{low: {low}, high: {high}{', log: true' * ('log' in more)}{f', points: {points[0]}' if points else ''}}}"
 
 
 def is_range(keys: Container[str]) -> bool:

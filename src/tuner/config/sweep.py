@@ -3,18 +3,22 @@ alone reads it; no run's config has it."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tuner.choice import nearest
-from tuner.config.load import SWEEP, documents_of, read, read_source
+from tuner.config.comparison import SWEEP
+from tuner.config.load import Documents, documents_of, read, read_settings, read_source
 from tuner.config.loaded import Loaded
 from tuner.config.reader import Reader
-from tuner.config.searched import SPACE, check_key, check_shape, check_values, entries, inside, ranges, takes_whole
-from tuner.config.space import Space, space_of
+from tuner.config.searched import SPACE, check_key, check_shape, entries, inside, is_several, ranges, takes_whole
+from tuner.config.settled import settled
+from tuner.config.space import Space, range_in, space_of
 from tuner.config.sweep_settings import Anything, Sweep
+from tuner.config.tried import Trial
 from tuner.document.nodes import Map, Node, Place, shown, to_plain
-from tuner.errors import ConfigError, Faults
+from tuner.errors import OVERRIDE, ConfigError, Fault, Faults
 from tuner.monitor import EPOCH
 from tuner.options.metrics import Column, column
 from tuner.options.pruners import Halving
@@ -52,13 +56,53 @@ def load_search(
     with every fault, each with its place in the space; NotFoundError where data is missing."""
     given = read_source(source)
     documents = documents_of(source, overrides, given, options)
-    loaded = read(documents, source, data=given)
-    top = Place("stdin" if source == "-" else source)
-    reader = Reader(Sweep, documents.sweep[-1].place if documents.sweep else top, Faults())
+    loaded, faults = _base(documents, source, given)
+    config = loaded.config if loaded else read_settings(documents, source)[0]
+    top = documents.sweep[-1].place if documents.sweep else Place("stdin" if source == "-" else source)
+    reader = Reader(Sweep, top, Faults())
     settings: Sweep = reader.section(Sweep, documents.sweep, SWEEP)
-    found = dict(entries(documents.sweep, reader))
-    metric = settings.metric or loaded.config.training.monitor
-    _check_metric(metric, loaded, reader)
+    trial = Trial(documents, source, loaded, reader)
+    open_still = settled(dict(entries(documents.sweep, reader, trial.meant)), documents, config, reader)
+    metric = settings.metric or config.training.monitor
+    if loaded:
+        _check_metric(metric, loaded, reader)
+    good = _good(open_still.found, metric, reader)
+    trial.check(good)
+    if not open_still.found and not reader.faults and not any(each.file == OVERRIDE for each in faults):
+        told = ": the command line sets " * bool(open_still.gone) + ", ".join(open_still.gone)
+        fix = "sweep.space in the file, --grid optimizer.lr=0.1,0.01 or --space 'optimizer.lr=1e-4..1e-1 log'"
+        reader.fault(reader.top, SPACE, f"there is nothing to search{told}", allowed=Anything.words, suggestion=fix)
+    space = space_of({key: to_plain(node) for key, node in good.items()}, takes_whole)
+    search = Search(settings, space, _planner(settings, space), metric, settings.trials)
+    if not reader.faults:
+        _check_search(search, open_still.found, reader, endless)
+    faults += reader.faults
+    if loaded is None or faults:
+        raise ConfigError(faults)
+    loaded = replace(loaded, notes=(*loaded.notes, *open_still.notes))
+    return loaded, replace(search, trials=space.size if search.planner == "grid" else search.trials)
+
+
+def _base(documents: Documents, source: str, given: bytes) -> tuple[Loaded | None, Faults]:
+    """The config that is searched around, or its faults: they are told with those of the space."""
+    try:
+        return read(documents, source, data=given), Faults()
+    except ConfigError as error:
+        return None, Faults(map(_searchable, error.found))
+
+
+def _searchable(fault: Fault) -> Fault:
+    """With how several values are written that the command line gives to one setting."""
+    key, _, values = fault.excerpt.partition("=")
+    option = "--space" if range_in(values) else "--grid" if is_several(key, values) else ""
+    if fault.file != OVERRIDE or fault.skipped or fault.column <= len(key) + 1 or not option:
+        return fault
+    fix = f"{option} {shlex.quote(fault.excerpt)} to search them"
+    return replace(fault, suggestion=f"{fault.suggestion}, or {fix}" if fault.suggestion else fix)
+
+
+def _good(found: Mapping[str, Node], metric: str, reader: Reader) -> dict[str, Node]:
+    """The settings of a space that may be searched by what is known of them alone."""
     good: dict[str, Node] = {}
     for key, node in found.items():
         before = reader.faults.count
@@ -66,17 +110,7 @@ def load_search(
         check_shape(key, node, reader)
         if reader.faults.count == before:
             good[key] = node
-    check_values(good, loaded, documents, source, reader)
-    if not found and not reader.faults:
-        fix = "sweep.space in the file, --grid optimizer.lr=0.1,0.01 or --space 'optimizer.lr=1e-4..1e-1 log'"
-        reader.fault(reader.top, SPACE, "there is nothing to search", allowed=Anything.words, suggestion=fix)
-    space = space_of({key: to_plain(node) for key, node in good.items()}, takes_whole)
-    search = Search(settings, space, _planner(settings, space), metric, settings.trials)
-    if not reader.faults:
-        _check_search(search, found, reader, endless)
-    if reader.faults:
-        raise ConfigError(reader.faults)
-    return loaded, replace(search, trials=space.size if search.planner == "grid" else search.trials)
+    return good
 
 
 def _planner(settings: Sweep, space: Space) -> str:
@@ -102,7 +136,7 @@ def _check_metric(metric: str, loaded: Loaded, reader: Reader) -> None:
     reader.fault(place, f"{SWEEP}.metric", said, given=metric, allowed=", ".join(allowed), suggestion=meant)
 
 
-def _check_search(search: Search, found: dict[str, Node], reader: Reader, endless: bool) -> None:
+def _check_search(search: Search, found: Mapping[str, Node], reader: Reader, endless: bool) -> None:
     """Faults settings of the sweep that exclude each other."""
     settings, space = search.settings, search.space
     if (twice := _set_twice(space)) is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from tuner.config import varied
@@ -13,8 +14,9 @@ from tuner.config.loaded import Loaded
 from tuner.config.varied import Key
 from tuner.durable.reading import json_bytes, read_json, shown
 from tuner.durable.writing import write_file
-from tuner.errors import NotFoundError, UsageError
+from tuner.errors import UsageError
 from tuner.opening import Request, Session, identified, look_up, make
+from tuner.runs.apart import apart
 from tuner.runs.creating import now
 from tuner.runs.files import CONFIG, ENDED
 from tuner.runs.find import group_command
@@ -65,12 +67,9 @@ class GroupSession(Session):
             what, asked = varied.words(there.varies), varied.words(self.varies)
             fix = f"Choose another name with --run; its own members are added with --{varied.column(there.varies)}s."
             raise UsageError(f"the runs in {shown(path)} differ in their {what}, not in their {asked}", fix=fix)
-        differences = self.identity.differences(there.identity)
-        if differences:
-            which = [f"{key} is {here}, there {there}" for key, here, there in differences if "hash" not in key]
-            fix = f"tuner diff {shown(path)} CONFIG says in what; or choose another name with --run."
-            another = f"identity: {'; '.join(which)}" if which else "config"
-            raise NotFoundError(f"{shown(path)} is a group of another {another}", fix=fix)
+        counting = partial(varied.shared, varies=self.varies)
+        if found := apart(path, "group", there.identity, self.identity, self.loaded, counting=counting):
+            raise found.error(by_folder=False)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from tuner.document.writing import flow, to_yaml
 from tuner.durable.reading import json_bytes, shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.opening import Request, Session, identified
+from tuner.runs.apart import Apart, apart
 from tuner.runs.creating import create_held, now
 from tuner.runs.files import CONFIG, ORIGINS, SOURCE
 from tuner.runs.folder import SWEEP, folders_in, is_sweep, number_of
@@ -98,7 +99,7 @@ def find(session: SweepSession) -> Path | None:
             return None  # create_held says what is wrong with it, if anything
         head = read_sweep(path)
         if differences := _differences(session, head):
-            raise NotFoundError(f"{shown(path)} is a sweep of another {differences}", fix="Choose another name.")
+            raise differences.error(by_folder=request.by_folder)
         _check_search(session, head)
         return path
     same = [head for head in _of_name(session) if not _differences(session, head)]
@@ -138,13 +139,9 @@ def _of_name(session: SweepSession) -> list[SweepHead]:
     return sorted(found, key=lambda head: head.created, reverse=True)
 
 
-def _differences(session: SweepSession, head: SweepHead) -> str:
-    """In what the sweep of `head` is another: "" where it is the same."""
-    found = session.identity.differences(head.identity)
-    if any(key == "config_hash" for key, *_ in found):
-        return "config"
-    told = "; ".join(f"{key} is {here}, there {there}" for key, here, there in found)
-    return f"identity: {told}" if told else ""
+def _differences(session: SweepSession, head: SweepHead) -> Apart:
+    """In what the sweep of `head` is another."""
+    return apart(head.path, "sweep", head.identity, session.identity, session.loaded)
 
 
 def _check_search(session: SweepSession, head: SweepHead) -> None:
@@ -176,11 +173,12 @@ def _told(space: Mapping[str, Any], key: str) -> str:
 
 
 def _why_new(session: SweepSession) -> tuple[str, ...]:
-    """Why a new sweep begins, where there is one of the same config under another identity."""
+    """Why a new sweep begins, where the newest of its name is one of the same config under another identity, or of one
+    that is not much different."""
     if session.request.again or session.request.run_name:
         return ()
     for head in _of_name(session)[:1]:
         differences = _differences(session, head)
-        if differences.startswith("identity"):
-            return (f"{head.path.name} was begun under another {differences}; this is a new sweep",)
+        if len(differences.settings or ()) <= 2:
+            return (f"{head.path.name} {differences}; this is a new sweep",)
     return ()

@@ -56,6 +56,9 @@ class TableFile:
     Raises NotFoundError, here and while it is read, where the file is missing, damaged or no table.
     """
 
+    gap = ""
+    """How a missing value is given, where that is not a cell."""
+
     def __init__(self, path: Path, settings: Any) -> None:
         self.path, self.dialect, self.missing, self._open = path, None, settings.missing, ExitStack()
         with ExitStack() as opened, self.understood():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tuner.data.tabular.cells import cleaned, days, numbers, texts
 from tuner.data.tabular.dialect import Dialect
 from tuner.data.tabular.facts import Facts
 from tuner.data.tabular.looking import look
-from tuner.errors import NotFoundError, UsageError
+from tuner.errors import NotFoundError, TunerError, UsageError
 from tuner.figures import some
 
 __all__ = ["look", "raw_of", "read", "rows_of"]
@@ -76,38 +77,82 @@ def rows_of(
     return Rows(x, y, {name: block.cells(name).to_list() for name in beside if name in table.names}, block.lines)
 
 
+Odd = tuple[int, str]
+"""Where a cell stands that is no number or date, and what it holds."""
+
+
 def values(block: Block, column: Column, table: TableFile) -> Array:
     """A column's cells as they are stored. Raises NotFoundError for a cell that is no number or date, or not a finite
     one, in a column of them."""
-
-    def parsed(cells: pl.Series) -> pl.Series:
-        return days(cells, column.form) if column.kind == "date" else numbers(cells, table.dialect)
-
-    cells = block.frame[column.name]
-    has_codes = bool(parsed(pl.Series([*block.missing], dtype=pl.String)).is_finite().any())  # -999 for none
-    if cells.dtype != pl.String or column.kind == "date" or has_codes:
-        cells = block.cells(column.name)
     if column.kind in ("category", "boolean"):
+        cells = block.frame[column.name]
+        has_gaps = cells.dtype != pl.String or _has_codes(block, column, table)
+        cells = block.cells(column.name) if has_gaps else cells
         return codes(cells, column, block.missing, table.dialect)
-    wide = parsed(cells).to_numpy()  # of float64, NaN for null
-    if not (plain := np.isfinite(wide)).all():
-        # only what is no number as it stands is cleaned: cleaning takes as long as all the rest
-        odd = np.flatnonzero(~plain)
-        told = cleaned(cells.gather(odd).to_frame(), block.missing).to_series()
-        again = parsed(told).to_numpy()
-        if bad := (told.is_not_null() & ~pl.Series(np.isfinite(again))).arg_true().to_list():
-            wanted = f"date like {column.form}" if column.kind == "date" else "finite number"
-            line, text = block.lines[odd[bad[0]]], str(told[bad[0]])[:60]
-            what = f"line {line:,}, column {column.name!r}: {text!r} is no {wanted}"
-            fix = f"mend it, add it to data.missing, or say what data.columns: {{{column.name}: ...}} is"
-            raise table.wrong(what, fix)
-        wide = wide.copy()
-        wide[odd] = again
+    wide, odd = _wide(block, column, table)
+    if odd:
+        fix = f"mend it, add it to data.missing, or say what data.columns: {{{column.name}: ...}} is"
+        raise table.wrong(_told(column, odd[0]), fix)
     with np.errstate(over="ignore"):
         array: Array = wide.astype(np.float32)
     if np.isinf(array).any():
         raise table.wrong(f"column {column.name!r} has numbers beyond 3.4e38, which float32 cannot hold")
     return array
+
+
+def _parsed(cells: pl.Series, column: Column, table: TableFile) -> pl.Series:
+    return days(cells, column.form) if column.kind == "date" else numbers(cells, table.dialect)
+
+
+def _has_codes(block: Block, column: Column, table: TableFile) -> bool:
+    """Whether what stands for a missing value can be read as one: -999 for none."""
+    return bool(_parsed(pl.Series([*block.missing], dtype=pl.String), column, table).is_finite().any())
+
+
+def _wide(block: Block, column: Column, table: TableFile) -> tuple[Array, list[Odd]]:
+    """A column's numbers or dates as float64, NaN where missing, and the cells that are neither."""
+    cells = block.frame[column.name]
+    if cells.dtype != pl.String or column.kind == "date" or _has_codes(block, column, table):
+        cells = block.cells(column.name)
+    wide: Array = _parsed(cells, column, table).to_numpy()
+    if (plain := np.isfinite(wide)).all():
+        return wide, []
+    # only what is no number as it stands is cleaned: cleaning takes as long as all the rest
+    odd = np.flatnonzero(~plain)
+    told = cleaned(cells.gather(odd).to_frame(), block.missing).to_series()
+    again = _parsed(told, column, table).to_numpy()
+    bad = (told.is_not_null() & ~pl.Series(np.isfinite(again))).arg_true().to_list()
+    wide = wide.copy()
+    wide[odd] = again
+    return wide, [(int(block.lines[odd[at]]), str(told[at])) for at in bad]
+
+
+def _told(column: Column, odd: Odd, count: int = 1) -> str:
+    line, text = odd
+    wanted = f"date like {column.form}" if column.kind == "date" else "finite number"
+    more = f", and {count - 1:,} more" if count > 1 else ""
+    return f"line {line:,}, column {column.name!r}: {text[:60]!r} is no {wanted}{more}"
+
+
+def unread(table: Any, blocks: Iterable[Block], columns: Sequence[Column]) -> TunerError | None:
+    """The error that tells of all cells in these blocks that are no numbers or dates, for rows that a trained run is to
+    answer for: what a cell means is settled. None where there are none."""
+    first: dict[str, Odd] = {}
+    counts: Counter[str] = Counter()
+    missing: Collection[str] = ()
+    rows, kinds = 0, {column.name: column for column in columns if column.kind not in ("category", "boolean")}
+    for block in blocks:
+        found = {name: odd for name, column in kinds.items() if (odd := _wide(block, column, table)[1])}
+        first = {name: odd[0] for name, odd in found.items()} | first
+        counts.update({name: len(odd) for name, odd in found.items()})
+        rows += len({line for odd in found.values() for line, _ in odd})
+        missing = block.missing
+    names = sorted(filter(first.get, kinds), key=lambda name: first[name][0])
+    told = [_told(kinds[name], first[name], counts[name]) for name in names]
+    told += [f"{rows:,} rows cannot be read"] * (rows > 1)
+    gap = table.gap or ("leave them empty" if "" in missing else f"write {next(iter(missing), '')}")
+    fix = f"Mend these cells{f', or {gap}: a row is answered for without them' * bool(missing)}."
+    return table.wrong("; ".join(told), fix) if told else None
 
 
 def codes(cells: pl.Series, column: Column, missing: Collection[str], dialect: Dialect | None) -> Array:
@@ -139,6 +184,7 @@ class Given:
 
     names: list[str]
     dialect: None = None
+    gap: str = "give None"
 
     def wrong(self, message: str, fix: str = "") -> UsageError:
         return UsageError(f"the rows given: {message.replace('line ', 'row ')}", fix=fix)
@@ -154,7 +200,10 @@ def stored(columns: Sequence[Column], data: Mapping[str, list[Any]], missing: Se
     except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
         raise table.wrong(str(error).partition("\n")[0]) from None
     block = Block(frame, missing, np.arange(1, len(frame) + 1))
-    return np.stack([values(block, column, table) for column in columns], axis=1)
+    try:
+        return np.stack([values(block, column, table) for column in columns], axis=1)
+    except UsageError as error:
+        raise unread(table, [block], columns) or error from None
 
 
 def read_all(

@@ -17,7 +17,6 @@ import pytest
 from sweeping import SWEEP, searching, sweep
 
 import tuner
-from tuner.cli import commands
 from tuner.durable.reading import json_bytes
 from tuner.errors import NotFoundError, UsageError
 from tuner.events import TrialEnded
@@ -76,21 +75,6 @@ def copied(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     shutil.copytree(trained, tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
     return tmp_path / "here"
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
-    """`tuner` in this process: exit code, stdout, stderr."""
-
-    def said(*words: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["tuner", *words])
-        monkeypatch.setenv("COLUMNS", "200")
-        capsys.readouterr()
-        code = commands.run()
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return said
 
 
 def data(said: Said) -> Any:

@@ -93,7 +93,7 @@ class Options:
 @dataclass(frozen=True)
 class Asked:
     """What was asked for on the command line, the config and the space read and checked. `overrides` are of the config,
-    `settings` what the options stand for."""
+    `settings` what the options stand for, `budget` is in seconds."""
 
     source: str
     overrides: tuple[str, ...]
@@ -103,11 +103,7 @@ class Asked:
     request: Request
     options: Options
     manner: Manner
-
-    @property
-    def budget(self) -> float | None:
-        """In seconds."""
-        return None if self.options.budget is None else seconds(self.options.budget)
+    budget: float | None
 
     def tell(self, data: Mapping[str, Any]) -> None:
         """A line of --json."""
@@ -139,15 +135,16 @@ def sweep(
     began = time.monotonic()
     options.check()
     source, runs_dir, run = found_source(expanded(config), manner.runs_dir, options.run)
-    limit = None if options.max_time is None else seconds(options.max_time)
-    endless = options.budget is not None or limit is not None
+    limit = None if options.max_time is None else seconds(options.max_time, "--max-time")
+    budget = None if options.budget is None else seconds(options.budget, "--budget")
+    endless = budget is not None or limit is not None
     settings = options.settings
     loaded, search = load_search(source, overrides, settings, endless=endless)
     if search.trials is not None and search.trials > MANY and not (options.yes or options.dry_run):
         fix = "--yes trains them; --planner random --trials 40 some of them."
         raise UsageError(f"these are {search.trials:,} trials", fix=fix)
     request = Request(runs_dir, run, options.again, manner.wait, command_line())
-    asked = Asked(source, tuple(overrides), settings, loaded, search, request, options, manner)
+    asked = Asked(source, tuple(overrides), settings, loaded, search, request, options, manner, budget)
     sweeping = import_module("tuner.cli.sweeping")  # what help and mistakes do not need
     if options.dry_run:
         raise typer.Exit(sweeping.dry(asked))

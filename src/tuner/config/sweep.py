@@ -3,7 +3,7 @@ alone reads it; no run's config has it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tuner.choice import nearest
@@ -11,7 +11,7 @@ from tuner.config.load import SWEEP, documents_of, read, read_source
 from tuner.config.loaded import Loaded
 from tuner.config.reader import Reader
 from tuner.config.searched import SPACE, check_key, check_shape, check_values, entries, inside, ranges, takes_whole
-from tuner.config.space import Space, space_of
+from tuner.config.space import Point, Space, space_of
 from tuner.config.sweep_settings import Anything, Sweep
 from tuner.document.nodes import Map, Node, Place, shown, to_plain
 from tuner.errors import ConfigError, Faults
@@ -43,6 +43,14 @@ class Search:
     def is_by_result(self) -> bool:
         """Whether what comes next depends on what came before, so that generations follow each other."""
         return self.planner == "tpe" or isinstance(self.settings.prune, Halving)
+
+    def wanted(self, before: Iterable[Point] = ()) -> int | None:
+        """How many trials there are to be, with those that are there at points `before`: no more than the space has
+        points, and those that lie outside of it, for it was another one then."""
+        if self.planner == "grid" or (count := self.space.count) is None:
+            return self.trials
+        most = count + sum(not self.space.has(point) for point in before)
+        return most if self.trials is None else min(self.trials, most)
 
 
 def load_search(

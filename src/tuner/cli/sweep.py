@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -29,7 +29,7 @@ from tuner.runs.files import CONFIG as CONFIG_FILE
 from tuner.runs.find import instead_of_config
 from tuner.runs.folder import SWEEP as SWEEP_FILE
 from tuner.runs.folder import is_sweep
-from tuner.runs.sweep import trial_folder
+from tuner.runs.sweep import read_sweep, trial_folder
 from tuner.shipped import check_target, find_config
 from tuner.stopping import StopRequests
 
@@ -122,10 +122,10 @@ def sweep(
 ) -> None:
     """\b
     tuner sweep my.yaml --grid optimizer.lr=1e-4,1e-3,1e-2 --grid model.dropout=0,0.3
-    tuner sweep my.yaml --space 'optimizer.lr=1e-4..1e-1 log' --trials 40
+    tuner sweep my.yaml --run wide --space 'optimizer.lr=1e-4..1e-1 log' --trials 40
     tuner sweep my.yaml                         the file says what under `sweep:`
     tuner sweep my.yaml --budget 60h            as many trials as there is time for, and the verdict
-    tuner sweep runs/my-3                       goes on; several at once share its trials
+    tuner sweep runs/wide                       goes on; several at once share its trials
     best=$(tuner sweep my.yaml -q) && tuner show "$best"
 
     The best of a search is better than it is: it and the config as it was are trained with other seeds, and compared on
@@ -136,7 +136,7 @@ def sweep(
     options.check()
     source, runs_dir, run = found_source(expanded(config), manner.runs_dir, options.run)
     limit = None if options.max_time is None else seconds(options.max_time, "--max-time")
-    budget = None if options.budget is None else seconds(options.budget, "--budget")
+    budget = asked_budget(options, overrides, runs_dir / run if run and options.run is None else None)
     endless = budget is not None or limit is not None
     settings = options.settings
     loaded, search = load_search(source, overrides, settings, endless=endless)
@@ -150,6 +150,15 @@ def sweep(
         raise typer.Exit(sweeping.dry(asked))
     with StopRequests(limit) as stop:
         raise typer.Exit(sweeping.searched(asked, stop, began))
+
+
+def asked_budget(options: Options, overrides: Sequence[str], path: Path | None) -> float | None:
+    """The time for a search in seconds: for the sweep that `path` names that of before, where nothing else says when it
+    ends. Raises UsageError, NotFoundError."""
+    if options.budget is not None:
+        return seconds(options.budget, "--budget")
+    is_counted = options.trials is not None or any(each.partition("=")[0] == "sweep.trials" for each in overrides)
+    return None if path is None or is_counted else read_sweep(path).budget
 
 
 def is_written(file: Path) -> bool:
@@ -169,7 +178,7 @@ def found_source(config: str, runs_dir: Path, run: str | None) -> tuple[str, Pat
         if run is None and is_sweep(place):
             path = place if place.name not in ("", ".", "..") else place.resolve()
             return str(path / CONFIG_FILE), path.parent, path.name
-        if (place / CONFIG_FILE).is_file() and (place / trial_folder(0)).is_dir():
+        if not is_sweep(place) and (place / CONFIG_FILE).is_file() and (place / trial_folder(0)).is_dir():
             fix = "Put it back: a sweep is what it says, and its trials lie there."
             raise NotFoundError(f"{shown(place / SWEEP_FILE)} is missing", fix=fix)
     try:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tuner.answer import Cell, Column
 from tuner.config.space import Range
+from tuner.errors import STOPPED
 from tuner.events import (
     Ended,
     EpochDone,
@@ -103,7 +104,7 @@ class ConfirmView:
 
     def __init__(self, talk: Talk, names: Mapping[int | None, str], seeds: int, metric: str) -> None:
         self._talk, self._names, self._metric = talk, names, column(metric).name
-        self._members = len(names) * seeds
+        self._seeds, self._members = seeds, len(names) * seeds
         self._values: dict[int | None, list[float]] = {}
         self._done = 0
         self._talk.bar(self._where)
@@ -118,8 +119,11 @@ class ConfirmView:
             case MemberTold(event=Failed() as failed):
                 self._done += 1
                 say(self._talk, [("failed", f"{self._names[at]}: {failed.message}")])
-            case Ended():
-                self._talk.line(f"{self._names[at]}: {self._told(self._values.get(at, []))}")
+            case Ended(status=status):
+                code, values = int(status["exit_code"]), self._values.get(at, [])
+                is_stopped = code == STOPPED or code > 128
+                told = f"stopped, {len(values)} of {plural(self._seeds, 'seed')}" if is_stopped else self._told(values)
+                self._talk.line(f"{self._names[at]}: {told}")
 
     def end(self) -> None:
         self._talk.bar(None)

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -75,6 +76,23 @@ def workplace(tmp_path: Path) -> Iterator[Workplace]:
     folder = Path(tempfile.mkdtemp(dir=memory)) if os.access(memory, os.W_OK) else tmp_path
     yield Workplace(folder)
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+    """`tuner` in this process: exit code, stdout, stderr."""
+
+    from tuner.cli import commands
+
+    def said(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["tuner", *words])
+        monkeypatch.setenv("COLUMNS", "200")
+        capsys.readouterr()
+        code = commands.run()
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return said
 
 
 @pytest.fixture(scope="module")

@@ -73,6 +73,13 @@ class TestRequests:
             os.kill(os.getpid(), signal.SIGUSR1)
             assert stop.asked == Stop("SIGUSR1")
 
+    def test_what_is_saved_inside_of_something_leaves_that_to_be_saved(self) -> None:
+        with StopRequests() as stop, stop.listening():
+            with stop.listening():
+                pass
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert stop.asked == Stop("SIGTERM", signal.SIGTERM)
+
     @pytest.mark.parametrize("first", [signal.SIGUSR1, signal.SIGHUP])
     def test_the_first_deadly_one_is_what_the_process_dies_of(self, first: signal.Signals) -> None:
         with StopRequests() as stop:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,34 @@ def test_a_folder_goes_on_as_itself_and_what_to_type_for_another_is_told(workpla
     assert command(folder, "runs/my-1", "--again", "-q").returncode == 0
     assert command(folder, "runs/my-1/config.yaml", "-q").returncode == 0  # its own: it goes on
     assert sorted(path.name for path in (folder / "runs").iterdir() if path.is_dir()) == ["my-1", "my-2", "other"]
+
+
+OPTIONS = {
+    "--grid": "lr", "--space": "lr=1..x", "--trials": "many", "--planner": "bayes", "--metric": "val_r2",
+    "--run": "a/b", "--retry": "all", "--budget": "2x", "--max-time": "soon", "--write": "none/best.yaml",
+    "--wait": "2x",
+}  # fmt: skip
+"""For each option a value that it does not take."""
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_no_option_is_read_when_the_folder_is_there_already(
+    workplace: Any, say: Any, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    """Also a dry run refuses what the training will refuse."""
+    (workplace.folder / "my.yaml").write_text(CONFIG)
+    monkeypatch.chdir(workplace.folder)
+    for dry in ((), ("--dry-run",)):
+        code, out, err = say("sweep", "my.yaml", *GRID, option, OPTIONS[option], *dry)
+        assert (code, out, OPTIONS[option].split("/")[0] in err) == (2, "", True), err
+        assert not (workplace.folder / "runs").exists()
+
+
+def test_every_option_with_a_value_is_tried() -> None:
+    from tuner.cli.sweep import Options
+
+    taking = {f"--{field.name.replace('_', '-')}" for field in fields(Options) if field.type.find("bool") < 0}
+    assert {*taking, "--wait"} == set(OPTIONS)
 
 
 def test_train_says_that_a_sweep_is_none_of_its_business(workplace: Any) -> None:

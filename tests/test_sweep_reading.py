@@ -17,7 +17,6 @@ import pytest
 from sweeping import SWEEP, searching, sweep
 
 import tuner
-from tuner.cli import commands
 from tuner.durable.reading import json_bytes
 from tuner.errors import NotFoundError, UsageError
 from tuner.events import TrialEnded
@@ -76,21 +75,6 @@ def copied(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     shutil.copytree(trained, tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
     return tmp_path / "here"
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
-    """`tuner` in this process: exit code, stdout, stderr."""
-
-    def said(*words: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["tuner", *words])
-        monkeypatch.setenv("COLUMNS", "200")
-        capsys.readouterr()
-        code = commands.run()
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return said
 
 
 def data(said: Said) -> Any:
@@ -154,11 +138,11 @@ def test_runs_has_a_row_a_sweep_with_its_best_trial(place: Path, say: Callable[.
     rows = {row["run"]: row for row in data(say("runs", "--json"))["runs"]}
     assert list(rows) == ["runs/half-1", "runs/bad-1", "runs/c-1"]
     row, first = rows["runs/c-1"], read_trials(place / "runs/c-1").best[0]
-    assert (row["state"], row["best_trial"]) == ("2 finished, 10 pruned", f"runs/c-1/{best(place)}")
+    assert (row["state"], row["best_trial"]) == ("over: 2 finished, 10 pruned", f"runs/c-1/{best(place)}")
     assert row["trials"] == {"finished": 2, "pruned": 10}
     assert row["best"]["val_loss"] == first.value
     assert row["changed"]["optimizer.lr"] == first.trial.values["optimizer.lr"]
-    assert rows["runs/bad-1"]["state"] == "6 finished, 3 diverged, 3 failed"
+    assert rows["runs/bad-1"]["state"] == "over: 6 finished, 3 diverged, 3 failed"
     assert rows["runs/half-1"]["trials"] == {"finished": 1, "not begun": 11}
     _, out, _ = say("runs")
     assert out.splitlines()[0].split()[:6] == ["run", "when", "(UTC)", "state", "trials", "changed"]
@@ -206,7 +190,7 @@ def test_show_tells_what_is_best_what_matters_and_whether_it_is_sure(place: Path
     code, out, _ = say("show", "c-1")
     lines = out.splitlines()
     assert (code, lines[0]) == (0, "sweep   runs/c-1, 12 trials by tpe, pruned by halving")
-    assert lines[1] == "state   2 finished, 10 pruned"
+    assert lines[1] == "state   over: 2 finished, 10 pruned"
     assert lines[2] == "search  lowest val_loss over optimizer, optimizer.lr"
     assert f"trial {first.number}: {' '.join(first.trial.overrides)}" in lines[3]
     assert "the best 10 of 12 trials" in lines
@@ -275,7 +259,7 @@ def test_what_is_damaged_is_told_and_the_rest_is_shown(copied: Path, say: Callab
     assert (code, told["trials"], told["verdict"]) == (0, {"finished": 2, "pruned": 9, "damaged": 1}, None)
     assert err.count("status.json") == 2
     _, out, _ = say("runs")
-    assert "2 finished, 9 pruned, 1 damaged" in out
+    assert "over: 2 finished, 9 pruned, 1 damaged" in out
 
 
 def test_the_effects_are_a_picture_kept_and_in_html(place: Path, say: Callable[..., Said], tmp_path: Path) -> None:
@@ -420,6 +404,11 @@ RANGE = {"low": 1e-4, "high": 1e-2, "log": True}
         ({"model.dropout": {"low": 0, "high": 0.9, "points": 4}}, {"model.dropout": 0.9}, []),
         ({"optimizer.lr": [0.01, 0.1, 0.001]}, {"optimizer.lr": "0.1"},
          [("optimizer.lr", False, "--space 'optimizer.lr=0.01, 0.1, 0.001, 1.0'")]),
+        ({"optimizer.lr": [0.001, 0.9]}, {"optimizer.lr": "0.9"},
+         [("optimizer.lr", False, "--space 'optimizer.lr=0.001, 0.9, 9.0'")]),  # a factor of ten at most
+        ({"optimizer.lr": [0.001, 1e30]}, {"optimizer.lr": "1e+30"},
+         [("optimizer.lr", False, "--space 'optimizer.lr=0.001, 1e+30, 1e+31'")]),
+        ({"optimizer.lr": {"low": 1e-4, "high": 1e6, "log": True, "points": 3}}, {"optimizer.lr": 1e-4}, []),
         ({"model.hidden": [[8], [16]]}, {"model.hidden": "[16]"}, []),
         ({"optimizer": ["adam", {"name": "sgd", "momentum": {"low": 0, "high": 0.5}}]},
          {"optimizer": "sgd", "optimizer.momentum": 0.5},

@@ -438,6 +438,35 @@ def test_a_space_of_few_points_is_tried_once_each_and_then_at_its_end(planner: s
     assert plan(planner, space, 0, range(6, 10), known(6), "down") == []
 
 
+def test_of_many_whole_numbers_the_last_ones_come_too() -> None:
+    space = space_of({"training.batch_size": {"low": 1, "high": 400, "log": True}}, takes_whole)
+    before = {at: ({"training.batch_size": at + 1}, Progress(1, "finished", [0.1])) for at in range(398)}
+    found = plan("random", space, 0, range(398, 410), before, "down")
+    assert sorted(point["training.batch_size"] for point in found) == [399, 400]
+
+
+@given(st.randoms())
+def test_every_point_that_can_be_drawn_is_counted_and_in_the_space(chance: random.Random) -> None:
+    low = chance.randint(1, 9)
+    plain: dict[str, Any] = {
+        "training.batch_size": {"low": low, "high": low + chance.randint(1, 3), "points": 2},
+        "model.hidden": [[8], [16]][: chance.randint(1, 2)],
+        "scheduler": ["none", {"name": "step", "step_size": {"low": 1, "high": chance.randint(2, 4)}}],
+    }
+    space = space_of(plain, takes_whole)
+    every = [tuple(sorted(point.items())) for point in space.every()]
+    drawn = {tuple(sorted(space.chosen(Drawn(f"{at}")).items())) for at in range(60)}
+    assert (len(every), len(set(every)), drawn <= set(every)) == (space.count, space.count, True)
+    assert all(space.has(dict(point)) for point in every)
+    assert not space.has({}) and not space.has({**dict(every[0]), "training.batch_size": low - 1})
+    assert not space.has(dict(every[0][1:]))
+
+
+def test_there_is_no_end_of_a_space_with_a_range_of_numbers() -> None:
+    assert SPACE.count is None
+    assert space_of({"optimizer.lr": {"low": 0.1, "high": 0.2, "points": 2}}, takes_whole).count is None
+
+
 # ---- halving ---------------------------------------------------------------------------------------------------------
 
 

@@ -57,6 +57,7 @@ class StopRequests:
         self._interrupted = float("-inf")
         self._before: dict[signal.Signals, object] = {}
         self._enough: Callable[[], bool] = bool
+        self._listening = 0
         self.before_dying: Callable[[], None] | None = None
 
     @property
@@ -108,12 +109,15 @@ class StopRequests:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """`listen`, then `rest`."""
+        """`listen`, then `rest`; within another such block that one goes on."""
         self.listen()
+        self._listening += 1
         try:
             yield
         finally:
-            self.rest()
+            self._listening -= 1
+            if not self._listening:
+                self.rest()
 
     def rest(self) -> None:
         """What there was to save is saved."""

@@ -54,12 +54,18 @@ class Here:
 
 
 def searching(
-    file: Path, runs: Path, *overrides: str, stop: Any = None, extend: bool = False, **request: Any
+    file: Path,
+    runs: Path,
+    *overrides: str,
+    stop: Any = None,
+    extend: bool = False,
+    budget: float | None = None,
+    **request: Any,
 ) -> Searching:
     """A sweep that is to go on, in this process."""
     loaded, search = load_search(str(file), overrides, {}, endless=True)
     asked = Request(runs, argv=("tuner", "sweep", "c.yaml"), **request)
-    session = open_sweep(str(file), overrides, {}, loaded, search, asked, extend=extend)
+    session = open_sweep(str(file), overrides, {}, loaded, search, asked, extend=extend, budget=budget)
     return Searching(session, stop or StopRequests(), Here())
 
 

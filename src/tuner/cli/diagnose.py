@@ -66,7 +66,7 @@ def diagnose(
     as_table = form in ("csv", "latex")
     found = ask("diagnose", references, runs_dir, fail_on=fail_on, write=to, png=png, as_table=as_table)
     talks = form not in ("quiet", "json")
-    with StopRequests(None if max_time is None else seconds(max_time)) as stop:
+    with StopRequests(None if max_time is None else seconds(max_time, "--max-time")) as stop:
         try:
             found = with_tests(found, references[0], runs_dir, stop, talks) if probe else found
             return with_verdict(found, references[0], runs_dir, rounds, stop, write, talks) if verify else found

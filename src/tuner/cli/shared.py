@@ -19,6 +19,7 @@ from typer import Argument, Option
 
 from tuner import asks
 from tuner.answer import Answer, Chart, Note
+from tuner.durable.reading import shown
 from tuner.errors import TunerError, UsageError
 from tuner.paths import path_of
 from tuner.render import forms
@@ -58,11 +59,12 @@ RunsArgument = Annotated[
 Wait = Annotated[str, Option(metavar="TIME", help="Wait this long for another process to release the run: 30m, 90s.")]
 
 
-def seconds(text: str) -> float:
-    """A length of time in seconds: ``90``, ``90s``, ``30m``, ``1h30m``, ``2d``. Raises UsageError."""
+def seconds(text: str, option: str) -> float:
+    """A length of time that an option was given, in seconds: ``90``, ``90s``, ``30m``, ``1h30m``, ``2d``. Raises
+    UsageError."""
     units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?|([0-9]+(\.[0-9]+)?[smhd])+", text) is None:
-        raise UsageError(f"{text} is no length of time", fix="90s, 30m, 2h and 1h30m are some")
+        raise UsageError(f"{option} {shown(text)} is no length of time", fix="90s, 30m, 2h and 1h30m are some")
     return sum(float(amount) * units[unit] for amount, unit in re.findall(r"([0-9.]+)([smhd]?)", text))
 
 
@@ -116,7 +118,7 @@ def training(command: Callable[..., None]) -> Callable[..., Any]:
     @functools.wraps(command)
     def shown(**given: Any) -> None:
         wait, *others = (given.pop(name) for name in flags)
-        command(**given, manner=Manner(seconds(wait), *others))
+        command(**given, manner=Manner(seconds(wait, "--wait"), *others))
 
     return _with_options(shown, flags, instead="manner")
 

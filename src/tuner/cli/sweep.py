@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -30,7 +30,7 @@ from tuner.runs.files import CONFIG as CONFIG_FILE
 from tuner.runs.find import instead_of_config
 from tuner.runs.folder import SWEEP as SWEEP_FILE
 from tuner.runs.folder import is_sweep
-from tuner.runs.sweep import trial_folder
+from tuner.runs.sweep import read_sweep, trial_folder
 from tuner.shipped import check_target, find_config
 from tuner.stopping import StopRequests
 
@@ -94,7 +94,7 @@ class Options:
 @dataclass(frozen=True)
 class Asked:
     """What was asked for on the command line, the config and the space read and checked. `overrides` are of the config,
-    `settings` what the options stand for."""
+    `settings` what the options stand for, `budget` is in seconds."""
 
     source: str
     overrides: tuple[str, ...]
@@ -104,11 +104,7 @@ class Asked:
     request: Request
     options: Options
     manner: Manner
-
-    @property
-    def budget(self) -> float | None:
-        """In seconds."""
-        return None if self.options.budget is None else seconds(self.options.budget)
+    budget: float | None
 
     def tell(self, data: Mapping[str, Any]) -> None:
         """A line of --json."""
@@ -127,10 +123,10 @@ def sweep(
 ) -> None:
     """\b
     tuner sweep my.yaml --grid optimizer.lr=1e-4,1e-3,1e-2 --grid model.dropout=0,0.3
-    tuner sweep my.yaml --space 'optimizer.lr=1e-4..1e-1 log' --trials 40
+    tuner sweep my.yaml --run wide --space 'optimizer.lr=1e-4..1e-1 log' --trials 40
     tuner sweep my.yaml                         the file says what under `sweep:`
     tuner sweep my.yaml --budget 60h            as many trials as there is time for, and the verdict
-    tuner sweep runs/my-3                       goes on; several at once share its trials
+    tuner sweep runs/wide                       goes on; several at once share its trials
     best=$(tuner sweep my.yaml -q) && tuner show "$best"
 
     The best of a search is better than it is: it and the config as it was are trained with other seeds, and compared on
@@ -140,8 +136,9 @@ def sweep(
     began = time.monotonic()
     options.check()
     source, runs_dir, run = found_source(expanded(config), manner.runs_dir, options)
-    limit = None if options.max_time is None else seconds(options.max_time)
-    endless = options.budget is not None or limit is not None
+    limit = None if options.max_time is None else seconds(options.max_time, "--max-time")
+    budget = asked_budget(options, overrides, runs_dir / run if run and options.run is None else None)
+    endless = budget is not None or limit is not None
     settings = options.settings
     loaded, search = load_search(source, overrides, settings, endless=endless)
     if search.trials is not None and search.trials > MANY and not (options.yes or options.dry_run):
@@ -149,12 +146,21 @@ def sweep(
         raise UsageError(f"these are {search.trials:,} trials", fix=fix)
     by_folder = run is not None and options.run is None
     request = Request(runs_dir, run, options.again, manner.wait, command_line(), by_folder=by_folder)
-    asked = Asked(source, tuple(overrides), settings, loaded, search, request, options, manner)
+    asked = Asked(source, tuple(overrides), settings, loaded, search, request, options, manner, budget)
     sweeping = import_module("tuner.cli.sweeping")  # what help and mistakes do not need
     if options.dry_run:
         raise typer.Exit(sweeping.dry(asked))
     with StopRequests(limit) as stop:
         raise typer.Exit(sweeping.searched(asked, stop, began))
+
+
+def asked_budget(options: Options, overrides: Sequence[str], path: Path | None) -> float | None:
+    """The time for a search in seconds: for the sweep that `path` names that of before, where nothing else says when it
+    ends. Raises UsageError, NotFoundError."""
+    if options.budget is not None:
+        return seconds(options.budget, "--budget")
+    is_counted = options.trials is not None or any(each.partition("=")[0] == "sweep.trials" for each in overrides)
+    return None if path is None or is_counted else read_sweep(path).budget
 
 
 def found_source(config: str, runs_dir: Path, options: Options) -> tuple[str, Path, str | None]:

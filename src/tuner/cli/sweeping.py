@@ -5,18 +5,19 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tuner.asks.compare.statistics import least_units
+from tuner.asks.sweep.then import IS_BASE, is_base_alone, without_result
 from tuner.asks.sweep.verdict import Confirmed, confirmed
 from tuner.cli.sweep import WRITTEN
 from tuner.config.load import load
 from tuner.document.writing import to_yaml
 from tuner.durable.reading import json_line
 from tuner.durable.writing import write_file
-from tuner.errors import NO
+from tuner.errors import NO, NotFoundError
 from tuner.events import Ended, Failed, MemberTold, SweepBegun, SweepEvent, TrialEnded, TrialTold, as_data
 from tuner.figures import number, plural
 from tuner.members import staying
@@ -27,8 +28,9 @@ from tuner.render.sweep import ConfirmView, SweepView
 from tuner.render.talk import Talk
 from tuner.render.text import write as write_out
 from tuner.runs.files import CONFIG
-from tuner.runs.sweep import confirm_folder, settings_of, trial_folder
-from tuner.runs.trials import read_trials, wanted
+from tuner.runs.sweep import FAILED, confirm_folder, confirming_command, going_on, settings_of, trial_folder
+from tuner.runs.trials import Sweep, read_trials, wanted
+from tuner.sweep.coming import coming
 from tuner.sweep.confirm import confirm, keys_of
 from tuner.sweep.cost import confirming_seconds, cost
 from tuner.sweep.ledger import Ledger
@@ -37,70 +39,100 @@ from tuner.sweep.planner import next_generation, plan
 from tuner.sweep.search import Searching
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tuner.cli.sweep import Asked
-    from tuner.stopping import StopRequests
+    from tuner.stopping import Stop, StopRequests
 
 
 def opened(asked: Asked) -> SweepSession:
     """The sweep, found or to be made."""
     return open_sweep(asked.source, asked.overrides, asked.settings, asked.loaded, asked.search, asked.request,
-                      extend=asked.options.extend)  # fmt: skip
+                      extend=asked.options.extend, budget=asked.budget)  # fmt: skip
 
 
 def dry(asked: Asked) -> int:
     """Says what would be trained: how much of it, and the first trials; the exit code."""
     session = opened(asked)
     ledger = Ledger.read(session.path) if session.path else None
-    search, trials = asked.search, ledger.head.trials if ledger else {}
+    retry = asked.options.retry is not None
     with staying() as by:  # nobody is started
-        told = cost(session, by.at_once(session.identity), ledger)
-    before = {at: (trial.values, ledger.progress[at]) for at, trial in trials.items()} if ledger else {}
-    ready = not search.is_by_result or all(each.state for _, each in before.values())
-    target = wanted(ledger.head.under(session.asked)) if ledger else search.trials
-    due = next_generation(search.generation, len(trials), target)
-    numbers = due if ready else range(0)
-    direction = ledger.direction if ledger else "up"  # without results it is all the same
-    points = plan(search.planner, search.space, search.settings.seed, numbers, before, direction) if numbers else []
+        told = cost(session, by.at_once(session.identity), coming(session, ledger, retry=retry), ledger)
+    first = first_trials(session, ledger, retry=retry) if told.trials != 0 else {}
+    more = None if told.trials is None else told.trials - len(first)
+    notes = list(doubts(asked, session, ledger))
     data = {"trials": told.trials, "epochs": told.epochs, "confirming": told.confirming, "seconds": told.seconds,
-            "bytes": told.bytes, "planner": search.planner, "metric": search.metric,
-            "next": [search.space.overrides(point) for point in points]}  # fmt: skip
+            "bytes": told.bytes, "planner": asked.search.planner, "metric": asked.search.metric, "notes": notes,
+            "next": list(map(list, first.values())), "more": more}  # fmt: skip
     if asked.manner.as_json:
         write_out(sys.stdout, json_line(data))
         return 0
     if not asked.manner.quiet:
         with Talk(sys.stderr) as talk:
-            notes = [("note", each) for each in (*session.loaded.notes, *session.notes)]
-            say(talk, [("dry run", f"nothing is trained; {told.words}"), *notes])
-    for at, point in zip(numbers, points, strict=False):
-        write_out(sys.stdout, f"trial {at}: {shlex.join(search.space.overrides(point))}")
+            say(talk, [("dry run", f"nothing is trained; {told.words}"), *(("note", each) for each in notes)])
+    for at, overrides in first.items():
+        write_out(sys.stdout, f"trial {at}: {shlex.join(overrides)}")
+    if more != 0 and not asked.manner.quiet:
+        by_result = ", chosen by the results of these" * (asked.search.planner == "tpe")
+        write_out(sys.stdout, f"and {'more' if more is None else f'{more} more'}{by_result}")
     return 0
+
+
+def first_trials(session: SweepSession, ledger: Ledger | None, *, retry: bool) -> dict[int, Sequence[str]]:
+    """The trials that are trained first, with their overrides: those that are planned and have not ended, then those of
+    the next generation, where that does not wait for them."""
+    search, trials = session.search, ledger.head.trials if ledger else {}
+    before = {at: (trial.values, ledger.progress[at]) for at, trial in trials.items()} if ledger else {}
+    again = ("", FAILED) if retry else ("",)
+    left = [at for at, (_, progress) in before.items() if progress.state in again]
+    found: dict[int, Sequence[str]] = {at: trials[at].overrides for at in left}
+    target = wanted(ledger.head.under(session.asked(trials)) if ledger else session.head)
+    numbers = next_generation(search.generation, len(trials), target)
+    if not numbers or (search.is_by_result and found):
+        return found
+    points = plan(search.planner, search.space, search.settings.seed, numbers, before, session.head.direction)
+    return {**found, **{at: search.space.overrides(point) for at, point in zip(numbers, points, strict=False)}}
 
 
 def searched(asked: Asked, stop: StopRequests, began: float) -> int:
     """Searches, confirms, tells; the exit code."""
     session = opened(asked)
     talk_to = None if asked.manner.quiet or asked.manner.as_json else sys.stderr
-    with staying() as by:
+    with staying() as by, stop.listening():  # also between two groups: what there is goes on
         at_once = by.at_once(session.identity)
         searching = Searching(session, stop, by)
         if asked.budget is not None:
             within(asked.budget, searching, at_once, began)
         session = replace(session, path=searching.ledger.path)
+        retry = asked.options.retry is not None
         with Talk(talk_to) as talk:
-            planned = cost(session, at_once, searching.ledger)
+            planned = cost(session, at_once, coming(session, searching.ledger, retry=retry), searching.ledger)
             if planned.trials != 0 or planned.confirming:
-                say(talk, [("plan", planned.words), *(("note", each) for each in doubts(asked))])
+                say(talk, [("plan", planned.words)])
+            say(talk, [("note", each) for each in doubts(asked, session, searching.ledger)])
             code = search_for(asked, searching, talk)
             if stop.asked is None and code == 0:
                 code = confirm_best(asked, session, searching.ledger, stop, by, talk)
-        return finish(asked, session, code, talk_to)
+        return finish(asked, searching.ledger.path, code, talk_to, stop.asked if code != 0 else None)
 
 
-def doubts(asked: Asked) -> Iterator[str]:
+def doubts(asked: Asked, session: SweepSession, ledger: Ledger | None) -> Iterator[str]:
     """What of the search cannot do what it is for."""
+    search, trials = asked.search, ledger.head.trials if ledger else {}
+    wanted = session.asked(trials)["planner"]["trials"]
+    if search.planner != "grid" and search.trials is not None and wanted < search.trials:
+        count = search.space.count or 0
+        others = f", beside {plural(wanted - count, 'trial')} outside of it" * (wanted > count)
+        told = f"the space has only {plural(count, 'config')}{others}"
+        yield f"{told}: {plural(wanted, 'trial')}, not the {search.trials} of sweep.trials"
+    if asked.options.retry is not None and not any(each.told == FAILED for each in trials.values()):
+        diverged = sum(each.told == "diverged" for each in trials.values())
+        others = f"; the {diverged} that diverged would do so again" * bool(diverged)
+        yield f"--retry failed finds nothing to do: no trial failed{others}"
     confirm, prune = asked.search.settings.confirm, asked.search.settings.prune
-    if confirm is not None and confirm.seeds < (least := least_units(True, confirm.top)):
-        told = f"a verdict on {plural(confirm.top, 'trial')} takes {plural(least, 'seed')} each"
+    top = min(confirm.top, confirm.top if wanted is None else wanted) if confirm else 0
+    if confirm is not None and top and confirm.seeds < (least := least_units(True, top)):
+        told = f"a verdict on {plural(top, 'trial')} takes {plural(least, 'seed')} each"
         yield f"{told}, and sweep.confirm.seeds is {confirm.seeds}"
     if isinstance(prune, Halving) and prune.first >= asked.loaded.epochs:
         yield f"nothing is pruned: the first epoch to prune after is {prune.first}, of {asked.loaded.epochs}"
@@ -115,7 +147,9 @@ def within(budget: float, searching: Searching, at_once: int, began: float) -> N
         return before + time.monotonic() - began
 
     ledger.clock = spent
-    searching.enough = lambda: spent() + confirming_seconds(session, at_once, ledger) >= budget
+    searching.enough = lambda: (
+        ledger.head.time_is_up or spent() + confirming_seconds(session, at_once, ledger) >= budget
+    )
 
 
 def search_for(asked: Asked, searching: Searching, talk: Talk) -> int:
@@ -163,30 +197,29 @@ def confirm_best(asked: Asked, session: SweepSession, ledger: Ledger, stop: Stop
         return int(ended.value)
 
 
-def finish(asked: Asked, session: SweepSession, code: int, talk_to: Any) -> int:
-    """Says what came of it, and writes the best config; the exit code."""
-    assert session.path is not None  # noqa: S101 - it was made
-    ledger = Ledger.read(session.path)
+def finish(asked: Asked, path: Path, code: int, talk_to: Any, stopped: Stop | None) -> int:
+    """Says what came of the sweep at `path`, and writes the best config; the exit code."""
+    ledger, sweep = Ledger.read(path), read_trials(path)
     verdict = confirmed(ledger.head) if code == 0 else None
     best = ledger.best(1)
-    taken = verdict.path if verdict else ledger.path / trial_folder(best[0]) if best else ledger.path
+    taken = verdict.path if verdict else path / trial_folder(best[0]) if best and code == 0 else path
     if asked.options.write is not None and best and code == 0:
         write_best(asked, ledger, verdict)
     if asked.manner.as_json:
-        data = {"event": "end", "run": str(ledger.path), **summary(ledger, verdict), "exit_code": code}
+        data = {"event": "end", "run": str(path), **summary(ledger, sweep, verdict), "exit_code": code}
         write_out(sys.stdout, json_line(data))
         return code
     with Talk(talk_to) as talk:
-        say(talk, ended_pairs(asked, ledger, verdict, code))
+        say(talk, [*ended_pairs(ledger, sweep, verdict, code, stopped), ("next", then(asked, sweep, verdict, code))])
     if asked.manner.quiet or not sys.stdout.isatty():
         write_out(sys.stdout, str(taken))
     return code
 
 
-def summary(ledger: Ledger, verdict: Confirmed | None) -> dict[str, Any]:
+def summary(ledger: Ledger, sweep: Sweep, verdict: Confirmed | None) -> dict[str, Any]:
     """What a program is told at the end."""
-    best = ledger.best(1)
-    found: dict[str, Any] = {"trials": read_trials(ledger.path).counts, "best": None}
+    best, (done, wanted) = ledger.best(1), sweep.confirming
+    found: dict[str, Any] = {"trials": sweep.counts, "confirm": {"ended": done, "trainings": wanted}, "best": None}
     if best:
         trial = ledger.head.trials[best[0]]
         value, about = ledger.progress[best[0]].value, {"trial": best[0], "run": str(trial.path)}
@@ -195,30 +228,40 @@ def summary(ledger: Ledger, verdict: Confirmed | None) -> dict[str, Any]:
     return {**found, "verdict": verdict.as_data() if verdict else None}
 
 
-def ended_pairs(asked: Asked, ledger: Ledger, verdict: Confirmed | None, code: int) -> list[tuple[str, str]]:
-    """How it ended, what is best, whether that is sure, what to type next."""
-    known = summary(ledger, verdict)
-    states = ", ".join(f"{count} {state}" for state, count in known["trials"].items())
-    is_short = code == NO and asked.budget is not None and not ledger.best(1)
-    pairs = [("end", "no trial ended within the budget: a larger --budget goes on" if is_short else states)]
-    best = ledger.best(1)
-    if best:
+def ended_pairs(
+    ledger: Ledger, sweep: Sweep, verdict: Confirmed | None, code: int, stopped: Stop | None
+) -> list[tuple[str, str]]:
+    """How it ended, what is best, whether that is sure."""
+    states = ", ".join(f"{count} {state}" for state, count in sweep.counts.items())
+    if code == NO:
+        states = "no trial ended within the budget: a larger --budget goes on"
+    pairs = [("end", f"stopped, {stopped.reason}: {states}" if stopped else states)]
+    done, wanted = sweep.confirming
+    if stopped is not None:
+        pairs.append(("saved", "what is trained: the next command goes on from it"))
+    if done < wanted:
+        pairs.append(("confirm", f"{done} of {plural(wanted, 'training')}"))
+    if best := ledger.best(1):
         trial = ledger.head.trials[best[0]]
         value = number(ledger.progress[best[0]].value)
         pairs.append(("best", f"trial {best[0]}: {' '.join(trial.overrides)}: {ledger.head.metric} {value}"))
     if verdict is not None:
         pairs.append(("verdict", verdict.words))
-    if is_short:
-        pairs.append(("next", "the same command with a larger --budget"))
-    elif verdict is not None and verdict.lacks:
-        pairs.append(("next", f"tuner sweep {typed(ledger.path)} sweep.confirm.seeds={verdict.lacks}"))
-    elif code != 0:
-        pairs.append(("next", shlex.join(asked.request.going_on(ledger.path, ("tuner", "sweep", str(ledger.path))))))
-    elif asked.options.write is not None and best:
-        pairs.append(("next", f"tuner train {typed(asked.options.write)}"))
-    else:
-        pairs.append(("next", f"tuner show {reference(ledger.path)}"))
+    elif code == 0 and is_base_alone(sweep):
+        pairs.append(("verdict", IS_BASE))
     return pairs
+
+
+def then(asked: Asked, sweep: Sweep, verdict: Confirmed | None, code: int) -> str:
+    """The command to type next."""
+    path = sweep.path
+    if code in (NO, 3, NotFoundError.exit_code):  # the same command would end as it did
+        return f"tuner show {reference(path)}" if sweep.best else without_result(sweep)
+    if code != 0:
+        return shlex.join(asked.request.going_on(path, tuple(shlex.split(going_on(sweep.head)))))
+    if verdict is not None and verdict.lacks:
+        return confirming_command(sweep.head, verdict.lacks)
+    return f"tuner train {typed(asked.options.write)}" if asked.options.write else f"tuner show {reference(path)}"
 
 
 def write_best(asked: Asked, ledger: Ledger, verdict: Confirmed | None) -> None:

@@ -118,7 +118,7 @@ def train(
     loaded = loaded_for(source, overrides, family, refitted)
     requirements = parse_requirements(require, loaded)
     request = Request(runs_dir, run, again, manner.wait, command_line(), by_folder=by_folder)
-    with StopRequests(None if max_time is None else seconds(max_time)) as stop:
+    with StopRequests(None if max_time is None else seconds(max_time, "--max-time")) as stop:
         asked = Asked(source, overrides, loaded, request, stop, requirements, manner.quiet, manner.as_json)
         raise typer.Exit(train_one(asked) if family is None else train_family(asked, family))
 

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Protocol
 
 from tuner.document.writing import flow
@@ -54,6 +55,11 @@ class Range:
         count = self.points or 1
         return list(dict.fromkeys(self.at(index / max(1, count - 1)) for index in range(count)))
 
+    @property
+    def numbers(self) -> range | None:
+        """All that can be drawn of it, where it has whole ones alone."""
+        return range(int(self.low), int(self.high) + 1) if self.whole else None
+
     def plain(self) -> dict[str, Any]:
         """As the language writes it."""
         told: dict[str, Any] = {"low": self.low, "high": self.high}
@@ -91,6 +97,16 @@ class Dimension:
         sizes = [math.prod(len(each.grid) if each.points else 0 for _, _, each in value.inner) for value in self.values]
         return sum(sizes) if all(sizes) else None
 
+    @property
+    def drawn(self) -> tuple[Mapping[str, range], ...] | None:
+        """All that can be drawn of it: for each of its values what its ranges may be, by their names; None where there
+        is no end of it."""
+        if isinstance(self.values, Range):
+            return None if self.values.numbers is None else ({self.key: self.values.numbers},)
+        found = [{name: each.numbers for _, name, each in value.inner} for value in self.values]
+        known = [{name: each for name, each in one.items() if each is not None} for one in found]
+        return tuple(known) if known == found else None
+
 
 class Chooser(Protocol):
     """Who chooses a point, parameter by parameter."""
@@ -113,6 +129,18 @@ class Space:
         """How many points it has; None where there is no end of them."""
         sizes = [each.size for each in self.dimensions]
         return None if None in sizes else math.prod(size or 0 for size in sizes)
+
+    @property
+    def count(self) -> int | None:
+        """How many points can be drawn of it, whatever `points` its ranges have; None where there is no end of them."""
+        found = [each.drawn for each in self.dimensions]
+        sizes = [sum(math.prod(map(len, one.values())) for one in each) for each in found if each is not None]
+        return math.prod(sizes) if len(sizes) == len(found) else None
+
+    def every(self) -> Iterator[dict[str, Any]]:
+        """The points that can be drawn, where there is an end of them."""
+        for parts in product(*(list(_every(each)) for each in self.dimensions)):
+            yield {name: value for part in parts for name, value in part.items()}
 
     @property
     def parameters(self) -> dict[str, Range | tuple[str, ...]]:
@@ -182,6 +210,35 @@ class Space:
             return values is not None and value in values
 
         return all(is_inside(name, value) for name, value in point.items())
+
+    def has(self, point: Point) -> bool:
+        """Whether a point is one of this space, with a value for each of its parameters."""
+        try:
+            return self.holds(point) and self.chosen(_Kept(point)).keys() == point.keys()
+        except KeyError:
+            return False
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Chooses a point that is known."""
+
+    point: Point
+
+    def number(self, name: str, values: Range) -> float:  # noqa: ARG002
+        found: float = self.point[name]
+        return found
+
+    def label(self, name: str, labels: Sequence[str]) -> str:  # noqa: ARG002
+        return str(self.point[name])
+
+
+def _every(dimension: Dimension) -> Iterator[dict[str, Any]]:
+    for at, numbers in enumerate(dimension.drawn or ()):
+        values = dimension.values
+        own = {} if isinstance(values, Range) or len(values) == 1 else {dimension.key: values[at].label}
+        for chosen in product(*numbers.values()):
+            yield {**own, **dict(zip(numbers, chosen, strict=True))}
 
 
 def _nth(dimension: Dimension, index: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ alone reads it; no run's config has it."""
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tuner.choice import nearest
@@ -14,7 +14,7 @@ from tuner.config.loaded import Loaded
 from tuner.config.reader import Reader
 from tuner.config.searched import SPACE, check_key, check_shape, entries, inside, is_several, ranges, takes_whole
 from tuner.config.settled import settled
-from tuner.config.space import Space, range_in, space_of
+from tuner.config.space import Point, Space, range_in, space_of
 from tuner.config.sweep_settings import Anything, Sweep
 from tuner.config.tried import Trial
 from tuner.document.nodes import Map, Node, Place, shown, to_plain
@@ -47,6 +47,14 @@ class Search:
     def is_by_result(self) -> bool:
         """Whether what comes next depends on what came before, so that generations follow each other."""
         return self.planner == "tpe" or isinstance(self.settings.prune, Halving)
+
+    def wanted(self, before: Iterable[Point] = ()) -> int | None:
+        """How many trials there are to be, with those that are there at points `before`: no more than the space has
+        points, and those that lie outside of it, for it was another one then."""
+        if self.planner == "grid" or (count := self.space.count) is None:
+            return self.trials
+        most = count + sum(not self.space.has(point) for point in before)
+        return most if self.trials is None else min(self.trials, most)
 
 
 def load_search(

@@ -8,6 +8,7 @@ from typing import Any
 from tuner.answer import Cell, Column
 from tuner.config.space import Range
 from tuner.config.varied import Key
+from tuner.errors import STOPPED
 from tuner.events import (
     Ended,
     EpochDone,
@@ -94,7 +95,7 @@ class ConfirmView:
 
     def __init__(self, talk: Talk, names: Mapping[int | None, str], seeds: int, metric: str) -> None:
         self._talk, self._names, self._metric = talk, names, column(metric).name
-        self._work, self._epochs = Work(len(names) * seeds), 1
+        self._seeds, self._work, self._epochs = seeds, Work(len(names) * seeds), 1
         self._values: dict[int | None, list[float]] = {}
         self._talk.bar(self._where)
 
@@ -111,8 +112,11 @@ class ConfirmView:
             case MemberTold(key=key, event=Failed() as failed):
                 self._work.end((at, key))
                 say(self._talk, [("failed", f"{self._names[at]}: {failed.message}")])
-            case Ended():
-                self._talk.line(f"{self._names[at]}: {self._told(self._values.get(at, []))}")
+            case Ended(status=status):
+                code, values = int(status["exit_code"]), self._values.get(at, [])
+                is_stopped = code == STOPPED or code > 128
+                text = f"stopped, {len(values)} of {plural(self._seeds, 'seed')}" if is_stopped else self._told(values)
+                self._talk.line(f"{self._names[at]}: {text}")
         self._talk.bar(self._where)
 
     def end(self) -> None:

@@ -35,7 +35,7 @@ from tuner.runs.folder import (
     there_are,
 )
 from tuner.runs.identity import Identity
-from tuner.runs.sweep import in_sweep
+from tuner.runs.sweep import going_on, in_sweep, read_sweep
 from tuner.runs.trials import OVER, check_begun, let_go, one_of, trial_of
 
 _LATEST = "9"  # later than any time of creation, as text
@@ -142,12 +142,11 @@ def instead_of_config(reference: str, runs_dir: Path) -> UsageError | None:
         return None
     what = kind_of(path)
     if what == "sweep":
-        fix = f"`tuner sweep {typed(path)}` goes on with it; `tuner show {reference_to(path)}` tells what is best."
+        on = going_on(read_sweep(path))
+        fix = f"`{on}` goes on with it; `tuner show {reference_to(path)}` tells what is best."
     elif found := trial_of(path):
         what, again = f"trial of the sweep {shown(found[0].path)}", typed(path / CONFIG)
-        fix = (
-            f"`tuner sweep {typed(found[0].path)}` goes on with it; `tuner train {again}` trains its config for itself."
-        )
+        fix = f"`{going_on(found[0])}` goes on with it; `tuner train {again}` trains its config for itself."
     else:
         runs = members(path)[:1] if what == "group" else [path]
         fix = " ".join(f"`tuner train {typed(each)}` goes on with that run." for each in runs)
@@ -184,7 +183,7 @@ def next_command(run: Run) -> str:
         state = found[1].state_of(run)
         if state == "finished" and not let_go(run):
             return afterwards(run.path, run.config)
-        return f"tuner show {reference_to(found[0].path)}" if state in OVER else f"tuner sweep {typed(found[0].path)}"
+        return f"tuner show {reference_to(found[0].path)}" if state in OVER else going_on(found[0])
     if run.state in UNFINISHED:
         return f"tuner train {typed(run.path)}"
     if run.state == "diverged":

@@ -1,7 +1,7 @@
 """The folder of a sweep as sweep.json tells it: what is searched, and what came of each trial.
 
     sweep.json  {format, name, created, tags, identity, argv, planner: {name, seed, generation, trials}, metric,
-                 monitor, prune, keep, confirm, space, spaces: [{before: N, space}],
+                 monitor, prune, keep, confirm, budget, spent, time_is_up, space, spaces: [{before: N, space}],
                  trials: {n: {state, epochs, values, overrides}}}
     trial-0007  a run folder;  confirm-base, confirm-0007  groups
 
@@ -21,6 +21,7 @@ from tuner.document.files import quick_map
 from tuner.durable.reading import JSON_LIMIT, damaged, json_bytes, read_bytes, shown
 from tuner.errors import NotFoundError
 from tuner.options.metrics import column
+from tuner.paths import typed
 from tuner.runs.files import NOT_BEGUN
 from tuner.runs.folder import FORMAT, SWEEP, Run, about_in, folders_in, glance, is_group, is_run, is_sweep
 from tuner.runs.identity import Identity
@@ -29,6 +30,8 @@ PRUNED, FAILED = "pruned", "failed"
 STATES = ("finished", PRUNED, "diverged", "stopped", FAILED)
 """How a trial may stand when nobody trains it."""
 CONFIRM, BASE = "confirm", "base"
+SEEDS = 8
+"""Seeds that confirm where the sweep was not to confirm."""
 
 
 def settings_of(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,7 +81,8 @@ class Trial:
 class SweepHead:
     """What sweep.json says. `monitor` chooses the epoch of a trial by which `metric` is taken; `asked` are the settings
     of the sweep as the language has them; `spaces` are those of before it was extended, each with the number of the
-    first trial that is no longer of it; `spent` are seconds that went by where there is a budget of them."""
+    first trial that is no longer of it; `spent` are seconds that went by where there is a `budget` of them, and
+    `time_is_up` says that the search has ended by it."""
 
     path: Path
     name: str
@@ -92,6 +96,8 @@ class SweepHead:
     spaces: tuple[tuple[int, Mapping[str, Any]], ...] = ()
     trials: Mapping[int, Trial] = field(default_factory=dict)
     spent: float = 0.0
+    budget: float | None = None
+    time_is_up: bool = False
 
     @property
     def direction(self) -> str:
@@ -127,7 +133,9 @@ class SweepHead:
             "metric": self.metric,
             "monitor": self.monitor,
             **self.asked,
+            **({"budget": self.budget} if self.budget is not None else {}),
             **({"spent": round(self.spent, 1)} if self.spent else {}),
+            **({"time_is_up": True} if self.time_is_up else {}),
             "spaces": [{"before": number, "space": space} for number, space in self.spaces],
             "trials": {str(number): trial.as_json() for number, trial in self.trials.items()},
         }
@@ -142,6 +150,23 @@ class SweepHead:
             if number and is_group(path):
                 found[int(number[1]) if number[1] else None] = path
         return dict(sorted(found.items(), key=lambda each: -1 if each[0] is None else each[0]))
+
+
+def going_on(head: SweepHead) -> str:
+    """The command that goes on with a sweep: where nothing says when it ends, to the end of the trials there are."""
+    planner, command = head.asked["planner"], f"tuner sweep {typed(head.path)}"
+    if planner["name"] == "grid" or planner["trials"] is not None or head.budget is not None:
+        return command
+    return f"{command} --trials {len(head.trials) or planner['generation']}"
+
+
+def confirming_command(head: SweepHead, least: int = 0) -> str:
+    """The command that confirms what a sweep found best, with so many seeds at least, and never with fewer than its
+    own."""
+    asked = head.asked.get("confirm")
+    known = asked["seeds"] if isinstance(asked, dict) else 0
+    seeds = max(least, known or SEEDS)
+    return going_on(head) if seeds == known else f"{going_on(head)} sweep.confirm.seeds={seeds}"
 
 
 def trial_folder(number: int) -> str:
@@ -197,8 +222,10 @@ def read_sweep(path: Path) -> SweepHead:
     identity = Identity.from_json(about.get("identity"), shown(file))
     asked = {key: about.get(key) for key in _ASKED}
     metric, monitor, spent = str(about.get("metric")), str(about.get("monitor")), about.get("spent", 0.0)
+    budget, is_up = about.get("budget"), about.get("time_is_up") is True
     return SweepHead(path, about["name"], about["created"], identity, argv, tags, metric, monitor, asked, tuple(spaces),
-                     trials, spent if isinstance(spent, int | float) else 0.0)  # fmt: skip
+                     trials, spent if isinstance(spent, int | float) else 0.0,
+                     budget if isinstance(budget, int | float) else None, is_up)  # fmt: skip
 
 
 def sweep_of(path: Path) -> SweepHead | None:

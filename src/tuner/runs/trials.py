@@ -15,10 +15,22 @@ from tuner.config.space import space_of
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError
 from tuner.figures import plural
-from tuner.paths import reference, typed
+from tuner.paths import reference
 from tuner.runs.files import BEST, DAMAGED, ENDED, NOT_BEGUN, Status, checkpoints
-from tuner.runs.folder import Run, is_run, is_sweep, standing
-from tuner.runs.sweep import FAILED, PRUNED, STATES, SweepHead, Trial, ranked, read_sweep, sweep_of, trial_folder
+from tuner.runs.folder import Run, is_run, is_sweep, members, standing
+from tuner.runs.sweep import (
+    FAILED,
+    PRUNED,
+    STATES,
+    SweepHead,
+    Trial,
+    confirm_folder,
+    going_on,
+    ranked,
+    read_sweep,
+    sweep_of,
+    trial_folder,
+)
 
 OVER = (*ENDED, PRUNED, FAILED)
 """The states of trials that nobody goes on with."""
@@ -86,9 +98,23 @@ class Sweep:
 
     @property
     def state(self) -> str:
-        """``21 pruned, 3 finished``; one word where all are alike."""
-        counts = self.counts
-        return ", ".join(counts if len(counts) == 1 else (f"{count} {state}" for state, count in counts.items()))
+        """``3 finished, 21 pruned``, one word where all are alike; whether all is over, or is still to be confirmed."""
+        told, (done, wanted) = ", ".join(f"{count} {state}" for state, count in self.counts.items()), self.confirming
+        told = told or NOT_BEGUN
+        if done < wanted:
+            return f"unconfirmed: {told}"
+        if len(self.counts) == 1 and not self.head.time_is_up:
+            return next(iter(self.counts))
+        return f"over: {told}" if self.is_over else told
+
+    @cached_property
+    def confirming(self) -> tuple[int, int]:
+        """How many of the trainings that confirm have ended, of how many; (0, 0) while it is searched."""
+        numbers = self.head.confirms([each.number for each in self.best]) if self.is_over else []
+        if not numbers:
+            return 0, 0
+        there = [path for at in numbers for path in _members(self.path / confirm_folder(at))]
+        return sum(map(_has_ended, there)), len(numbers) * self.head.asked["confirm"]["seeds"]
 
     @cached_property
     def wanted(self) -> int | None:
@@ -97,8 +123,23 @@ class Sweep:
 
     @property
     def is_over(self) -> bool:
-        """Whether every trial that there is to be has ended."""
-        return self.counts.keys() <= {*OVER, DAMAGED}
+        """Whether every trial that there is to be has ended, or the time for them has."""
+        return self.head.time_is_up or (bool(self.counts) and self.counts.keys() <= {*OVER, DAMAGED})
+
+
+def _has_ended(run: Path) -> bool:
+    """Whether a run is over; one that is damaged is told elsewhere."""
+    try:
+        return standing(run)[1] in ENDED
+    except NotFoundError:
+        return True
+
+
+def _members(path: Path) -> list[Path]:
+    try:
+        return members(path)
+    except NotFoundError:
+        return []
 
 
 def wanted(head: SweepHead) -> int | None:
@@ -132,11 +173,15 @@ def one_of(path: Path) -> Path:
     folder itself. Raises NotFoundError where no trial has finished."""
     if is_run(path) or not is_sweep(path):
         return path
-    best = read_trials(path).best
-    if not best:
-        fix = f"`tuner sweep {typed(path)}` goes on with it."
-        raise NotFoundError(f"{shown(path)} is a sweep of which no trial has finished", fix=fix)
-    return best[0].trial.path
+    sweep = read_trials(path)
+    if not sweep.best:
+        what = (
+            f"`tuner show {reference(path)}` tells why"
+            if sweep.is_over
+            else f"`{going_on(sweep.head)}` goes on with it"
+        )
+        raise NotFoundError(f"{shown(path)} is a sweep of which no trial has finished", fix=f"{what}.")
+    return sweep.best[0].trial.path
 
 
 def check_no_sweep(path: Path) -> None:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
+from statistics import median
+from typing import TYPE_CHECKING
 
 from tuner.errors import NotFoundError
 from tuner.figures import duration, mean, plural, scaled
 from tuner.options.pruners import Halving
-from tuner.runs.files import ENDED
-from tuner.runs.folder import Run, glance, members, runs_in, standing
+from tuner.runs.folder import Run, glance, runs_in
 from tuner.runs.values import parse_metric, value
 from tuner.sweep.ledger import Ledger
 from tuner.sweep.opening import SweepSession
 
+if TYPE_CHECKING:
+    from tuner.sweep.coming import Coming, Group
+
 STARTING, SAVING = 4.0, 0.1
-"""Seconds until workers have imported torch, and what a training takes besides its epochs: folder, checkpoints."""
+"""Seconds until workers have imported torch, and what a training takes besides its epochs: folder, checkpoints; where
+that was not measured."""
+LONGEST = 60.0
+"""Seconds that neither takes: where more went by, nothing was trained meanwhile."""
 RATE = 1e10
 """Operations a second and core that are expected where nothing was trained yet: an order of magnitude."""
 SMALL, COPIES = 60_000, 8
@@ -28,104 +35,147 @@ LAST = 8
 
 
 @dataclass(frozen=True)
+class Pace:
+    """Seconds of an epoch of one training beside the others, of a training besides its epochs, and until the first one
+    begins; `is_rough` where they are no more than an order of magnitude."""
+
+    epoch: float
+    training: float
+    starting: float
+    is_rough: bool
+
+    def seconds(self, epochs: int, trainings: int, at_once: int) -> float:
+        """Of the clock."""
+        return self.starting * bool(trainings) + (epochs * self.epoch + trainings * self.training) / at_once
+
+
+@dataclass(frozen=True)
 class Cost:
-    """`trials` and how many `epochs` they have together (None: as many as there is time for), the trainings that
-    confirm and their epochs, `seconds` of the clock for both (None: not known), and bytes on disk."""
+    """`trials` and how many `epochs` they have together (None: as many as there is time for; `is_drawn`: about so
+    many), the groups that confirm, `is_most` where fewer of them may be needed, `seconds` of the clock for both (None:
+    not known), and bytes on disk."""
 
     trials: int | None
     epochs: int | None
-    confirming: int
-    confirming_epochs: int
+    is_drawn: bool
+    groups: Sequence[Group]
+    is_most: bool
     seconds: float | None
     is_rough: bool
     bytes: int
 
     @property
+    def confirming(self) -> int:
+        """Trainings that confirm."""
+        return sum(each.trainings for each in self.groups)
+
+    @property
     def words(self) -> str:
         """In a line."""
-        told = [f"{plural(self.trials, 'trial')}, {plural(self.epochs or 0, 'epoch')}" if self.trials is not None
-                else "trials for as long as there is time"]  # fmt: skip
+        if self.trials == 0 and not self.confirming:
+            return "nothing is left to train"
+        told = ["trials for as long as there is time"] if self.trials is None else []
+        if self.trials:
+            told.append(
+                f"{plural(self.trials, 'trial')}, {'about ' * self.is_drawn}{plural(self.epochs or 0, 'epoch')}"
+            )
         if self.confirming:
-            told.append(f"{plural(self.confirming, 'training')} of {self.confirming_epochs:,} epochs to confirm")
+            ends = [end for each in self.groups if each.trainings for end in (each.least, each.most)]
+            epochs = f"{min(ends):,}" + f" to {max(ends):,}" * (min(ends) < max(ends))
+            most = "up to " * self.is_most
+            told.append(f"{most}{plural(self.confirming, 'training')} of {epochs} epochs to confirm")
         told = [", then ".join(told)]
         if self.seconds is not None:
-            told.append(f"{'very roughly' if self.is_rough else 'about'} {duration(self.seconds)} at most")
+            told.append(f"{'very roughly' if self.is_rough else 'about'} {duration(self.seconds)}")
         return "; ".join([*told, f"{scaled(self.bytes)}B on disk"])
 
 
-def epochs_of(session: SweepSession, trials: int) -> int:
-    """The epochs of so many trials, each of as many as the config has, when none ends early."""
-    whole, prune, size = session.loaded.epochs, session.search.settings.prune, session.search.generation
+def epochs_of(session: SweepSession, trials: Sequence[int]) -> int:
+    """The epochs of trials that have so many each, when none ends early and the longest of a generation go on."""
+    prune, size = session.search.settings.prune, session.search.generation
     if not isinstance(prune, Halving):
-        return trials * whole
+        return sum(trials)
     found = 0
-    for count in [size] * (trials // size) + [trials % size]:
-        rung, before = prune.first, 0
-        while rung < whole and count:
-            found += count * (rung - before)
-            count, before, rung = max(1, count // prune.factor), rung, rung * prune.factor
-        found += count * (whole - before)
+    for first in range(0, len(trials), size):
+        alive, rung, before = sorted(trials[first : first + size], reverse=True), prune.first, 0
+        while rung < alive[0]:
+            found += sum(min(rung, each) - min(before, each) for each in alive)
+            alive, before, rung = alive[: max(1, len(alive) // prune.factor)], rung, rung * prune.factor
+        found += sum(each - min(before, each) for each in alive)
     return found
 
 
-def cost(session: SweepSession, at_once: int, ledger: Ledger | None = None) -> Cost:
-    """What is still to come of a sweep, at most; `ledger` knows what was trained."""
-    search, loaded = session.search, session.loaded
-    trials, confirm = search.trials, search.settings.confirm
-    done = 0 if ledger is None else sum(bool(each.state) for each in ledger.progress.values())
-    left = None if trials is None else max(0, trials - done)
-    epochs = None if left is None else epochs_of(session, left)
-    confirming = (1 + min(confirm.top, trials or confirm.top)) * confirm.seeds if confirm else 0
-    if ledger is not None:
-        if left == 0 and confirm is not None:
-            confirming = len(ledger.head.confirms(ledger.best())) * confirm.seeds
-        confirming = max(0, confirming - sum(map(_ended, ledger.head.confirmed.values())))
-    pace, is_rough = seconds_an_epoch(session, ledger)
-    runs = confirming + (left or 0)
-    seconds = None
-    if epochs is not None:
-        seconds = STARTING + ((epochs + confirming * loaded.epochs) * pace + runs * SAVING) / at_once
-    kept = min(search.settings.keep + at_once, left if left is not None else math.inf) + confirming
-    size = int(SMALL * runs + kept * COPIES * 4 * loaded.plan.parameters)
-    return Cost(left, epochs, confirming, loaded.epochs, seconds, is_rough, size)
+def cost(session: SweepSession, at_once: int, found: Coming, ledger: Ledger | None = None) -> Cost:
+    """What is still to come of a sweep, that is `found`; `ledger` knows what was trained."""
+    pace = paced(session, at_once, ledger)
+    confirming = sum(each.trainings for each in found.groups)
+    runs, trials, epochs, seconds = confirming, None, None, None
+    if found.trials is not None:
+        trials, epochs = len(found.trials), epochs_of(session, found.trials)
+        runs += trials
+        seconds = pace.seconds(epochs + sum(each.trainings * each.most for each in found.groups), runs, at_once)
+    kept = min(session.search.settings.keep + at_once, math.inf if trials is None else trials) + confirming
+    size = int(SMALL * runs + kept * COPIES * 4 * session.loaded.plan.parameters)
+    return Cost(trials, epochs, found.is_drawn, found.groups, found.is_most, seconds, pace.is_rough, size)
 
 
 def confirming_seconds(session: SweepSession, at_once: int, ledger: Ledger) -> float:
     """How long the confirmation will take."""
     confirm = session.search.settings.confirm
     runs = (1 + confirm.top) * confirm.seeds if confirm else 0
-    pace, _ = seconds_an_epoch(session, ledger)
-    return (STARTING if runs else 0.0) + runs * (session.loaded.epochs * pace + SAVING) / at_once
+    return paced(session, at_once, ledger).seconds(runs * session.loaded.epochs, runs, at_once)
 
 
-def seconds_an_epoch(session: SweepSession, ledger: Ledger | None) -> tuple[float, bool]:
-    """Of one training beside the others, and whether that is no more than an order of magnitude: the mean of the last
-    trials, else that of the newest run of the same name, else by its operations."""
-    paces = [each for run in _timed(session, ledger) if (each := value(run, parse_metric("seconds_per_epoch")))]
-    if paces:
-        return mean(paces), False
+def paced(session: SweepSession, at_once: int, ledger: Ledger | None) -> Pace:
+    """As the last trials were; else an epoch as that of the newest run of the same name, else by its operations."""
+    there = [(run, each) for run in _trials(ledger) if (each := value(run, parse_metric("seconds_per_epoch")))]
+    if ledger is not None and there:
+        begun = [_time(run.created) for run, _ in there]
+        epoch = mean([each for _, each in there])
+        # a trial makes room for the one that begins as many later as are trained at once
+        passed = [after - before for before, after in zip(begun, begun[at_once:], strict=False)]
+        over = [time - len(run.rows) * pace for time, (run, pace) in zip(passed, there, strict=False)]
+        own = [time for time in over if 0 < time < LONGEST]
+        return Pace(epoch, median(own) if own else SAVING, _starting(ledger), is_rough=False)
+    for run in _namesake(session):
+        if pace := value(run, parse_metric("seconds_per_epoch")):
+            return Pace(pace, SAVING, STARTING, is_rough=True)
     plan, sizes = session.loaded.plan, session.splits.sizes
     evaluated = 2 * sizes.get("validation", 0)
-    return (plan.train_flops * sizes["train"] + plan.flops * evaluated) / RATE, True
+    operations = plan.train_flops * sizes["train"] + plan.flops * evaluated
+    return Pace(operations / RATE, SAVING, STARTING, is_rough=True)
 
 
-def _ended(group: Path) -> int:
-    """How many members of a group have come to their end."""
-    return sum(standing(path)[1] in ENDED for path in members(group))
+def _starting(ledger: Ledger) -> float:
+    """Seconds between the sweep's beginning and its first trial's, and that trial's first epoch for which torch is
+    made ready."""
+    with suppress(NotFoundError):
+        if (run := ledger.head.trials[0].run) is not None:
+            passed = _time(run.created) - _time(ledger.head.created)
+            return STARTING if passed > LONGEST else max(STARTING, passed)
+    return STARTING
 
 
-def _timed(session: SweepSession, ledger: Ledger | None) -> Iterator[Run]:
-    if ledger is not None:
-        ended = [number for number, each in ledger.progress.items() if each.done]
-        for number in ended[-LAST:]:
-            with suppress(NotFoundError):
-                run = ledger.head.trials[number].run
-                if run is not None:
-                    yield run
-    if ledger is None or not any(each.done for each in ledger.progress.values()):
-        for path in runs_in(session.request.runs_dir)[:50]:
-            with suppress(NotFoundError):
-                run = glance(path)
-                if run.name == session.loaded.config.name and run.identity.device == session.identity.device:
-                    yield run
-                    return
+def _time(created: str) -> float:
+    return datetime.fromisoformat(created).timestamp()
+
+
+def _trials(ledger: Ledger | None) -> Iterator[Run]:
+    """The last trials that were trained, in the order in which they began."""
+    trained = [number for number, each in ledger.progress.items() if each.done] if ledger else []
+    found = []
+    for number in trained[-LAST:]:
+        with suppress(NotFoundError):
+            if ledger is not None and (run := ledger.head.trials[number].run) is not None:
+                found.append(run)
+    yield from sorted(found, key=lambda run: run.created)
+
+
+def _namesake(session: SweepSession) -> Iterator[Run]:
+    """The newest run of the same config name and device."""
+    for path in runs_in(session.request.runs_dir)[:50]:
+        with suppress(NotFoundError):
+            run = glance(path)
+            if run.name == session.loaded.config.name and run.identity.device == session.identity.device:
+                yield run
+                return

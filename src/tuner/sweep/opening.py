@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tuner.config.comparison import brief
+from tuner.config.load import documents_of, read
 from tuner.config.loaded import Loaded
 from tuner.config.sweep import Search
 from tuner.document.writing import flow, to_yaml
 from tuner.durable.reading import json_bytes, shown
 from tuner.errors import NotFoundError, UsageError
 from tuner.opening import Request, Session, identified
+from tuner.paths import typed
 from tuner.runs.apart import Apart, apart
 from tuner.runs.creating import create_held, now
 from tuner.runs.files import CONFIG, ORIGINS, SOURCE
 from tuner.runs.folder import SWEEP, folders_in, is_sweep, number_of
 from tuner.runs.lock import Lock, making
-from tuner.runs.sweep import SweepHead, read_sweep
+from tuner.runs.sweep import SweepHead, Trial, read_sweep
 
-AGAIN = "--again begins another sweep."
+AGAIN = "--run NAME begins another sweep under a name of its own, --again under the next number."
 
 
 @dataclass(frozen=True)
@@ -36,35 +39,53 @@ class SweepSession(Session):
     search: Search = None  # type: ignore[assignment]  # always given
     extend: bool = False
     path: Path | None = None
+    budget: float | None = None
 
-    @property
-    def asked(self) -> dict[str, Any]:
-        """The settings of the sweep, as sweep.json has them."""
+    def asked(self, trials: Mapping[int, Trial] = MappingProxyType({})) -> dict[str, Any]:
+        """The settings of the sweep, as sweep.json has them beside these trials."""
         settings = self.search.settings
         return {
             "planner": {"name": self.search.planner, "seed": settings.seed, "generation": self.search.generation,
-                        "trials": self.search.trials},
+                        "trials": self.search.wanted(each.values for each in trials.values())},
             "prune": settings.prune.plain(),
             "keep": settings.keep,
             "confirm": settings.confirm.plain() if settings.confirm else None,
             "space": self.search.space.plain(),
         }  # fmt: skip
 
+    def config(self, overrides: tuple[str, ...], trial: str) -> Loaded:
+        """The config of a trial. Raises ConfigError."""
+        given = self.loaded.source
+        documents = documents_of(self.source, self.overrides, given, self.trial_options(overrides, trial))
+        opened = None if any(each.startswith("data.") for each in overrides) else self.loaded.dataset
+        return read(documents, self.source, data=given, dataset=opened)
+
+    def trial_options(self, overrides: tuple[str, ...], trial: str) -> dict[str, str]:
+        """The overrides of a trial with where they come from; test data is left alone, for what is best is open."""
+        return {**self.options, **dict.fromkeys(overrides, trial), "training.test=ask": trial}
+
+    @property
+    def head(self) -> SweepHead:
+        """The sweep before its first trial."""
+        config = self.loaded.config
+        return SweepHead(Path(), config.name, now(), self.identity, self.request.argv, tuple(config.tags),
+                         self.search.metric, config.training.monitor, self.asked(), budget=self.budget)  # fmt: skip
+
     def files(self) -> dict[str, bytes]:
         """The small files of a new folder. Its config.yaml is one that `tuner sweep` goes on with."""
         loaded = self.loaded
-        head = SweepHead(Path(), loaded.config.name, now(), self.identity, self.request.argv, tuple(loaded.config.tags),
-                         self.search.metric, loaded.config.training.monitor, self.asked)  # fmt: skip
         return {
             CONFIG: self.config_file(),
             SOURCE: loaded.source,
             ORIGINS: json_bytes(dict(loaded.origins)),
-            SWEEP: head.as_bytes(),
+            SWEEP: self.head.as_bytes(),
         }
 
     def config_file(self) -> bytes:
-        settings = {**self.search.settings.plain(), "planner": self.search.planner, "space": self.search.space.plain(),
-                    "metric": self.search.metric}  # fmt: skip
+        search = self.search
+        trials = None if search.planner == "grid" else search.trials or search.wanted()
+        settings = {**search.settings.plain(), "planner": search.planner, "space": search.space.plain(),
+                    "metric": search.metric, "trials": trials}  # fmt: skip
         return to_yaml({**self.loaded.resolved, "sweep": settings}).encode()
 
 
@@ -77,12 +98,13 @@ def open_sweep(
     request: Request,
     *,
     extend: bool = False,
+    budget: float | None = None,
 ) -> SweepSession:
     """Reads the data and looks whether the sweep is there already. Raises NotFoundError (data missing; another sweep
     under the name that --run gives), UsageError (it searches something else), ResourceError (no CUDA)."""
     one = identified(SWEEP, loaded, replace(request, auto_threads=1))
     session = SweepSession(
-        **vars(one), source=source, overrides=overrides, options=options, search=search, extend=extend
+        **vars(one), source=source, overrides=overrides, options=options, search=search, extend=extend, budget=budget
     )
     path = find(session)
     return replace(session, path=path, notes=() if path else _why_new(session))
@@ -147,17 +169,19 @@ def _differences(session: SweepSession, head: SweepHead) -> Apart:
 def _check_search(session: SweepSession, head: SweepHead) -> None:
     """Raises UsageError where the sweep of `head` searches otherwise."""
     apart, name = _apart(session, head), shown(head.path)
-    space = apart.pop("space", "")
+    space, config = apart.pop("space", ""), head.path / CONFIG
+    by_folder = f"`tuner sweep {typed(config)} --run NAME` begins another sweep."
+    another = by_folder if session.source == str(config) else AGAIN
     if apart:
-        raise UsageError(f"{name} searches otherwise: {'; '.join(apart.values())}", fix=AGAIN)
+        raise UsageError(f"{name} searches otherwise: {'; '.join(apart.values())}", fix=another)
     if space and not session.extend:
-        fix = f"--extend goes on with the new space, and its trials stay; {AGAIN}"
+        fix = f"--extend goes on with the new space, and its trials stay. {another}"
         raise UsageError(f"{name} searches another space: {space}", fix=fix)
 
 
 def _apart(session: SweepSession, head: SweepHead) -> dict[str, str]:
     """In what the sweep of `head` searches otherwise, in words; its space under ``space``."""
-    here, there = {**session.asked, "metric": session.search.metric}, {**head.asked, "metric": head.metric}
+    here, there = {**session.asked(), "metric": session.search.metric}, {**head.asked, "metric": head.metric}
     planner = {f"planner.{key}": (value, here["planner"].get(key)) for key, value in there["planner"].items()}
     both = {**planner, **{key: (there[key], here[key]) for key in ("metric", "prune")}}
     found = {key: f"{key}: {brief(one)} there, {brief(other)} here" for key, (one, other) in both.items()

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from tuner.config.space import Point, Range, Space
@@ -48,7 +49,8 @@ def plan(
             point = next(points, None)
         if planner != "grid" and (point is None or _frozen(point) in known):
             draws = (space.chosen(Drawn(f"{seed} {number} {draw}")) for draw in range(DRAWS))
-            point = next((each for each in draws if _frozen(each) not in known), None)
+            left = chain(draws, space.every() if space.count else ())  # of few points the last ones are seldom drawn
+            point = next((each for each in left if _frozen(each) not in known), None)
         if point is None:
             break
         known.add(_frozen(point))

@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from tuner.config.load import documents_of, read
 from tuner.config.loaded import Loaded
 from tuner.durable.writing import remove_folder, write_file
 from tuner.errors import BUG, NO, ConfigError, HeldError, NotFoundError, ResourceError
@@ -73,6 +72,9 @@ class Searching:
         )
         with self.stop.until(self.enough):
             yield from self.trained()
+        if self.session.budget is not None and self.enough() and not ledger.head.time_is_up:
+            with ledger.writing():
+                ledger.write({}, time_is_up=True)
         yield Ended(ledger.path, {"exit_code": self.exit_code()})
 
     def trained(self) -> Iterator[SweepEvent]:
@@ -91,11 +93,12 @@ class Searching:
 
     def take_up(self, retry: bool) -> None:
         """Records what the command asks for anew: more trials, another space, what is kept and confirmed."""
-        head = self.ledger.head
-        asked = self.session.asked
+        head, budget = self.ledger.head, self.session.budget
+        asked = self.session.asked(head.trials)
         if asked != head.asked:
             write_file(self.ledger.path / CONFIG, self.session.config_file())
-            self.ledger.write({}, asked=asked, spaces=head.under(asked).spaces)
+        if asked != head.asked or budget != head.budget:
+            self.ledger.write({}, asked=asked, spaces=head.under(asked).spaces, budget=budget, time_is_up=False)
         if retry:
             failed = [number for number, trial in head.trials.items() if trial.told == FAILED]
             for number in {*failed, *self.ledger.damaged}:
@@ -131,7 +134,8 @@ class Searching:
             if unit is None:
                 return
             given.add(unit)
-            yield self.unit(*unit)
+            if alone := self.unit(*unit):
+                yield alone
 
     def step(self) -> Mapping[int, int | None]:
         """Notes what was given up, plans what may be planned; what is due then. sweep.json is held."""
@@ -181,24 +185,24 @@ class Searching:
     def config(self, number: int, overrides: tuple[str, ...]) -> Loaded:
         """The config of a trial. Raises ConfigError."""
         if number not in self._configs:
-            given = self.loaded.source
-            documents = documents_of(
-                self.session.source, self.session.overrides, given, self.options(number, overrides)
-            )
-            opened = None if any(each.startswith("data.") for each in overrides) else self.loaded.dataset
-            self._configs[number] = read(documents, self.session.source, data=given, dataset=opened)
+            self._configs[number] = self.session.config(overrides, self.name(number))
         return self._configs[number]
 
-    def options(self, number: int, overrides: tuple[str, ...]) -> dict[str, str]:
-        """The overrides of a trial with where they come from; test data is left alone, for what is best is open."""
-        name = f"{self.ledger.path.name}/{trial_folder(number)}"
-        return {**self.session.options, **dict.fromkeys(overrides, name), "training.test=ask": name}
+    def name(self, number: int) -> str:
+        """``my-3/trial-0007``."""
+        return f"{self.ledger.path.name}/{trial_folder(number)}"
 
-    def unit(self, number: int, until: int | None) -> Alone:
-        trial = self.ledger.head.trials[number]
-        loaded = self.config(number, trial.overrides)
-        return Alone(trial.path, self.session.source, self.session.overrides, replace(self.session, loaded=loaded),
-                     self.options(number, trial.overrides), until)  # fmt: skip
+    def unit(self, number: int, until: int | None) -> Alone | None:
+        """A trial to be trained; None of one whose settings exclude each other, which is noted."""
+        trial, session = self.ledger.head.trials[number], self.session
+        try:
+            loaded = self.config(number, trial.overrides)
+        except ConfigError as error:
+            with self.ledger.writing():
+                self.ledger.note({number: (FAILED, error.faults[0].message)})
+            return None
+        options = session.trial_options(trial.overrides, self.name(number))
+        return Alone(trial.path, session.source, session.overrides, replace(session, loaded=loaded), options, until)
 
     def is_held(self, number: int) -> bool:
         """Whether another process trains it; of what is in its way whoever trains it tells."""
@@ -256,6 +260,6 @@ class Searching:
             return BUG
         if any(each.state == "finished" for each in progress.values()):
             return 0
-        if not all(each.state for each in progress.values()):
+        if not progress or not all(each.state for each in progress.values()):
             return NO  # the budget was too small for one
         return group_code([3 if each.state == "diverged" else 4 for each in progress.values()])

@@ -11,7 +11,6 @@ import math
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
 from tuner.asks.compare.pairs import (
@@ -24,6 +23,7 @@ from tuner.asks.compare.pairs import (
     better_way,
     check_groups,
     paired_sides,
+    training,
     units,
 )
 from tuner.asks.compare.statistics import (
@@ -43,8 +43,6 @@ from tuner.errors import UsageError
 from tuner.figures import deviation, mean, some
 from tuner.options.metrics import column as column_of
 from tuner.runs.family import Group
-from tuner.runs.files import CONFIG
-from tuner.runs.folder import GROUP, is_sweep
 from tuner.runs.identity import NAMES, Identity
 from tuner.runs.values import Metric
 
@@ -240,51 +238,6 @@ def _measured(base: Side, side: Side, comparisons: int) -> Difference:
         found += key not in values and reasons.isdisjoint(WITHOUT_VALUE)
         seeds += 1
     return Difference(base, side, values, middle, spread, low, high, p, least, needed, seeds, tuple(numbers))
-
-
-# ---- more pairs ------------------------------------------------------------------------------------------------------
-
-
-def training(differences: Sequence[Difference]) -> list[str]:
-    """One shell command for each group that has to grow before there are pairs enough for every verdict: not where runs
-    ended and none of one side has a value."""
-    wanted: dict[str, tuple[Side, int]] = {}
-    for difference in differences:
-        sides = (difference.base, difference.side)
-        if difference.missing and not any(side.why(*WITHOUT_VALUE) and not side.values for side in sides):
-            for side in sides:
-                wanted[side.name] = side, max(difference.seeds, wanted.get(side.name, (side, 0))[1])
-    commands = [_command(side, count) for side, count in wanted.values()]
-    return list(dict.fromkeys(command for command in commands if command))
-
-
-def _command(side: Side, count: int) -> str:
-    """Trains the seeds below `count` that `side` lacks, or that did not come to their end in the folder they would be
-    looked for; "" where it lacks none."""
-    if is_sweep(side.group.path.parent):  # its groups have the seeds that its search had not
-        return shlex.join(["tuner", "sweep", str(side.group.path.parent), f"sweep.confirm.seeds={count}"])
-    config = str(side.group.first.path / CONFIG)
-    is_single, parent = side.group.is_single, side.group.path.parent
-    parent = parent.parent if is_sweep(parent) else parent  # nothing else is made in its folder
-    if is_single and (parent / GROUP).is_file():
-        return ""  # one of several seeds: its group is what has more pairs
-    varies, what = side.group.varies, side.group.column
-    runs = [(number, side.group.runs.get(varied.numbered(varies, number))) for number in range(count)]
-    lacking = [
-        str(number)
-        for number, run in runs
-        if run is None or (run.state in ("stopped", "crashed") and run.path.name == f"{what}-{number}")
-    ]
-    if is_single or (lacking and (side.group.path / GROUP).is_file()):
-        named = [] if is_single else ["--run", side.group.path.name]
-        place = [] if parent == Path("runs") else ["--runs-dir", str(parent)]
-        return shlex.join(["tuner", "train", config, *named, f"--{what}s", str(count), *place])
-    if not lacking:
-        return ""
-    folder = shlex.quote(str(side.group.path))
-    sets = " ".join(f"{key}=${what}" for key in varies)
-    one = f"tuner train {shlex.quote(config)} {sets} --run {what}-${what} --runs-dir {folder}"
-    return f"for {what} in {' '.join(lacking)}; do {one}; done"
 
 
 # ---- what a reader has to know beside the figures --------------------------------------------------------------------

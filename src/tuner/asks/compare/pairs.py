@@ -1,14 +1,15 @@
 """What is compared: groups with no run in common, one metric, one loss; and what each group has of the metric, seed by
-seed: the values that count, and why others do not."""
+seed: the values that count, and why others do not; what to type for more of them."""
 
 from __future__ import annotations
 
 import math
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuner.config import varied
 from tuner.config.varied import Key
@@ -19,8 +20,14 @@ from tuner.figures import deviation, mean, some
 from tuner.options.metrics import column as column_of
 from tuner.runs.data import read_data
 from tuner.runs.family import Group
-from tuner.runs.folder import Run
+from tuner.runs.files import CONFIG
+from tuner.runs.folder import GROUP, Run, is_sweep
+from tuner.runs.sweep import confirm_folder, confirming_command
+from tuner.runs.trials import read_trials
 from tuner.runs.values import Metric, measured_loss, metrics_of_run, parse_metric, value, why_not
+
+if TYPE_CHECKING:
+    from tuner.asks.compare.comparison import Difference
 
 FEWEST, MOST = 2, 20
 NEVER = "never"
@@ -271,3 +278,56 @@ def check_losses(groups: Sequence[Group], names: Sequence[str], metric: Metric) 
                 f"{metric} cannot be compared, for it is not the same loss: {here} in {names[0]}, {there} in {name}",
                 fix=f"Compare what the loss does not change: {instead}." if near else "",
             )
+
+
+# ---- more pairs ------------------------------------------------------------------------------------------------------
+
+
+def training(differences: Sequence[Difference]) -> list[str]:
+    """One shell command for each group that has to grow before there are pairs enough for every verdict: not where runs
+    ended and none of one side has a value."""
+    wanted: dict[str, tuple[Side, int]] = {}
+    for difference in differences:
+        sides = (difference.base, difference.side)
+        if difference.missing and not any(side.why(*WITHOUT_VALUE) and not side.values for side in sides):
+            for side in sides:
+                wanted[side.name] = side, max(difference.seeds, wanted.get(side.name, (side, 0))[1])
+    commands = [_command(side, count) for side, count in wanted.values()]
+    return list(dict.fromkeys(command for command in commands if command))
+
+
+def _command(side: Side, count: int) -> str:
+    """Trains the seeds below `count` that `side` lacks, or that did not come to their end in the folder they would be
+    looked for; "" where it lacks none."""
+    if not side.group.is_single and is_sweep(side.group.path.parent):
+        return _confirming(side.group.path, count)
+    config = str(side.group.first.path / CONFIG)
+    is_single, parent = side.group.is_single, side.group.path.parent
+    parent = parent.parent if is_sweep(parent) else parent  # nothing else is made in its folder
+    if is_single and (parent / GROUP).is_file():
+        return ""  # one of several seeds: its group is what has more pairs
+    varies, what = side.group.varies, side.group.column
+    runs = [(number, side.group.runs.get(varied.numbered(varies, number))) for number in range(count)]
+    lacking = [
+        str(number)
+        for number, run in runs
+        if run is None or (run.state in ("stopped", "crashed") and run.path.name == f"{what}-{number}")
+    ]
+    if is_single or (lacking and (side.group.path / GROUP).is_file()):
+        named = [] if is_single else ["--run", side.group.path.name]
+        place = [] if parent == Path("runs") else ["--runs-dir", str(parent)]
+        return shlex.join(["tuner", "train", config, *named, f"--{what}s", str(count), *place])
+    if not lacking:
+        return ""
+    folder = shlex.quote(str(side.group.path))
+    sets = " ".join(f"{key}=${what}" for key in varies)
+    one = f"tuner train {shlex.quote(config)} {sets} --run {what}-${what} --runs-dir {folder}"
+    return f"for {what} in {' '.join(lacking)}; do {one}; done"
+
+
+def _confirming(group: Path, count: int) -> str:
+    """Trains more seeds of a group that confirms, whose seeds are those that the search had not; "" where its sweep
+    would train none of it: others are the best by now, or it has as many."""
+    sweep = read_trials(group.parent)
+    named = map(confirm_folder, sweep.head.confirms([each.number for each in sweep.best]))
+    return confirming_command(sweep.head, count) if group.name in named else ""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.asks.compare.comparison import Comparison, judged, notes_on, training
-from tuner.asks.compare.pairs import Side, asked_metric, better_way, check_groups, data_sets, sides_of
+from tuner.asks.compare.comparison import Comparison, judged, notes_on
+from tuner.asks.compare.pairs import Side, asked_metric, better_way, check_groups, data_sets, sides_of, training
 from tuner.config import varied
 from tuner.config.comparison import ABSENT, brief, side_by_side
 from tuner.document.writing import flow

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import pairwise
@@ -15,14 +15,20 @@ from tuner.config.space import DIGITS, Dimension, Range, Space, Value, space_of
 from tuner.document.nodes import core_value
 from tuner.document.writing import flow
 from tuner.figures import number
-from tuner.runs.sweep import SweepHead, Trial
-from tuner.runs.trials import Sweep
+from tuner.runs.sweep import FAILED, SweepHead, Trial
+from tuner.runs.trials import OVER, Sweep
 
 LOG_FROM = 30.0
 """Positive values of a list that reach so many times as far as its least one are looked at by their logarithms."""
 NEAR = 0.05
 """A value so far from an end, as a share of its range, is at the end."""
 
+STEP = 10.0
+"""The largest factor by which is gone beyond an end."""
+WHOLE = 1e9
+"""From here on nobody counts in whole numbers."""
+FARTHEST = 100.0
+"""The largest factor between two points of a grid that is taken once more."""
 STEPS = (1.0, 0.5, 0.25, 0.125, 0.0625)
 """How far beyond an end is tried, the first of these that the language takes: parts of a factor of ten, or of half of
 the range."""
@@ -126,7 +132,8 @@ def _edges(sweep: Sweep, dimension: Dimension, names: Sequence[str]) -> Iterator
     listed = [number_of(flow(value.plain)) for value in values]
     found = number_of(best.get(dimension.key))
     if dimension.key in names and found is not None and len(values) > 1 and None not in listed:
-        more = _beyond(dimension.key, sorted(each for each in listed if each is not None), found)
+        bad = _never_finished(sweep, dimension.key)
+        more = _beyond(dimension.key, sorted(each for each in listed if each is not None), found, bad)
         if more is not None:
             option = _listed(dimension.key, [*(value.plain for value in values), more])
             yield Edge(dimension.key, found, more < found, option)
@@ -152,7 +159,9 @@ def _wider(key: str, values: Range, found: Any) -> Range | None:
         return None
     is_low = share <= NEAR
     gaps = (values.points or 0) - 1  # of a grid: one more of them, so that its points stay
-    factor = (values.high / values.low) ** (1 / gaps) if values.log and gaps > 0 else 10.0
+    if values.log and gaps > 0 and values.high / values.low > FARTHEST**gaps:
+        return None  # its next point lies where nobody looks
+    factor = (values.high / values.low) ** (1 / gaps) if values.log and gaps > 0 else STEP
     step = (values.high - values.low) / (gaps if gaps > 0 else 2)
     end, sign = (values.low, -1) if is_low else (values.high, 1)
     for part in STEPS[:1] if gaps > 0 else STEPS:
@@ -164,15 +173,29 @@ def _wider(key: str, values: Range, found: Any) -> Range | None:
     return None
 
 
-def _beyond(key: str, values: Sequence[float], found: float) -> float | None:
-    """The value that a list would have next, beyond the one that was best, where that is its first or last."""
+def _never_finished(sweep: Sweep, key: str) -> set[float | None]:
+    """The values of a setting with which every trial that ended diverged or failed: no step is taken from there."""
+    ended = [each for each in sweep.outcomes.values() if each.state in OVER]
+    good = {number_of(each.trial.values.get(key)) for each in ended if each.state not in ("diverged", FAILED)}
+    return {number_of(each.trial.values.get(key)) for each in ended} - good
+
+
+def _beyond(key: str, values: Sequence[float], found: float, bad: Container[float | None]) -> float | None:
+    """The value that a list would have next, beyond the one that was best, where that is its first or last; a step
+    like the one between it and the nearest that is not `bad`, and of a factor of ten at most."""
     if found not in (values[0], values[-1]):
         return None
-    near = values[1] if found == values[0] else values[-2]
-    by_factor = values[0] > 0 and max(after / before for before, after in pairwise(values)) >= 2
+    is_low = found == values[0]
+    good = [value for value in values if value not in bad or value == found]
+    by_factor = values[0] > 0 and (len(good) < 2 or max(after / before for before, after in pairwise(good)) >= 2)
+    if len(good) < 2 and not by_factor:
+        return None
+    near = (good[1] if is_low else good[-2]) if len(good) > 1 else found * (STEP if is_low else 1 / STEP)
+    factor = min(max(found / near, 1 / STEP), STEP) if by_factor else 1.0
     for part in STEPS:
-        more = found * (found / near) ** part if by_factor else found + part * (found - near)
-        more = round(more) if all(value == round(value) for value in values) else float(f"{more:.{DIGITS}g}")
+        more = found * factor**part if by_factor else found + part * (found - near)
+        is_whole = all(value == round(value) and abs(value) < WHOLE for value in values)
+        more = round(more) if is_whole else float(f"{more:.{DIGITS}g}")
         if more != found and _allows(key, more):
             return more
     return None

@@ -15,7 +15,7 @@ from tuner.runs.family import Group, read_group
 from tuner.runs.files import CONFIG
 from tuner.runs.find import resolve
 from tuner.runs.folder import is_run, is_sweep
-from tuner.runs.sweep import SweepHead, confirm_folder, read_sweep
+from tuner.runs.sweep import SweepHead, confirm_folder, confirming_command, read_sweep
 from tuner.runs.trials import one_of, read_trials
 
 
@@ -56,7 +56,7 @@ def compared(references: Sequence[str], runs_dir: Path) -> tuple[list[Group], st
         there = list(confirming(head).values())
         if len(there) < 2:
             said = f"{shown(path)} is a sweep, and trials are no groups: the best of them are not confirmed yet"
-            raise UsageError(said, fix=f"`tuner sweep {typed(path)} sweep.confirm.seeds=8` trains the groups.")
+            raise UsageError(said, fix=f"`{confirming_command(head)}` trains the groups.")
         groups += there
         metric = measured_by(head, there) if len(references) == 1 else None
     return groups, metric

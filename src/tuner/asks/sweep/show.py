@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 from tuner.answer import Answer, Block, Cell, Column, Command, Note, Pairs, Table, Text
 from tuner.asks.sweep.axes import Axis, Edge, axes_of, edges_of
 from tuner.asks.sweep.effects import chart_of
+from tuner.asks.sweep.then import IS_BASE, is_base_alone, next_of
 from tuner.document.writing import flow
 from tuner.durable.reading import read_bytes, shown
 from tuner.errors import NotFoundError, TunerError, UsageError
 from tuner.figures import number, plural, some
 from tuner.options.metrics import column
-from tuner.paths import reference, typed
-from tuner.runs.files import CONFIG, DAMAGED, ENDED, NOT_BEGUN
-from tuner.runs.find import afterwards
-from tuner.runs.folder import glance, is_run, members, standing
-from tuner.runs.sweep import FAILED, PRUNED, confirm_folder, settings_of
+from tuner.paths import reference
+from tuner.runs.files import CONFIG, DAMAGED, NOT_BEGUN
+from tuner.runs.folder import is_run
+from tuner.runs.sweep import FAILED, PRUNED, settings_of
 from tuner.runs.trials import Outcome, Sweep, read_trials
 
 if TYPE_CHECKING:
@@ -76,6 +76,15 @@ class Told:
         """What the confirmation says; None where there is none yet, or a run of it is damaged."""
         return self._judged[0]
 
+    @property
+    def verdict_words(self) -> str:
+        """The verdict in a sentence, with what there is of it so far; or why there is nothing to confirm."""
+        done, wanted = self.sweep.confirming
+        if self.verdict is not None:
+            so_far = f"so far, {done} of {plural(wanted, 'training')}: " if done < wanted else ""
+            return f"{so_far}{self.verdict.words}"
+        return IS_BASE if self.sweep.is_over and is_base_alone(self.sweep) else ""
+
     @cached_property
     def _judged(self) -> tuple[Confirmed | None, str]:
         """The verdict, or why there is none."""
@@ -92,31 +101,10 @@ class Told:
         lost = [each.problem for each in self.sweep.outcomes.values() if each.state == DAMAGED]
         return [*lost, *filter(None, [self._judged[1]])]
 
-    @cached_property
-    def confirming(self) -> tuple[int, int]:
-        """How many of the trainings that confirm have ended, of how many."""
-        numbers = self.sweep.head.confirms([each.number for each in self.sweep.best])
-        if not numbers:
-            return 0, 0
-        there = [path for at in numbers for path in _members(self.sweep.path / confirm_folder(at))]
-        return sum(map(_has_ended, there)), len(numbers) * self.sweep.head.asked["confirm"]["seeds"]
-
     @property
     def next(self) -> str:
-        """The command to type: what goes on, confirms, widens, or puts to use."""
-        sweep, path = self.sweep, typed(self.sweep.path)
-        done, wanted = self.confirming
-        if not sweep.is_over or done < wanted or not sweep.best:
-            return f"tuner sweep {path}"
-        if self.edges:
-            more = (sweep.wanted or 0) + max(sweep.head.asked["planner"]["generation"], (sweep.wanted or 0) // 2)
-            trials = f" --trials {more}" * (sweep.head.asked["planner"]["name"] != "grid" and sweep.wanted is not None)
-            return f"tuner sweep {path} --extend {' '.join(edge.option for edge in self.edges)}{trials}"
-        if self.verdict is None and not isinstance(sweep.head.asked.get("confirm"), dict):
-            return f"tuner sweep {path} sweep.confirm.seeds=8"
-        taken = afterwards(sweep.path, glance(sweep.best[0].trial.path).config)
-        is_better = self.verdict is not None and self.verdict.winner is not None
-        return f"tuner sweep {path} --write best.yaml" if is_better and taken.startswith("tuner curves") else taken
+        """The command to type."""
+        return next_of(self.sweep, self.edges, self.verdict)
 
 
 def ask(path: Path, part: str, *, file: Path | None = None, drawn: bool = False) -> Answer:
@@ -160,21 +148,6 @@ def _texts(blocks: Sequence[Block]) -> list[str]:
     return [block.text for block in blocks if isinstance(block, Text)]
 
 
-def _has_ended(run: Path) -> bool:
-    """Whether a run is over; one that is damaged is told elsewhere."""
-    try:
-        return standing(run)[1] in ENDED
-    except NotFoundError:
-        return True
-
-
-def _members(path: Path) -> list[Path]:
-    try:
-        return members(path)
-    except NotFoundError:
-        return []
-
-
 # ---- the summary -----------------------------------------------------------------------------------------------------
 
 
@@ -190,8 +163,8 @@ def summary(told: Told) -> Iterator[Block]:
         yield matter_table(told)
         yield Text(_how_sure(told.importances), "dim")
     ends: list[tuple[str, Cell]] = [("edge", edge.words) for edge in told.edges]
-    if told.verdict is not None:
-        ends.append(("verdict", told.verdict.words))
+    if words := told.verdict_words:
+        ends.append(("verdict", words))
     yield Pairs([*ends, ("next", Command(told.next))])
 
 
@@ -211,8 +184,8 @@ def _head(told: Told) -> Iterator[tuple[str, Cell]]:
         yield "running", some(running, 4)
     for reason, numbers in _failures(sweep).items():
         yield FAILED, f"{reason} ({'trial' if len(numbers) == 1 else 'trials'} {some(numbers, 6)})"
-    done, wanted = told.confirming
-    if 0 < done < wanted:
+    done, wanted = sweep.confirming
+    if done < wanted:
         yield "confirm", f"{done} of {plural(wanted, 'training')}"
 
 
@@ -313,7 +286,7 @@ def summary_data(told: Told) -> dict[str, Any]:
     """What ``--json`` tells of a sweep."""
     sweep, head = told.sweep, told.sweep.head
     best, found = sweep.best[:1], told.importances
-    done, wanted = told.confirming
+    done, wanted = sweep.confirming
     return {
         "run": str(sweep.path),
         "name": head.name,

@@ -128,14 +128,15 @@ def confirming_seconds(session: SweepSession, at_once: int, ledger: Ledger) -> f
 
 def paced(session: SweepSession, at_once: int, ledger: Ledger | None) -> Pace:
     """As the last trials were; else an epoch as that of the newest run of the same name, else by its operations."""
-    there = [(run, each) for run in _trials(ledger) if (each := value(run, parse_metric("seconds_per_epoch")))]
+    trials = list(_trials(ledger))
+    there = [(run, done, each) for run, done in trials if (each := value(run, parse_metric("seconds_per_epoch")))]
     if ledger is not None and there:
-        begun = [_time(run.created) for run, _ in there]
-        epoch = mean([each for _, each in there])
+        begun = [_time(run.created) for run, *_ in there]
         # a trial makes room for the one that begins as many later as are trained at once
         passed = [after - before for before, after in zip(begun, begun[at_once:], strict=False)]
-        over = [time - len(run.rows) * pace for time, (run, pace) in zip(passed, there, strict=False)]
+        over = [time - done * pace for time, (_, done, pace) in zip(passed, there, strict=False)]
         own = [time for time in over if 0 < time < LONGEST]
+        epoch = mean([each for *_, each in there])
         return Pace(epoch, median(own) if own else SAVING, _starting(ledger), is_rough=False)
     for run in _namesake(session):
         if pace := value(run, parse_metric("seconds_per_epoch")):
@@ -160,15 +161,15 @@ def _time(created: str) -> float:
     return datetime.fromisoformat(created).timestamp()
 
 
-def _trials(ledger: Ledger | None) -> Iterator[Run]:
-    """The last trials that were trained, in the order in which they began."""
-    trained = [number for number, each in ledger.progress.items() if each.done] if ledger else []
+def _trials(ledger: Ledger | None) -> Iterator[tuple[Run, int]]:
+    """The last trials that were trained, in the order in which they began, with the epochs that they had."""
+    trained = [(number, each.done) for number, each in ledger.progress.items() if each.done] if ledger else []
     found = []
-    for number in trained[-LAST:]:
+    for number, done in trained[-LAST:]:
         with suppress(NotFoundError):
             if ledger is not None and (run := ledger.head.trials[number].run) is not None:
-                found.append(run)
-    yield from sorted(found, key=lambda run: run.created)
+                found.append((run, done))
+    yield from sorted(found, key=lambda each: each[0].created)
 
 
 def _namesake(session: SweepSession) -> Iterator[Run]:

@@ -378,7 +378,8 @@ def ends(folder: Path, space: dict[str, Any], values: dict[str, Any]) -> list[tu
     told = json.loads(file.read_text())
     told["space"], told["trials"]["0"]["values"] = space, values
     file.write_bytes(json_bytes(told))
-    return [(each.name, each.is_low, each.option) for each in edges_of(read_trials(file.parent), list(values))]
+    found = read_trials(file.parent)
+    return [(each.name, each.is_low, each.option) for each in edges_of(found, list(values), found.best[0].trial)]
 
 
 RANGE = {"low": 1e-4, "high": 1e-2, "log": True}

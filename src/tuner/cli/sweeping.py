@@ -60,7 +60,7 @@ def dry(asked: Asked) -> int:
         told = cost(session, by.at_once(session.identity), coming(session, ledger, retry=retry), ledger)
     first = first_trials(session, ledger, retry=retry) if told.trials != 0 else {}
     more = None if told.trials is None else told.trials - len(first)
-    notes = list(doubts(asked, session, ledger))
+    notes = [*session.loaded.notes, *session.notes, *doubts(asked, session, ledger)]
     data = {"trials": told.trials, "epochs": told.epochs, "confirming": told.confirming, "seconds": told.seconds,
             "bytes": told.bytes, "planner": asked.search.planner, "metric": asked.search.metric, "notes": notes,
             "next": list(map(list, first.values())), "more": more}  # fmt: skip

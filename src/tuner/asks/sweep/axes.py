@@ -113,17 +113,12 @@ class Edge:
         return {"name": self.name, "value": self.value, "end": "low" if self.is_low else "high", "option": self.option}
 
 
-def edges_of(sweep: Sweep, names: Sequence[str]) -> list[Edge]:
-    """The ends that the best trial has come to, of the parameters `names`, where the language allows more."""
-    return (
-        [edge for each in plain_space(sweep.head).dimensions for edge in _edges(sweep, each, names)]
-        if sweep.best
-        else []
-    )
+def edges_of(sweep: Sweep, names: Sequence[str], best: Trial) -> list[Edge]:
+    """The ends that the `best` trial has come to, of the parameters `names`, where the language allows more."""
+    return [edge for each in plain_space(sweep.head).dimensions for edge in _edges(sweep, each, names, best.values)]
 
 
-def _edges(sweep: Sweep, dimension: Dimension, names: Sequence[str]) -> Iterator[Edge]:
-    best = sweep.best[0].trial.values
+def _edges(sweep: Sweep, dimension: Dimension, names: Sequence[str], best: Mapping[str, Any]) -> Iterator[Edge]:
     values = dimension.values
     if isinstance(values, Range):
         if dimension.key in names and (wider := _wider(dimension.key, values, best.get(dimension.key))):

@@ -21,7 +21,7 @@ from tuner.options.metrics import column
 from tuner.paths import reference
 from tuner.runs.files import CONFIG, DAMAGED, NOT_BEGUN
 from tuner.runs.folder import is_run
-from tuner.runs.sweep import FAILED, PRUNED, settings_of
+from tuner.runs.sweep import FAILED, PRUNED, Trial, settings_of
 from tuner.runs.trials import Outcome, Sweep, read_trials
 
 if TYPE_CHECKING:
@@ -69,7 +69,14 @@ class Told:
         """Of the settings that matter, as far as that is known."""
         found = self.importances
         names = [each.name for each in found.settings if each.low > 0] if found else [axis.name for axis in self.axes]
-        return edges_of(self.sweep, names)
+        return edges_of(self.sweep, names, self.taken) if self.taken else []
+
+    @property
+    def taken(self) -> Trial | None:
+        """The trial that a verdict is for, else the best one."""
+        if self.verdict is not None and self.verdict.winner is not None:
+            return self.sweep.head.trials[self.verdict.winner]
+        return self.sweep.best[0].trial if self.sweep.best else None
 
     @property
     def verdict(self) -> Confirmed | None:
@@ -159,8 +166,8 @@ def summary(told: Told) -> Iterator[Block]:
         shown_here = sweep.ordered[:MOST]
         title = f"the best {len(shown_here)} of {plural(len(sweep.outcomes), 'trial')}"
         yield trials_table(told, shown_here, title if len(sweep.outcomes) > MOST else "")
-    if told.axes and sweep.best:
-        yield matter_table(told)
+    if told.axes and (best := told.taken) is not None:
+        yield matter_table(told, best)
         yield Text(_how_sure(told.importances), "dim")
     ends: list[tuple[str, Cell]] = [("edge", edge.words) for edge in told.edges]
     if words := told.verdict_words:
@@ -236,10 +243,10 @@ def trials_table(told: Told, outcomes: Sequence[Outcome], title: str = "") -> Ta
     return Table(columns, rows, title, styles, more=f"tuner show {reference(sweep.path)} trials --csv has all of it")
 
 
-def matter_table(told: Told) -> Table:
+def matter_table(told: Told, best: Trial) -> Table:
     """A row a setting: how much it matters, its value in the best trial."""
     found = {each.name: each for each in told.importances.settings} if told.importances else {}
-    best, edges = told.sweep.best[0].trial, {edge.name: edge for edge in told.edges}
+    edges = {edge.name: edge for edge in told.edges}
     rows: list[list[Cell]] = []
     for axis in told.by_importance:
         known = found.get(axis.name)

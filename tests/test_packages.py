@@ -85,7 +85,7 @@ def test_a_stopped_run_is_not_gone_on_with_under_another_version(bench: Workbenc
     bench.run("train", "c.yaml", "--run", "stopped", "--max-time", "0s", "training.epochs=2000", "-q", code=75)
     install(bench.folder / "site", "1.1")
     said = bench.run("train", "c.yaml", "--run", "stopped", "training.epochs=2000", code=4)
-    assert "packages is tuner-cube 1.1, there tuner-cube 1.0" in said
+    assert "under another identity: packages tuner-cube 1.0 there, tuner-cube 1.1 here" in said
 
 
 METRIC = '''

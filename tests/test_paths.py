@@ -16,7 +16,7 @@ import typer
 
 import tuner
 from tuner.cli.commands import COMMANDS, app
-from tuner.cli.shared import offers
+from tuner.cli.shared import offers, picture_of
 from tuner.data.files import default_roots
 from tuner.document.files import located
 from tuner.errors import NotFoundError
@@ -57,7 +57,7 @@ def test_one_place_knows_it() -> None:
     assert [path.name for path in SOURCE.rglob("*.py") if known.search(path.read_text())] == ["paths.py"]
     taking = dict(paths_taken())
     assert len(taking) > 12
-    assert [name for name, about in taking.items() if about.parser is not path_of] == []
+    assert [name for name, about in taking.items() if about.parser not in (path_of, picture_of)] == []
 
 
 def paths_taken() -> Iterator[tuple[str, Any]]:

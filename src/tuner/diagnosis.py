@@ -32,9 +32,9 @@ MOST = 3
 SURE = 0.5
 """How sure a rule has to be of a finding."""
 
-CERTAIN, LIKELY = 0.85, 0.7
-"""How sure it has to be where the outcome alone does not tell that it is bad: at all, and where a run is hardly better
-than simple models."""
+CERTAIN, FAIRLY, LIKELY = 0.85, 0.8, 0.7
+"""How sure it has to be where the outcome alone does not tell that it is bad: at all, where a run is hardly better than
+simple models, and where these are no match for a network."""
 
 NEAR = 0.2
 """Of the way from what simple models reach to a perfect metric, up to which a run is hardly better than they are."""
@@ -191,11 +191,13 @@ def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | No
         if found.rule in TELLING:
             return Outcome("training", f"{TELLING[found.rule]}: {found.words}", found.evidence)
     is_below = is_below_reference(evidence, "train", reached)
-    is_near = says_little(evidence) and reached < within + NEAR * (1 - within)
-    certain = sure_of(noticed, "training", LIKELY if is_near or is_below else CERTAIN)
+    near, is_easy = NEAR * (1 - within), says_little(evidence)
+    is_near = reached < within + near
+    least = LIKELY if is_below or (is_near and is_easy) else FAIRLY if is_near else CERTAIN
+    certain = sure_of(noticed, "training", least)
     is_known = any(found.confidence >= KNOWN for found in certain)
     has_lost = evidence.train[-1] < max(finite(evidence.train)) - LOST
-    is_good = reached >= (PERFECT if is_known else GOOD) or (reached > within + MARGIN and not says_little(evidence))
+    is_good = reached >= (PERFECT if is_known else GOOD) or (reached > within + max(MARGIN, near) and not is_easy)
     is_good |= is_below is False and not is_known
     is_other = any(found.rule == "needs-early-stopping" for found in sure_of(noticed, "generalization", CERTAIN))
     if not certain or (is_good and not has_lost) or is_other or evidence.gap > max(0.1, 1 - reached):

@@ -191,7 +191,7 @@ def _on_training(evidence: Evidence, noticed: Sequence[Finding]) -> Outcome | No
         if found.rule in TELLING:
             return Outcome("training", f"{TELLING[found.rule]}: {found.words}", found.evidence)
     is_below = is_below_reference(evidence, "train", reached)
-    near, is_easy = NEAR * (1 - within), says_little(evidence)
+    near, is_easy = NEAR * (1 - max(0.0, within)), says_little(evidence)  # within: -inf where nothing is known
     is_near = reached < within + near
     least = LIKELY if is_below or (is_near and is_easy) else FAIRLY if is_near else CERTAIN
     certain = sure_of(noticed, "training", least)

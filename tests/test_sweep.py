@@ -18,10 +18,10 @@ from sweeping import SWEEP, Here, left, searching, sweep
 from tuner.config.sweep import load_search
 from tuner.errors import BUG, ConfigError, NotFoundError, UsageError
 from tuner.events import Ended, EpochDone, Failed, SweepBegun, TrialEnded, TrialTold
-from tuner.members import staying
+from tuner.members import staying, train_alone
 from tuner.opening import Request
 from tuner.runs.folder import read
-from tuner.runs.lock import Lock, is_seen_by_others
+from tuner.runs.lock import Lock, holder, is_seen_by_others
 from tuner.runs.sweep import read_sweep
 from tuner.stopping import Stop, StopRequests
 from tuner.sweep.ledger import Ledger
@@ -331,3 +331,17 @@ def test_a_trial_that_is_the_config_without_a_change_is_not_confirmed_beside_it(
     found, _ = sweep(written(workplace, text), workplace.runs)
     assert [trial.is_base for trial in read_sweep(found.ledger.path).trials.values()] == [True, False]
     assert list(read_sweep(found.ledger.path).confirmed) == [None, 1]
+
+
+def test_what_another_process_has_trained_meanwhile_and_let_go_of_is_left_alone(workplace: Any) -> None:
+    """A unit may be old: the trial was due to an epoch, and has more by now, and no weights."""
+    file = written(workplace, SWEEP)
+    found, _ = sweep(file, workplace.runs)
+    number = next(at for at, each in found.ledger.progress.items() if each.state == "pruned" and each.done > 1)
+    unit = found.unit(number, 1)
+    assert unit is not None
+    before = left(found.ledger.path)
+    told = list(train_alone([unit], found.session.identity, StopRequests(), Here()))
+    assert [type(event) for _, event in told] == [Ended]
+    assert left(found.ledger.path) == before
+    assert holder(unit.path) is None

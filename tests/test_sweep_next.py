@@ -394,7 +394,7 @@ def test_what_some_of_the_trainings_say_is_told_with_how_many_they_are(
     lines = say("show", "c-1")[1].splitlines()
     assert "state    unconfirmed: 2 finished" in lines
     assert "confirm  5 of 8 trainings" in lines
-    assert any(line.startswith("verdict  so far, 5 of 8 trainings: nothing beats") for line in lines)
+    assert any(line.startswith("verdict  so far, 5 of 8 trainings: undecided") for line in lines)
 
 
 # ---- compared, and told in README ------------------------------------------------------------------------------------

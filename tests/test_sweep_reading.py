@@ -244,8 +244,8 @@ def test_the_parts_of_a_sweep(place: Path, say: Callable[..., Said]) -> None:
     assert (len(folders), folders[0]) == (12, f"runs/c-1/{best(place)}")
     assert data(say("show", "c-1", "space", "--json"))["optimizer.lr"] == {"low": 1e-4, "high": 0.1, "log": True}
     assert "sweep:" in say("show", "c-1", "config")[1]
-    code, _, err = say("show", "c-1", "metrics")
-    assert (code, f"tuner show c-1/{best(place)} metrics" in err) == (2, True)
+    for part in ("metrics", "data", "log"):  # of one run: the best trial
+        assert say("show", "c-1", part)[:2] == say("show", f"c-1/{best(place)}", part)[:2], part
     code, _, err = say("show", "c-1/trial-0", "trials")
     assert (code, "trials is a part of a sweep" in err) == (2, True)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
 from tuner.choice import nearest
 from tuner.document.files import read_bytes
-from tuner.errors import ConfigError, Fault, NotFoundError, UsageError
+from tuner.errors import ConfigError, Fault, NotFoundError, ResourceError, UsageError
 from tuner.paths import expanded
 from tuner.runs.files import CONFIG
 
@@ -56,6 +57,8 @@ def check_target(target: Path, fix: str, own: str = "") -> None:
             return
     if not target.parent.is_dir():
         raise UsageError(f"there is no folder {target.parent}", fix=f"mkdir -p {target.parent}")
+    if not os.access(target.parent, os.W_OK):
+        raise ResourceError(f"{target.parent} cannot be written", fix="Choose a file in another folder.")
     if target.exists() or target.is_symlink():
         raise UsageError(f"{target} is there already", fix=fix)
 

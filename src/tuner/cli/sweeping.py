@@ -113,6 +113,9 @@ def searched(asked: Asked, stop: StopRequests, began: float) -> int:
             code = search_for(asked, searching, talk)
             if stop.asked is None and code == 0:
                 code = confirm_best(asked, session, searching.ledger, stop, by, talk)
+            if asked.budget is not None:
+                with searching.ledger.writing():  # what the confirmation took of it
+                    searching.ledger.write({})
         return finish(asked, searching.ledger.path, code, talk_to, stop.asked if code != 0 else None)
 
 
@@ -125,6 +128,9 @@ def doubts(asked: Asked, session: SweepSession, ledger: Ledger | None) -> Iterat
         others = f", beside {plural(wanted - count, 'trial')} outside of it" * (wanted > count)
         told = f"the space has only {plural(count, 'config')}{others}"
         yield f"{told}: {plural(wanted, 'trial')}, not the {search.trials} of sweep.trials"
+    if asked.options.extend and search.planner != "grid" and wanted is not None and wanted <= len(trials):
+        more = len(trials) + search.generation
+        yield f"all {plural(len(trials), 'trial')} are planned already: --trials {more} makes more, in the space of now"
     if asked.options.retry is not None and not any(each.told == FAILED for each in trials.values()):
         diverged = sum(each.told == "diverged" for each in trials.values())
         others = f"; the {diverged} that diverged would do so again" * bool(diverged)
@@ -234,7 +240,7 @@ def ended_pairs(
     """How it ended, what is best, whether that is sure."""
     states = ", ".join(f"{count} {state}" for state, count in sweep.counts.items())
     if code == NO:
-        states = "no trial ended within the budget: a larger --budget goes on"
+        states = "no trial ended within the budget, of which what confirms has its share: a larger --budget goes on"
     pairs = [("end", f"stopped, {stopped.reason}: {states}" if stopped else states)]
     done, wanted = sweep.confirming
     if stopped is not None:

@@ -91,6 +91,8 @@ def check_shape(key: str, node: Node, reader: Reader) -> None:
     seen: list[Any] = []
     for item in node.nodes:
         plain = to_plain(item)
+        if isinstance(plain, dict) and list(plain) == ["name"]:
+            plain = plain["name"]  # the same choice
         if any(plain == other and type(plain) is type(other) for other in seen):
             reader.fault(item.place, path, f"{shown(item)} is there twice", given=shown(item))
         seen.append(plain)

@@ -27,6 +27,8 @@ FIRST = (70, 143, 130, 75, 73, 5, 4, 3)
 """Which exit code of a member becomes the family's."""
 PASSED_OVER = (0, 3)
 """Exit codes of a family that is whole: a member that diverged is a result."""
+BETWEEN = 1.0
+"""Seconds between two checkpoints of a run that is one of many: few of them are kept."""
 LEFT_OVER = 15.0
 """Seconds to wait for a member that the worker of a killed family still holds: it is about to save and stop."""
 
@@ -46,6 +48,7 @@ class Member:
     argv: Sequence[str]
     wait: float
     until: int | None = None  # the epoch after which it is put aside
+    between: float = 0.0  # seconds between two checkpoints at least
 
 
 class Executor(Protocol):
@@ -136,6 +139,7 @@ def _member(session: GroupSession, path: Path, key: varied.Key) -> Member:
         folder=str(path),
         argv=command_of(session, path),
         wait=max(LEFT_OVER, session.request.wait),
+        between=session.request.between,
     )
 
 
@@ -153,4 +157,5 @@ def _alone(run: Alone) -> Member:
         argv=request.argv,
         wait=max(LEFT_OVER, request.wait),
         until=run.until,
+        between=BETWEEN,
     )

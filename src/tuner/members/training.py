@@ -15,11 +15,9 @@ from tuner.data.splits import load as split
 from tuner.errors import BUG, NotFoundError, TunerError
 from tuner.events import Ended, Event, Failed
 from tuner.members import Member
-from tuner.opening import Answered, Request, open_session
+from tuner.opening import Answered, Request, Session, open_session
+from tuner.runs.folder import Run, glance
 from tuner.stopping import StopRequests
-
-BETWEEN = 1.0
-"""Seconds between two checkpoints of a run that is one of many and a member of nothing: few of them are kept."""
 
 
 class Data:
@@ -46,6 +44,16 @@ class Data:
         return self._raw
 
 
+def _far_enough(session: Session) -> Run | None:
+    """The run that is opened, where it has as many epochs as are asked for: meanwhile another process has trained it,
+    and may have taken its weights away. It is let go of then."""
+    held, until = session.held, session.request.until
+    if held is None or until is None or len((run := glance(held.path)).rows) < until:
+        return None
+    held.release()
+    return run
+
+
 def trained(member: Member, stop: StopRequests, data: Data) -> Iterator[Event | Failed]:
     """Trains a member, or finds it trained, and tells of it; the last event is Ended or Failed."""
     varies = tuple(member.varies)
@@ -56,11 +64,12 @@ def trained(member: Member, stop: StopRequests, data: Data) -> Iterator[Event | 
             message = f"a file that {member.source} extends was changed while its group was training"
             raise NotFoundError(message, fix="put it back and run the same command again, or train a new group")
         request = Request(Path(member.folder), member.name, wait=member.wait, argv=tuple(member.argv), auto_threads=1,
-                          until=member.until, between=0.0 if varies else BETWEEN)  # fmt: skip
+                          until=member.until, between=member.between)  # fmt: skip
         opened = open_session(loaded, request, data.of(loaded.dataset, varies))
-        if isinstance(opened, Answered):
-            yield Ended(opened.run.path, opened.run.status)
-        else:
+        run = opened.run if isinstance(opened, Answered) else _far_enough(opened)
+        if run is not None:
+            yield Ended(run.path, run.status)
+        elif isinstance(opened, Session):
             from tuner.train import train
 
             yield from train(opened, stop)

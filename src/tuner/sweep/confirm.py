@@ -12,7 +12,7 @@ from tuner.config.load import load
 from tuner.config.varied import SEEDS, Key
 from tuner.errors import HeldError
 from tuner.events import Ended, GroupEvent
-from tuner.members import Executor, group_code, train_group
+from tuner.members import BETWEEN, Executor, group_code, train_group
 from tuner.members.opening import GroupSession, open_group
 from tuner.opening import Request
 from tuner.runs.lock import holder
@@ -79,5 +79,6 @@ def _group(session: SweepSession, ledger: Ledger, number: int | None) -> GroupSe
     name = f"{ledger.path.name}/{trial_folder(number)}" if number is not None else ledger.path.name
     options: Mapping[str, str] = {**session.options, **dict.fromkeys(given, name), "training.test=end": name}
     loaded = load(session.source, session.overrides, given=session.loaded.source, options=options)
-    request = Request(ledger.path, confirm_folder(number), wait=session.request.wait, argv=session.request.argv)
+    request = Request(ledger.path, confirm_folder(number), wait=session.request.wait, argv=session.request.argv,
+                      between=BETWEEN)  # fmt: skip
     return open_group(session.source, session.overrides, loaded, SEEDS, keys_of(session), request, options)

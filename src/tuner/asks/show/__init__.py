@@ -18,11 +18,12 @@ from tuner.runs.family import Group, members_table, read_group, why_ended
 from tuner.runs.files import CONFIG, ENDED, LOG, METRICS, TIMING, apart
 from tuner.runs.find import next_command, resolve
 from tuner.runs.folder import Run, kind_of, read
-from tuner.runs.trials import as_told, let_go
+from tuner.runs.trials import as_told, let_go, one_of
 
 FILES = {"config": CONFIG, "metrics": METRICS, "timing": TIMING, "log": LOG}
 PARTS = ("summary", *FILES, "data", "origins", "identity", "files")
 OF_SWEEP = ("trials", "effects", "space")
+OWN_OF_SWEEP = ("summary", "config", *OF_SWEEP)
 """Parts that a sweep has beside its summary and its config."""
 
 
@@ -32,6 +33,8 @@ def ask(reference: str, part: str, runs_dir: Path, *, file: Path | None = None, 
     if part not in (*PARTS, *OF_SWEEP):
         raise UsageError(f"a run has no part {part}", fix=nearest_of(part, (*PARTS, *OF_SWEEP)))
     path = resolve(reference, runs_dir)
+    if kind_of(path) == "sweep" and part not in OWN_OF_SWEEP:
+        path = one_of(path)  # a part of one run is that of the best trial
     kind = kind_of(path)
     if kind == "sweep":
         found: Answer = import_module("tuner.asks.sweep.show").ask(path, part, file=file, drawn=form == "html")

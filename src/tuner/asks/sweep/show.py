@@ -15,7 +15,7 @@ from tuner.asks.sweep.effects import chart_of
 from tuner.asks.sweep.then import IS_BASE, is_base_alone, next_of
 from tuner.document.writing import flow
 from tuner.durable.reading import read_bytes, shown
-from tuner.errors import NotFoundError, TunerError, UsageError
+from tuner.errors import NotFoundError, TunerError
 from tuner.figures import number, plural, some
 from tuner.options.metrics import column
 from tuner.paths import reference
@@ -118,10 +118,6 @@ def ask(path: Path, part: str, *, file: Path | None = None, drawn: bool = False)
     """The sweep in the folder `path`, or one part of what it tells; a picture of the effects of its settings is kept in
     `file`, and shown where it is `drawn`. Raises UsageError, NotFoundError."""
     told = Told(read_trials(path))
-    if part not in PARTS:
-        one = told.sweep.best[0].trial.path if told.sweep.best else path / "trial-0000"
-        fix = f"tuner show {reference(one)} {part}"
-        raise UsageError(f"{shown(path)} is a sweep, and {part} is a part of one run", fix=fix)
     notes = [Note(problem, problem=True) for problem in told.problems]
     blocks: list[Block] = []
     data: Any = None

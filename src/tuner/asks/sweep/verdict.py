@@ -44,6 +44,8 @@ class Confirmed:
         """By how much, and how sure, in a sentence."""
         found, base = self.difference, self.comparison.sides[0]
         where = f" {self.comparison.holds}" if self.comparison.holds else ""
+        if found is None and self.lacks:
+            return f"undecided{where}: {self._nearest}"
         if found is None:
             return f"nothing beats the config as it is{where}: {self._nearest}"
         sign, metric = written(self.comparison, "+"), self.comparison.metric

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tuner.answer import Answer, Spark, Table, texts
+from tuner.answer import Answer, Note, Spark, Table, texts
+from tuner.errors import UsageError
 from tuner.render.text import escape
 
 SIGNS = str.maketrans(
@@ -17,8 +18,12 @@ SIGNS = str.maketrans(
 
 
 def show(answer: Answer) -> str:
-    """Each table as a tabular under its title, a comment; the rest of the answer and curves in cells are left out."""
-    return "\n".join(_tabular(block) for block in answer.blocks if isinstance(block, Table))
+    """Each table as a tabular under its title, a comment; the rest of the answer and curves in cells are left out.
+    Raises UsageError for an answer without a table, unless it is nothing but notes."""
+    told = [block for block in answer.blocks if isinstance(block, Table)]
+    if not told and not all(isinstance(block, Note) for block in answer.blocks):
+        raise UsageError("this answer has no table for --latex", fix="Leave it out, or use --json, --md or --html.")
+    return "\n".join(map(_tabular, told))
 
 
 def _tabular(table: Table) -> str:

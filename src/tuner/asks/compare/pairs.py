@@ -291,7 +291,9 @@ def training(differences: Sequence[Difference]) -> list[str]:
         sides = (difference.base, difference.side)
         if difference.missing and not any(side.why(*WITHOUT_VALUE) and not side.values for side in sides):
             for side in sides:
-                wanted[side.name] = side, max(difference.seeds, wanted.get(side.name, (side, 0))[1])
+                is_confirming = not side.group.is_single and is_sweep(side.group.path.parent)
+                count = difference.least if is_confirming else difference.seeds  # the search's own seed is none of them
+                wanted[side.name] = side, max(count, wanted.get(side.name, (side, 0))[1])
     commands = [_command(side, count) for side, count in wanted.values()]
     return list(dict.fromkeys(command for command in commands if command))
 

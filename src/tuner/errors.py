@@ -149,7 +149,11 @@ class HeldError(TunerError):
 
 EXIT_CODES: dict[int, tuple[str, str]] = {
     0: ("done (early stopping included; a finished run found finished)", "no need"),
-    1: ("the answer is no: `diff --exit-code` differs, `--fail-on` is met, `--require` is missed", "no"),
+    1: (
+        "the answer is no: `diff --exit-code` differs, `--fail-on` is met, `--require` is missed, no trial ended "
+        "within `--budget`",
+        "no",
+    ),
     2: ("bad command line or bad config", "no"),
     3: ("training diverged: a loss, gradient or weight is not finite", "no"),
     4: ("data, run or checkpoint missing, corrupt or refused", "no"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,10 +49,15 @@ def _far_enough(session: Session) -> Run | None:
     """The run that is opened, where it has as many epochs as are asked for: meanwhile another process has trained it,
     and may have taken its weights away. It is let go of then."""
     held, until = session.held, session.request.until
-    if held is None or until is None or len((run := glance(held.path)).rows) < until:
+    if held is None or until is None:
         return None
-    held.release()
-    return run
+    with ExitStack() as opened:
+        opened.callback(held.release)  # also of one whose metrics are damaged
+        run = glance(held.path)
+        if len(run.rows) >= until:
+            return run
+        opened.pop_all()
+    return None
 
 
 def trained(member: Member, stop: StopRequests, data: Data) -> Iterator[Event | Failed]:

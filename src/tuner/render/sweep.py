@@ -24,13 +24,12 @@ from tuner.events import (
 )
 from tuner.figures import deviation, in_notation, mean, number, plural
 from tuner.options.metrics import column
-from tuner.render.running import Pairs, RunningTable, Work, say
+from tuner.render.running import EXPONENT_BELOW, Pairs, RunningTable, Work, say
 from tuner.render.talk import Talk
 
 STYLES = {"diverged": "red", "failed": "red", "pruned": "dim"}
 LONGEST = 24
 """Characters of a label in a column."""
-EXPONENT_BELOW = 0.01
 
 
 class SweepView:
@@ -145,7 +144,7 @@ def shown(value: Any, values: Range | tuple[str, ...]) -> str | None:
     all of it."""
     if value is None:
         return None
-    if isinstance(values, Range) and values.log and not values.whole and values.low < EXPONENT_BELOW:
+    if isinstance(values, Range) and values.log and not values.whole and values.low < EXPONENT_BELOW["number"]:
         text = in_notation(value, exponent=True)
     else:
         text = number(value) if isinstance(value, float) else str(value)

@@ -242,8 +242,7 @@ class Searching:
 
     def let_go(self, wait: float = 0.0) -> None:
         """Takes away the weights of the trials that are over and not among the best, but for those that failed, which
-        may come again; `wait` is how long for those that
-        are still held by whoever trained them."""
+        may come again; `wait` is how long for those that are still held by whoever trained them."""
         kept = self.ledger.best(self.search.settings.keep)
         over = {number for number, each in self.ledger.progress.items() if each.state not in ("", FAILED)}
         for number in over.difference(kept, self._without):

@@ -325,3 +325,16 @@ def test_of_a_run_that_is_not_finished_another_is_named(place: Path) -> None:
     assert said.returncode == 4
     assert "late is stopped" in said.stderr
     assert "tuner predict c-" in said.stderr
+
+
+@pytest.mark.parametrize("run", ["c-1", "c-2", "n-1"])
+def test_a_file_with_a_head_alone_has_a_head_for_an_answer(place: Path, run: str) -> None:
+    (place / "some.csv").write_text("\n".join(map(",".join, [HEAD, *map(flower, range(3))])))
+    (place / "none.csv").write_text(",".join(HEAD) + "\n")
+    whole = command(place, "predict", run, "some.csv", "--keep", "day").stdout
+    alone = command(place, "predict", run, "none.csv", "--keep", "day")
+    assert (alone.returncode, alone.stdout) == (0, f"{whole.partition(chr(10))[0]}\n")
+    assert "predicted" in alone.stderr
+    assert "of 0 rows" in alone.stderr
+    assert command(place, "predict", run, "none.csv", "--json").stdout == ""
+    assert command(place, "predict", run, "none.csv", "some.csv", "--keep", "day").stdout == whole

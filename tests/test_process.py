@@ -286,7 +286,7 @@ def test_one_place_sets_handlers() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({}, "GOMP_SPINCOUNT = '5000'"),
+        ({}, "GOMP_SPINCOUNT = '50000'"),
         ({"GOMP_SPINCOUNT": "70"}, "GOMP_SPINCOUNT = '70'"),
         ({"OMP_WAIT_POLICY": "passive"}, "GOMP_SPINCOUNT = '0'"),
     ],

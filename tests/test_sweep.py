@@ -15,15 +15,18 @@ from typing import Any
 import pytest
 from sweeping import SWEEP, Here, left, searching, sweep
 
+from tuner.config.load import load
 from tuner.config.sweep import load_search
-from tuner.errors import BUG, ConfigError, NotFoundError, UsageError
+from tuner.errors import BUG, STOPPED, ConfigError, NotFoundError, UsageError
 from tuner.events import Ended, EpochDone, Failed, SweepBegun, TrialEnded, TrialTold
 from tuner.members import staying, train_alone
 from tuner.opening import Request
 from tuner.runs.folder import read
 from tuner.runs.lock import Lock, holder, is_seen_by_others
 from tuner.runs.sweep import read_sweep
+from tuner.runs.trials import read_trials
 from tuner.stopping import Stop, StopRequests
+from tuner.sweep.coming import coming
 from tuner.sweep.ledger import Ledger
 from tuner.sweep.opening import open_sweep
 from tuner.sweep.planner import next_generation
@@ -136,6 +139,65 @@ def test_another_space_is_refused_and_extended_on_request(workplace: Any) -> Non
     ]
     again, events = sweep(file, workplace.runs, wider)
     assert (again.ledger.path, [event for event in events if isinstance(event, TrialEnded)]) == (first.ledger.path, [])
+
+
+EXTENSIONS = [
+    ("model.activation=[tanh, relu]", 3),  # those that are there are of relu
+    ("model.activation=[relu]", 0),
+    ("model.activation=[tanh]", 3),
+    ("model.activation=[rectifier, tanh]", 3),
+    ("optimizer=[{name: adam}, {name: sgd, momentum: {low: 0.5, high: 0.9, points: 2}}]", 6),
+    ("model.dropout={low: 0, high: 0.5, points: 2}", 3),
+    ("model.dropout={low: 0.1, high: 0.5, points: 2}", 6),
+]
+
+
+@pytest.mark.parametrize(("more", "new"), EXTENSIONS, ids=[more for more, _ in EXTENSIONS])
+def test_a_config_that_was_trained_in_another_space_is_not_trained_again(workplace: Any, more: str, new: int) -> None:
+    file = written(workplace)
+    sweep(file, workplace.runs)
+    wider = f"sweep.space.{more}"
+    said = coming(searching(file, workplace.runs, wider, extend=True).session, searching(file, workplace.runs).ledger)
+    found, events = sweep(file, workplace.runs, wider, extend=True)
+    trials, key = read_sweep(found.ledger.path).trials, more.partition("=")[0]
+    made = {load(str(file), trial.overrides).hash for trial in trials.values()}
+    assert (len(said.trials or []), len(trials), len(made)) == (new, 3 + new, 3 + new)
+    assert sum(isinstance(event, TrialEnded) for event in events) == new
+    space = found.search.space
+    assert sum(space.has(trial.values) for trial in trials.values()) == space.size
+    assert all(key in trial.values for trial in trials.values() if space.has(trial.values))
+    assert read_trials(found.ledger.path).is_over
+
+
+def test_points_that_cannot_be_trained_are_drawn_anew_while_there_are_others(workplace: Any) -> None:
+    space = "space: {optimizer.lr: [0.1, 0.001], scheduler: [none, {name: cosine, min_lr: 0.01}]}, planner: random"
+    text = GRID.replace("space: {optimizer.lr: [0.1, 0.01, 0.001]}", f"{space}, trials: 3")
+    for seed in range(4):
+        found, _ = sweep(written(workplace, text), workplace.runs / str(seed), f"sweep.seed={seed}")
+        assert states(found) == ["finished"] * 3
+    found, _ = sweep(written(workplace, text), workplace.runs / "all", "sweep.trials=4")
+    assert sorted(states(found)) == ["failed", "finished", "finished", "finished"]
+
+
+def test_a_space_that_another_command_extended_ends_this_one(workplace: Any) -> None:
+    file = written(workplace, GRID.replace("confirm: none", "planner: random, trials: 12, confirm: none"))
+    file.write_text(file.read_text().replace("[0.1, 0.01, 0.001]", "{low: 0.001, high: 0.1}"))
+    one = searching(file, workplace.runs)
+    course = one.course()
+    for event in course:
+        if isinstance(event, TrialEnded):
+            break
+    other = searching(file, workplace.runs, "sweep.space.optimizer.lr={low: 0.2, high: 0.3}", extend=True)
+    with other.ledger.writing():
+        other.take_up(retry=False)
+    *_, ended = course
+    assert ended == Ended(one.ledger.path, {"exit_code": STOPPED})
+    assert one.stop.asked is not None
+    assert "another command extended the space" in one.stop.asked.reason
+    head = read_sweep(one.ledger.path)
+    assert all(trial.values["optimizer.lr"] < 0.2 for trial in head.trials.values())
+    whole, _ = sweep(file, workplace.runs, "sweep.space.optimizer.lr={low: 0.2, high: 0.3}")
+    assert states(whole) == ["finished"] * 12
 
 
 def test_a_failed_trial_comes_again_only_when_asked(workplace: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -258,6 +259,8 @@ def test_what_is_damaged_is_told_and_the_rest_is_shown(copied: Path, say: Callab
     told = json.loads(out)
     assert (code, told["trials"], told["verdict"]) == (0, {"finished": 2, "pruned": 9, "damaged": 1}, None)
     assert err.count("status.json") == 2
+    (read_trials(copied / "runs/c-1").best[0].trial.path / "metrics.csv").write_bytes(b"\xff")
+    assert "metrics.csv is damaged" in say("show", "c-1")[2]
     _, out, _ = say("runs")
     assert "over: 2 finished, 9 pruned, 1 damaged" in out
 
@@ -309,7 +312,22 @@ def test_check_looks_at_all_of_it_and_tells_real_damage(copied: Path, say: Calla
     (copied / "runs/c-1/trial-0001/metrics.csv").write_text("epoch\n")
     code, out, err = say("check", "c-1")
     assert (code, "trial-0001/metrics.csv" in out + err) == (4, True)
-    (copied / "runs/c-1/sweep.json").write_text("{")
+    ledger = copied / "runs/c-1/sweep.json"
+    whole = ledger.read_text()
+    for said, fault in (('"trials":', "x"), ('"generation":', None), ('"keep":', "3"), ('"seeds":', 1.5)):
+        changed = re.sub(f"{said} *[0-9]+", f"{said} {json.dumps(fault)}", whole, count=1)
+        assert changed != whole, said
+        ledger.write_text(changed)
+        assert "sweep.json is damaged: how it is searched" in "".join(say("check", "c-1")[1:])
+    ledger.write_text(whole)
+    (copied / "runs/c-1/trial-0000").rename(copied / "runs/c-1/trial-x")
+    (copied / "runs/c-1/trial-0002").rename(copied / "runs/c-1/trial-0000")
+    code, out, err = say("check", "c-1")
+    assert (code, "trial-0000/config.yaml is damaged: it is not the config of trial 0" in out + err) == (4, True)
+    (copied / "runs/c-1/config.yaml").unlink()
+    code, out, err = say("check", "c-1")
+    assert (code, "runs/c-1/config.yaml" in out + err) == (4, True)
+    ledger.write_text("{")
     assert say("check", "c-1")[0] == 4
     assert "sweep.json is damaged" in "".join(say("runs")[1:])
     assert say("show", "c-1")[0] == 4

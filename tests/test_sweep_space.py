@@ -53,6 +53,8 @@ REFUSED = [
     ("lr: 0.1", "optimizer.lr", "one value is nothing to search in optimizer.lr"),
     ("lr: []", "optimizer.lr", "an empty list is nothing to search in optimizer.lr"),
     ("lr: [0.1, 0.01, 0.1]", "optimizer.lr", "0.1 is there twice"),
+    ("model.activation: [relu, tanh, rectifier]", "model.activation", "rectifier is the same as relu"),
+    ("optimizer: [adam, sgd, {name: adam, lr: 0.001}]", "optimizer", "{name: adam, lr: 0.001} is the same"),
     ("lr: 1e-4..1e-1 log", "optimizer.lr", "one value is nothing to search in optimizer.lr"),
     ("lr: [0.1, fast]", "optimizer.lr", "expected a number in (0, 3e+38], got the text fast"),
     ("lr: {low: 0.1}", "optimizer.lr", "high is missing"),

@@ -155,6 +155,9 @@ class Predictor:
                 numbers = {ROW: np.arange(row, row + len(rows.x))} if not naming else {}
                 yield {**numbers, **rows.beside, **self.answered(*self.of_rows(rows.x, row - 1))}
                 row += len(rows.x)
+            if row == before + 1:  # a head alone has a head for an answer
+                none = np.empty((0, len(columns)), np.float32)
+                yield {name: [] for name in (*(naming or [ROW]), *keep)} | self.answered(*self.of_rows(none, before))
 
     def of_arrays(self, path: Path, keep: Sequence[str], sample: int) -> Iterator[dict[str, Any]]:
         """The same for samples of an .npz file."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ from tuner.runs.files import (
 )
 from tuner.runs.find import resolve
 from tuner.runs.folder import GROUP, SWEEP, folders_in, glance_group, is_run, kind_of, members, natural, read
-from tuner.runs.sweep import read_sweep
+from tuner.runs.sweep import TRIED, read_sweep
 from tuner.runs.trials import as_told, let_go
 from tuner.shipped import find_config
 
@@ -140,8 +141,8 @@ def of_runs(path: Path) -> Answer:
     runs: list[dict[str, Any]] = []
     errors: list[TunerError] = []
     for place in _places(path):
-        head = {GROUP: glance_group, SWEEP: read_sweep}.get(place.name)
-        found = {error.message: error for error in (_of_head(place, head) if head else faults_of_run(place))}
+        head = {GROUP: faults_of_group, SWEEP: faults_of_sweep}.get(place.name)
+        found = {error.message: error for error in (head(place.parent) if head else faults_of_run(place))}
         errors += found.values()
         if not found and head:
             lines.append(f"{place}: whole")
@@ -170,11 +171,28 @@ def _places(path: Path) -> list[Path]:
     return [place for place in (path / GROUP, path / SWEEP, *members(path), *below) if os.path.lexists(place)]
 
 
-def _of_head(file: Path, look: Callable[[Path], object]) -> Iterator[NotFoundError]:
+def faults_of_group(path: Path) -> Iterator[NotFoundError]:
+    """What is wrong with what a group says of its members."""
     try:
-        look(file.parent)
+        glance_group(path)
     except NotFoundError as error:
         yield error
+
+
+def faults_of_sweep(path: Path) -> Iterator[NotFoundError]:
+    """What is wrong with what a sweep says of its trials, and which of their folders hold another config than its own
+    with their overrides."""
+    try:
+        head = read_sweep(path)
+        load(str(path / CONFIG))
+    except (ConfigError, NotFoundError) as error:
+        yield error if isinstance(error, NotFoundError) else damaged(path / CONFIG, error.message)
+        return
+    for trial in head.trials.values():
+        with suppress(ConfigError, NotFoundError):  # it could not be trained, or is damaged, which its own folder tells
+            own = load(str(path / CONFIG), (*trial.overrides, *TRIED))
+            if trial.run is not None and trial.run.identity.config_hash != own.hash:
+                yield damaged(trial.path / CONFIG, f"it is not the config of trial {trial.number} in {SWEEP}")
 
 
 def faults_of_run(path: Path) -> Iterator[NotFoundError]:

@@ -50,13 +50,13 @@ def predict(
     check_files([Path(each) for each in inputs], output)
     from tuner.predicting import PREDICTION, Strange, predictor, write_rows
 
-    made, strange, rows = predictor(group, own_rows=not inputs), Strange(), 0
+    made, strange, rows, is_headed = predictor(group, own_rows=not inputs), Strange(), 0, False
     paths = [Path(each) for each in inputs] or made.own_files
     with nullcontext(sys.stdout.buffer) if output is None else written_whole(output) as stream:
         for path in paths:
             for columns in made.predict(path, keep, strange, rows):
-                write_rows(stream, columns, header=rows == 0, as_json=as_json)
-                rows += len(columns[PREDICTION])
+                write_rows(stream, columns, header=not is_headed, as_json=as_json)
+                rows, is_headed = rows + len(columns[PREDICTION]), True
     if not quiet:
         for note in strange.notes:
             say_error(note)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from tuner.durable.reading import json_line
 from tuner.durable.writing import write_file
 from tuner.errors import NO, NotFoundError
 from tuner.events import Ended, Failed, MemberTold, SweepBegun, SweepEvent, TrialEnded, TrialTold, as_data
-from tuner.figures import number, plural
+from tuner.figures import duration, number, plural
 from tuner.members import staying
 from tuner.options.pruners import Halving
 from tuner.paths import reference, typed
@@ -28,11 +28,12 @@ from tuner.render.sweep import ConfirmView, SweepView
 from tuner.render.talk import Talk
 from tuner.render.text import write as write_out
 from tuner.runs.files import CONFIG
-from tuner.runs.sweep import FAILED, confirm_folder, confirming_command, going_on, settings_of, trial_folder
+from tuner.runs.sweep import FAILED, Trial, confirm_folder, confirming_command, going_on, settings_of, trial_folder
 from tuner.runs.trials import Sweep, read_trials, wanted
+from tuner.sweep.budget import Budget
 from tuner.sweep.coming import coming
 from tuner.sweep.confirm import confirm, keys_of
-from tuner.sweep.cost import confirming_seconds, cost
+from tuner.sweep.cost import cost
 from tuner.sweep.ledger import Ledger
 from tuner.sweep.opening import SweepSession, open_sweep
 from tuner.sweep.planner import next_generation, plan
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
 
     from tuner.cli.sweep import Asked
     from tuner.stopping import Stop, StopRequests
+
+
+LOOKED_AT = 250
+"""Points of a grid, at most, that are looked at before the first is trained."""
 
 
 def opened(asked: Asked) -> SweepSession:
@@ -81,16 +86,16 @@ def dry(asked: Asked) -> int:
 def first_trials(session: SweepSession, ledger: Ledger | None, *, retry: bool) -> dict[int, Sequence[str]]:
     """The trials that are trained first, with their overrides: those that are planned and have not ended, then those of
     the next generation, where that does not wait for them."""
-    search, trials = session.search, ledger.head.trials if ledger else {}
+    head = session.under(ledger.head) if ledger else session.head
+    search, trials = session.search, head.trials
     before = {at: (trial.values, ledger.progress[at]) for at, trial in trials.items()} if ledger else {}
     again = ("", FAILED) if retry else ("",)
     left = [at for at, (_, progress) in before.items() if progress.state in again]
     found: dict[int, Sequence[str]] = {at: trials[at].overrides for at in left}
-    target = wanted(ledger.head.under(session.asked(trials)) if ledger else session.head)
-    numbers = next_generation(search.generation, len(trials), target)
+    numbers = next_generation(search.generation, len(trials), wanted(head))
     if not numbers or (search.is_by_result and found):
         return found
-    points = plan(search.planner, search.space, search.settings.seed, numbers, before, session.head.direction)
+    points = plan(search.planner, search.space, search.settings.seed, numbers, before, head.direction, session.fits)
     return {**found, **{at: search.space.overrides(point) for at, point in zip(numbers, points, strict=False)}}
 
 
@@ -101,28 +106,31 @@ def searched(asked: Asked, stop: StopRequests, began: float) -> int:
     with staying() as by, stop.listening():  # also between two groups: what there is goes on
         at_once = by.at_once(session.identity)
         searching = Searching(session, stop, by)
-        if asked.budget is not None:
-            within(asked.budget, searching, at_once, began)
+        budget = None if asked.budget is None else within(asked.budget, searching, at_once, began)
         session = replace(session, path=searching.ledger.path)
         retry = asked.options.retry is not None
         with Talk(talk_to) as talk:
             planned = cost(session, at_once, coming(session, searching.ledger, retry=retry), searching.ledger)
             if planned.trials != 0 or planned.confirming:
                 say(talk, [("plan", planned.words)])
-            say(talk, [("note", each) for each in doubts(asked, session, searching.ledger)])
+            doubtful = [*doubts(asked, session, searching.ledger), budget.note() if budget else ""]
+            say(talk, [("note", each) for each in filter(None, doubtful)])
             code = search_for(asked, searching, talk)
+            larger = budget.larger() if budget and code == 0 and stop.asked is None else None
+            code = code if larger is None else NO
             if stop.asked is None and code == 0:
                 code = confirm_best(asked, session, searching.ledger, stop, by, talk)
-            if asked.budget is not None:
+            if budget is not None:
                 with searching.ledger.writing():  # what the confirmation took of it
                     searching.ledger.write({})
-        return finish(asked, searching.ledger.path, code, talk_to, stop.asked if code != 0 else None)
+        return finish(asked, searching.ledger.path, code, talk_to, stop.asked if code != 0 else None, larger)
 
 
 def doubts(asked: Asked, session: SweepSession, ledger: Ledger | None) -> Iterator[str]:
     """What of the search cannot do what it is for."""
-    search, trials = asked.search, ledger.head.trials if ledger else {}
-    wanted = session.asked(trials)["planner"]["trials"]
+    search, head = asked.search, session.under(ledger.head) if ledger else session.head
+    trials, wanted = head.trials, head.asked["planner"]["trials"]
+    yield from unfit(session, trials)
     if search.planner != "grid" and search.trials is not None and wanted < search.trials:
         count = search.space.count or 0
         others = f", beside {plural(wanted - count, 'trial')} outside of it" * (wanted > count)
@@ -144,23 +152,30 @@ def doubts(asked: Asked, session: SweepSession, ledger: Ledger | None) -> Iterat
         yield f"nothing is pruned: the first epoch to prune after is {prune.first}, of {asked.loaded.epochs}"
 
 
-def within(budget: float, searching: Searching, at_once: int, began: float) -> None:
+def unfit(session: SweepSession, trials: Mapping[int, Trial]) -> Iterator[str]:
+    """Which points of a grid that are no trials yet cannot be trained, by why they cannot."""
+    space = session.search.space
+    if session.search.planner != "grid" or (space.size or 0) > LOOKED_AT:
+        return
+    there = [trial.values for trial in trials.values()]
+    points = [point for point in map(space.nth, range(space.size or 0)) if point not in there]
+    found = Counter(filter(None, map(session.refused, points)))
+    for why, count in found.items():
+        yield f"{count} of the {plural(len(points), 'trial')} cannot be trained: {why}"
+
+
+def within(seconds: float, searching: Searching, at_once: int, began: float) -> Budget:
     """Ends the search when so many seconds are left of the budget as the confirmation takes; what earlier commands
     spent of it counts."""
-    ledger, session, before = searching.ledger, searching.session, searching.ledger.head.spent
-
-    def spent() -> float:
-        return before + time.monotonic() - began
-
-    ledger.clock = spent
-    searching.enough = lambda: (
-        ledger.head.time_is_up or spent() + confirming_seconds(session, at_once, ledger) >= budget
-    )
+    ledger = searching.ledger
+    budget = Budget(seconds, searching.session, ledger, at_once, began, ledger.head.spent)
+    ledger.clock, searching.enough = lambda: budget.spent, budget.is_over
+    return budget
 
 
 def search_for(asked: Asked, searching: Searching, talk: Talk) -> int:
     """Trains the trials; the exit code."""
-    view = SweepView(talk, asked.search.space.parameters, asked.loaded.epochs)
+    view = SweepView(talk, asked.search.space.varied, asked.loaded.epochs)
     for event in searching.course(retry=asked.options.retry is not None):
         view.show(event)
         for data in told(event, asked.search.metric):
@@ -203,8 +218,9 @@ def confirm_best(asked: Asked, session: SweepSession, ledger: Ledger, stop: Stop
         return int(ended.value)
 
 
-def finish(asked: Asked, path: Path, code: int, talk_to: Any, stopped: Stop | None) -> int:
-    """Says what came of the sweep at `path`, and writes the best config; the exit code."""
+def finish(asked: Asked, path: Path, code: int, talk_to: Any, stopped: Stop | None, larger: int | None = None) -> int:
+    """Says what came of the sweep at `path`, and writes the best config; the exit code. `larger` is the budget that it
+    takes to confirm, where there was no time to."""
     ledger, sweep = Ledger.read(path), read_trials(path)
     verdict = confirmed(ledger.head) if code == 0 else None
     best = ledger.best(1)
@@ -216,7 +232,11 @@ def finish(asked: Asked, path: Path, code: int, talk_to: Any, stopped: Stop | No
         write_out(sys.stdout, json_line(data))
         return code
     with Talk(talk_to) as talk:
-        say(talk, [*ended_pairs(ledger, sweep, verdict, code, stopped), ("next", then(asked, sweep, verdict, code))])
+        pairs = ended_pairs(ledger, sweep, verdict, code, stopped)
+        if larger is not None:
+            pairs.append(("verdict", f"none: there is no time to confirm the best, within {duration(larger)} there is"))
+        going = then(asked, sweep, verdict, code) if larger is None else f"tuner sweep {typed(path)} --budget {larger}s"
+        say(talk, [*pairs, ("next", going)])
     if asked.manner.quiet or not sys.stdout.isatty():
         write_out(sys.stdout, str(taken))
     return code
@@ -239,14 +259,15 @@ def ended_pairs(
 ) -> list[tuple[str, str]]:
     """How it ended, what is best, whether that is sure."""
     states = ", ".join(f"{count} {state}" for state, count in sweep.counts.items())
-    if code == NO:
-        states = "no trial ended within the budget, of which what confirms has its share: a larger --budget goes on"
+    if code == NO and not ledger.best(1):
+        states = "no trial ended within the budget: a larger --budget goes on"
     pairs = [("end", f"stopped, {stopped.reason}: {states}" if stopped else states)]
     done, wanted = sweep.confirming
     if stopped is not None:
         pairs.append(("saved", "what is trained: the next command goes on from it"))
     if done < wanted:
         pairs.append(("confirm", f"{done} of {plural(wanted, 'training')}"))
+    pairs += [("damaged", f"trial {at}: {why}") for at, why in ledger.damaged.items()]
     if best := ledger.best(1):
         trial = ledger.head.trials[best[0]]
         value = number(ledger.progress[best[0]].value)
@@ -263,6 +284,8 @@ def then(asked: Asked, sweep: Sweep, verdict: Confirmed | None, code: int) -> st
     path = sweep.path
     if code in (NO, 3, NotFoundError.exit_code):  # the same command would end as it did
         return f"tuner show {reference(path)}" if sweep.best else without_result(sweep)
+    if asked.search.space.plain() != sweep.head.space:
+        return going_on(sweep.head)  # another command extended it
     if code != 0:
         return shlex.join(asked.request.going_on(path, tuple(shlex.split(going_on(sweep.head)))))
     if verdict is not None and verdict.lacks:

@@ -144,16 +144,20 @@ class Space:
 
     @property
     def parameters(self) -> dict[str, Range | tuple[str, ...]]:
-        """What a point may have: name -> its range or labels; of a setting with one value nothing."""
+        """What a point may have: name -> its range or labels."""
         found: dict[str, Range | tuple[str, ...]] = {}
         for each in self.dimensions:
             if isinstance(each.values, Range):
                 found[each.key] = each.values
                 continue
-            if len(each.values) > 1:
-                found[each.key] = tuple(value.label for value in each.values)
+            found[each.key] = tuple(value.label for value in each.values)
             found |= {name: values for value in each.values for _, name, values in value.inner}
         return found
+
+    @property
+    def varied(self) -> dict[str, Range | tuple[str, ...]]:
+        """Those that points may differ in."""
+        return {name: values for name, values in self.parameters.items() if isinstance(values, Range) or values[1:]}
 
     def chosen(self, by: Chooser) -> dict[str, Any]:
         """A point."""
@@ -163,8 +167,7 @@ class Space:
                 point[each.key] = by.number(each.key, each.values)
                 continue
             labels = [value.label for value in each.values]
-            label = by.label(each.key, labels) if len(labels) > 1 else labels[0]
-            point |= {each.key: label} if len(labels) > 1 else {}
+            point[each.key] = label = by.label(each.key, labels) if len(labels) > 1 else labels[0]
             inner = each.values[labels.index(label)].inner
             point |= {name: by.number(name, values) for _, name, values in inner}
         return point
@@ -184,7 +187,7 @@ class Space:
             if isinstance(each.values, Range):
                 found[each.key] = point[each.key]
             else:
-                label = point.get(each.key, each.values[0].label)
+                label = point[each.key]
                 found[each.key] = next(value for value in each.values if value.label == label).filled(point)
         return found
 
@@ -236,7 +239,7 @@ class _Kept:
 def _every(dimension: Dimension) -> Iterator[dict[str, Any]]:
     for at, numbers in enumerate(dimension.drawn or ()):
         values = dimension.values
-        own = {} if isinstance(values, Range) or len(values) == 1 else {dimension.key: values[at].label}
+        own = {} if isinstance(values, Range) else {dimension.key: values[at].label}
         for chosen in product(*numbers.values()):
             yield {**own, **dict(zip(numbers, chosen, strict=True))}
 
@@ -251,7 +254,7 @@ def _nth(dimension: Dimension, index: int) -> dict[str, Any]:
         if index < size:
             break
         index -= size
-    point: dict[str, Any] = {dimension.key: value.label} if len(values) > 1 else {}
+    point: dict[str, Any] = {dimension.key: value.label}
     for name, grid in reversed(grids):
         index, place = divmod(index, len(grid))
         point[name] = grid[place]

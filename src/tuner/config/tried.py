@@ -56,23 +56,31 @@ class Trial:
     def check(self, found: Mapping[str, Node]) -> None:
         """Reads the config with each value of each setting, with the ends of each range, and with each value of a
         setting under each of one above it; what it refuses, whatever another searched setting is, is told at the
-        value's place in the space."""
+        value's place in the space. So is one of several values that comes to the same as one before it."""
         for key, values in found.items():
-            above = [other for other in found if key.startswith(f"{other}.")]
-            for node in _tried(values):
-                if not above:
-                    self.look(found, (key, node))
-                for other in above:
-                    for outer in _tried(found[other]):
-                        self.look(found, (other, outer), (key, node))
+            above = [(other, outer) for other in found if key.startswith(f"{other}.") for outer in _tried(found[other])]
+            for layers in [[each] for each in above] or [[]]:
+                made: dict[str, Node] = {}
+                for node in _tried(values):
+                    config = self.look(found, *layers, (key, node))
+                    first = made.setdefault(config, node)
+                    if config and first is not node and isinstance(values, Items) and node in values.nodes:
+                        self.check_same(found, key, first, node)
 
-    def look(self, found: Mapping[str, Node], *layers: Layer) -> None:
-        """Tells what is wrong with the last of these settings under those before it."""
+    def check_same(self, found: Mapping[str, Node], key: str, one: Node, node: Node) -> None:
+        """Faults a value of a setting that makes the same config as another, whatever another searched setting is."""
+        others = [(other, each) for other in found if other != key for each in _tried(found[other])]
+        if all(self.config_of(each, (key, one))[1] == self.config_of(each, (key, node))[1] for each in others):
+            told = f"{shown(node)} is the same as {shown(one)}"
+            self.reader.fault(node.place, f"{SPACE}.{key}", told, given=shown(node), suggestion="leave one out")
+
+    def look(self, found: Mapping[str, Node], *layers: Layer) -> str:
+        """Tells what is wrong with the last of these settings under those before it; else which config they make."""
         key, node = layers[-1]
-        faults = self.refused(*layers)
+        faults, config = self.config_of(*layers)
         others = ((other, each) for other in found if other not in dict(layers) for each in _tried(found[other]))
-        if not faults or not all(self.refused(other, *layers) for other in others):  # beside another one it is good
-            return
+        if not faults or not all(self.config_of(other, *layers)[0] for other in others):
+            return config  # beside another one it is good
         fix = self.nested(found, *layers)
         for fault in faults:
             if fix and (key, fault.message) in self.told:  # the same of each of its values
@@ -86,21 +94,22 @@ class Trial:
                 about = {"given": told.given, "allowed": told.allowed, "suggestion": told.suggestion}
                 told = node.place.fault(said, key=at, **about)
             self.reader.faults.append(told)
+        return ""
 
-    def refused(self, *layers: Layer) -> list[Fault]:
-        """What is wrong with these settings, an upper one later."""
+    def config_of(self, *layers: Layer) -> tuple[list[Fault], str]:
+        """What is wrong with these settings, an upper one later; else the hash of the config that they make, where that
+        is known."""
         whole = Map(layers[-1][1].place, {})
         for at, each in layers:
             whole = _put(whole, at.split("."), each)
         if self.loaded is None:
             faults = read_settings(self.documents, self.source, whole)[1]
-            return [each for each in faults if _said(each) not in self.own]
+            return [each for each in faults if _said(each) not in self.own], ""
         opened = None if any(at.startswith("data.") for at, _ in layers) else self.loaded.dataset
         try:
-            read(self.documents, self.source, above=whole, dataset=opened)
+            return [], read(self.documents, self.source, above=whole, dataset=opened).hash
         except ConfigError as error:
-            return list(error.faults)
-        return []
+            return list(error.faults), ""
 
     def nested(self, found: Mapping[str, Node], *layers: Layer) -> str | None:
         """How a setting that the choice above it lacks is searched: inside those that have it. None of all others."""

@@ -136,7 +136,7 @@ class ConfirmView:
         return f"test {self._metric} {number(mean(values))}{spread}, {plural(len(values), 'seed')}"
 
     def _where(self) -> tuple[float | None, str]:
-        return self._work.told(f"the best are confirmed: {self._work.ended} of {self._work.units} trainings")
+        return self._work.told(f"confirming: {self._work.ended} of {self._work.units} trainings")
 
 
 def shown(value: Any, values: Range | tuple[str, ...]) -> str | None:

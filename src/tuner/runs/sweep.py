@@ -29,6 +29,8 @@ from tuner.runs.identity import Identity
 PRUNED, FAILED = "pruned", "failed"
 STATES = ("finished", PRUNED, "diverged", "stopped", FAILED)
 """How a trial may stand when nobody trains it."""
+TRIED = ("training.test=ask",)
+"""What every trial has beside its overrides: test data is left alone, for what is best is open."""
 CONFIRM, BASE = "confirm", "base"
 SEEDS = 8
 """Seeds that confirm where the sweep was not to confirm."""
@@ -196,12 +198,26 @@ def ranked(values: Mapping[int, float | None], direction: str) -> list[int]:
 _ASKED = ("planner", "prune", "keep", "confirm", "space")
 
 
+def _is_asked(about: Mapping[str, Any]) -> bool:
+    """Whether the settings of a sweep are of their kinds."""
+
+    def whole(found: Mapping[str, Any], *keys: str) -> bool:
+        return all(type(found.get(key)) is int for key in keys)
+
+    planner, confirm = about["planner"], about.get("confirm")
+    counts = ("seed", "generation") if planner.get("trials") is None else ("seed", "generation", "trials")
+    is_confirm = confirm is None or (isinstance(confirm, dict) and whole(confirm, "top", "seeds"))
+    return isinstance(planner.get("name"), str) and whole(planner, *counts) and whole(about, "keep") and is_confirm
+
+
 def read_sweep(path: Path) -> SweepHead:
     """The sweep in the folder `path`. Raises NotFoundError where its sweep.json is missing or damaged."""
     file = path / SWEEP
     about = about_in(file, read_bytes(file, JSON_LIMIT))
     if not all(isinstance(about.get(key), dict) for key in ("planner", "space", "trials")):
         raise damaged(file, "what is searched is missing")
+    if not _is_asked(about):
+        raise damaged(file, "how it is searched is not told as a sweep tells it")
     trials: dict[int, Trial] = {}
     spaces: list[tuple[int, Mapping[str, Any]]] = []
     try:

@@ -44,7 +44,7 @@ class Coming:
 
 def coming(session: SweepSession, ledger: Ledger | None, *, retry: bool = False) -> Coming:
     """What is to come; `ledger` knows what was trained. With `retry` trials that failed come again."""
-    head = ledger.head.under(session.asked(ledger.head.trials)) if ledger else session.head
+    head = session.under(ledger.head) if ledger else session.head
     target, progress = wanted(head), ledger.progress if ledger else {}
     trials, is_drawn = None, False
     if target is not None:
@@ -108,8 +108,8 @@ def _same(session: SweepSession, head: SweepHead, target: int) -> int:
     """How many of the trials are the config without a change, where that leaves fewer to confirm."""
     if head.trials or target > head.asked["confirm"]["top"]:
         return sum(trial.is_base for trial in head.trials.values())
-    search, found = session.search, 0
-    for point in plan(search.planner, search.space, search.settings.seed, range(target), {}, head.direction):
+    search, found, first = session.search, 0, range(target)
+    for point in plan(search.planner, search.space, search.settings.seed, first, {}, head.direction, session.fits):
         with suppress(ConfigError):  # it cannot be trained
             found += session.config(tuple(search.space.overrides(point)), "").hash == session.loaded.hash
     return found

@@ -119,13 +119,6 @@ def cost(session: SweepSession, at_once: int, found: Coming, ledger: Ledger | No
     return Cost(trials, epochs, found.is_drawn, found.groups, found.is_most, seconds, pace.is_rough, size)
 
 
-def confirming_seconds(session: SweepSession, at_once: int, ledger: Ledger) -> float:
-    """How long the confirmation will take."""
-    confirm = session.search.settings.confirm
-    runs = (1 + confirm.top) * confirm.seeds if confirm else 0
-    return paced(session, at_once, ledger).seconds(runs * session.loaded.epochs, runs, at_once)
-
-
 def paced(session: SweepSession, at_once: int, ledger: Ledger | None) -> Pace:
     """As the last trials were; else an epoch as that of the newest run of the same name, else by its operations."""
     trials = list(_trials(ledger))

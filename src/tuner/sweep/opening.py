@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -11,10 +12,11 @@ from typing import Any
 from tuner.config.comparison import brief
 from tuner.config.load import documents_of, read
 from tuner.config.loaded import Loaded
+from tuner.config.space import Point, Range
 from tuner.config.sweep import Search
 from tuner.document.writing import flow, to_yaml
 from tuner.durable.reading import json_bytes, shown
-from tuner.errors import NotFoundError, UsageError
+from tuner.errors import ConfigError, NotFoundError, UsageError
 from tuner.opening import Request, Session, identified
 from tuner.paths import typed
 from tuner.runs.apart import Apart, apart
@@ -22,7 +24,7 @@ from tuner.runs.creating import create_held, now
 from tuner.runs.files import CONFIG, ORIGINS, SOURCE
 from tuner.runs.folder import SWEEP, folders_in, is_sweep, number_of
 from tuner.runs.lock import Lock, making
-from tuner.runs.sweep import SweepHead, Trial, read_sweep
+from tuner.runs.sweep import TRIED, SweepHead, Trial, read_sweep
 
 AGAIN = "--run NAME begins another sweep under a name of its own, --again under the next number."
 
@@ -53,6 +55,37 @@ class SweepSession(Session):
             "space": self.search.space.plain(),
         }  # fmt: skip
 
+    def under(self, head: SweepHead) -> SweepHead:
+        """The sweep of `head` as it goes on with what is asked for now: a trial that has the config of a point of the
+        space is that point, also where it was planned in another one."""
+        head = replace(head, trials={number: self._placed(trial) for number, trial in head.trials.items()})
+        return head.under(self.asked(head.trials))
+
+    def _placed(self, trial: Trial) -> Trial:
+        space = self.search.space
+        if space.has(trial.values):
+            return trial
+        try:
+            there = self.config(trial.overrides, "")
+            point = space.chosen(_Alike(self, trial, there))
+            if space.has(point) and self.config(tuple(space.overrides(point)), "").hash == there.hash:
+                return replace(trial, values=point)
+        except (ConfigError, LookupError):
+            pass  # it lies outside
+        return trial
+
+    def refused(self, point: Point) -> str:
+        """Why a point of the space cannot be trained: its settings exclude each other; "" of one that can."""
+        try:
+            self.config(tuple(self.search.space.overrides(point)), "")
+        except ConfigError as error:
+            return error.faults[0].message
+        return ""
+
+    def fits(self, point: Point) -> bool:
+        """Whether a point of the space can be trained at all."""
+        return not self.refused(point)
+
     def config(self, overrides: tuple[str, ...], trial: str) -> Loaded:
         """The config of a trial. Raises ConfigError."""
         given = self.loaded.source
@@ -61,8 +94,8 @@ class SweepSession(Session):
         return read(documents, self.source, data=given, dataset=opened)
 
     def trial_options(self, overrides: tuple[str, ...], trial: str) -> dict[str, str]:
-        """The overrides of a trial with where they come from; test data is left alone, for what is best is open."""
-        return {**self.options, **dict.fromkeys(overrides, trial), "training.test=ask": trial}
+        """The overrides of a trial with where they come from."""
+        return {**self.options, **dict.fromkeys((*overrides, *TRIED), trial)}
 
     @property
     def head(self) -> SweepHead:
@@ -87,6 +120,38 @@ class SweepSession(Session):
         settings = {**search.settings.plain(), "planner": search.planner, "space": search.space.plain(),
                     "metric": search.metric, "trials": trials}  # fmt: skip
         return to_yaml({**self.loaded.resolved, "sweep": settings}).encode()
+
+
+@dataclass(frozen=True)
+class _Alike:
+    """Chooses the point of a space that has the config of a `trial`, which is `there`. Raises LookupError."""
+
+    session: SweepSession
+    trial: Trial
+    there: Loaded
+
+    def number(self, name: str, values: Range) -> float:
+        found = self._plain(name.partition(" ")[0].split("."))  # behind the key stands in which value it is
+        allowed = values.grid if self.session.search.planner == "grid" else (found,)
+        if isinstance(found, bool) or not isinstance(found, int | float) or found not in allowed:
+            raise LookupError(name)
+        return found
+
+    def label(self, name: str, labels: Sequence[str]) -> str:
+        [dimension] = [each for each in self.session.search.space.dimensions if each.key == name]
+        for label, value in zip(labels, dimension.values, strict=True):  # type: ignore[arg-type]  # no range
+            with suppress(ConfigError, LookupError):
+                inner = {at: self.number(at, values) for _, at, values in value.inner}
+                override = f"{name}={flow(value.filled(inner))}"
+                if self.session.config((*self.trial.overrides, override), "").hash == self.there.hash:
+                    return label
+        raise LookupError(name)
+
+    def _plain(self, keys: Sequence[str]) -> Any:
+        found: Any = self.there.resolved
+        for key in keys:
+            found = found[key] if isinstance(found, Mapping) else None
+        return found
 
 
 def open_sweep(

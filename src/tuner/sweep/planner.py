@@ -4,10 +4,10 @@ results of those before, so that it is the same however often, and by whomever, 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from tuner.config.space import Point, Range, Space
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tuner.sweep.halving import Progress
 
 DRAWS = 200
-"""How often a point is drawn anew that was tried before."""
+"""How often a point is drawn anew that was tried before, or cannot be trained."""
 
 
 Before = Mapping[int, tuple[Point, "Progress"]]
@@ -31,10 +31,17 @@ def next_generation(size: int, done: int, target: int | None) -> range:
 
 
 def plan(
-    planner: str, space: Space, seed: int, numbers: Sequence[int], before: Before, direction: str
+    planner: str,
+    space: Space,
+    seed: int,
+    numbers: Sequence[int],
+    before: Before,
+    direction: str,
+    fits: Callable[[Point], bool] = bool,
 ) -> list[dict[str, Any]]:
     """The points of the trials `numbers`; fewer where the space has no other ones left. For tpe all of the trials
-    `before` have ended."""
+    `before` have ended. `fits` tells whether a point can be trained: where another can be drawn, one that cannot is
+    none of them; a grid has it."""
     known = {_frozen(point) for point, _ in before.values()}
     found: list[dict[str, Any]] = []
     if planner == "grid":
@@ -47,10 +54,10 @@ def plan(
         point = next(points, None)
         while planner == "grid" and point is not None and _frozen(point) in known:
             point = next(points, None)
-        if planner != "grid" and (point is None or _frozen(point) in known):
+        if planner != "grid" and (point is None or _frozen(point) in known or not fits(point)):
             draws = (space.chosen(Drawn(f"{seed} {number} {draw}")) for draw in range(DRAWS))
             left = chain(draws, space.every() if space.count else ())  # of few points the last ones are seldom drawn
-            point = next((each for each in left if _frozen(each) not in known), None)
+            point = _fitting(islice((each for each in left if _frozen(each) not in known), DRAWS), fits)
         if point is None:
             break
         known.add(_frozen(point))
@@ -63,6 +70,12 @@ def _grid(space: Space, number: int, before: Before) -> Iterator[dict[str, Any]]
     in_order = number and number - 1 < (space.size or 0) and before[number - 1][0] == space.nth(number - 1)
     for each in range(number if in_order else 0, space.size or 0):
         yield space.nth(each)
+
+
+def _fitting(points: Iterator[dict[str, Any]], fits: Callable[[Point], bool]) -> dict[str, Any] | None:
+    """The first of these that fits, or else the first."""
+    first = next(points, None)
+    return first if first is None or fits(first) else next(filter(fits, points), first)
 
 
 def _frozen(point: Point) -> tuple[tuple[str, Any], ...]:

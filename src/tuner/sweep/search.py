@@ -20,7 +20,7 @@ from tuner.runs.files import CONFIG
 from tuner.runs.lock import holder, is_seen_by_others
 from tuner.runs.sweep import FAILED, PRUNED, Trial, trial_folder
 from tuner.runs.trials import wanted
-from tuner.stopping import StopRequests
+from tuner.stopping import Stop, StopRequests
 from tuner.sweep.ledger import Ledger
 from tuner.sweep.opening import SweepSession, made
 from tuner.sweep.planner import next_generation, plan
@@ -30,6 +30,7 @@ LETTING_GO = 5.0
 """Seconds to wait for a trial that has ended and is still held."""
 LOOK = 0.2
 """Seconds between two looks at what others train."""
+EXTENDED = Stop("another command extended the space")
 
 
 class Searching:
@@ -93,12 +94,12 @@ class Searching:
 
     def take_up(self, retry: bool) -> None:
         """Records what the command asks for anew: more trials, another space, what is kept and confirmed."""
-        head, budget = self.ledger.head, self.session.budget
-        asked = self.session.asked(head.trials)
-        if asked != head.asked:
+        before, budget = self.ledger.head, self.session.budget
+        head = self.session.under(before)
+        if head.asked != before.asked:
             write_file(self.ledger.path / CONFIG, self.session.config_file())
-        if asked != head.asked or budget != head.budget:
-            self.ledger.write({}, asked=asked, spaces=head.under(asked).spaces, budget=budget, time_is_up=False)
+        if head != before or budget != before.budget:
+            self.ledger.write(head.trials, asked=head.asked, spaces=head.spaces, budget=budget, time_is_up=False)
         if retry:
             failed = [number for number, trial in head.trials.items() if trial.told == FAILED]
             for number in {*failed, *self.ledger.damaged}:
@@ -159,12 +160,15 @@ class Searching:
         """Plans the next generation; False where there is none."""
         ledger, search = self.ledger, self.search
         trials = ledger.head.trials
+        if ledger.head.space != search.space.plain():
+            self.stop.ask(EXTENDED)
+            return False
         numbers = next_generation(ledger.generation, len(trials), self.trials)
         if not numbers or self.enough():
             return False
         before = {number: (trial.values, ledger.progress[number]) for number, trial in trials.items()}
         seed = search.settings.seed
-        points = plan(search.planner, search.space, seed, numbers, before, ledger.direction)
+        points = plan(search.planner, search.space, seed, numbers, before, ledger.direction, self.session.fits)
         planned = {number: self.planned(number, point) for number, point in zip(numbers, points, strict=False)}
         if not trials and planned and all(trial.told for trial in planned.values()):
             self.config(0, planned[0].overrides)  # raises: nothing of the space can be trained

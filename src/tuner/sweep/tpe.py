@@ -36,7 +36,7 @@ def points(space: Space, seed: int, numbers: Sequence[int], before: Before, dire
     not count."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     drawn = int.from_bytes(hashlib.sha256(f"{seed} {numbers[0]}".encode()).digest()[:4])
-    known = {name: _distribution(values) for name, values in space.parameters.items()}
+    known = {name: _distribution(values) for name, values in space.varied.items()}
     told = [_told(known, point, trial) for point, trial in before.values()
             if trial.state != "failed" and space.holds(point)]  # fmt: skip
     good = min(math.ceil(GOOD * len(told)), MOST_GOOD)
@@ -79,8 +79,8 @@ def _told(known: Mapping[str, BaseDistribution], point: Point, trial: Progress) 
     return optuna.create_trial(
         state=TrialState.COMPLETE if is_whole else TrialState.PRUNED,
         value=trial.value if is_whole else None,
-        params=dict(point),
-        distributions={name: known[name] for name in point},
+        params={name: value for name, value in point.items() if name in known},
+        distributions={name: values for name, values in known.items() if name in point},
         intermediate_values=course,
     )
 

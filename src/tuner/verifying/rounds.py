@@ -22,7 +22,7 @@ from tuner.paths import run_name
 from tuner.runs.family import read_group
 from tuner.runs.files import CONFIG
 from tuner.runs.find import newest
-from tuner.runs.folder import GROUP
+from tuner.runs.folder import GROUP, SWEEP
 from tuner.runs.values import parse_metric, value
 from tuner.verifying.candidates import Base, candidates_of, judged_metric
 from tuner.verifying.crew import BASE, CHANGED, about
@@ -96,8 +96,10 @@ def verify(group: Group, rounds: int, crew: Crew) -> Chain:
 
 
 def called(path: Path) -> str:
-    """What the trainings of a run or group are called after: its folder, of a member of a group with the group's."""
-    return run_name(f"{path.parent.name}-{path.name}" if varied.is_folder(path.name) else path.name)
+    """What the trainings of a run or group are called after: its folder, in a group or sweep with that one's."""
+    above = path.absolute().parent
+    is_inside = any((above / file).is_file() for file in (GROUP, SWEEP))
+    return run_name(f"{called(above)}-{path.name}" if is_inside else path.name)
 
 
 def one_round(base: Base, path: Path, run: Run, diagnosis: Diagnosis, crew: Crew, which: tuple[int, int]) -> Round:

@@ -75,8 +75,14 @@ def axes_of(head: SweepHead) -> list[Axis]:
     for space in spaces:
         for name, values in space.parameters.items():
             known.setdefault(name, []).append(values)
-    return [_axis(name, found, [trial.values.get(name) for trial in head.trials.values()])
-            for name, found in known.items()]  # fmt: skip
+    had = {name: [trial.values.get(name) for trial in head.trials.values()] for name in known}
+    return [_axis(name, found, had[name]) for name, found in known.items() if _differs(found, had[name])]
+
+
+def _differs(known: Sequence[Range | tuple[str, ...]], values: Sequence[Any]) -> bool:
+    """Whether trials can differ in a parameter, or do."""
+    labels = {label for each in known if not isinstance(each, Range) for label in each}
+    return any(isinstance(each, Range) for each in known) or len(labels.union(values)) > 1
 
 
 def _axis(name: str, known: Sequence[Range | tuple[str, ...]], values: Sequence[Any]) -> Axis:

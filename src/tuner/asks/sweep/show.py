@@ -104,8 +104,13 @@ class Told:
 
     @property
     def problems(self) -> list[str]:
-        """What is damaged: trials, and what confirms."""
+        """What is damaged: trials, the curve of the best of them, and what confirms."""
         lost = [each.problem for each in self.sweep.outcomes.values() if each.state == DAMAGED]
+        try:
+            run = self.sweep.best[0].trial.run if self.sweep.best else None
+            lost += [] if run is None or run.rows else [f"{shown(run.path)} has no epoch, though it finished"]
+        except NotFoundError as error:
+            lost.append(error.line)
         return [*lost, *filter(None, [self._judged[1]])]
 
     @property

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import re
 import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -31,7 +33,7 @@ from tuner.runs.values import parse_metric, value
 from tuner.stopping import Stop, StopRequests
 from tuner.sweep.coming import coming
 from tuner.sweep.confirm import confirm
-from tuner.sweep.cost import cost, paced
+from tuner.sweep.cost import Budget, cost, paced
 
 Say = Callable[..., tuple[int, str, str]]
 
@@ -304,7 +306,9 @@ def test_no_time_is_said_to_be_the_most_and_it_is_that_of_the_trials_there_are(
     runs = [read(trial.path) for trial in found.ledger.head.trials.values()]
     epochs = [value(run, parse_metric("seconds_per_epoch")) or 0.0 for run in runs]
     begun = [datetime.fromisoformat(run.created).timestamp() for run in runs]
-    beside = [after - before - 2 * epoch for before, after, epoch in zip(begun, begun[1:], epochs, strict=False)]
+    written_last = [(run.path / "metrics.csv").stat().st_mtime + 0.1 for run in runs]
+    ended = [min(one, other) for one, other in zip(written_last, [*begun[1:], math.inf], strict=True)]
+    beside = [end - start - 2 * epoch for start, end, epoch in zip(begun, ended, epochs, strict=True)]
     assert (pace.is_rough, pace.epoch, pace.training) == (False, mean(epochs), median(beside))
     wider = ("sweep", "c.yaml", "--space", "lr=0.01,0.02,0.03,0.04,0.05", "--extend", "--dry-run")
     assert re.search(r"; about [0-9.]+ m?s; ", say(*wider)[2])
@@ -437,3 +441,30 @@ def test_the_commands_of_the_readme_typed_in_order_begin_a_sweep_each(
     code, _, err = say("sweep", "runs/wide", "--space", "lr=0.1..0.2", "--trials", "40")
     assert (code, "`tuner sweep runs/wide/config.yaml --run NAME` begins another" in err) == (2, True)
     assert say("sweep", "runs/wide/config.yaml", "--run", "other", "--max-time", "0", "-q")[:2] == (75, "runs/other\n")
+
+
+# ---- the time that there is -----------------------------------------------------------------------------------------
+
+
+def test_a_budget_leaves_time_to_confirm_once_a_trial_tells_how_long_that_takes(workplace: Any) -> None:
+    file = written(workplace.folder, "{optimizer.lr: [0.1, 0.2, 0.3]}", planner="grid", confirm="{top: 2, seeds: 6}")
+    found = searching(file, workplace.runs)
+
+    def budget(seconds: float, before: float = 0.0) -> Budget:
+        return Budget(seconds, found.session, found.ledger, 1, time.monotonic(), before)
+
+    foretold, is_rough = budget(1e6).confirming()
+    assert (foretold > 0, is_rough) == (True, True)
+    assert budget(foretold / 2).is_over() is False  # nothing was trained: nobody knows
+    assert budget(foretold / 2, foretold).is_over() is True
+    assert "to confirm the best takes very roughly" in budget(foretold).note()
+    assert budget(1e6).note() == ""
+    list(found.course())
+    known, is_rough = budget(1e6).confirming()
+    assert (known > 0, is_rough) == (True, False)
+    assert [budget(seconds).is_over() for seconds in (known / 2, known * 1000)] == [True, False]
+    assert (budget(1e6).larger(), found.ledger.best() != []) == (None, True)
+    larger = budget(known / 10, before=5.0).larger()
+    assert larger is not None
+    assert known < larger - 5.0 < known + 2
+    assert budget(larger, before=5.0).larger() is None

@@ -22,6 +22,7 @@ from tuner.durable.reading import json_bytes
 from tuner.errors import NotFoundError, UsageError
 from tuner.events import TrialEnded
 from tuner.runs.find import instead_of_config, resolve
+from tuner.runs.folder import SWEEP as SWEEP_FILE
 from tuner.runs.folder import glance, kind_of
 from tuner.runs.lock import Lock
 from tuner.runs.trials import let_go, read_trials
@@ -528,3 +529,16 @@ def test_every_key_of_a_sweep_is_explained_with_an_example_that_is_read(tmp_path
         file.write_text(f"extends: below.yaml\n{told.yaml}")
         (tmp_path / "below.yaml").write_text(to_yaml({"data": "digits", "sweep": {"space": space, "trials": 3}}))
         load_search(str(file), ["sweep.planner=random", "sweep.trials=40"], {})
+
+
+@pytest.mark.parametrize("lost", ["sweep.json", "config.yaml"])
+def test_a_sweep_that_lost_one_of_its_files_says_which(copied: Path, say: Callable[..., Said], lost: str) -> None:
+    (copied / "runs/c-1" / lost).unlink()
+    asked = [("sweep", "c-1"), ("sweep", "runs/c-1/config.yaml"), ("check", "c-1")]
+    asked += [(command, "c-1") for command in ("show", "curves", "diagnose", "predict")] if lost == SWEEP_FILE else []
+    for words in asked:
+        code, out, err = say(*words)
+        assert code == 4 or words[0] == "check", words
+        assert words[0] == "check" or f"runs/c-1/{lost} is missing" in err, (words, err)
+        assert "trial-0001 and trial-0000 differ" not in out + err
+    assert say("check", "c-1")[0] == (4 if lost == "config.yaml" else 0)

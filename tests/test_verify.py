@@ -36,7 +36,7 @@ from tuner.stopping import Stop, StoppedError, StopRequests
 from tuner.verifying.candidates import MOST, Base, candidates_of, judged_metric
 from tuner.verifying.crew import Crew
 from tuner.verifying.judged import FIRST, NO_HELP, PAIRS
-from tuner.verifying.rounds import Chain, judge, verify
+from tuner.verifying.rounds import Chain, called, judge, verify
 from tuner.verifying.screening import epochs_of, screen
 from tuner.verifying.telling import as_data, blocks, result
 
@@ -49,6 +49,19 @@ SLOW: dict[str, Any] = {
 }
 """Two faults, one behind the other: its steps are too short, and then there are too few of them."""
 GOOD = ["optimizer.lr=0.2", "training.epochs=30"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("slow-1", "slow-1"), ("group-1/seed-2", "group-1-seed-2"), ("wide-1/trial-0003", "wide-1-trial-0003"),
+     ("wide-1/confirm-0003/seed-1", "wide-1-confirm-0003-seed-1")],
+)  # fmt: skip
+def test_trainings_are_called_after_all_that_a_run_lies_in(tmp_path: Path, path: str, name: str) -> None:
+    (tmp_path / path).mkdir(parents=True)
+    for file in ("group-1/group.json", "wide-1/sweep.json", "wide-1/confirm-0003/group.json"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("{}")
+    assert called(tmp_path / path) == name
 
 
 @pytest.fixture

@@ -22,15 +22,14 @@ from tuner.config.settings import Config
 from tuner.config.space import range_in
 from tuner.config.sweep import Search, load_search
 from tuner.durable.reading import json_line, shown
-from tuner.errors import ConfigError, NotFoundError, UsageError
+from tuner.errors import ConfigError, UsageError
 from tuner.opening import Request, command_line
 from tuner.paths import expanded, normal, path_of, typed
 from tuner.render.text import write
 from tuner.runs.files import CONFIG as CONFIG_FILE
 from tuner.runs.find import instead_of_config
-from tuner.runs.folder import SWEEP as SWEEP_FILE
 from tuner.runs.folder import is_sweep
-from tuner.runs.sweep import read_sweep, trial_folder
+from tuner.runs.sweep import check_not_lost, read_sweep
 from tuner.shipped import check_target, find_config
 from tuner.stopping import StopRequests
 
@@ -170,14 +169,12 @@ def found_source(config: str, runs_dir: Path, options: Options) -> tuple[str, Pa
     is_file = Path(config).name == CONFIG_FILE
     for place in (Path(config).parent if is_file else Path(config), runs_dir / config):
         path = place if place.name not in ("", ".", "..") else place.resolve()
+        check_not_lost(place)
         if is_sweep(place) and (run is None or not is_file):
             if run is not None:
                 fix = f"tuner sweep {typed(path / CONFIG_FILE)} --run {typed(Path(run))} begins another of its config."
                 raise UsageError(f"{shown(place)} is a sweep, which goes on as itself: --run names another", fix=fix)
             return str(path / CONFIG_FILE), path.parent, None if options.again else path.name
-        if not is_sweep(place) and (place / CONFIG_FILE).is_file() and (place / trial_folder(0)).is_dir():
-            fix = "Put it back: a sweep is what it says, and its trials lie there."
-            raise NotFoundError(f"{shown(place / SWEEP_FILE)} is missing", fix=fix)
     try:
         return find_config(config), runs_dir, run
     except ConfigError as error:

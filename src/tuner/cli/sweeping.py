@@ -30,10 +30,9 @@ from tuner.render.text import write as write_out
 from tuner.runs.files import CONFIG
 from tuner.runs.sweep import FAILED, Trial, confirm_folder, confirming_command, going_on, settings_of, trial_folder
 from tuner.runs.trials import Sweep, read_trials, wanted
-from tuner.sweep.budget import Budget
 from tuner.sweep.coming import coming
 from tuner.sweep.confirm import confirm, keys_of
-from tuner.sweep.cost import cost
+from tuner.sweep.cost import Budget, cost
 from tuner.sweep.ledger import Ledger
 from tuner.sweep.opening import SweepSession, open_sweep
 from tuner.sweep.planner import next_generation, plan

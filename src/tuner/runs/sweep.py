@@ -22,6 +22,7 @@ from tuner.durable.reading import JSON_LIMIT, damaged, json_bytes, read_bytes, s
 from tuner.errors import NotFoundError
 from tuner.options.metrics import column
 from tuner.paths import typed
+from tuner.runs.files import CONFIG as CONFIG_FILE
 from tuner.runs.files import NOT_BEGUN
 from tuner.runs.folder import FORMAT, SWEEP, Run, about_in, folders_in, glance, is_group, is_run, is_sweep
 from tuner.runs.identity import Identity
@@ -196,6 +197,15 @@ def ranked(values: Mapping[int, float | None], direction: str) -> list[int]:
 
 
 _ASKED = ("planner", "prune", "keep", "confirm", "space")
+
+
+def check_not_lost(path: Path) -> None:
+    """Raises NotFoundError for the folder of a sweep without the files that make it one."""
+    fix = "Put it back: a sweep is what it says, and its trials lie there."
+    if is_sweep(path) and not (path / CONFIG_FILE).is_file():
+        raise NotFoundError(f"{shown(path / CONFIG_FILE)} is missing", fix=fix)
+    if not is_sweep(path) and (path / CONFIG_FILE).is_file() and (path / trial_folder(0)).is_dir():
+        raise NotFoundError(f"{shown(path / SWEEP)} is missing", fix=fix)
 
 
 def _is_asked(about: Mapping[str, Any]) -> bool:

@@ -24,6 +24,7 @@ from tuner.runs.sweep import (
     STATES,
     SweepHead,
     Trial,
+    check_not_lost,
     confirm_folder,
     going_on,
     ranked,
@@ -185,10 +186,12 @@ def one_of(path: Path) -> Path:
 
 
 def check_no_sweep(path: Path) -> None:
-    """Raises NotFoundError for the folder of a sweep, where a run or a group is asked for."""
+    """Raises NotFoundError for the folder of a sweep, also without its sweep.json, where a run or a group is asked
+    for."""
     if is_sweep(path) and not is_run(path):
         fix = f"Say which of its trials, or one of its groups: {shown(path)}/{trial_folder(0)}."
         raise NotFoundError(f"{shown(path)} is a sweep, and a run or a group is asked for", fix=fix)
+    check_not_lost(path)
 
 
 def trial_of(run: Path) -> tuple[SweepHead, Trial] | None:

@@ -1,8 +1,9 @@
-"""What a sweep will cost: trainings, epochs, time, disk."""
+"""What a sweep will cost: trainings, epochs, time, disk; and how much of its budget is left for trials."""
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from tuner.errors import NotFoundError
 from tuner.figures import duration, mean, plural, scaled
 from tuner.options.pruners import Halving
+from tuner.runs.files import METRICS
 from tuner.runs.folder import Run, glance, runs_in
 from tuner.runs.values import parse_metric, value
 from tuner.sweep.ledger import Ledger
@@ -32,6 +34,9 @@ SMALL, COPIES = 60_000, 8
 """Bytes of a run's small files; how often the bytes of its weights lie in its folder, optimizer and all."""
 LAST = 8
 """Trials by whose pace the others are estimated."""
+
+BEYOND = 1.25
+"""What confirms is begun where it ends within the budget times this, as far as is known."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +130,11 @@ def paced(session: SweepSession, at_once: int, ledger: Ledger | None) -> Pace:
     there = [(run, done, each) for run, done in trials if (each := value(run, parse_metric("seconds_per_epoch")))]
     if ledger is not None and there:
         begun = [_time(run.created) for run, *_ in there]
-        # a trial makes room for the one that begins as many later as are trained at once
-        passed = [after - before for before, after in zip(begun, begun[at_once:], strict=False)]
-        over = [time - done * pace for time, (_, done, pace) in zip(passed, there, strict=False)]
+        # a trial makes room for the one that begins as many later as are trained at once, or else its files tell when
+        # it ended; either is late where nobody trained for a while, between two commands or between two rungs
+        room = [*begun, *[math.inf] * at_once][at_once:]
+        ended = [min(after, _ended(run)) for after, (run, *_) in zip(room, there, strict=True)]
+        over = [end - began - done * pace for began, end, (_, done, pace) in zip(begun, ended, there, strict=True)]
         own = [time for time in over if 0 < time < LONGEST]
         epoch = mean([each for *_, each in there])
         return Pace(epoch, median(own) if own else SAVING, _starting(ledger), is_rough=False)
@@ -138,6 +145,59 @@ def paced(session: SweepSession, at_once: int, ledger: Ledger | None) -> Pace:
     evaluated = 2 * sizes.get("validation", 0)
     operations = plan.train_flops * sizes["train"] + plan.flops * evaluated
     return Pace(operations / RATE, SAVING, STARTING, is_rough=True)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """`seconds` for a search, of which some went by `before` this command; it `began` at that time.monotonic()."""
+
+    seconds: float
+    session: SweepSession
+    ledger: Ledger
+    at_once: int
+    began: float
+    before: float
+
+    @property
+    def spent(self) -> float:
+        """Seconds that went by for the search."""
+        return self.before + time.monotonic() - self.began
+
+    def confirming(self, trials: int | None = None) -> tuple[float, bool]:
+        """How long it takes to confirm so many trials, as many as the sweep may confirm by default, and whether that is
+        but an order of magnitude."""
+        confirm, pace = self.session.search.settings.confirm, paced(self.session, self.at_once, self.ledger)
+        runs = (1 + (confirm.top if trials is None else trials)) * confirm.seeds if confirm and trials != 0 else 0
+        return pace.seconds(runs * self.session.loaded.epochs, runs, self.at_once), pace.is_rough
+
+    def is_over(self) -> bool:
+        """Whether no more trials are to be trained: so much is left as what confirms takes, once a trial tells how long
+        that is."""
+        seconds, is_rough = self.confirming()
+        left = self.seconds - self.spent
+        return self.ledger.head.time_is_up or left <= 0 or (not is_rough and left <= seconds)
+
+    def larger(self) -> int | None:
+        """The budget in whole seconds that would do, where there is no time to confirm the best; else None."""
+        seconds, _ = self.confirming(len(self.ledger.head.confirms(self.ledger.best())[1:]))
+        is_enough = not seconds or self.spent + seconds <= BEYOND * self.seconds
+        return None if is_enough else math.ceil(self.spent + seconds)
+
+    def note(self) -> str:
+        """What stands against the budget before anything is trained."""
+        seconds, is_rough = self.confirming()
+        if seconds < self.seconds / 2:
+            return ""
+        said = f"to confirm the best takes {'very roughly' if is_rough else 'about'} {duration(seconds)} of it"
+        return f"--budget {duration(self.seconds)}: {said}; twice that, or sweep.confirm.seeds, leaves more for trials"
+
+
+def _ended(run: Run) -> float:
+    """About when the training of a run ended."""
+    try:
+        return (run.path / METRICS).stat().st_mtime + SAVING
+    except OSError:
+        return math.inf
 
 
 def _starting(ledger: Ledger) -> float:

@@ -1,10 +1,11 @@
 """How far the changes that a diagnosis proposes bring a fault back to its twin.
 
-    TUNER_DATA=... python tests/bench/diagnose/repair.py WORK [--side hold-out] [--seeds 3] [--processes 2] [--json]
+    TUNER_DATA=... python tests/bench/diagnose/repair.py WORK [--side hold-out] [--rounds 1] [--seeds 3] [--json]
 
 For every fault that does harm (labels.py) and every seed-0 run that is told a finding: at most four changes, the first
 of each finding and then the others, are trained with the fault's own seed; the one that is best on validation data is
-trained with other seeds. What it brings back is (repaired - faulty) / (twin - faulty) on what the fault is measured on,
+trained with other seeds. With more rounds it is diagnosed first, as `--rounds` does, and changed further while that is
+better on validation data. What it brings back is (repaired - faulty) / (twin - faulty) on what the fault is measured on,
 means over these seeds, between 0 and 1; from 0.8 on a fault is repaired. A run that is told nothing brings nothing.
 Faults that lie in the samples themselves (suite.py) count, and the others are counted by themselves, too.
 """
@@ -31,7 +32,7 @@ REPAIRED = 0.8
 
 @dataclass(frozen=True)
 class Repair:
-    """What became of a fault: the changes that were tried, the one that was chosen, how much of the loss came back."""
+    """What became of a fault: how many changes were tried, the chosen ones, how much of the loss came back."""
 
     case: Case
     tried: int
@@ -89,32 +90,53 @@ def judged(result: Result) -> float:
     return number(read(result.folder), metric)
 
 
-def repairs(work: Path, side: str, seeds: int, processes: int) -> Iterator[Repair]:
+@dataclass(frozen=True)
+class Reached:
+    """Where a fault is after some rounds: the run with the changes so far, its case (None: no change was tried)."""
+
+    run: Path
+    case: Case | None = None
+    changes: tuple[dict[str, Any], ...] = ()
+    tried: int = 0
+    value: float = float("-inf")
+
+
+def one_round(place: Path, at: dict[str, Reached], case_of: dict[str, Case], processes: int) -> dict[str, Reached]:
+    """Diagnoses each run, tries its changes, and keeps the best of them where that is better than what there is."""
+    tries: dict[str, list[tuple[Case, dict[str, Any]]]] = {}
+    for name, reached in at.items():
+        case = reached.case or case_of[name]
+        asked = [(with_change(case, change, reached.run), change) for change in changes_of(reached.run)]
+        tries[name] = [each for each in asked if is_loadable(each[0])][:MOST]
+    found = train_all(place, [case for many in tries.values() for case, _ in many], processes)
+    after: dict[str, Reached] = {}
+    for name, reached in at.items():
+        there = [(found[case.name][0], change) for case, change in tries[name] if case.name in found]
+        after[name] = replace(reached, tried=reached.tried + len(tries[name]))
+        best = max(there, key=lambda each: judged(each[0]), default=None)
+        if best is not None and judged(best[0]) > reached.value:
+            result, change = best
+            changes, tried = (*reached.changes, change), after[name].tried
+            after[name] = Reached(result.folder, result.case, changes, tried, judged(result))
+    return after
+
+
+def repairs(work: Path, side: str, rounds: int, seeds: int, processes: int) -> Iterator[Repair]:
     """Tries and judges the changes of every fault of a side that does harm."""
     suite = cases(work)
     known = by_case(results(work, suite))
     harmful = {name for name, each in harms([one for many in known.values() for one in many]).items() if each.is_one}
     chosen = [case for case in suite if case.name in harmful and case.is_tuned == PARTS[side]]
-    tries: dict[str, list[tuple[Case, dict[str, Any]]]] = {}
+    at = {case.name: Reached(next(each.folder for each in known[case.name] if each.seed == 0)) for case in chosen}
+    place, case_of = work / "repair", {case.name: case for case in chosen}
+    for _ in range(rounds):
+        at = one_round(place, at, case_of, processes)
+    best = {name: each.case for name, each in at.items() if each.case is not None}
+    judged_by = train_all(place, [replace(case, seeds=tuple(range(1, 1 + seeds))) for case in best.values()], processes)
     for case in chosen:
-        run = next(each.folder for each in known[case.name] if each.seed == 0)
-        made = [(with_change(case, change, run), change) for change in changes_of(run)]
-        tries[case.name] = [each for each in made if is_loadable(each[0])][:MOST]
-    place = work / "repair"
-    found = train_all(place, [case for many in tries.values() for case, _ in many], processes)
-    best: dict[str, tuple[Case, dict[str, Any]]] = {}
-    for name, many in tries.items():
-        there = [each for each in many if each[0].name in found]
-        if there:
-            best[name] = max(there, key=lambda each: judged(found[each[0].name][0]))
-    verdicts = [replace(case, seeds=tuple(range(1, 1 + seeds))) for case, _ in best.values()]
-    judged_by = train_all(place, verdicts, processes)
-    for case in chosen:
-        if case.name not in best:
-            yield Repair(case, len(tries[case.name]), "", 0.0)
-            continue
-        repaired, change = best[case.name]
-        yield Repair(case, len(tries[case.name]), json.dumps(change), share_of(case, known, judged_by[repaired.name]))
+        reached = at[case.name]
+        share = share_of(case, known, judged_by[best[case.name].name]) if case.name in best else 0.0
+        yield Repair(case, reached.tried, ", then ".join(map(json.dumps, reached.changes)), share)
 
 
 def share_of(case: Case, known: dict[str, list[Result]], repaired: list[Result]) -> float:
@@ -142,11 +164,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path)
     parser.add_argument("--side", choices=PARTS, default="hold-out")
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    found = list(repairs(asked.work, asked.side, asked.seeds, asked.processes))
+    found = list(repairs(asked.work, asked.side, asked.rounds, asked.seeds, asked.processes))
     whole, of_config = repaired(found), repaired([each for each in found if not each.case.is_of_samples])
     mean = sum(each.share for each in found) / max(1, len(found))
     if asked.json:
@@ -158,7 +181,7 @@ def main() -> None:
         return
     print(f"{asked.side}: at least {REPAIRED:.0%} of the loss came back for {whole}; {mean:.0%} in the mean;")
     print(f"without faults of the samples themselves for {of_config};")
-    print(f"{sum(each.tried for each in found) / max(1, len(found)):.1f} changes tried a fault, {MOST} at most\n")
+    print(f"{sum(each.tried for each in found) / max(1, len(found)):.1f} changes tried a fault, {MOST} at most a round\n")
     print("| fault | tried | change | came back |\n|---|---|---|---|")
     for each in sorted(found, key=lambda one: one.share):
         print(f"| {each.case.name} | {each.tried} | {each.change} | {each.share:.0%} |")

@@ -301,6 +301,26 @@ def test_waiting_threads_do_not_spin_unless_the_user_says_so(tmp_path: Path, giv
     assert said in done.stderr
 
 
+LEAVING = """
+import atexit, os, sys
+sys.argv = ["tuner", *sys.argv[1:]]
+atexit.register(os.write, 1, b"taken apart")
+from tuner.__main__ import main
+main()
+"""
+"""tuner, which says when Python itself comes to its end."""
+
+
+def test_what_loaded_torch_ends_at_once_with_its_exit_code_and_all_that_it_said(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(SMALL)
+    wild = ("train", "c.yaml", "optimizer={name: sgd, lr: 1e38}", "--run", "wild")
+    for words, code, is_at_once in ((("train", "c.yaml"), 0, True), (wild, 3, True), (("runs",), 0, False)):
+        done = end(begin(tmp_path, sys.executable, "-c", LEAVING, *words))
+        assert (done.code, "taken apart" in done.said) == (code, not is_at_once), words
+        assert done.said.replace("taken apart", "").endswith("\n"), words
+        assert is_at_once is ("next" in done.errors), words
+
+
 def test_a_notebook_keeps_its_own_settings() -> None:
     program = "import os, tuner, tuner.notebook; assert not {'GOMP_SPINCOUNT', 'OMP_WAIT_POLICY'} & os.environ.keys()"
     kept = {key: value for key, value in os.environ.items() if key not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}

@@ -8,12 +8,16 @@ from tuner.process import begin, end
 def main() -> None:
     """Runs the command line."""
     begin()
+    code: object = None
     try:
         from tuner.cli import main as run
 
         run()
+    except SystemExit as ended:
+        code = ended.code
+        raise
     finally:
-        end()
+        end(code)
 
 
 if __name__ == "__main__":

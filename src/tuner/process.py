@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # `signal` itself imports for a millisecond
 import os
+import sys
 
 DEADLY: tuple[int, ...] = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -41,11 +42,16 @@ def begin() -> None:
         os.environ["GOMP_SPINCOUNT"] = SPINS
 
 
-def end() -> None:
-    """The last act: the process dies of a signal that it answered by saving; what comes now finds nothing to save."""
+def end(code: object = None) -> None:
+    """The last act: the process dies of a signal that it answered by saving; what comes now finds nothing to save. With
+    an exit `code` it leaves at once where torch is loaded: Python would take that apart first, for a third of a second
+    and in 120 MB more."""
     _answer(signal.SIG_IGN)  # SIGUSR1 came too late: the exit code tells what became of the command
     if Kept.deadly is not None:
         die_of(Kept.deadly)
+    if isinstance(code, int) and "torch" in sys.modules:
+        sys.stderr.flush()  # standard output was, where what went wrong could still be told
+        os._exit(code)
 
 
 def _answer(save: object) -> None:

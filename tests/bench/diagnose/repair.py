@@ -5,8 +5,8 @@
 For every fault that does harm (labels.py) and every seed-0 run that is told a finding: at most four changes, the first
 of each finding and then the others, are trained with the fault's own seed; the one that is best on validation data is
 trained with other seeds. With more rounds it is diagnosed first, as `--rounds` does, and changed further while that is
-better on validation data. What it brings back is (repaired - faulty) / (twin - faulty) on what the fault is measured on,
-means over these seeds, between 0 and 1; from 0.8 on a fault is repaired. A run that is told nothing brings nothing.
+better on validation data. What it brings back is (repaired - faulty) / (twin - faulty) on what the fault is measured
+on, means over these seeds, between 0 and 1; from 0.8 on a fault is repaired. A run that is told nothing brings nothing.
 Faults that lie in the samples themselves (suite.py) count, and the others are counted by themselves, too.
 """
 
@@ -181,7 +181,9 @@ def main() -> None:
         return
     print(f"{asked.side}: at least {REPAIRED:.0%} of the loss came back for {whole}; {mean:.0%} in the mean;")
     print(f"without faults of the samples themselves for {of_config};")
-    print(f"{sum(each.tried for each in found) / max(1, len(found)):.1f} changes tried a fault, {MOST} at most a round\n")
+    print(
+        f"{sum(each.tried for each in found) / max(1, len(found)):.1f} changes tried a fault, {MOST} at most a round\n"
+    )
     print("| fault | tried | change | came back |\n|---|---|---|---|")
     for each in sorted(found, key=lambda one: one.share):
         print(f"| {each.case.name} | {each.tried} | {each.change} | {each.share:.0%} |")

@@ -169,6 +169,61 @@ def test_a_config_that_was_trained_in_another_space_is_not_trained_again(workpla
     assert read_trials(found.ledger.path).is_over
 
 
+OTHER_POINTS = [
+    ("optimizer.lr=[0.009, 0.01, 0.001]", 1),  # before those that are there
+    ("optimizer=[{name: sgd, momentum: 0.9}, adam]", 1),  # called like one of another momentum
+    ("optimizer=[sgd, {name: sgd, momentum: {low: 0.25, high: 0.75, points: 3}}]", 3),
+]
+
+
+@pytest.mark.parametrize(("after", "new"), OTHER_POINTS, ids=[after for after, _ in OTHER_POINTS])
+def test_what_was_never_trained_is_whatever_else_it_is_called(workplace: Any, after: str, new: int) -> None:
+    key = after.partition("=")[0]
+    before = {"optimizer.lr": "[0.1, 0.01, 0.001]", "optimizer": "[adam, {name: sgd, momentum: 0.5}]"}[key]
+    file = written(workplace, GRID.replace("optimizer.lr: [0.1, 0.01, 0.001]", f"{key}: {before}"))
+    first, _ = sweep(file, workplace.runs)
+    found, events = sweep(file, workplace.runs, f"sweep.space.{after}", extend=True)
+    trials = read_sweep(found.ledger.path).trials
+    made = [load(str(file), trial.overrides).hash for trial in trials.values()]
+    assert len(set(made)) == len(made) == len(first.ledger.progress) + new
+    space = found.search.space
+    wanted = {load(str(file), space.overrides(space.nth(at))).hash for at in range(space.size or 0)}
+    assert wanted <= set(made)
+    assert len([trial for trial in trials.values() if space.has(trial.values)]) == len(wanted)
+    assert read_trials(found.ledger.path).is_over
+    assert [event for event in events if isinstance(event, Ended)][-1].status["exit_code"] == 0
+
+
+def test_a_setting_that_is_no_longer_searched_keeps_what_trials_had_of_it(workplace: Any) -> None:
+    file = written(workplace, GRID.replace("[0.1, 0.01, 0.001]", "[0.1, 0.01], model.dropout: [0, 0.3]"))
+    first, _ = sweep(file, workplace.runs)
+    before = {number: dict(trial.values) for number, trial in first.ledger.head.trials.items()}
+    narrower = written(workplace, GRID)
+    found, _ = sweep(narrower, workplace.runs, extend=True)
+    after = read_sweep(found.ledger.path).trials
+    assert [after[number].had["model.dropout"] for number in before] == [
+        each["model.dropout"] for each in before.values()
+    ]
+    assert (len(after), read_trials(found.ledger.path).is_over) == (5, True)
+    again, _ = sweep(file, workplace.runs, extend=True)
+    assert len(again.ledger.head.trials) == 5
+
+
+def test_the_folder_of_a_sweep_goes_on_with_the_configs_of_its_file(workplace: Any) -> None:
+    text = GRID.replace("[0.1, 0.01, 0.001]", "[0.1]").replace("optimizer.lr: [0.1]", "optimizer: [sgd, adam, rmsprop]")
+    file = written(workplace, f"{text}optimizer: sgd\n")
+    found, _ = sweep(file, workplace.runs)
+    path = found.ledger.path
+    for trial in found.ledger.head.trials.values():
+        whole = load(str(path / "config.yaml"), (*trial.overrides, "training.test=ask"))
+        assert whole.hash == read(trial.path).identity.config_hash, trial.overrides
+    more = "sweep.space.optimizer=[sgd, adam, rmsprop, adamw]"
+    sweep(path / "config.yaml", workplace.runs, more, extend=True, run_name=path.name)
+    assert (
+        read(path / "trial-0003").config["optimizer"]["lr"] == load(str(file), ["optimizer=adamw"]).config.optimizer.lr
+    )
+
+
 def test_points_that_cannot_be_trained_are_drawn_anew_while_there_are_others(workplace: Any) -> None:
     space = "space: {optimizer.lr: [0.1, 0.001], scheduler: [none, {name: cosine, min_lr: 0.01}]}, planner: random"
     text = GRID.replace("space: {optimizer.lr: [0.1, 0.01, 0.001]}", f"{space}, trials: 3")

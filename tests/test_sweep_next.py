@@ -463,8 +463,10 @@ def test_a_budget_leaves_time_to_confirm_once_a_trial_tells_how_long_that_takes(
     known, is_rough = budget(1e6).confirming()
     assert (known > 0, is_rough) == (True, False)
     assert [budget(seconds).is_over() for seconds in (known / 2, known * 1000)] == [True, False]
-    assert (budget(1e6).larger(), found.ledger.best() != []) == (None, True)
-    larger = budget(known / 10, before=5.0).larger()
+    groups = coming(found.session, found.ledger).groups
+    assert (budget(1e6).larger(groups), sum(each.trainings for each in groups)) == (None, 18)
+    larger = budget(known / 10, before=5.0).larger(groups)
     assert larger is not None
     assert known < larger - 5.0 < known + 2
-    assert budget(larger, before=5.0).larger() is None
+    assert budget(larger, before=5.0).larger(groups) is None
+    assert budget(known / 10, before=5.0).larger([]) is None  # all of it has ended

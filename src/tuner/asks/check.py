@@ -11,15 +11,16 @@ from typing import Any
 
 from tuner.answer import Answer, Block, Column, Commented, Note, Table, Text
 from tuner.config.comparison import leaves, meaning_hash
-from tuner.config.load import load
+from tuner.config.load import documents_of, load, read_settings
 from tuner.config.loaded import Loaded
+from tuner.config.settings import Config
 from tuner.config.sweep import load_search
 from tuner.data.files import locate
 from tuner.data.tabular.asked import check_config
 from tuner.document.writing import flow, to_yaml
-from tuner.durable.reading import damaged, shown
+from tuner.durable.reading import JSON_LIMIT, damaged, read_bytes, shown
 from tuner.durable.writing import verify_folder
-from tuner.errors import ConfigError, NotFoundError, TunerError
+from tuner.errors import ConfigError, Faults, NotFoundError, TunerError
 from tuner.figures import plural, scaled
 from tuner.machine import device_for
 from tuner.paths import expanded, typed
@@ -39,8 +40,8 @@ from tuner.runs.files import (
 )
 from tuner.runs.find import resolve
 from tuner.runs.folder import GROUP, SWEEP, folders_in, glance_group, is_run, kind_of, members, natural, read
-from tuner.runs.sweep import TRIED, read_sweep
-from tuner.runs.trials import as_told, let_go
+from tuner.runs.sweep import FAILED, check_not_lost, read_sweep
+from tuner.runs.trials import OVER, as_told, let_go
 from tuner.shipped import find_config
 
 
@@ -137,6 +138,7 @@ def layer_table(plan: Plan) -> Table:
 def of_runs(path: Path) -> Answer:
     """What was checked of a run, of a group, or of all that lies in a folder of runs: which are whole, and everything
     that is damaged, for which the exit code is 4."""
+    check_not_lost(path)
     lines: list[str] = []
     runs: list[dict[str, Any]] = []
     errors: list[TunerError] = []
@@ -184,15 +186,24 @@ def faults_of_sweep(path: Path) -> Iterator[NotFoundError]:
     with their overrides."""
     try:
         head = read_sweep(path)
-        load(str(path / CONFIG))
+        check_not_lost(path)
+        for fault in list(_language(path / CONFIG)[1])[:1]:
+            yield damaged(path / CONFIG, f"line {fault.line}, {fault.message}")
     except (ConfigError, NotFoundError) as error:
-        yield error if isinstance(error, NotFoundError) else damaged(path / CONFIG, error.message)
+        yield error if isinstance(error, NotFoundError) else damaged(path / CONFIG, error.faults[0].message)
         return
     for trial in head.trials.values():
-        with suppress(ConfigError, NotFoundError):  # it could not be trained, or is damaged, which its own folder tells
-            own = load(str(path / CONFIG), (*trial.overrides, *TRIED))
-            if trial.run is not None and trial.run.identity.config_hash != own.hash:
+        if trial.told in OVER and trial.told != FAILED and not is_run(trial.path):
+            yield NotFoundError(f"{shown(trial.path)} is missing, though {SWEEP} calls it {trial.told}")
+        with suppress(ConfigError, NotFoundError, OSError):  # it is not begun, or damaged, which its own folder tells
+            if _language(trial.path / CONFIG)[0] != _language(trial.path / CONFIG, trial.overrides)[0]:
                 yield damaged(trial.path / CONFIG, f"it is not the config of trial {trial.number} in {SWEEP}")
+
+
+def _language(file: Path, overrides: Sequence[str] = ()) -> tuple[Config, Faults]:
+    """What the config language makes of a file under some overrides, whether or not its data is there. Raises
+    ConfigError, NotFoundError."""
+    return read_settings(documents_of(str(file), overrides, read_bytes(file, JSON_LIMIT), {}), str(file))
 
 
 def faults_of_run(path: Path) -> Iterator[NotFoundError]:

@@ -115,7 +115,8 @@ def searched(asked: Asked, stop: StopRequests, began: float) -> int:
             doubtful = [*doubts(asked, session, searching.ledger), budget.note() if budget else ""]
             say(talk, [("note", each) for each in filter(None, doubtful)])
             code = search_for(asked, searching, talk)
-            larger = budget.larger() if budget and code == 0 and stop.asked is None else None
+            is_next = budget is not None and code == 0 and stop.asked is None
+            larger = budget.larger(coming(session, searching.ledger).groups) if budget and is_next else None
             code = code if larger is None else NO
             if stop.asked is None and code == 0:
                 code = confirm_best(asked, session, searching.ledger, stop, by, talk)

@@ -296,12 +296,12 @@ def range_of(plain: Mapping[str, Any], whole: bool) -> Range:
 def _values(key: str, plain: Sequence[Any], is_whole: Callable[[str], bool]) -> tuple[Value, ...]:
     """The values of a setting with what tells them apart: a choice by its name where no other has it, everything else
     as it is written. A range in one is called by its key, with its value where several have it."""
-    names = [each.get("name") if isinstance(each, Mapping) else None for each in plain]
+    names = [each.get("name") if isinstance(each, Mapping) else each for each in plain]
     inner = [dict(_ranges(each, (key,), is_whole)) for each in plain]
     shared = [keys for each in inner for keys in each]
     found = []
     for each, name, ranges in zip(plain, names, inner, strict=True):
-        label = str(name) if name is not None and names.count(name) == 1 else flow(each)
+        label = str(name) if isinstance(each, Mapping) and name and names.count(name) == 1 else flow(each)
         called = {keys: ".".join(keys) + ("" if shared.count(keys) == 1 else f" ({label})") for keys in ranges}
         found.append(Value(each, label, tuple((keys[1:], called[keys], values) for keys, values in ranges.items())))
     return tuple(found)

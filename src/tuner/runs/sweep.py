@@ -67,6 +67,16 @@ class Trial:
         return {**told, "epochs": self.epochs, "values": dict(self.values), "overrides": list(self.overrides)}
 
     @property
+    def given(self) -> dict[str, str]:
+        """What its overrides set, as they write it."""
+        return {key: value for key, _, value in (each.partition("=") for each in self.overrides)}
+
+    @property
+    def had(self) -> dict[str, Any]:
+        """Its values, also of settings that are no longer searched."""
+        return {**self.given, **self.values}
+
+    @property
     def run(self) -> Run | None:
         """Its run, if it was begun. Raises NotFoundError where that is damaged."""
         return glance(self.path) if is_run(self.path) else None

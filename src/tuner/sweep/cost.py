@@ -163,11 +163,10 @@ class Budget:
         """Seconds that went by for the search."""
         return self.before + time.monotonic() - self.began
 
-    def confirming(self, trials: int | None = None) -> tuple[float, bool]:
-        """How long it takes to confirm so many trials, as many as the sweep may confirm by default, and whether that is
-        but an order of magnitude."""
+    def confirming(self) -> tuple[float, bool]:
+        """How long all that may confirm takes, and whether that is but an order of magnitude."""
         confirm, pace = self.session.search.settings.confirm, paced(self.session, self.at_once, self.ledger)
-        runs = (1 + (confirm.top if trials is None else trials)) * confirm.seeds if confirm and trials != 0 else 0
+        runs = (1 + confirm.top) * confirm.seeds if confirm else 0
         return pace.seconds(runs * self.session.loaded.epochs, runs, self.at_once), pace.is_rough
 
     def is_over(self) -> bool:
@@ -177,10 +176,12 @@ class Budget:
         left = self.seconds - self.spent
         return self.ledger.head.time_is_up or left <= 0 or (not is_rough and left <= seconds)
 
-    def larger(self) -> int | None:
-        """The budget in whole seconds that would do, where there is no time to confirm the best; else None."""
-        seconds, _ = self.confirming(len(self.ledger.head.confirms(self.ledger.best())[1:]))
-        is_enough = not seconds or self.spent + seconds <= BEYOND * self.seconds
+    def larger(self, groups: Sequence[Group]) -> int | None:
+        """The budget in whole seconds that would do, where there is no time for the groups that confirm the best; else
+        None."""
+        runs, epochs = sum(each.trainings for each in groups), sum(each.trainings * each.most for each in groups)
+        seconds = paced(self.session, self.at_once, self.ledger).seconds(epochs, runs, self.at_once)
+        is_enough = not runs or self.spent + seconds <= BEYOND * self.seconds
         return None if is_enough else math.ceil(self.spent + seconds)
 
     def note(self) -> str:

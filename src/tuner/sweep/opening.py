@@ -58,21 +58,23 @@ class SweepSession(Session):
     def under(self, head: SweepHead) -> SweepHead:
         """The sweep of `head` as it goes on with what is asked for now: a trial that has the config of a point of the
         space is that point, also where it was planned in another one."""
-        head = replace(head, trials={number: self._placed(trial) for number, trial in head.trials.items()})
-        return head.under(self.asked(head.trials))
+        is_same = head.space == self.search.space.plain()
+        trials = {number: self._placed(trial, is_same) for number, trial in head.trials.items()}
+        return replace(head, trials=trials).under(self.asked(trials))
 
-    def _placed(self, trial: Trial) -> Trial:
+    def _placed(self, trial: Trial, is_same: bool) -> Trial:
+        """The trial at its point of the space, which `is_same` that it was planned in."""
         space = self.search.space
-        if space.has(trial.values):
+        is_like = space.has(trial.values)
+        if is_same and is_like:
             return trial
-        try:
+        with suppress(ConfigError, LookupError):
             there = self.config(trial.overrides, "")
             point = space.chosen(_Alike(self, trial, there))
             if space.has(point) and self.config(tuple(space.overrides(point)), "").hash == there.hash:
                 return replace(trial, values=point)
-        except (ConfigError, LookupError):
-            pass  # it lies outside
-        return trial
+        # it lies outside: what is called as in this space, and is another config, is called by all that it is
+        return replace(trial, values={**trial.values, **trial.given}) if is_like else trial
 
     def refused(self, point: Point) -> str:
         """Why a point of the space cannot be trained: its settings exclude each other; "" of one that can."""
@@ -119,7 +121,9 @@ class SweepSession(Session):
         trials = None if search.planner == "grid" else search.trials or search.wanted()
         settings = {**search.settings.plain(), "planner": search.planner, "space": search.space.plain(),
                     "metric": search.metric, "trials": trials}  # fmt: skip
-        return to_yaml({**self.loaded.resolved, "sweep": settings}).encode()
+        # a default that was written down would stay when a trial takes another choice, whose own it is not
+        given = _given(self.loaded.resolved, self.loaded.origins)
+        return to_yaml({**given, "name": self.loaded.config.name, "sweep": settings}).encode()
 
 
 @dataclass(frozen=True)
@@ -139,11 +143,13 @@ class _Alike:
 
     def label(self, name: str, labels: Sequence[str]) -> str:
         [dimension] = [each for each in self.session.search.space.dimensions if each.key == name]
+        others = [each for each in self.trial.overrides if each.partition("=")[0] != name]
         for label, value in zip(labels, dimension.values, strict=True):  # type: ignore[arg-type]  # no range
             with suppress(ConfigError, LookupError):
                 inner = {at: self.number(at, values) for _, at, values in value.inner}
-                override = f"{name}={flow(value.filled(inner))}"
-                if self.session.config((*self.trial.overrides, override), "").hash == self.there.hash:
+                own = [*others, f"{name}={flow(value.filled(inner))}"]
+                own.sort(key=lambda each: each.partition("=")[0].count("."))  # a choice before what lies in it
+                if self.session.config(tuple(own), "").hash == self.there.hash:
                     return label
         raise LookupError(name)
 
@@ -209,6 +215,18 @@ def made(session: SweepSession) -> Path:
         lock: Lock = create_held(request.runs_dir, session.loaded.config.name, request.run_name, session.files())
     lock.release()  # several processes may go on with it
     return lock.path
+
+
+def _given(settings: Mapping[str, Any], origins: Mapping[str, str], above: str = "") -> dict[str, Any]:
+    """Of the settings of a config those that are no defaults; the name of a choice always."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        path = f"{above}{key}"
+        if isinstance(value, Mapping) and path in origins:
+            found[key] = _given(value, origins, f"{path}.")
+        elif path in origins or key == "name":
+            found[key] = value
+    return found
 
 
 def _of_name(session: SweepSession) -> list[SweepHead]:

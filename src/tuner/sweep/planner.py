@@ -67,7 +67,7 @@ def plan(
 
 def _grid(space: Space, number: int, before: Before) -> Iterator[dict[str, Any]]:
     """The points of the grid, from where the trials before it were planned in its order."""
-    in_order = number and number - 1 < (space.size or 0) and before[number - 1][0] == space.nth(number - 1)
+    in_order = number <= (space.size or 0) and all(before[at][0] == space.nth(at) for at in range(number))
     for each in range(number if in_order else 0, space.size or 0):
         yield space.nth(each)
 

@@ -44,14 +44,14 @@ class Axis:
 
     def of(self, trial: Trial) -> float | str | None:
         """What a trial has of it; None of one that does not have it."""
-        value = trial.values.get(self.name)
+        value = trial.had.get(self.name)
         if value is None or (isinstance(value, str) and self.labels):
             return value
         return number_of(value)
 
     def text(self, trial: Trial) -> str | None:
         """The same in a column."""
-        value = trial.values.get(self.name)
+        value = trial.had.get(self.name)
         return number(value) if isinstance(value, float) else None if value is None else str(value)
 
 
@@ -75,7 +75,7 @@ def axes_of(head: SweepHead) -> list[Axis]:
     for space in spaces:
         for name, values in space.parameters.items():
             known.setdefault(name, []).append(values)
-    had = {name: [trial.values.get(name) for trial in head.trials.values()] for name in known}
+    had = {name: [trial.had.get(name) for trial in head.trials.values()] for name in known}
     return [_axis(name, found, had[name]) for name, found in known.items() if _differs(found, had[name])]
 
 

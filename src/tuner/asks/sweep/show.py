@@ -236,7 +236,7 @@ def trials_table(told: Told, outcomes: Sequence[Outcome], title: str = "") -> Ta
     columns += [Column(axis.name, "exact", "r", weights[axis.name]) for axis in told.axes]
     columns.append(Column(metric, "figure" if column(metric).part else "number"))
     rows: list[list[Cell]] = [
-        [each.number, each.state, each.epoch, *(each.trial.values.get(axis.name) for axis in told.axes), each.value]
+        [each.number, each.state, each.epoch, *(each.trial.had.get(axis.name) for axis in told.axes), each.value]
         for each in outcomes
     ]
     best = {(at, len(columns) - 1): "bold green" for at, each in enumerate(outcomes) if each in sweep.best[:1]}

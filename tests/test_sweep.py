@@ -105,6 +105,23 @@ def test_the_same_again_trains_nothing_and_more_trials_are_added_never_more_than
     assert left(whole.ledger.path) == (digests, trials)
 
 
+def test_what_is_planned_beyond_the_trials_that_are_asked_for_is_left_alone(workplace: Any) -> None:
+    text = GRID.replace("[0.1, 0.01, 0.001]", "{low: 0.001, high: 0.1}")
+    file = written(workplace, text.replace("confirm: none", "planner: random, generation: 6, confirm: none"))
+    stopped = searching(file, workplace.runs, "sweep.trials=6")
+    for event in stopped.course():
+        if isinstance(event, TrialTold) and isinstance(event.event, Ended):
+            stopped.stop.ask(Stop("--max-time"))
+    found, _ = sweep(file, workplace.runs, "sweep.trials=2")
+    assert len(found.ledger.head.trials) == 6
+    begun = [number for number, trial in found.ledger.head.trials.items() if trial.run is not None]
+    assert begun == [0, 1]
+    told = read_trials(found.ledger.path)
+    assert (told.is_over, told.confirming) == (True, (0, 0))
+    whole, _ = sweep(file, workplace.runs, "sweep.trials=6")
+    assert all(each.state for each in whole.ledger.progress.values())
+
+
 def test_a_trial_is_the_run_that_train_makes_of_its_overrides(workplace: Any) -> None:
     file = written(workplace)
     found, _ = sweep(file, workplace.runs)

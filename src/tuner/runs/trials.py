@@ -125,7 +125,9 @@ class Sweep:
     @property
     def is_over(self) -> bool:
         """Whether every trial that there is to be has ended, or the time for them has."""
-        return self.head.time_is_up or (bool(self.counts) and self.counts.keys() <= {*OVER, DAMAGED})
+        states = [each.state for number, each in self.outcomes.items() if self.wanted is None or number < self.wanted]
+        is_whole = bool(states) and len(states) >= (self.wanted or 0)
+        return self.head.time_is_up or (is_whole and {*states} <= {*OVER, DAMAGED})
 
 
 def _has_ended(run: Path) -> bool:

@@ -49,7 +49,8 @@ def coming(session: SweepSession, ledger: Ledger | None, *, retry: bool = False)
     trials, is_drawn = None, False
     if target is not None:
         more, is_drawn = _unplanned(session, head, max(0, target - len(progress)))
-        begun = [each for each in progress.values() if not each.state or (retry and each.state == FAILED)]
+        wanted_too = [each for number, each in progress.items() if number < target]
+        begun = [each for each in wanted_too if not each.state or (retry and each.state == FAILED)]
         trials = [*(each.epochs - each.done for each in begun), *more]
     is_up = head.time_is_up and head.budget == session.budget
     if ledger is not None and (trials == [] or is_up):

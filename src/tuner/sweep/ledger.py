@@ -99,9 +99,12 @@ class Ledger:
         for first in range(0, len(numbers), size):
             yield {number: self.progress[number] for number in numbers[first : first + size]}
 
-    def due(self, prune: Pruner) -> Due:
-        """What all generations need next."""
-        found = [due(trials, prune, self.direction) for trials in self.generations()]
+    def due(self, prune: Pruner, count: int | None) -> Due:
+        """What all generations need next, where there are to be `count` trials: what was planned beyond that is left
+        alone."""
+        wanted = [{number: each for number, each in trials.items() if count is None or number < count or each.state}
+                  for trials in self.generations()]  # fmt: skip
+        found = [due(trials, prune, self.direction) for trials in wanted]
         until = {number: epoch for each in found for number, epoch in each.until.items()}
         return Due(until, tuple(number for each in found for number in each.pruned))
 

@@ -143,7 +143,7 @@ class Searching:
         ledger = self.ledger
         while True:
             ledger.note({number: (FAILED, reason) for number, reason in ledger.damaged.items()})
-            due = ledger.due(self.search.settings.prune)
+            due = ledger.due(self.search.settings.prune, self.trials)
             if due.pruned:
                 ledger.note(dict.fromkeys(due.pruned, (PRUNED, "")))
                 continue

@@ -150,8 +150,8 @@ class HeldError(TunerError):
 EXIT_CODES: dict[int, tuple[str, str]] = {
     0: ("done (early stopping included; a finished run found finished)", "no need"),
     1: (
-        "the answer is no: `diff --exit-code` differs, `--fail-on` is met, `--require` is missed, no trial ended "
-        "within `--budget`",
+        "the answer is no: `diff --exit-code` differs, `--fail-on` is met, `--require` is missed, no trial ended, "
+        "or the best could not be confirmed, within `--budget`",
         "no",
     ),
     2: ("bad command line or bad config", "no"),

@@ -108,7 +108,7 @@ class Told:
         lost = [each.problem for each in self.sweep.outcomes.values() if each.state == DAMAGED]
         try:
             run = self.sweep.best[0].trial.run if self.sweep.best else None
-            lost += [] if run is None or run.rows else [f"{shown(run.path)} has no epoch, though it finished"]
+            _ = run and run.rows
         except NotFoundError as error:
             lost.append(error.line)
         return [*lost, *filter(None, [self._judged[1]])]

@@ -241,6 +241,34 @@ def test_the_folder_of_a_sweep_goes_on_with_the_configs_of_its_file(workplace: A
     )
 
 
+TABLE = """
+data: {name: table, path: t.csv, target: kind, columns: {size: number, hue: category}, drop: [note]}
+model: {hidden: [4], embeddings: piecewise_linear}
+early_stopping: {}
+loss: {name: cross_entropy, class_weights: balanced}
+optimizer: {name: adamw, lr_factors: {bias: 2.0}}
+training: {epochs: 2, gradient_clip: null}
+"""
+CONFIGS = Path(__file__).parent.parent / "configs"
+SHIPPED = sorted(each.name for each in CONFIGS.glob("*.yaml") if each.stem != "table" and "mnist" not in each.stem)
+
+
+@pytest.mark.parametrize("config", ["own", *SHIPPED])
+def test_the_config_in_a_sweeps_folder_is_the_one_that_it_began_with(workplace: Any, config: str) -> None:
+    file = workplace.folder / "own.yaml"
+    file.write_text(TABLE if config == "own" else f"extends: {CONFIGS / config}\n")
+    (workplace.folder / "t.csv").write_text(
+        "size,hue,note,kind\n" + "".join(f"{i},{i % 2},x{i},{'abc'[i % 3]}\n" for i in range(30))
+    )
+    for override in ((), ("optimizer=sgd",), ("early_stopping=none",), ("model.dropout=0.1", "optimizer.lr=0.01")):
+        space = "sweep.space.model.initializer=[he_normal, glorot_normal]"
+        loaded, search = load_search(str(file), (*override, space), {})
+        request = Request(workplace.runs, "-".join(("c", *map(str, range(len(override))))))
+        session = open_sweep(str(file), override, {}, loaded, search, request)
+        (workplace.folder / "folder.yaml").write_bytes(session.config_file())
+        assert load(str(workplace.folder / "folder.yaml"), ()).hash == loaded.hash, override
+
+
 def test_points_that_cannot_be_trained_are_drawn_anew_while_there_are_others(workplace: Any) -> None:
     space = "space: {optimizer.lr: [0.1, 0.001], scheduler: [none, {name: cosine, min_lr: 0.01}]}, planner: random"
     text = GRID.replace("space: {optimizer.lr: [0.1, 0.01, 0.001]}", f"{space}, trials: 3")

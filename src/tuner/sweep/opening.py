@@ -218,11 +218,12 @@ def made(session: SweepSession) -> Path:
 
 
 def _given(settings: Mapping[str, Any], origins: Mapping[str, str], above: str = "") -> dict[str, Any]:
-    """Of the settings of a config those that are no defaults; the name of a choice always."""
+    """Of the settings of a config those that are no defaults; the name of a choice always, and what is one value to the
+    language whole."""
     found: dict[str, Any] = {}
     for key, value in settings.items():
         path = f"{above}{key}"
-        if isinstance(value, Mapping) and path in origins:
+        if isinstance(value, Mapping) and any(each.startswith(f"{path}.") for each in origins):
             found[key] = _given(value, origins, f"{path}.")
         elif path in origins or key == "name":
             found[key] = value

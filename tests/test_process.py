@@ -301,6 +301,21 @@ def test_waiting_threads_do_not_spin_unless_the_user_says_so(tmp_path: Path, giv
     assert said in done.stderr
 
 
+@pytest.mark.parametrize("module", ["writing", "cells", "looking", "findings", "reading", "blocks"])
+def test_ctrl_c_ends_the_program_also_once_tables_are_read(tmp_path: Path, module: str) -> None:
+    program = f"""
+import os, signal, sys
+from tuner.process import begin
+begin()
+import tuner.data.tabular.{module}
+assert "polars" in sys.modules
+os.kill(os.getpid(), signal.SIGINT)
+os.write(1, b"went on")
+"""
+    done = end(begin(tmp_path, sys.executable, "-c", program))
+    assert (done.code, done.said) == (-signal.SIGINT, ""), done.errors
+
+
 LEAVING = """
 import atexit, os, sys
 sys.argv = ["tuner", *sys.argv[1:]]

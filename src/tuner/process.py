@@ -10,6 +10,7 @@ What whoever started the process has it ignore (`nohup`, a job in the background
 from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # `signal` itself imports for a millisecond
+import contextlib
 import os
 import sys
 
@@ -65,6 +66,18 @@ def ignore_here_alone(number: int) -> None:
     """A signal that is to be ignored still is, but not by the processes that this one starts from now on."""
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, lambda *_: None)  # unlike SIG_IGN this is not handed down
+
+
+def interrupted() -> object:
+    """What Ctrl-C does; None where that was not set by Python."""
+    return signal.getsignal(signal.SIGINT)
+
+
+def interrupt_by(handler: object) -> None:
+    """Ctrl-C does again what it did before a library took it for itself."""
+    with contextlib.suppress(ValueError):  # another thread than the main one may not set it
+        if handler is not None:
+            signal.signal(signal.SIGINT, handler)
 
 
 def die_of(number: int) -> None:

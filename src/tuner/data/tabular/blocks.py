@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 import numpy as np
-import polars as pl
 
 from tuner.data.files import shown, unreadable
 from tuner.data.source import Array
 from tuner.data.tabular.cells import cleaned
 from tuner.data.tabular.dialect import rows_of, sniffed
 from tuner.data.tabular.facts import missing
+from tuner.data.tabular.frames import pl
 from tuner.errors import NotFoundError
 
 BLOCK, SAMPLE, LONGEST_RECORD = 1 << 22, 1 << 18, 1 << 26

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from tuner.data.card.giving import EVEN, TOLD, by_value
 from tuner.data.columns import LEAST_ROWS, SAME, is_numeric
 from tuner.data.tabular.blocks import TableFile
 from tuner.data.tabular.cells import numbers, texts
 from tuner.data.tabular.facts import Facts, Seen
+from tuner.data.tabular.frames import pl
 
 MOST_ROWS, MOST_CELLS = 20_000, 20_000_000
 """Of a larger table only every n-th row is compared with others."""

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from tuner.data.columns import Kind, in_order, text_of
 from tuner.data.source import Array
 from tuner.data.tabular.blocks import TableFile
 from tuner.data.tabular.cells import DATES, days, numbers
 from tuner.data.tabular.dialect import Dialect
 from tuner.data.tabular.facts import Facts, Seen
+from tuner.data.tabular.frames import pl
 from tuner.errors import NotFoundError
 
 MOST_CATEGORIES, TRACKED_NUMBERS = 10_000, 1_000

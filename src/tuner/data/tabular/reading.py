@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from tuner.choice import nearest
 from tuner.data.columns import Column, is_number, is_numeric
@@ -19,6 +18,7 @@ from tuner.data.tabular.blocks import Block, TableFile
 from tuner.data.tabular.cells import cleaned, days, numbers, texts
 from tuner.data.tabular.dialect import Dialect
 from tuner.data.tabular.facts import Facts
+from tuner.data.tabular.frames import pl
 from tuner.data.tabular.looking import look
 from tuner.errors import NotFoundError, TunerError, UsageError
 from tuner.figures import some

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
-import polars as pl
+from tuner.data.tabular.frames import pl
 
 
 def write_rows(stream: BinaryIO, columns: Mapping[str, Sequence[Any]], *, header: bool, as_json: bool) -> None:

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tuner.config.comparison import SWEEP, brief, meaning, side_by_side
+from tuner.config.comparison import brief, meaning, side_by_side
+from tuner.config.load import documents_of, read_settings
 from tuner.config.loaded import Loaded
 from tuner.document.files import plain
-from tuner.durable.reading import shown
+from tuner.durable.reading import JSON_LIMIT, read_bytes, shown
 from tuner.errors import NotFoundError
 from tuner.figures import some
 from tuner.paths import typed
 from tuner.runs.files import CONFIG
+from tuner.runs.folder import SWEEP as SWEEP_FILE
 from tuner.runs.folder import members
 from tuner.runs.identity import NAMES, Identity
 
@@ -99,7 +101,10 @@ def _config_in(path: Path) -> dict[str, Any] | None:
     """The config of what is in a folder, of a group that of its first member; None where there is none to be read."""
     with suppress(NotFoundError):
         file = _config_file(path)
-        return {key: value for key, value in plain(file).items() if key != SWEEP}
+        if not (path / SWEEP_FILE).is_file():
+            return plain(file)
+        documents = documents_of(str(file), (), read_bytes(file, JSON_LIMIT), {})  # it leaves defaults out
+        return read_settings(documents, str(file))[0].plain()
     return None
 
 

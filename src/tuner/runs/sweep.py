@@ -10,6 +10,7 @@ How far a trial is its run folder tells; that it was pruned, or could not be tra
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -212,9 +213,9 @@ _ASKED = ("planner", "prune", "keep", "confirm", "space")
 def check_not_lost(path: Path) -> None:
     """Raises NotFoundError for the folder of a sweep without the files that make it one."""
     fix = "Put it back: a sweep is what it says, and its trials lie there."
-    if is_sweep(path) and not (path / CONFIG_FILE).is_file():
+    if is_sweep(path) and not os.path.isfile(path / CONFIG_FILE):  # noqa: PTH113 - it may not be looked at
         raise NotFoundError(f"{shown(path / CONFIG_FILE)} is missing", fix=fix)
-    if not is_sweep(path) and (path / CONFIG_FILE).is_file() and (path / trial_folder(0)).is_dir():
+    if not is_sweep(path) and os.path.isfile(path / CONFIG_FILE) and os.path.isdir(path / trial_folder(0)):  # noqa: PTH112, PTH113
         raise NotFoundError(f"{shown(path / SWEEP)} is missing", fix=fix)
 
 

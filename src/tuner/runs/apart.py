@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from tuner.config.comparison import brief, meaning, side_by_side
-from tuner.config.load import documents_of, read_settings
+from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.document.files import plain
-from tuner.durable.reading import JSON_LIMIT, read_bytes, shown
-from tuner.errors import NotFoundError
+from tuner.durable.reading import shown
+from tuner.errors import ConfigError, NotFoundError
 from tuner.figures import some
 from tuner.paths import typed
 from tuner.runs.files import CONFIG
@@ -99,12 +99,11 @@ def apart(
 
 def _config_in(path: Path) -> dict[str, Any] | None:
     """The config of what is in a folder, of a group that of its first member; None where there is none to be read."""
-    with suppress(NotFoundError):
+    with suppress(ConfigError, NotFoundError):
         file = _config_file(path)
         if not (path / SWEEP_FILE).is_file():
             return plain(file)
-        documents = documents_of(str(file), (), read_bytes(file, JSON_LIMIT), {})  # it leaves defaults out
-        return read_settings(documents, str(file))[0].plain()
+        return load(str(file)).resolved  # it leaves defaults out
     return None
 
 

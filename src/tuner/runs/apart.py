@@ -7,11 +7,11 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from tuner.config.comparison import brief, meaning, side_by_side
-from tuner.config.load import load
 from tuner.config.loaded import Loaded
 from tuner.document.files import plain
 from tuner.durable.reading import shown
@@ -103,7 +103,8 @@ def _config_in(path: Path) -> dict[str, Any] | None:
         file = _config_file(path)
         if not (path / SWEEP_FILE).is_file():
             return plain(file)
-        return load(str(file)).resolved  # it leaves defaults out
+        resolved: dict[str, Any] = import_module("tuner.config.load").load(str(file)).resolved  # it leaves defaults out
+        return resolved
     return None
 
 

@@ -22,10 +22,10 @@ SAVE: int | None = getattr(signal, "SIGUSR1", None)
 
 
 SPINS = "50000"
-"""How often a thread of libgomp, torch's, looks for work before it sleeps (its manual: GOMP_SPINCOUNT): for about a
-millisecond. By default 300,000 times, and so it keeps the core from the thread that it waits for, where other processes
-want the core, too. With a tenth of this it sleeps between two operations of a small net, and a quiet machine trains it
-more slowly by an eighth to a sixth. Measured by tests/bench/busy.py."""
+"""How often a thread of libgomp, torch's, looks for work before it sleeps (its manual: GOMP_SPINCOUNT). By default
+300,000 times, and so it keeps the core from the thread that it waits for, where other processes want the core, too.
+With a tenth of this it sleeps between two operations of a small net, and is late for the next also on a quiet machine.
+Measured by tests/bench/busy.py."""
 
 
 class Kept:

@@ -187,7 +187,7 @@ def faults_of_sweep(path: Path) -> Iterator[NotFoundError]:
     try:
         head = read_sweep(path)
         check_not_lost(path)
-        for fault in list(_language(path / CONFIG)[1])[:1]:
+        for fault in _language(path / CONFIG)[1]:
             yield damaged(path / CONFIG, f"line {fault.line}, {fault.message}")
     except (ConfigError, NotFoundError) as error:
         yield error if isinstance(error, NotFoundError) else damaged(path / CONFIG, error.faults[0].message)

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from tuner.errors import ConfigError, NotFoundError
 from tuner.figures import some
 from tuner.paths import typed
 from tuner.runs.files import CONFIG
-from tuner.runs.folder import SWEEP as SWEEP_FILE
 from tuner.runs.folder import members
 from tuner.runs.identity import NAMES, Identity
 
@@ -85,26 +83,24 @@ def apart(
     *,
     counting: Counting = meaning,
     ignored: Collection[str] = (),
+    reading: Callable[[Path], dict[str, Any]] = plain,
 ) -> Apart:
-    """In what the run, group or sweep (`noun`) in the folder `path` is another than that of `loaded`."""
+    """In what the run, group or sweep (`noun`) in the folder `path` is another than that of `loaded`; `reading` reads
+    its config."""
     found = {
         key: f"{NAMES.get(key, key)} {was} there, {now} here" for key, now, was in here.differences(there, ignored)
     }
     if found.pop("config_hash", ""):
-        before = _config_in(path)
+        before = _config_in(path, reading)
         return Apart(path, noun, changes(counting(before), counting(loaded.resolved)) if before else (), "", ())
     data = _data_apart(path, loaded) if found.pop("data_fingerprint", "") else ""
     return Apart(path, noun, None, data, tuple(found.values()))
 
 
-def _config_in(path: Path) -> dict[str, Any] | None:
+def _config_in(path: Path, reading: Callable[[Path], dict[str, Any]] = plain) -> dict[str, Any] | None:
     """The config of what is in a folder, of a group that of its first member; None where there is none to be read."""
     with suppress(ConfigError, NotFoundError):
-        file = _config_file(path)
-        if not (path / SWEEP_FILE).is_file():
-            return plain(file)
-        resolved: dict[str, Any] = import_module("tuner.config.load").load(str(file)).resolved  # it leaves defaults out
-        return resolved
+        return reading(_config_file(path))
     return None
 
 

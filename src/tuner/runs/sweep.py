@@ -31,8 +31,6 @@ from tuner.runs.identity import Identity
 PRUNED, FAILED = "pruned", "failed"
 STATES = ("finished", PRUNED, "diverged", "stopped", FAILED)
 """How a trial may stand when nobody trains it."""
-TRIED = ("training.test=ask",)
-"""What every trial has beside its overrides: test data is left alone, for what is best is open."""
 CONFIRM, BASE = "confirm", "base"
 SEEDS = 8
 """Seeds that confirm where the sweep was not to confirm."""

@@ -172,9 +172,11 @@ class Budget:
     def is_over(self) -> bool:
         """Whether no more trials are to be trained: so much is left as what confirms takes, once a trial tells how long
         that is."""
-        seconds, is_rough = self.confirming()
         left = self.seconds - self.spent
-        return self.ledger.head.time_is_up or left <= 0 or (not is_rough and left <= seconds)
+        if self.ledger.head.time_is_up or left <= 0:
+            return True
+        seconds, is_rough = self.confirming()
+        return not is_rough and left <= seconds
 
     def larger(self, groups: Sequence[Group]) -> int | None:
         """The budget in whole seconds that would do, where there is no time for the groups that confirm the best; else

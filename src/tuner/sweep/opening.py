@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tuner.config.comparison import brief
-from tuner.config.load import documents_of, read
+from tuner.config.load import documents_of, load, read
 from tuner.config.loaded import Loaded
 from tuner.config.space import Point, Range
 from tuner.config.sweep import Search
@@ -24,7 +24,7 @@ from tuner.runs.creating import create_held, now
 from tuner.runs.files import CONFIG, ORIGINS, SOURCE
 from tuner.runs.folder import SWEEP, folders_in, is_sweep, number_of
 from tuner.runs.lock import Lock, making
-from tuner.runs.sweep import TRIED, SweepHead, Trial, read_sweep
+from tuner.runs.sweep import SweepHead, Trial, read_sweep
 
 AGAIN = "--run NAME begins another sweep under a name of its own, --again under the next number."
 
@@ -59,22 +59,21 @@ class SweepSession(Session):
         """The sweep of `head` as it goes on with what is asked for now: a trial that has the config of a point of the
         space is that point, also where it was planned in another one."""
         is_same = head.space == self.search.space.plain()
-        trials = {number: self._placed(trial, is_same) for number, trial in head.trials.items()}
+        if is_same and (head.spaces or all(self.search.space.has(trial.values) for trial in head.trials.values())):
+            return head.under(self.asked(head.trials))  # its trials were placed when the space became this one
+        trials = {number: self._placed(trial) for number, trial in head.trials.items()}
         return replace(head, trials=trials).under(self.asked(trials))
 
-    def _placed(self, trial: Trial, is_same: bool) -> Trial:
-        """The trial at its point of the space, which `is_same` that it was planned in."""
+    def _placed(self, trial: Trial) -> Trial:
+        """The trial at its point of the space, which may be another than it was planned in."""
         space = self.search.space
-        is_like = space.has(trial.values)
-        if is_same and is_like:
-            return trial
         with suppress(ConfigError, LookupError):
             there = self.config(trial.overrides, "")
             point = space.chosen(_Alike(self, trial, there))
             if space.has(point) and self.config(tuple(space.overrides(point)), "").hash == there.hash:
                 return replace(trial, values=point)
         # it lies outside: what is called as in this space, and is another config, is called by all that it is
-        return replace(trial, values={**trial.values, **trial.given}) if is_like else trial
+        return replace(trial, values={**trial.values, **trial.given}) if space.has(trial.values) else trial
 
     def refused(self, point: Point) -> str:
         """Why a point of the space cannot be trained: its settings exclude each other; "" of one that can."""
@@ -96,8 +95,8 @@ class SweepSession(Session):
         return read(documents, self.source, data=given, dataset=opened)
 
     def trial_options(self, overrides: tuple[str, ...], trial: str) -> dict[str, str]:
-        """The overrides of a trial with where they come from."""
-        return {**self.options, **dict.fromkeys((*overrides, *TRIED), trial)}
+        """The overrides of a trial with where they come from; test data is left alone, for what is best is open."""
+        return {**self.options, **dict.fromkeys(overrides, trial), "training.test=ask": trial}
 
     @property
     def head(self) -> SweepHead:
@@ -247,7 +246,12 @@ def _of_name(session: SweepSession) -> list[SweepHead]:
 
 def _differences(session: SweepSession, head: SweepHead) -> Apart:
     """In what the sweep of `head` is another."""
-    return apart(head.path, "sweep", head.identity, session.identity, session.loaded)
+    return apart(head.path, "sweep", head.identity, session.identity, session.loaded, reading=_resolved)
+
+
+def _resolved(file: Path) -> dict[str, Any]:
+    """The config in a sweep's folder with the defaults, which it leaves out. Raises ConfigError, NotFoundError."""
+    return load(str(file)).resolved
 
 
 def _check_search(session: SweepSession, head: SweepHead) -> None:

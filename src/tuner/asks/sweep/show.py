@@ -107,8 +107,8 @@ class Told:
         """What is damaged: trials, the curve of the best of them, and what confirms."""
         lost = [each.problem for each in self.sweep.outcomes.values() if each.state == DAMAGED]
         try:
-            run = self.sweep.best[0].trial.run if self.sweep.best else None
-            _ = run and run.rows
+            for run in filter(None, (each.trial.run for each in self.sweep.best[:1])):
+                _ = run.rows
         except NotFoundError as error:
             lost.append(error.line)
         return [*lost, *filter(None, [self._judged[1]])]

@@ -13,6 +13,7 @@ import _signal as signal  # type: ignore[import-not-found]  # `signal` itself im
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 
 DEADLY: tuple[int, ...] = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -68,16 +69,15 @@ def ignore_here_alone(number: int) -> None:
         signal.signal(number, lambda *_: None)  # unlike SIG_IGN this is not handed down
 
 
-def interrupted() -> object:
-    """What Ctrl-C does; None where that was not set by Python."""
-    return signal.getsignal(signal.SIGINT)
-
-
-def interrupt_by(handler: object) -> None:
-    """Ctrl-C does again what it did before a library took it for itself."""
-    with contextlib.suppress(ValueError):  # another thread than the main one may not set it
-        if handler is not None:
-            signal.signal(signal.SIGINT, handler)
+@contextlib.contextmanager
+def keeping_interrupts() -> Iterator[None]:
+    """Within it a library may take Ctrl-C for itself; afterwards that does what it did before."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError, TypeError):  # another thread than the main one; a handler of no Python
+            signal.signal(signal.SIGINT, before)
 
 
 def die_of(number: int) -> None:

@@ -24,9 +24,7 @@ from tuner.asks.compare.pairs import Side
 from tuner.asks.compare.statistics import (
     FLIPS,
     LEAST_PARTS,
-    LEVEL,
     holm,
-    least_pairs,
     pairs_needed,
     sign_flip_p,
     t_interval,
@@ -35,7 +33,7 @@ from tuner.asks.compare.statistics import (
 )
 from tuner.config.varied import Key
 from tuner.explain import explain
-from tuner.figures import deviation, mean
+from tuner.figures import LEVEL, deviation, least_pairs, mean
 from tuner.runs.family import Group
 
 COUNTS = st.lists(st.integers(-9, 9), min_size=1, max_size=11)

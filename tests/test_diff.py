@@ -776,3 +776,32 @@ def test_nothing_heavy_is_imported(filled: Place) -> None:
             [sys.executable, "-c", script, *words], cwd=filled.folder, capture_output=True, text=True, check=True
         )
         assert done.stdout.splitlines()[-1] == ("set()" if words[2:] else "{'rich'}"), words
+
+
+def test_other_data_are_a_difference_and_a_copy_of_the_same_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, say: Callable[..., tuple[int, str, str]]
+) -> None:
+    """The key that says where data lie does not count, unless other data lie there, or nobody knows."""
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{at},{at % 2}" for at in range(60)]
+    for name, text in (("a", rows), ("b", [*rows, "3,1"]), ("c", rows)):
+        Path(f"{name}.csv").write_text("x,y\n" + "\n".join(text) + "\n")
+        Path(f"{name}.yaml").write_text(
+            f"data: {{name: table, path: {name}.csv, target: y}}\ntraining: {{epochs: 1}}\n"
+        )
+        assert say("train", f"{name}.yaml", "name=same", "--run", name, "-q")[0] == 0
+
+    def told(*sides: str) -> tuple[list[str], list[str]]:
+        found = json.loads(say("diff", *sides, "--json")[1])
+        given = json.loads(say("diff", *sides, "--as-args", "--json")[1])["arguments"]
+        return [each["key"] for each in found["changed"]], given
+
+    assert told("a", "b") == (["data.path"], [f"data.path={tmp_path}/b.csv"])
+    assert told("a.yaml", "b.yaml") == (["data.path"], [f"data.path={tmp_path}/b.csv"])
+    assert told("a", "c") == ([], [])
+    changed = {each["run"]: each["changed"] for each in json.loads(say("runs", "--json")[1])["runs"]}
+    assert changed == {
+        "runs/a": None,
+        "runs/b": {"data.path": f"{tmp_path}/b.csv"},
+        "runs/c": {"data.path": f"{tmp_path}/c.csv"},
+    }

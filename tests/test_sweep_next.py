@@ -23,6 +23,7 @@ import pytest
 from sweeping import Here, left, searching, sweep
 
 from tuner.events import Ended, MemberTold, TrialEnded, TrialTold
+from tuner.figures import least_pairs
 from tuner.render.sweep import ConfirmView
 from tuner.render.talk import Talk
 from tuner.runs.find import next_command
@@ -470,3 +471,23 @@ def test_a_budget_leaves_time_to_confirm_once_a_trial_tells_how_long_that_takes(
     assert known < larger - 5.0 < known + 2
     assert budget(larger, before=5.0).larger(groups) is None
     assert budget(known / 10, before=5.0).larger([]) is None  # all of it has ended
+
+
+def test_what_was_confirmed_before_is_compared_too_and_a_clear_winner_stays_one(
+    workplace: Any, monkeypatch: pytest.MonkeyPatch, say: Say
+) -> None:
+    """Each extension confirms others: so many comparisons take more seeds than the first one did."""
+    file = written(workplace.folder, "{optimizer.lr: [1e-5]}", planner="grid", confirm="{top: 1, seeds: 6}")
+    monkeypatch.chdir(workplace.folder)
+    rates = ["1e-5", "1e-4", "4e-2"]
+    for count in range(1, len(rates) + 1):
+        given = ["--grid", f"lr={','.join(rates[:count])}"]
+        code, told, err = say("sweep", str(file), *given, "--extend", "--json")
+        assert code == 0, err
+    ended = json.loads(told.splitlines()[-1])
+    groups = sorted(path.name for path in (workplace.runs / "c-1").glob("confirm-*"))
+    assert groups == ["confirm-0000", "confirm-0001", "confirm-0002", "confirm-base"]
+    assert {len(list(path.glob("seed-*"))) for path in (workplace.runs / "c-1").glob("confirm-*")} == {least_pairs(3)}
+    assert ended["verdict"]["winner"] == 2, ended["verdict"]["words"]
+    assert json.loads(say("show", "c-1", "--json")[1])["verdict"]["winner"] == 2
+    assert "trial-0002" in say("curves", "c-1", "--json")[1]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from itertools import pairwise
+from itertools import count, pairwise
 
 LEVELS = "▁▂▃▄▅▆▇█"
 ASCII_LEVELS = ".:-=+*#@"
 MOST_DECIMALS = 6
+LEVEL = 0.05
+"""A difference is found where chance alone would show one as large less often than this."""
 
 
 def mean(values: Sequence[float]) -> float:
@@ -40,6 +42,12 @@ def deviation(values: Sequence[float]) -> float:
     if all(math.isclose(value, middle, rel_tol=1e-12) for value in values):
         return 0.0
     return math.sqrt(math.fsum((value - middle) * (value - middle) for value in values) / (len(values) - 1))
+
+
+def least_pairs(comparisons: int) -> int:
+    """With how many pairs a verdict of the exact sign-flip test begins, where there are so many comparisons: the
+    smallest n with comparisons * 2^(1 - n) <= LEVEL."""
+    return next(pairs for pairs in count(1) if comparisons * 2.0 ** (1 - pairs) <= LEVEL)
 
 
 def plural(count: int, word: str) -> str:

@@ -14,7 +14,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from tuner.asks.compare.statistics import LEVEL, sign_flip_p, t_p
+from tuner.asks.compare.statistics import sign_flip_p, t_p
+from tuner.figures import LEVEL
 
 UNITS = {"seeds": 8, "splits": 8, "folds": 10, "splits of one test part": 8}
 RATIO = {"splits": 0.2 / 0.8, "folds": 1 / 9}

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tuner.asks.compare.statistics import least_units
 from tuner.asks.sweep.then import IS_BASE, is_base_alone, without_result
 from tuner.asks.sweep.verdict import Confirmed, confirmed
 from tuner.cli.sweep import WRITTEN
@@ -19,7 +18,7 @@ from tuner.durable.reading import json_line
 from tuner.durable.writing import write_file
 from tuner.errors import NO, NotFoundError
 from tuner.events import Ended, Failed, MemberTold, SweepBegun, SweepEvent, TrialEnded, TrialTold, as_data
-from tuner.figures import duration, number, plural
+from tuner.figures import duration, least_pairs, number, plural
 from tuner.members import staying
 from tuner.options.pruners import Halving
 from tuner.paths import reference, typed
@@ -31,7 +30,7 @@ from tuner.runs.files import CONFIG
 from tuner.runs.sweep import FAILED, Trial, confirm_folder, confirming_command, going_on, settings_of, trial_folder
 from tuner.runs.trials import Sweep, read_trials, wanted
 from tuner.sweep.coming import coming
-from tuner.sweep.confirm import confirm, keys_of
+from tuner.sweep.confirm import confirm
 from tuner.sweep.cost import Budget, cost
 from tuner.sweep.ledger import Ledger
 from tuner.sweep.opening import SweepSession, open_sweep
@@ -145,7 +144,7 @@ def doubts(asked: Asked, session: SweepSession, ledger: Ledger | None) -> Iterat
         yield f"--retry failed finds nothing to do: no trial failed{others}"
     confirm, prune = asked.search.settings.confirm, asked.search.settings.prune
     top = min(confirm.top, confirm.top if wanted is None else wanted) if confirm else 0
-    if confirm is not None and top and confirm.seeds < (least := least_units(True, top)):
+    if confirm is not None and top and confirm.seeds < (least := least_pairs(top)):
         told = f"a verdict on {plural(top, 'trial')} takes {plural(least, 'seed')} each"
         yield f"{told}, and sweep.confirm.seeds is {confirm.seeds}"
     if isinstance(prune, Halving) and prune.first >= asked.loaded.epochs:
@@ -205,7 +204,7 @@ def confirm_best(asked: Asked, session: SweepSession, ledger: Ledger, stop: Stop
     if not numbers:
         return 0
     names = {at: confirm_folder(at) for at in numbers}
-    view = ConfirmView(talk, names, len(keys_of(session)), asked.search.metric)
+    view = ConfirmView(talk, names, ledger.head.seeds_for(len(numbers) - 1), asked.search.metric)
     course = confirm(session, ledger, stop, by)
     try:
         while True:
@@ -223,6 +222,9 @@ def finish(asked: Asked, path: Path, code: int, talk_to: Any, stopped: Stop | No
     takes to confirm, where there was no time to."""
     ledger, sweep = Ledger.read(path), read_trials(path)
     verdict = confirmed(ledger.head) if code == 0 else None
+    if verdict is not None and verdict.winner != ledger.head.winner:
+        with ledger.writing():
+            ledger.write({}, winner=verdict.winner)
     best = ledger.best(1)
     taken = verdict.path if verdict else path / trial_folder(best[0]) if best and code == 0 else path
     if asked.options.write is not None and best and code == 0:

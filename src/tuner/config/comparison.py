@@ -17,6 +17,9 @@ NOT_MEANING = ("name", "tags", "data.root", "data.path", "data.test_path", "chec
                "training.test", "training.device", "training.threads")  # fmt: skip
 """Keys that do not count when two configs are compared (they name, place or save a run, but do not change it)."""
 
+PLACES = ("data.path", "data.test_path")
+"""Of these the keys that say where data lie: what lies there counts instead."""
+
 NEUTRAL: dict[str, Any] = {
     "training.test": "end",
     "training.precision": "float32",
@@ -49,10 +52,11 @@ def meaning_hash(resolved: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def meaning(resolved: dict[str, Any]) -> dict[str, Any]:
-    """The settings that count when two configs are compared."""
+def meaning(resolved: dict[str, Any], *, places: bool = False) -> dict[str, Any]:
+    """The settings that count when two configs are compared; with `places` those that say where data lie, too: for
+    configs of which it is not known that the same data lie there."""
     kept = {key: value for key, value in resolved.items() if key not in NOT_MEANING}
-    for path in (*NOT_MEANING, *NEUTRAL):
+    for path in (*(each for each in NOT_MEANING if not (places and each in PLACES)), *NEUTRAL):
         section, _, key = path.partition(".")
         inner = kept.get(section)
         if key and isinstance(inner, dict) and (path in NOT_MEANING or inner.get(key, ABSENT) == NEUTRAL[path]):

@@ -137,6 +137,6 @@ def shared_test(varies: Sequence[str], config: Mapping[str, Any]) -> str:
     return f"{whose}, and a verdict on a test metric holds on these; {only}"
 
 
-def shared(config: Mapping[str, Any], varies: Sequence[str] = SEEDS) -> dict[str, Any]:
-    """What the members of a family have in common, of what counts when configs are compared."""
-    return meaning(with_values(config, varies, None))
+def shared(config: Mapping[str, Any], varies: Sequence[str] = SEEDS, *, places: bool = False) -> dict[str, Any]:
+    """What the members of a family have in common, of what counts when configs are compared (`places` as there)."""
+    return meaning(with_values(config, varies, None), places=places)

@@ -1,7 +1,7 @@
 """The folder of a sweep as sweep.json tells it: what is searched, and what came of each trial.
 
     sweep.json  {format, name, created, tags, identity, argv, planner: {name, seed, generation, trials}, metric,
-                 monitor, prune, keep, confirm, budget, spent, time_is_up, space, spaces: [{before: N, space}],
+                 monitor, prune, keep, confirm, budget, spent, time_is_up, winner, space, spaces: [{before: N, space}],
                  trials: {n: {state, epochs, values, overrides}}}
     trial-0007  a run folder;  confirm-base, confirm-0007  groups
 
@@ -21,6 +21,7 @@ from typing import Any, Self
 from tuner.document.files import quick_map
 from tuner.durable.reading import JSON_LIMIT, damaged, json_bytes, read_bytes, shown
 from tuner.errors import NotFoundError
+from tuner.figures import least_pairs
 from tuner.options.metrics import column
 from tuner.paths import typed
 from tuner.runs.files import CONFIG as CONFIG_FILE
@@ -94,7 +95,8 @@ class SweepHead:
     """What sweep.json says. `monitor` chooses the epoch of a trial by which `metric` is taken; `asked` are the settings
     of the sweep as the language has them; `spaces` are those of before it was extended, each with the number of the
     first trial that is no longer of it; `spent` are seconds that went by where there is a `budget` of them, and
-    `time_is_up` says that the search has ended by it."""
+    `time_is_up` says that the search has ended by it; `winner` is the trial that its verdict was for, None where it was
+    for none or is not there yet."""
 
     path: Path
     name: str
@@ -110,6 +112,7 @@ class SweepHead:
     spent: float = 0.0
     budget: float | None = None
     time_is_up: bool = False
+    winner: int | None = None
 
     @property
     def direction(self) -> str:
@@ -123,10 +126,20 @@ class SweepHead:
 
     def confirms(self, best: Sequence[int]) -> list[int | None]:
         """What is confirmed of the trials, of which these are the best, the best first: None, the config without a
-        change, and the first so many that are not that very config."""
+        change, the first so many that are not that very config, and what was confirmed before there were better ones:
+        it was compared, too."""
         asked = self.asked.get("confirm")
         others = [number for number in best if not self.trials[number].is_base]
-        return [None, *others[: asked["top"]]] if isinstance(asked, dict) and others else []
+        if not isinstance(asked, dict) or not others:
+            return []
+        first = others[: asked["top"]]
+        return [None, *first, *(at for at in self.confirmed if at is not None and at not in first)]
+
+    def seeds_for(self, confirmed: int) -> int:
+        """With how many seeds each of so many trials is confirmed: those that were asked for, and more where these were
+        enough for a verdict on `top` trials and are too few for one on so many."""
+        top, seeds = (int(self.asked["confirm"][key]) for key in ("top", "seeds"))
+        return seeds if seeds < least_pairs(top) else max(seeds, least_pairs(max(1, confirmed)))
 
     def under(self, asked: Mapping[str, Any]) -> Self:
         """The same sweep under other settings; a space that it had before is kept."""
@@ -148,6 +161,7 @@ class SweepHead:
             **({"budget": self.budget} if self.budget is not None else {}),
             **({"spent": round(self.spent, 1)} if self.spent else {}),
             **({"time_is_up": True} if self.time_is_up else {}),
+            **({"winner": self.winner} if self.winner is not None else {}),
             "spaces": [{"before": number, "space": space} for number, space in self.spaces],
             "trials": {str(number): trial.as_json() for number, trial in self.trials.items()},
         }
@@ -157,10 +171,11 @@ class SweepHead:
     def confirmed(self) -> dict[int | None, Path]:
         """The groups that confirm trials, by their numbers; None: of the config without a change."""
         found: dict[int | None, Path] = {}
-        for path in folders_in(self.path):
-            number = re.fullmatch(rf"{CONFIRM}-(?:{BASE}|([0-9]{{4,9}}))", path.name)
-            if number and is_group(path):
-                found[int(number[1]) if number[1] else None] = path
+        for path in folders_in(self.path) if self.trials else ():
+            named = re.fullmatch(rf"{CONFIRM}-(?:{BASE}|([0-9]{{4,9}}))", path.name)
+            number = int(named[1]) if named and named[1] else None
+            if named and (number is None or number in self.trials) and is_group(path):
+                found[number] = path
         return dict(sorted(found.items(), key=lambda each: -1 if each[0] is None else each[0]))
 
 
@@ -257,10 +272,11 @@ def read_sweep(path: Path) -> SweepHead:
     identity = Identity.from_json(about.get("identity"), shown(file))
     asked = {key: about.get(key) for key in _ASKED}
     metric, monitor, spent = str(about.get("metric")), str(about.get("monitor")), about.get("spent", 0.0)
-    budget, is_up = about.get("budget"), about.get("time_is_up") is True
+    budget, is_up, winner = about.get("budget"), about.get("time_is_up") is True, about.get("winner")
     return SweepHead(path, about["name"], about["created"], identity, argv, tags, metric, monitor, asked, tuple(spaces),
                      trials, spent if isinstance(spent, int | float) else 0.0,
-                     budget if isinstance(budget, int | float) else None, is_up)  # fmt: skip
+                     budget if isinstance(budget, int | float) else None, is_up,
+                     winner if type(winner) is int and winner in trials else None)  # fmt: skip
 
 
 def sweep_of(path: Path) -> SweepHead | None:

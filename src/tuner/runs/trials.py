@@ -76,6 +76,11 @@ class Sweep:
                   if each.state == "finished" and each.value is not None}  # fmt: skip
         return [self.outcomes[at] for at in ranked(values, self.head.direction)]
 
+    @property
+    def taken(self) -> Outcome:
+        """The finished trial that the verdict is for, else the best one."""
+        return next((each for each in self.best if each.number == self.head.winner), self.best[0])
+
     @cached_property
     def ordered(self) -> list[Outcome]:
         """All trials: the finished ones, the best first, then those that were given up or are on their way, the further
@@ -115,7 +120,7 @@ class Sweep:
         if not numbers:
             return 0, 0
         there = [path for at in numbers for path in _members(self.path / confirm_folder(at))]
-        return sum(map(_has_ended, there)), len(numbers) * self.head.asked["confirm"]["seeds"]
+        return sum(map(_has_ended, there)), len(numbers) * self.head.seeds_for(len(numbers) - 1)
 
     @cached_property
     def wanted(self) -> int | None:
@@ -172,8 +177,8 @@ def _outcome(trial: Trial, metric: str) -> Outcome:
 
 
 def one_of(path: Path) -> Path:
-    """The run that is meant where the folder of a sweep is named and one run is asked for: its best trial; any other
-    folder itself. Raises NotFoundError where no trial has finished."""
+    """The run that is meant where the folder of a sweep is named and one run is asked for: the trial that its verdict
+    is for, else its best one; any other folder itself. Raises NotFoundError where no trial has finished."""
     if is_run(path) or not is_sweep(path):
         return path
     sweep = read_trials(path)
@@ -184,7 +189,7 @@ def one_of(path: Path) -> Path:
             else f"`{going_on(sweep.head)}` goes on with it"
         )
         raise NotFoundError(f"{shown(path)} is a sweep of which no trial has finished", fix=f"{what}.")
-    return sweep.best[0].trial.path
+    return sweep.taken.trial.path
 
 
 def check_no_sweep(path: Path) -> None:

@@ -84,11 +84,10 @@ def _unplanned(session: SweepSession, head: SweepHead, count: int) -> tuple[list
 
 def _best(session: SweepSession, head: SweepHead, ledger: Ledger) -> list[Group]:
     """What confirms the best, which are known."""
-    there = ledger.head.confirmed
-    found = []
-    for number in head.confirms(ledger.best()):
+    there, numbers, found = ledger.head.confirmed, head.confirms(ledger.best()), []
+    for number in numbers:
         epochs = session.loaded.epochs if number is None else head.trials[number].epochs
-        found.append(Group(_lacking(head, there.get(number)), epochs, epochs))
+        found.append(Group(_lacking(there.get(number), head.seeds_for(len(numbers) - 1)), epochs, epochs))
     return found
 
 
@@ -101,8 +100,11 @@ def _possible(session: SweepSession, head: SweepHead, target: int | None) -> lis
     if others == 0:
         return []
     own, lengths = session.loaded.epochs, _lengths(session) or [session.loaded.epochs]
-    return [Group(_lacking(head, head.confirmed.get(None)), own, own),
-            Group(others * asked["seeds"], min(lengths), max(lengths))]  # fmt: skip
+    before = {at: path for at, path in head.confirmed.items() if at is not None}
+    seeds = head.seeds_for(others + len(before))
+    return [Group(_lacking(head.confirmed.get(None), seeds), own, own),
+            Group(others * seeds, min(lengths), max(lengths)),
+            *(Group(_lacking(path, seeds), *[head.trials[at].epochs] * 2) for at, path in before.items())]  # fmt: skip
 
 
 def _same(session: SweepSession, head: SweepHead, target: int) -> int:
@@ -116,7 +118,7 @@ def _same(session: SweepSession, head: SweepHead, target: int) -> int:
     return found
 
 
-def _lacking(head: SweepHead, group: Path | None) -> int:
-    """How many trainings a group still has before it."""
+def _lacking(group: Path | None, seeds: int) -> int:
+    """How many trainings of so many a group still has before it."""
     ended = 0 if group is None else sum(standing(path)[1] in ENDED for path in members(group))
-    return max(0, int(head.asked["confirm"]["seeds"]) - ended)
+    return max(0, seeds - ended)

@@ -25,16 +25,17 @@ LOOK = 0.5
 """Seconds between two looks at what others train."""
 
 
-def keys_of(session: SweepSession) -> Sequence[Key]:
-    """The seeds: the first of 0, 1, 2 ... but the one that the search was made with."""
-    confirm = session.search.settings.confirm
-    count, own = (confirm.seeds if confirm else 0), session.loaded.config.seed
+def keys_of(session: SweepSession, count: int) -> Sequence[Key]:
+    """So many seeds: the first of 0, 1, 2 ... but the one that the search was made with."""
+    own = session.loaded.config.seed
     return [(seed,) for seed in range(count + 1) if seed != own][:count]
 
 
 def groups_of(session: SweepSession, ledger: Ledger) -> dict[int | None, GroupSession]:
     """The groups there are to be, in the sweep's folder."""
-    return {number: _group(session, ledger, number) for number in ledger.head.confirms(ledger.best())}
+    numbers = ledger.head.confirms(ledger.best())
+    seeds = keys_of(session, ledger.head.seeds_for(len(numbers) - 1)) if numbers else ()
+    return {number: _group(session, ledger, number, seeds) for number in numbers}
 
 
 def is_whole(group: GroupSession) -> bool:
@@ -74,11 +75,11 @@ def _there(group: GroupSession) -> Path | None:
     return path if (path / group.key).is_file() else None
 
 
-def _group(session: SweepSession, ledger: Ledger, number: int | None) -> GroupSession:
+def _group(session: SweepSession, ledger: Ledger, number: int | None, seeds: Sequence[Key]) -> GroupSession:
     given = ledger.head.trials[number].overrides if number is not None else ()
     name = f"{ledger.path.name}/{trial_folder(number)}" if number is not None else ledger.path.name
     options: Mapping[str, str] = {**session.options, **dict.fromkeys(given, name), "training.test=end": name}
     loaded = load(session.source, session.overrides, given=session.loaded.source, options=options)
     request = Request(ledger.path, confirm_folder(number), wait=session.request.wait, argv=session.request.argv,
                       between=BETWEEN)  # fmt: skip
-    return open_group(session.source, session.overrides, loaded, SEEDS, keys_of(session), request, options)
+    return open_group(session.source, session.overrides, loaded, SEEDS, seeds, request, options)

@@ -99,7 +99,8 @@ class Searching:
         if head.asked != before.asked:
             write_file(self.ledger.path / CONFIG, self.session.config_file())
         if head != before or budget != before.budget:
-            self.ledger.write(head.trials, asked=head.asked, spaces=head.spaces, budget=budget, time_is_up=False)
+            self.ledger.write(head.trials, asked=head.asked, spaces=head.spaces, budget=budget, time_is_up=False,
+                              winner=None)  # fmt: skip
         if retry:
             failed = [number for number, trial in head.trials.items() if trial.told == FAILED]
             for number in {*failed, *self.ledger.damaged}:
@@ -247,7 +248,8 @@ class Searching:
     def let_go(self, wait: float = 0.0) -> None:
         """Takes away the weights of the trials that are over and not among the best, but for those that failed, which
         may come again; `wait` is how long for those that are still held by whoever trained them."""
-        kept = self.ledger.best(self.search.settings.keep)
+        keep = self.search.settings.keep
+        kept = {*self.ledger.best(keep), *[self.ledger.head.winner] * bool(keep)}
         over = {number for number, each in self.ledger.progress.items() if each.state not in ("", FAILED)}
         for number in over.difference(kept, self._without):
             with suppress(HeldError, NotFoundError):

@@ -8,7 +8,7 @@ from pathlib import Path
 from tuner.answer import Answer, Block, Brief, Cell, Column, Command, Note, Table, Text, Verdict
 from tuner.asks.compare.comparison import CORRECTED, SIGN_FLIP, Comparison, Difference, compare
 from tuner.asks.compare.pairs import MISSING, Side
-from tuner.asks.compare.statistics import EXACT_PAIRS, FLIPS, LEVEL
+from tuner.asks.compare.statistics import EXACT_PAIRS, FLIPS
 from tuner.asks.compare.table import Ideas, compare_ideas
 from tuner.asks.compare.words import (
     BETTER,
@@ -28,7 +28,7 @@ from tuner.asks.sweep.groups import compared
 from tuner.choice import nearest_of
 from tuner.config import varied
 from tuner.errors import UsageError
-from tuner.figures import plural
+from tuner.figures import LEVEL, plural
 from tuner.runs.family import find_group
 from tuner.runs.values import parse_metric
 

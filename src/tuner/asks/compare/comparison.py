@@ -27,7 +27,6 @@ from tuner.asks.compare.pairs import (
     units,
 )
 from tuner.asks.compare.statistics import (
-    LEVEL,
     holm,
     least_units,
     pairs_needed,
@@ -40,7 +39,7 @@ from tuner.config import varied
 from tuner.config.comparison import side_by_side
 from tuner.config.varied import Key
 from tuner.errors import UsageError
-from tuner.figures import deviation, mean, some
+from tuner.figures import LEVEL, deviation, mean, some
 from tuner.options.metrics import column as column_of
 from tuner.runs.family import Group
 from tuner.runs.identity import NAMES, Identity

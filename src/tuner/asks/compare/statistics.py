@@ -9,12 +9,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import count
 from statistics import NormalDist
 
-from tuner.figures import deviation, mean
+from tuner.figures import LEVEL, deviation, least_pairs, mean
 
-LEVEL = 0.05
 POWER = 0.8
 EXACT_PAIRS = 20
 FLIPS = 100_000
@@ -134,11 +132,6 @@ def holm(ps: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, ps[index] * (len(ps) - rank)))
         corrected[index] = largest
     return corrected
-
-
-def least_pairs(comparisons: int) -> int:
-    """The smallest n with comparisons * 2^(1 - n) <= LEVEL: with fewer pairs no corrected p can get there."""
-    return next(pairs for pairs in count(1) if comparisons * 2.0 ** (1 - pairs) <= LEVEL)
 
 
 def least_units(signs: bool, comparisons: int = 1) -> int:

@@ -25,7 +25,7 @@ from tuner.asks.diff.changes import (
     is_ignored,
     listed,
 )
-from tuner.asks.diff.sides import DEFAULT, Side, find_sides, varied_in
+from tuner.asks.diff.sides import DEFAULT, Side, find_sides, may_be_other_data, varied_in
 from tuner.choice import nearest_of
 from tuner.config.comparison import ABSENT, Setting, brief
 from tuner.errors import NotFoundError, UsageError
@@ -67,7 +67,7 @@ def ask(
     shown: list[Block] = []
     if as_args:
         ignored = [*varied_in(diff.sides), *ignore]
-        wanted = arguments(*(side.config for side in diff.sides))
+        wanted = arguments(*(side.config for side in diff.sides), places=may_be_other_data(diff.sides))
         given = [as_text(one) for one in wanted if not is_ignored(one[0], ignored)]
         shown += [Text("\n".join(given), code=True)] if given else []
         data = {"arguments": given}

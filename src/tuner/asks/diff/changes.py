@@ -12,7 +12,7 @@ from typing import Any
 
 from tuner.asks.diff.sides import Side, settings_of
 from tuner.choice import Field, Section
-from tuner.config.comparison import ABSENT, NOT_MEANING, Setting, name_of
+from tuner.config.comparison import ABSENT, NOT_MEANING, PLACES, Setting, name_of
 from tuner.config.varied import labels
 from tuner.document.writing import word
 from tuner.figures import deviation, finite, mean, mean_of_known
@@ -253,8 +253,9 @@ Argument = tuple[str, Any]
 """A key and its value."""
 
 
-def arguments(a: dict[str, Any], b: dict[str, Any]) -> list[Argument]:
-    """What to override in a config with the settings `a`, so that it means the same as one with the settings `b`.
+def arguments(a: dict[str, Any], b: dict[str, Any], *, places: bool = False) -> list[Argument]:
+    """What to override in a config with the settings `a`, so that it means the same as one with the settings `b`;
+    with `places` also where their data lie.
 
     What they are put on is a config that means `a`, and not how it says so: any setting may stand there or be left at
     its default. Once an override switches a choice, what was set below stays and what was a default goes, so that a
@@ -262,7 +263,8 @@ def arguments(a: dict[str, Any], b: dict[str, Any]) -> list[Argument]:
     """
     from tuner.config.settings import Config
 
-    return list(_section(Config, [a], b, ""))
+    found = list(_section(Config, [a], b, ""))
+    return found if places else [each for each in found if each[0] not in PLACES]
 
 
 def as_text(argument: Argument) -> str:
@@ -274,7 +276,7 @@ def _section(cls: type[Section], starts: Sequence[Any], wanted: dict[str, Any], 
     """For the settings of a section or choice. `starts` are the values that it may have before: maps, or ``none``."""
     for key, field in cls.fields.items():
         below = f"{path}.{key}".lstrip(".")
-        if below not in NOT_MEANING:
+        if below not in NOT_MEANING or below in PLACES:
             default = ABSENT if field.required else field.plain(field.default)
             before = [start.get(key, default) if isinstance(start, dict) else default for start in starts]
             yield from _setting(field, before, wanted.get(key, default), below)

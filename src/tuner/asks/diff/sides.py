@@ -145,7 +145,14 @@ def _config(source: str) -> Side:
 
 def settings_of(sides: Sequence[Side]) -> list[Setting]:
     """The settings that count, side by side; without those that a side's own members differ in."""
-    return side_by_side([shared(side.config, varied_in(sides)) for side in sides])
+    places = may_be_other_data(sides)
+    return side_by_side([shared(side.config, varied_in(sides), places=places) for side in sides])
+
+
+def may_be_other_data(sides: Sequence[Side]) -> bool:
+    """Whether it is not known that all sides have the same data: of a config it never is."""
+    known = {frozenset(run.identity.data_fingerprint for run in side.runs.values()) for side in sides}
+    return len(known) > 1 or not all(known)
 
 
 def varied_in(sides: Sequence[Side]) -> list[str]:

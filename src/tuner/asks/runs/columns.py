@@ -170,7 +170,9 @@ def differing(everything: Sequence[Entry]) -> list[Column]:
     """The settings that are not the same in all entries. What a choice has to itself differs only between two runs of
     that choice."""
     apart = [key for entry in everything if entry.members and not entry.sweep for key in entry.varies]
-    configs = [varied.shared(entry.runs[0].config, apart) for entry in everything if entry.runs]
+    runs = [entry.runs[0] for entry in everything if entry.runs]
+    places = len({run.identity.data_fingerprint for run in runs}) > 1
+    configs = [varied.shared(run.config, apart, places=places) for run in runs]
     return list(map(Column, _differing(side_by_side(configs))))
 
 

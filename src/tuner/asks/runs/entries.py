@@ -83,10 +83,11 @@ class Entry:
         if other is None or not self.runs or self.sweep:
             return None
         before, after = other.runs[0], self.runs[0]
-        if before.identity.config_hash == after.identity.config_hash:
+        is_other_data = before.identity.data_fingerprint != after.identity.data_fingerprint
+        if before.identity.config_hash == after.identity.config_hash and not is_other_data:
             return {}
         apart = [key for each in (self, other) if each.members for key in each.varies]
-        settings = side_by_side([shared(before.config, apart), shared(after.config, apart)])
+        settings = side_by_side([shared(each.config, apart, places=is_other_data) for each in (before, after)])
         changes = [change for setting in settings for change in setting.changes()]
         # what only one of them has came into the language, or left it, between them
         return {each.key: name_of(each.values[1]) for each in changes if ABSENT not in each.values}

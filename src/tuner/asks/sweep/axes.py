@@ -101,19 +101,26 @@ def _axis(name: str, known: Sequence[Range | tuple[str, ...]], values: Sequence[
 
 @dataclass(frozen=True)
 class Edge:
-    """A parameter of which the best trial has nearly the least (`is_low`) or the largest value that was allowed, and
-    the option that allows more."""
+    """A parameter of which the best trial has nearly the least (`is_low`) or the largest value that was allowed, the
+    `limit`, and the option that allows more."""
 
     name: str
     value: float
+    limit: float
     is_low: bool
     option: str
 
     @property
+    def place(self) -> str:
+        """Where it lies: ``largest allowed``, ``near the smallest allowed, 1e-4``."""
+        end = f"{'smallest' if self.is_low else 'largest'} allowed"
+        return end if self.value == self.limit else f"near the {end}, {number(self.limit)}"
+
+    @property
     def words(self) -> str:
         """In a sentence."""
-        end = "smallest" if self.is_low else "largest"
-        return f"the best {self.name}, {number(self.value)}, is the {end} you allowed, or close to it: widen it"
+        where = self.place if self.value != self.limit else f"the {self.place}"
+        return f"the best {self.name}, {number(self.value)}, is {where}: widen it"
 
     def as_data(self) -> dict[str, Any]:
         return {"name": self.name, "value": self.value, "end": "low" if self.is_low else "high", "option": self.option}
@@ -137,7 +144,7 @@ def _edges(sweep: Sweep, dimension: Dimension, names: Sequence[str], best: Mappi
         more = _beyond(dimension.key, sorted(each for each in listed if each is not None), found, bad)
         if more is not None:
             option = _listed(dimension.key, [*(value.plain for value in values), more])
-            yield Edge(dimension.key, found, more < found, option)
+            yield Edge(dimension.key, found, found, more < found, option)
     for at, value in enumerate(values):
         for keys, name, inner in value.inner:
             if name in names and (wider := _wider(".".join((dimension.key, *keys)), inner, best.get(name))):
@@ -148,7 +155,8 @@ def _edges(sweep: Sweep, dimension: Dimension, names: Sequence[str], best: Mappi
 
 
 def _edge(name: str, best: Mapping[str, Any], values: Range, wider: Range, option: str) -> Edge:
-    return Edge(name, float(best[name]), wider.low < values.low, option)
+    is_low = wider.low < values.low
+    return Edge(name, float(best[name]), float(values.low if is_low else values.high), is_low, option)
 
 
 def _wider(key: str, values: Range, found: Any) -> Range | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 
 from tuner.durable.reading import shown
@@ -76,13 +75,9 @@ def drawn(path: Path, most: int | None) -> tuple[list[Group], str, str]:
 
 def differing(path: Path) -> tuple[str, str]:
     """The two sides of a sweep: its config as it was, and what it found best, by the verdict or by the search alone;
-    the groups that confirm where both are there. Raises NotFoundError where no trial has finished, UsageError."""
+    the groups that confirm where both are there. Raises NotFoundError where no trial has finished."""
     head, best = read_sweep(path), one_of(path)
-    number = next(number for number, trial in head.trials.items() if trial.path == best)
-    verdict = import_module("tuner.asks.sweep.verdict").confirmed(head)
-    if verdict is not None and verdict.winner is not None:
-        number = verdict.winner
-    there = head.confirmed
+    number, there = int(best.name.rpartition("-")[2]), head.confirmed
     if None in there and number in there:
         return str(path / confirm_folder(None)), str(path / confirm_folder(number))
     return str(path / CONFIG), str(best)

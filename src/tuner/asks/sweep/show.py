@@ -245,7 +245,7 @@ def trials_table(told: Told, outcomes: Sequence[Outcome], title: str = "") -> Ta
 
 
 def matter_table(told: Told, best: Trial) -> Table:
-    """A row a setting: how much it matters, its value in the best trial."""
+    """A row a setting: how much it matters, its value in the trial `best`."""
     found = {each.name: each for each in told.importances.settings} if told.importances else {}
     edges = {edge.name: edge for edge in told.edges}
     rows: list[list[Cell]] = []
@@ -253,10 +253,10 @@ def matter_table(told: Told, best: Trial) -> Table:
         known = found.get(axis.name)
         interval = f"[{known.low:.2f}, {known.high:.2f}]".replace("-0.00", "0.00") if known else None
         edge = edges.get(axis.name)
-        at = "" if edge is None else "smallest allowed" if edge.is_low else "largest allowed"
-        rows.append([axis.name, max(0.0, known.mean) if known else None, interval, axis.text(best), at])
+        place = edge.place if edge else ""
+        rows.append([axis.name, max(0.0, known.mean) if known else None, interval, axis.text(best), place])
     columns = [Column("setting"), Column("importance", "{:.2f}".format), Column("95 % interval", side="r")]
-    columns += [Column("best", side="r"), Column("")]
+    columns += [Column(f"trial {best.number}", side="r"), Column("")]
     if not found:
         columns, rows = [columns[0], *columns[3:]], [[row[0], *row[3:]] for row in rows]
     if not edges:

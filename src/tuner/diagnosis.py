@@ -20,6 +20,8 @@ from tuner.reach import MARGIN, expected, is_below_reference, of_reference, refe
 from tuner.rules import Finding, Rule, overrides, together
 from tuner.rules.distribution_shift import DistributionShift
 from tuner.rules.learning_rate_too_high import FAR
+from tuner.rules.needs_early_stopping import NeedsEarlyStopping
+from tuner.rules.too_few_epochs import TooFewEpochs
 from tuner.runs.card import read_card
 from tuner.runs.data import read_data
 from tuner.runs.evidence import Evidence, Signal
@@ -102,6 +104,7 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         replace(found, changes=fitting(evidence, with_lr(evidence, found, able))) for found in folded(able)[:MOST]
     ]
     told = {name for found in findings for name in (found.rule, *found.folds)}
+    told |= {TooFewEpochs.name} if NeedsEarlyStopping.name in {found.rule for found in noticed} else set()  # not both
     later = "generalization" if outcome.stage in ("invalid", "training") else ""
     risks = [found for found in noticed if found.rule not in told and Rule.members[found.rule].stage != later]
     return Diagnosis(outcome, findings, risks)

@@ -14,7 +14,7 @@ from tuner.config.comparison import leaves, meaning_hash
 from tuner.config.load import documents_of, load, read_settings
 from tuner.config.loaded import Loaded
 from tuner.config.settings import Config
-from tuner.config.sweep import load_search
+from tuner.config.sweep import Search, load_search
 from tuner.data.files import locate
 from tuner.data.tabular.asked import check_config
 from tuner.document.writing import flow, to_yaml
@@ -65,23 +65,30 @@ def ask(reference: str, overrides: Sequence[str], resolved: bool, origin: bool, 
         source = str(find_group(str(path), runs_dir).first.path / CONFIG)
     if not asks_settings and Path(source) == Path(reference, CONFIG):
         return of_runs(Path(reference))
-    loaded = load(source, overrides)
+    loaded, search = load(source, overrides), None
     if loaded.sweep:
-        loaded, _ = load_search(source, overrides, {}, endless=True)
-    return of_config(loaded, source, resolved, origin)
+        loaded, search = load_search(source, overrides, {}, endless=True)
+    return of_config(loaded, source, resolved, origin, search)
 
 
-def of_config(loaded: Loaded, source: str, resolved: bool, origin: bool) -> Answer:
-    """The one line that a good config gets, its settings, layers and cost. With `resolved` what is shown is a config
-    again."""
+def of_config(loaded: Loaded, source: str, resolved: bool, origin: bool, search: Search | None) -> Answer:
+    """The one line that a good config gets, which may be that of a `search`, its settings, layers and cost. With
+    `resolved` what is shown is a config again."""
     config, parts, data = loaded.config, loaded.sizes, data_of(loaded)
+    what, good = "stdin" if source == "-" else source, "is good"
+    if search is not None:
+        data["sweep"] = {"planner": search.planner, "metric": search.metric, "trials": search.trials}
+        trials = "" if search.trials is None else f"{plural(search.trials, 'trial')} "
+        good += f" for tuner sweep: {trials}by {search.planner} over {', '.join(search.space.plain())};"
+    else:
+        good += ":"
     about: list[Block] = [layer_table(loaded.plan)] if resolved else []
     if origin:
         rows = [[key, flow(value), loaded.origins.get(key, "default")] for key, value in leaves(loaded.resolved)]
         about.append(Table([Column("key"), Column("value"), Column("set in")], rows))
     samples = f"{parts.train:,} training, {parts.validation:,} validation, {parts.test:,} test samples"
     summary = (
-        f"{'stdin' if source == '-' else source} is good: {config.model.name} with {data['parameters']:,} parameters "
+        f"{what} {good} {config.model.name} with {data['parameters']:,} parameters "
         f"on {config.data.name} ({samples}), {scaled(data['epoch_flops'])}FLOP an epoch"
     )
     about.append(Text(summary))

@@ -157,7 +157,9 @@ def asked_budget(options: Options, overrides: Sequence[str], path: Path | None) 
     """The time for a search in seconds: for the sweep that `path` names that of before, where nothing else says when it
     ends. Raises UsageError, NotFoundError."""
     if options.budget is not None:
-        return seconds(options.budget, "--budget")
+        if not (budget := seconds(options.budget, "--budget")):
+            raise UsageError(f"--budget {shown(options.budget)} leaves no time for a trial", fix="--budget 10m is one.")
+        return budget
     is_counted = options.trials is not None or any(each.partition("=")[0] == "sweep.trials" for each in overrides)
     return None if path is None or is_counted else read_sweep(path).budget
 

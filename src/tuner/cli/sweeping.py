@@ -229,15 +229,16 @@ def finish(asked: Asked, path: Path, code: int, talk_to: Any, stopped: Stop | No
     taken = verdict.path if verdict else path / trial_folder(best[0]) if best and code == 0 else path
     if asked.options.write is not None and best and code == 0:
         write_best(asked, ledger, verdict)
+    going = then(asked, sweep, verdict, code) if larger is None else f"tuner sweep {typed(path)} --budget {larger}s"
     if asked.manner.as_json:
-        data = {"event": "end", "run": str(path), **summary(ledger, sweep, verdict), "exit_code": code}
+        ended = {"exit_code": code, "next": going}
+        data = {"event": "end", "run": str(path), **summary(ledger, sweep, verdict), **ended}
         write_out(sys.stdout, json_line(data))
         return code
     with Talk(talk_to) as talk:
         pairs = ended_pairs(ledger, sweep, verdict, code, stopped)
         if larger is not None:
             pairs.append(("verdict", f"none: there is no time to confirm the best, within {duration(larger)} there is"))
-        going = then(asked, sweep, verdict, code) if larger is None else f"tuner sweep {typed(path)} --budget {larger}s"
         say(talk, [*pairs, ("next", going)])
     if asked.manner.quiet or not sys.stdout.isatty():
         write_out(sys.stdout, str(taken))

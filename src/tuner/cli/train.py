@@ -181,8 +181,7 @@ def train_family(asked: Asked, family: Members) -> int:
         is_whole = len(session.members) == len(group.runs) and all(run.state in ENDED for run in group.runs.values())
         then = group.next if is_whole else shlex.join(command_of(session, path))
         ends = [("end", state), ("next", then)]
-        is_over = any(run.state in ENDED for run in group.runs.values())
-        view.end(with_finding(ends, talk, path) if is_over else ends)
+        view.end(with_finding(ends, talk, path) if is_whole else ends)
     draws = is_due and "finished" in [run.state for run in group.runs.values()]
     return finish(asked, path, group.runs, code, group.as_json(), draws=draws)
 

@@ -98,10 +98,15 @@ class Group:
         return replace(self, runs=runs, damaged=damaged, not_begun=not_begun)
 
     @property
+    def is_over(self) -> bool:
+        """Whether nothing of it is left to train."""
+        return not self.not_begun and not any(run.state in UNFINISHED for run in self.runs.values())
+
+    @property
     def next(self) -> str:
         """The command that trains what is not over, else puts it to use or draws its curves."""
         unfinished = [run for run in self.runs.values() if run.state in UNFINISHED]
-        if not self.not_begun and not unfinished:
+        if self.is_over:
             return afterwards(self.path, self.first.config)
         if not os.path.lexists(self.path / GROUP):  # runs that were put together
             return next_command(unfinished[0])

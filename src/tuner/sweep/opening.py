@@ -196,7 +196,9 @@ def find(session: SweepSession) -> Path | None:
         return path
     same = [head for head in _of_name(session) if not _differences(session, head)]
     alike = [head for head in same if not _apart(session, head)]
-    for head in (alike or same)[:1]:
+    # one that searches otherwise is in the way, unless somebody gave it a name of its own
+    unnamed = [head for head in same if number_of(head.path.name, head.name)]
+    for head in (alike or unnamed)[:1]:
         _check_search(session, head)
         return head.path
     return None

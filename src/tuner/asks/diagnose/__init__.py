@@ -114,17 +114,18 @@ SAID = {
 """Stages in a few words."""
 
 
-def in_a_line(group: Group) -> str:
-    """The diagnosis in a line; "" where there is nothing to judge by, or a file is damaged."""
+def in_a_line(group: Group) -> tuple[str, str]:
+    """The diagnosis in a line, and the command that says more where the outcome is bad; both "" where there is nothing
+    to judge by, or a file is damaged."""
     try:
         *_, diagnosis, _ = of_group(group)
     except TunerError:
-        return ""
+        return "", ""
     stage = diagnosis.outcome.stage
     if stage not in SAID:
-        return stage if stage == "healthy" else ""
-    first = [f"{found.rule}, {found.confidence:.0%} sure" for found in diagnosis.findings[:1]]
-    return f"{SAID[stage]} ({'; '.join([*first, f'tuner diagnose {reference_to(group.path)}'])})"
+        return stage if stage == "healthy" else "", ""
+    first = "".join(f" ({found.rule}, {found.confidence:.0%} sure)" for found in diagnosis.findings[:1])
+    return f"{SAID[stage]}{first}", f"tuner diagnose {reference_to(group.path)}"
 
 
 def as_data(group: Group, diagnosis: Diagnosis) -> dict[str, Any]:
@@ -176,6 +177,8 @@ def _blocks(group: Group, evidence: Evidence, diagnosis: Diagnosis) -> list[Bloc
         blocks.append(Text("\n\n".join(told), title=title))
     changed = next((found for found in diagnosis.findings if found.change), None)
     if changed is not None:
+        proof = f"tuner diagnose {reference_to(group.path)} --verify"
+        blocks.append(Text(f"Does it help? `{proof}` trains both with 8 seeds and says so. To try it once:"))
         blocks.append(Command(command(evidence.run, changed.change)))
     return blocks
 
@@ -223,7 +226,8 @@ def _cell(value: float | str | None) -> str | None:
 def costs(evidence: Evidence) -> list[str]:
     """What a healthy run spends that it need not."""
     wasted = evidence.epochs - 1 - evidence.best
-    if wasted >= max(5, evidence.epochs // 2) and evidence.config.early_stopping is None:
+    has_waves = evidence.config.scheduler.name == "cosine_log"  # each gets worse before it gets better
+    if wasted >= max(5, evidence.epochs // 2) and evidence.config.early_stopping is None and not has_waves:
         best = f"Its best epoch was {evidence.best + 1} of {evidence.epochs}"
         return [f"{best}: early stopping would spare most of the others."]
     return []

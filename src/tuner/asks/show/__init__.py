@@ -49,7 +49,8 @@ def ask(reference: str, part: str, runs_dir: Path, *, file: Path | None = None, 
     if part == "data":
         told: Answer = import_module("tuner.asks.show.data").told(run)
         return told
-    data, shown = run_data(run), {"summary": f"{path}\n"}
+    diagnosed, command = told_next(run)
+    data, shown = run_data(run, command), {"summary": f"{path}\n"}
     if part in FILES:
         blocks = text_of(run, FILES[part])
         if part == "timing":
@@ -60,7 +61,7 @@ def ask(reference: str, part: str, runs_dir: Path, *, file: Path | None = None, 
         data["files"] = list(map(str, files_below(path)))
         blocks = [Text("\n".join(data["files"]), code=True)]
     else:
-        blocks = [summary(run) if part == "summary" else _pairs(data[part])]
+        blocks = [summary(run, diagnosed, command) if part == "summary" else _pairs(data[part])]
     return Answer([*disagreements(run), *blocks], data.get(part, data), shown.get(part) or plain_text(blocks))
 
 
@@ -98,23 +99,25 @@ def _of_group(group: Group, part: str) -> Answer:
         head["device"] += " each"
         courses = {key: [row.get(run.monitor) for row in each.rows] for key, each in group.runs.items()}
         table = members_table(group.varies, statuses, run.monitor, courses)
-        found = [("found", told)] if (told := in_a_line(group)) else []
-        ends = Pairs([*why_ended(group.varies, statuses), *found, ("next", Command(group.next))])
+        found, command = in_a_line(group)
+        data["next"] = (command if group.is_over else "") or group.next
+        ends = Pairs([*why_ended(group.varies, statuses), *[("found", found)] * bool(found),
+                      ("next", Command(data["next"]))])  # fmt: skip
         shown: list[Block] = [Pairs(list(head.items())), table, ends]
         return Answer([*notes, *shown], data, f"{group.path}\n")
     blocks = text_of(run, CONFIG) if part == "config" else [_pairs(data[part])]
     return Answer([*notes, *blocks], data[part], plain_text(blocks))
 
 
-def run_data(run: Run) -> dict[str, Any]:
-    """What ``--json`` tells of a run."""
+def run_data(run: Run, command: str) -> dict[str, Any]:
+    """What ``--json`` tells of a run, with the `command` to type."""
     return {
         "run": str(run.path),
         "name": run.name,
         "created": run.created,
         **run.status,
         "state": run.state,
-        "next": next_command(run),
+        "next": command,
         "config": run.config,
         "identity": run.identity.as_json(),
         "metrics": run.rows,
@@ -122,8 +125,15 @@ def run_data(run: Run) -> dict[str, Any]:
     }
 
 
-def summary(run: Run) -> Pairs:
-    """The result of a run in a few lines. Raises NotFoundError."""
+def told_next(run: Run) -> tuple[str, str]:
+    """The diagnosis of a run that is over in a line, "" of others, and the command to type."""
+    of_one = Group(run.path, {(run.setting("seed"),): run})
+    found, command = in_a_line(of_one) if run.state in ENDED else ("", "")
+    return found, command or next_command(run)
+
+
+def summary(run: Run, diagnosed: str, command: str) -> Pairs:
+    """The result of a run in a few lines, with its diagnosis and the `command` to type. Raises NotFoundError."""
     status, best = run.status, run.status.get("best") or {}
     lines: dict[str, Any] = {
         "run": str(run.path),
@@ -140,9 +150,9 @@ def summary(run: Run) -> Pairs:
         lines[run.monitor] = Spark([row.get(run.monitor) for row in run.rows], width=40)
     if gone := let_go(run):
         lines["weights"] = gone
-    if run.state in ENDED and (found := in_a_line(Group(run.path, {(run.setting("seed"),): run}))):
-        lines["found"] = found
-    return Pairs([*lines.items(), ("next", Command(next_command(run)))])
+    if diagnosed:
+        lines["found"] = diagnosed
+    return Pairs([*lines.items(), ("next", Command(command))])
 
 
 def _listed(values: Mapping[str, float | None]) -> str:

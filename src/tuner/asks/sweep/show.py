@@ -54,15 +54,18 @@ class Told:
             return None
         from_worst = {each.number: -place for place, each in enumerate(reversed(judged))}
         values = [0.0 if each.state == "diverged" else from_worst[each.number] for each in judged]
-        points = {axis.name: [axis.of(each.trial) for each in judged] for axis in self.axes}
+        had = {axis.name: [axis.of(each.trial) for each in judged] for axis in self.axes}
+        points = {name: values for name, values in had.items() if len(set(values)) > 1}
+        if not points:
+            return None
         found: Importances | None = import_module("tuner.asks.sweep.importance").importances(points, values)
         return found
 
     @property
     def by_importance(self) -> list[Axis]:
         """The axes, that of the setting that matters most first."""
-        order = [each.name for each in self.importances.settings] if self.importances else []
-        return sorted(self.axes, key=lambda axis: order.index(axis.name)) if order else self.axes
+        order = {each.name: at for at, each in enumerate(self.importances.settings)} if self.importances else {}
+        return sorted(self.axes, key=lambda axis: order.get(axis.name, len(order)))
 
     @cached_property
     def edges(self) -> list[Edge]:

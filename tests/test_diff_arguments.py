@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tuner.asks.diff.changes import arguments, as_text
+from tuner.asks.diff.arguments import arguments, as_text
 from tuner.bounds import Bound, Either, Flag, Integer, ListOf, Null, Number, OneOf
 from tuner.choice import Choice, Section
 from tuner.config.load import load

@@ -46,7 +46,7 @@ def asked() -> StopRequests:
         ("finished", "tuner curves source-1"),
         ("stopped", "tuner train runs/source-1"),
         ("running", "tuner train runs/source-1"),  # nobody holds it: it crashed
-        ("diverged", "tuner diagnose source-1"),  # which says what to change, and why
+        ("diverged", "tuner train runs/source-1 optimizer.lr=0.0001"),  # there is nothing to diagnose it by
     ],
 )
 def test_next_follows_from_the_state_and_the_place_of_a_folder(

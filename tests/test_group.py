@@ -93,7 +93,7 @@ def test_show_tells_of_every_seed_and_what_goes_on(workplace: Any) -> None:
     command = shlex.split(answer.data["next"])
     assert program.run(*command[1:], "-q").returncode == 0
     data = show.ask(str(path), "summary", workplace.runs).data
-    assert (data["state"], data["next"]) == ("finished", f"tuner curves {path}")
+    assert (data["state"], data["next"]) == ("finished", f"tuner diagnose {path}")  # it is bad
 
 
 def test_show_names_what_begins_a_group_without_members(workplace: Any) -> None:
@@ -334,7 +334,7 @@ def test_what_the_command_prints(workplace: Any) -> None:
     mean = end["mean"]["best"]["val_loss"]
     assert (said.returncode, said.stdout) == (1, "runs/c-1\n")
     tail = said.stderr.splitlines()[-5:]
-    assert [tail[0], tail[2]] == ["end     finished", "next    tuner curves c-1"]
+    assert [tail[0], tail[2]] == ["end     finished", "next    tuner diagnose c-1"]
     assert tail[1].startswith("found   bad on its training data (batch-too-large, ")
     assert tail[3].startswith("required val_loss<0: it is ")
     assert float(tail[3].split()[-1]) == pytest.approx(mean, rel=1e-3)

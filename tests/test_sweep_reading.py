@@ -25,6 +25,7 @@ from tuner.runs.find import instead_of_config, resolve
 from tuner.runs.folder import SWEEP as SWEEP_FILE
 from tuner.runs.folder import glance, kind_of
 from tuner.runs.lock import Lock
+from tuner.runs.sweep import read_sweep
 from tuner.runs.trials import let_go, read_trials
 from tuner.stopping import Stop, StopRequests
 
@@ -355,6 +356,8 @@ def test_curves_draw_the_best_before_the_others(place: Path, say: Callable[..., 
 def test_diff_is_of_the_config_as_it_was_and_the_best(place: Path, say: Callable[..., Said]) -> None:
     sides = say("diff", "c-1")[1].splitlines()[1:3]
     assert [side.split()[1] for side in sides] == ["runs/c-1/confirm-base", f"runs/c-1/confirm{best(place)[5:]}"]
+    changes = read_sweep(place / "runs/c-1").trials[int(best(place)[-4:])].overrides
+    assert set(say("diff", "c-1", "--as-args")[1].split()) == set(changes) - {"optimizer=adam"}  # the default
     sides = say("diff", "bad-1")[1].splitlines()[1:3]
     assert [side.split()[1] for side in sides] == ["runs/bad-1/config.yaml", f"runs/bad-1/{best(place, 'bad-1')}"]
     code, out, _ = say("diff", "c-1/trial-0", "c-1/trial-1", "--only", "config")

@@ -11,15 +11,14 @@ from pathlib import Path
 
 from tuner import shipped
 from tuner.answer import Answer, Block, Brief, Cell, Column, Command, Note, Spark, Table, Text, Verdict
+from tuner.asks.diff.arguments import arguments, as_text
 from tuner.asks.diff.changes import (
     EPOCHS,
     PARTS,
     Course,
     Diff,
     Outcome,
-    arguments,
     as_data,
-    as_text,
     compare_sides,
     counted,
     is_ignored,
@@ -56,11 +55,11 @@ def ask(
         if word not in PARTS:
             raise UsageError(f"there is no part {word or repr(word)}", fix=nearest_of(word, PARTS))
     parts = [part for part in PARTS if part in only or not only]
-    if as_args and len(references) != 2:
-        raise UsageError(f"--as-args turns one side into another: it takes 2 sides, {len(references)} given")
     if as_args and "config" not in parts:
         raise UsageError("--as-args is about settings: leave --only out")
     diff = compare_sides(find_sides(references, runs_dir), ignore)
+    if as_args and len(diff.sides) != 2:
+        raise UsageError(f"--as-args turns one side into another: it takes 2 sides, {len(diff.sides)} given")
     looked_at = ["config"] if as_args else [part for part in parts if only or part != "result"]
     notes = [f"note: {note}" for side in diff.sides for note in side.notes]
     notes += [f"note: nothing fits --ignore {pattern}" for pattern in diff.unused]

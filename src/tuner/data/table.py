@@ -141,7 +141,7 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
             known = replace(self.describe(shape, classes, sum(rows), columns), target_name=target_name)
         known = replace(known, positive=self.positive_class(target))
         time = self.input_column(seen[self.time]) if self.time else None
-        notes = self.notes(facts, columns)
+        notes = self.notes(facts, columns, target)
         return Dataset(self, known, lambda: reading().raw_of(self, facts, columns, target, time), notes)
 
     def facts(self) -> Facts:
@@ -199,12 +199,15 @@ class Table(DrawnTest, NumericTarget, Source, name="table", aliases=("csv", "tsv
             raise ConfigError([Fault(message, key="data.positive", given=str(self.positive), allowed=allowed)])
         return target.categories.index(str(self.positive))
 
-    def notes(self, facts: Facts, columns: Sequence[Column]) -> tuple[str, ...]:
-        """How the files are written and what their columns are, and which of these can hardly be learned from."""
+    def notes(self, facts: Facts, columns: Sequence[Column], target: Column) -> tuple[str, ...]:
+        """How the files are written and what their columns are, in what units a loss is, and which of the columns can
+        hardly be learned from."""
         counts = Counter(column.kind for column in columns)
         kinds = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
         name, total = self.paths[0].name, sum(facts.rows)
         told = [f"{name}: {facts.dialect}; {plural(total, 'row')}; inputs: {kinds}"]
+        if not target.categories and self.standardize_target:
+            told.append(f"losses are of {target.name} in standard deviations; all else is in its own units")
         if self.group:
             why = "stay in one part, so that the parts are only about as large as asked for"
             told.append(f"data.group: rows of one {self.group} {why}; it is no input")

@@ -24,8 +24,9 @@ from tuner.state import State
 GUARD_EVERY = 32
 """Steps between two looks at whether the numbers are still finite."""
 
-EVALUATION_NUMBERS = 4_000_000
-"""How many numbers the widest layer may hold at once during evaluation."""
+EVALUATION_NUMBERS, ELSEWHERE = 1_000_000, 4
+"""How many numbers the widest layer may hold at once during evaluation on a CPU, where more of them take memory and no
+less time; how many times that on a device that is waited for chunk by chunk."""
 
 
 class NonFinite(Exception):  # noqa: N818 - a message to train.py, which knows what to tell the user
@@ -257,7 +258,8 @@ class Measure:
 def chunk_size(network: Network) -> int:
     """How many samples are evaluated at once."""
     widest = max(max(block.inside, math.prod(block.outputs)) for block in network.plan.blocks)
-    return max(32, min(4096, EVALUATION_NUMBERS // widest))
+    is_cpu = all(parameter.device.type == "cpu" for parameter in network.parameters())
+    return max(32, min(4096, EVALUATION_NUMBERS * (1 if is_cpu else ELSEWHERE) // widest))
 
 
 @torch.inference_mode()

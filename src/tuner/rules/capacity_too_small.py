@@ -7,6 +7,7 @@ from typing import Any
 
 from tuner.bounds import Integer, Number
 from tuner.choice import setting
+from tuner.figures import plural
 from tuner.rules import Finding, Rule, grade
 from tuner.runs.evidence import Evidence, Signal
 from tuner.runs.files import CONFIG
@@ -43,7 +44,7 @@ class CapacityTooSmall(Rule, name="capacity-too-small"):
             narrow, where = widths[layer], CONFIG
             if narrow > max(self.units, classes):
                 return None
-            words = f"{layer} has {narrow} units" + (f", and there are {classes} classes" if narrow < classes else "")
+            words = f"{layer} has {plural(narrow, 'unit')}{f', and there are {classes} classes' * (narrow < classes)}"
         is_tight = bool(widths) and 2 * narrow <= classes
         if evidence.epochs > 2 and gain > 3 * self.gain and not is_tight:
             return None

@@ -322,6 +322,11 @@ def test_check_looks_at_all_of_it_and_tells_real_damage(copied: Path, say: Calla
         ledger.write_text(changed)
         assert "sweep.json is damaged: how it is searched" in "".join(say("check", "c-1")[1:])
     ledger.write_text(whole)
+    group = next((copied / "runs/c-1").glob("confirm-0*"))
+    for before, after in (("confirm-base", "x"), (group.name, "confirm-base"), ("x", group.name)):
+        (copied / "runs/c-1" / before).rename(copied / "runs/c-1" / after)
+    code, out, err = say("check", "c-1")
+    assert (code, f"{group.name}/seed-1/config.yaml is damaged: it is not the config of" in out + err) == (4, True)
     (copied / "runs/c-1/trial-0000").rename(copied / "runs/c-1/trial-x")
     (copied / "runs/c-1/trial-0002").rename(copied / "runs/c-1/trial-0000")
     code, out, err = say("check", "c-1")

@@ -202,9 +202,11 @@ def faults_of_sweep(path: Path) -> Iterator[NotFoundError]:
     for trial in head.trials.values():
         if trial.told in OVER and trial.told != FAILED and not is_run(trial.path):
             yield NotFoundError(f"{shown(trial.path)} is missing, though {SWEEP} calls it {trial.told}")
-        with suppress(ConfigError, NotFoundError, OSError):  # it is not begun, or damaged, which its own folder tells
-            if _language(trial.path / CONFIG)[0] != _language(trial.path / CONFIG, trial.overrides)[0]:
-                yield damaged(trial.path / CONFIG, f"it is not the config of trial {trial.number} in {SWEEP}")
+        group = head.confirmed.get(trial.number)
+        for run in (trial.path, *(members(group) if group else ())):
+            with suppress(ConfigError, NotFoundError, OSError):  # not begun, or damaged, which its own folder tells
+                if _language(run / CONFIG)[0] != _language(run / CONFIG, trial.overrides)[0]:
+                    yield damaged(run / CONFIG, f"it is not the config of trial {trial.number} in {SWEEP}")
 
 
 def _language(file: Path, overrides: Sequence[str] = ()) -> tuple[Config, Faults]:

@@ -142,8 +142,9 @@ class SweepHead:
         return seeds if seeds < least_pairs(top) else max(seeds, least_pairs(max(1, confirmed)))
 
     def under(self, asked: Mapping[str, Any]) -> Self:
-        """The same sweep under other settings; a space that it had before is kept."""
-        before = () if asked["space"] == self.space else ((len(self.trials), self.space),)
+        """The same sweep under other settings; a space that it had before is kept, if any trial was planned in it."""
+        is_used = len(self.trials) > (self.spaces[-1][0] if self.spaces else 0)
+        before = ((len(self.trials), self.space),) if asked["space"] != self.space and is_used else ()
         return replace(self, asked=asked, spaces=(*self.spaces, *before))
 
     def as_bytes(self) -> bytes:

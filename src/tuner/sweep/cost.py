@@ -28,8 +28,9 @@ STARTING, SAVING = 4.0, 0.1
 that was not measured."""
 LONGEST = 60.0
 """Seconds that neither takes: where more went by, nothing was trained meanwhile."""
-RATE = 1e10
-"""Operations a second and core that are expected where nothing was trained yet: an order of magnitude."""
+RATE, STEP = 1e10, 5e-4
+"""Operations a second and core, and seconds that a step takes besides, that are expected where nothing was trained yet:
+orders of magnitude."""
 SMALL, COPIES = 60_000, 8
 """Bytes of a run's small files; how often the bytes of its weights lie in its folder, optimizer and all."""
 LAST = 8
@@ -144,7 +145,9 @@ def paced(session: SweepSession, at_once: int, ledger: Ledger | None) -> Pace:
     plan, sizes = session.loaded.plan, session.splits.sizes
     evaluated = 2 * sizes.get("validation", 0)
     operations = plan.train_flops * sizes["train"] + plan.flops * evaluated
-    return Pace(operations / RATE, SAVING, STARTING, is_rough=True)
+    batch = session.loaded.config.training.batch_size
+    steps = 1 if isinstance(batch, str) else math.ceil(sizes["train"] / batch)
+    return Pace(operations / RATE + steps * STEP, SAVING, STARTING, is_rough=True)
 
 
 @dataclass(frozen=True)

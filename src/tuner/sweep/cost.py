@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import median
 from typing import TYPE_CHECKING
@@ -167,8 +167,10 @@ class Budget:
         return self.before + time.monotonic() - self.began
 
     def confirming(self) -> tuple[float, bool]:
-        """How long all that may confirm takes, and whether that is but an order of magnitude."""
+        """How long all that may confirm takes, by workers that have trained trials, and whether that is but an order of
+        magnitude."""
         confirm, pace = self.session.search.settings.confirm, paced(self.session, self.at_once, self.ledger)
+        pace = pace if pace.is_rough else replace(pace, starting=0.0)
         runs = (1 + confirm.top) * confirm.seeds if confirm else 0
         return pace.seconds(runs * self.session.loaded.epochs, runs, self.at_once), pace.is_rough
 

@@ -49,7 +49,7 @@ def ask(reference: str, part: str, runs_dir: Path, *, file: Path | None = None, 
     if part == "data":
         told: Answer = import_module("tuner.asks.show.data").told(run)
         return told
-    diagnosed, command = told_next(run)
+    diagnosed, command = told_next(run) if part == "summary" else ("", "")  # nothing else shows it
     data, shown = run_data(run, command), {"summary": f"{path}\n"}
     if part in FILES:
         blocks = text_of(run, FILES[part])

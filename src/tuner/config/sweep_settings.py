@@ -24,7 +24,11 @@ class Confirm(Section):
     """The best trials and the config without any change are trained with other seeds, and compared on test data."""
 
     top: int = setting(Integer(ge=1, le=19), "how many of the best trials", default=3)
-    seeds: int = setting(Integer(ge=1, le=1000), "seeds each: the first of 0, 1, 2 ... but the config's", default=8)
+    seeds: int = setting(
+        Integer(ge=1, le=1000),
+        "seeds each, more where an extended search takes them: the first of 0, 1, 2 ... but the config's",
+        default=8,
+    )
 
 
 class Sweep(Section):

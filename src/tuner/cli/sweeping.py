@@ -18,7 +18,7 @@ from tuner.durable.reading import json_line
 from tuner.durable.writing import write_file
 from tuner.errors import NO, NotFoundError
 from tuner.events import Ended, Failed, MemberTold, SweepBegun, SweepEvent, TrialEnded, TrialTold, as_data
-from tuner.figures import duration, least_pairs, number, plural
+from tuner.figures import duration, least_pairs, plural
 from tuner.members import staying
 from tuner.options.pruners import Halving
 from tuner.paths import reference, typed
@@ -174,7 +174,10 @@ def within(seconds: float, searching: Searching, at_once: int, began: float) -> 
 
 def search_for(asked: Asked, searching: Searching, talk: Talk) -> int:
     """Trains the trials; the exit code."""
-    view = SweepView(talk, asked.search.space.varied, asked.loaded.epochs)
+    space = asked.search.space
+    own = [each.key for each in space.dimensions]  # where there is no room for all, those in a value go first
+    parameters = dict(sorted(space.varied.items(), key=lambda each: each[0] not in own))
+    view = SweepView(talk, parameters, asked.loaded.epochs)
     for event in searching.course(retry=asked.options.retry is not None):
         view.show(event)
         for data in told(event, asked.search.metric):
@@ -271,10 +274,8 @@ def ended_pairs(
     if done < wanted:
         pairs.append(("confirm", f"{done} of {plural(wanted, 'training')}"))
     pairs += [("damaged", f"trial {at}: {why}") for at, why in ledger.damaged.items()]
-    if best := ledger.best(1):
-        trial = ledger.head.trials[best[0]]
-        value = number(ledger.progress[best[0]].value)
-        pairs.append(("best", f"trial {best[0]}: {' '.join(trial.overrides)}: {ledger.head.metric} {value}"))
+    if sweep.best:
+        pairs.append(("best", sweep.best_words(verdict.winner if verdict else None)))
     if verdict is not None:
         pairs.append(("verdict", verdict.words))
     elif code == 0 and is_base_alone(sweep):

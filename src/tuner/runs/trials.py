@@ -14,7 +14,7 @@ from typing import Any
 from tuner.config.space import space_of
 from tuner.durable.reading import shown
 from tuner.errors import NotFoundError
-from tuner.figures import plural
+from tuner.figures import number, plural
 from tuner.paths import reference
 from tuner.runs.files import BEST, DAMAGED, ENDED, NOT_BEGUN, Status, checkpoints
 from tuner.runs.folder import Run, is_run, is_sweep, members, standing
@@ -80,6 +80,13 @@ class Sweep:
     def taken(self) -> Outcome:
         """The finished trial that the verdict is for, else the best one."""
         return next((each for each in self.best if each.number == self.head.winner), self.best[0])
+
+    def best_words(self, winner: int | None) -> str:
+        """The best trial in a line, which is that of the search alone where another one is the verdict's `winner`."""
+        first = self.best[0]
+        alone = ", by the search alone" * (winner not in (None, first.number))
+        settings = " ".join(first.trial.overrides)
+        return f"trial {first.number}{alone}: {settings}: {self.head.metric} {number(first.value)}"
 
     @cached_property
     def ordered(self) -> list[Outcome]:

@@ -214,9 +214,7 @@ def _best(told: Told) -> Iterator[tuple[str, Cell]]:
     sweep = told.sweep
     if not sweep.best:
         return
-    first, metric = sweep.best[0], sweep.head.metric
-    settings = " ".join(first.trial.overrides)
-    yield "best", f"trial {first.number}: {settings}: {metric} {number(first.value)}"
+    yield "best", sweep.best_words(told.verdict.winner if told.verdict else None)
     if (lead := lead_of(sweep)) is not None:
         second = sweep.best[1]
         yield (

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from tuner.answer import Answer, Command
+from tuner.answer import Answer, Block, Command
 from tuner.asks.diagnose import of_group
 from tuner.asks.diagnose.writing import WRITTEN
 from tuner.cli.shared import EMPTY, RUNS, RunsArgument, RunsDir, ask, picture_of, reading, seconds
@@ -101,8 +101,8 @@ def with_tests(found: Answer, reference: str, runs_dir: Path, stop: StopRequests
 
     stop.check()
     table, data = import_module("tuner.asks.diagnose.active").active_tests(run, tell, before)
-    last = [block for block in found.blocks[-1:] if isinstance(block, Command)]
-    blocks = [*found.blocks[: len(found.blocks) - len(last)], table, *last]
+    blocks: list[Block] = [block for block in found.blocks if not isinstance(block, Command)]
+    blocks += [table, *(block for block in found.blocks if isinstance(block, Command))]
     return replace(found, blocks=blocks, data={**found.data, "probes": data})
 
 

@@ -39,7 +39,7 @@ class VanishingGradient(Rule, name="vanishing-gradient"):
         look = evidence.first_with_gradient
         if evidence.depth < 2 or not look:
             return None
-        norms = evidence.of_layers(look, "gradient_norm", output=True)
+        norms = evidence.of_layers(look, "gradient_norm", output=not evidence.begins_at_zero)
         spread = evidence.of_layers(evidence.first, "sample_std")
         is_dead = 1.0 in evidence.of_layers(evidence.first, "zero_units").values()  # nothing comes through: dead-units
         if len(norms) < 2 or is_dead:

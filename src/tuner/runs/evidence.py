@@ -253,14 +253,27 @@ class Evidence:
 
     @property
     def usual_lr(self) -> float:
-        """A usual learning rate: the optimizer's default, for sgd by its momentum."""
+        """A usual learning rate: the optimizer's default, for sgd by its momentum; with factors the one under which the
+        layer that learns the slowest gets that."""
         optimizer = self.config.optimizer
         usual = float(type(optimizer).fields["lr"].default)
         if optimizer.name == "sgd":  # a step adds up to lr / (1 - momentum)
             usual = USUAL_SGD * (1 - getattr(optimizer, "momentum", 0.0))
         shapes = [shape for block in self.blocks.values() if (shape := block.parameters.get("weight"))]
-        factors = sorted(optimizer.lr_factors.of("weight", shape) for shape in shapes)
-        return float(f"{usual / (factors[len(factors) // 2] if factors else 1):.3g}")
+        slowest = min((optimizer.lr_factors.of("weight", shape) for shape in shapes), default=1.0)
+        return float(f"{usual / slowest:.3g}")
+
+    @property
+    def usual_for(self) -> str:
+        """What that rate is usual for, in words."""
+        factors = self.config.optimizer.lr_factors
+        return self.config.optimizer.name + " with its lr_factors" * (factors != type(factors)())
+
+    @property
+    def begins_at_zero(self) -> bool:
+        """Whether the output's weights do: then its first step is as large as they are, and no gradient gets past it
+        before."""
+        return self.config.model.output.initializer.name == "zeros"
 
     @property
     def lr_factor(self) -> float:
@@ -277,7 +290,8 @@ class Evidence:
         known."""
         found: tuple[float, LayerRow | None] = 0.0, None
         for look in self.looks.values():
-            rows = [row for row in look.values() if row.get("update_ratio") is not None and row["layer"] in self.blocks]
+            rows = [row for row in look.values() if row.get("update_ratio") is not None and row["layer"] in self.blocks
+                    and not (self.begins_at_zero and row["layer"] == "output")]  # fmt: skip
             rows.sort(key=lambda row: float(row["update_ratio"]))
             if rows and (middle := rows[len(rows) // 2])["update_ratio"] > found[0]:
                 found = float(middle["update_ratio"]), middle

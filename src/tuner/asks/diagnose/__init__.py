@@ -163,7 +163,8 @@ def _blocks(group: Group, evidence: Evidence, diagnosis: Diagnosis) -> list[Bloc
     """The stage in a sentence, the findings, the risks, the command to type."""
     outcome = diagnosis.outcome
     style = STYLES.get(outcome.stage, "bold yellow")
-    blocks: list[Block] = [Verdict(f"{shown(str(group.path))}: {outcome.words}", style)]
+    whose = "" if evidence.run.path == group.path else f" ({evidence.run.path.name})"  # a group is told by one member
+    blocks: list[Block] = [Verdict(f"{shown(str(group.path))}{whose}: {outcome.words}", style)]
     if outcome.stage not in ("healthy", "unknown") and not diagnosis.findings:
         blocks.append(Text("No rule knows why: look at the curves, and at samples that it gets wrong."))
     for number, found in enumerate(diagnosis.findings, 1):
@@ -177,8 +178,7 @@ def _blocks(group: Group, evidence: Evidence, diagnosis: Diagnosis) -> list[Bloc
         blocks.append(Text("\n\n".join(told), title=title))
     changed = next((found for found in diagnosis.findings if found.change), None)
     if changed is not None:
-        proof = f"tuner diagnose {reference_to(group.path)} --verify"
-        blocks.append(Text(f"Does it help? `{proof}` trains both with 8 seeds and says so. To try it once:"))
+        blocks.append(Command(f"tuner diagnose {reference_to(group.path)} --verify  # does it help? with 8 seeds"))
         blocks.append(Command(command(evidence.run, changed.change)))
     return blocks
 

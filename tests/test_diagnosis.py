@@ -322,7 +322,7 @@ def test_a_group_has_what_most_of_its_members_have(group: Path) -> None:
     answer = ask([str(group)], group.parent)
     assert answer.result == f"training learning-rate-too-high {group}\n"
     assert in_a_line(find_group(str(group), group.parent))[0].startswith(
-        "bad on its training data (learning-rate-too-hi"
+        "bad on its own training data (learning-rate-too-hi"
     )
 
 

@@ -335,7 +335,7 @@ def test_what_the_command_prints(workplace: Any) -> None:
     assert (said.returncode, said.stdout) == (1, "runs/c-1\n")
     tail = said.stderr.splitlines()[-5:]
     assert [tail[0], tail[2]] == ["end     finished", "next    tuner diagnose c-1"]
-    assert tail[1].startswith("found   bad on its training data (batch-too-large, ")
+    assert tail[1].startswith("found   bad on its own training data (learning-rate-too-low, ")
     assert tail[3].startswith("required val_loss<0: it is ")
     assert float(tail[3].split()[-1]) == pytest.approx(mean, rel=1e-3)
 

@@ -33,6 +33,7 @@ from tuner.runs.folder import (
     folders_of,
     glance,
     is_run,
+    number_of,
     read,
     runs_in,
 )
@@ -264,7 +265,7 @@ def _why_new(session: Session) -> tuple[str, ...]:
     for run in namesakes:
         if run.state in UNFINISHED and run.identity.config_hash == session.identity.config_hash:
             return (f"{run.path.name} is unfinished, but {session.apart(run)}; this is a new run",)
-    for run in namesakes[:1]:
+    for run in [each for each in namesakes if number_of(each.path.name, each.name)][:1]:  # not one with its own name
         with suppress(NotFoundError):
             settings = side_by_side([meaning(run.config), meaning(session.loaded.resolved)])
             differing = {one.key: map(brief, one.values) for one in settings if one.differs}

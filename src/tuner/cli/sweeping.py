@@ -27,7 +27,16 @@ from tuner.render.sweep import ConfirmView, SweepView
 from tuner.render.talk import Talk
 from tuner.render.text import write as write_out
 from tuner.runs.files import CONFIG
-from tuner.runs.sweep import FAILED, Trial, confirm_folder, confirming_command, going_on, settings_of, trial_folder
+from tuner.runs.sweep import (
+    BASE,
+    FAILED,
+    Trial,
+    confirm_folder,
+    confirming_command,
+    going_on,
+    settings_of,
+    trial_folder,
+)
 from tuner.runs.trials import Sweep, read_trials, wanted
 from tuner.sweep.coming import coming
 from tuner.sweep.confirm import confirm
@@ -114,7 +123,7 @@ def searched(asked: Asked, stop: StopRequests, began: float) -> int:
             doubtful = [*doubts(asked, session, searching.ledger), budget.note() if budget else ""]
             say(talk, [("note", each) for each in filter(None, doubtful)])
             code = search_for(asked, searching, talk)
-            is_next = budget is not None and code == 0 and stop.asked is None
+            is_next = budget is not None and code in (0, NO) and stop.asked is None
             larger = budget.larger(coming(session, searching.ledger).groups) if budget and is_next else None
             code = code if larger is None else NO
             if stop.asked is None and code == 0:
@@ -225,14 +234,16 @@ def finish(asked: Asked, path: Path, code: int, talk_to: Any, stopped: Stop | No
     takes to confirm, where there was no time to."""
     ledger, sweep = Ledger.read(path), read_trials(path)
     verdict = confirmed(ledger.head) if code == 0 else None
-    if verdict is not None and verdict.winner != ledger.head.winner:
+    winner = ledger.head.winner if verdict is None else BASE if verdict.winner is None else verdict.winner
+    if (winner, larger) != (ledger.head.winner, ledger.head.enough) and stopped is None:
         with ledger.writing():
-            ledger.write({}, winner=verdict.winner)
+            ledger.write({}, winner=winner, enough=larger)
+        sweep = read_trials(path)
     best = ledger.best(1)
     taken = verdict.path if verdict else path / trial_folder(best[0]) if best and code == 0 else path
     if asked.options.write is not None and best and code == 0:
         write_best(asked, ledger, verdict)
-    going = then(asked, sweep, verdict, code) if larger is None else f"tuner sweep {typed(path)} --budget {larger}s"
+    going = then(asked, sweep, verdict, code) if larger is None else going_on(sweep.head)
     if asked.manner.as_json:
         ended = {"exit_code": code, "next": going}
         data = {"event": "end", "run": str(path), **summary(ledger, sweep, verdict), **ended}
@@ -240,7 +251,7 @@ def finish(asked: Asked, path: Path, code: int, talk_to: Any, stopped: Stop | No
         return code
     with Talk(talk_to) as talk:
         pairs = ended_pairs(ledger, sweep, verdict, code, stopped)
-        if larger is not None:
+        if larger is not None and sweep.best:
             pairs.append(("verdict", f"none: there is no time to confirm the best, within {duration(larger)} there is"))
         say(talk, [*pairs, ("next", going)])
     if asked.manner.quiet or not sys.stdout.isatty():

@@ -33,7 +33,7 @@ from tuner.refit import settings as refit_settings
 from tuner.render.chart.image import keep
 from tuner.render.talk import Talk
 from tuner.render.text import say_error, write
-from tuner.render.training import GroupView, RunView, with_finding
+from tuner.render.training import GroupView, RunView, finding, with_finding
 from tuner.runs.family import Group, read_group
 from tuner.runs.files import CONFIG as CONFIG_FILE
 from tuner.runs.files import ENDED, IDENTITY, apart
@@ -150,7 +150,8 @@ def train_one(asked: Asked) -> int:
     code = int(ended.status["exit_code"] or 0)
     runs: dict[Key, Run] = {(asked.loaded.config.seed,): glance(ended.run)} if asked.requirements else {}
     draws = isinstance(opened, Session) and ended.status["state"] in ("finished", "diverged")
-    return finish(asked, ended.run, runs, code, ended.status, draws=draws)
+    is_over = ended.status["state"] in ENDED
+    return finish(asked, ended.run, runs, code, ended.status, is_over=is_over, draws=draws)
 
 
 def train_family(asked: Asked, family: Members) -> int:
@@ -183,7 +184,7 @@ def train_family(asked: Asked, family: Members) -> int:
         ends = [("end", state), ("next", then)]
         view.end(with_finding(ends, talk, path) if is_whole else ends)
     draws = is_due and "finished" in [run.state for run in group.runs.values()]
-    return finish(asked, path, group.runs, code, group.as_json(), draws=draws)
+    return finish(asked, path, group.runs, code, {**group.as_json(), "next": then}, is_over=is_whole, draws=draws)
 
 
 def say_damage(runs: Iterable[Run]) -> None:
@@ -219,13 +220,15 @@ def follow(asked: Asked, events: Iterable[AnyEvent], show: Callable[[AnyEvent], 
 
 
 def finish(
-    asked: Asked, path: Path, runs: Mapping[Key, Run], code: int, end: Mapping[str, Any], *, draws: bool = False
+    asked: Asked, path: Path, runs: Mapping[Key, Run], code: int, end: Mapping[str, Any], *, is_over: bool, draws: bool
 ) -> int:
-    """What comes after the end of a run or group: is it good enough, its picture, `end` as JSON; the exit code."""
+    """What comes after the end of a run or group: is it good enough, its picture, `end` as JSON, where it `is_over`
+    with the next command that is said of it; the exit code."""
     judged = [judge(each, runs) for each in asked.requirements] if code == 0 else []
     missed = [each for each in judged if not each["holds"]]
     code = 1 if missed else code
     if asked.as_json:
+        end = {**end, "next": (finding(path)[1] if is_over else "") or end["next"]}
         require = {"require": judged} if asked.requirements else {}
         write(sys.stdout, json_line({"event": "end", "run": str(path), **end, **require, "exit_code": code}))
         return code

@@ -154,7 +154,7 @@ def shown(value: Any, values: Range | tuple[str, ...]) -> str | None:
 def begun_pairs(event: SweepBegun) -> Pairs:
     """Which sweep, what it searches for, on what; then the notes."""
     ended = f", {event.ended} of them ended before" if event.ended else ""
-    trials = "trials" if event.trials is None else plural(event.trials, "trial")
+    trials = "trials" if event.trials is None else plural(max(event.trials, event.ended), "trial")
     data = ", ".join(f"{number(count)} {part}" for part, count in event.samples.items())
     threads = f"{plural(event.at_once, 'trial')} at once, {plural(event.threads, 'thread')} each"
     return [

@@ -235,15 +235,20 @@ def started_pairs(event: Started) -> Pairs:
 def with_finding(pairs: Pairs, talk: Talk, path: Path) -> Pairs:
     """The pairs with the diagnosis of the run or group at `path` before the next command, which says more of one that
     is bad; as they are where nobody listens."""
-    from tuner.asks.diagnose import in_a_line  # once, when all is done
-
     if not talk.is_heard:
         return pairs
-    found = command = ""
-    with suppress(TunerError):  # a folder that is gone is no matter of the training that has just ended
-        found, command = in_a_line(find_group(str(path), path.parent))
+    found, command = finding(path)
     last = [("next", command)] if command else pairs[-1:]
     return [*pairs[:-1], *[("found", found)] * bool(found), *last]
+
+
+def finding(path: Path) -> tuple[str, str]:
+    """The diagnosis of the run or group at `path` in a line, and the command that says more of one that is bad."""
+    from tuner.asks.diagnose import in_a_line  # once, when all is done
+
+    with suppress(TunerError):  # a folder that is gone is no matter of the training that has just ended
+        return in_a_line(find_group(str(path), path.parent))
+    return "", ""
 
 
 def ended_pairs(status: Mapping[str, Any], monitor: str = "") -> Pairs:

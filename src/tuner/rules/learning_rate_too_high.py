@@ -40,7 +40,7 @@ class LearningRateTooHigh(Rule, name="learning-rate-too-high"):
     rise: float = setting(Number(gt=1), "the last training loss by the lowest", default=1.3)
 
     def check(self, evidence: Evidence) -> Finding | None:
-        config, factor = evidence.config, evidence.lr_factor
+        factor = evidence.lr_factor
         signs: list[Sign] = []
         if evidence.run.state == "diverged":
             reason = str(evidence.run.status.get("reason") or "a number was not finite")

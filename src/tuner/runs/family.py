@@ -23,7 +23,7 @@ from tuner.options.metrics import column
 from tuner.runs.files import CONFIG, DAMAGED, IDENTITY, NOT_BEGUN, STATES, UNFINISHED
 from tuner.runs.find import afterwards, group_command, next_command, resolve
 from tuner.runs.folder import GROUP, GroupHead, Run, glance, glance_group, is_run, members
-from tuner.runs.trials import as_told, check_no_sweep, one_of
+from tuner.runs.trials import as_told, check_no_sweep, meant
 
 Status = Mapping[str, Any]
 """What status.json tells, with the state that the run is in now."""
@@ -136,9 +136,9 @@ def average(runs: Collection[Run], table: str) -> dict[str, float]:
 
 
 def find_group(reference: str, runs_dir: Path) -> Group:
-    """The group, or single run, that a reference on the command line names; of a sweep its best trial. Raises
-    NotFoundError."""
-    return read_group(one_of(resolve(reference, runs_dir)))
+    """The group, or single run, that a reference on the command line names, or that the sweep it names stands for.
+    Raises NotFoundError."""
+    return read_group(meant(resolve(reference, runs_dir)))
 
 
 def read_group(path: Path, look: Callable[[Path], Run] = glance) -> Group:

@@ -192,10 +192,12 @@ def next_command(run: Run) -> str:
 
 
 def afterwards(path: Path, config: Mapping[str, Any]) -> str:
-    """The command for a run or group that is finished: one on data of one's own is put to use, another looked at."""
+    """The command for a run or group that is finished: one on data of one's own, if they are still there, is put to
+    use, another looked at."""
     data = config.get("data")
-    if isinstance(data, Mapping) and (own := data.get("test_path") or data.get("path")):
-        file, here = Path(own if isinstance(own, str) else own[0]), Path.cwd()
+    own = (data.get("test_path") or data.get("path")) if isinstance(data, Mapping) else None
+    file, here = Path(own if isinstance(own, str) else own[0] if own else ""), Path.cwd()
+    if isinstance(data, Mapping) and own and os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises for what cannot be looked at
         rows = f" {typed(file.relative_to(here) if file.is_relative_to(here) else file)}"
         has_own = data.get("fold") is not None and is_group(path)  # each answers for the rows it was tested on
         return f"tuner predict {reference_to(path)}{'' if has_own else rows}"

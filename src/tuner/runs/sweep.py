@@ -1,7 +1,8 @@
 """The folder of a sweep as sweep.json tells it: what is searched, and what came of each trial.
 
     sweep.json  {format, name, created, tags, identity, argv, planner: {name, seed, generation, trials}, metric,
-                 monitor, prune, keep, confirm, budget, spent, time_is_up, winner, space, spaces: [{before: N, space}],
+                 monitor, prune, keep, confirm, budget, spent, time_is_up, enough, winner, space,
+                 spaces: [{before: N, space}],
                  trials: {n: {state, epochs, values, overrides}}}
     trial-0007  a run folder;  confirm-base, confirm-0007  groups
 
@@ -79,7 +80,13 @@ class Trial:
     @property
     def run(self) -> Run | None:
         """Its run, if it was begun. Raises NotFoundError where that is damaged."""
+        self.check_config()
         return glance(self.path) if is_run(self.path) else None
+
+    def check_config(self) -> None:
+        """Raises NotFoundError where its run has lost its config, which is not read before it is needed."""
+        if is_run(self.path) and not os.path.isfile(self.path / CONFIG_FILE):  # noqa: PTH113 - it may not be looked at
+            raise NotFoundError(f"{shown(self.path / CONFIG_FILE)} is missing")
 
     def state_of(self, run: Run | None) -> str:
         """One of `STATES`, ``running`` or ``not begun``; one that died goes on as one that was stopped does."""
@@ -95,8 +102,8 @@ class SweepHead:
     """What sweep.json says. `monitor` chooses the epoch of a trial by which `metric` is taken; `asked` are the settings
     of the sweep as the language has them; `spaces` are those of before it was extended, each with the number of the
     first trial that is no longer of it; `spent` are seconds that went by where there is a `budget` of them, and
-    `time_is_up` says that the search has ended by it; `winner` is the trial that its verdict was for, None where it was
-    for none or is not there yet."""
+    `time_is_up` says that the search has ended by it, and `enough` which one would have done; `winner` is the trial
+    that its verdict is for, `BASE` where nothing beats the config as it was; None before there is one."""
 
     path: Path
     name: str
@@ -112,7 +119,8 @@ class SweepHead:
     spent: float = 0.0
     budget: float | None = None
     time_is_up: bool = False
-    winner: int | None = None
+    enough: int | None = None
+    winner: int | str | None = None
 
     @property
     def direction(self) -> str:
@@ -162,6 +170,7 @@ class SweepHead:
             **({"budget": self.budget} if self.budget is not None else {}),
             **({"spent": round(self.spent, 1)} if self.spent else {}),
             **({"time_is_up": True} if self.time_is_up else {}),
+            **({"enough": self.enough} if self.enough is not None else {}),
             **({"winner": self.winner} if self.winner is not None else {}),
             "spaces": [{"before": number, "space": space} for number, space in self.spaces],
             "trials": {str(number): trial.as_json() for number, trial in self.trials.items()},
@@ -181,8 +190,11 @@ class SweepHead:
 
 
 def going_on(head: SweepHead) -> str:
-    """The command that goes on with a sweep: where nothing says when it ends, to the end of the trials there are."""
+    """The command that goes on with a sweep: where nothing says when it ends, to the end of the trials there are; after
+    a budget that was too small with one that would do."""
     planner, command = head.asked["planner"], f"tuner sweep {typed(head.path)}"
+    if head.enough is not None:
+        return f"{command} --budget {head.enough}s"
     if planner["name"] == "grid" or planner["trials"] is not None or head.budget is not None:
         return command
     return f"{command} --trials {len(head.trials) or planner['generation']}"
@@ -242,7 +254,9 @@ def _is_asked(about: Mapping[str, Any]) -> bool:
     planner, confirm = about["planner"], about.get("confirm")
     counts = ("seed", "generation") if planner.get("trials") is None else ("seed", "generation", "trials")
     is_confirm = confirm is None or (isinstance(confirm, dict) and whole(confirm, "top", "seeds"))
-    return isinstance(planner.get("name"), str) and whole(planner, *counts) and whole(about, "keep") and is_confirm
+    is_pruner = isinstance(about.get("prune"), dict | str | None)
+    is_whole = isinstance(planner.get("name"), str) and whole(planner, *counts) and is_pruner and is_confirm
+    return is_whole and whole(about, "keep") and about["keep"] >= 0
 
 
 def read_sweep(path: Path) -> SweepHead:
@@ -259,7 +273,8 @@ def read_sweep(path: Path) -> SweepHead:
         for number, told in sorted((int(number), told) for number, told in about["trials"].items()):
             overrides, values, epochs = told["overrides"], told["values"], told["epochs"]
             state, reason = told.get("state", ""), str(told.get("reason", ""))
-            if not isinstance(values, dict) or type(epochs) is not int or state not in ("", *STATES):
+            is_plan = isinstance(values, dict) and isinstance(overrides, list) and type(epochs) is int
+            if not is_plan or state not in ("", *STATES):
                 raise ValueError("no trial")
             place = path / trial_folder(number)
             given, is_base = tuple(map(str, overrides)), told.get("base") is True
@@ -269,15 +284,19 @@ def read_sweep(path: Path) -> SweepHead:
         raise damaged(file, "its trials are not told with their overrides and values") from error
     if list(trials) != list(range(len(trials))):
         raise damaged(file, "its trials are not numbered one after the other")
-    argv, tags = (tuple(map(str, about.get(key) or ())) for key in ("argv", "tags"))
+    argv, tags = about.get("argv") or [], about.get("tags") or []
+    if not all(isinstance(each, list) for each in (argv, tags)):
+        raise damaged(file, "argv and tags are no lists")
     identity = Identity.from_json(about.get("identity"), shown(file))
     asked = {key: about.get(key) for key in _ASKED}
     metric, monitor, spent = str(about.get("metric")), str(about.get("monitor")), about.get("spent", 0.0)
-    budget, is_up, winner = about.get("budget"), about.get("time_is_up") is True, about.get("winner")
-    return SweepHead(path, about["name"], about["created"], identity, argv, tags, metric, monitor, asked, tuple(spaces),
-                     trials, spent if isinstance(spent, int | float) else 0.0,
+    budget, is_up, enough = about.get("budget"), about.get("time_is_up") is True, about.get("enough")
+    winner = about.get("winner")
+    return SweepHead(path, about["name"], about["created"], identity, tuple(map(str, argv)), tuple(map(str, tags)),
+                     metric, monitor, asked, tuple(spaces), trials, spent if isinstance(spent, int | float) else 0.0,
                      budget if isinstance(budget, int | float) else None, is_up,
-                     winner if type(winner) is int and winner in trials else None)  # fmt: skip
+                     enough if isinstance(enough, int) else None,
+                     winner if winner in (BASE, *trials) else None)  # fmt: skip
 
 
 def sweep_of(path: Path) -> SweepHead | None:

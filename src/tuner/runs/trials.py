@@ -17,8 +17,9 @@ from tuner.errors import NotFoundError
 from tuner.figures import number, plural
 from tuner.paths import reference
 from tuner.runs.files import BEST, DAMAGED, ENDED, NOT_BEGUN, Status, checkpoints
-from tuner.runs.folder import Run, is_run, is_sweep, members, standing
+from tuner.runs.folder import Run, is_group, is_run, is_sweep, members, standing
 from tuner.runs.sweep import (
+    BASE,
     FAILED,
     PRUNED,
     STATES,
@@ -176,6 +177,7 @@ def read_trials(path: Path) -> Sweep:
 
 def _outcome(trial: Trial, metric: str) -> Outcome:
     try:
+        trial.check_config()
         status, state = standing(trial.path) if is_run(trial.path) else (Status(), NOT_BEGUN)
     except NotFoundError as error:
         return Outcome(trial, DAMAGED, problem=error.message)
@@ -184,10 +186,19 @@ def _outcome(trial: Trial, metric: str) -> Outcome:
 
 
 def one_of(path: Path) -> Path:
-    """The run that is meant where the folder of a sweep is named and one run is asked for: the trial that its verdict
-    is for, else its best one; any other folder itself. Raises NotFoundError where no trial has finished."""
+    """The run that is meant where the folder of a sweep is named and one run is asked for: that of `meant`, of a group
+    its first. Raises NotFoundError where no trial has finished."""
+    found = meant(path)
+    return next(iter(members(found)), found) if found != path and is_group(found) else found
+
+
+def meant(path: Path) -> Path:
+    """What the folder of a sweep stands for: the trial that its verdict is for, the group of the config as it was where
+    that is for it, else its best trial; any other folder itself. Raises NotFoundError where no trial has finished."""
     if is_run(path) or not is_sweep(path):
         return path
+    if (head := read_sweep(path)).winner == BASE and None in head.confirmed:
+        return path / confirm_folder(None)
     sweep = read_trials(path)
     if not sweep.best:
         what = (

@@ -15,7 +15,7 @@ from tuner.errors import NotFoundError
 from tuner.figures import duration, mean, plural, scaled
 from tuner.options.pruners import Halving
 from tuner.runs.files import METRICS
-from tuner.runs.folder import Run, glance, runs_in
+from tuner.runs.folder import Run, glance, number_of, runs_in
 from tuner.runs.values import parse_metric, value
 from tuner.sweep.ledger import Ledger
 from tuner.sweep.opening import SweepSession
@@ -136,7 +136,9 @@ def paced(session: SweepSession, at_once: int, ledger: Ledger | None) -> Pace:
         room = [*begun, *[math.inf] * at_once][at_once:]
         ended = [min(after, _ended(run)) for after, (run, *_) in zip(room, there, strict=True)]
         over = [end - began - done * pace for began, end, (_, done, pace) in zip(begun, ended, there, strict=True)]
-        own = [time for time in over if 0 < time < LONGEST]
+        # those that began first had to wait for the kernels to be made ready, too
+        own = [time for (run, *_), time in zip(there, over, strict=True)
+               if 0 < time < LONGEST and number_of(run.path.name, "trial") >= at_once]  # fmt: skip
         epoch = mean([each for *_, each in there])
         return Pace(epoch, median(own) if own else SAVING, _starting(ledger), is_rough=False)
     for run in _namesake(session):
@@ -184,8 +186,10 @@ class Budget:
         return not is_rough and left <= seconds
 
     def larger(self, groups: Sequence[Group]) -> int | None:
-        """The budget in whole seconds that would do, where there is no time for the groups that confirm the best; else
-        None."""
+        """The budget in whole seconds that would do, where no trial has ended, or there is no time for the groups that
+        confirm the best; else None."""
+        if not self.ledger.best(1):
+            return math.ceil(2 * max(self.seconds, self.confirming()[0]))
         runs, epochs = sum(each.trainings for each in groups), sum(each.trainings * each.most for each in groups)
         seconds = paced(self.session, self.at_once, self.ledger).seconds(epochs, runs, self.at_once)
         is_enough = not runs or self.spent + seconds <= BEYOND * self.seconds

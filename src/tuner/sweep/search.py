@@ -100,7 +100,7 @@ class Searching:
             write_file(self.ledger.path / CONFIG, self.session.config_file())
         if head != before or budget != before.budget:
             self.ledger.write(head.trials, asked=head.asked, spaces=head.spaces, budget=budget, time_is_up=False,
-                              winner=None)  # fmt: skip
+                              enough=None, winner=None)  # fmt: skip
         if retry:
             failed = [number for number, trial in head.trials.items() if trial.told == FAILED]
             for number in {*failed, *self.ledger.damaged}:

@@ -198,8 +198,12 @@ def paired_sides(groups: Sequence[Group], metric: Metric) -> tuple[Side, ...]:
 
 
 def data_sets(groups: Sequence[Group]) -> list[str]:
-    """The data set of each group: its source's name, or its file's; the path where two files share a name."""
+    """The data set of each group: its source's name, or its file's; the path where two files share a name. A file that
+    holds what that of an earlier group does is that one."""
     sources = [(str(group.first.setting("data.name")), group.first.config["data"].get("path")) for group in groups]
+    held = [{(name, run.identity.data_fingerprint) for run in group.runs.values()} if path else {name}
+            for group, (name, path) in zip(groups, sources, strict=True)]  # fmt: skip
+    sources = [next(source for source, other in zip(sources, held, strict=True) if other & own) for own in held]
     names = [Path(path).stem if path else name for name, path in sources]
     others = [{source for source, name in zip(sources, names, strict=True) if name == each} for each in names]
     told = zip(sources, names, others, strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -81,9 +82,14 @@ def of_group(group: Group) -> tuple[Run, Evidence, Diagnosis, list[Block]]:
     notes: list[Block] = [Note(damage, problem=True) for damage in group.damaged.values()]
     found: list[tuple[Run, Evidence, Diagnosis]] = []
     for run in group.runs.values():
-        if run.rows or run.state == "diverged":
-            evidence = evidence_of(run)
-            found.append((run, evidence, diagnose(evidence)))
+        try:
+            if run.rows or run.state == "diverged":
+                evidence = evidence_of(run)
+                found.append((run, evidence, diagnose(evidence)))
+        except NotFoundError as error:  # the other members tell
+            if len(group.runs) == 1:
+                raise
+            notes.append(Note(error.line, problem=True))
     if not found:
         raise NotFoundError(f"{shown(str(group.path))} has no finished epoch yet: there is nothing to judge by")
     firsts = [(each[2].outcome.stage, each[2].findings[0].rule if each[2].findings else "") for each in found]
@@ -106,26 +112,23 @@ def of_group(group: Group) -> tuple[Run, Evidence, Diagnosis, list[Block]]:
     return run, evidence, diagnosis, notes
 
 
-SAID = {
-    "invalid": "not valid",
-    "training": "bad on its training data",
-    "generalization": "good on its training data, not on validation data",
-}
-"""Stages in a few words."""
+SAID = {"invalid": "not valid", "generalization": "good on its training data, not on validation data"}
+"""Stages in a few words; of the one that is about training data the words that the outcome begins with."""
 
 
 def in_a_line(group: Group) -> tuple[str, str]:
     """The diagnosis in a line, and the command that says more where the outcome is bad; both "" where there is nothing
-    to judge by, or a file is damaged."""
+    to judge by, or a file is damaged; and of a refit, which is as long as its folds found best, and is put to use."""
     try:
-        *_, diagnosis, _ = of_group(group)
+        _, evidence, diagnosis, _ = of_group(group)
     except TunerError:
         return "", ""
     stage = diagnosis.outcome.stage
-    if stage not in SAID:
-        return stage if stage == "healthy" else "", ""
+    if stage in ("healthy", "unknown") or evidence.config.training.stop_after is not None:
+        return "healthy" * (stage == "healthy"), ""
+    words = SAID.get(stage) or re.split("[,:]", diagnosis.outcome.words)[0]
     first = "".join(f" ({found.rule}, {found.confidence:.0%} sure)" for found in diagnosis.findings[:1])
-    return f"{SAID[stage]}{first}", f"tuner diagnose {reference_to(group.path)}"
+    return f"{words}{first}", f"tuner diagnose {reference_to(group.path)}"
 
 
 def as_data(group: Group, diagnosis: Diagnosis) -> dict[str, Any]:

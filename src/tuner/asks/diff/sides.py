@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import filecmp
 import os
 import re
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from typing import Any
 
 from tuner import shipped
 from tuner.asks.sweep.groups import differing, sweep_named
-from tuner.config.comparison import ABSENT, STAYED, Setting, side_by_side
+from tuner.config.comparison import ABSENT, PLACES, STAYED, Setting, side_by_side
 from tuner.config.varied import Key, shared
 from tuner.durable.reading import shown
 from tuner.errors import ConfigError, NotFoundError, UsageError
@@ -23,7 +24,7 @@ from tuner.runs.family import Group, read_group
 from tuner.runs.files import CONFIG
 from tuner.runs.find import resolve
 from tuner.runs.folder import Run, read
-from tuner.runs.trials import one_of
+from tuner.runs.trials import meant
 
 STDIN = "-"
 DEFAULT = "default"
@@ -73,14 +74,16 @@ class Side:
 def find_sides(references: Sequence[str], runs_dir: Path) -> list[Side]:
     """The sides that the command line names, of a sweep alone its config as it was and what is best. Raises UsageError,
     NotFoundError, ConfigError."""
+    note = ""
     if len(references) == 1 and references[0] != STDIN and (path := _sweep(references[0], runs_dir)):
-        references = differing(path)
+        references, note = differing(path)
     if not 2 <= len(references) <= len(ascii_uppercase):
         fix = "Give two or more runs, groups or configs: tuner diff digits-1 digits-2."
         raise UsageError(f"diff compares 2 to {len(ascii_uppercase)} sides, {len(references)} given", fix=fix)
     if references.count(STDIN) > 1:
         raise UsageError("standard input can be read once: give - for one side")
     found = [_found(reference, runs_dir) for reference in references]
+    found[-1] = replace(found[-1], notes=(*found[-1].notes, *filter(None, [note])))
     sides = [replace(side, letter=letter) for side, letter in zip(found, ascii_uppercase, strict=False)]
     if any(value is ABSENT for setting in settings_of(sides) for value in setting.values):
         for at, side in enumerate(sides):  # those of runs that an earlier tuner made: with the defaults of today
@@ -109,7 +112,7 @@ def _found(reference: str, runs_dir: Path) -> Side:
         return _config(shipped.find_config(reference))
     configs = shipped.configs()
     try:
-        path = one_of(resolve(reference, runs_dir))
+        path = meant(resolve(reference, runs_dir))
     except NotFoundError as error:
         if reference in configs:
             return _config(str(configs[reference]))
@@ -150,9 +153,27 @@ def settings_of(sides: Sequence[Side]) -> list[Setting]:
 
 
 def may_be_other_data(sides: Sequence[Side]) -> bool:
-    """Whether it is not known that all sides have the same data: of a config it never is."""
+    """Whether it is not known that all sides have the same data: runs by what they were trained on, configs by the
+    files that lie there now."""
     known = {frozenset(run.identity.data_fingerprint for run in side.runs.values()) for side in sides}
-    return len(known) > 1 or not all(known)
+    if all(known):
+        return len(known) > 1
+    files = [_files(side) for side in sides]
+    try:
+        return any(len(each) != len(files[0]) or not all(map(_alike, files[0], each)) for each in files[1:])
+    except OSError:  # nobody knows
+        return True
+
+
+def _files(side: Side) -> list[str]:
+    """The files of its data, in their order."""
+    data = side.config.get("data")
+    paths = [data.get(key.partition(".")[2]) for key in PLACES] if isinstance(data, dict) else []
+    return [str(file) for path in paths if path for file in (path if isinstance(path, list) else [path])]
+
+
+def _alike(one: str, other: str) -> bool:
+    return one == other or filecmp.cmp(one, other, shallow=False)
 
 
 def varied_in(sides: Sequence[Side]) -> list[str]:

@@ -143,7 +143,8 @@ def summary(run: Run, diagnosed: str, command: str) -> Pairs:
     }
     if best:
         values = _listed({name: value for name, value in usual(best, run.monitor).items() if column(name).part})
-        lines["best"] = f"epoch {best['epoch']} of {run.setting('training.epochs')}: {values}"
+        epochs = run.setting("training.stop_after") or run.setting("training.epochs")
+        lines["best"] = f"epoch {best['epoch']} of {epochs}: {values}"
     if status.get("test"):
         lines["test"] = _listed(usual(status["test"], run.monitor))
     if run.rows and column(run.monitor).part:

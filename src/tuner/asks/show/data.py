@@ -33,6 +33,7 @@ def told(run: Run) -> Answer:
 def _about(run: Run, data: Data) -> Iterator[tuple[str, Cell]]:
     """What there is to learn from."""
     counts = ", ".join(f"{number(data.parts[part]['samples'])} {part}" for part in PARTS if part in data.parts)
+    yield "run", str(run.path)
     yield "data", f"{run.setting('data')}: {counts}"
     each = plural(data.shape[0], "input") if len(data.shape) == 1 else " x ".join(map(str, data.shape))
     yield "sample", f"{each} of {plural(len(data.columns), 'column')}" if data.columns else each

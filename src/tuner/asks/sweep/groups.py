@@ -14,7 +14,7 @@ from tuner.runs.family import Group, read_group
 from tuner.runs.files import CONFIG
 from tuner.runs.find import resolve
 from tuner.runs.folder import is_run, is_sweep
-from tuner.runs.sweep import SweepHead, confirm_folder, confirming_command, read_sweep
+from tuner.runs.sweep import BASE, SweepHead, confirm_folder, confirming_command, read_sweep
 from tuner.runs.trials import one_of, read_trials
 
 
@@ -73,11 +73,14 @@ def drawn(path: Path, most: int | None) -> tuple[list[Group], str, str]:
     return [read_group(each.trial.path) for each in reversed(some)], sweep.head.metric, left
 
 
-def differing(path: Path) -> tuple[str, str]:
+def differing(path: Path) -> tuple[tuple[str, str], str]:
     """The two sides of a sweep: its config as it was, and what it found best, by the verdict or by the search alone;
-    the groups that confirm where both are there. Raises NotFoundError where no trial has finished."""
-    head, best = read_sweep(path), one_of(path)
-    number, there = int(best.name.rpartition("-")[2]), head.confirmed
-    if None in there and number in there:
-        return str(path / confirm_folder(None)), str(path / confirm_folder(number))
-    return str(path / CONFIG), str(best)
+    the groups that confirm where both are there; and what to know of it. Raises NotFoundError where no trial has
+    finished."""
+    one_of(path)
+    sweep = read_trials(path)
+    best, there = sweep.taken.trial, sweep.head.confirmed
+    note = "the verdict: nothing beats A; B is what the search alone found best" * (sweep.head.winner == BASE)
+    if None in there and best.number in there:
+        return (str(path / confirm_folder(None)), str(path / confirm_folder(best.number))), note
+    return (str(path / CONFIG), str(best.path)), note

@@ -252,7 +252,7 @@ def matter_table(told: Told, best: Trial) -> Table:
     rows: list[list[Cell]] = []
     for axis in told.by_importance:
         known = found.get(axis.name)
-        interval = f"[{known.low:.2f}, {known.high:.2f}]".replace("-0.00", "0.00") if known else None
+        interval = f"[{max(0.0, known.low):.2f}, {max(0.0, known.high):.2f}]" if known else None
         edge = edges.get(axis.name)
         place = edge.place if edge else ""
         rows.append([axis.name, max(0.0, known.mean) if known else None, interval, axis.text(best), place])

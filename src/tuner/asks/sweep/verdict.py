@@ -70,7 +70,7 @@ class Confirmed:
         sign = written(self.comparison, "+")
         sure = f"p {p_text(first.p or 0.0)}" if first.p is not None else "not one pair"
         mean = "" if first.mean is None else f" {sign(first.mean)} in {self.comparison.metric} with"
-        return f"trial {self.numbers[0]}, the best of those with other seeds, has{mean} {sure}"
+        return f"trial {self.numbers[0]}, with other seeds the best by {self.head.metric}, has{mean} {sure}"
 
     def as_data(self) -> dict[str, Any]:
         """The ``verdict`` of ``--json``."""

@@ -315,6 +315,13 @@ def group(tmp_path: Path) -> Path:
     return tmp_path / "group"
 
 
+@pytest.mark.parametrize("name", [METRICS, LAYERS, CONFIG])
+def test_a_member_that_is_damaged_is_left_out(group: Path, name: str) -> None:
+    (group / "seed-0" / name).write_text("{\n")
+    assert f"seed-0/{name}" in notes_of(group)
+    assert ask([str(group)], group.parent).result == f"training learning-rate-too-high {group}\n"
+
+
 def test_a_group_has_what_most_of_its_members_have(group: Path) -> None:
     notes = notes_of(group)
     assert "learning-rate-too-high comes first in 2 of 3 seeds; shown: seed-1" in notes
@@ -425,3 +432,38 @@ def test_the_evidence_is_drawn(two: Path) -> None:
 def test_a_damaged_file_is_named(two: Path) -> None:
     (two / "runs/bad" / CARD).write_text('{"format": 1}')
     assert "card.json is damaged" in tuner(two, "diagnose", "bad", code=4)[1]
+
+
+# ---- the recipe for tables -------------------------------------------------------------------------------------------
+
+RECIPE = """
+data: {name: iris, normalize: robust}
+model: {name: mlp, hidden: [64, 64, 64], activation: mish, initializer: neural_tangent, input_scale: true,
+        output: {initializer: zeros}}
+loss: cross_entropy
+optimizer: {name: adam, lr: 0.04, betas: [0.9, 0.95],
+            lr_factors: {weights: inverse_sqrt_fan_in, bias: 0.1, input_scale: 6}}
+scheduler: cosine_log
+training: {epochs: 60}
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "stage", "rule"),
+    [
+        ([], "healthy", ""),
+        (["optimizer.lr=4e-6"], "training", "learning-rate-too-low"),
+        (["optimizer.lr=40"], "training", "learning-rate-too-high"),
+        (["training.epochs=1"], "training", "too-few-epochs"),
+        (["model.hidden=[1]", "optimizer.lr=0.004", "training.batch_size=8"], "training", "capacity-too-small"),
+    ],
+)
+def test_what_begins_at_zero_and_has_rates_of_its_own_is_judged_as_what_it_is(
+    workplace: Any, changes: list[str], stage: str, rule: str
+) -> None:
+    """An output of zeros lets no gradient past it at first, and its first step is as large as it is."""
+    run = workplace.train(RECIPE, *changes).run
+    found = diagnose(evidence_of(read(run)))
+    first = found.findings[0].rule if found.findings else ""
+    assert (found.outcome.stage, first) == (stage, rule), found.outcome.words
+    assert len({each.rule for each in found.findings} & {"learning-rate-too-high", "learning-rate-too-low"}) < 2

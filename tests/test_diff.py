@@ -798,7 +798,10 @@ def test_other_data_are_a_difference_and_a_copy_of_the_same_is_none(
 
     assert told("a", "b") == (["data.path"], [f"data.path={tmp_path}/b.csv"])
     assert told("a.yaml", "b.yaml") == (["data.path"], [f"data.path={tmp_path}/b.csv"])
-    assert told("a", "c") == ([], [])
+    assert told("a", "c") == told("a.yaml", "c.yaml") == told("a", "c.yaml") == ([], [])
+    assert say("compare", "a", "c", "-q")[0] == 0  # the same data under another name
+    code, _, err = say("compare", "a", "b")
+    assert (code, "the groups are on different data" in err) == (2, True)
     changed = {each["run"]: each["changed"] for each in json.loads(say("runs", "--json")[1])["runs"]}
     assert changed == {
         "runs/a": None,

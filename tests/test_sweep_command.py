@@ -12,6 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import program
 import pytest
 
 from tuner.runs.folder import read
@@ -82,6 +83,12 @@ def test_nothing_beats_a_config_that_is_as_good(workplace: Any) -> None:
     [verdict] = [line for line in told.stderr.splitlines() if line.startswith("verdict")]
     assert verdict.startswith("verdict nothing beats the config as it is")
     assert told.stdout == "runs/my-1/confirm-base\n"
+    folder = workplace.folder  # and so it is for who is asked about the sweep
+    assert program.run("diff", "my.yaml", "my-1", "--as-args", cwd=folder).stdout == ""
+    assert program.run("diagnose", "my-1", "-q", cwd=folder).stdout.split()[-1] == "runs/my-1/confirm-base"
+    assert program.run("early-stop", "my-1", "-q", cwd=folder).stdout.split()[-1] == "runs/my-1/confirm-base/seed-6"
+    apart = program.run("diff", "my-1", "--as-args", cwd=folder)
+    assert ("optimizer.eps=" in apart.stdout, "nothing beats A" in apart.stderr) == (True, True)
 
 
 def test_a_dry_run_says_what_would_be_trained_and_leaves_nothing(workplace: Any) -> None:
@@ -271,6 +278,10 @@ def test_a_budget_that_is_too_small_for_one_trial_says_so(workplace: Any) -> Non
     told = command(workplace.folder, *words)
     assert (told.returncode, told.stdout) == (1, "runs/my-1\n")
     assert "end     no trial ended within the budget" in told.stderr
+    [said] = [line for line in told.stderr.splitlines() if line.startswith("next")]
+    shown = program.run("show", "my-1", "--json", cwd=workplace.folder).stdout
+    assert said.split("next")[1].strip() == json.loads(shown)["next"]
+    assert command(workplace.folder, *words[:-2], "0s").returncode == 2
 
 
 def test_a_dry_run_of_a_sweep_that_is_there_says_what_comes_next(workplace: Any) -> None:

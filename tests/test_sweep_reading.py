@@ -321,6 +321,13 @@ def test_check_looks_at_all_of_it_and_tells_real_damage(copied: Path, say: Calla
         assert changed != whole, said
         ledger.write_text(changed)
         assert "sweep.json is damaged: how it is searched" in "".join(say("check", "c-1")[1:])
+    faults: list[tuple[str, Any]] = [("argv", 3), ("tags", "x"), ("keep", -3), ("prune", 3), ("space", []),
+                                     ("trials", {"0": 1})]  # fmt: skip
+    for key, fault in faults:
+        ledger.write_text(json.dumps(json.loads(whole) | {key: fault}))
+        codes = [say(*words)[0] for words in (("show", "c-1"), ("curves", "c-1"), ("diff", "c-1"), ("check", "c-1"))]
+        assert (key, codes) == (key, [4] * 4)
+        assert "sweep.json is damaged" in "".join(say("runs")[1:])
     ledger.write_text(whole)
     group = next((copied / "runs/c-1").glob("confirm-0*"))
     for before, after in (("confirm-base", "x"), (group.name, "confirm-base"), ("x", group.name)):

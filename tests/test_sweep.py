@@ -424,8 +424,9 @@ def test_a_damaged_trial_has_failed_and_is_trained_anew_when_asked(workplace: An
     found, _ = sweep(file, workplace.runs)
     whole = left(found.ledger.path)
     best = found.ledger.best(1)[0]
-    for name in ("metrics.csv", "status.json"):
-        (found.ledger.path / f"trial-{best:04d}" / name).write_text("")
+    for name in ("metrics.csv", "status.json", "config.yaml"):
+        file_of_it = found.ledger.path / f"trial-{best:04d}" / name
+        file_of_it.unlink() if name == "config.yaml" else file_of_it.write_text("")
         again, events = sweep(file, workplace.runs)
         assert (states(again)[best], events[-1]) == ("failed", Ended(found.ledger.path, {"exit_code": 0}))
         assert "--retry failed trains it anew" in again.ledger.head.trials[best].reason

@@ -123,6 +123,14 @@ class Predictor:
             return [Path(data.__dict__["path"])]
         raise UsageError(f"{data.name} is in no file that could be read again", fix="Give one: tuner predict RUN FILE")
 
+    def is_own(self, path: Path) -> bool:
+        """Whether a file is one of those that training samples came from."""
+        data = self.first.config.data
+        tested = getattr(data, "test_path", None)
+        with suppress(UsageError, OSError):
+            return any(path.samefile(each) for each in self.own_files if str(each) != tested)
+        return False
+
     @property
     def not_inputs(self) -> list[str]:
         """Columns of the run's own data that are no inputs."""

@@ -241,7 +241,8 @@ def finish(asked: Asked, path: Path, code: int, talk_to: Any, stopped: Stop | No
         sweep = read_trials(path)
     best = ledger.best(1)
     taken = verdict.path if verdict else path / trial_folder(best[0]) if best and code == 0 else path
-    if asked.options.write is not None and best and code == 0:
+    writes = asked.options.write is not None and bool(best) and code == 0
+    if writes:
         write_best(asked, ledger, verdict)
     going = then(asked, sweep, verdict, code) if larger is None else going_on(sweep.head)
     if asked.manner.as_json:
@@ -251,6 +252,8 @@ def finish(asked: Asked, path: Path, code: int, talk_to: Any, stopped: Stop | No
         return code
     with Talk(talk_to) as talk:
         pairs = ended_pairs(ledger, sweep, verdict, code, stopped)
+        if asked.options.write is not None and not writes:
+            pairs.append(("note", f"{typed(asked.options.write)} was not written"))
         if larger is not None and sweep.best:
             pairs.append(("verdict", f"none: there is no time to confirm the best, within {duration(larger)} there is"))
         say(talk, [*pairs, ("next", going)])

@@ -119,6 +119,8 @@ class Told:
     @property
     def next(self) -> str:
         """The command to type."""
+        if self._judged[1]:
+            return f"tuner check {reference(self.sweep.path)}"  # which names all that is damaged
         return next_of(self.sweep, self.edges, self.verdict)
 
 

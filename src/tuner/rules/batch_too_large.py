@@ -31,7 +31,7 @@ class BatchTooLarge(Rule, name="batch-too-large"):
     chinese = ("批量过大", "批大小过大", "小批量")
 
     steps: int = setting(Integer(ge=1), "steps an epoch below which a batch is large", default=8)
-    epochs: int = setting(Integer(ge=1), "of the run, up to which too few steps are too few epochs", default=5)
+    epochs: int = setting(Integer(ge=1), "of the run, up to which too few steps are too few epochs", default=4)
     in_all: int = setting(Integer(ge=1), "steps of the whole run below which they are few", default=300)
 
     def check(self, evidence: Evidence) -> Finding | None:

@@ -8,8 +8,10 @@ import inspect
 import os
 import pkgutil
 import re
+import shutil
 import signal
 import sys
+import textwrap
 import warnings
 from collections.abc import Mapping
 from importlib import import_module
@@ -140,6 +142,19 @@ def usage(error: typer.TyperException) -> UsageError:
     return UsageError(text, fix=fix)
 
 
+def with_room(text: str) -> str:
+    """The help of a command, with what is said of an example below it where there is no room beside it."""
+    widest: Any = SETTINGS["max_content_width"]
+    room, lines = min(shutil.get_terminal_size().columns, widest) - 2, list[str]()
+    for line in text.splitlines():
+        example, *said = re.split(" {2,}", line, maxsplit=1)
+        if len(line) > room and example.startswith("tuner ") and said:
+            lines += [example, *textwrap.wrap(said[0], room, initial_indent=" " * 4, subsequent_indent=" " * 4)]
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
 class Commands(TyperGroup):
     """Imports a command when it is asked for."""
 
@@ -151,7 +166,7 @@ class Commands(TyperGroup):
         if cmd_name in COMMANDS:
             module, _, function = COMMANDS[cmd_name].place.partition(":")
             found = getattr(import_module(f"tuner.cli.{module}"), function)
-            text = f"{COMMANDS[cmd_name].help}\n\n{inspect.getdoc(found)}"
+            text = f"{COMMANDS[cmd_name].help}\n\n{with_room(inspect.getdoc(found) or '')}"
         elif cmd_name in unlisted():
             found = reading(import_module(f"{asks.__name__}.{cmd_name.replace('-', '_')}").ask)
         elif cmd_name in OTHER_WORDS:

@@ -104,7 +104,7 @@ def init(
     tuner init my.csv --target species          ./my.yaml, with what was found in the columns
     tuner init my.csv --target price -o configs/price.yaml
     tuner init my.csv --target price -o - | tuner check -
-    tuner init my.csv --target price data.drop='[note]' 'data.missing=["", "?", none]'
+    tuner init my.csv --target price data.drop='[note]' 'data.missing=["", "?"]'
     tuner init my.npz                           arrays of numpy: x and y
     tuner init                                  ./digits.yaml, to begin with
 
@@ -276,7 +276,7 @@ def compare(
     tuner compare base a --fail-on worse -q     a gate for scripts: exit 1 if worse
     tuner compare base a --metric 'epochs(val_accuracy>=0.9)' --md
     tuner compare digits-3                      a sweep: what confirms its best trials
-    tuner compare d1 a1 d2 a2 --by data --latex ideas by data sets: d1, a1 on one, d2, a2 on another
+    tuner compare d1 a1 d2 a2 --by data --latex  ideas by data sets: d1, a1 on one, d2, a2 on another
 
     Better and worse follow an exact sign-flip test of the differences, corrected for the number of comparisons: p is at
     most 0.05. That takes 6 pairs, more with several groups. From seeds alone a verdict holds on their split; splits and

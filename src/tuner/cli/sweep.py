@@ -121,8 +121,8 @@ def sweep(
     manner: Manner,
 ) -> None:
     """\b
-    tuner sweep my.yaml --grid optimizer.lr=1e-4,1e-3,1e-2 --grid model.dropout=0,0.3
-    tuner sweep my.yaml --run wide --space 'optimizer.lr=1e-4..1e-1 log' --trials 40
+    tuner sweep my.yaml --grid lr=1e-4,1e-3,1e-2 --grid model.dropout=0,0.3
+    tuner sweep my.yaml --run wide --space 'lr=1e-4..1e-1 log' --trials 40
     tuner sweep my.yaml                         the file says what under `sweep:`
     tuner sweep my.yaml --budget 60h            as many trials as there is time for, and the verdict
     tuner sweep runs/wide                       goes on; several at once share its trials

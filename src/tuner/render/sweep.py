@@ -67,7 +67,7 @@ class SweepView:
             longest = {name: 0 if isinstance(values, Range) else max(map(len, values))
                        for name, values in self._parameters.items()}  # fmt: skip
             widths = {"state": 8, **{name: max(9, min(LONGEST, width)) for name, width in longest.items()}}
-            columns = [Column("trial", side="r"), Column("state"), Column("epochs", side="r", weight=2)]
+            columns = [Column("trial", side="r"), Column("state"), Column("epochs", side="r", weight=0)]
             columns += [*(Column(name, side="r", weight=1) for name in self._parameters), Column(metric, "figure")]
             self._table = RunningTable(self._talk, [*columns, Column("best")], widths)
         if event.leads:

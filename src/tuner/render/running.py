@@ -23,12 +23,13 @@ EXPONENT_FROM = 1e6
 
 
 class Work:
-    """So many `units` (None: nobody knows) of which some are `ended`, and the rest is done from now on."""
+    """So many `units` (None: nobody knows) of which some are `ended`. How fast the rest is done is known from the first
+    news on: before it, workers start."""
 
     def __init__(self, units: int | None, ended: int = 0) -> None:
         self.units, self.ended = units, ended
         self.shares: dict[object, float] = {}  # how much is done of those that are under way
-        self._before, self._began = ended, time.monotonic()
+        self._before, self._began = float(ended), 0.0
 
     def hear(self, unit: object, event: StepsDone | EpochDone, epochs: int) -> None:
         """How far the training of a unit is."""
@@ -37,18 +38,28 @@ class Work:
         else:
             done = event.epoch - 1 + event.step / max(1, event.steps)
         self.shares[unit] = done / max(1, epochs)
+        self._begin()
 
     def end(self, unit: object) -> None:
         self.shares.pop(unit, None)
         self.ended += 1
+        self._begin()
+
+    def _begin(self) -> None:
+        if not self._began:
+            self._before, self._began = self._done, time.monotonic()
+
+    @property
+    def _done(self) -> float:
+        return self.ended + sum(self.shares.values())
 
     def told(self, words: str) -> tuple[float | None, str]:
         """The share that is done, and `words` with how long the rest is going to take, once that is known."""
         if self.units is None:
             return None, words
-        done, elapsed = self.ended + sum(self.shares.values()), time.monotonic() - self._began
-        new, left = done - self._before, max(0.0, self.units - done)
-        is_known = elapsed > 1 and new > max(0.05, 0.005 * self.units)
+        done, elapsed = self._done, time.monotonic() - self._began
+        new, left = done - self._before, self.units - done
+        is_known = self._began > 0 and elapsed > 1 and new > max(0.05, 0.005 * self.units) and left > 0
         return done / max(1, self.units), words + remaining(elapsed / new * left if is_known else None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tuner.bounds import Number
 from tuner.choice import setting
+from tuner.figures import number
 from tuner.rules import Finding, Rule, Sign, grade
 from tuner.runs.evidence import Evidence, Signal
 from tuner.runs.files import METRICS, STATUS
@@ -58,7 +59,7 @@ class LearningRateTooHigh(Rule, name="learning-rate-too-high"):
             signal = Signal(f"train_loss@{len(loss)}", loss[-1], self.rise * lowest, f"{METRICS}:{len(loss) + 1}")
             signs.append(Sign(grade(loss[-1] / lowest, self.rise, 3, 0.5, 0.75), words, signal))
         if factor >= self.times:
-            words = f"the learning rate is {factor:g} times what is usual for {evidence.usual_for}"
+            words = f"the learning rate is {number(factor)} times what is usual for {evidence.usual_for}"
             signal = evidence.of_setting("optimizer.lr", evidence.usual_lr)
             signs.append(Sign(grade(factor, self.times, 100, 0.6, 0.9), words, signal))
         if factor <= 1:

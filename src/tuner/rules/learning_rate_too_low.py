@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tuner.bounds import Number
 from tuner.choice import setting
-from tuner.figures import finite, mean
+from tuner.figures import finite, mean, number
 from tuner.rules import Finding, Rule, grade
 from tuner.runs.evidence import Evidence
 
@@ -62,7 +62,7 @@ class LearningRateTooLow(Rule, name="learning-rate-too-low"):
             return None
         if factor <= self.times:
             confidence = grade(factor, self.times, 0.05, 0.6)
-            words = f"the learning rate is {factor:g} of what is usual for {evidence.usual_for}"
+            words = f"the learning rate is {number(factor)} of what is usual for {evidence.usual_for}"
             if middle is not None and middle < self.change:
                 words += f", and the weights moved by {middle:.1%} of their size in all"
         elif middle is not None and middle < self.change and factor < 3:

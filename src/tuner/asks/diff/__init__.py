@@ -240,7 +240,8 @@ def _change(setting: Setting) -> str:
         return ""
     old, new = numbers
     if old * new > 0 and not 0.5 < new / old < 2:
-        return f"x {new / old:.3g}" if new / old > 1 else f"/ {old / new:.3g}"
+        sign, times = ("x", new / old) if new / old > 1 else ("/", old / new)
+        return f"{sign} {number(float(f'{times:.3g}'))}"
     return f"{'+' * (new > old)}{number(new - old)}"
 
 

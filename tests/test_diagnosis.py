@@ -467,3 +467,9 @@ def test_what_begins_at_zero_and_has_rates_of_its_own_is_judged_as_what_it_is(
     first = found.findings[0].rule if found.findings else ""
     assert (found.outcome.stage, first) == (stage, rule), found.outcome.words
     assert len({each.rule for each in found.findings} & {"learning-rate-too-high", "learning-rate-too-low"}) < 2
+
+
+def test_no_better_than_always_the_same_answer_is_never_called_healthy(workplace: Any) -> None:
+    text = "data: {name: iris, limit: 3, validation: 0}\ntraining: {epochs: 2, monitor: train_loss}"
+    outcome = diagnose(evidence_of(read(workplace.train(text).run))).outcome
+    assert (outcome.stage, "too few samples" in outcome.words) == ("unknown", True)

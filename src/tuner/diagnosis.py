@@ -60,6 +60,9 @@ TELLING = {
 }
 """The rules that are about the outcome itself, with what they say of it."""
 
+ROUNDED = 1e-6
+"""To what card.json rounds."""
+
 FAIR = 0.9
 """Of a metric on training data, from which on a run is called healthy although nothing is known of its data."""
 
@@ -250,6 +253,14 @@ def _healthy(evidence: Evidence) -> Outcome:
     if evidence.card is None and evidence.reached(evidence.train) < FAIR:
         words = f"cannot be judged: train_{evidence.metric} is {figure(evidence.reached(evidence.train))}, and without "
         return Outcome("unknown", words + f"{CARD} nothing tells what is within reach; trained again it has one")
+    chance = evidence.card.scores.chance.train if evidence.card is not None else None
+    is_of_card = evidence.metric != "balanced_accuracy"  # whose chance the card does not know
+    if is_of_card and chance is not None and evidence.reached(evidence.train) <= chance + ROUNDED:
+        words = (
+            f"cannot be judged: train_{evidence.metric} is {figure(evidence.reached(evidence.train))}, no better than "
+        )
+        words += "always the same answer, and there are too few samples to say that more is within reach"
+        return Outcome("unknown", words)
     columns = [f"train_{evidence.metric}", *[f"val_{evidence.metric}"] * bool(evidence.val)]
     told = ", ".join(f"{column} {figure(evidence.course(column)[evidence.best])}" for column in columns)
     signals = [evidence.of_epoch(column, evidence.best, None) for column in columns]

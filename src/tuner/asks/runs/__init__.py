@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -239,7 +238,7 @@ def _cell(column: Column, value: Any, row: Entry) -> Cell:
     if column.name == "state":
         epochs = row.settings.get("training.epochs")
         if row.members or row.sweep or not row.runs or row.state not in UNFINISHED or epochs is None:
-            return Brief(value, value, re.split("[:,]", value)[0])  # of several members what is said first
+            return Brief(value, value, value.partition(":")[0])  # of a sweep whether it is over
         return Brief(f"{value} {row.runs[0].status.get('epoch') or 0}/{epochs}", value)  # how far it is
     return Brief(", ".join(value) or "-", word(value)) if column.name == "tags" else value
 

@@ -26,7 +26,7 @@ from tuner.config.comparison import meaning_hash, side_by_side
 from tuner.data.columns import Feature
 from tuner.durable.writing import read_folder
 from tuner.errors import ConfigError
-from tuner.loop import Samples, chunk_size
+from tuner.loop import EVALUATION_NUMBERS, Samples, chunk_size
 from tuner.options.embeddings import PiecewiseLinear
 from tuner.options.layers.base import PlanError
 from tuner.options.models import CNN, MLP, RNN, Model
@@ -356,7 +356,7 @@ def test_statistics_and_samples_at_once_know_the_first_block() -> None:
     measured = layer_stats.measure(net, Samples(x, x[:, :1]), lambda out, y: (out - y).square().mean(), 0, 0)
     assert [row["layer"] for row in measured] == ["input", "hidden.0", "output"]
     assert all(float(str(row["gradient_norm"])) > 0 for row in measured)
-    assert chunk_size(net) == 4_000_000 // (3 * 500)
+    assert chunk_size(net) == EVALUATION_NUMBERS // (3 * 500)
     assert max(prod(block.outputs) for block in net.plan.blocks) < 100
 
 

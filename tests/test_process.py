@@ -165,7 +165,7 @@ def test_once_the_run_is_saved_ctrl_c_ends_the_drawing_of_its_picture(tmp_path: 
     (tmp_path / "c.yaml").write_text(SMALL)
     done = at_places(tmp_path, ("train", "c.yaml"), ["matplotlib"], signal.SIGINT)["matplotlib"]
     assert (done.code, done.said) == (-signal.SIGINT, "runs/c-1\n")
-    assert done.errors.endswith("next    tuner curves c-1\n")
+    assert done.errors.endswith("next    tuner diagnose c-1\n")
     run = tmp_path / "runs" / "c-1"
     assert (read(run).state, (run / "curves.png").exists()) == ("finished", False)
 

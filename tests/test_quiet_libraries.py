@@ -41,7 +41,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = tuner(folder, "-m", "tuner", "train", "c.yaml", HOME=str(folder / "file"))
     assert done.returncode == 0
     assert done.stderr.startswith("run     runs/c-1\n")
-    assert done.stderr.endswith("\nnext    tuner curves c-1\n")
+    assert done.stderr.endswith("\nnext    tuner diagnose c-1\n")
     assert (folder / "runs" / "c-1" / "curves.png").is_file()
     return folder
 

@@ -181,6 +181,13 @@ def moments() -> Iterator[tuple[tuple[str, ...], signal.Signals, bool, float, fl
         yield words, number, late, drawn.uniform(0, 0.4 if turn % 4 else 1.0), drawn.choice((0.0, 0.0, 0.001, 0.05))
 
 
+def test_nothing_is_imported_before_the_first_act_but_what_it_takes() -> None:
+    """Until then Ctrl-C would be Python's, and a traceback."""
+    program = "import sys; before = {*sys.modules}; import tuner.__main__; print(*sorted({*sys.modules} - before))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert {*done.stdout.split()} <= {"__future__", "types", "tuner", "tuner.__main__", "tuner.process"}
+
+
 def test_at_any_moment(tmp_path: Path) -> None:
     """Whatever it hits: silence, and one of the exits that can be right."""
     (tmp_path / "c.yaml").write_text(SMALL)

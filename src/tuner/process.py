@@ -9,11 +9,10 @@ What whoever started the process has it ignore (`nohup`, a job in the background
 
 from __future__ import annotations
 
-import _signal as signal  # type: ignore[import-not-found]  # `signal` itself imports for a millisecond
-import contextlib
+# what is imported here comes before the first act: `signal` and `contextlib` would take milliseconds of their own
+import _signal as signal  # type: ignore[import-not-found]
 import os
 import sys
-from collections.abc import Iterator
 
 DEADLY: tuple[int, ...] = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -69,15 +68,17 @@ def ignore_here_alone(number: int) -> None:
         signal.signal(number, lambda *_: None)  # unlike SIG_IGN this is not handed down
 
 
-@contextlib.contextmanager
-def keeping_interrupts() -> Iterator[None]:
+class KeepingInterrupts:
     """Within it a library may take Ctrl-C for itself; afterwards that does what it did before."""
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ValueError, TypeError):  # another thread than the main one; a handler of no Python
-            signal.signal(signal.SIGINT, before)
+
+    def __enter__(self) -> None:
+        self.before = signal.getsignal(signal.SIGINT)
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            signal.signal(signal.SIGINT, self.before)
+        except (ValueError, TypeError):  # another thread than the main one; a handler of no Python
+            return
 
 
 def die_of(number: int) -> None:

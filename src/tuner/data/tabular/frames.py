@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from tuner import process
 
-with process.keeping_interrupts():
+with process.KeepingInterrupts():
     import polars as pl
 
 __all__ = ["pl"]

@@ -63,7 +63,7 @@ def predict(
         members = f" by the mean of {len(made.models)} members" if len(made.models) > 1 else ""
         members = ", each by the fold that was not trained on it" if made.folds else members
         if not made.folds and any(made.is_own(path) for path in paths):
-            say_error(f"most of these rows it was trained on: how good it is on others tells tuner show {shown(run)}")
+            say_error(f"it was trained on most of these rows; tuner show {shown(run)} says how good it is on others")
         what = made.first.data.target or "the target"
         where = f": {shown(output)}" if output else ""
         say_error(f"predicted {what} of {plural(rows, 'row')} with {shown(group.path)}{members}{where}")

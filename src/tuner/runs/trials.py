@@ -197,9 +197,9 @@ def meant(path: Path) -> Path:
     that is for it, else its best trial; any other folder itself. Raises NotFoundError where no trial has finished."""
     if is_run(path) or not is_sweep(path):
         return path
-    if (head := read_sweep(path)).winner == BASE and None in head.confirmed:
-        return path / confirm_folder(None)
     sweep = read_trials(path)
+    if sweep.head.winner == BASE and None in sweep.head.confirmed:
+        return path / confirm_folder(None)
     if not sweep.best:
         what = (
             f"`tuner show {reference(path)}` tells why"

@@ -181,7 +181,7 @@ def _blocks(group: Group, evidence: Evidence, diagnosis: Diagnosis) -> list[Bloc
         blocks.append(Text("\n\n".join(told), title=title))
     changed = next((found for found in diagnosis.findings if found.change), None)
     if changed is not None:
-        blocks.append(Command(f"tuner diagnose {reference_to(group.path)} --verify  # does it help? with 8 seeds"))
+        blocks.append(Command(f"tuner diagnose {reference_to(group.path)} --verify  # does it help? 8 seeds tell"))
         blocks.append(Command(command(evidence.run, changed.change)))
     return blocks
 

@@ -50,10 +50,10 @@ def next_of(sweep: Sweep, edges: Sequence[Edge], verdict: Confirmed | None) -> s
 
 def without_result(sweep: Sweep) -> str:
     """The command for a sweep that is over, and no trial of it has finished: the same one would end as it did."""
-    if sweep.head.time_is_up and sweep.head.enough is None:
-        return f"tuner sweep {typed(sweep.path)} --budget {math.ceil(2 * (sweep.head.budget or 1))}s"
-    if sweep.head.time_is_up:
+    if sweep.head.enough is not None:
         return going_on(sweep.head)
+    if sweep.head.time_is_up:
+        return f"tuner sweep {typed(sweep.path)} --budget {math.ceil(2 * (sweep.head.budget or 1))}s"
     for each in sweep.outcomes.values():
         if each.state == "diverged":
             return calmer_command(each.trial.path, glance(each.trial.path).config.get("optimizer"))
